@@ -1,0 +1,19 @@
+//! Leases of the lanes of the embedded queue (SQLite only).
+
+use sea_orm::entity::prelude::*;
+
+/// Leases of the lanes of the embedded queue (SQLite only).
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "queue_lease")]
+pub struct Model {
+    /// The lane.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub lane: String,
+    /// The worker that serves it.
+    pub owner: String,
+    /// From then on another worker may take it.
+    pub until: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

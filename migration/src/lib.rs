@@ -1,0 +1,41 @@
+//! The schema, as migrations for PostgreSQL 13 or newer and for SQLite.
+//!
+//! Each migration works under the worker that was built for it and under the one before: it adds, and only a later
+//! release takes away what nobody uses any more. Never imports the entities: a migration says what the schema was on
+//! its day, whatever the entities say today.
+
+mod dialect;
+mod m20261122_000001_ledger;
+mod m20261122_000002_subscription;
+mod m20261122_000003_job_run;
+mod m20261122_000004_embedded_queue;
+mod m20261122_000005_lane_trial;
+mod m20261124_000006_booked;
+mod run;
+
+use sea_orm_migration::prelude::*;
+
+pub use run::{Step, down, is_current, status, up};
+pub use sea_orm_migration::MigratorTrait;
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_ledger::Migration),
+            Box::new(m20261122_000002_subscription::Migration),
+            Box::new(m20261122_000003_job_run::Migration),
+            Box::new(m20261122_000004_embedded_queue::Migration),
+            Box::new(m20261122_000005_lane_trial::Migration),
+            Box::new(m20261124_000006_booked::Migration),
+        ]
+    }
+
+    /// A table of our own, so that Scrip can share a database with an application that uses the default one.
+    fn migration_table_name() -> DynIden {
+        run::TABLE.into_iden()
+    }
+}

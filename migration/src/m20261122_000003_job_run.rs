@@ -1,0 +1,20 @@
+//! Runs of the scheduled jobs.
+use sea_orm_migration::prelude::*;
+
+use crate::dialect;
+
+/// Runs of the scheduled jobs.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::execute(manager, include_str!("sql/job_run.sql")).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::drop_tables(manager, &["job_run"]).await
+    }
+}

@@ -1,0 +1,113 @@
+//! Applying migrations, undoing them, and asking where a database stands.
+//!
+//! All migrations of one call share one transaction that first takes a lock (an advisory lock on PostgreSQL, the write
+//! lock of the file on SQLite), so that several workers may start at once: one migrates, the others wait and find
+//! nothing to do.
+
+use std::collections::HashSet;
+
+use sea_orm_migration::{
+    MigratorTrait,
+    sea_orm::{
+        ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+        Statement, TransactionOptions, TransactionTrait,
+    },
+};
+
+use crate::Migrator;
+
+/// The table that records what has been applied.
+pub(crate) const TABLE: &str = "scrip_migration";
+
+/// Key of the advisory lock: "scrip" in ASCII.
+const LOCK_KEY: i64 = 0x73_6372_6970;
+
+/// One migration and whether the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Name of the migration.
+    pub name: String,
+    /// Whether it has been applied.
+    pub applied: bool,
+}
+
+/// Applies every migration that the database does not have yet. All or none.
+pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let transaction = locked(db).await?;
+    // Asked first, because `Migrator::up` refuses a database that is newer than this program.
+    if !current(&transaction).await? {
+        Migrator::up(&transaction, None).await?;
+    }
+    transaction.commit().await
+}
+
+/// Drops everything that [`up`] created, with all data in it.
+pub async fn down(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let transaction = locked(db).await?;
+    Migrator::reset(&transaction).await?;
+    transaction.commit().await
+}
+
+/// Every migration of this program, oldest first, and whether the database has it. Writes nothing.
+pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>, DbErr> {
+    steps(db).await
+}
+
+/// Whether the database has every migration of this program. It may have newer ones besides. Writes nothing.
+pub async fn is_current(db: &DatabaseConnection) -> Result<bool, DbErr> {
+    current(db).await
+}
+
+async fn current<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
+    Ok(steps(db).await?.iter().all(|step| step.applied))
+}
+
+async fn steps<C: ConnectionTrait>(db: &C) -> Result<Vec<Step>, DbErr> {
+    let applied = applied(db).await?;
+    let known = Migrator::migrations().into_iter().map(|migration| {
+        let name = migration.name().to_owned();
+        Step {
+            applied: applied.contains(&name),
+            name,
+        }
+    });
+    Ok(known.collect())
+}
+
+/// Names of what the database has, also of what this program does not know.
+async fn applied<C: ConnectionTrait>(db: &C) -> Result<HashSet<String>, DbErr> {
+    let backend = db.get_database_backend();
+    if !has_table(db, backend).await? {
+        return Ok(HashSet::new());
+    }
+    let statement = Statement::from_string(backend, format!("SELECT version FROM {TABLE}"));
+    db.query_all_raw(statement)
+        .await?
+        .iter()
+        .map(|row| row.try_get_by_index(0))
+        .collect()
+}
+
+async fn has_table<C: ConnectionTrait>(db: &C, backend: DbBackend) -> Result<bool, DbErr> {
+    let exists = match backend {
+        DbBackend::Postgres => format!("SELECT to_regclass('{TABLE}') IS NOT NULL"),
+        _ => format!("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '{TABLE}')"),
+    };
+    let row = db.query_one_raw(Statement::from_string(backend, exists)).await?;
+    row.map_or(Ok(false), |row| row.try_get_by_index(0))
+}
+
+async fn locked(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let mode = Some(SqliteTransactionMode::Immediate);
+    let options = TransactionOptions {
+        sqlite_transaction_mode: mode,
+        ..Default::default()
+    };
+    let transaction = db.begin_with_options(options).await?;
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction
+            .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK_KEY})"))
+            .await?;
+    }
+    Ok(transaction)
+}

@@ -1,0 +1,46 @@
+-- Credits that arrived together and expire together.
+CREATE TABLE credits_batch (
+  {uuid id} NOT NULL CONSTRAINT credits_batch_pkey PRIMARY KEY,
+  {key user_id} NOT NULL,
+  {bigint amount} NOT NULL,
+  {bigint remaining} NOT NULL,
+  {bigint held} NOT NULL DEFAULT 0,
+  {instant issued_at} NOT NULL,
+  {instant expires_at},
+  {text status} NOT NULL,
+  {text source_type} NOT NULL,
+  {text source_plan},
+  {text grant_period},
+  {bigint paid_micros},
+  {text currency},
+  {uuid transaction_id} NOT NULL,
+  {int expirations} NOT NULL DEFAULT 0,
+  {instant created_at} NOT NULL,
+  {instant updated_at} NOT NULL,
+  CONSTRAINT credits_batch_user_id_length CHECK (octet_length(user_id) BETWEEN 1 AND 200),
+  CONSTRAINT credits_batch_amount_in_range CHECK (amount BETWEEN 1 AND 1000000000000000),
+  CONSTRAINT credits_batch_remaining_within_amount CHECK (remaining BETWEEN 0 AND amount),
+  CONSTRAINT credits_batch_held_within_remaining CHECK (held BETWEEN 0 AND remaining),
+  CONSTRAINT credits_batch_status_known CHECK (status IN ('ACTIVE', 'CONSUMED', 'EXPIRED', 'REVOKED')),
+  CONSTRAINT credits_batch_active_while_something_remains CHECK ((status = 'ACTIVE') = (remaining > 0)),
+  CONSTRAINT credits_batch_source_known CHECK (source_type IN ('PURCHASE', 'SUBSCRIPTION', 'BONUS')),
+  CONSTRAINT credits_batch_grant_period_is_a_month
+    CHECK (length(grant_period) = 7 AND substr(grant_period, 5, 1) = '-'),
+  CONSTRAINT credits_batch_paid_not_negative CHECK (paid_micros >= 0),
+  CONSTRAINT credits_batch_expirations_not_negative CHECK (expirations >= 0)
+) {hot};
+
+-- The order in which credits are spent. No index names `remaining`, so taking credits stays a HOT update.
+CREATE INDEX credits_batch_spendable ON credits_batch
+  (user_id, (expires_at IS NULL), expires_at, (source_type = 'PURCHASE'), issued_at, id)
+  WHERE status = 'ACTIVE';
+
+-- What is due to expire.
+CREATE INDEX credits_batch_due ON credits_batch (expires_at, user_id)
+  WHERE status = 'ACTIVE' AND expires_at IS NOT NULL;
+
+-- From a crediting transaction to its batch.
+CREATE INDEX credits_batch_transaction ON credits_batch (transaction_id);
+
+-- All batches of a user, closed ones included: listings and verification by ranges of users.
+CREATE INDEX credits_batch_user ON credits_batch (user_id);

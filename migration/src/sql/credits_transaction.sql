@@ -1,0 +1,85 @@
+-- One double-entry posting, or one refusal (FAILED, amount 0).
+CREATE TABLE credits_transaction (
+  {uuid id} NOT NULL CONSTRAINT credits_transaction_pkey PRIMARY KEY,
+  {key user_id} NOT NULL,
+  {text type} NOT NULL,
+  {bigint amount} NOT NULL,
+  {key debit_account},
+  {key credit_account},
+  {text origin} NOT NULL,
+  {key reference_id} NOT NULL,
+  {bytes fingerprint},
+  {text status} NOT NULL,
+  {text error_code},
+  {bigint balance_after},
+  {text service},
+  {bigint quantity},
+  {key purchase_id},
+  {key subscription_id},
+  {instant period_start},
+  {uuid related_id},
+  {text description},
+  {json metadata},
+  {json detail},
+  {instant occurred_at} NOT NULL,
+  {instant created_at} NOT NULL,
+  CONSTRAINT credits_transaction_user_id_length CHECK (octet_length(user_id) BETWEEN 1 AND 200),
+  -- Derived references wrap another reference or an id of up to 200 bytes.
+  CONSTRAINT credits_transaction_reference_id_length
+    CHECK (octet_length(reference_id) BETWEEN 1 AND CASE origin WHEN 'internal' THEN 255 ELSE 200 END),
+  CONSTRAINT credits_transaction_origin_known CHECK (origin IN ('usage', 'funding', 'internal')),
+  CONSTRAINT credits_transaction_fingerprint_length CHECK (octet_length(fingerprint) = 17),
+  CONSTRAINT credits_transaction_fingerprint_present CHECK (fingerprint IS NOT NULL OR origin = 'internal'),
+  CONSTRAINT credits_transaction_status_known CHECK (status IN ('COMPLETED', 'FAILED')),
+  -- The second line are commands that move nothing, but may be refused.
+  CONSTRAINT credits_transaction_type_known CHECK (
+    type IN ('purchase', 'consumption', 'monthly_grant', 'registration_bonus', 'expiration', 'bonus', 'promotion', 'refund', 'revocation')
+    OR (amount = 0 AND type IN ('hold', 'capture', 'release', 'freeze', 'unfreeze', 'subscription'))),
+  CONSTRAINT credits_transaction_amount_in_range
+    CHECK (amount BETWEEN -1000000000000000 AND 1000000000000000),
+  CONSTRAINT credits_transaction_sign_fits_type
+    CHECK (CASE WHEN type IN ('consumption', 'expiration', 'revocation') THEN amount <= 0 ELSE amount >= 0 END),
+  CONSTRAINT credits_transaction_failed_moves_nothing
+    CHECK (status <> 'FAILED' OR (amount = 0 AND error_code IS NOT NULL)),
+  CONSTRAINT credits_transaction_completed_has_no_error CHECK (status <> 'COMPLETED' OR error_code IS NULL),
+  CONSTRAINT credits_transaction_completed_has_balance
+    CHECK (status <> 'COMPLETED' OR balance_after IS NOT NULL),
+  CONSTRAINT credits_transaction_balance_after_not_negative CHECK (balance_after >= 0),
+  CONSTRAINT credits_transaction_accounts_with_amount
+    CHECK ((amount = 0) = (debit_account IS NULL) AND (amount = 0) = (credit_account IS NULL)),
+  CONSTRAINT credits_transaction_wallet_side_fits_sign CHECK (
+    CASE WHEN amount > 0 THEN credit_account = 'WALLET:' || user_id
+         WHEN amount < 0 THEN debit_account = 'WALLET:' || user_id
+         ELSE TRUE END),
+  -- One side is the wallet, by the constraint above; so the side that is named here is the other one.
+  CONSTRAINT credits_transaction_other_account_fits_type CHECK (
+    amount = 0 OR CASE type
+      WHEN 'consumption' THEN 'SERVICE:' IN (substr(debit_account, 1, 8), substr(credit_account, 1, 8))
+      WHEN 'refund' THEN 'SERVICE:' IN (substr(debit_account, 1, 8), substr(credit_account, 1, 8))
+      WHEN 'purchase' THEN 'PAYMENT:' IN (substr(debit_account, 1, 8), substr(credit_account, 1, 8))
+      WHEN 'bonus' THEN 'SYSTEM:purchase-bonus' IN (debit_account, credit_account)
+      WHEN 'registration_bonus' THEN 'SYSTEM:registration-bonus' IN (debit_account, credit_account)
+      WHEN 'monthly_grant' THEN 'SYSTEM:subscription-grant' IN (debit_account, credit_account)
+      WHEN 'promotion' THEN 'SYSTEM:promotion' IN (debit_account, credit_account)
+      WHEN 'expiration' THEN 'SYSTEM:expiration' IN (debit_account, credit_account)
+      WHEN 'revocation' THEN NOT (substr(debit_account, 1, 7) = 'WALLET:' AND substr(credit_account, 1, 7) = 'WALLET:')
+      ELSE FALSE END),
+  CONSTRAINT credits_transaction_quantity_positive CHECK (quantity >= 1)
+) {plain};
+
+-- A reference is unique for each door.
+CREATE UNIQUE INDEX credits_transaction_reference_key ON credits_transaction (origin, reference_id);
+
+-- One registration bonus a user, ever.
+CREATE UNIQUE INDEX credits_transaction_registration_key ON credits_transaction (user_id)
+  WHERE type = 'registration_bonus' AND status = 'COMPLETED';
+
+-- One grant a period of a subscription.
+CREATE UNIQUE INDEX credits_transaction_period_key ON credits_transaction (subscription_id, period_start)
+  WHERE status = 'COMPLETED' AND subscription_id IS NOT NULL;
+
+-- A user's history, newest first.
+CREATE INDEX credits_transaction_history ON credits_transaction (user_id, created_at DESC, id DESC);
+
+-- Bonuses, refunds and revocations of a transaction.
+CREATE INDEX credits_transaction_related ON credits_transaction (related_id) WHERE related_id IS NOT NULL;

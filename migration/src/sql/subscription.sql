@@ -1,0 +1,34 @@
+-- What a user is subscribed to. `next_period_start` is the next period that is still to be handled, `due_at` the same
+-- while it may come due.
+CREATE TABLE subscription (
+  {key id} NOT NULL CONSTRAINT subscription_pkey PRIMARY KEY,
+  {key user_id} NOT NULL,
+  {text plan} NOT NULL,
+  {text status} NOT NULL,
+  {instant anchor} NOT NULL,
+  {instant activated_at},
+  {instant ended_at},
+  {instant paid_through},
+  {instant next_period_start},
+  {instant due_at},
+  {instant status_at} NOT NULL,
+  {instant created_at} NOT NULL,
+  {instant updated_at} NOT NULL,
+  -- `free:` and a user id of up to 200 bytes.
+  CONSTRAINT subscription_id_length CHECK (octet_length(id) BETWEEN 1 AND 205),
+  CONSTRAINT subscription_user_id_length CHECK (octet_length(user_id) BETWEEN 1 AND 200),
+  CONSTRAINT subscription_plan_present CHECK (plan <> ''),
+  CONSTRAINT subscription_status_known
+    CHECK (status IN ('ACTIVE', 'TRIALING', 'PAST_DUE', 'PAUSED', 'CANCELED', 'EXPIRED')),
+  CONSTRAINT subscription_over_when_it_says_so
+    CHECK (status NOT IN ('PAUSED', 'CANCELED', 'EXPIRED') OR ended_at IS NOT NULL),
+  CONSTRAINT subscription_periods_once_active CHECK ((activated_at IS NULL) = (next_period_start IS NULL)),
+  CONSTRAINT subscription_due_at_next_period CHECK (due_at = next_period_start),
+  CONSTRAINT subscription_due_while_it_runs CHECK (due_at < ended_at),
+  CONSTRAINT subscription_due_while_it_is_paid CHECK (due_at < paid_through)
+) {plain};
+
+CREATE INDEX subscription_user ON subscription (user_id);
+
+-- What is due to be granted.
+CREATE INDEX subscription_due ON subscription (due_at, id) WHERE due_at IS NOT NULL;

@@ -1,0 +1,108 @@
+//! Ask and wait: requests over the publisher, replies over the reply queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::select;
+use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::connection::Endpoint;
+use super::producer::{address, names};
+use super::publisher::Publisher;
+use super::replies::Replies;
+use crate::contract::{Command, QUERY_KEY, Query, Reply, Topology};
+use crate::envelope::Envelope;
+use crate::error::{Error, Result};
+use crate::options::Options;
+use crate::pending::Pending;
+use crate::window::Window;
+
+#[derive(Debug)]
+pub(crate) struct AmqpClient {
+    publisher: Publisher,
+    topology: Topology,
+    pending: Arc<Pending>,
+    queue: watch::Receiver<Option<String>>,
+    replies: Mutex<Replies>,
+    window: Window,
+}
+
+impl AmqpClient {
+    pub(crate) async fn connect(url: &str, options: &Options) -> Result<Self> {
+        let topology = names(options)?;
+        let name = format!("{} receiving", options.connection_name);
+        let replies = Replies::connect(Endpoint::parse(url, name, options.connect_timeout)?).await?;
+        Ok(Self {
+            publisher: Publisher::connect(url, options).await?,
+            topology,
+            pending: Arc::clone(&replies.pending),
+            queue: replies.queue.clone(),
+            replies: Mutex::new(replies),
+            window: Window::new(options),
+        })
+    }
+
+    pub(crate) async fn send(&self, command: &Command, deadline: Duration) -> Result<Reply> {
+        let (exchange, key) = address(&self.topology, command);
+        self.ask(&exchange, &key, Envelope::of_command(command)?, deadline)
+            .await
+    }
+
+    pub(crate) async fn query(&self, query: &Query, deadline: Duration) -> Result<Reply> {
+        let mut envelope = Envelope::of_query(query)?;
+        envelope.properties.expiration = Some(deadline.as_millis().to_string());
+        self.ask(&self.topology.queries(), QUERY_KEY, envelope, deadline)
+            .await
+    }
+
+    async fn ask(&self, exchange: &str, key: &str, envelope: Envelope, deadline: Duration) -> Result<Reply> {
+        let asked = async {
+            let _place = self.window.enter().await?;
+            self.exchange(exchange, key, envelope).await
+        };
+        timeout(deadline, asked)
+            .await
+            .map_err(|_| Error::NoReply(deadline))?
+    }
+
+    /// Publish, and wait for the reply; whenever there is a new reply queue, publish again with its name. The
+    /// ledger carries the command out once and answers every copy.
+    async fn exchange(&self, exchange: &str, key: &str, envelope: Envelope) -> Result<Reply> {
+        let correlation_id = Uuid::now_v7().to_string();
+        let mut waiting = self.pending.wait_for(correlation_id.clone());
+        let mut queue = self.queue.clone();
+        loop {
+            let name = queue
+                .wait_for(Option::is_some)
+                .await
+                .map_err(|_| Error::Closed)?
+                .clone();
+            let mut properties = envelope.properties.clone();
+            properties.reply_to = name;
+            properties.correlation_id = Some(correlation_id.clone());
+            let enqueued = self
+                .publisher
+                .enqueue(exchange, key, properties, envelope.body.clone())
+                .await?;
+            let confirmed_and_replaced = async {
+                enqueued.await?;
+                queue.changed().await.map_err(|_| Error::Closed)
+            };
+            select! {
+                reply = &mut waiting.reply => {
+                    return Ok(Reply::from_json(&reply.map_err(|_| Error::Closed)?)?);
+                }
+                replaced = confirmed_and_replaced => replaced?,
+            }
+        }
+    }
+
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.window.close();
+        let published = self.publisher.close().await;
+        self.replies.lock().await.close().await;
+        published
+    }
+}

@@ -1,0 +1,46 @@
+//! Opening a connection to the broker.
+
+use std::time::Duration;
+
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{Connection, ConnectionProperties};
+use tokio::time::timeout;
+
+use crate::error::{Cause, Error, Result};
+
+/// Seconds between heartbeats unless the URL says otherwise: a dead peer is noticed within two of them.
+const HEARTBEAT: u16 = 20;
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where to connect to, and under which name.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    uri: AMQPUri,
+    name: String,
+    /// How long connecting, or opening a channel, may take.
+    pub(super) timeout: Duration,
+}
+
+impl Endpoint {
+    pub(super) fn parse(url: &str, name: String, timeout: Duration) -> Result<Self> {
+        let mut uri: AMQPUri = url.parse().map_err(Error::Url)?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        if uri.scheme == AMQPScheme::AMQPS && rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Losing the race against another installer is as good as winning it.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        Ok(Self { uri, name, timeout })
+    }
+
+    pub(super) async fn connect(&self) -> Result<Connection, Cause> {
+        let properties = ConnectionProperties::default().with_connection_name(self.name.clone().into());
+        Ok(Connection::connect_uri(self.uri.clone(), properties).await?)
+    }
+}
+
+/// Say goodbye; a broker that does not answer is left alone.
+pub(super) async fn close(connection: &Connection) {
+    if connection.status().connected() {
+        let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "OK".into())).await;
+    }
+}

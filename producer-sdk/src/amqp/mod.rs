@@ -1,0 +1,17 @@
+//! Over RabbitMQ.
+//!
+//! The client library's own recovery is not used: whatever breaks, connection and channel are built anew and what
+//! is not confirmed is sent again. Publishing and receiving have a connection each, because a broker under memory
+//! pressure stops reading from connections that publish.
+
+mod client;
+mod connection;
+mod engine;
+mod outgoing;
+mod producer;
+mod publisher;
+mod replies;
+mod session;
+
+pub(crate) use client::AmqpClient;
+pub(crate) use producer::AmqpProducer;

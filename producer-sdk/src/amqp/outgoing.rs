@@ -1,0 +1,92 @@
+//! A message as the client library wants it, checked so that the conversion cannot fail later.
+
+use lapin::message::BasicReturnMessage;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{BasicProperties, types::LongString};
+
+use crate::error::{Error, Result};
+use crate::message::{HeaderValue, Properties};
+
+const TRANSIENT: u8 = 1;
+const PERSISTENT: u8 = 2;
+
+/// Everything that is needed to publish a message, once or again.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) exchange: ShortString,
+    pub(super) routing_key: ShortString,
+    pub(super) properties: BasicProperties,
+    pub(super) body: Vec<u8>,
+}
+
+impl Outgoing {
+    pub(super) fn new(
+        exchange: &str,
+        routing_key: &str,
+        properties: Properties,
+        body: Vec<u8>,
+    ) -> Result<Self> {
+        Ok(Self {
+            exchange: short("exchange", exchange)?,
+            routing_key: short("routing key", routing_key)?,
+            properties: convert(properties)?,
+            body,
+        })
+    }
+
+    /// Whether the broker's return is about this message (or about one that is its equal).
+    pub(super) fn matches(&self, returned: &BasicReturnMessage) -> bool {
+        returned.exchange == self.exchange
+            && returned.routing_key == self.routing_key
+            && returned.properties.message_id() == self.properties.message_id()
+            && returned.properties.correlation_id() == self.properties.correlation_id()
+            && returned.data == self.body
+    }
+}
+
+fn short(what: &'static str, text: &str) -> Result<ShortString> {
+    ShortString::try_new(text).map_err(|_| Error::PropertyTooLong(what))
+}
+
+fn convert(properties: Properties) -> Result<BasicProperties> {
+    let mode = if properties.persistent {
+        PERSISTENT
+    } else {
+        TRANSIENT
+    };
+    let mut converted = BasicProperties::default().with_delivery_mode(mode);
+    if let Some(id) = &properties.message_id {
+        converted = converted.with_message_id(short("message id", id)?);
+    }
+    if let Some(kind) = &properties.kind {
+        converted = converted.with_type(short("type", kind)?);
+    }
+    if let Some(content_type) = &properties.content_type {
+        converted = converted.with_content_type(short("content type", content_type)?);
+    }
+    if let Some(seconds) = properties.timestamp {
+        converted = converted.with_timestamp(seconds);
+    }
+    if let Some(queue) = &properties.reply_to {
+        converted = converted.with_reply_to(short("reply queue", queue)?);
+    }
+    if let Some(id) = &properties.correlation_id {
+        converted = converted.with_correlation_id(short("correlation id", id)?);
+    }
+    if let Some(millis) = &properties.expiration {
+        converted = converted.with_expiration(short("expiration", millis)?);
+    }
+    if !properties.headers.is_empty() {
+        let mut table = FieldTable::default();
+        for (name, value) in properties.headers {
+            let value = match value {
+                HeaderValue::Str(text) => AMQPValue::LongString(LongString::from(text)),
+                HeaderValue::Int(number) => AMQPValue::LongLongInt(number),
+                HeaderValue::Bool(truth) => AMQPValue::Boolean(truth),
+            };
+            table.insert(short("header name", &name)?, value);
+        }
+        converted = converted.with_headers(table);
+    }
+    Ok(converted)
+}

@@ -1,0 +1,49 @@
+//! Commands to exchanges and routing keys.
+
+use super::publisher::Publisher;
+use crate::contract::{Command, Topology, bucket};
+use crate::envelope::Envelope;
+use crate::error::Result;
+use crate::handle::PublishHandle;
+use crate::options::Options;
+
+#[derive(Debug, Clone)]
+pub(crate) struct AmqpProducer {
+    publisher: Publisher,
+    topology: Topology,
+}
+
+impl AmqpProducer {
+    pub(crate) async fn connect(url: &str, options: &Options) -> Result<Self> {
+        let topology = names(options)?;
+        Ok(Self {
+            publisher: Publisher::connect(url, options).await?,
+            topology,
+        })
+    }
+
+    pub(crate) async fn enqueue(&self, command: &Command) -> Result<PublishHandle> {
+        let envelope = Envelope::of_command(command)?;
+        let (exchange, key) = address(&self.topology, command);
+        self.publisher
+            .enqueue(&exchange, &key, envelope.properties, envelope.body)
+            .await
+    }
+
+    pub(crate) fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+}
+
+/// The names of the namespace. Only workers know the number of shards; no name that is used here depends on it.
+pub(super) fn names(options: &Options) -> Result<Topology> {
+    Ok(Topology::new(options.namespace.clone(), 1)?)
+}
+
+/// Exchange and routing key of a command.
+pub(super) fn address(topology: &Topology, command: &Command) -> (String, String) {
+    (
+        topology.door(command.door()),
+        bucket(&command.user_id).to_string(),
+    )
+}

@@ -1,0 +1,79 @@
+//! The publishing side that apps and workers hold: a window, and a line to the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::connection::Endpoint;
+use super::engine::{Engine, Publish, Request};
+use super::outgoing::Outgoing;
+use super::session::Session;
+use crate::error::{Error, Result};
+use crate::handle::PublishHandle;
+use crate::message::Properties;
+use crate::options::Options;
+use crate::window::Window;
+
+/// Publishes messages with confirms. When the last clone is dropped, what was enqueued is still published.
+#[derive(Debug, Clone)]
+pub(crate) struct Publisher {
+    requests: mpsc::UnboundedSender<Request>,
+    window: Window,
+    confirm_timeout: Duration,
+}
+
+impl Publisher {
+    pub(crate) async fn connect(url: &str, options: &Options) -> Result<Self> {
+        let endpoint = Endpoint::parse(
+            url,
+            format!("{} publishing", options.connection_name),
+            options.connect_timeout,
+        )?;
+        let session = Session::open(endpoint.clone(), None)
+            .await
+            .map_err(Error::Connect)?;
+        let (requests, receiver) = mpsc::unbounded_channel();
+        let window = options.window.max(1);
+        tokio::spawn(Engine::new(endpoint, session, window, options.confirm_timeout).run(receiver));
+        Ok(Self {
+            requests,
+            window: Window::new(options),
+            confirm_timeout: options.confirm_timeout,
+        })
+    }
+
+    /// Wait for a place in the window and hand the message over.
+    pub(crate) async fn enqueue(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: Properties,
+        body: Vec<u8>,
+    ) -> Result<PublishHandle> {
+        let message = Arc::new(Outgoing::new(exchange, routing_key, properties, body)?);
+        let place = self.window.enter().await?;
+        let (done, result) = oneshot::channel();
+        let deadline = Instant::now() + self.confirm_timeout;
+        self.requests
+            .send(Request::Publish(Publish {
+                message,
+                done,
+                place,
+                deadline,
+            }))
+            .map_err(|_| Error::Closed)?;
+        Ok(PublishHandle::new(result))
+    }
+
+    /// Take no more messages, wait for the confirms of those taken, close the connection.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.window.close();
+        let (closer, closed) = oneshot::channel();
+        if self.requests.send(Request::Close(closer)).is_err() {
+            return Ok(());
+        }
+        closed.await.unwrap_or(Ok(()))
+    }
+}

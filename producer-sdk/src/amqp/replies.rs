@@ -1,0 +1,158 @@
+//! The receiving side of a client: an exclusive reply queue on a connection of its own, rebuilt whenever it breaks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Connection, Consumer};
+use tokio::select;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use super::connection::{Endpoint, close};
+use crate::backoff::Backoff;
+use crate::error::{Cause, Error, Result};
+use crate::pending::Pending;
+
+const PREFETCH: u16 = 500;
+
+/// Receives replies until it is dropped.
+#[derive(Debug)]
+pub(super) struct Replies {
+    pub(super) pending: Arc<Pending>,
+    /// Name of the reply queue; `None` while there is none. A new name: whatever was asked before must be asked again.
+    pub(super) queue: watch::Receiver<Option<String>>,
+    stop: Option<oneshot::Sender<oneshot::Sender<()>>>,
+}
+
+impl Replies {
+    pub(super) async fn connect(endpoint: Endpoint) -> Result<Self> {
+        let subscription = subscribe(&endpoint).await.map_err(Error::Connect)?;
+        let pending = Arc::new(Pending::default());
+        let (name, queue) = watch::channel(None);
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(receive(
+            endpoint,
+            subscription,
+            Arc::clone(&pending),
+            name,
+            stopped,
+        ));
+        Ok(Self {
+            pending,
+            queue,
+            stop: Some(stop),
+        })
+    }
+
+    pub(super) async fn close(&mut self) {
+        let (done, finished) = oneshot::channel();
+        if self.stop.take().is_some_and(|stop| stop.send(done).is_ok()) {
+            let _ = finished.await;
+        }
+    }
+}
+
+struct Subscription {
+    connection: Connection,
+    consumer: Consumer,
+    queue: String,
+}
+
+async fn subscribe(endpoint: &Endpoint) -> Result<Subscription, Cause> {
+    timeout(endpoint.timeout, async {
+        let connection = endpoint.connect().await?;
+        let channel = connection.create_channel().await?;
+        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        let options = QueueDeclareOptions {
+            exclusive: true,
+            auto_delete: true,
+            ..Default::default()
+        };
+        let queue = channel
+            .queue_declare("".into(), options, FieldTable::default())
+            .await?;
+        let name = queue.name().clone();
+        let options = BasicConsumeOptions {
+            exclusive: true,
+            ..Default::default()
+        };
+        let consumer = channel
+            .basic_consume(name.clone(), "".into(), options, FieldTable::default())
+            .await?;
+        Ok(Subscription {
+            connection,
+            consumer,
+            queue: name.to_string(),
+        })
+    })
+    .await?
+}
+
+async fn receive(
+    endpoint: Endpoint,
+    first: Subscription,
+    pending: Arc<Pending>,
+    name: watch::Sender<Option<String>>,
+    mut stopped: oneshot::Receiver<oneshot::Sender<()>>,
+) {
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    let mut subscription = first;
+    loop {
+        name.send_replace(Some(subscription.queue));
+        backoff.reset();
+        let stop = select! {
+            stop = &mut stopped => Some(stop),
+            () = deliver(subscription.consumer, &pending) => None,
+        };
+        name.send_replace(None);
+        close(&subscription.connection).await;
+        if let Some(stop) = stop {
+            if let Ok(done) = stop {
+                let _ = done.send(());
+            }
+            return;
+        }
+        warn!("the reply queue is gone; getting another");
+        subscription = loop {
+            let next = async {
+                sleep(backoff.next()).await;
+                subscribe(&endpoint).await
+            };
+            select! {
+                _ = &mut stopped => return,
+                subscribed = next => match subscribed {
+                    Ok(subscription) => break subscription,
+                    Err(error) => debug!(%error, "still no connection for replies"),
+                },
+            }
+        };
+        info!("there is a reply queue again");
+    }
+}
+
+/// Hand out replies until the subscription ends, for whatever reason: a cancelled one ends without an error.
+async fn deliver(consumer: Consumer, pending: &Pending) {
+    let mut arrived = consumer.ready_chunks(usize::from(PREFETCH));
+    while let Some(deliveries) = arrived.next().await {
+        let mut last = None;
+        for delivery in deliveries {
+            let Ok(delivery) = delivery else { return };
+            last = Some(delivery.acker.clone());
+            let id = delivery
+                .properties
+                .correlation_id()
+                .as_ref()
+                .map_or("", ShortString::as_str);
+            pending.deliver(id, delivery.data);
+        }
+        if let Some(acker) = last
+            && acker.ack(BasicAckOptions { multiple: true }).await.is_err()
+        {
+            return;
+        }
+    }
+}

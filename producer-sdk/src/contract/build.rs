@@ -1,0 +1,292 @@
+//! Constructors and setters of [`Command`]. A setter that the command has no field for is reported by
+//! [`Command::check`], and so by everything that sends; it is never dropped silently.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::command::{
+    AccountChange, Body, Command, Consume, Expire, Grant, Item, Purchase, Subscription, SubscriptionStatus,
+};
+use super::instant;
+use super::rejection::Rejection;
+
+impl Command {
+    /// A command with that body and nothing else said.
+    pub fn new(reference_id: impl Into<String>, user_id: impl Into<String>, body: Body) -> Self {
+        Self {
+            reference_id: reference_id.into(),
+            user_id: user_id.into(),
+            occurred_at: None,
+            description: None,
+            metadata: None,
+            traceparent: None,
+            body,
+            misplaced: None,
+        }
+    }
+
+    /// Spend credits on a service: one unit of it, unless [`amount`](Self::amount) or
+    /// [`quantity`](Self::quantity) says otherwise.
+    pub fn consume(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        service: impl Into<String>,
+    ) -> Self {
+        let consume = Consume {
+            service: service.into(),
+            amount: None,
+            quantity: None,
+        };
+        Self::new(reference_id, user_id, Body::Consume(consume))
+    }
+
+    /// The bonus for signing up.
+    pub fn registration_bonus(reference_id: impl Into<String>, user_id: impl Into<String>) -> Self {
+        Self::new(reference_id, user_id, Body::Grant(Grant::RegistrationBonus))
+    }
+
+    /// A gift of credits.
+    pub fn promotion(reference_id: impl Into<String>, user_id: impl Into<String>, amount: i64) -> Self {
+        Self::new(
+            reference_id,
+            user_id,
+            Body::Grant(Grant::Promotion {
+                amount,
+                validity_days: None,
+            }),
+        )
+    }
+
+    /// What the payment provider says of a subscription. Say when it happened, too: [`Self::occurred_at`].
+    pub fn subscription(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        subscription_id: impl Into<String>,
+        plan: impl Into<String>,
+        status: SubscriptionStatus,
+    ) -> Self {
+        let subscription = Subscription {
+            subscription_id: subscription_id.into(),
+            plan: plan.into(),
+            status,
+            anchor: None,
+            paid_through: None,
+        };
+        Self::new(reference_id, user_id, Body::Subscription(subscription))
+    }
+
+    /// Stop a wallet from spending.
+    pub fn freeze(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        reason: impl Into<String>,
+        actor: impl Into<String>,
+    ) -> Self {
+        let (reason, actor) = (reason.into(), actor.into());
+        Self::new(
+            reference_id,
+            user_id,
+            Body::Freeze(AccountChange { reason, actor }),
+        )
+    }
+
+    /// Let a wallet spend again.
+    pub fn unfreeze(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        reason: impl Into<String>,
+        actor: impl Into<String>,
+    ) -> Self {
+        let (reason, actor) = (reason.into(), actor.into());
+        Self::new(
+            reference_id,
+            user_id,
+            Body::Unfreeze(AccountChange { reason, actor }),
+        )
+    }
+
+    /// A plan's credits for one period. The worker's own; its reference follows from subscription and period.
+    pub fn monthly_grant(
+        user_id: impl Into<String>,
+        subscription_id: impl Into<String>,
+        period_start: DateTime<Utc>,
+    ) -> Self {
+        let subscription_id = subscription_id.into();
+        let reference_id = format!("grant:{subscription_id}:{}", period_start.format("%Y-%m-%d"));
+        let grant = Grant::Monthly {
+            subscription_id,
+            period_start,
+        };
+        Self::new(reference_id, user_id, Body::Grant(grant))
+    }
+
+    /// A package that was paid for, by its id in the worker's configuration.
+    pub fn purchase_package(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        package_id: impl Into<String>,
+        purchase_id: impl Into<String>,
+    ) -> Self {
+        Self::purchase(
+            reference_id,
+            user_id,
+            Item::Package(package_id.into()),
+            purchase_id,
+        )
+    }
+
+    /// A package that was paid for, by the payment provider's price id.
+    pub fn purchase_price(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        price_id: impl Into<String>,
+        purchase_id: impl Into<String>,
+    ) -> Self {
+        Self::purchase(reference_id, user_id, Item::Price(price_id.into()), purchase_id)
+    }
+
+    /// Credits that were paid for, without a package.
+    pub fn purchase_credits(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        credits: i64,
+        purchase_id: impl Into<String>,
+    ) -> Self {
+        Self::purchase(
+            reference_id,
+            user_id,
+            Item::Credits {
+                credits,
+                validity_days: None,
+            },
+            purchase_id,
+        )
+    }
+
+    fn purchase(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        item: Item,
+        purchase_id: impl Into<String>,
+    ) -> Self {
+        let purchase = Purchase {
+            item,
+            purchase_id: purchase_id.into(),
+            amount_paid: None,
+            currency: None,
+        };
+        Self::new(reference_id, user_id, Body::Purchase(purchase))
+    }
+
+    /// Take back what lapsed up to the cutoff. Goes through the internal door: for the worker, not for apps.
+    pub fn expire(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        cutoff: DateTime<Utc>,
+    ) -> Self {
+        Self::new(
+            reference_id,
+            user_id,
+            Body::Expire(Expire {
+                cutoff: instant::truncate(cutoff),
+            }),
+        )
+    }
+
+    /// Credits to take (`consume`) or to give (a promotion).
+    #[must_use]
+    pub fn amount(mut self, credits: i64) -> Self {
+        match &mut self.body {
+            Body::Consume(consume) => consume.amount = Some(credits),
+            Body::Grant(Grant::Promotion { amount, .. }) => *amount = credits,
+            _ => self.misplaced = Some("amount"),
+        }
+        self
+    }
+
+    /// Units of the service (`consume`), priced by the worker.
+    #[must_use]
+    pub fn quantity(mut self, units: i64) -> Self {
+        match &mut self.body {
+            Body::Consume(consume) => consume.quantity = Some(units),
+            _ => self.misplaced = Some("quantity"),
+        }
+        self
+    }
+
+    /// From where the months of a `subscription` are counted.
+    #[must_use]
+    pub fn anchor(mut self, at: DateTime<Utc>) -> Self {
+        match &mut self.body {
+            Body::Subscription(subscription) => subscription.anchor = Some(instant::truncate(at)),
+            _ => self.misplaced = Some("anchor"),
+        }
+        self
+    }
+
+    /// Up to where a `subscription` is paid.
+    #[must_use]
+    pub fn paid_through(mut self, at: DateTime<Utc>) -> Self {
+        match &mut self.body {
+            Body::Subscription(subscription) => subscription.paid_through = Some(instant::truncate(at)),
+            _ => self.misplaced = Some("paidThrough"),
+        }
+        self
+    }
+
+    /// Days until the credits lapse (a promotion, or a purchase of plain credits).
+    #[must_use]
+    pub fn validity_days(mut self, days: i64) -> Self {
+        match &mut self.body {
+            Body::Grant(Grant::Promotion { validity_days, .. })
+            | Body::Purchase(Purchase {
+                item: Item::Credits { validity_days, .. },
+                ..
+            }) => {
+                *validity_days = Some(days);
+            }
+            _ => self.misplaced = Some("validityDays"),
+        }
+        self
+    }
+
+    /// What was paid (`purchase`), as a decimal text and a currency: `paid("9.99", "USD")`.
+    pub fn paid(mut self, amount: &str, currency: &str) -> Result<Self, Rejection> {
+        match &mut self.body {
+            Body::Purchase(purchase) => {
+                purchase.amount_paid = Some(amount.parse()?);
+                purchase.currency = Some(currency.to_owned());
+            }
+            _ => self.misplaced = Some("amountPaid"),
+        }
+        Ok(self)
+    }
+
+    /// Words for people.
+    #[must_use]
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Whatever the caller wants kept with the transaction: a JSON object.
+    #[must_use]
+    pub fn metadata(mut self, value: &Value) -> Self {
+        self.metadata = serde_json::value::to_raw_value(value).ok();
+        self
+    }
+
+    /// When it happened; truncated to microseconds.
+    #[must_use]
+    pub fn occurred_at(mut self, at: DateTime<Utc>) -> Self {
+        self.occurred_at = Some(instant::truncate(at));
+        self
+    }
+
+    /// W3C trace context of the caller, such as `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
+    #[must_use]
+    pub fn traceparent(mut self, context: impl Into<String>) -> Self {
+        self.traceparent = Some(context.into());
+        self
+    }
+}

@@ -1,0 +1,394 @@
+//! Bodies to commands and queries. Here types and the presence of fields; ranges are [`Command::check`]'s.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+
+use super::command::{
+    AccountChange, Body, Command, Consume, Expire, Grant, Item, Kind, Purchase, Subscription,
+    SubscriptionStatus,
+};
+use super::instant;
+use super::json::{RawFields, found, found_text, read_object, shown};
+use super::limits::{self, CURRENCY, DESCRIPTION, ID, INSTANT, MAX_AMOUNT, MAX_VALIDITY_DAYS, whole_number};
+use super::money::{AMOUNT_PAID, AmountPaid};
+use super::query::{CURSOR, MAX_PAGE_SIZE, Query, QueryKind};
+use super::rejection::{Rejection, RejectionCode};
+
+pub(crate) const REGISTRATION_BONUS: &str = "registration_bonus";
+pub(crate) const PROMOTION: &str = "promotion";
+pub(crate) const MONTHLY_GRANT: &str = "monthly_grant";
+
+const GRANT_REASONS: &str = "\"registration_bonus\" or \"promotion\"";
+const STATUSES: &str = "\"active\", \"trialing\", \"past_due\", \"paused\", \"canceled\" or \"expired\"";
+
+/// The fields that every command may have.
+const COMMON: [&str; 6] = [
+    "type",
+    "referenceId",
+    "userId",
+    "occurredAt",
+    "description",
+    "metadata",
+];
+
+pub(crate) fn command(body: &[u8]) -> Result<Command, Rejection> {
+    let object = read_object(body)?;
+    let name = type_of(&object)?;
+    let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == name) else {
+        return Err(unknown_type(&name, &Kind::ALL.map(Kind::as_str)));
+    };
+    let fields = Fields {
+        of: kind.as_str(),
+        object: &object,
+    };
+    let body = match kind {
+        Kind::Consume => consume(&fields)?,
+        Kind::Grant => grant(&fields)?,
+        Kind::Purchase => purchase(&fields)?,
+        Kind::Subscription => subscription(&fields)?,
+        Kind::Freeze => Body::Freeze(account_change(&fields)?),
+        Kind::Unfreeze => Body::Unfreeze(account_change(&fields)?),
+        Kind::Expire => expire(&fields)?,
+    };
+    let mut command = Command::new(fields.id("referenceId")?, fields.id("userId")?, body);
+    command.occurred_at = fields.optional("occurredAt", instant_of)?;
+    command.description = fields.optional("description", |name, raw| text(name, raw, DESCRIPTION))?;
+    command.metadata = fields.raw("metadata").map(ToOwned::to_owned);
+    Ok(command)
+}
+
+pub(crate) fn query(body: &[u8]) -> Result<Query, Rejection> {
+    let object = read_object(body)?;
+    let name = type_of(&object)?;
+    let Some(kind) = QueryKind::ALL.into_iter().find(|kind| kind.as_str() == name) else {
+        return Err(unknown_type(&name, &QueryKind::ALL.map(QueryKind::as_str)));
+    };
+    let fields = Fields {
+        of: kind.as_str(),
+        object: &object,
+    };
+    let user = |own: &[&str]| {
+        fields.allow(&["type", "userId"], own)?;
+        fields.id("userId")
+    };
+    Ok(match kind {
+        QueryKind::Balance => Query::Balance { user_id: user(&[])? },
+        QueryKind::Transactions => Query::Transactions {
+            user_id: user(&["pageIndex", "pageSize", "cursor"])?,
+            page_index: fields.optional("pageIndex", page_index)?,
+            page_size: fields.optional("pageSize", page_size)?,
+            cursor: fields.optional("cursor", |name, raw| text(name, raw, CURSOR))?,
+        },
+        QueryKind::Batches => Query::Batches {
+            user_id: user(&["all"])?,
+            all: fields.optional("all", boolean)?.unwrap_or(false),
+        },
+        QueryKind::Price => {
+            fields.allow(&["type"], &["service", "quantity"])?;
+            Query::Price {
+                service: fields.id("service")?,
+                quantity: fields.optional("quantity", credits)?,
+            }
+        }
+        QueryKind::Packages => {
+            fields.allow(&["type"], &[])?;
+            Query::Packages {}
+        }
+        QueryKind::CanPurchase => Query::CanPurchase {
+            user_id: user(&["packageId", "priceId"])?,
+            package_id: fields.optional("packageId", |name, raw| text(name, raw, ID))?,
+            price_id: fields.optional("priceId", |name, raw| text(name, raw, ID))?,
+        },
+    })
+}
+
+fn consume(fields: &Fields<'_>) -> Result<Body, Rejection> {
+    fields.allow(&COMMON, &["service", "amount", "quantity"])?;
+    Ok(Body::Consume(Consume {
+        service: fields.id("service")?,
+        amount: fields.optional("amount", credits)?,
+        quantity: fields.optional("quantity", credits)?,
+    }))
+}
+
+fn grant(fields: &Fields<'_>) -> Result<Body, Rejection> {
+    let Some(raw) = fields.raw("reason") else {
+        fields.allow(&COMMON, &["reason", "amount", "validityDays"])?;
+        return Err(fields.missing("reason", GRANT_REASONS));
+    };
+    let reason = text("reason", raw, GRANT_REASONS)?;
+    Ok(Body::Grant(match reason.as_str() {
+        REGISTRATION_BONUS => {
+            fields.allow(&COMMON, &["reason"])?;
+            Grant::RegistrationBonus
+        }
+        PROMOTION => {
+            fields.allow(&COMMON, &["reason", "amount", "validityDays"])?;
+            Grant::Promotion {
+                amount: fields.required("amount", &whole_number(1, MAX_AMOUNT), credits)?,
+                validity_days: fields.optional("validityDays", days)?,
+            }
+        }
+        MONTHLY_GRANT => {
+            fields.allow(&COMMON, &["reason", "subscriptionId", "periodStart"])?;
+            Grant::Monthly {
+                subscription_id: fields.id("subscriptionId")?,
+                period_start: fields.required("periodStart", INSTANT, instant_of)?,
+            }
+        }
+        _ => return Err(Rejection::invalid("reason", found_text(&reason), GRANT_REASONS)),
+    }))
+}
+
+fn purchase(fields: &Fields<'_>) -> Result<Body, Rejection> {
+    let items = ["packageId", "priceId", "credits"];
+    let allowed = "exactly one of `packageId`, `priceId` and `credits`";
+    fields.allow(
+        &COMMON,
+        &[
+            "packageId",
+            "priceId",
+            "credits",
+            "validityDays",
+            "purchaseId",
+            "amountPaid",
+            "currency",
+        ],
+    )?;
+    let given: Vec<&str> = items
+        .into_iter()
+        .filter(|item| fields.raw(item).is_some())
+        .collect();
+    let item = match given.as_slice() {
+        ["packageId"] => Item::Package(fields.id("packageId")?),
+        ["priceId"] => Item::Price(fields.id("priceId")?),
+        ["credits"] => Item::Credits {
+            credits: fields.required("credits", &whole_number(1, MAX_AMOUNT), credits)?,
+            validity_days: fields.optional("validityDays", days)?,
+        },
+        [first, second, ..] => {
+            return Err(Rejection::invalid(
+                second,
+                format!("given beside `{first}`"),
+                allowed,
+            ));
+        }
+        _ => return Err(fields.missing("packageId", allowed)),
+    };
+    if let (Item::Package(_) | Item::Price(_), Some(raw)) = (&item, fields.raw("validityDays")) {
+        let found = format!("{} beside `{}`", found(raw.get()), given.concat());
+        return Err(Rejection::invalid(
+            "validityDays",
+            found,
+            "that field only beside `credits`",
+        ));
+    }
+    Ok(Body::Purchase(Purchase {
+        item,
+        purchase_id: fields.id("purchaseId")?,
+        amount_paid: fields.optional("amountPaid", |name, raw| {
+            text(name, raw, AMOUNT_PAID)?.parse::<AmountPaid>()
+        })?,
+        currency: fields.optional("currency", |name, raw| text(name, raw, CURRENCY))?,
+    }))
+}
+
+fn subscription(fields: &Fields<'_>) -> Result<Body, Rejection> {
+    fields.allow(
+        &COMMON,
+        &["subscriptionId", "plan", "status", "anchor", "paidThrough"],
+    )?;
+    let status = |name: &str, raw: &RawValue| {
+        let word = text(name, raw, STATUSES)?;
+        SubscriptionStatus::parse(&word).ok_or_else(|| Rejection::invalid(name, found_text(&word), STATUSES))
+    };
+    Ok(Body::Subscription(Subscription {
+        subscription_id: fields.id("subscriptionId")?,
+        plan: fields.id("plan")?,
+        status: fields.required("status", STATUSES, status)?,
+        anchor: fields.optional("anchor", instant_of)?,
+        paid_through: fields.optional("paidThrough", instant_of)?,
+    }))
+}
+
+fn account_change(fields: &Fields<'_>) -> Result<AccountChange, Rejection> {
+    fields.allow(&COMMON, &["reason", "actor"])?;
+    Ok(AccountChange {
+        reason: fields.id("reason")?,
+        actor: fields.id("actor")?,
+    })
+}
+
+fn expire(fields: &Fields<'_>) -> Result<Body, Rejection> {
+    fields.allow(&COMMON, &["cutoff"])?;
+    Ok(Body::Expire(Expire {
+        cutoff: fields.required("cutoff", INSTANT, instant_of)?,
+    }))
+}
+
+fn type_of(object: &RawFields<'_>) -> Result<String, Rejection> {
+    let allowed = "a string that names what is asked for";
+    let Some((_, raw)) = object.iter().find(|(name, _)| name == "type") else {
+        let message = format!("`type` is missing; allowed is {allowed}");
+        return Err(Rejection::of_field(RejectionCode::MissingField, "type", message));
+    };
+    text("type", raw, allowed)
+}
+
+fn unknown_type(name: &str, allowed: &[&str]) -> Rejection {
+    let message = format!(
+        "`type` is {}{}; allowed are {}",
+        found_text(name),
+        hint(name, allowed),
+        list(allowed, '"')
+    );
+    Rejection::of_field(RejectionCode::UnknownType, "type", message)
+}
+
+fn text(field: &str, raw: &RawValue, allowed: &str) -> Result<String, Rejection> {
+    serde_json::from_str(raw.get()).map_err(|_| Rejection::invalid(field, found(raw.get()), allowed))
+}
+
+fn integer(field: &str, raw: &RawValue, max: i64) -> Result<i64, Rejection> {
+    let value: i64 = serde_json::from_str(raw.get())
+        .map_err(|_| Rejection::invalid(field, found(raw.get()), whole_number(1, max)))?;
+    limits::range(field, value, max)?;
+    Ok(value)
+}
+
+fn page_index(field: &str, raw: &RawValue) -> Result<u32, Rejection> {
+    let allowed = "a whole number from 0";
+    serde_json::from_str(raw.get()).map_err(|_| Rejection::invalid(field, found(raw.get()), allowed))
+}
+
+fn page_size(field: &str, raw: &RawValue) -> Result<u32, Rejection> {
+    let size = integer(field, raw, MAX_PAGE_SIZE.into())?;
+    Ok(u32::try_from(size).unwrap_or(MAX_PAGE_SIZE))
+}
+
+fn boolean(field: &str, raw: &RawValue) -> Result<bool, Rejection> {
+    serde_json::from_str(raw.get()).map_err(|_| Rejection::invalid(field, found(raw.get()), "true or false"))
+}
+
+fn credits(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
+    integer(field, raw, MAX_AMOUNT)
+}
+
+fn days(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
+    integer(field, raw, MAX_VALIDITY_DAYS)
+}
+
+fn instant_of(field: &str, raw: &RawValue) -> Result<DateTime<Utc>, Rejection> {
+    let text = text(field, raw, INSTANT)?;
+    instant::parse(&text).ok_or_else(|| Rejection::invalid(field, found_text(&text), INSTANT))
+}
+
+/// The fields of one message, and what kind of message that is.
+struct Fields<'a> {
+    of: &'static str,
+    object: &'a [(Cow<'a, str>, &'a RawValue)],
+}
+
+impl<'a> Fields<'a> {
+    fn raw(&self, name: &str) -> Option<&'a RawValue> {
+        self.object
+            .iter()
+            .find(|(given, _)| given == name)
+            .map(|(_, raw)| *raw)
+    }
+
+    fn missing(&self, name: &str, allowed: &str) -> Rejection {
+        Rejection::missing(name, self.of, allowed)
+    }
+
+    fn optional<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&str, &RawValue) -> Result<T, Rejection>,
+    ) -> Result<Option<T>, Rejection> {
+        self.raw(name).map(|raw| read(name, raw)).transpose()
+    }
+
+    fn required<T>(
+        &self,
+        name: &str,
+        allowed: &str,
+        read: impl Fn(&str, &RawValue) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        self.optional(name, read)?
+            .ok_or_else(|| self.missing(name, allowed))
+    }
+
+    fn id(&self, name: &str) -> Result<String, Rejection> {
+        let raw = self.raw(name).ok_or_else(|| self.missing(name, ID))?;
+        text(name, raw, ID)
+    }
+
+    /// Refuse any field that is in neither list.
+    fn allow(&self, common: &[&str], own: &[&str]) -> Result<(), Rejection> {
+        let known = |name: &str| common.contains(&name) || own.contains(&name);
+        let Some((name, _)) = self.object.iter().find(|(name, _)| !known(name)) else {
+            return Ok(());
+        };
+        let allowed = [common, own].concat();
+        let message = format!(
+            "`{}` is not a field of this `{}`{}; allowed are {}",
+            shown(name),
+            self.of,
+            hint(name, &allowed),
+            list(&allowed, '`')
+        );
+        Err(Rejection::of_field(
+            RejectionCode::UnknownField,
+            &shown(name),
+            message,
+        ))
+    }
+}
+
+fn list(names: &[&str], quote: char) -> String {
+    names
+        .iter()
+        .map(|name| format!("{quote}{name}{quote}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// ", did you mean …", when a known name is near enough to be a misspelling.
+fn hint(name: &str, known: &[&str]) -> String {
+    let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+    if name.chars().count() > 40 {
+        return String::new();
+    }
+    let name = plain(name);
+    known
+        .iter()
+        .map(|candidate| (distance(&name, &plain(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len() / 3)
+        .min()
+        .map_or_else(String::new, |(_, candidate)| {
+            format!(" (did you mean `{candidate}`?)")
+        })
+}
+
+/// Levenshtein distance, by one row.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = i;
+        let mut last = i + 1;
+        for (cell, b) in row.iter_mut().skip(1).zip(&right) {
+            let above = *cell;
+            last = (diagonal + usize::from(a != *b)).min(above + 1).min(last + 1);
+            diagonal = above;
+            *cell = last;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}

@@ -1,0 +1,199 @@
+//! The limits of single values, with the sentence that each rejection uses. One place for reading and for writing.
+
+use chrono::{DateTime, Datelike, Utc};
+use serde_json::{Value, value::RawValue};
+
+use super::json::{found_text, nesting};
+use super::rejection::{Rejection, RejectionCode};
+
+/// Largest body, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Largest `metadata`, in bytes of JSON as sent.
+pub const MAX_METADATA_BYTES: usize = 4 * 1024;
+/// Deepest nesting of objects and arrays; the body itself is level 1.
+pub const MAX_NESTING: usize = 32;
+/// Longest id, in bytes of UTF-8.
+pub const MAX_ID_BYTES: usize = 200;
+/// Longest `description`, in bytes of UTF-8.
+pub const MAX_DESCRIPTION_BYTES: usize = 1024;
+/// Largest amount of credits, and largest quantity, in one command.
+pub const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
+/// Longest validity of a batch, in days.
+pub const MAX_VALIDITY_DAYS: i64 = 36_500;
+
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=2999;
+
+/// Unicode 16 general category Cf: zero-width, bidirectional and other characters that nobody sees.
+const FORMAT_CHARACTERS: [(char, char); 21] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{180e}', '\u{180e}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{202a}', '\u{202e}'),
+    ('\u{2060}', '\u{2064}'),
+    ('\u{2066}', '\u{206f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{fff9}', '\u{fffb}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0001}', '\u{e0001}'),
+    ('\u{e0020}', '\u{e007f}'),
+];
+
+pub(crate) fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || FORMAT_CHARACTERS
+            .iter()
+            .any(|(first, last)| (*first..=*last).contains(&character))
+}
+
+pub(crate) const ID: &str =
+    "a string of 1 to 200 bytes without control or format characters and without outer white space";
+
+pub(crate) fn id(field: &str, text: &str) -> Result<(), Rejection> {
+    let invalid = |what: String| Err(Rejection::invalid(field, what, ID));
+    if text.is_empty() {
+        return invalid("empty".to_owned());
+    }
+    if text.len() > MAX_ID_BYTES {
+        return invalid(format!("{} bytes long", text.len()));
+    }
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    if let Some(character) = text.chars().find(|character| is_invisible(*character)) {
+        return invalid(format!(
+            "{} with U+{:04X} in it",
+            found_text(text),
+            u32::from(character)
+        ));
+    }
+    if text.trim() != text {
+        return invalid(format!("{} with outer white space", found_text(text)));
+    }
+    Ok(())
+}
+
+/// Longest reference of the worker's own commands, in bytes: they wrap ids.
+const MAX_INTERNAL_BYTES: usize = 255;
+/// `free:` and a user.
+const MAX_FREE_BYTES: usize = MAX_ID_BYTES + 5;
+
+pub(crate) fn internal_reference(text: &str) -> Result<(), Rejection> {
+    wrapping("referenceId", text, MAX_INTERNAL_BYTES)
+}
+
+pub(crate) fn internal_subscription(text: &str) -> Result<(), Rejection> {
+    wrapping("subscriptionId", text, MAX_FREE_BYTES)
+}
+
+/// An id that may be longer because it wraps another one.
+fn wrapping(field: &str, text: &str, max: usize) -> Result<(), Rejection> {
+    if text.len() <= MAX_ID_BYTES || text.len() > max {
+        return id(field, text);
+    }
+    let cut = (0..=MAX_ID_BYTES).rev().find(|at| text.is_char_boundary(*at));
+    let (head, tail) = text.split_at(cut.unwrap_or(0));
+    id(field, head.trim_end()).and_then(|()| id(field, tail.trim_start()))
+}
+
+pub(crate) fn whole_number(min: i64, max: i64) -> String {
+    format!("a whole number from {min} to {max}")
+}
+
+pub(crate) fn range(field: &str, value: i64, max: i64) -> Result<(), Rejection> {
+    if (1..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Rejection::invalid(field, value, whole_number(1, max)))
+}
+
+pub(crate) const DESCRIPTION: &str = "a string of at most 1024 bytes without U+0000";
+
+pub(crate) fn description(text: &str) -> Result<(), Rejection> {
+    if text.len() > MAX_DESCRIPTION_BYTES {
+        return Err(Rejection::invalid(
+            "description",
+            format!("{} bytes long", text.len()),
+            DESCRIPTION,
+        ));
+    }
+    if text.contains('\0') {
+        let found = format!("{} with U+0000 in it", found_text(text));
+        return Err(Rejection::invalid("description", found, DESCRIPTION));
+    }
+    Ok(())
+}
+
+pub(crate) const CURRENCY: &str = "three upper-case ASCII letters, such as \"USD\"";
+
+pub(crate) fn currency(text: &str) -> Result<(), Rejection> {
+    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Ok(());
+    }
+    Err(Rejection::invalid("currency", found_text(text), CURRENCY))
+}
+
+pub(crate) const INSTANT: &str =
+    "an RFC 3339 date and time with offset, of the years 1970 to 2999, such as \"2026-11-22T10:00:00Z\"";
+
+pub(crate) fn instant(field: &str, at: DateTime<Utc>) -> Result<(), Rejection> {
+    if YEARS.contains(&at.year()) {
+        return Ok(());
+    }
+    Err(Rejection::invalid(
+        field,
+        format!("in the year {}", at.year()),
+        INSTANT,
+    ))
+}
+
+pub(crate) fn traceparent(text: &str) -> Result<(), Rejection> {
+    if !text.is_empty() && text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let allowed = "1 to 255 printable ASCII characters without spaces";
+    Err(Rejection::invalid("traceparent", found_text(text), allowed))
+}
+
+const METADATA: &str =
+    "a JSON object of at most 4096 bytes, nested at most 31 deep, without U+0000 in any key or string";
+
+pub(crate) fn metadata(raw: &RawValue) -> Result<(), Rejection> {
+    let text = raw.get();
+    let invalid = |what: String| Err(Rejection::invalid("metadata", what, METADATA));
+    if !text.starts_with('{') {
+        return invalid(super::json::found(text));
+    }
+    if text.len() > MAX_METADATA_BYTES {
+        return invalid(format!("{} bytes long", text.len()));
+    }
+    if nesting(text, MAX_NESTING - 1).is_err() {
+        let message = format!("`metadata` is nested too deep; allowed is {METADATA}");
+        return Err(Rejection::of_field(RejectionCode::TooDeep, "metadata", message));
+    }
+    match serde_json::from_str::<Value>(text) {
+        Err(error) => invalid(format!("not storable ({error})")),
+        Ok(value) if holds_nul(&value) => invalid("an object with U+0000 in it".to_owned()),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -1,0 +1,47 @@
+//! The wire contract: what may be said, in which words, through which door. No I/O in here.
+//!
+//! Bodies are single JSON objects tagged by `type`. Reading is strict (an unknown, missing or misspelt
+//! field is a [`Rejection`] that names it), reading replies is lenient (a newer worker may say more).
+
+mod answer;
+mod bucket;
+mod build;
+mod command;
+mod decode;
+pub mod headers;
+mod instant;
+mod job;
+mod json;
+mod limits;
+mod money;
+mod outcome;
+mod query;
+mod rejection;
+mod reply;
+mod results;
+#[cfg(test)]
+mod tests;
+mod topology;
+mod wire;
+
+pub use answer::{Answer, AnswerError, BalanceResult, ExpiringBatch, NextGrant};
+pub use bucket::{BUCKETS, bucket};
+pub use command::{
+    AccountChange, Body, Command, Consume, Door, Expire, Grant, Item, Kind, Purchase, Subscription,
+    SubscriptionStatus,
+};
+pub use job::{Job, JobRequest};
+pub use limits::{
+    MAX_AMOUNT, MAX_BODY_BYTES, MAX_DESCRIPTION_BYTES, MAX_ID_BYTES, MAX_METADATA_BYTES, MAX_NESTING,
+    MAX_VALIDITY_DAYS,
+};
+pub use money::AmountPaid;
+pub use outcome::{AllocationItem, Outcome, OutcomeError, Posting, Status};
+pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGED_ROWS, Query};
+pub use rejection::{Rejection, RejectionCode};
+pub use reply::{Reply, UnreadableReply};
+pub use results::{
+    BatchItem, BatchesResult, CanPurchaseResult, PackageItem, PackagesResult, PriceResult, Pricing,
+    TransactionItem, TransactionsResult,
+};
+pub use topology::{Arg, Binding, ExchangeKind, ExchangeSpec, QUERY_KEY, QueueSpec, Topology, TopologyError};

@@ -1,0 +1,758 @@
+//! What is read, what is written, and what each broken body is told.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::RejectionCode::{
+    DuplicateField, ForbiddenExchange, InvalidField, MissingField, NotAnObject, NotJson, TooDeep, TooLarge,
+    UnknownField, UnknownType,
+};
+use super::*;
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an instant")
+}
+
+#[test]
+fn every_command_comes_back_as_it_was_written() {
+    let commands = [
+        Command::consume("req-1", "user_1", "google:chat"),
+        Command::consume("req-2", "user_1", "google:chat")
+            .amount(5)
+            .description("two\nlines"),
+        Command::consume("req-3", "Zoë 😀", "llm:tokens")
+            .quantity(MAX_AMOUNT)
+            .occurred_at(at("2026-11-22T10:00:00.123456789Z"))
+            .metadata(&json!({"model": "m", "tags": ["a", 1, 2.5, null, {"deep": true}]})),
+        Command::registration_bonus("g-1", "user_1"),
+        Command::promotion("g-2", "user_1", 50),
+        Command::promotion("g-3", "user_1", 50)
+            .amount(70)
+            .validity_days(14),
+        Command::purchase_package("pi_1", "user_1", "lite", "pi_1")
+            .paid("9.990", "USD")
+            .expect("paid"),
+        Command::purchase_price("pi_2", "user_1", "price_1", "pi_2"),
+        Command::purchase_credits("pi_3", "user_1", 100, "pi_3").validity_days(MAX_VALIDITY_DAYS),
+        Command::subscription("evt_1", "user_1", "sub_1", "pro", SubscriptionStatus::PastDue),
+        Command::subscription("evt_2", "user_1", "sub_1", "pro", SubscriptionStatus::Active)
+            .anchor(at("2026-01-31T09:00:00.123456789Z"))
+            .paid_through(at("2026-02-28T09:00:00Z")),
+        Command::freeze("f-1", "user_1", "chargeback pi_1", "ops:maria"),
+        Command::unfreeze("f-2", "user_1", "won", "ops:maria"),
+        Command::monthly_grant("user_1", "sub_1", at("2026-01-31T09:00:00.123456Z")),
+        Command::monthly_grant("user_1", "free:user_1", at("2026-02-28T09:00:00Z")),
+        Command::expire("e-1", "user_1", at("2026-11-22T10:00:00Z")),
+    ];
+    for command in commands {
+        let body = command.to_json();
+        let read = Command::from_json(&body).unwrap_or_else(|rejection| panic!("{command:?}: {rejection}"));
+        assert_eq!(read, command);
+        assert_eq!(read.to_json(), body);
+    }
+}
+
+#[test]
+fn bodies_are_camel_case_and_leave_out_what_is_absent() {
+    let purchase = Command::purchase_package("pi_1", "user_123", "lite", "pi_1")
+        .paid("9.99", "USD")
+        .expect("paid");
+    assert_eq!(
+        String::from_utf8(purchase.to_json()).expect("text"),
+        r#"{"type":"purchase","referenceId":"pi_1","userId":"user_123","packageId":"lite","purchaseId":"pi_1","amountPaid":"9.99","currency":"USD"}"#
+    );
+    assert_eq!(
+        Query::balance("user_123").to_json(),
+        br#"{"type":"balance","userId":"user_123"}"#
+    );
+}
+
+#[test]
+fn field_order_white_space_and_escapes_do_not_matter() {
+    let body = br#" { "userId" : "u\u00e9" , "\u0074ype" : "consume" , "service":"s", "referenceId":"r" } "#;
+    assert_eq!(
+        Command::from_json(body).expect("a command"),
+        Command::consume("r", "ué", "s")
+    );
+}
+
+#[test]
+fn instants_are_truncated_to_microseconds_in_utc() {
+    let body = br#"{"type":"consume","referenceId":"r","userId":"u","service":"s","occurredAt":"2026-11-22T12:00:00.1234569+02:00"}"#;
+    let command = Command::from_json(body).expect("a command");
+    assert_eq!(command.occurred_at, Some(at("2026-11-22T10:00:00.123456Z")));
+}
+
+#[test]
+fn ids_may_be_anything_that_can_be_seen() {
+    for id in ["x", "a b", "日本語", "😀", "quote\"back\\slash", &"é".repeat(100)] {
+        let command = Command::consume(id, id, id);
+        assert_eq!(Command::from_json(&command.to_json()).expect(id), command);
+    }
+}
+
+/// A consume whose fields after the ids are these.
+fn consume(rest: &str) -> String {
+    format!(r#"{{"type":"consume","referenceId":"r","userId":"u"{rest}}}"#)
+}
+
+fn purchase(rest: &str) -> String {
+    format!(r#"{{"type":"purchase","referenceId":"r","userId":"u"{rest}}}"#)
+}
+
+fn grant(rest: &str) -> String {
+    format!(r#"{{"type":"grant","referenceId":"r","userId":"u"{rest}}}"#)
+}
+
+fn subscription(rest: &str) -> String {
+    format!(r#"{{"type":"subscription","referenceId":"r","userId":"u"{rest}}}"#)
+}
+
+fn freeze(rest: &str) -> String {
+    format!(r#"{{"type":"freeze","referenceId":"r","userId":"u"{rest}}}"#)
+}
+
+fn rejection(body: &str) -> Rejection {
+    match Command::from_json(body.as_bytes()) {
+        Ok(command) => panic!("{body} was taken as {command:?}"),
+        Err(rejection) => rejection,
+    }
+}
+
+#[test]
+fn broken_bodies_are_named_for_what_they_are() {
+    let deep = format!(r#""metadata":{}1{}"#, r#"{"a":"#.repeat(3000), "}".repeat(3000));
+    let cases = [
+        (String::new(), NotJson, None),
+        ("not json".to_owned(), NotJson, None),
+        (r#"{"type":"consume""#.to_owned(), NotJson, None),
+        (consume(r#","amount":01"#), NotJson, None),
+        (consume(r#","amount":NaN"#), NotJson, None),
+        (
+            format!("{} trailing", consume(r#","service":"s""#)),
+            NotJson,
+            None,
+        ),
+        ("[]".to_owned(), NotAnObject, None),
+        ("null".to_owned(), NotAnObject, None),
+        (r#""consume""#.to_owned(), NotAnObject, None),
+        ("1e400".to_owned(), NotAnObject, None),
+        ("[".repeat(3000), TooDeep, None),
+        (
+            consume(&format!(r#","service":"s",{deep}"#)),
+            TooDeep,
+            Some("metadata"),
+        ),
+        (
+            consume(&format!(r#","service":"{}""#, "x".repeat(1 << 20))),
+            TooLarge,
+            None,
+        ),
+        (
+            consume(r#","service":"s","service":"s""#),
+            DuplicateField,
+            Some("service"),
+        ),
+        (
+            consume(r#","service":"s","\u0073ervice":"s""#),
+            DuplicateField,
+            Some("service"),
+        ),
+        ("{}".to_owned(), MissingField, Some("type")),
+        (r#"{"type":7}"#.to_owned(), InvalidField, Some("type")),
+        (r#"{"type":"consum"}"#.to_owned(), UnknownType, Some("type")),
+        (
+            r#"{"type":"balance","userId":"u"}"#.to_owned(),
+            UnknownType,
+            Some("type"),
+        ),
+    ];
+    for (body, code, field) in cases {
+        let rejection = rejection(&body);
+        assert_eq!(
+            (rejection.code, rejection.field.as_deref()),
+            (code, field),
+            "{rejection}"
+        );
+        assert!(rejection.message.contains("allowed"), "{rejection}");
+    }
+    let not_utf8 = Command::from_json(b"{\"type\":\"\xff\"}").expect_err("not UTF-8");
+    assert_eq!(not_utf8.code, NotJson);
+}
+
+#[test]
+fn every_broken_field_is_named_with_what_was_found() {
+    let s = r#","service":"s""#;
+    let cases = [
+        (
+            consume(&format!(r#"{s},"ammount":5"#)),
+            UnknownField,
+            "ammount",
+            "did you mean `amount`",
+        ),
+        (
+            consume(&format!(r#"{s},"user_id":"u""#)),
+            UnknownField,
+            "user_id",
+            "did you mean `userId`",
+        ),
+        (
+            consume(&format!(r#"{s},"credits":5"#)),
+            UnknownField,
+            "credits",
+            "`quantity`",
+        ),
+        (consume(r#","ammount":5"#), UnknownField, "ammount", "allowed"),
+        (consume(""), MissingField, "service", "missing"),
+        (
+            r#"{"type":"consume","userId":"u","service":"s"}"#.to_owned(),
+            MissingField,
+            "referenceId",
+            "missing",
+        ),
+        (consume(r#","service":7"#), InvalidField, "service", "is 7"),
+        (consume(r#","service":null"#), InvalidField, "service", "is null"),
+        (
+            consume(r#","service":{"a":1}"#),
+            InvalidField,
+            "service",
+            "is an object",
+        ),
+        (
+            consume(r#","service":"\ud800""#),
+            InvalidField,
+            "service",
+            "allowed",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":0"#)),
+            InvalidField,
+            "amount",
+            "is 0",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":-5"#)),
+            InvalidField,
+            "amount",
+            "is -5",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":1.5"#)),
+            InvalidField,
+            "amount",
+            "is 1.5",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":1.0"#)),
+            InvalidField,
+            "amount",
+            "is 1.0",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":1e400"#)),
+            InvalidField,
+            "amount",
+            "is 1e400",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":"5""#)),
+            InvalidField,
+            "amount",
+            "is \"5\"",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":null"#)),
+            InvalidField,
+            "amount",
+            "is null",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":true"#)),
+            InvalidField,
+            "amount",
+            "is true",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":1000000000000001"#)),
+            InvalidField,
+            "amount",
+            "1000000000000001",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":99999999999999999999"#)),
+            InvalidField,
+            "amount",
+            "99999999999999999999",
+        ),
+        (
+            consume(&format!(r#"{s},"quantity":-1"#)),
+            InvalidField,
+            "quantity",
+            "is -1",
+        ),
+        (
+            consume(&format!(r#"{s},"amount":1,"quantity":2"#)),
+            InvalidField,
+            "quantity",
+            "not both",
+        ),
+        (
+            consume(&format!(r#"{s},"occurredAt":1700000000"#)),
+            InvalidField,
+            "occurredAt",
+            "is 1700000000",
+        ),
+        (
+            consume(&format!(r#"{s},"occurredAt":"yesterday""#)),
+            InvalidField,
+            "occurredAt",
+            "yesterday",
+        ),
+        (
+            consume(&format!(r#"{s},"occurredAt":"2026-11-22T10:00:00""#)),
+            InvalidField,
+            "occurredAt",
+            "offset",
+        ),
+        (
+            consume(&format!(r#"{s},"occurredAt":"0001-01-01T00:00:00Z""#)),
+            InvalidField,
+            "occurredAt",
+            "year 1",
+        ),
+        (
+            consume(&format!(r#"{s},"description":"a\u0000b""#)),
+            InvalidField,
+            "description",
+            "U+0000",
+        ),
+        (
+            consume(&format!(r#"{s},"description":"{}""#, "é".repeat(513))),
+            InvalidField,
+            "description",
+            "1026 bytes",
+        ),
+        (
+            consume(&format!(r#"{s},"metadata":[1]"#)),
+            InvalidField,
+            "metadata",
+            "an array",
+        ),
+        (
+            consume(&format!(r#"{s},"metadata":{{"a":"\u0000"}}"#)),
+            InvalidField,
+            "metadata",
+            "U+0000",
+        ),
+        (
+            consume(&format!(r#"{s},"metadata":{{"a\u0000":[]}}"#)),
+            InvalidField,
+            "metadata",
+            "U+0000",
+        ),
+        (
+            consume(&format!(r#"{s},"metadata":{{"a":1e400}}"#)),
+            InvalidField,
+            "metadata",
+            "out of range",
+        ),
+        (
+            consume(&format!(r#"{s},"metadata":{{"a":"{}"}}"#, "x".repeat(4096))),
+            InvalidField,
+            "metadata",
+            "bytes long",
+        ),
+        (
+            consume(&format!(
+                r#"{s},"metadata":{}1{}"#,
+                r#"{"a":"#.repeat(32),
+                "}".repeat(32)
+            )),
+            TooDeep,
+            "metadata",
+            "32",
+        ),
+        (grant(""), MissingField, "reason", "registration_bonus"),
+        (grant(r#","reason":"gift""#), InvalidField, "reason", "gift"),
+        (
+            grant(r#","reason":"yearly_grant""#),
+            InvalidField,
+            "reason",
+            "promotion",
+        ),
+        (
+            grant(r#","reason":"registration_bonus","amount":5"#),
+            UnknownField,
+            "amount",
+            "allowed",
+        ),
+        (
+            grant(r#","reason":"promotion""#),
+            MissingField,
+            "amount",
+            "missing",
+        ),
+        (
+            grant(r#","reason":"promotion","amount":5,"validityDays":36501"#),
+            InvalidField,
+            "validityDays",
+            "36500",
+        ),
+        (
+            purchase(r#","purchaseId":"p""#),
+            MissingField,
+            "packageId",
+            "exactly one",
+        ),
+        (
+            purchase(r#","purchaseId":"p","packageId":"a","priceId":"b""#),
+            InvalidField,
+            "priceId",
+            "exactly",
+        ),
+        (
+            purchase(r#","purchaseId":"p","packageId":"a","validityDays":5"#),
+            InvalidField,
+            "validityDays",
+            "beside",
+        ),
+        (
+            purchase(r#","packageId":"a""#),
+            MissingField,
+            "purchaseId",
+            "missing",
+        ),
+        (
+            purchase(r#","purchaseId":"p","packageId":"a","amountPaid":9.99"#),
+            InvalidField,
+            "amountPaid",
+            "9.99",
+        ),
+        (
+            purchase(r#","purchaseId":"p","packageId":"a","currency":"usd""#),
+            InvalidField,
+            "currency",
+            "usd",
+        ),
+        (
+            purchase(r#","purchaseId":"p","credits":0"#),
+            InvalidField,
+            "credits",
+            "is 0",
+        ),
+        (
+            grant(r#","reason":"monthly_grant","subscriptionId":"s""#),
+            MissingField,
+            "periodStart",
+            "missing",
+        ),
+        (
+            grant(r#","reason":"monthly_grant","subscriptionId":"s","periodStart":"2026-01-31""#),
+            InvalidField,
+            "periodStart",
+            "2026-01-31",
+        ),
+        (
+            grant(r#","reason":"monthly_grant","amount":5"#),
+            UnknownField,
+            "amount",
+            "allowed",
+        ),
+        (
+            subscription(r#","plan":"pro","status":"active""#),
+            MissingField,
+            "subscriptionId",
+            "missing",
+        ),
+        (
+            subscription(r#","subscriptionId":"s","status":"active""#),
+            MissingField,
+            "plan",
+            "missing",
+        ),
+        (
+            subscription(r#","subscriptionId":"s","plan":"pro""#),
+            MissingField,
+            "status",
+            "past_due",
+        ),
+        (
+            subscription(r#","subscriptionId":"s","plan":"pro","status":"ACTIVE""#),
+            InvalidField,
+            "status",
+            "\"ACTIVE\"",
+        ),
+        (
+            subscription(r#","subscriptionId":"s","plan":"pro","status":"active","anchor":1"#),
+            InvalidField,
+            "anchor",
+            "is 1",
+        ),
+        (
+            subscription(r#","subscriptionId":"s","plan":"pro","status":"active","paidThrough":null"#),
+            InvalidField,
+            "paidThrough",
+            "is null",
+        ),
+        (freeze(r#","actor":"who""#), MissingField, "reason", "missing"),
+        (freeze(r#","reason":"why""#), MissingField, "actor", "missing"),
+        (
+            freeze(r#","reason":"why","actor":"who","until":"2027""#),
+            UnknownField,
+            "until",
+            "allowed",
+        ),
+    ];
+    for (body, code, field, says) in cases {
+        let rejection = rejection(&body);
+        assert_eq!(
+            (rejection.code, rejection.field.as_deref()),
+            (code, Some(field)),
+            "{body}: {rejection}"
+        );
+        assert!(rejection.message.contains(says), "{body}: {rejection}");
+        assert!(
+            rejection.message.contains(&format!("`{field}`")),
+            "{body}: {rejection}"
+        );
+    }
+}
+
+#[test]
+fn ids_that_nobody_can_see_or_type_again_are_refused() {
+    for id in [
+        "",
+        " u",
+        "u ",
+        "u\u{a0}",
+        "u\nv",
+        "u\0v",
+        "u\u{7f}",
+        "u\u{85}v",
+        "u\u{ad}v",
+        "u\u{200b}v",
+        "u\u{202e}v",
+        "\u{feff}u",
+        "u\u{2066}v",
+        &"x".repeat(201),
+        &"é".repeat(101),
+    ] {
+        for (field, command) in [
+            ("referenceId", Command::consume(id, "u", "s")),
+            ("userId", Command::consume("r", id, "s")),
+            ("service", Command::consume("r", "u", id)),
+            ("purchaseId", Command::purchase_credits("r", "u", 1, id)),
+        ] {
+            let rejection = Command::from_json(&command.to_json()).expect_err(id);
+            assert_eq!(
+                (rejection.code, rejection.field.as_deref()),
+                (InvalidField, Some(field))
+            );
+            assert!(
+                !rejection.message.chars().any(limits::is_invisible),
+                "{:?}",
+                rejection.message
+            );
+            assert_eq!(command.check(), Err(rejection));
+        }
+    }
+}
+
+#[test]
+fn thirty_two_levels_are_allowed_and_brackets_in_strings_do_not_count() {
+    let metadata = format!("{}1{}", r#"{"a":"#.repeat(31), "}".repeat(31));
+    let body = consume(&format!(r#","service":"s","metadata":{metadata}"#));
+    assert!(Command::from_json(body.as_bytes()).is_ok());
+    let brackets = format!(r#"{}\"{}"#, "[".repeat(70), "{".repeat(70));
+    let body = consume(&format!(r#","service":"{brackets}""#));
+    assert!(Command::from_json(body.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_setter_without_a_field_is_reported_not_dropped() {
+    let rejection = Command::registration_bonus("r", "u")
+        .quantity(5)
+        .check()
+        .expect_err("misplaced");
+    assert_eq!(
+        (rejection.code, rejection.field.as_deref()),
+        (UnknownField, Some("quantity"))
+    );
+}
+
+#[test]
+fn the_subscriptions_of_the_worker_are_not_the_producers_to_change() {
+    let status = SubscriptionStatus::Canceled;
+    let rejection = Command::subscription("r", "u", "free:u", "free", status)
+        .check()
+        .expect_err("the worker's own");
+    assert_eq!(
+        (rejection.code, rejection.field.as_deref()),
+        (InvalidField, Some("subscriptionId"))
+    );
+}
+
+#[test]
+fn each_command_has_one_door() {
+    let day = at("2026-11-22T00:00:00Z");
+    let active = SubscriptionStatus::Active;
+    let commands = [
+        (Command::consume("r", "u", "s"), Door::Usage),
+        (Command::registration_bonus("r", "u"), Door::Funding),
+        (Command::promotion("r", "u", 1), Door::Funding),
+        (Command::purchase_credits("r", "u", 1, "p"), Door::Funding),
+        (
+            Command::subscription("r", "u", "sub_1", "pro", active),
+            Door::Funding,
+        ),
+        (Command::freeze("r", "u", "why", "who"), Door::Funding),
+        (Command::unfreeze("r", "u", "why", "who"), Door::Funding),
+        (Command::monthly_grant("u", "sub_1", day), Door::Internal),
+        (Command::expire("r", "u", day), Door::Internal),
+    ];
+    for kind in Kind::ALL {
+        assert!(
+            commands.iter().any(|(command, _)| command.kind() == kind),
+            "{kind:?}"
+        );
+    }
+    for (command, own) in commands {
+        let read = Command::from_json(&command.to_json()).expect("a command");
+        for door in Door::ALL {
+            for command in [&command, &read] {
+                assert_eq!(
+                    command.check_door(door).is_ok(),
+                    door == own,
+                    "{command:?} by {door:?}"
+                );
+            }
+        }
+    }
+    let rejection = Command::promotion("r", "u", 1)
+        .check_door(Door::Usage)
+        .expect_err("wrong door");
+    assert_eq!(rejection.code, ForbiddenExchange);
+}
+
+#[test]
+fn replies_come_back_as_they_were_written() {
+    let outcome = Outcome {
+        reference_id: "r".to_owned(),
+        kind: "consume".to_owned(),
+        user_id: "u".to_owned(),
+        status: Status::Failed,
+        replayed: false,
+        amount: Some(0),
+        balance: Some(3),
+        available: None,
+        transactions: Vec::new(),
+        allocations: Vec::new(),
+        granted: None,
+        clipped: None,
+        over_cap: None,
+        skipped: None,
+        stale: None,
+        error: Some(OutcomeError {
+            code: "insufficient_credits".to_owned(),
+            message: "5 needed, 3 there".to_owned(),
+            required: Some(5),
+            available: Some(3),
+        }),
+    };
+    let balance = BalanceResult {
+        user_id: "u".to_owned(),
+        available_credits: 1,
+        balance: 2,
+        held: 0,
+        total_earned: 3,
+        total_spent: 1,
+        status: "ACTIVE".to_owned(),
+        next_expiring_batch: Some(ExpiringBatch {
+            amount: 1,
+            expires_at: at("2026-11-22T10:00:00Z"),
+        }),
+        next_grant_info: None,
+        version: 1,
+    };
+    for reply in [
+        Reply::Outcome(outcome),
+        Reply::Answer(Answer::ok("balance", &balance)),
+        Reply::Answer(Answer::error("balance", "wallet_not_found", "no wallet")),
+        Reply::Rejected(rejection("{}")),
+    ] {
+        assert_eq!(Reply::from_json(&reply.to_json()).expect("readable"), reply);
+    }
+    assert!(Reply::from_json(b"{}").is_err());
+}
+
+#[test]
+fn a_rejected_reply_has_the_documented_shape_and_new_codes_can_be_read() {
+    let reply = Reply::Rejected(rejection("{}"));
+    let value: serde_json::Value = serde_json::from_slice(&reply.to_json()).expect("json");
+    assert_eq!(value["status"], "rejected");
+    assert_eq!(value["error"]["code"], "missing_field");
+    assert_eq!(value["error"]["field"], "type");
+    let newer = br#"{"status":"rejected","error":{"code":"too_new","message":"m"}}"#;
+    let Ok(Reply::Rejected(rejection)) = Reply::from_json(newer) else {
+        panic!("not read")
+    };
+    assert_eq!(rejection.code, RejectionCode::Unknown);
+}
+
+#[test]
+fn every_bucket_of_every_door_is_bound_to_one_shard() {
+    let topology = Topology::new("credits", 3).expect("valid");
+    let bindings = topology.bindings();
+    for door in Door::ALL {
+        for number in 0..BUCKETS {
+            let bound: Vec<&Binding> = bindings
+                .iter()
+                .filter(|b| b.exchange == topology.door(door) && b.routing_key == number.to_string())
+                .collect();
+            assert_eq!(bound.len(), 1);
+            assert_eq!(bound[0].queue, format!("credits.commands.{}", number % 3));
+        }
+    }
+    let queues: Vec<String> = topology.queues().into_iter().map(|queue| queue.name).collect();
+    let exchanges: Vec<String> = topology
+        .exchanges()
+        .into_iter()
+        .map(|exchange| exchange.name)
+        .collect();
+    assert!(
+        bindings
+            .iter()
+            .all(|b| queues.contains(&b.queue) && exchanges.contains(&b.exchange))
+    );
+}
+
+#[test]
+fn replies_may_only_go_to_reply_queues() {
+    let topology = Topology::new("credits", 1).expect("valid");
+    for queue in ["amq.gen-x", "amq.rabbitmq.reply-to.g1", "credits.reply.app"] {
+        assert!(topology.allows_reply_to(queue), "{queue}");
+    }
+    for queue in [
+        "credits.commands.0",
+        "credits.reply.",
+        "credits.replyx",
+        "other.reply.a",
+        "",
+        "amq.genx",
+    ] {
+        assert!(!topology.allows_reply_to(queue), "{queue}");
+    }
+}
+
+#[test]
+fn namespaces_and_shards_have_limits() {
+    for namespace in ["", "UPPER", "a b", "a/b", &"x".repeat(65)] {
+        assert!(Topology::new(namespace, 1).is_err(), "{namespace}");
+    }
+    assert!(Topology::new("test-0", 0).is_err());
+    assert!(Topology::new("test-0", 65).is_err());
+    assert_eq!(
+        Topology::new("a.b", 64).expect("valid").door_of("a.b.usage"),
+        Some(Door::Usage)
+    );
+}

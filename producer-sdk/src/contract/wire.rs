@@ -1,0 +1,127 @@
+//! How a command is written.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::command::{Body, Command, Grant, Item};
+use super::{decode, instant};
+
+/// The body as it is written: every field that any command has, in the order people like to read them.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Wire<'a> {
+    r#type: &'a str,
+    reference_id: &'a str,
+    user_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credits: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validity_days: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purchase_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount_paid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anchor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paid_through: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period_start: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cutoff: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a RawValue>,
+}
+
+impl<'a> From<&'a Command> for Wire<'a> {
+    fn from(command: &'a Command) -> Self {
+        let mut wire = Self {
+            r#type: command.kind().as_str(),
+            reference_id: &command.reference_id,
+            user_id: &command.user_id,
+            occurred_at: command.occurred_at.map(instant::format),
+            description: command.description.as_deref(),
+            metadata: command.metadata.as_deref(),
+            ..Self::default()
+        };
+        match &command.body {
+            Body::Consume(consume) => {
+                wire.service = Some(&consume.service);
+                wire.amount = consume.amount;
+                wire.quantity = consume.quantity;
+            }
+            Body::Grant(Grant::RegistrationBonus) => wire.reason = Some(decode::REGISTRATION_BONUS),
+            Body::Grant(Grant::Promotion {
+                amount,
+                validity_days,
+            }) => {
+                wire.reason = Some(decode::PROMOTION);
+                wire.amount = Some(*amount);
+                wire.validity_days = *validity_days;
+            }
+            Body::Purchase(purchase) => {
+                match &purchase.item {
+                    Item::Package(id) => wire.package_id = Some(id),
+                    Item::Price(id) => wire.price_id = Some(id),
+                    Item::Credits {
+                        credits,
+                        validity_days,
+                    } => {
+                        wire.credits = Some(*credits);
+                        wire.validity_days = *validity_days;
+                    }
+                }
+                wire.purchase_id = Some(&purchase.purchase_id);
+                wire.amount_paid = purchase.amount_paid.map(|paid| paid.to_string());
+                wire.currency = purchase.currency.as_deref();
+            }
+            Body::Grant(Grant::Monthly {
+                subscription_id,
+                period_start,
+            }) => {
+                wire.reason = Some(decode::MONTHLY_GRANT);
+                wire.subscription_id = Some(subscription_id);
+                wire.period_start = Some(instant::format(*period_start));
+            }
+            Body::Subscription(subscription) => {
+                wire.subscription_id = Some(&subscription.subscription_id);
+                wire.plan = Some(&subscription.plan);
+                wire.status = Some(subscription.status.as_str());
+                wire.anchor = subscription.anchor.map(instant::format);
+                wire.paid_through = subscription.paid_through.map(instant::format);
+            }
+            Body::Freeze(change) | Body::Unfreeze(change) => {
+                wire.reason = Some(&change.reason);
+                wire.actor = Some(&change.actor);
+            }
+            Body::Expire(expire) => wire.cutoff = Some(instant::format(expire.cutoff)),
+        }
+        wire
+    }
+}

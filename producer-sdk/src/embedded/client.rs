@@ -1,0 +1,97 @@
+//! Ask and wait: rows in, rows out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::file::Source;
+use super::replies::Replies;
+use super::writer::{Queue, Row, Writer};
+use crate::contract::{Command, Door, Query, Reply};
+use crate::envelope::Envelope;
+use crate::error::{Error, Result};
+use crate::options::Options;
+use crate::pending::Pending;
+use crate::window::Window;
+
+#[derive(Debug)]
+pub(crate) struct EmbeddedClient {
+    writer: Writer,
+    reply_to: String,
+    pending: Arc<Pending>,
+    replies: Mutex<Replies>,
+    window: Window,
+    closed: watch::Sender<bool>,
+}
+
+impl EmbeddedClient {
+    pub(crate) async fn open(source: &Source, options: &Options) -> Result<Self> {
+        let reply_to = format!("embedded.reply.{}", Uuid::now_v7());
+        let pending = Arc::new(Pending::default());
+        let replies = Replies::open(source, options, reply_to.clone(), Arc::clone(&pending)).await?;
+        Ok(Self {
+            writer: Writer::open(source, options).await?,
+            reply_to,
+            pending,
+            replies: Mutex::new(replies),
+            window: Window::new(options),
+            closed: watch::Sender::new(false),
+        })
+    }
+
+    pub(crate) async fn send(&self, command: &Command, deadline: Duration) -> Result<Reply> {
+        let envelope = Envelope::of_command(command)?;
+        self.ask(
+            Row {
+                queue: Queue::Commands,
+                door: command.door(),
+                envelope,
+            },
+            deadline,
+        )
+        .await
+    }
+
+    /// Queries change nothing, so the door says nothing either.
+    pub(crate) async fn query(&self, query: &Query, deadline: Duration) -> Result<Reply> {
+        let envelope = Envelope::of_query(query)?;
+        self.ask(
+            Row {
+                queue: Queue::Queries,
+                door: Door::Usage,
+                envelope,
+            },
+            deadline,
+        )
+        .await
+    }
+
+    async fn ask(&self, mut row: Row, deadline: Duration) -> Result<Reply> {
+        let asked = async {
+            let _place = self.window.enter().await?;
+            let correlation_id = Uuid::now_v7().to_string();
+            row.envelope.properties.reply_to = Some(self.reply_to.clone());
+            row.envelope.properties.correlation_id = Some(correlation_id.clone());
+            let mut waiting = self.pending.wait_for(correlation_id);
+            self.writer.enqueue(row).await?.await?;
+            let mut closed = self.closed.subscribe();
+            tokio::select! {
+                reply = &mut waiting.reply => Ok(Reply::from_json(&reply.map_err(|_| Error::Closed)?)?),
+                _ = closed.wait_for(|closed| *closed) => Err(Error::Closed),
+            }
+        };
+        timeout(deadline, asked)
+            .await
+            .map_err(|_| Error::NoReply(deadline))?
+    }
+
+    pub(crate) async fn close(&self) {
+        self.window.close();
+        self.writer.close().await;
+        self.closed.send_replace(true);
+        self.replies.lock().await.close().await;
+    }
+}

@@ -1,0 +1,92 @@
+//! Opening the file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+
+use crate::error::{Error, Result};
+
+const TABLES: &str = "SELECT count(*) AS tables FROM sqlite_master WHERE type = 'table' AND name IN ('queue_message', 'queue_reply')";
+
+/// Which file.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Url(String),
+    Path(PathBuf),
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Its commits are on the disk when they are done.
+    Writing,
+    /// Its commits (deletions of what was read) may be forgotten by a power failure.
+    Reading,
+}
+
+impl Source {
+    /// One connection, held for as long as it is wanted; waits that long when another process writes.
+    pub(super) async fn open(
+        &self,
+        purpose: Purpose,
+        patience: Duration,
+        timeout: Duration,
+    ) -> Result<DatabaseConnection> {
+        let url = match self {
+            Self::Url(url) => url.clone(),
+            Self::Path(_) => "sqlite://".to_owned(),
+        };
+        let path = match self {
+            Self::Url(_) => None,
+            Self::Path(path) => Some(path.clone()),
+        };
+        if !self.file()?.exists() {
+            return Err(Error::NotMigrated);
+        }
+        let synchronous = match purpose {
+            Purpose::Writing => SqliteSynchronous::Full,
+            Purpose::Reading => SqliteSynchronous::Normal,
+        };
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(1)
+            .connect_timeout(timeout)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(move |options| {
+                let options = match &path {
+                    Some(path) => options.filename(path),
+                    None => options,
+                };
+                options
+                    .create_if_missing(false)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(synchronous)
+                    .busy_timeout(patience)
+            });
+        let connection = Database::connect(options)
+            .await
+            .map_err(|error| Error::Connect(Box::new(error)))?;
+        let tables = connection
+            .query_one_raw(Statement::from_string(DbBackend::Sqlite, TABLES))
+            .await;
+        match tables.and_then(|row| row.map_or(Ok(0_i64), |row| row.try_get("", "tables"))) {
+            Ok(2) => Ok(connection),
+            Ok(_) => Err(Error::NotMigrated),
+            Err(error) => Err(Error::Connect(Box::new(error))),
+        }
+    }
+
+    fn file(&self) -> Result<PathBuf> {
+        match self {
+            Self::Path(path) => Ok(path.clone()),
+            Self::Url(url) => {
+                let options: SqliteConnectOptions = url
+                    .parse()
+                    .map_err(|error: sea_orm::sqlx::Error| Error::Url(error.to_string()))?;
+                Ok(options.get_filename().to_path_buf())
+            }
+        }
+    }
+}

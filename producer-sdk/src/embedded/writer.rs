@@ -1,0 +1,210 @@
+//! The task that inserts messages: takes what has arrived, commits it in one transaction, answers for all of it.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, Value,
+};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use super::file::{Purpose, Source};
+use crate::contract::{Door, headers};
+use crate::envelope::Envelope;
+use crate::error::{Cause, Error, Result};
+use crate::handle::PublishHandle;
+use crate::message::HeaderValue;
+use crate::options::Options;
+use crate::window::{Place, Window};
+
+/// Rows in one statement; SQLite takes 32,766 parameters.
+const GROUP: usize = 500;
+/// The format of every instant in the file: text order is time order.
+const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.6f+00:00";
+
+/// Which queue of the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Queue {
+    Commands,
+    Queries,
+}
+
+/// A row to insert.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) queue: Queue,
+    pub(super) door: Door,
+    pub(super) envelope: Envelope,
+}
+
+struct Insert {
+    row: Row,
+    done: oneshot::Sender<Result<()>>,
+    place: Place,
+}
+
+enum Request {
+    Insert(Box<Insert>),
+    Close(oneshot::Sender<()>),
+}
+
+/// A line to the task. When the last clone is dropped, what was enqueued is still inserted.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    requests: mpsc::UnboundedSender<Request>,
+    window: Window,
+}
+
+impl Writer {
+    pub(super) async fn open(source: &Source, options: &Options) -> Result<Self> {
+        let patience = options.confirm_timeout;
+        let file = source
+            .open(Purpose::Writing, patience, options.connect_timeout)
+            .await?;
+        let (requests, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(run(file, receiver, patience));
+        Ok(Self {
+            requests,
+            window: Window::new(options),
+        })
+    }
+
+    pub(super) async fn enqueue(&self, row: Row) -> Result<PublishHandle> {
+        let place = self.window.enter().await?;
+        let (done, result) = oneshot::channel();
+        let insert = Insert { row, done, place };
+        self.requests
+            .send(Request::Insert(Box::new(insert)))
+            .map_err(|_| Error::Closed)?;
+        Ok(PublishHandle::new(result))
+    }
+
+    pub(super) async fn close(&self) {
+        self.window.close();
+        let (closer, closed) = oneshot::channel();
+        if self.requests.send(Request::Close(closer)).is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+async fn run(file: DatabaseConnection, mut requests: mpsc::UnboundedReceiver<Request>, patience: Duration) {
+    let mut closers = Vec::new();
+    let mut arrived = Vec::with_capacity(GROUP);
+    while requests.recv_many(&mut arrived, GROUP).await > 0 {
+        let mut group = Vec::with_capacity(arrived.len());
+        for request in arrived.drain(..) {
+            match request {
+                Request::Insert(insert) => group.push(*insert),
+                Request::Close(closer) => {
+                    requests.close();
+                    closers.push(closer);
+                }
+            }
+        }
+        if group.is_empty() {
+            continue;
+        }
+        let result = insert(&file, &group).await;
+        for insert in group {
+            drop(insert.place);
+            // Whoever enqueued it may have stopped caring.
+            let _ = insert
+                .done
+                .send(result.as_ref().map_err(|error| explain(error, patience)).copied());
+        }
+    }
+    let _ = file.close().await;
+    for closer in closers {
+        let _ = closer.send(());
+    }
+}
+
+/// The same error for each of the group.
+fn explain(error: &DbErr, patience: Duration) -> Error {
+    let cause = Cause::from(error.to_string());
+    if is_busy(error) {
+        return Error::Unconfirmed {
+            after: patience,
+            last: Some(cause),
+        };
+    }
+    Error::Queue(cause)
+}
+
+/// Another process held the file for all of the busy timeout (primary result codes BUSY and LOCKED).
+fn is_busy(error: &DbErr) -> bool {
+    let (DbErr::Exec(error) | DbErr::Query(error) | DbErr::Conn(error)) = error else {
+        return false;
+    };
+    let sea_orm::RuntimeErr::SqlxError(error) = error else {
+        return false;
+    };
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+async fn insert(file: &DatabaseConnection, group: &[Insert]) -> Result<(), DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = file.begin_with_options(options).await?;
+    transaction.execute_raw(statement(group)).await?;
+    transaction.commit().await
+}
+
+fn statement(group: &[Insert]) -> Statement {
+    let mut sql = String::from(
+        "INSERT INTO queue_message \
+         (queue, door, body, message_id, reply_to, correlation_id, headers, enqueued_at) VALUES ",
+    );
+    let now = Utc::now().format(INSTANT).to_string();
+    let mut values: Vec<Value> = Vec::with_capacity(group.len() * 8);
+    for (number, insert) in group.iter().enumerate() {
+        sql.push_str(if number == 0 {
+            "(?,?,?,?,?,?,?,?)"
+        } else {
+            ",(?,?,?,?,?,?,?,?)"
+        });
+        let Row {
+            queue,
+            door,
+            envelope,
+        } = &insert.row;
+        let queue = match queue {
+            Queue::Commands => "commands",
+            Queue::Queries => "queries",
+        };
+        let properties = &envelope.properties;
+        values.extend([
+            queue.into(),
+            door.as_str().into(),
+            envelope.body.clone().into(),
+            properties.message_id.clone().into(),
+            properties.reply_to.clone().into(),
+            properties.correlation_id.clone().into(),
+            trace(envelope).into(),
+            now.clone().into(),
+        ]);
+    }
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}
+
+/// The only header that producers send.
+fn trace(envelope: &Envelope) -> Option<String> {
+    envelope
+        .properties
+        .headers
+        .iter()
+        .find_map(|(name, value)| match value {
+            HeaderValue::Str(trace) if name == headers::TRACEPARENT => {
+                Some(json!({ headers::TRACEPARENT: trace }).to_string())
+            }
+            _ => None,
+        })
+}

@@ -1,0 +1,124 @@
+//! [`Producer`]: commands in, confirms out.
+
+#[cfg(feature = "embedded")]
+use std::path::PathBuf;
+
+#[cfg(feature = "amqp")]
+use crate::amqp::AmqpProducer;
+use crate::contract::Command;
+#[cfg(feature = "embedded")]
+use crate::embedded::{EmbeddedProducer, Source};
+#[cfg(all(feature = "amqp", feature = "embedded"))]
+use crate::error::Error;
+use crate::error::Result;
+use crate::handle::PublishHandle;
+#[cfg(feature = "amqp")]
+use crate::message::Properties;
+use crate::options::Options;
+use crate::transport::Scheme;
+
+/// Publishes commands, each confirmed by the broker (or committed to the embedded queue's file).
+///
+/// Clones share one connection and one window. When the last clone is dropped, what was enqueued is still
+/// published in the background; [`close`](Self::close) waits for it.
+///
+/// A command that was not confirmed (an error, or the process died) is published again under the same reference:
+/// the ledger carries it out once.
+#[derive(Debug, Clone)]
+pub struct Producer(Inner);
+
+#[derive(Debug, Clone)]
+enum Inner {
+    #[cfg(feature = "amqp")]
+    Amqp(AmqpProducer),
+    #[cfg(feature = "embedded")]
+    Embedded(EmbeddedProducer),
+}
+
+impl Producer {
+    /// Connect by URL: `amqp://…`, `amqps://…`, or `sqlite:///path/to/scrip.db` for the embedded queue.
+    pub async fn connect(url: &str, options: Options) -> Result<Self> {
+        Ok(Self(match Scheme::of(url)? {
+            #[cfg(feature = "amqp")]
+            Scheme::Amqp => Inner::Amqp(AmqpProducer::connect(url, &options).await?),
+            #[cfg(feature = "embedded")]
+            Scheme::Sqlite => {
+                let source = Source::Url(url.to_owned());
+                Inner::Embedded(EmbeddedProducer::open(&source, &options).await?)
+            }
+        }))
+    }
+
+    /// Open the embedded queue in that file.
+    #[cfg(feature = "embedded")]
+    pub async fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self> {
+        let source = Source::Path(path.into());
+        Ok(Self(Inner::Embedded(
+            EmbeddedProducer::open(&source, &options).await?,
+        )))
+    }
+
+    /// Publish and wait for the confirm.
+    pub async fn publish(&self, command: &Command) -> Result<()> {
+        self.enqueue(command).await?.await
+    }
+
+    /// Publish without waiting for the confirm: waits for a place in the window only. Commands reach the queue in
+    /// the order of these calls.
+    pub async fn enqueue(&self, command: &Command) -> Result<PublishHandle> {
+        match &self.0 {
+            #[cfg(feature = "amqp")]
+            Inner::Amqp(producer) => producer.enqueue(command).await,
+            #[cfg(feature = "embedded")]
+            Inner::Embedded(producer) => producer.enqueue(command).await,
+        }
+    }
+
+    /// Publish any message, with the same confirm, `mandatory` flag, window and reconnects.
+    #[cfg(feature = "amqp")]
+    pub async fn publish_raw(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: Properties,
+        body: Vec<u8>,
+    ) -> Result<()> {
+        self.enqueue_raw(exchange, routing_key, properties, body)
+            .await?
+            .await
+    }
+
+    /// Like [`publish_raw`](Self::publish_raw), without waiting for the confirm.
+    #[cfg(feature = "amqp")]
+    pub async fn enqueue_raw(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: Properties,
+        body: Vec<u8>,
+    ) -> Result<PublishHandle> {
+        match &self.0 {
+            Inner::Amqp(producer) => {
+                producer
+                    .publisher()
+                    .enqueue(exchange, routing_key, properties, body)
+                    .await
+            }
+            #[cfg(feature = "embedded")]
+            Inner::Embedded(_) => Err(Error::Unsupported("publish to exchanges")),
+        }
+    }
+
+    /// Take no more commands (from any clone), wait until those taken are confirmed or given up, and disconnect.
+    pub async fn close(&self) -> Result<()> {
+        match &self.0 {
+            #[cfg(feature = "amqp")]
+            Inner::Amqp(producer) => producer.publisher().close().await,
+            #[cfg(feature = "embedded")]
+            Inner::Embedded(producer) => {
+                producer.close().await;
+                Ok(())
+            }
+        }
+    }
+}

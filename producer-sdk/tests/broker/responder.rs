@@ -1,0 +1,122 @@
+//! Plays the worker for a client: reads commands and queries, answers them, and remembers what it saw.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel};
+use producer_sdk::contract::{
+    Answer, BalanceResult, Command, Outcome, Query, Rejection, Reply, Status, Topology,
+};
+use tokio::sync::watch;
+
+/// References of the commands seen, in order, copies included.
+pub type Seen = Arc<Mutex<Vec<String>>>;
+
+pub struct Responder {
+    pub seen: Seen,
+    /// While `false`, commands are read and answered with nothing.
+    pub answering: watch::Sender<bool>,
+}
+
+impl Responder {
+    pub async fn start(channel: &Channel, topology: &Topology) -> Self {
+        let seen = Seen::default();
+        let (answering, answers) = watch::channel(true);
+        for queue in [topology.commands(0), topology.queries()] {
+            let consumer = channel
+                .basic_consume(
+                    queue.as_str().into(),
+                    "".into(),
+                    BasicConsumeOptions::default(),
+                    FieldTable::default(),
+                )
+                .await
+                .expect("a subscription");
+            let (channel, seen, answers) = (channel.clone(), Arc::clone(&seen), answers.clone());
+            tokio::spawn(consumer.for_each(move |delivery| {
+                let (channel, seen, answers) = (channel.clone(), Arc::clone(&seen), answers.clone());
+                async move {
+                    let delivery = delivery.expect("a delivery");
+                    let reply = answer(&delivery, &seen);
+                    delivery.ack(BasicAckOptions::default()).await.expect("an ack");
+                    if *answers.borrow() {
+                        send(&channel, &delivery, &reply).await;
+                    }
+                }
+            }));
+        }
+        Self { seen, answering }
+    }
+}
+
+fn answer(delivery: &Delivery, seen: &Seen) -> Reply {
+    if let Ok(Query::Balance { user_id }) = Query::from_json(&delivery.data) {
+        return Reply::Answer(if user_id == "nobody" {
+            Answer::error("balance", "wallet_not_found", "no wallet")
+        } else {
+            Answer::ok(
+                "balance",
+                &BalanceResult {
+                    user_id,
+                    available_credits: 7,
+                    balance: 7,
+                    held: 0,
+                    total_earned: 10,
+                    total_spent: 3,
+                    status: "ACTIVE".to_owned(),
+                    next_expiring_batch: None,
+                    next_grant_info: None,
+                    version: 1,
+                },
+            )
+        });
+    }
+    let command = Command::from_json(&delivery.data).expect("a command");
+    let mut seen = seen.lock().expect("not poisoned");
+    let replayed = seen.contains(&command.reference_id);
+    seen.push(command.reference_id.clone());
+    if command.reference_id == "reject-me" {
+        let rejection: Result<Command, Rejection> = Command::from_json(b"{}");
+        return Reply::Rejected(rejection.expect_err("a rejection"));
+    }
+    Reply::Outcome(Outcome {
+        reference_id: command.reference_id.clone(),
+        kind: command.kind().as_str().to_owned(),
+        user_id: command.user_id,
+        status: Status::Completed,
+        replayed,
+        amount: Some(-1),
+        balance: Some(1),
+        available: None,
+        transactions: Vec::new(),
+        allocations: Vec::new(),
+        granted: None,
+        clipped: None,
+        over_cap: None,
+        skipped: None,
+        stale: None,
+        error: None,
+    })
+}
+
+async fn send(channel: &Channel, delivery: &Delivery, reply: &Reply) {
+    let queue = delivery.properties.reply_to().clone().expect("a reply queue");
+    let id = delivery
+        .properties
+        .correlation_id()
+        .clone()
+        .expect("a correlation id");
+    channel
+        .basic_publish(
+            "".into(),
+            queue,
+            BasicPublishOptions::default(),
+            &reply.to_json(),
+            BasicProperties::default().with_correlation_id(id),
+        )
+        .await
+        .expect("a reply");
+}

@@ -1,0 +1,403 @@
+//! The producer against a real broker.
+#![cfg(feature = "amqp")]
+#![allow(clippy::expect_used, reason = "a test says what it expected by panicking")]
+
+mod broker;
+
+use std::time::{Duration, Instant};
+
+use broker::relay::Relay;
+use broker::{in_namespace, soon, url};
+use futures_util::future::join_all;
+use lapin::types::{FieldTable, ShortString};
+use producer_sdk::contract::bucket;
+use producer_sdk::{Command, Error, Options, Producer, Properties, WhenFull};
+
+fn consume(number: usize) -> Command {
+    Command::consume(format!("req-{number:06}"), "user_1", "google:chat")
+}
+
+fn expected(count: usize) -> Vec<String> {
+    (0..count).map(|number| consume(number).reference_id).collect()
+}
+
+#[tokio::test]
+async fn a_confirmed_command_is_in_the_queue_with_all_its_properties() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        soon("the confirm", producer.publish(&consume(0).traceparent(trace)))
+            .await
+            .expect("confirmed");
+        let message = namespace.read(&namespace.topology.commands(0)).await.remove(0);
+        let properties = &message.properties;
+        assert_eq!(
+            properties.message_id().as_ref().map(ShortString::as_str),
+            Some("req-000000")
+        );
+        assert_eq!(
+            properties.kind().as_ref().map(ShortString::as_str),
+            Some("consume")
+        );
+        assert_eq!(
+            properties.content_type().as_ref().map(ShortString::as_str),
+            Some("application/json")
+        );
+        assert_eq!(*properties.delivery_mode(), Some(2));
+        assert!(properties.timestamp().is_some());
+        let headers = properties.headers().as_ref().expect("headers");
+        let header = headers
+            .inner()
+            .get("traceparent")
+            .and_then(|value| value.as_long_string());
+        assert_eq!(header.map(ToString::to_string).as_deref(), Some(trace));
+        assert_eq!(message.exchange.as_str(), namespace.topology.usage());
+        assert_eq!(message.routing_key.as_str(), bucket("user_1").to_string());
+        let command = Command::from_json(&message.data).expect("a command");
+        assert!(command.occurred_at.is_some(), "occurredAt is stamped");
+        producer.close().await.expect("closed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_command_goes_through_its_door() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        let cutoff = "2026-11-22T10:00:00Z".parse().expect("an instant");
+        for (command, exchange) in [
+            (
+                Command::registration_bonus("g", "u"),
+                namespace.topology.funding(),
+            ),
+            (
+                Command::purchase_package("p", "u", "lite", "pi"),
+                namespace.topology.funding(),
+            ),
+            (Command::expire("e", "u", cutoff), namespace.topology.internal()),
+        ] {
+            producer.publish(&command).await.expect("confirmed");
+            let message = namespace.read(&namespace.topology.commands(0)).await.remove(0);
+            assert_eq!(message.exchange.as_str(), exchange);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_be_understood_is_refused_before_it_is_sent() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        let error = producer
+            .publish(&consume(0).amount(0))
+            .await
+            .expect_err("out of range");
+        assert!(error.is_rejected());
+        assert_eq!(
+            error.rejection().and_then(|rejection| rejection.field.as_deref()),
+            Some("amount")
+        );
+        assert!(namespace.references().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn twenty_thousand_commands_go_through_the_window_in_order() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        let start = Instant::now();
+        let mut handles = Vec::new();
+        for number in 0..20_000 {
+            handles.push(producer.enqueue(&consume(number)).await.expect("a place"));
+        }
+        for handle in handles {
+            handle.await.expect("confirmed");
+        }
+        eprintln!("20,000 confirmed in {:?}", start.elapsed());
+        producer.close().await.expect("closed");
+        assert_eq!(namespace.references().await, expected(20_000));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn exactly_the_unroutable_messages_are_errors_whatever_is_sent_around_them() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        let (delay, queries) = (namespace.topology.delay(), namespace.topology.queries());
+        for _round in 0..20 {
+            let mut handles = Vec::new();
+            for number in 0..200 {
+                let unroutable = number % 7 == 3;
+                let (exchange, key) = if unroutable {
+                    (&queries, "nowhere")
+                } else {
+                    (&delay, "0")
+                };
+                let properties = Properties {
+                    message_id: Some(number.to_string()),
+                    ..Properties::default()
+                };
+                let handle = producer
+                    .enqueue_raw(exchange, key, properties, b"x".to_vec())
+                    .await;
+                handles.push((unroutable, handle.expect("a place")));
+            }
+            for (unroutable, handle) in handles {
+                match handle.await {
+                    Ok(()) => assert!(!unroutable),
+                    Err(error) => assert!(unroutable && error.is_unroutable(), "{error}"),
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_missing_binding_of_a_command_is_caught_by_the_alternate_exchange() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        namespace
+            .channel
+            .queue_unbind(
+                namespace.topology.commands(0).as_str().into(),
+                namespace.topology.usage().as_str().into(),
+                bucket("user_1").to_string().as_str().into(),
+                FieldTable::default(),
+            )
+            .await
+            .expect("unbound");
+        producer.publish(&consume(0)).await.expect("confirmed");
+        assert_eq!(namespace.read(&namespace.topology.unrouted()).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_the_messages_for_a_missing_exchange_are_refused() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        let (mut right, mut wrong) = (Vec::new(), Vec::new());
+        for number in 0..1500 {
+            right.push(producer.enqueue(&consume(number)).await.expect("a place"));
+            if number % 400 == 100 {
+                let properties = Properties::default();
+                let handle = producer
+                    .enqueue_raw("no-such-exchange", "0", properties, Vec::new())
+                    .await;
+                wrong.push(handle.expect("a place"));
+            }
+        }
+        for result in soon("the refusals", join_all(wrong)).await {
+            let error = result.expect_err("refused");
+            assert!(
+                matches!(error, Error::Refused { .. }) && error.is_unroutable(),
+                "{error}"
+            );
+        }
+        for result in soon("the confirms", join_all(right)).await {
+            result.expect("confirmed");
+        }
+        let mut references = namespace.references().await;
+        references.sort();
+        references.dedup();
+        assert_eq!(references, expected(1500));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_window_times_out_and_a_confirm_that_never_comes_does_too() {
+    in_namespace(|namespace| async move {
+        let relay = Relay::start().await;
+        let options = Options {
+            window: 2,
+            when_full: WhenFull::Timeout(Duration::from_millis(50)),
+            confirm_timeout: Duration::from_secs(2),
+            ..namespace.options()
+        };
+        let producer = Producer::connect(&relay.url(), options)
+            .await
+            .expect("a producer");
+        relay.mute(true);
+        let first = producer.enqueue(&consume(0)).await.expect("a place");
+        let second = producer.enqueue(&consume(1)).await.expect("a place");
+        let error = producer.enqueue(&consume(2)).await.expect_err("no place");
+        assert!(matches!(error, Error::WindowFull(_)) && error.is_timeout());
+        for handle in [first, second] {
+            let error = soon("the timeout", handle).await.expect_err("no confirm");
+            assert!(matches!(error, Error::Unconfirmed { .. }) && error.is_timeout());
+        }
+        relay.mute(false);
+        soon("the confirm", producer.publish(&consume(3)))
+            .await
+            .expect("confirmed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_unconfirmed_when_the_connection_is_cut_is_published_again_in_order() {
+    in_namespace(|namespace| async move {
+        let relay = Relay::start().await;
+        let producer = Producer::connect(&relay.url(), namespace.options())
+            .await
+            .expect("a producer");
+        producer.publish(&consume(0)).await.expect("confirmed");
+        relay.mute(true);
+        let mut handles = Vec::new();
+        for number in 1..500 {
+            handles.push(producer.enqueue(&consume(number)).await.expect("a place"));
+        }
+        relay.cut();
+        relay.mute(false);
+        for result in soon("the confirms", join_all(handles)).await {
+            result.expect("confirmed");
+        }
+        assert!(relay.connections() >= 2);
+        producer.close().await.expect("closed");
+        // Copies are allowed, and each copy's run is in order; the first of each is what counts.
+        let mut first_seen = Vec::new();
+        for reference in namespace.references().await {
+            if !first_seen.contains(&reference) {
+                first_seen.push(reference);
+            }
+        }
+        assert_eq!(first_seen, expected(500));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cutting_again_and_again_loses_nothing() {
+    in_namespace(|namespace| async move {
+        let relay = Relay::start().await;
+        let producer = Producer::connect(&relay.url(), namespace.options())
+            .await
+            .expect("a producer");
+        let mut handles = Vec::new();
+        for number in 0..3000 {
+            if number % 600 == 300 {
+                relay.cut();
+            }
+            handles.push(producer.enqueue(&consume(number)).await.expect("a place"));
+        }
+        for result in soon("the confirms", join_all(handles)).await {
+            result.expect("confirmed");
+        }
+        let mut references = namespace.references().await;
+        references.sort();
+        references.dedup();
+        assert_eq!(references, expected(3000));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_refused_by_a_full_queue_is_sent_again_until_there_is_room() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        let queue = namespace.full_queue().to_owned();
+        let publish = |number: u8| producer.enqueue_raw("", &queue, Properties::default(), vec![number]);
+        let mut handles = Vec::new();
+        for number in 0..20 {
+            handles.push(publish(number).await.expect("a place"));
+        }
+        let everything = tokio::spawn(join_all(handles));
+        let mut taken = Vec::new();
+        soon("all twenty", async {
+            while taken.len() < 20 {
+                if let Some(message) = namespace.get(&queue).await {
+                    taken.push(message.data[0]);
+                }
+            }
+        })
+        .await;
+        for result in soon("the confirms", everything).await.expect("joined") {
+            result.expect("confirmed");
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, (0..20).collect::<Vec<u8>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_queue_that_stays_full_is_an_error_that_says_so() {
+    in_namespace(|namespace| async move {
+        let options = Options {
+            confirm_timeout: Duration::from_secs(2),
+            ..namespace.options()
+        };
+        let producer = Producer::connect(&url(), options).await.expect("a producer");
+        let queue = namespace.full_queue().to_owned();
+        let publish = || producer.enqueue_raw("", &queue, Properties::default(), Vec::new());
+        let mut handles = Vec::new();
+        for _ in 0..50 {
+            handles.push(publish().await.expect("a place"));
+        }
+        let results = soon("all answers", join_all(handles)).await;
+        let error = results
+            .into_iter()
+            .find_map(Result::err)
+            .expect("at least one is not taken");
+        assert!(error.is_timeout());
+        let cause = std::error::Error::source(&error).expect("a cause").to_string();
+        assert!(cause.contains("full"), "{cause}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn close_waits_for_every_confirm_and_then_nothing_is_taken_any_more() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        let clone = producer.clone();
+        for number in 0..900 {
+            drop(producer.enqueue(&consume(number)).await.expect("a place"));
+        }
+        soon("closing", producer.close()).await.expect("closed");
+        assert!(
+            clone
+                .publish(&consume(900))
+                .await
+                .expect_err("closed")
+                .is_closed()
+        );
+        assert_eq!(namespace.references().await, expected(900));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dropping_the_last_producer_still_publishes_what_was_enqueued() {
+    in_namespace(|namespace| async move {
+        let producer = namespace.producer().await;
+        let mut handles = Vec::new();
+        for number in 0..100 {
+            handles.push(producer.enqueue(&consume(number)).await.expect("a place"));
+        }
+        drop(producer);
+        for result in soon("the confirms", join_all(handles)).await {
+            result.expect("confirmed");
+        }
+        assert_eq!(namespace.references().await, expected(100));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_is_an_error_at_once() {
+    let error = Producer::connect("amqp://127.0.0.1:1", Options::default())
+        .await
+        .expect_err("nobody listens");
+    assert!(matches!(error, Error::Connect(_)));
+    for url in ["http://localhost", "localhost", ""] {
+        let error = Producer::connect(url, Options::default())
+            .await
+            .expect_err("no such transport");
+        assert!(matches!(error, Error::Url(_)), "{error}");
+    }
+}

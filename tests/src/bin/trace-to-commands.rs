@@ -1,0 +1,16 @@
+//! Prints the trace in `tests/trace` as commands, one JSON object a line:
+//! `cargo run -p tests --bin trace-to-commands > commands.jsonl`
+
+use std::io::{BufWriter, ErrorKind, Write};
+
+fn main() -> std::io::Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let written = tests::trace::commands()
+        .iter()
+        .try_for_each(|command| writeln!(out, "{command}"));
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,300 @@
+//! A small ledger, written row by row into a database: what the rows should look like, without the code under test.
+
+use std::collections::BTreeMap;
+
+use entity::{credits_allocation, credits_balance, credits_batch, credits_transaction, subscription};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, DatabaseConnection, EntityTrait, IntoActiveModel, ModelTrait,
+    prelude::{DateTimeUtc, Uuid},
+};
+
+/// Types of transactions that count as earned.
+const EARNED: [&str; 5] = [
+    "purchase",
+    "bonus",
+    "registration_bonus",
+    "monthly_grant",
+    "promotion",
+];
+
+/// Types of transactions that count as spent, or as given back of it.
+const SPENT: [&str; 2] = ["consumption", "refund"];
+
+/// A ledger in the making. [`Book::write`] puts it into a database.
+#[derive(Default)]
+pub struct Book {
+    next: u32,
+    wallets: BTreeMap<String, credits_balance::Model>,
+    batches: Vec<credits_batch::Model>,
+    transactions: Vec<credits_transaction::Model>,
+    allocations: Vec<credits_allocation::Model>,
+    subscriptions: Vec<subscription::Model>,
+}
+
+/// Minutes after 2026-11-22 10:00 UTC, with six decimals, as SQLite must be given them.
+pub fn at(minutes: i64) -> DateTimeUtc {
+    DateTimeUtc::from_timestamp(1_795_341_600 + minutes * 60, 1_000).expect("in range")
+}
+
+/// The account that a posting of `kind` moves credits from or to.
+fn other_account(kind: &str) -> &'static str {
+    match kind {
+        "consumption" | "refund" => "SERVICE:chat",
+        "purchase" | "revocation" => "PAYMENT:pi_1",
+        "bonus" => "SYSTEM:purchase-bonus",
+        "registration_bonus" => "SYSTEM:registration-bonus",
+        "monthly_grant" => "SYSTEM:subscription-grant",
+        "promotion" => "SYSTEM:promotion",
+        "expiration" => "SYSTEM:expiration",
+        other => panic!("no account for {other}"),
+    }
+}
+
+impl Book {
+    /// A ledger with every type of transaction in it, of `ann`, `bob` and `cyd`, and with refusals, also of `dan`, who
+    /// has no wallet. At minute 60, 10 of Ann's 90 credits have lapsed; 5 of Bob's 55 are held.
+    pub fn sample() -> Self {
+        let mut book = Self::default();
+        let sign_up = book.credit("ann", "registration_bonus", 20, Some(500));
+        let bought = book.credit("ann", "purchase", 100, None);
+        let bonus = book.credit("ann", "bonus", 10, Some(60));
+        book.debit("ann", "consumption", &[(sign_up, 20), (bought, 20)]);
+        book.refuse("ann", "consumption");
+        book.debit("ann", "consumption", &[]);
+        let promotion = book.credit("bob", "promotion", 50, Some(30));
+        let grant = book.credit("bob", "monthly_grant", 45, Some(600));
+        book.subscribe("sub_bob", grant);
+        book.hold(grant, 5);
+        book.debit("bob", "expiration", &[(promotion, 50)]);
+        book.credit("bob", "promotion", 10, Some(400));
+        book.wallet("bob").status = "FROZEN".into();
+        let spent = book.credit("cyd", "purchase", 30, Some(700));
+        book.debit("cyd", "consumption", &[(spent, 12)]);
+        book.give_back("cyd", &[(spent, 4)]);
+        book.debit("cyd", "revocation", &[(spent, 22)]);
+        book.refuse("dan", "consumption");
+        assert_eq!(book.batches[bonus].remaining, 10);
+        book
+    }
+
+    /// Adds credits as a new batch; returns its place.
+    pub fn credit(&mut self, user: &str, kind: &str, amount: i64, expires: Option<i64>) -> usize {
+        let (id, now) = (self.id(), self.now());
+        let transaction_id = self.post(user, kind, amount, "COMPLETED");
+        let source = match kind {
+            "purchase" => "PURCHASE",
+            "monthly_grant" => "SUBSCRIPTION",
+            _ => "BONUS",
+        };
+        self.batches.push(credits_batch::Model {
+            id,
+            user_id: user.into(),
+            amount,
+            remaining: 0,
+            held: 0,
+            issued_at: now,
+            expires_at: expires.map(at),
+            status: "ACTIVE".into(),
+            source_type: source.into(),
+            source_plan: None,
+            grant_period: None,
+            paid_micros: None,
+            currency: None,
+            transaction_id,
+            expirations: 0,
+            created_at: now,
+            updated_at: now,
+        });
+        let place = self.batches.len() - 1;
+        self.allocate(transaction_id, place, amount);
+        place
+    }
+
+    /// Takes credits from batches.
+    pub fn debit(&mut self, user: &str, kind: &str, from: &[(usize, i64)]) {
+        let total: i64 = from.iter().map(|(_, amount)| amount).sum();
+        let transaction = self.post(user, kind, -total, "COMPLETED");
+        for (batch, amount) in from {
+            self.allocate(transaction, *batch, -amount);
+            let batch = &mut self.batches[*batch];
+            batch.expirations += i32::from(kind == "expiration");
+            if batch.remaining == 0 {
+                let closed = match kind {
+                    "expiration" => "EXPIRED",
+                    "revocation" => "REVOKED",
+                    _ => "CONSUMED",
+                };
+                batch.status = closed.into();
+            }
+        }
+    }
+
+    /// Gives credits back to batches.
+    pub fn give_back(&mut self, user: &str, to: &[(usize, i64)]) {
+        let transaction = self.post(
+            user,
+            "refund",
+            to.iter().map(|(_, amount)| amount).sum(),
+            "COMPLETED",
+        );
+        for (batch, amount) in to {
+            self.allocate(transaction, *batch, *amount);
+        }
+    }
+
+    /// Makes a batch the grant of the first month of a subscription.
+    pub fn subscribe(&mut self, id: &str, batch: usize) {
+        let (anchor, month_later) = (at(0), at(30 * 24 * 60));
+        let batch = &mut self.batches[batch];
+        batch.grant_period = Some("2026-11".into());
+        let id = id.to_owned();
+        for transaction in &mut self.transactions {
+            if transaction.id == batch.transaction_id {
+                transaction.subscription_id = Some(id.clone());
+                transaction.period_start = Some(anchor);
+            }
+        }
+        self.subscriptions.push(subscription::Model {
+            id,
+            user_id: batch.user_id.clone(),
+            plan: "pro".into(),
+            status: "ACTIVE".into(),
+            anchor,
+            activated_at: Some(anchor),
+            ended_at: None,
+            paid_through: None,
+            next_period_start: Some(month_later),
+            due_at: Some(month_later),
+            status_at: anchor,
+            created_at: anchor,
+            updated_at: anchor,
+        });
+    }
+
+    /// Records a refusal.
+    pub fn refuse(&mut self, user: &str, kind: &str) {
+        self.post(user, kind, 0, "FAILED");
+    }
+
+    /// Reserves credits of a batch.
+    pub fn hold(&mut self, batch: usize, amount: i64) {
+        self.batches[batch].held += amount;
+        let user = self.batches[batch].user_id.clone();
+        self.wallet(&user).held += amount;
+    }
+
+    /// The wallet of a user, opened if he has none.
+    pub fn wallet(&mut self, user: &str) -> &mut credits_balance::Model {
+        let (id, now) = (self.id(), self.now());
+        self.wallets
+            .entry(user.into())
+            .or_insert_with(|| credits_balance::Model {
+                id,
+                user_id: user.into(),
+                balance: 0,
+                held: 0,
+                total_earned: 0,
+                total_spent: 0,
+                transaction_count: 0,
+                status: "ACTIVE".into(),
+                version: 1,
+                created_at: now,
+                updated_at: now,
+            })
+    }
+
+    /// Writes every row.
+    pub async fn write(&self, db: &DatabaseConnection) {
+        insert(db, self.wallets.values()).await;
+        insert(db, &self.batches).await;
+        insert(db, &self.transactions).await;
+        insert(db, &self.allocations).await;
+        insert(db, &self.subscriptions).await;
+    }
+
+    fn post(&mut self, user: &str, kind: &str, amount: i64, status: &str) -> Uuid {
+        let (id, now) = (self.id(), self.now());
+        let completed = status == "COMPLETED";
+        let balance_after = completed.then(|| {
+            let wallet = self.wallet(user);
+            wallet.balance += amount;
+            wallet.transaction_count += 1;
+            wallet.total_earned += if EARNED.contains(&kind) { amount } else { 0 };
+            wallet.total_spent -= if SPENT.contains(&kind) { amount } else { 0 };
+            wallet.balance
+        });
+        let mine = (amount != 0).then(|| format!("WALLET:{user}"));
+        let other = (amount != 0).then(|| other_account(kind).to_owned());
+        let (debit_account, credit_account) = if amount > 0 { (other, mine) } else { (mine, other) };
+        self.transactions.push(credits_transaction::Model {
+            id,
+            user_id: user.into(),
+            kind: kind.into(),
+            amount,
+            debit_account,
+            credit_account,
+            origin: "internal".into(),
+            reference_id: format!("ref-{}", self.next),
+            fingerprint: None,
+            status: status.into(),
+            error_code: (!completed).then(|| "insufficient_credits".into()),
+            balance_after,
+            service: None,
+            quantity: None,
+            purchase_id: None,
+            subscription_id: None,
+            period_start: None,
+            related_id: None,
+            description: None,
+            metadata: None,
+            detail: None,
+            occurred_at: now,
+            created_at: now,
+        });
+        id
+    }
+
+    fn allocate(&mut self, transaction_id: Uuid, batch: usize, amount: i64) {
+        let created_at = self.now();
+        let batch = &mut self.batches[batch];
+        batch.remaining += amount;
+        let batch_remaining = batch.remaining;
+        let row = credits_allocation::Model {
+            transaction_id,
+            batch_id: batch.id,
+            amount,
+            batch_remaining,
+            created_at,
+        };
+        self.allocations.push(row);
+    }
+
+    fn id(&mut self) -> Uuid {
+        self.next += 1;
+        Uuid::from_u128(self.next.into())
+    }
+
+    fn now(&self) -> DateTimeUtc {
+        at(i64::from(self.next))
+    }
+}
+
+async fn insert<'a, M>(db: &DatabaseConnection, models: impl IntoIterator<Item = &'a M>)
+where
+    M: ModelTrait + Clone + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel> + 'a,
+    <M::Entity as EntityTrait>::ActiveModel:
+        ActiveModelTrait<Entity = M::Entity> + ActiveModelBehavior + Send,
+{
+    let mut rows = models
+        .into_iter()
+        .map(|model| model.clone().into_active_model().reset_all())
+        .peekable();
+    // In parts, since a statement can have only so many parameters.
+    while rows.peek().is_some() {
+        let part = rows.by_ref().take(500);
+        M::Entity::insert_many(part)
+            .exec_without_returning(db)
+            .await
+            .expect("inserts");
+    }
+}

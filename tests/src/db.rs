@@ -1,0 +1,159 @@
+//! Throw-away databases: each test has its own, dropped when the test ends, also when it panics.
+
+use std::{env, path::PathBuf, thread};
+
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
+use uuid::Uuid;
+
+/// A fresh database of a test's own.
+pub struct TestDatabase {
+    url: String,
+    connection: DatabaseConnection,
+    cleanup: Cleanup,
+}
+
+/// What is to be removed at the end.
+enum Cleanup {
+    Postgres { admin_url: String, name: String },
+    Sqlite { folder: PathBuf },
+}
+
+impl TestDatabase {
+    /// An empty PostgreSQL database on the server of `DATABASE_URL`.
+    pub async fn postgres() -> Self {
+        let admin_url = server_url();
+        let name = format!("scrip_test_{}", Uuid::now_v7().simple());
+        let admin = connect(&admin_url).await;
+        // template0, because nobody can be connected to it.
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        admin
+            .execute_unprepared(&create)
+            .await
+            .expect("the test user may create databases");
+        admin.close().await.expect("closes");
+        let url = with_database(&admin_url, &name);
+        let connection = connect(&url).await;
+        Self {
+            url,
+            connection,
+            cleanup: Cleanup::Postgres { admin_url, name },
+        }
+    }
+
+    /// An empty SQLite file in a temporary folder.
+    pub async fn sqlite() -> Self {
+        let folder = env::temp_dir().join(format!("scrip-test-{}", Uuid::now_v7().simple()));
+        std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
+        let url = format!("sqlite://{}?mode=rwc", folder.join("scrip.db").display());
+        let connection = connect(&url).await;
+        Self {
+            url,
+            connection,
+            cleanup: Cleanup::Sqlite { folder },
+        }
+    }
+
+    /// One of each kind, both empty.
+    pub async fn each() -> [Self; 2] {
+        [Self::postgres().await, Self::sqlite().await]
+    }
+
+    /// One of each kind, both with the schema.
+    pub async fn each_migrated() -> [Self; 2] {
+        [
+            Self::postgres().await.migrated().await,
+            Self::sqlite().await.migrated().await,
+        ]
+    }
+
+    /// The same database with the schema.
+    pub async fn migrated(self) -> Self {
+        migration::up(&self.connection).await.expect("migrates");
+        self
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A pool of connections to it (of one connection on SQLite).
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
+    /// Another pool of connections to it.
+    pub async fn connect(&self) -> DatabaseConnection {
+        connect(&self.url).await
+    }
+
+    /// Its kind.
+    pub fn backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    /// Runs one statement.
+    pub async fn execute(&self, sql: &str) {
+        if let Err(error) = self.connection.execute_unprepared(sql).await {
+            panic!("{:?}: {error}\n{sql}", self.backend());
+        }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        match &self.cleanup {
+            Cleanup::Postgres { admin_url, name } => drop_database(admin_url.clone(), name.clone()),
+            Cleanup::Sqlite { folder } => drop(std::fs::remove_dir_all(folder)),
+        }
+    }
+}
+
+/// Drops from a thread of its own, since the runtime of the test cannot be waited for here.
+fn drop_database(admin_url: String, name: String) {
+    let dropped = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let admin = Database::connect(options(&admin_url)).await?;
+            admin
+                .execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                .await?;
+            admin.close().await
+        })?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    });
+    if let Ok(Err(error)) = dropped.join() {
+        eprintln!("a test database was left behind: {error}");
+    }
+}
+
+/// The PostgreSQL server of the tests.
+pub fn server_url() -> String {
+    env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
+}
+
+/// `url` with another database.
+fn with_database(url: &str, name: &str) -> String {
+    let (base, query) = url
+        .split_once('?')
+        .map_or((url, None), |(base, query)| (base, Some(query)));
+    let host = base.find("://").map_or(0, |at| at + 3);
+    let end = base[host..].find('/').map_or(base.len(), |at| host + at);
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{}/{name}{query}", &base[..end])
+}
+
+fn options(url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    let connections = if url.starts_with("sqlite:") { 1 } else { 5 };
+    options.max_connections(connections).sqlx_logging(false);
+    options
+}
+
+async fn connect(url: &str) -> DatabaseConnection {
+    Database::connect(options(url))
+        .await
+        .unwrap_or_else(|error| panic!("no database at {url}: {error}"))
+}

@@ -1,0 +1,15 @@
+//! What the tests share.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+pub mod book;
+pub mod broker;
+pub mod db;
+pub mod ledger;
+pub mod model;
+pub mod oracle;
+pub mod process;
+pub mod proxy;
+pub mod raw_amqp;
+pub mod servers;
+pub mod trace;
+pub mod year;

@@ -1,0 +1,92 @@
+//! What must come of every message: `SEMANTICS.md` once more, slow and plain, without a line of the ledger's.
+//!
+//! | file | what |
+//! |---|---|
+//! | `answer` | what the sender of a message is told |
+//! | `account` | a user's batches and what is counted of them |
+//! | `subscription` | what is known of a subscription, and which of its months are due |
+//! | `decide` | one message |
+//! | `jobs` | what the nightly jobs do |
+
+mod account;
+mod answer;
+mod decide;
+mod jobs;
+mod subscription;
+
+use std::collections::{BTreeMap, HashMap};
+
+pub use account::{Account, Batch, Row};
+pub use answer::Answer;
+pub use jobs::{Expired, Granted};
+pub use subscription::Subscription;
+
+use super::{At, message::Message, rulebook::Rulebook};
+
+/// Everything that is known after some messages.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The rules of the day.
+    pub rules: Rulebook,
+    /// Users by name; not all have a wallet.
+    pub accounts: BTreeMap<String, Account>,
+    /// References of what was paid for and could not be applied, each with its code.
+    pub unapplied: Vec<(String, &'static str)>,
+    answered: HashMap<(bool, String), (String, Answer)>,
+    owners: HashMap<String, String>,
+}
+
+impl Model {
+    /// Before anything happened.
+    pub fn new(rules: Rulebook) -> Self {
+        Self {
+            rules,
+            accounts: BTreeMap::new(),
+            unapplied: Vec::new(),
+            answered: HashMap::new(),
+            owners: HashMap::new(),
+        }
+    }
+
+    /// What must come of a message that is committed at `now`.
+    pub fn apply(&mut self, message: &Message, now: At) -> Answer {
+        let key = (message.is_usage(), message.reference.clone());
+        let decided = match self.answered.get(&key) {
+            Some((content, answer)) if *content == message.content() => {
+                return Answer {
+                    replayed: true,
+                    available: None,
+                    ..answer.clone()
+                };
+            }
+            Some(_) => Err(decide::Refused::bare("reference_conflict")),
+            None => self.decide(message, now),
+        };
+        let refused = match decided {
+            Ok(answer) => {
+                let known = (message.content(), answer.clone());
+                self.answered.insert(key, known);
+                return answer;
+            }
+            Err(refused) => refused,
+        };
+        if message.is_paid() {
+            self.unapplied.push((message.reference.clone(), refused.code));
+            return Answer::refused(&refused);
+        }
+        let mut answer = Answer::refused(&refused);
+        if refused.code == "reference_conflict" {
+            return answer;
+        }
+        let account = self.accounts.entry(message.user.clone()).or_default();
+        if account.is_open {
+            answer.balance = Some(account.balance());
+            answer.available = Some(account.spendable(now));
+        }
+        if refused.is_final() {
+            account.refuse(message, &refused, decide::effective(message, now));
+            self.answered.insert(key, (message.content(), answer.clone()));
+        }
+        answer
+    }
+}

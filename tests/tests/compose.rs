@@ -1,0 +1,234 @@
+//! The Compose files are valid, and safe to start from: checked without a container engine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../compose/schema.rs"]
+mod schema;
+#[path = "../compose/yaml.rs"]
+mod yaml;
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+const COMPOSE: &str = "docker-compose.yml";
+const TEST_SERVERS: &str = "tests/servers/compose.yml";
+
+fn file(path: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn compose(path: &str) -> Value {
+    yaml::read(&file(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn compose_schema() -> Value {
+    serde_json::from_str(&file("tests/compose/compose-spec.json")).unwrap()
+}
+
+fn services(compose: &Value) -> &Map<String, Value> {
+    compose["services"]
+        .as_object()
+        .expect("a Compose file has services")
+}
+
+/// The variables that `text` takes from the environment, with what is said of each: `:-5432`, `:?why` or nothing.
+fn variables(text: &str) -> Vec<(&str, &str)> {
+    let text: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .collect();
+    let rest = text.into_iter().flat_map(|line| line.split("${").skip(1));
+    rest.map(|rest| {
+        let inside = rest.split_once('}').expect("a variable ends on its line").0;
+        let end = inside
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(inside.len());
+        inside.split_at(end)
+    })
+    .collect()
+}
+
+fn is_secret(variable: &str) -> bool {
+    ["PASS", "SECRET", "TOKEN", "KEY"]
+        .iter()
+        .any(|word| variable.contains(word))
+}
+
+#[test]
+fn compose_files_follow_the_compose_specification() {
+    for path in [COMPOSE, TEST_SERVERS] {
+        let errors = schema::errors(&compose_schema(), &compose(path));
+        assert!(errors.is_empty(), "{path}:\n{}", errors.join("\n"));
+    }
+}
+
+#[test]
+fn what_the_compose_specification_forbids_is_found() {
+    let broken = [
+        (
+            "services:\n  worker:\n    imagee: x",
+            "/services/worker/imagee: is not allowed",
+        ),
+        (
+            "services:\n  worker:\n    image: 5",
+            "/services/worker/image: 5 is not of type",
+        ),
+        ("servces: {}", "/servces: is not allowed"),
+        (
+            "services:\n  worker:\n    healthcheck: {intervall: 5s}",
+            "/services/worker/healthcheck/intervall",
+        ),
+        (
+            "services:\n  worker:\n    healthcheck: {test: 5}",
+            "/services/worker/healthcheck/test: fits no choice",
+        ),
+        (
+            "services:\n  worker:\n    cap_drop: [ALL, ALL]",
+            "/services/worker/cap_drop: has an item twice",
+        ),
+        (
+            "services:\n  worker:\n    depends_on: {db: {condition: up}}",
+            "\"up\" is not one of",
+        ),
+        ("services:\n  w o:\n    image: x", "/services/w o: is not allowed"),
+    ];
+    for (text, expected) in broken {
+        let errors = schema::errors(&compose_schema(), &yaml::read(text).unwrap());
+        assert!(
+            errors.iter().any(|error| error.contains(expected)),
+            "{text}\ngave {errors:?}"
+        );
+    }
+}
+
+#[test]
+fn no_secret_has_a_default() {
+    for (variable, rule) in variables(&file(COMPOSE)) {
+        if is_secret(variable) {
+            assert!(
+                rule.starts_with(":?"),
+                "{COMPOSE}: ${{{variable}{rule}}} must say `:?` and why"
+            );
+        }
+    }
+    for (service, settings) in services(&compose(COMPOSE)) {
+        for (variable, value) in settings["environment"].as_object().into_iter().flatten() {
+            if is_secret(variable) {
+                let value = value.as_str().unwrap_or_default();
+                assert!(
+                    value.starts_with("${"),
+                    "{COMPOSE}: {service}'s {variable} is written down"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn env_example_names_every_variable_and_fills_in_no_secret() {
+    let example = file(".env.example");
+    let lines: Vec<&str> = example.lines().map(|line| line.trim_start_matches('#')).collect();
+    for (variable, rule) in variables(&file(COMPOSE)) {
+        let line = lines
+            .iter()
+            .find_map(|line| line.strip_prefix(variable)?.strip_prefix('='));
+        let value = line.unwrap_or_else(|| panic!(".env.example does not mention {variable}"));
+        if rule.starts_with(":?") {
+            assert_eq!(value, "", ".env.example gives {variable} a value");
+        } else {
+            assert_eq!(
+                Some(value),
+                rule.strip_prefix(":-"),
+                ".env.example is wrong about {variable}'s default"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_service_has_a_health_check() {
+    for path in [COMPOSE, TEST_SERVERS] {
+        for (service, settings) in services(&compose(path)) {
+            assert!(
+                settings["healthcheck"]["test"].is_array(),
+                "{path}: {service} has no health check"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_worker_waits_for_its_servers_to_be_healthy() {
+    let compose = compose(COMPOSE);
+    for server in ["postgres", "rabbitmq"] {
+        let condition = &compose["services"]["worker"]["depends_on"][server]["condition"];
+        assert_eq!(condition, "service_healthy", "{server}");
+    }
+}
+
+#[test]
+fn every_image_is_pinned_to_a_major_version() {
+    let mut images = Vec::new();
+    for path in [COMPOSE, TEST_SERVERS] {
+        for (service, settings) in services(&compose(path)) {
+            match settings["image"].as_str() {
+                Some(image) => images.push(image.to_owned()),
+                None => assert!(
+                    settings["build"].is_object(),
+                    "{path}: {service} has neither image nor build"
+                ),
+            }
+        }
+    }
+    let dockerfile = file("worker/Dockerfile");
+    images.extend(
+        dockerfile
+            .lines()
+            .filter_map(|line| line.strip_prefix("FROM "))
+            .map(str::to_owned),
+    );
+    assert!(images.len() >= 8, "{images:?}");
+    for image in images {
+        let tag = image
+            .split_whitespace()
+            .next()
+            .and_then(|name| name.split_once(':'))
+            .map(|(_, tag)| tag);
+        let pinned = tag.is_some_and(|tag| tag.starts_with(|c: char| c.is_ascii_digit()));
+        assert!(pinned, "{image} names no version");
+    }
+}
+
+#[test]
+fn every_port_is_open_to_this_machine_only() {
+    for path in [COMPOSE, TEST_SERVERS] {
+        for (service, settings) in services(&compose(path)) {
+            for port in settings["ports"].as_array().into_iter().flatten() {
+                assert!(
+                    port.as_str().unwrap().starts_with("127.0.0.1:"),
+                    "{path}: {service} publishes {port}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_worker_image_runs_without_root_and_from_a_file_that_exists() {
+    let compose = compose(COMPOSE);
+    assert_eq!(
+        compose["services"]["worker"]["build"]["dockerfile"],
+        "worker/Dockerfile"
+    );
+    let dockerfile = file("worker/Dockerfile");
+    let user = dockerfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("USER "))
+        .next_back();
+    assert!(
+        user.is_some_and(|user| user != "root" && !user.starts_with('0')),
+        "{user:?}"
+    );
+}

@@ -1,0 +1,77 @@
+//! What every store must do, run on every store.
+#![allow(
+    clippy::expect_used,
+    clippy::cast_possible_wrap,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "conformance/concurrency.rs"]
+mod concurrency;
+#[path = "conformance/idempotency.rs"]
+mod idempotency;
+#[path = "conformance/ledger_rules.rs"]
+mod ledger_rules;
+#[path = "conformance/subscriptions.rs"]
+mod subscriptions;
+
+use tests::{db::TestDatabase, ledger::TestLedger};
+
+/// Runs each scenario on both databases.
+macro_rules! on_every_store {
+    ($($module:ident :: $scenario:ident),+ $(,)?) => {
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$module::$scenario(super::postgres_ledger().await).await;
+            })+
+        }
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$module::$scenario(super::sqlite_ledger().await).await;
+            })+
+        }
+    };
+}
+
+async fn postgres_ledger() -> TestLedger {
+    TestLedger::on(TestDatabase::postgres().await).await
+}
+
+async fn sqlite_ledger() -> TestLedger {
+    TestLedger::on(TestDatabase::sqlite().await).await
+}
+
+on_every_store! {
+    idempotency::a_replay_repeats_the_whole_outcome_and_writes_nothing,
+    idempotency::a_reference_with_other_content_conflicts_and_the_first_outcome_stands,
+    idempotency::the_same_reference_twice_in_a_group_is_applied_once,
+    idempotency::a_reference_belongs_to_its_origin,
+    idempotency::a_refusal_by_the_ledgers_state_is_recorded_and_repeated,
+    idempotency::a_refusal_by_the_configuration_is_answered_and_not_recorded,
+    idempotency::a_group_of_a_thousand_replays_writes_nothing,
+    ledger_rules::credits_that_expire_first_are_spent_first,
+    ledger_rules::a_purchase_with_a_bonus_is_two_batches_and_two_transactions,
+    ledger_rules::a_purchase_that_cannot_be_applied_writes_nothing,
+    ledger_rules::a_late_event_spends_what_lapsed_since,
+    ledger_rules::expiry_takes_what_lapsed_once,
+    ledger_rules::a_registration_opens_the_wallet_once_and_the_free_subscription,
+    ledger_rules::a_free_grant_is_clipped_to_the_cap,
+    ledger_rules::a_free_service_is_recorded_and_moves_nothing,
+    ledger_rules::a_command_before_the_one_that_opens_the_wallet_finds_none,
+    ledger_rules::a_wallet_of_a_thousand_batches_is_spent_in_order,
+    ledger_rules::what_the_caller_said_is_kept,
+    subscriptions::an_activation_is_written_with_its_grant_and_replayed_whole,
+    subscriptions::what_is_known_of_a_subscription_survives_from_group_to_group,
+    subscriptions::two_writers_grant_a_period_once,
+    subscriptions::a_subscription_belongs_to_one_user_also_within_a_group,
+    subscriptions::two_writers_open_the_same_subscription_for_two_users_and_one_wins,
+    subscriptions::a_skipped_period_is_recorded_and_a_full_wallet_moves_on,
+    subscriptions::the_free_plan_follows_a_registration_and_rests_under_a_paid_one,
+    subscriptions::a_frozen_wallet_stays_frozen_until_it_is_let_go,
+    concurrency::a_group_of_a_thousand_on_one_hot_wallet_is_exact,
+    concurrency::two_writers_on_overlapping_wallets_lose_and_double_nothing,
+    concurrency::a_writer_that_waited_for_a_lock_sees_the_batches_of_the_one_before,
+    concurrency::two_writers_open_the_same_new_wallets,
+    concurrency::two_writers_with_the_same_references_apply_each_once,
+}

@@ -1,0 +1,305 @@
+//! The rules of the ledger, through the database.
+
+use chrono::TimeDelta;
+use ledger::{Decision, Item, Refusal, Status};
+use sea_orm::EntityTrait;
+use tests::ledger::{
+    TestLedger, buy, buy_credits, buy_package, consume, expire, late, promote, register, use_service,
+};
+
+pub async fn credits_that_expire_first_are_spent_first(ledger: TestLedger) {
+    let days = |days| Some(days);
+    ledger
+        .settle(&[
+            buy(
+                "never",
+                "ada",
+                Item::Credits {
+                    credits: 10,
+                    validity_days: None,
+                },
+            ),
+            buy(
+                "paid-10",
+                "ada",
+                Item::Credits {
+                    credits: 10,
+                    validity_days: days(10),
+                },
+            ),
+            promote("free-10", "ada", 10, days(10)),
+            promote("free-5", "ada", 10, days(5)),
+        ])
+        .await;
+    let outcome = ledger.one(consume("c1", "ada", 35)).await;
+    let batches = entity::credits_batch::Entity::find()
+        .all(ledger.store.read_connection())
+        .await
+        .expect("batches");
+    let mut order = Vec::new();
+    for allocation in &outcome.allocations {
+        let batch = batches
+            .iter()
+            .find(|batch| batch.id == allocation.batch_id)
+            .expect("a batch");
+        let paid = batch.paid_micros.is_some();
+        let validity = batch.expires_at.map(|at| (at - batch.issued_at).num_days());
+        order.push((validity, paid, allocation.amount, allocation.batch_remaining));
+    }
+    let expected = [
+        (Some(5), false, -10, 0),
+        (Some(10), false, -10, 0),
+        (Some(10), true, -10, 0),
+        (None, true, -5, 5),
+    ];
+    assert_eq!(order, expected);
+    ledger.verify().await;
+}
+
+pub async fn a_purchase_with_a_bonus_is_two_batches_and_two_transactions(ledger: TestLedger) {
+    let outcome = ledger.one(buy_package("p1", "ada", "lite")).await;
+    assert_eq!(
+        (outcome.amount, outcome.balance, outcome.available),
+        (110, Some(110), Some(110))
+    );
+    assert_eq!(
+        outcome
+            .transactions
+            .iter()
+            .map(|(_, _, amount)| *amount)
+            .collect::<Vec<_>>(),
+        [100, 10]
+    );
+    let rows = entity::credits_transaction::Entity::find()
+        .all(ledger.store.read_connection())
+        .await
+        .expect("rows");
+    let bonus = rows
+        .iter()
+        .find(|row| row.reference_id == "bonus:p1")
+        .expect("the bonus");
+    assert_eq!(bonus.debit_account.as_deref(), Some("SYSTEM:purchase-bonus"));
+    assert_eq!(bonus.credit_account.as_deref(), Some("WALLET:ada"));
+    assert_eq!(bonus.related_id, Some(outcome.transactions[0].0));
+    assert_eq!(
+        ledger
+            .number("SELECT COUNT(*) FROM credits_batch WHERE paid_micros = 9990000")
+            .await,
+        1
+    );
+    ledger.verify().await;
+}
+
+pub async fn a_purchase_that_cannot_be_applied_writes_nothing(mut ledger: TestLedger) {
+    ledger.one(buy_credits("p0", "bob", 5)).await;
+    let before = ledger.fingerprint().await;
+    let unapplied = |decisions: Vec<Decision>| match &decisions[0] {
+        Decision::Unapplied(refused) => refused.code,
+        Decision::Settled(outcome) => panic!("{outcome:?}"),
+    };
+    let unknown = buy_package("p1", "ada", "no-such-package");
+    assert_eq!(
+        unapplied(ledger.commit(&[unknown]).await),
+        Refusal::UnknownPackage
+    );
+    let other = buy_credits("p0", "ada", 5);
+    assert_eq!(
+        unapplied(ledger.commit(&[other]).await),
+        Refusal::ReferenceConflict
+    );
+    ledger.rules.enabled = false;
+    assert_eq!(
+        unapplied(ledger.commit(&[buy_credits("p2", "ada", 5)]).await),
+        Refusal::CreditsDisabled
+    );
+    assert_eq!(
+        ledger.fingerprint().await,
+        before,
+        "no wallet is left behind either"
+    );
+    ledger.rules.enabled = true;
+    assert_eq!(
+        ledger.one(buy_credits("p2", "ada", 5)).await.balance,
+        Some(5),
+        "it can be applied later"
+    );
+}
+
+pub async fn a_late_event_spends_what_lapsed_since(mut ledger: TestLedger) {
+    ledger.one(promote("g1", "ada", 10, Some(1))).await;
+    ledger.now += TimeDelta::hours(30);
+    let poor = ledger.one(consume("c1", "ada", 4)).await;
+    assert_eq!(
+        poor.refused.map(|refused| refused.code),
+        Some(Refusal::InsufficientCredits)
+    );
+    let spent = ledger
+        .one(late(consume("c2", "ada", 4), ledger.now, TimeDelta::hours(7)))
+        .await;
+    assert_eq!(
+        (spent.status(), spent.balance, spent.available),
+        (Status::Completed, Some(6), Some(0))
+    );
+    let clamped = ledger
+        .one(late(consume("c3", "ada", 1), ledger.now, TimeDelta::days(300)))
+        .await;
+    assert_eq!(
+        clamped.status(),
+        Status::Completed,
+        "no earlier than a day ago, when the batch was still good"
+    );
+    ledger.verify().await;
+}
+
+pub async fn expiry_takes_what_lapsed_once(mut ledger: TestLedger) {
+    ledger
+        .settle(&[
+            promote("g1", "ada", 10, Some(1)),
+            promote("g2", "ada", 10, Some(9)),
+            consume("c", "ada", 4),
+        ])
+        .await;
+    ledger.now += TimeDelta::hours(30);
+    let early = ledger.one(expire("ada", ledger.now)).await;
+    assert_eq!(early.amount, 0, "late events may still come for a day");
+    ledger.now += TimeDelta::hours(30);
+    let swept = ledger.one(expire("ada", ledger.now)).await;
+    assert_eq!(
+        (swept.amount, swept.balance, swept.transactions.len()),
+        (-6, Some(10), 1)
+    );
+    let before = ledger.fingerprint().await;
+    assert_eq!(ledger.one(expire("ada", ledger.now)).await.amount, 0);
+    assert_eq!(ledger.fingerprint().await, before);
+    assert_eq!(
+        ledger
+            .number("SELECT COUNT(*) FROM credits_batch WHERE status = 'EXPIRED'")
+            .await,
+        1
+    );
+    ledger.verify().await;
+}
+
+pub async fn a_registration_opens_the_wallet_once_and_the_free_subscription(ledger: TestLedger) {
+    let first = ledger.one(register("g1", "ada")).await;
+    assert_eq!((first.amount, first.balance), (20, Some(20)));
+    let second = ledger.one(register("g2", "ada")).await;
+    assert_eq!(
+        second.refused.map(|refused| refused.code),
+        Some(Refusal::AlreadyGranted)
+    );
+    let both = ledger
+        .settle(&[register("g3", "bob"), register("g4", "bob")])
+        .await;
+    assert_eq!(
+        both[1].refused.as_ref().map(|refused| refused.code),
+        Some(Refusal::AlreadyGranted)
+    );
+    let subscriptions = entity::subscription::Entity::find()
+        .all(ledger.store.read_connection())
+        .await
+        .expect("subscriptions");
+    let free = subscriptions
+        .iter()
+        .find(|subscription| subscription.id == "free:ada")
+        .expect("the free plan");
+    assert_eq!(
+        (free.user_id.as_str(), free.plan.as_str(), free.anchor),
+        ("ada", "free", ledger.now)
+    );
+    ledger.verify().await;
+}
+
+pub async fn a_free_grant_is_clipped_to_the_cap(mut ledger: TestLedger) {
+    ledger.rules.max_user_balance = 100;
+    let clipped = ledger.one(promote("g1", "ada", 130, None)).await;
+    assert_eq!((clipped.amount, clipped.clipped), (100, Some(30)));
+    let full = ledger.one(promote("g2", "ada", 1, None)).await;
+    assert_eq!(
+        full.refused.map(|refused| refused.code),
+        Some(Refusal::MaxBalanceReached)
+    );
+    let bought = ledger.one(buy_credits("p1", "ada", 50)).await;
+    assert_eq!((bought.amount, bought.over_cap), (50, true));
+    ledger.verify().await;
+}
+
+pub async fn a_free_service_is_recorded_and_moves_nothing(mut ledger: TestLedger) {
+    ledger
+        .rules
+        .prices
+        .insert("free".to_owned(), ledger::Price::each(0));
+    ledger.one(buy_credits("p1", "ada", 5)).await;
+    let free = ledger.one(use_service("c1", "ada", "free", None)).await;
+    assert_eq!(
+        (free.status(), free.amount, free.balance),
+        (Status::Completed, 0, Some(5))
+    );
+    assert_eq!(
+        ledger
+            .number("SELECT transaction_count FROM credits_balance")
+            .await,
+        2
+    );
+    ledger.verify().await;
+}
+
+pub async fn a_command_before_the_one_that_opens_the_wallet_finds_none(ledger: TestLedger) {
+    let outcomes = ledger
+        .settle(&[
+            consume("c1", "ada", 1),
+            buy_credits("p1", "ada", 5),
+            consume("c2", "ada", 1),
+        ])
+        .await;
+    assert_eq!(
+        outcomes[0].refused.as_ref().map(|refused| refused.code),
+        Some(Refusal::WalletNotFound)
+    );
+    assert_eq!(outcomes[2].balance, Some(4));
+    ledger.verify().await;
+}
+
+pub async fn a_wallet_of_a_thousand_batches_is_spent_in_order(ledger: TestLedger) {
+    let grants: Vec<_> = (0..1000)
+        .map(|n| promote(&format!("g{n}"), "ada", 2, Some(1 + n % 300)))
+        .collect();
+    ledger.settle(&grants).await;
+    assert_eq!(ledger.one(consume("c1", "ada", 3)).await.allocations.len(), 2);
+    let many = ledger.one(consume("c2", "ada", 1001)).await;
+    assert_eq!((many.allocations.len(), many.balance), (501, Some(996)));
+    let group: Vec<_> = (0..400).map(|n| consume(&format!("d{n}"), "ada", 2)).collect();
+    assert!(
+        ledger
+            .settle(&group)
+            .await
+            .iter()
+            .all(|outcome| outcome.status() == Status::Completed)
+    );
+    let rest = ledger.one(consume("c3", "ada", 197)).await;
+    assert_eq!(rest.refused.and_then(|refused| refused.available), Some(196));
+    ledger.verify().await;
+}
+
+pub async fn what_the_caller_said_is_kept(ledger: TestLedger) {
+    let mut command = use_service("c1", "ada", "llm:tokens", Some(2417));
+    command.description = Some("a long 'talk'; -- ünïcode 🦀".to_owned());
+    command.metadata = Some(r#"{"model":"m","n":1.50}"#.to_owned());
+    let command = late(command, ledger.now, TimeDelta::hours(1));
+    ledger.settle(&[buy_credits("p1", "ada", 5), command]).await;
+    let rows = entity::credits_transaction::Entity::find()
+        .all(ledger.store.read_connection())
+        .await
+        .expect("rows");
+    let row = rows.iter().find(|row| row.reference_id == "c1").expect("the row");
+    assert_eq!(
+        (row.amount, row.quantity, row.service.as_deref()),
+        (-3, Some(2417), Some("llm:tokens"))
+    );
+    assert_eq!(row.description.as_deref(), Some("a long 'talk'; -- ünïcode 🦀"));
+    assert_eq!(row.metadata, Some(serde_json::json!({ "model": "m", "n": 1.50 })));
+    assert_eq!(
+        (row.occurred_at, row.created_at),
+        (ledger.now - TimeDelta::hours(1), ledger.now)
+    );
+}

@@ -1,0 +1,275 @@
+//! `scrip dead`: looking at what was set aside, replaying it and throwing it away, in both queues.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use lapin::BasicProperties;
+use producer_sdk::{
+    Command, Options, Producer,
+    contract::{Door, bucket},
+};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use serde_json::Value;
+use tests::{
+    broker::{PATIENCE, TestBroker, broker_url},
+    db::TestDatabase,
+    process::Deployment,
+};
+use tokio::time::{Duration, Instant, sleep};
+
+/// A deployment with four letters: two payments that cannot be applied, one message that says nothing, and a misspelt
+/// field.
+struct Stage {
+    deployment: Deployment,
+    ledger: DatabaseConnection,
+    broker: Option<TestBroker>,
+    _database: Option<TestDatabase>,
+}
+
+const UNREADABLE: &str = "no json at all";
+const MISSPELT: &str = r#"{"type":"consume","referenceId":"typo","userId":"ada","service":"s","ammount":5}"#;
+
+impl Stage {
+    async fn broker() -> Self {
+        let broker = TestBroker::start().await;
+        let database = TestDatabase::postgres().await.migrated().await;
+        let namespace = broker.topology().namespace().to_owned();
+        let deployment = Deployment::on_servers(&broker_url(), database.url(), &namespace);
+        let exchange = broker.topology().door(Door::Usage);
+        for body in [UNREADABLE, MISSPELT] {
+            let key = bucket("ada").to_string();
+            let properties = BasicProperties::default().with_app_id("the-app".into());
+            broker.publish(&exchange, &key, body.as_bytes(), properties).await;
+        }
+        Self {
+            deployment,
+            ledger: database.connect().await,
+            broker: Some(broker),
+            _database: Some(database),
+        }
+        .with_payments()
+        .await
+    }
+
+    async fn file() -> Self {
+        let deployment = Deployment::embedded();
+        // The first command makes the file.
+        deployment.succeed(&["verify"]).await;
+        let url = format!("sqlite://{}", deployment.folder().join("scrip.db").display());
+        let ledger = Database::connect(url).await.expect("the ledger's file");
+        for body in [UNREADABLE, MISSPELT] {
+            let sql = "INSERT INTO queue_message (queue, door, body, enqueued_at) \
+                       VALUES ('commands', 'usage', CAST($1 AS BLOB), '2026-11-24T10:00:00.000000+00:00')";
+            let put = Statement::from_sql_and_values(ledger.get_database_backend(), sql, [body.into()]);
+            ledger.execute_raw(put).await.expect("a row");
+        }
+        Self {
+            deployment,
+            ledger,
+            broker: None,
+            _database: None,
+        }
+        .with_payments()
+        .await
+    }
+
+    /// Publishes two payments for a package that nobody knows, and waits until a worker has set everything aside.
+    async fn with_payments(self) -> Self {
+        let (url, options) = self.queue();
+        let producer = Producer::connect(&url, options).await.expect("a producer");
+        for nth in [1, 2] {
+            let (reference, payment) = (format!("pay-{nth}"), format!("pi_{nth}"));
+            let paid = Command::purchase_package(reference, format!("user-{nth}"), "gone", payment);
+            producer.publish(&paid).await.expect("published");
+        }
+        producer.close().await.expect("closed");
+        let worker = self.deployment.ready_worker().await;
+        self.wait_for("all are set aside", async |stage| {
+            stage.list(&[]).await.len() == 4
+        })
+        .await;
+        assert!(worker.terminate().await.success());
+        self
+    }
+
+    fn queue(&self) -> (String, Options) {
+        let mut options = Options::default();
+        if let Some(broker) = &self.broker {
+            broker.topology().namespace().clone_into(&mut options.namespace);
+            return (broker.url().to_owned(), options);
+        }
+        let file = self.deployment.folder().join("scrip.db");
+        (format!("sqlite://{}", file.display()), options)
+    }
+
+    async fn wait_for(&self, what: &str, is_so: impl AsyncFn(&Self) -> bool) {
+        let began = Instant::now();
+        while !is_so(self).await {
+            assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn list(&self, filters: &[&str]) -> Vec<Value> {
+        let arguments = [&["--json", "dead", "list"], filters].concat();
+        let said = self.deployment.succeed(&arguments).await;
+        let letter = |line: &str| serde_json::from_str(line).expect("a letter a line");
+        said.lines().map(letter).collect()
+    }
+
+    async fn references(&self, filters: &[&str]) -> Vec<String> {
+        let letters = self.list(filters).await;
+        let mut references: Vec<String> = letters
+            .iter()
+            .map(|letter| letter["referenceId"].as_str().unwrap_or("-").to_owned())
+            .collect();
+        references.sort();
+        references
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        let statement = Statement::from_string(self.ledger.get_database_backend(), sql);
+        let row = self.ledger.query_one_raw(statement).await.expect("a query");
+        row.expect("a row").try_get_by_index(0).expect("a number")
+    }
+
+    /// The package exists from now on.
+    fn mend(&self) {
+        let package = "[packages.gone]\ncredits = 70\nvalidity_days = 90\n";
+        std::fs::write(self.deployment.folder().join("scrip.toml"), package).expect("writable");
+    }
+}
+
+async fn letters_are_listed_filtered_and_shown_with_their_body_untouched(stage: Stage) {
+    assert_eq!(stage.references(&[]).await, ["-", "pay-1", "pay-2", "typo"]);
+    assert_eq!(
+        stage.references(&["--reason", "unapplied"]).await,
+        ["pay-1", "pay-2"]
+    );
+    assert_eq!(
+        stage
+            .references(&["--reason", "unapplied:unknown_package"])
+            .await
+            .len(),
+        2
+    );
+    assert_eq!(stage.references(&["--reason", "not_json"]).await, ["-"]);
+    assert_eq!(stage.references(&["--user", "user-2"]).await, ["pay-2"]);
+    assert_eq!(stage.references(&["--type", "consume"]).await, ["typo"]);
+    assert_eq!(stage.references(&["--newer-than", "1h"]).await.len(), 4);
+    assert_eq!(stage.references(&["--older-than", "1h"]).await.len(), 0);
+    assert_eq!(stage.references(&["--limit", "2"]).await.len(), 2);
+
+    let letters = stage.list(&["--reference", "typo"]).await;
+    let letter = &letters[0];
+    assert_eq!(letter["body"], MISSPELT);
+    assert_eq!(
+        (&letter["reason"], &letter["field"]),
+        (&"unknown_field".into(), &"ammount".into())
+    );
+    assert_eq!(
+        (&letter["door"], &letter["attempts"]),
+        (&"usage".into(), &0.into())
+    );
+    assert!(letter["firstSeen"].is_string() && letter["lastSeen"].is_string());
+
+    let table = stage.deployment.succeed(&["dead", "list", "--limit", "3"]).await;
+    assert!(
+        table.contains("reference") && table.ends_with("3 of 4\n"),
+        "{table}"
+    );
+    let shown = stage.deployment.succeed(&["dead", "show", "pay-1"]).await;
+    assert!(
+        shown.contains("unapplied:unknown_package") && shown.contains("\"purchaseId\":\"pi_1\""),
+        "{shown}"
+    );
+    let nobody = stage.deployment.run(&["dead", "show", "nobody"]).await;
+    assert_eq!(nobody.status.code(), Some(1));
+    assert_eq!(stage.references(&[]).await.len(), 4, "looking changes nothing");
+}
+
+async fn a_payment_that_is_replayed_when_its_cause_is_mended_is_credited_once(stage: Stage) {
+    stage.mend();
+    let replay = |arguments: &'static [&'static str]| {
+        let stage = &stage;
+        async move {
+            stage
+                .deployment
+                .succeed(&[&["dead", "replay"], arguments].concat())
+                .await
+        }
+    };
+    let said = replay(&["--reason", "unapplied", "--dry-run"]).await;
+    assert_eq!(said, "2 of 4 letters are to be replayed\n");
+    assert_eq!(stage.references(&[]).await.len(), 4, "only counted");
+    let said = replay(&["--reason", "unapplied", "--rate", "1000"]).await;
+    assert_eq!(said, "4 letters, 2 replayed\n");
+    let worker = stage.deployment.ready_worker().await;
+    stage
+        .wait_for("both are credited", async |stage| {
+            stage
+                .number("SELECT count(*) FROM credits_balance WHERE balance = 70")
+                .await
+                == 2
+        })
+        .await;
+    assert_eq!(stage.references(&[]).await, ["-", "typo"], "the others stay");
+    // Unreadable, and so set aside again; nothing else happens.
+    assert_eq!(replay(&["--all"]).await, "2 letters, 2 replayed\n");
+    stage
+        .wait_for("they are back", async |stage| stage.list(&[]).await.len() == 2)
+        .await;
+    assert!(worker.terminate().await.success());
+    assert_eq!(
+        stage
+            .number("SELECT count(*) FROM credits_transaction WHERE type = 'purchase'")
+            .await,
+        2
+    );
+    stage.deployment.succeed(&["verify"]).await;
+}
+
+async fn letters_are_thrown_away_only_when_it_is_said_which_and_that_it_is_meant(stage: Stage) {
+    for refused in [
+        &["dead", "drop", "--yes"][..],
+        &["dead", "drop", "--all"],
+        &["dead", "replay"],
+    ] {
+        assert_eq!(
+            stage.deployment.run(refused).await.status.code(),
+            Some(1),
+            "{refused:?}"
+        );
+    }
+    let wrong = stage
+        .deployment
+        .run(&["dead", "list", "--older-than", "yesterday"])
+        .await;
+    assert_eq!(wrong.status.code(), Some(2));
+    assert_eq!(stage.references(&[]).await.len(), 4);
+    let drop = ["--json", "dead", "drop", "--reason", "not_json", "--yes"];
+    let said: Value = serde_json::from_str(&stage.deployment.succeed(&drop).await).expect("JSON");
+    assert_eq!((&said["fit"], &said["counts"]["dropped"]), (&1.into(), &1.into()));
+    assert_eq!(stage.references(&[]).await, ["pay-1", "pay-2", "typo"]);
+}
+
+macro_rules! over_each_queue {
+    ($($scenario:ident),+ $(,)?) => {
+        mod broker {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$scenario(super::Stage::broker().await).await;
+            })+
+        }
+        mod file {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                super::$scenario(super::Stage::file().await).await;
+            })+
+        }
+    };
+}
+
+over_each_queue! {
+    letters_are_listed_filtered_and_shown_with_their_body_untouched,
+    a_payment_that_is_replayed_when_its_cause_is_mended_is_credited_once,
+    letters_are_thrown_away_only_when_it_is_said_which_and_that_it_is_meant,
+}

@@ -1,0 +1,373 @@
+//! What cannot be understood never stops a lane.
+
+use futures_util::StreamExt;
+use lapin::{
+    BasicProperties,
+    options::{BasicConsumeOptions, BasicPublishOptions},
+    types::FieldTable,
+};
+use producer_sdk::contract::{BUCKETS, Command, Door, Reply, headers};
+use tests::broker::{TestBroker, header};
+
+use crate::stage::{FUNDS, Stage, drain, expect_in_order, in_time, send_spends};
+
+fn nested(depth: usize) -> Vec<u8> {
+    let (open, close) = (r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    format!(r#"{{"type":"consume","referenceId":"r","userId":"u","service":"s","metadata":{open}1{close}}}"#)
+        .into()
+}
+
+/// Through which door, what, and the reason and field that its dead letter has to name.
+fn broken() -> Vec<(Door, Vec<u8>, &'static str, Option<&'static str>)> {
+    let usage = |body: &str, reason, field| (Door::Usage, body.as_bytes().to_vec(), reason, field);
+    let consume = |fields: &str| {
+        format!(r#"{{"type":"consume","referenceId":"r","userId":"u","service":"s"{fields}}}"#)
+    };
+    vec![
+        usage("", "not_json", None),
+        usage("no json", "not_json", None),
+        (Door::Usage, vec![0xff, 0xfe, 0x00], "not_json", None),
+        usage("[1]", "not_an_object", None),
+        usage(r#"{"referenceId":"r"}"#, "missing_field", Some("type")),
+        usage(
+            r#"{"type":"mint","referenceId":"r","userId":"u"}"#,
+            "unknown_type",
+            Some("type"),
+        ),
+        usage(r#"{"type":7}"#, "invalid_field", Some("type")),
+        usage(
+            r#"{"type":"consume","referenceId":"r","service":"s"}"#,
+            "missing_field",
+            Some("userId"),
+        ),
+        usage(&consume(r#","ammount":5"#), "unknown_field", Some("ammount")),
+        usage(&consume(r#","userId":"v""#), "duplicate_field", Some("userId")),
+        usage(&consume(r#","amount":-5"#), "invalid_field", Some("amount")),
+        usage(&consume(r#","amount":0"#), "invalid_field", Some("amount")),
+        usage(&consume(r#","amount":1.5"#), "invalid_field", Some("amount")),
+        usage(&consume(r#","amount":"1""#), "invalid_field", Some("amount")),
+        usage(
+            &consume(r#","amount":99999999999999999999999"#),
+            "invalid_field",
+            Some("amount"),
+        ),
+        usage(
+            &consume(r#","amount":1000000000000001"#),
+            "invalid_field",
+            Some("amount"),
+        ),
+        usage(
+            &consume(r#","amount":1,"quantity":1"#),
+            "invalid_field",
+            Some("quantity"),
+        ),
+        usage(
+            r#"{"type":"consume","referenceId":"r","userId":"a\u200bb","service":"s"}"#,
+            "invalid_field",
+            Some("userId"),
+        ),
+        usage(
+            &consume(&format!(r#","occurredAt":"{}""#, "9".repeat(300))),
+            "invalid_field",
+            Some("occurredAt"),
+        ),
+        usage(
+            &format!(
+                r#"{{"type":"consume","referenceId":"r","userId":"{}","service":"s"}}"#,
+                "u".repeat(201)
+            ),
+            "invalid_field",
+            Some("userId"),
+        ),
+        usage(
+            r#"{"type":"consume","referenceId":"r","userId":"a\u0000b","service":"s"}"#,
+            "invalid_field",
+            Some("userId"),
+        ),
+        usage(
+            r#"{"type":"consume","referenceId":"r\u0007","userId":"u","service":"s"}"#,
+            "invalid_field",
+            Some("referenceId"),
+        ),
+        usage(
+            r#"{"type":"consume","referenceId":"r","userId":" u","service":"s"}"#,
+            "invalid_field",
+            Some("userId"),
+        ),
+        (Door::Usage, nested(3000), "too_deep", Some("metadata")),
+        (Door::Usage, vec![b' '; 1 << 20], "too_large", None),
+        (
+            Door::Usage,
+            Command::promotion("r", "u", 5).to_json(),
+            "forbidden_exchange",
+            Some("type"),
+        ),
+        (
+            Door::Funding,
+            Command::consume("r", "u", "s").to_json(),
+            "forbidden_exchange",
+            Some("type"),
+        ),
+        (
+            Door::Funding,
+            br#"{"type":"expire","referenceId":"r","userId":"u","cutoff":"2026-01-01T00:00:00Z"}"#.to_vec(),
+            "forbidden_exchange",
+            Some("type"),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn broken_input_becomes_dead_letters_with_reasons_while_good_commands_around_it_go_through_in_order() {
+    let stage = Stage::new().await;
+    stage.fund("good").await;
+    let mut replies = stage.broker.replies().await;
+    let broken = broken();
+    for (n, (door, body, ..)) in broken.iter().enumerate() {
+        send_spends(&stage, &replies, "good", n..n + 1).await;
+        stage.broker.send_body(*door, body).await;
+    }
+    let worker = stage.worker("w").await;
+
+    let mut dead = stage.broker.dead_letters().await;
+    for (_, body, reason, field) in &broken {
+        let letter = dead.next().await;
+        let shown = String::from_utf8_lossy(&body[..body.len().min(100)]);
+        assert_eq!(letter.data, *body, "the body is untouched: {shown}");
+        assert_eq!(
+            header(&letter, headers::REASON).as_deref(),
+            Some(*reason),
+            "{shown}"
+        );
+        assert_eq!(header(&letter, headers::FIELD).as_deref(), *field, "{shown}");
+        let error = header(&letter, headers::ERROR).unwrap();
+        assert!(!error.is_empty());
+        if let Some(field) = field {
+            assert!(error.contains(field), "`{error}` names the field of {shown}");
+        }
+    }
+    expect_in_order(&mut replies, "good", broken.len()).await;
+    drain(worker).await;
+    assert_eq!(
+        stage.broker.ready_in(&stage.broker.topology().dead()).await,
+        0,
+        "nothing else died"
+    );
+}
+
+#[tokio::test]
+async fn a_dead_letter_tells_where_the_message_came_from_and_keeps_its_properties() {
+    let stage = Stage::new().await;
+    let worker = stage.worker("w").await;
+    let properties = BasicProperties::default()
+        .with_message_id("m-1".into())
+        .with_type("consume".into())
+        .with_correlation_id("c-1".into())
+        .with_timestamp(1_790_000_000);
+    stage
+        .broker
+        .publish(&stage.broker.topology().usage(), "17", b"?", properties)
+        .await;
+
+    let letter = stage.broker.dead_letters().await.next().await;
+    let said = |name| header(&letter, name).unwrap();
+    assert_eq!(said(headers::EXCHANGE), stage.broker.topology().usage());
+    assert_eq!(said(headers::ROUTING_KEY), "17");
+    assert_eq!(said(headers::ORIGIN), "usage");
+    assert_eq!(said(headers::ATTEMPT), "0");
+    assert!(chrono::DateTime::parse_from_rfc3339(&said(headers::FIRST_SEEN)).is_ok());
+    assert!(chrono::DateTime::parse_from_rfc3339(&said(headers::LAST_SEEN)).is_ok());
+    let kept = &letter.properties;
+    assert_eq!(kept.message_id().as_ref().unwrap().as_str(), "m-1");
+    assert_eq!(kept.kind().as_ref().unwrap().as_str(), "consume");
+    assert_eq!(kept.correlation_id().as_ref().unwrap().as_str(), "c-1");
+    assert_eq!(*kept.timestamp(), Some(1_790_000_000));
+    drain(worker).await;
+}
+
+#[tokio::test]
+async fn whoever_names_a_reply_queue_is_told_what_is_wrong() {
+    let stage = Stage::new().await;
+    let worker = stage.worker("w").await;
+    let mut replies = stage.broker.replies().await;
+    let body = br#"{"type":"consume","referenceId":"r","userId":"u","service":"s","amount":-5}"#;
+    stage
+        .broker
+        .publish(&stage.broker.topology().usage(), "0", body, replies.asking("c-9"))
+        .await;
+
+    let message = replies.next().await;
+    assert_eq!(
+        message.properties.correlation_id().as_ref().unwrap().as_str(),
+        "c-9"
+    );
+    match Reply::from_json(&message.data).unwrap() {
+        Reply::Rejected(rejection) => assert_eq!(rejection.field.as_deref(), Some("amount")),
+        other => panic!("not rejected: {other:?}"),
+    }
+    drain(worker).await;
+}
+
+#[tokio::test]
+async fn a_requester_may_use_direct_reply_to() {
+    let stage = Stage::new().await;
+    let worker = stage.worker("w").await;
+    let channel = stage.broker.connection().create_channel().await.unwrap();
+    let direct = "amq.rabbitmq.reply-to";
+    let unacknowledged = BasicConsumeOptions {
+        no_ack: true,
+        ..BasicConsumeOptions::default()
+    };
+    let mut replies = channel
+        .basic_consume(direct.into(), "".into(), unacknowledged, FieldTable::default())
+        .await
+        .unwrap();
+    let command = Command::registration_bonus("r", "u");
+    let properties = BasicProperties::default().with_reply_to(direct.into());
+    let exchange = stage.broker.topology().funding();
+    channel
+        .basic_publish(
+            exchange.into(),
+            "0".into(),
+            BasicPublishOptions::default(),
+            &command.to_json(),
+            properties,
+        )
+        .await
+        .unwrap();
+    let reply = in_time("a reply", replies.next()).await.unwrap().unwrap();
+    assert!(
+        matches!(Reply::from_json(&reply.data).unwrap(), Reply::Outcome(outcome) if outcome.is_completed())
+    );
+    drain(worker).await;
+}
+
+#[tokio::test]
+async fn a_command_put_into_the_queue_past_the_exchanges_is_forbidden() {
+    let stage = Stage::new().await;
+    let worker = stage.worker("w").await;
+    let command = Command::promotion("r", "u", 5).to_json();
+    stage
+        .broker
+        .publish("", &stage.commands_queue(), &command, BasicProperties::default())
+        .await;
+    let letter = stage.broker.dead_letters().await.next().await;
+    assert_eq!(header(&letter, headers::REASON).unwrap(), "forbidden_exchange");
+    drain(worker).await;
+}
+
+#[tokio::test]
+async fn a_purchase_that_cannot_be_applied_is_answered_and_kept() {
+    let stage = Stage::new().await;
+    let worker = stage.worker("w").await;
+    let mut replies = stage.broker.replies().await;
+    let purchase = Command::purchase_package("r", "u", "no-such-package", "p");
+    stage.broker.send_with(&purchase, replies.asking("c")).await;
+    let outcome = replies.outcome().await;
+    assert_eq!(outcome.error_code(), Some("unknown_package"));
+    let letter = stage.broker.dead_letters().await.next().await;
+    assert_eq!(
+        header(&letter, headers::REASON).unwrap(),
+        "unapplied:unknown_package"
+    );
+    assert_eq!(letter.data, purchase.to_json());
+    drain(worker).await;
+}
+
+#[tokio::test]
+async fn a_command_with_a_key_that_no_shard_has_is_applied_all_the_same() {
+    let stage = Stage::new().await;
+    let worker = stage.worker("w").await;
+    let mut replies = stage.broker.replies().await;
+    let body = Command::registration_bonus("r", "u").to_json();
+    stage
+        .broker
+        .publish(
+            &stage.broker.topology().funding(),
+            "no-bucket",
+            &body,
+            replies.asking("c"),
+        )
+        .await;
+    assert!(replies.outcome().await.is_completed());
+    drain(worker).await;
+}
+
+#[tokio::test]
+async fn queries_are_answered_and_broken_ones_rejected() {
+    let stage = Stage::new().await;
+    stage.fund("u").await;
+    let worker = stage.worker("w").await;
+    let mut replies = stage.broker.replies().await;
+    let queries = stage.broker.topology().queries();
+    for (n, body) in [
+        r#"{"type":"balance","userId":"u"}"#,
+        r#"{"type":"balance","userId":"nobody"}"#,
+        r#"{"type":"balance"}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        stage
+            .broker
+            .publish(&queries, "query", body.as_bytes(), replies.asking(&n.to_string()))
+            .await;
+        match (n, replies.reply().await) {
+            (0, Reply::Answer(answer)) => assert_eq!(answer.result.unwrap()["availableCredits"], FUNDS),
+            (1, Reply::Answer(answer)) => assert_eq!(answer.result.unwrap_err().code, "wallet_not_found"),
+            (2, Reply::Rejected(rejection)) => assert_eq!(rejection.field.as_deref(), Some("userId")),
+            (_, other) => panic!("{body}: {other:?}"),
+        }
+    }
+    drain(worker).await;
+}
+
+#[tokio::test]
+async fn queues_of_former_shards_are_served_until_they_are_empty() {
+    let former = TestBroker::with_shards(4).await;
+    let users: Vec<String> = (0..20).map(|n| format!("user-{n}")).collect();
+    let mut replies = former.replies().await;
+    for user in &users {
+        let command = Command::registration_bonus(format!("r-{user}"), user);
+        former.send_with(&command, replies.asking("c")).await;
+    }
+    let stage = Stage::on(former).await;
+    let mut options = stage.options("w");
+    let namespace = stage.broker.topology().namespace();
+    options.topology = producer_sdk::contract::Topology::new(namespace, 1).unwrap();
+    let worker = stage.worker_with(options).await;
+    for _ in &users {
+        assert!(replies.outcome().await.is_completed());
+    }
+    for shard in 0..4 {
+        stage
+            .broker
+            .wait_for_ready(&stage.broker.topology().commands(shard), 0)
+            .await;
+    }
+    drain(worker).await;
+}
+
+#[tokio::test]
+async fn when_the_number_of_shards_changes_each_bucket_is_bound_to_its_shard_alone() {
+    let mut broker = TestBroker::with_shards(1).await;
+    for shards in [2, 3, 2] {
+        broker.reshard(shards).await;
+        let topology = broker.topology().clone();
+        for bucket in 0..BUCKETS {
+            let key = bucket.to_string();
+            let exchange = topology.door(Door::Usage);
+            broker
+                .publish(&exchange, &key, b"{}", BasicProperties::default())
+                .await;
+        }
+        for shard in 0..shards {
+            let expected = (0..BUCKETS).filter(|bucket| topology.shard_of(*bucket) == shard);
+            let queue = topology.commands(shard);
+            broker
+                .wait_for_ready(&queue, u32::try_from(expected.count()).unwrap())
+                .await;
+            broker.purge(&queue).await;
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The pool's sockets do not wait to fill packets. A process of its own: it looks at every socket it has.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use scrip::store::{Purpose, StoreOptions, connect, nodelay};
+use sea_orm::{ConnectionTrait, sqlx::postgres::PgConnectOptions};
+
+#[tokio::test]
+async fn every_connection_of_the_pool_has_nodelay() {
+    let url = tests::db::server_url();
+    let port = url.parse::<PgConnectOptions>().expect("a URL").get_port();
+    let options = StoreOptions::default();
+    let mut pools = Vec::new();
+    for purpose in [Purpose::Commit, Purpose::Read] {
+        let pool = connect(&url, purpose, &options).await.expect("a connection");
+        let (first, second) = tokio::join!(
+            pool.execute_unprepared("SELECT pg_sleep(0.05)"),
+            pool.execute_unprepared("SELECT pg_sleep(0.05)")
+        );
+        first.and(second).expect("two connections at once");
+        pools.push(pool);
+    }
+    let (with, without) = nodelay::count_on_connections_to(port);
+    assert!(with >= 2, "{with} connections");
+    assert_eq!(without, 0);
+}

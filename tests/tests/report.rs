@@ -1,0 +1,250 @@
+//! Reports: figures that can be counted by hand, on both databases.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use chrono::{DateTime, Utc};
+use ledger::{Action, Command, Item, Origin, SubscriptionStatus::Active};
+use scrip::read::{
+    self,
+    report::{Money, Report, Span},
+};
+use serde_json::{Value, json};
+use tests::{
+    db::TestDatabase,
+    ledger::{
+        TestLedger, buy_credits, buy_package, command, consume, expire, grant_period, promote, register,
+        subscribe, use_service,
+    },
+};
+
+fn day(text: &str) -> DateTime<Utc> {
+    format!("{text}T00:00:00Z").parse().expect("an instant")
+}
+
+async fn report(ledger: &TestLedger, from: &str, until: &str) -> Report {
+    let span = Span {
+        from: day(from),
+        until: day(until),
+    };
+    let report = read::report(ledger.store.read_connection(), span, 2).await;
+    report.expect("a report")
+}
+
+fn paid(reference: &str, user: &str, item: Item, paid: Option<(i64, &str)>) -> Command {
+    let action = Action::Purchase {
+        item,
+        purchase_id: reference.to_owned(),
+        paid_micros: paid.map(|(micros, _)| micros),
+        currency: paid.map(|(_, currency)| currency.to_owned()),
+    };
+    command(Origin::Funding, reference, user, action)
+}
+
+fn credits(credits: i64, validity_days: i64) -> Item {
+    Item::Credits {
+        credits,
+        validity_days: Some(validity_days),
+    }
+}
+
+/// September and October 2026 of three users.
+async fn story(ledger: &mut TestLedger) {
+    ledger.now = day("2026-09-10");
+    ledger
+        .settle(&[
+            // 20 until 10 October.
+            register("s1", "ann"),
+            // 100 until 9 December for 9.99 USD, and a bonus of 10.
+            buy_package("p1", "ann", "lite"),
+            // 300 until 30 September for 1,000 JPY.
+            paid("p2", "bob", credits(300, 20), Some((1_000_000_000, "JPY"))),
+            // 50 for which nobody told a price.
+            paid("p3", "bob", credits(50, 100), None),
+            subscribe("e1", "cyd", "sub_1", "pro", Active, ledger.now),
+        ])
+        .await;
+    ledger.now = day("2026-09-20");
+    ledger
+        .settle(&[
+            // 20 of the sign-up, 10 of the bonus, 3 of the package.
+            consume("c1", "ann", 33),
+            use_service("c2", "bob", "llm:tokens", Some(99_001)),
+            use_service("c3", "bob", "google:image", Some(2)),
+            consume("c4", "ann", 10_000),
+        ])
+        .await;
+    ledger.now = day("2026-10-05");
+    // Of the 300, 100 and 10 were used: 190 lapsed.
+    ledger.settle(&[expire("bob", ledger.now)]).await;
+    ledger.now = day("2026-10-11");
+    ledger
+        .settle(&[
+            grant_period("cyd", "sub_1", day("2026-10-10")),
+            promote("g1", "cyd", 5, None),
+            consume("c5", "cyd", 7),
+            paid("p4", "ann", credits(3, 365), Some((1_000_000, "EUR"))),
+        ])
+        .await;
+    // Of the 3, the package has to go first; so 97 of it are left, and after this 96.
+    ledger.settle(&[consume("c6", "ann", 1)]).await;
+}
+
+fn money(values: &[Money]) -> Vec<String> {
+    values
+        .iter()
+        .map(|money| format!("{money} {}", money.currency()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_report_counts_what_was_sold_granted_consumed_refused_and_expired_in_its_time() {
+    for database in TestDatabase::each().await {
+        let mut ledger = TestLedger::on(database).await;
+        story(&mut ledger).await;
+        let september =
+            serde_json::to_value(report(&ledger, "2026-09-01", "2026-10-01").await).expect("JSON");
+        assert_eq!(september["opening"], 0);
+        assert_eq!(
+            september["sold"],
+            json!({ "purchases": 3, "credits": 450, "items": [
+                { "purchases": 1, "credits": 50 },
+                { "purchases": 1, "credits": 300, "paid": { "currency": "JPY", "amount": "1000" } },
+                { "package": "lite", "purchases": 1, "credits": 100,
+                  "paid": { "currency": "USD", "amount": "9.99" } },
+            ] })
+        );
+        assert_eq!(
+            september["granted"],
+            json!([
+                { "kind": "bonus", "plan": "lite", "grants": 1, "credits": 10 },
+                { "kind": "monthly_grant", "plan": "pro", "grants": 1, "credits": 200 },
+                { "kind": "registration_bonus", "grants": 1, "credits": 20 },
+            ])
+        );
+        // Two services are named: the third is the rest.
+        assert_eq!(
+            september["consumed"],
+            json!({ "commands": 3, "credits": 143, "services": [
+                { "service": "llm:tokens", "commands": 1, "credits": 100 },
+                { "service": "google:chat", "commands": 1, "credits": 33 },
+            ], "others": { "commands": 1, "credits": 10 } })
+        );
+        assert_eq!(
+            september["refused"],
+            json!([{ "code": "insufficient_credits", "commands": 1 }])
+        );
+        assert_eq!(september["expired"]["paid"], 0);
+        assert_eq!(september["closing"], 450 + 230 - 143);
+
+        let october = report(&ledger, "2026-10-01", "2026-11-01").await;
+        assert_eq!(october.opening, 537);
+        // 190 of 300 for 1,000 JPY: 633.33.
+        assert_eq!((october.expired.paid, october.expired.free), (190, 0));
+        assert_eq!(money(&october.expired.value), ["633 JPY"]);
+        assert_eq!(october.total_granted(), 205);
+        assert_eq!(october.closing, 537 - 190 + 205 + 3 - 8);
+        assert!(october.adds_up);
+    }
+}
+
+#[tokio::test]
+async fn what_is_owed_is_told_for_any_instant_paid_and_free_by_month_and_in_money() {
+    for database in TestDatabase::each().await {
+        let mut ledger = TestLedger::on(database).await;
+        story(&mut ledger).await;
+        let owed = report(&ledger, "2026-09-01", "2026-10-01").await.owed;
+        // 97 of the package and 50 without price; Bob's 190 have lapsed, and are swept in October.
+        assert_eq!((owed.paid, owed.paid_without_price, owed.lapsed), (147, 50, 190));
+        assert_eq!((owed.subscription, owed.bonus), (200, 0));
+        // 97 of 100 for 9.99: 9.6903.
+        assert_eq!(money(&owed.value), ["9.69 USD"]);
+        let months: Vec<_> = owed
+            .months
+            .iter()
+            .map(|month| (month.month.as_deref(), month.paid, month.free))
+            .collect();
+        assert_eq!(months, [(Some("2026-10"), 0, 200), (Some("2026-12"), 147, 0)]);
+
+        let owed = report(&ledger, "2026-10-01", "2026-10-31").await.owed;
+        // 200 for which the first month of the plan brought lapsed on 10 October, not swept yet: less the 7 that went first.
+        assert_eq!((owed.paid, owed.subscription, owed.bonus), (149, 193, 5));
+        assert_eq!(owed.lapsed, 200);
+        assert_eq!(money(&owed.value), ["1.00 EUR", "9.59 USD"]);
+        let never = owed.months.last().expect("months");
+        assert_eq!((never.month.as_deref(), never.free), (None, 5));
+    }
+}
+
+#[tokio::test]
+async fn the_service_that_takes_most_comes_first_whether_by_large_or_by_small_amounts() {
+    for database in TestDatabase::each().await {
+        let mut ledger = TestLedger::on(database).await;
+        ledger.now = day("2026-09-10");
+        ledger.one(buy_credits("p", "ann", 10_000_000)).await;
+        let use_it = |reference: &str, service: &str, credits| {
+            let action = Action::Consume {
+                service: service.to_owned(),
+                amount: Some(credits),
+                quantity: None,
+            };
+            command(Origin::Usage, reference, "ann", action)
+        };
+        let mut uses = vec![use_it("one", "large", 1_000_000), use_it("few", "tiny", 1)];
+        uses.extend((0..3).map(|nth| use_it(&format!("many-{nth}"), "small", 900_000)));
+        ledger.settle(&uses).await;
+        let consumed = report(&ledger, "2026-09-01", "2026-10-01").await.consumed;
+        let services: Vec<_> = consumed
+            .services
+            .iter()
+            .map(|one| (one.service.as_str(), one.credits))
+            .collect();
+        assert_eq!(services, [("small", 2_700_000), ("large", 1_000_000)]);
+        assert_eq!(consumed.others.map(|others| others.credits), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn the_report_of_a_time_that_is_over_stays_the_same() {
+    for database in TestDatabase::each().await {
+        let mut ledger = TestLedger::on(database).await;
+        story(&mut ledger).await;
+        let before = report(&ledger, "2026-09-01", "2026-10-01").await;
+        ledger.now = day("2027-03-01");
+        ledger
+            .settle(&[
+                buy_credits("later", "ann", 1_000),
+                expire("ann", ledger.now),
+                expire("bob", ledger.now),
+                expire("cyd", ledger.now),
+                consume("later", "ann", 999),
+            ])
+            .await;
+        assert_eq!(report(&ledger, "2026-09-01", "2026-10-01").await, before);
+        ledger.verify().await;
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_does_not_add_up_says_so() {
+    for database in TestDatabase::each().await {
+        let mut ledger = TestLedger::on(database).await;
+        story(&mut ledger).await;
+        let stolen = "UPDATE credits_batch SET remaining = remaining - 1 WHERE source_plan = 'lite' AND remaining > 50";
+        ledger.database.execute(stolen).await;
+        assert!(!report(&ledger, "2026-10-06", "2026-11-01").await.adds_up);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_ledger_has_a_report() {
+    for database in TestDatabase::each().await {
+        let ledger = TestLedger::on(database).await;
+        let report = report(&ledger, "2026-09-01", "2026-10-01").await;
+        assert!(report.adds_up);
+        assert_eq!((report.opening, report.closing, report.owed.credits()), (0, 0, 0));
+        let json: Value = serde_json::from_str(&serde_json::to_string(&report).expect("JSON")).expect("JSON");
+        assert_eq!(
+            json["consumed"],
+            json!({ "commands": 0, "credits": 0, "services": [] })
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! Rows at the edge of what is allowed.
+
+use super::rows::Values;
+use super::values::*;
+
+/// Rows that must be possible: table and what differs from the good row. They also occupy what the refused rows
+/// collide with.
+pub const ACCEPTED: &[(&str, Values<'static>)] = &[
+    ("credits_balance", &[("id", "#1"), ("user_id", "'u'")]),
+    (
+        "credits_balance",
+        &[
+            ("user_id", "~100"),
+            ("balance", "0"),
+            ("held", "0"),
+            ("status", "'FROZEN'"),
+        ],
+    ),
+    ("lane_trial", &[("queue", "'q'")]),
+    ("credits_batch", &[("id", "#1")]),
+    (
+        "credits_batch",
+        &[
+            ("remaining", "0"),
+            ("held", "0"),
+            ("status", "'CONSUMED'"),
+            ("expires_at", "NULL"),
+        ],
+    ),
+    (
+        "credits_batch",
+        &[("amount", "1000000000000000"), ("source_type", "'BONUS'")],
+    ),
+    (TX, &[("id", "#1"), ("reference_id", "'r'")]),
+    (TX, &[("reference_id", "~100")]),
+    (
+        TX,
+        &[
+            ("reference_id", "~127"),
+            ("origin", "'internal'"),
+            ("fingerprint", "NULL"),
+        ],
+    ),
+    // The same reference through another door.
+    (TX, &[("reference_id", "'r'"), ("origin", "'funding'")]),
+    (TX, &[("amount", "-1000000000000000")]),
+    // A price of 0 is recorded and moves nothing.
+    (
+        TX,
+        &[
+            ("amount", "0"),
+            ("debit_account", "NULL"),
+            ("credit_account", "NULL"),
+        ],
+    ),
+    // Refusals: of a user without wallet, of a command that never moves anything, of a second registration bonus.
+    (
+        TX,
+        &[
+            FAILED,
+            ZERO,
+            NO_DEBIT,
+            NO_CREDIT,
+            ERROR,
+            ("balance_after", "NULL"),
+        ],
+    ),
+    (
+        TX,
+        &[FAILED, ZERO, NO_DEBIT, NO_CREDIT, ERROR, ("type", "'hold'")],
+    ),
+    (
+        TX,
+        &[
+            FAILED,
+            ZERO,
+            NO_DEBIT,
+            NO_CREDIT,
+            ERROR,
+            ("type", "'registration_bonus'"),
+        ],
+    ),
+    (
+        TX,
+        &[
+            FAILED,
+            ZERO,
+            NO_DEBIT,
+            NO_CREDIT,
+            ERROR,
+            ("type", "'registration_bonus'"),
+        ],
+    ),
+    // One posting of each type.
+    (
+        TX,
+        &[
+            ("type", "'purchase'"),
+            FIVE,
+            ("debit_account", "'PAYMENT:p'"),
+            TO_WALLET,
+        ],
+    ),
+    (
+        TX,
+        &[
+            ("type", "'bonus'"),
+            FIVE,
+            ("debit_account", "'SYSTEM:purchase-bonus'"),
+            TO_WALLET,
+        ],
+    ),
+    (
+        TX,
+        &[
+            REGISTRATION,
+            FIVE,
+            ("debit_account", "'SYSTEM:registration-bonus'"),
+            TO_WALLET,
+        ],
+    ),
+    (
+        TX,
+        &[
+            MONTHLY,
+            FIVE,
+            ("debit_account", "'SYSTEM:subscription-grant'"),
+            TO_WALLET,
+            ("subscription_id", "'s'"),
+        ],
+    ),
+    (
+        TX,
+        &[
+            ("type", "'promotion'"),
+            FIVE,
+            ("debit_account", "'SYSTEM:promotion'"),
+            TO_WALLET,
+        ],
+    ),
+    (
+        TX,
+        &[
+            ("type", "'refund'"),
+            FIVE,
+            ("debit_account", "'SERVICE:s'"),
+            TO_WALLET,
+        ],
+    ),
+    (
+        TX,
+        &[
+            ("type", "'expiration'"),
+            ("credit_account", "'SYSTEM:expiration'"),
+        ],
+    ),
+    (TX, &[("type", "'revocation'"), ("credit_account", "'PAYMENT:p'")]),
+    ("credits_allocation", &[("transaction_id", "#1")]),
+    // The same transaction from another batch.
+    (
+        "credits_allocation",
+        &[
+            ("transaction_id", "#1"),
+            ("batch_id", "#2"),
+            ("batch_remaining", "0"),
+        ],
+    ),
+    ("subscription", &[("id", "'s'"), ("due_at", "NULL")]),
+    (
+        "subscription",
+        &[
+            ("id", "'never-active'"),
+            ("status", "'CANCELED'"),
+            ("activated_at", "NULL"),
+            ("ended_at", AT),
+            ("next_period_start", "NULL"),
+            ("due_at", "NULL"),
+        ],
+    ),
+    (
+        "subscription",
+        &[
+            ("id", "'ended'"),
+            ("status", "'CANCELED'"),
+            ("ended_at", LATER),
+            ("paid_through", LATER),
+        ],
+    ),
+    (
+        "job_run",
+        &[("id", "#1"), ("name", "'grant'"), ("reference_id", "'r'")],
+    ),
+    (
+        "job_run",
+        &[
+            ("name", "'grant'"),
+            ("run_date", "'2026-11-23'"),
+            RUNNING,
+            ("finished_at", "NULL"),
+        ],
+    ),
+];

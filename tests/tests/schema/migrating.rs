@@ -1,0 +1,142 @@
+//! Up, down, up again; two at once; under an older worker.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use tests::db::TestDatabase;
+
+/// Names of all tables and indexes, with what the database says of them.
+async fn objects(database: &TestDatabase) -> BTreeSet<String> {
+    let sql = match database.backend() {
+        DbBackend::Postgres => {
+            "SELECT 'table ' || table_name || ' ' || column_name || ' ' || data_type || ' ' || is_nullable
+               FROM information_schema.columns WHERE table_schema = 'public'
+             UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+             UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+               WHERE connamespace = 'public'::regnamespace"
+        }
+        _ => {
+            "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema WHERE name <> 'sqlite_sequence'"
+        }
+    };
+    let statement = Statement::from_string(database.backend(), sql);
+    let rows = database
+        .connection()
+        .query_all_raw(statement)
+        .await
+        .expect("reads the catalogue");
+    rows.iter()
+        .map(|row| row.try_get_by_index(0).expect("text"))
+        .collect()
+}
+
+#[tokio::test]
+async fn up_down_up_leaves_the_same_schema_as_up() {
+    for database in TestDatabase::each().await {
+        let db = database.connection();
+        assert!(
+            !migration::is_current(db).await.expect("reads"),
+            "an empty database is not current"
+        );
+        assert!(objects(&database).await.is_empty(), "asking creates nothing");
+        migration::up(db).await.expect("up");
+        let first = objects(&database).await;
+        migration::down(db).await.expect("down");
+        assert_eq!(objects(&database).await, BTreeSet::new(), "down drops everything");
+        migration::up(db).await.expect("up again");
+        assert_eq!(objects(&database).await, first);
+        assert!(migration::is_current(db).await.expect("reads"));
+    }
+}
+
+#[tokio::test]
+async fn down_drops_everything_also_with_rows_in_it_and_twice() {
+    for database in TestDatabase::each_migrated().await {
+        let job = match database.backend() {
+            DbBackend::Postgres => {
+                "gen_random_uuid(), 'grant', '2026-11-22', 'RUNNING', 'job:grant:2026-11-22', now()"
+            }
+            _ => {
+                "randomblob(16), 'grant', '2026-11-22', 'RUNNING', 'job:grant:2026-11-22', '2026-11-22T01:00:00.000000+00:00'"
+            }
+        };
+        let columns = "id, name, run_date, status, reference_id, started_at, started_by, owner";
+        database
+            .execute(&format!(
+                "INSERT INTO job_run ({columns}) VALUES ({job}, 'w', 'w')"
+            ))
+            .await;
+        migration::down(database.connection()).await.expect("down");
+        migration::down(database.connection()).await.expect("down again");
+        assert!(objects(&database).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn up_twice_changes_nothing() {
+    for database in TestDatabase::each_migrated().await {
+        let first = objects(&database).await;
+        migration::up(database.connection()).await.expect("up again");
+        assert_eq!(objects(&database).await, first);
+    }
+}
+
+#[tokio::test]
+async fn workers_that_migrate_at_once_do_not_break_each_other() {
+    for database in TestDatabase::each().await {
+        let mut workers = Vec::new();
+        for _ in 0..4 {
+            let connection = database.connect().await;
+            workers.push(tokio::spawn(async move {
+                let result = migration::up(&connection).await;
+                connection.close().await.expect("closes");
+                result
+            }));
+        }
+        for worker in workers {
+            worker
+                .await
+                .expect("does not panic")
+                .expect("migrates or finds it done");
+        }
+        assert!(migration::is_current(database.connection()).await.expect("reads"));
+    }
+}
+
+#[tokio::test]
+async fn status_names_every_step_and_whether_it_was_applied() {
+    for database in TestDatabase::each().await {
+        let db = database.connection();
+        let before = migration::status(db).await.expect("reads");
+        assert!(!before.is_empty() && before.iter().all(|step| !step.applied));
+        migration::up(db).await.expect("up");
+        let after = migration::status(db).await.expect("reads");
+        assert!(after.iter().all(|step| step.applied));
+        let names =
+            |steps: &[migration::Step]| steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&before), names(&after));
+    }
+}
+
+#[tokio::test]
+async fn an_older_worker_finds_a_newer_schema_good_enough() {
+    for database in TestDatabase::each_migrated().await {
+        let later = "INSERT INTO scrip_migration (version, applied_at) VALUES ('m99990101_000001_from_the_future', 0)";
+        database.execute(later).await;
+        assert!(migration::is_current(database.connection()).await.expect("reads"));
+        migration::up(database.connection())
+            .await
+            .expect("has nothing to do");
+    }
+}
+
+#[tokio::test]
+async fn the_embedded_queue_exists_on_sqlite_only() {
+    for database in TestDatabase::each_migrated().await {
+        let has_queue = objects(&database)
+            .await
+            .iter()
+            .any(|object| object.contains("queue_message"));
+        assert_eq!(has_queue, database.backend() == DbBackend::Sqlite);
+    }
+}

@@ -1,0 +1,242 @@
+//! Rows beyond what is allowed.
+
+use super::rows::Values;
+use super::values::*;
+
+/// Rows that must be refused: table, what differs from the good row, and the constraint that refuses it.
+pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
+    ("credits_balance", &[("id", "#1")], "credits_balance_pkey"),
+    (
+        "credits_balance",
+        &[("user_id", "'u'")],
+        "credits_balance_user_id_key",
+    ),
+    (
+        "credits_balance",
+        &[("user_id", "''")],
+        "credits_balance_user_id_length",
+    ),
+    (
+        "credits_balance",
+        &[("user_id", "~101")],
+        "credits_balance_user_id_length",
+    ),
+    (
+        "credits_balance",
+        &[("balance", "-1"), ("held", "0")],
+        "credits_balance_not_negative",
+    ),
+    (
+        "credits_balance",
+        &[("held", "11")],
+        "credits_balance_held_within_balance",
+    ),
+    (
+        "credits_balance",
+        &[("held", "-1")],
+        "credits_balance_held_within_balance",
+    ),
+    (
+        "credits_balance",
+        &[("total_earned", "-1")],
+        "credits_balance_totals_not_negative",
+    ),
+    (
+        "credits_balance",
+        &[("total_spent", "-1")],
+        "credits_balance_totals_not_negative",
+    ),
+    (
+        "credits_balance",
+        &[("transaction_count", "-1")],
+        "credits_balance_totals_not_negative",
+    ),
+    (
+        "credits_balance",
+        &[("version", "-1")],
+        "credits_balance_totals_not_negative",
+    ),
+    (
+        "credits_balance",
+        &[("status", "'active'")],
+        "credits_balance_status_known",
+    ),
+    ("credits_batch", &[("id", "#1")], "credits_batch_pkey"),
+    (
+        "credits_batch",
+        &[("user_id", "''")],
+        "credits_batch_user_id_length",
+    ),
+    (
+        "credits_batch",
+        &[("user_id", "~101")],
+        "credits_batch_user_id_length",
+    ),
+    (
+        "credits_batch",
+        &[ZERO, ("remaining", "0"), ("held", "0"), ("status", "'CONSUMED'")],
+        "credits_batch_amount_in_range",
+    ),
+    (
+        "credits_batch",
+        &[("amount", "1000000000000001")],
+        "credits_batch_amount_in_range",
+    ),
+    (
+        "credits_batch",
+        &[("remaining", "101")],
+        "credits_batch_remaining_within_amount",
+    ),
+    (
+        "credits_batch",
+        &[("held", "41")],
+        "credits_batch_held_within_remaining",
+    ),
+    (
+        "credits_batch",
+        &[("held", "-1")],
+        "credits_batch_held_within_remaining",
+    ),
+    (
+        "credits_batch",
+        &[("status", "'GONE'"), ("remaining", "0"), ("held", "0")],
+        "credits_batch_status_known",
+    ),
+    (
+        "credits_batch",
+        &[("status", "'CONSUMED'")],
+        "credits_batch_active_while_something_remains",
+    ),
+    (
+        "credits_batch",
+        &[("status", "'EXPIRED'")],
+        "credits_batch_active_while_something_remains",
+    ),
+    (
+        "credits_batch",
+        &[("status", "'REVOKED'")],
+        "credits_batch_active_while_something_remains",
+    ),
+    (
+        "credits_batch",
+        &[("remaining", "0"), ("held", "0")],
+        "credits_batch_active_while_something_remains",
+    ),
+    (
+        "credits_batch",
+        &[("source_type", "'GIFT'")],
+        "credits_batch_source_known",
+    ),
+    (
+        "credits_batch",
+        &[("grant_period", "'2026-1'")],
+        "credits_batch_grant_period_is_a_month",
+    ),
+    (
+        "credits_batch",
+        &[("grant_period", "'2026/01'")],
+        "credits_batch_grant_period_is_a_month",
+    ),
+    (
+        "credits_batch",
+        &[("paid_micros", "-1")],
+        "credits_batch_paid_not_negative",
+    ),
+    (
+        "credits_batch",
+        &[("expirations", "-1")],
+        "credits_batch_expirations_not_negative",
+    ),
+    (
+        "credits_allocation",
+        &[("transaction_id", "#1")],
+        "credits_allocation_pkey",
+    ),
+    (
+        "credits_allocation",
+        &[ZERO],
+        "credits_allocation_amount_in_range",
+    ),
+    (
+        "credits_allocation",
+        &[("amount", "1000000000000001")],
+        "credits_allocation_amount_in_range",
+    ),
+    (
+        "credits_allocation",
+        &[("batch_remaining", "-1")],
+        "credits_allocation_remaining_in_range",
+    ),
+    ("subscription", &[("id", "'s'")], "subscription_pkey"),
+    ("subscription", &[("id", "''")], "subscription_id_length"),
+    ("subscription", &[("id", "~103")], "subscription_id_length"),
+    (
+        "subscription",
+        &[("user_id", "''")],
+        "subscription_user_id_length",
+    ),
+    ("subscription", &[("plan", "''")], "subscription_plan_present"),
+    (
+        "subscription",
+        &[("status", "'PENDING'")],
+        "subscription_status_known",
+    ),
+    ("lane_trial", &[("queue", "'q'")], "lane_trial_pkey"),
+    ("lane_trial", &[("tries", "0")], "lane_trial_tries_positive"),
+    (
+        "subscription",
+        &[("status", "'PAUSED'")],
+        "subscription_over_when_it_says_so",
+    ),
+    (
+        "subscription",
+        &[("activated_at", "NULL")],
+        "subscription_periods_once_active",
+    ),
+    (
+        "subscription",
+        &[("due_at", LATER)],
+        "subscription_due_at_next_period",
+    ),
+    (
+        "subscription",
+        &[("status", "'CANCELED'"), ("ended_at", AT)],
+        "subscription_due_while_it_runs",
+    ),
+    (
+        "subscription",
+        &[("paid_through", AT)],
+        "subscription_due_while_it_is_paid",
+    ),
+    ("job_run", &[("id", "#1")], "job_run_pkey"),
+    ("job_run", &[("name", "'grant'")], "job_run_name_run_date_key"),
+    ("job_run", &[("reference_id", "'r'")], "job_run_reference_id_key"),
+    (
+        "job_run",
+        &[("reference_id", "''")],
+        "job_run_reference_id_length",
+    ),
+    (
+        "job_run",
+        &[("run_date", "'22.11.2026'")],
+        "job_run_run_date_is_a_date",
+    ),
+    ("job_run", &[("status", "'LOST'")], "job_run_status_known"),
+    (
+        "job_run",
+        &[("finished_at", "NULL")],
+        "job_run_finished_when_not_running",
+    ),
+    ("job_run", &[RUNNING], "job_run_finished_when_not_running"),
+    (
+        "queue_message",
+        &[("queue", "'jobs'")],
+        "queue_message_queue_known",
+    ),
+    ("queue_message", &[("door", "'dead'")], "queue_message_door_known"),
+    (
+        "queue_message",
+        &[("attempt", "-1")],
+        "queue_message_attempt_not_negative",
+    ),
+];

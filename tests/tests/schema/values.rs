@@ -1,0 +1,20 @@
+//! Values that the rows at and beyond the edge have in common.
+
+/// A column and what to write there.
+pub type Value = (&'static str, &'static str);
+
+pub const TX: &str = "credits_transaction";
+pub const FAILED: Value = ("status", "'FAILED'");
+pub const RUNNING: Value = ("status", "'RUNNING'");
+pub const REGISTRATION: Value = ("type", "'registration_bonus'");
+pub const MONTHLY: Value = ("type", "'monthly_grant'");
+pub const ERROR: Value = ("error_code", "'insufficient_credits'");
+pub const ZERO: Value = ("amount", "0");
+pub const FIVE: Value = ("amount", "5");
+pub const NO_DEBIT: Value = ("debit_account", "NULL");
+pub const NO_CREDIT: Value = ("credit_account", "NULL");
+pub const TO_WALLET: Value = ("credit_account", "'WALLET:u'");
+pub const FROM_PAYMENT: Value = ("debit_account", "'PAYMENT:p'");
+pub const FROM_SERVICE: Value = ("debit_account", "'SERVICE:s'");
+pub const AT: &str = "'2026-11-22T10:00:00.000000+00:00'";
+pub const LATER: &str = "'2026-11-23T10:00:00.000000+00:00'";

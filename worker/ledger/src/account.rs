@@ -1,0 +1,29 @@
+//! `freeze` and `unfreeze`: whether a wallet may spend.
+
+use uuid::Uuid;
+
+use crate::{
+    book::{Context, Verdict},
+    posting::TransactionType,
+    refusal::Refusal,
+    wallet::{Inconsistency, Wallet, WalletStatus},
+};
+
+pub(crate) fn decide<F: FnMut() -> Uuid>(
+    wallet: Option<&mut Wallet>,
+    status: WalletStatus,
+    context: &mut Context<'_, F>,
+) -> Result<Verdict, Inconsistency> {
+    let Some(wallet) = wallet.filter(|wallet| wallet.open) else {
+        return Ok(Refusal::WalletNotFound.into());
+    };
+    wallet.status = status;
+    wallet.post(0)?;
+    let mut posting = context.posting(match status {
+        WalletStatus::Frozen => TransactionType::Freeze,
+        WalletStatus::Active => TransactionType::Unfreeze,
+    });
+    posting.balance_after = Some(wallet.balance);
+    posting.detail.request = Some(Box::new(context.command.clone()));
+    Ok(Verdict::Post(vec![posting]))
+}

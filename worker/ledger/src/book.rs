@@ -1,0 +1,451 @@
+//! A book: the wallets and references that one group of commands touches, decided in memory.
+
+use std::collections::{HashMap, HashSet, hash_map::Entry};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{
+    account,
+    command::{Action, Command, Origin},
+    consume, expire, grant, monthly,
+    outcome::{Decision, Outcome, Record},
+    posting::{Detail, Posting, TransactionType},
+    purchase,
+    refusal::{Refusal, Refused},
+    rules::Rules,
+    subscribe,
+    subscription::{Event, Subscription},
+    wallet::{Batch, Inconsistency, Wallet, WalletStatus},
+};
+
+/// The wallets and references that one group of commands touches.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    wallets: HashMap<String, Wallet>,
+    records: HashMap<Origin, HashMap<String, Record>>,
+    registered: HashSet<String>,
+    postings: Vec<Posting>,
+    subscriptions: HashMap<String, Vec<Subscription>>,
+    owners: HashMap<String, String>,
+}
+
+/// What has to be written after a group was decided.
+#[derive(Debug)]
+pub struct Changes {
+    /// New transactions with their allocations, in the order of the decisions.
+    pub postings: Vec<Posting>,
+    /// Wallets that changed; their batches are in `batches`.
+    pub wallets: Vec<Wallet>,
+    /// Batches that are new or changed, each with its user.
+    pub batches: Vec<(String, Batch)>,
+    /// Subscriptions that are new or changed.
+    pub subscriptions: Vec<Subscription>,
+    /// Wallets that were prepared and that nobody opened.
+    pub unopened: Vec<Uuid>,
+}
+
+/// What deciding one command needs besides the wallet.
+pub(crate) struct Context<'a, F> {
+    pub command: &'a Command,
+    pub rules: &'a Rules,
+    /// The wall clock.
+    pub now: DateTime<Utc>,
+    /// The effective time.
+    pub at: DateTime<Utc>,
+    pub ids: &'a mut F,
+}
+
+impl<F: FnMut() -> Uuid> Context<'_, F> {
+    pub fn id(&mut self) -> Uuid {
+        (self.ids)()
+    }
+
+    /// The command's own posting, still without a movement.
+    pub fn posting(&mut self, kind: TransactionType) -> Posting {
+        let command = self.command;
+        Posting {
+            id: self.id(),
+            user_id: command.user_id.clone(),
+            kind,
+            amount: 0,
+            other_account: None,
+            origin: command.origin,
+            reference_id: command.reference_id.clone(),
+            fingerprint: Some(command.fingerprint()),
+            refusal: None,
+            balance_after: None,
+            service: None,
+            quantity: None,
+            purchase_id: None,
+            subscription_id: None,
+            period_start: None,
+            related_id: None,
+            description: command.description.clone(),
+            metadata: command.metadata.clone(),
+            detail: Detail {
+                claimed_at: command.occurred_at.filter(|claimed| *claimed != self.at),
+                ..Detail::default()
+            },
+            occurred_at: self.at,
+            allocations: Vec::new(),
+        }
+    }
+
+    /// A posting under a derived reference that belongs to `to`.
+    pub fn derived(&mut self, kind: TransactionType, reference_id: String, to: Option<Uuid>) -> Posting {
+        Posting {
+            origin: Origin::Internal,
+            reference_id,
+            fingerprint: None,
+            related_id: to,
+            description: None,
+            metadata: None,
+            detail: Detail::default(),
+            ..self.posting(kind)
+        }
+    }
+}
+
+/// What one kind of command decided.
+pub(crate) enum Verdict {
+    /// These postings.
+    Post(Vec<Posting>),
+    /// Refused.
+    Refuse(Refused),
+    /// Paid for, and cannot be applied.
+    Unapplied(Refused),
+}
+
+impl From<Refusal> for Verdict {
+    fn from(code: Refusal) -> Self {
+        Self::Refuse(code.into())
+    }
+}
+
+impl Book {
+    /// Adds a wallet, with the batches that the commands may need.
+    pub fn add_wallet(&mut self, wallet: Wallet) {
+        self.wallets.insert(wallet.user_id.clone(), wallet);
+    }
+
+    /// The wallet of a user, if it was added or opened.
+    pub fn wallet(&self, user_id: &str) -> Option<&Wallet> {
+        self.wallets.get(user_id).filter(|wallet| wallet.open)
+    }
+
+    /// The wallet of a user, to add batches to it.
+    pub fn wallet_mut(&mut self, user_id: &str) -> Option<&mut Wallet> {
+        self.wallets.get_mut(user_id)
+    }
+
+    /// Adds a stored outcome.
+    pub fn add_record(&mut self, origin: Origin, reference_id: String, record: Record) {
+        self.records
+            .entry(origin)
+            .or_default()
+            .insert(reference_id, record);
+    }
+
+    /// Notes that a user has had the registration bonus.
+    pub fn add_registered(&mut self, user_id: String) {
+        self.registered.insert(user_id);
+    }
+
+    /// Adds a subscription: one of a user whose commands need it, or one that a command names and that may be somebody
+    /// else's.
+    pub fn add_subscription(&mut self, subscription: Subscription) {
+        self.owners
+            .insert(subscription.id.clone(), subscription.user_id.clone());
+        self.subscriptions
+            .entry(subscription.user_id.clone())
+            .or_default()
+            .push(subscription);
+    }
+
+    /// The subscriptions of a user, as far as they were added or opened.
+    pub fn subscriptions(&self, user_id: &str) -> &[Subscription] {
+        self.subscriptions.get(user_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// What was posted so far.
+    pub fn postings(&self) -> &[Posting] {
+        &self.postings
+    }
+
+    /// Decides one command and keeps what it changes. The same reference decided twice is a replay.
+    ///
+    /// # Errors
+    /// Rows that contradict each other; nothing of the command is kept, and the book must not be used further.
+    pub fn decide(
+        &mut self,
+        command: &Command,
+        rules: &Rules,
+        now: DateTime<Utc>,
+        ids: &mut impl FnMut() -> Uuid,
+    ) -> Result<Decision, Inconsistency> {
+        if let Some(decision) = self.recorded(command) {
+            return Ok(decision);
+        }
+        let at = command.effective_at(now, rules.max_lateness);
+        let mut context = Context {
+            command,
+            rules,
+            now,
+            at,
+            ids,
+        };
+        let refused = match self.judge(&mut context)? {
+            Verdict::Post(postings) => return Ok(self.post(command, postings, now)),
+            Verdict::Unapplied(refused) => return Ok(Decision::Unapplied(refused)),
+            Verdict::Refuse(refused) => refused,
+        };
+        if command.is_paid() {
+            return Ok(Decision::Unapplied(refused));
+        }
+        let wallet = self.wallet(&command.user_id);
+        let balance = wallet.map(|wallet| wallet.balance);
+        let available = wallet.map(|wallet| wallet.spendable_at(now));
+        if !refused.code.is_stored() || matches!(command.action, Action::Expire { .. }) {
+            return Ok(Decision::Settled(Outcome::refused(refused, balance, available)));
+        }
+        let mut posting = context.posting(transaction_type(&command.action));
+        posting.refusal = Some(refused.code);
+        posting.balance_after = balance;
+        posting.detail.required = refused.required;
+        posting.detail.available = refused.available;
+        posting.detail.request = Some(Box::new(command.clone()));
+        if let Action::Consume {
+            service, quantity, ..
+        } = &command.action
+        {
+            posting.service = Some(service.clone());
+            posting.quantity = *quantity;
+        }
+        if let Action::MonthlyGrant {
+            subscription_id,
+            period_start,
+        } = &command.action
+        {
+            posting.subscription_id = Some(subscription_id.clone());
+            posting.period_start = Some(*period_start);
+        }
+        Ok(self.post(command, vec![posting], now))
+    }
+
+    fn judge<F: FnMut() -> Uuid>(&mut self, context: &mut Context<'_, F>) -> Result<Verdict, Inconsistency> {
+        if !context.rules.enabled && !matches!(context.command.action, Action::Expire { .. }) {
+            return Ok(Refusal::CreditsDisabled.into());
+        }
+        match &context.command.action {
+            Action::Consume {
+                service,
+                amount,
+                quantity,
+            } => {
+                let wallet = self.wallets.get_mut(&context.command.user_id);
+                consume::decide(wallet, service, *amount, *quantity, context)
+            }
+            Action::RegistrationBonus => {
+                if self.registered.contains(&context.command.user_id) {
+                    return Ok(Refusal::AlreadyGranted.into());
+                }
+                let wallet = open(&mut self.wallets, context);
+                let verdict = grant::registration_bonus(wallet, context)?;
+                if matches!(verdict, Verdict::Post(_)) {
+                    self.registered.insert(context.command.user_id.clone());
+                    if let Some(free) = grant::free_subscription(context) {
+                        self.open_subscription(free);
+                    }
+                }
+                Ok(verdict)
+            }
+            Action::Promotion {
+                amount,
+                validity_days,
+            } => grant::promotion(open(&mut self.wallets, context), *amount, *validity_days, context),
+            Action::Purchase {
+                item,
+                purchase_id,
+                paid_micros,
+                currency,
+            } => {
+                let lot = match purchase::lot(item, context.rules) {
+                    Ok(lot) => lot,
+                    Err(refusal) => return Ok(refusal.into()),
+                };
+                let payment = purchase::Payment {
+                    purchase_id,
+                    paid_micros: *paid_micros,
+                    currency: currency.as_ref(),
+                };
+                purchase::decide(open(&mut self.wallets, context), &lot, &payment, context)
+            }
+            Action::MonthlyGrant {
+                subscription_id,
+                period_start,
+            } => {
+                let user_id = &context.command.user_id;
+                let wallet = self.wallets.get_mut(user_id).filter(|wallet| wallet.open);
+                let subscriptions = self.subscriptions.get_mut(user_id);
+                let subscriptions = subscriptions.map_or(&mut [][..], Vec::as_mut_slice);
+                monthly::decide(wallet, subscriptions, (subscription_id, *period_start), context)
+            }
+            Action::Subscription {
+                subscription_id,
+                plan,
+                status,
+                anchor,
+                paid_through,
+            } => {
+                let event = Event {
+                    id: subscription_id,
+                    plan,
+                    status: *status,
+                    anchor: *anchor,
+                    paid_through: *paid_through,
+                    at: Event::instant(context.command.occurred_at, context.now),
+                };
+                self.subscribe(&event, context)
+            }
+            Action::Freeze { .. } => {
+                let wallet = self.wallets.get_mut(&context.command.user_id);
+                account::decide(wallet, WalletStatus::Frozen, context)
+            }
+            Action::Unfreeze { .. } => {
+                let wallet = self.wallets.get_mut(&context.command.user_id);
+                account::decide(wallet, WalletStatus::Active, context)
+            }
+            Action::Expire { cutoff } => {
+                let wallet = self
+                    .wallets
+                    .get_mut(&context.command.user_id)
+                    .filter(|wallet| wallet.open);
+                expire::decide(wallet, *cutoff, context)
+            }
+        }
+    }
+
+    fn subscribe<F: FnMut() -> Uuid>(
+        &mut self,
+        event: &Event<'_>,
+        context: &mut Context<'_, F>,
+    ) -> Result<Verdict, Inconsistency> {
+        let user_id = &context.command.user_id;
+        if self.owners.get(event.id).is_some_and(|owner| owner != user_id) {
+            return Ok(Refusal::SubscriptionConflict.into());
+        }
+        let subscriptions = self.subscriptions.entry(user_id.clone()).or_default();
+        let verdict = subscribe::decide(open(&mut self.wallets, context), subscriptions, event, context)?;
+        if matches!(verdict, Verdict::Post(_)) {
+            self.owners.insert(event.id.to_owned(), user_id.clone());
+        }
+        Ok(verdict)
+    }
+
+    /// Keeps a new subscription, unless it is known.
+    fn open_subscription(&mut self, subscription: Subscription) {
+        let known = self.subscriptions(&subscription.user_id);
+        if !known.iter().any(|one| one.id == subscription.id) {
+            self.add_subscription(subscription);
+        }
+    }
+
+    fn recorded(&self, command: &Command) -> Option<Decision> {
+        if matches!(command.action, Action::Expire { .. }) {
+            return None;
+        }
+        let record = self.records.get(&command.origin)?.get(&command.reference_id)?;
+        if record.fingerprint == Some(command.fingerprint()) {
+            let outcome = Outcome {
+                replayed: true,
+                available: None,
+                ..record.outcome.clone()
+            };
+            return Some(Decision::Settled(outcome));
+        }
+        let conflict = Refused::from(Refusal::ReferenceConflict);
+        Some(if command.is_paid() {
+            Decision::Unapplied(conflict)
+        } else {
+            Decision::Settled(Outcome::refused(conflict, None, None))
+        })
+    }
+
+    fn post(&mut self, command: &Command, postings: Vec<Posting>, now: DateTime<Utc>) -> Decision {
+        let wallet = self.wallet(&command.user_id);
+        let available = wallet.map(|wallet| wallet.spendable_at(now));
+        let mut outcome = Outcome::of(&postings.iter().collect::<Vec<_>>(), available);
+        outcome.balance = outcome.balance.or(wallet.map(|wallet| wallet.balance));
+        if !matches!(command.action, Action::Expire { .. }) {
+            let record = Record {
+                fingerprint: Some(command.fingerprint()),
+                outcome: outcome.clone(),
+            };
+            self.add_record(command.origin, command.reference_id.clone(), record);
+        }
+        self.postings.extend(postings);
+        Decision::Settled(outcome)
+    }
+
+    /// What has to be written.
+    pub fn into_changes(self) -> Changes {
+        let mut changes = Changes {
+            postings: self.postings,
+            wallets: Vec::new(),
+            batches: Vec::new(),
+            subscriptions: Vec::new(),
+            unopened: Vec::new(),
+        };
+        let subscriptions = self.subscriptions.into_values().flatten();
+        changes
+            .subscriptions
+            .extend(subscriptions.filter(|subscription| subscription.dirty));
+        for (user_id, mut wallet) in self.wallets {
+            if !wallet.open {
+                changes.unopened.push(wallet.id);
+                continue;
+            }
+            let touched = wallet
+                .take_batches()
+                .into_iter()
+                .filter(|batch| batch.new || batch.dirty);
+            changes
+                .batches
+                .extend(touched.map(|batch| (user_id.clone(), batch)));
+            if wallet.dirty {
+                wallet.version = wallet.version.saturating_add(1);
+                changes.wallets.push(wallet);
+            }
+        }
+        changes
+    }
+}
+
+/// The wallet of a command that opens one.
+fn open<'a, F: FnMut() -> Uuid>(
+    wallets: &'a mut HashMap<String, Wallet>,
+    context: &mut Context<'_, F>,
+) -> &'a mut Wallet {
+    match wallets.entry(context.command.user_id.clone()) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => {
+            let wallet = Wallet::prepared(context.id(), entry.key().clone());
+            entry.insert(wallet)
+        }
+    }
+}
+
+const fn transaction_type(action: &Action) -> TransactionType {
+    match action {
+        Action::Consume { .. } => TransactionType::Consumption,
+        Action::RegistrationBonus => TransactionType::RegistrationBonus,
+        Action::Promotion { .. } => TransactionType::Promotion,
+        Action::Purchase { .. } => TransactionType::Purchase,
+        Action::MonthlyGrant { .. } => TransactionType::MonthlyGrant,
+        Action::Subscription { .. } => TransactionType::Subscription,
+        Action::Freeze { .. } => TransactionType::Freeze,
+        Action::Unfreeze { .. } => TransactionType::Unfreeze,
+        Action::Expire { .. } => TransactionType::Expiration,
+    }
+}

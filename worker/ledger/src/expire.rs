@@ -1,0 +1,39 @@
+//! `expire`: takes what lapsed. It looks at the state only, so repeating it is safe, and it has no row of its
+//! own: each batch that loses credits gets a transaction under the reference `expire:{batchId}:{n}`.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{
+    book::{Context, Verdict},
+    posting::TransactionType,
+    refusal::Refusal,
+    wallet::{Inconsistency, Wallet},
+};
+
+pub(crate) fn decide<F: FnMut() -> Uuid>(
+    wallet: Option<&mut Wallet>,
+    cutoff: DateTime<Utc>,
+    context: &mut Context<'_, F>,
+) -> Result<Verdict, Inconsistency> {
+    let Some(wallet) = wallet else {
+        return Ok(Refusal::WalletNotFound.into());
+    };
+    let latest = context
+        .now
+        .checked_sub_signed(context.rules.max_lateness)
+        .unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let mut postings = Vec::new();
+    for (allocation, nth) in wallet.take_lapsed(cutoff.min(latest)) {
+        wallet.post(allocation.amount)?;
+        let reference = format!("expire:{}:{nth}", allocation.batch_id);
+        let mut posting = context.derived(TransactionType::Expiration, reference, None);
+        posting.amount = allocation.amount;
+        posting.other_account = Some("SYSTEM:expiration".to_owned());
+        posting.balance_after = Some(wallet.balance);
+        posting.occurred_at = context.now;
+        posting.allocations.push(allocation);
+        postings.push(posting);
+    }
+    Ok(Verdict::Post(postings))
+}

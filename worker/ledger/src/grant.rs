@@ -1,0 +1,89 @@
+//! `grant`: free credits, clipped so that the wallet does not exceed its cap.
+
+use uuid::Uuid;
+
+use crate::{
+    book::{Context, Verdict},
+    posting::TransactionType,
+    purchase::{Deposit, deposit, expiry},
+    refusal::Refusal,
+    subscription::{self, Subscription},
+    wallet::{Inconsistency, Source, Wallet},
+};
+
+pub(crate) fn registration_bonus<F: FnMut() -> Uuid>(
+    wallet: &mut Wallet,
+    context: &mut Context<'_, F>,
+) -> Result<Verdict, Inconsistency> {
+    let registration = context.rules.registration;
+    let kind = TransactionType::RegistrationBonus;
+    free_credits(
+        wallet,
+        kind,
+        "SYSTEM:registration-bonus",
+        registration.credits,
+        registration.validity_days,
+        context,
+    )
+}
+
+pub(crate) fn promotion<F: FnMut() -> Uuid>(
+    wallet: &mut Wallet,
+    amount: i64,
+    validity_days: Option<i64>,
+    context: &mut Context<'_, F>,
+) -> Result<Verdict, Inconsistency> {
+    free_credits(
+        wallet,
+        TransactionType::Promotion,
+        "SYSTEM:promotion",
+        amount,
+        validity_days,
+        context,
+    )
+}
+
+fn free_credits<F: FnMut() -> Uuid>(
+    wallet: &mut Wallet,
+    kind: TransactionType,
+    account: &str,
+    asked: i64,
+    validity_days: Option<i64>,
+    context: &mut Context<'_, F>,
+) -> Result<Verdict, Inconsistency> {
+    let headroom = context
+        .rules
+        .max_user_balance
+        .saturating_sub(wallet.spendable_at(context.at));
+    let granted = asked.min(headroom.max(0));
+    if granted == 0 && asked > 0 {
+        return Ok(Refusal::MaxBalanceReached.into());
+    }
+    let Ok(expires_at) = expiry(context.at, validity_days) else {
+        return Ok(Refusal::InvalidAmount.into());
+    };
+    if wallet.total_earned.checked_add(granted).is_none() {
+        return Ok(Refusal::InvalidAmount.into());
+    }
+    let mut posting = context.posting(kind);
+    posting.detail.clipped = (granted < asked).then_some(asked - granted);
+    let deposited = Deposit {
+        amount: granted,
+        account: account.to_owned(),
+        source: Source::Bonus,
+        source_plan: None,
+        grant_period: None,
+        expires_at,
+        paid_micros: None,
+        currency: None,
+    };
+    deposit(wallet, &mut posting, deposited, context)?;
+    Ok(Verdict::Post(vec![posting]))
+}
+
+/// The subscription to the free plan that a registration opens, where that plan is enabled.
+pub(crate) fn free_subscription<F>(context: &Context<'_, F>) -> Option<Subscription> {
+    let plan = context.rules.free_plan.as_ref()?;
+    subscription::enabled_plan(plan, context.rules)?;
+    Some(Subscription::free(&context.command.user_id, plan, context.at))
+}

@@ -1,0 +1,173 @@
+//! What holds for every wallet after every command, as named checks.
+
+use std::{collections::HashMap, fmt};
+
+use uuid::Uuid;
+
+use crate::{
+    posting::{Posting, TransactionType},
+    wallet::{Batch, BatchStatus, Wallet},
+};
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Name of the invariant.
+    pub invariant: &'static str,
+    /// What was found.
+    pub found: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.found)
+    }
+}
+
+fn holds(invariant: &'static str, condition: bool, found: impl FnOnce() -> String) -> Result<(), Broken> {
+    if condition {
+        Ok(())
+    } else {
+        Err(Broken {
+            invariant,
+            found: found(),
+        })
+    }
+}
+
+fn equal(invariant: &'static str, stored: i64, sum: i128) -> Result<(), Broken> {
+    holds(invariant, i128::from(stored) == sum, || {
+        format!("stored {stored}, the sum is {sum}")
+    })
+}
+
+/// Checks a wallet against all of its batches, closed ones included, and all of its postings.
+///
+/// # Errors
+/// The first invariant that does not hold.
+pub fn check_wallet(wallet: &Wallet, batches: &[Batch], postings: &[Posting]) -> Result<(), Broken> {
+    let sum = |amounts: &mut dyn Iterator<Item = i64>| amounts.map(i128::from).sum::<i128>();
+    let active = || batches.iter().filter(|batch| batch.status == BatchStatus::Active);
+    let completed = || postings.iter().filter(|posting| posting.refusal.is_none());
+    let of = |wanted: fn(TransactionType) -> bool| {
+        completed()
+            .filter(|p| wanted(p.kind))
+            .map(|p| i128::from(p.amount))
+            .sum::<i128>()
+    };
+    equal(
+        "balance = Σ remaining of ACTIVE batches",
+        wallet.balance,
+        sum(&mut active().map(|b| b.remaining)),
+    )?;
+    equal(
+        "balance = Σ COMPLETED amounts",
+        wallet.balance,
+        sum(&mut completed().map(|p| p.amount)),
+    )?;
+    equal(
+        "held = Σ held of batches",
+        wallet.held,
+        sum(&mut batches.iter().map(|b| b.held)),
+    )?;
+    equal(
+        "total_earned = Σ what was added",
+        wallet.total_earned,
+        of(|kind| {
+            matches!(
+                kind,
+                TransactionType::Purchase
+                    | TransactionType::Bonus
+                    | TransactionType::MonthlyGrant
+                    | TransactionType::RegistrationBonus
+                    | TransactionType::Promotion
+            )
+        }),
+    )?;
+    equal(
+        "total_spent = Σ consumed − refunded",
+        wallet.total_spent,
+        -of(|kind| matches!(kind, TransactionType::Consumption | TransactionType::Refund)),
+    )?;
+    equal(
+        "transaction_count = number of COMPLETED transactions",
+        wallet.transaction_count,
+        i128::try_from(completed().count()).unwrap_or(i128::MAX),
+    )?;
+    check_batches(batches, postings)?;
+    postings.iter().try_for_each(check_posting)
+}
+
+fn check_batches(batches: &[Batch], postings: &[Posting]) -> Result<(), Broken> {
+    let mut moved: HashMap<Uuid, i128> = HashMap::new();
+    for allocation in postings.iter().flat_map(|posting| &posting.allocations) {
+        *moved.entry(allocation.batch_id).or_default() += i128::from(allocation.amount);
+    }
+    for batch in batches {
+        let found = || format!("{batch:?}");
+        holds(
+            "0 ≤ remaining ≤ amount",
+            (0..=batch.amount).contains(&batch.remaining),
+            found,
+        )?;
+        holds(
+            "0 ≤ held ≤ remaining",
+            (0..=batch.remaining).contains(&batch.held),
+            found,
+        )?;
+        holds(
+            "ACTIVE ⇔ something is left",
+            (batch.status == BatchStatus::Active) == (batch.remaining > 0),
+            found,
+        )?;
+        equal(
+            "remaining = Σ allocations of the batch",
+            batch.remaining,
+            moved.remove(&batch.id).unwrap_or_default(),
+        )?;
+        let origin = postings.iter().find(|posting| posting.id == batch.transaction_id);
+        holds(
+            "the batch has its transaction",
+            origin.is_some_and(|p| p.amount == batch.amount),
+            found,
+        )?;
+    }
+    holds("every allocation has its batch", moved.is_empty(), || {
+        format!("{moved:?}")
+    })
+}
+
+fn check_posting(posting: &Posting) -> Result<(), Broken> {
+    let found = || format!("{posting:?}");
+    let wallet = format!("WALLET:{}", posting.user_id);
+    let allocated: i128 = posting.allocations.iter().map(|a| i128::from(a.amount)).sum();
+    equal(
+        "amount = Σ allocations of the transaction",
+        posting.amount,
+        allocated,
+    )?;
+    holds(
+        "amount > 0 ⇔ the wallet is credited",
+        (posting.amount > 0) == (posting.credit_account().as_deref() == Some(&wallet)),
+        found,
+    )?;
+    holds(
+        "amount < 0 ⇔ the wallet is debited",
+        (posting.amount < 0) == (posting.debit_account().as_deref() == Some(&wallet)),
+        found,
+    )?;
+    holds(
+        "a refusal moves nothing",
+        posting.refusal.is_none() || posting.amount == 0,
+        found,
+    )?;
+    holds(
+        "nothing below zero",
+        posting.balance_after.is_none_or(|balance| balance >= 0)
+            && posting
+                .allocations
+                .iter()
+                .all(|allocation| allocation.batch_remaining >= 0),
+        found,
+    )
+}

@@ -1,0 +1,175 @@
+//! Every reason for which a command is refused, as one closed list.
+
+use std::fmt;
+
+/// A refusal's code. The order of the variants is the order of precedence: where several apply, the first is
+/// the answer. Documentation and tests keep the same order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// The reference was used before for something else.
+    ReferenceConflict,
+    /// The credit system is switched off.
+    CreditsDisabled,
+    /// The computed price, or the sum it would lead to, is out of range.
+    InvalidAmount,
+    /// The service has no price, and services without one are rejected.
+    UnknownService,
+    /// No package has this id or price id.
+    UnknownPackage,
+    /// The subscription belongs to another user.
+    SubscriptionConflict,
+    /// No plan has this name.
+    UnknownPlan,
+    /// The plan is switched off.
+    PlanDisabled,
+    /// The subscription has no such period that is due.
+    NotDue,
+    /// The user has no wallet.
+    WalletNotFound,
+    /// The wallet is frozen.
+    WalletFrozen,
+    /// What can be granted once was granted before.
+    AlreadyGranted,
+    /// The wallet holds as much as it may.
+    MaxBalanceReached,
+    /// The wallet cannot pay for it.
+    InsufficientCredits,
+    /// The transaction to refer to does not exist.
+    OriginalNotFound,
+    /// More would be given back than was taken.
+    RefundExceedsConsumption,
+    /// The hold does not exist.
+    HoldNotFound,
+    /// The hold was captured, released or timed out.
+    HoldClosed,
+}
+
+impl Refusal {
+    /// All codes in their order of precedence.
+    pub const ALL: [Self; 18] = [
+        Self::ReferenceConflict,
+        Self::CreditsDisabled,
+        Self::InvalidAmount,
+        Self::UnknownService,
+        Self::UnknownPackage,
+        Self::SubscriptionConflict,
+        Self::UnknownPlan,
+        Self::PlanDisabled,
+        Self::NotDue,
+        Self::WalletNotFound,
+        Self::WalletFrozen,
+        Self::AlreadyGranted,
+        Self::MaxBalanceReached,
+        Self::InsufficientCredits,
+        Self::OriginalNotFound,
+        Self::RefundExceedsConsumption,
+        Self::HoldNotFound,
+        Self::HoldClosed,
+    ];
+
+    /// The code on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReferenceConflict => "reference_conflict",
+            Self::CreditsDisabled => "credits_disabled",
+            Self::InvalidAmount => "invalid_amount",
+            Self::UnknownService => "unknown_service",
+            Self::UnknownPackage => "unknown_package",
+            Self::UnknownPlan => "unknown_plan",
+            Self::PlanDisabled => "plan_disabled",
+            Self::SubscriptionConflict => "subscription_conflict",
+            Self::NotDue => "not_due",
+            Self::WalletNotFound => "wallet_not_found",
+            Self::WalletFrozen => "wallet_frozen",
+            Self::AlreadyGranted => "already_granted",
+            Self::MaxBalanceReached => "max_balance_reached",
+            Self::InsufficientCredits => "insufficient_credits",
+            Self::OriginalNotFound => "original_not_found",
+            Self::RefundExceedsConsumption => "refund_exceeds_consumption",
+            Self::HoldNotFound => "hold_not_found",
+            Self::HoldClosed => "hold_closed",
+        }
+    }
+
+    /// The refusal of a code as the database holds it.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.as_str() == code)
+    }
+
+    /// Whether the ledger's state decides it. Such a refusal is final for its reference and is stored; one
+    /// that the configuration decides is only answered, since it may be mended, and so is one that may be right later.
+    pub const fn is_stored(self) -> bool {
+        !matches!(
+            self,
+            Self::ReferenceConflict
+                | Self::CreditsDisabled
+                | Self::InvalidAmount
+                | Self::UnknownService
+                | Self::UnknownPackage
+                | Self::UnknownPlan
+                | Self::PlanDisabled
+                | Self::SubscriptionConflict
+                | Self::NotDue
+        )
+    }
+}
+
+/// A refusal with what the caller may want to know about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The code.
+    pub code: Refusal,
+    /// `insufficient_credits`: what the command costs.
+    pub required: Option<i64>,
+    /// `insufficient_credits`: what was spendable at the command's effective time.
+    pub available: Option<i64>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(code: Refusal) -> Self {
+        Self {
+            code,
+            required: None,
+            available: None,
+        }
+    }
+}
+
+impl Refused {
+    /// `insufficient_credits` with its two numbers.
+    pub const fn insufficient(required: i64, available: i64) -> Self {
+        Self {
+            code: Refusal::InsufficientCredits,
+            required: Some(required),
+            available: Some(available),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(required), Some(available)) = (self.required, self.available) {
+            return write!(f, "{required} credits are required, {available} are available");
+        }
+        f.write_str(match self.code {
+            Refusal::ReferenceConflict => "this referenceId was used before for a command with other content",
+            Refusal::CreditsDisabled => "the credit system is disabled",
+            Refusal::InvalidAmount => "the resulting amount is out of range",
+            Refusal::UnknownService => "this service has no price",
+            Refusal::UnknownPackage => "there is no such package",
+            Refusal::UnknownPlan => "there is no such plan",
+            Refusal::PlanDisabled => "this plan is disabled",
+            Refusal::SubscriptionConflict => "this subscription belongs to another user",
+            Refusal::NotDue => "the subscription has no such period that is due",
+            Refusal::WalletNotFound => "this user has no wallet",
+            Refusal::WalletFrozen => "this wallet is frozen",
+            Refusal::AlreadyGranted => "this was granted before",
+            Refusal::MaxBalanceReached => "the wallet holds as many credits as it may",
+            Refusal::InsufficientCredits => "there are not enough credits",
+            Refusal::OriginalNotFound => "the original transaction does not exist",
+            Refusal::RefundExceedsConsumption => "more would be refunded than was consumed",
+            Refusal::HoldNotFound => "there is no such hold",
+            Refusal::HoldClosed => "this hold is closed",
+        })
+    }
+}

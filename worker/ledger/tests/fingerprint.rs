@@ -1,0 +1,181 @@
+//! The fingerprint's version 1, against vectors computed by other programs, so that it never changes:
+//! `vectors/fingerprints.txt` by `vectors/fingerprints.py`, `vectors/subscriptions.txt` likewise from `SEMANTICS.md`.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use chrono::{DateTime, Utc};
+use ledger::{
+    Action, Command, Item, Origin,
+    SubscriptionStatus::{self, Active, Canceled, Expired, PastDue, Paused, Trialing},
+};
+
+fn command(user: &str, action: Action) -> Command {
+    Command {
+        origin: Origin::Funding,
+        reference_id: "any".to_owned(),
+        user_id: user.to_owned(),
+        occurred_at: None,
+        description: None,
+        metadata: None,
+        action,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
+}
+
+#[test]
+fn fingerprints_are_those_of_the_vectors() {
+    let consume = |amount, quantity| Action::Consume {
+        service: "google:chat".to_owned(),
+        amount,
+        quantity,
+    };
+    let purchase = |item| Action::Purchase {
+        item,
+        purchase_id: "pi_1".to_owned(),
+        paid_micros: Some(9_990_000),
+        currency: Some("USD".to_owned()),
+    };
+    let commands = [
+        command("user_123", consume(None, None)),
+        command("user_123", consume(Some(5), None)),
+        command("user_123", consume(None, Some(5))),
+        command("üser 🦀", Action::RegistrationBonus),
+        command(
+            "user_123",
+            Action::Promotion {
+                amount: 50,
+                validity_days: Some(14),
+            },
+        ),
+        command(
+            "user_123",
+            Action::Promotion {
+                amount: 50,
+                validity_days: None,
+            },
+        ),
+        command("user_123", purchase(Item::Package("lite".to_owned()))),
+        command("user_123", purchase(Item::Price("price_1".to_owned()))),
+        command(
+            "user_123",
+            purchase(Item::Credits {
+                credits: 100,
+                validity_days: Some(90),
+            }),
+        ),
+    ];
+    let vectors: Vec<&str> = include_str!("../vectors/fingerprints.txt").lines().collect();
+    let found: Vec<String> = commands
+        .iter()
+        .map(|command| hex(&command.fingerprint()))
+        .collect();
+    assert_eq!(found, vectors);
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an instant")
+}
+
+fn subscription(
+    plan: &str,
+    status: SubscriptionStatus,
+    anchor: Option<&str>,
+    paid_through: Option<&str>,
+) -> Action {
+    Action::Subscription {
+        subscription_id: "sub_1".to_owned(),
+        plan: plan.to_owned(),
+        status,
+        anchor: anchor.map(at),
+        paid_through: paid_through.map(at),
+    }
+}
+
+fn freeze(reason: &str, actor: &str) -> Action {
+    Action::Freeze {
+        reason: reason.to_owned(),
+        actor: actor.to_owned(),
+    }
+}
+
+fn unfreeze(reason: &str, actor: &str) -> Action {
+    Action::Unfreeze {
+        reason: reason.to_owned(),
+        actor: actor.to_owned(),
+    }
+}
+
+#[test]
+fn fingerprints_of_subscriptions_grants_and_freezes_are_those_of_the_vectors() {
+    let monthly = |id: &str, start| Action::MonthlyGrant {
+        subscription_id: id.to_owned(),
+        period_start: at(start),
+    };
+    let instant = Some("2026-01-31T09:00:00Z");
+    let commands = [
+        command("user_123", subscription("pro", Active, None, None)),
+        command("user_123", subscription("pro", Active, instant, None)),
+        command("user_123", subscription("pro", Active, None, instant)),
+        command(
+            "user_123",
+            subscription("pro", PastDue, instant, Some("2026-02-28T10:00:00.123456+01:00")),
+        ),
+        command("user_123", subscription("größer", Trialing, None, None)),
+        command("user_123", subscription("größer", Paused, None, None)),
+        command("user_123", subscription("größer", Canceled, None, None)),
+        command("user_123", subscription("größer", Expired, None, None)),
+        command("user_123", monthly("sub_1", "2026-01-31T09:00:00Z")),
+        command("üser 🦀", monthly("free:üser 🦀", "2026-02-28T23:59:59.999999Z")),
+        command("user_123", freeze("chargeback", "ops")),
+        command("user_123", unfreeze("won", "ops")),
+    ];
+    let vectors: Vec<&str> = include_str!("../vectors/subscriptions.txt").lines().collect();
+    let found: Vec<String> = commands
+        .iter()
+        .map(|command| hex(&command.fingerprint()))
+        .collect();
+    assert_eq!(found, vectors);
+}
+
+#[test]
+fn why_and_by_whom_a_wallet_is_frozen_takes_no_part() {
+    for action in [freeze, unfreeze] {
+        let one = command("user_123", action("chargeback", "ops:maria"));
+        let other = command("user_123", action("fraud", "ops:jan"));
+        assert_eq!(one.fingerprint(), other.fingerprint());
+    }
+    let (frozen, thawed) = (freeze("r", "a"), unfreeze("r", "a"));
+    assert_ne!(
+        command("user_123", frozen).fingerprint(),
+        command("user_123", thawed).fingerprint()
+    );
+}
+
+#[test]
+fn what_decides_no_movement_takes_no_part() {
+    let action = Action::Purchase {
+        item: Item::Package("lite".to_owned()),
+        purchase_id: "pi_1".to_owned(),
+        paid_micros: None,
+        currency: None,
+    };
+    let bare = command("user_123", action);
+    let mut said = bare.clone();
+    said.reference_id = "other".to_owned();
+    said.occurred_at = DateTime::from_timestamp(1_790_000_000, 0);
+    said.description = Some("words".to_owned());
+    said.metadata = Some("{}".to_owned());
+    if let Action::Purchase {
+        paid_micros,
+        currency,
+        ..
+    } = &mut said.action
+    {
+        *paid_micros = Some(1);
+        *currency = Some("EUR".to_owned());
+    }
+    assert_eq!(bare.fingerprint(), said.fingerprint());
+}

@@ -1,0 +1,254 @@
+//! What the sequences are made of.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ledger::{Action, Item, MAX_AMOUNT, Origin, Package, Plan, Price, Rules, SubscriptionStatus};
+use proptest::prelude::*;
+
+pub const USERS: [&str; 3] = ["ada", "bob", "cy"];
+
+/// The plans that are known while nobody removes them; `gold` never is.
+const PLANS: [(&str, Plan); 3] = [
+    ("free", plan(10, Some(30))),
+    ("pro", plan(200, Some(30))),
+    ("max", plan(700, None)),
+];
+
+const fn plan(credits: i64, validity_days: Option<i64>) -> Plan {
+    Plan {
+        enabled: true,
+        credits,
+        validity_days,
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A command of user, reference, time that it says it happened at, action.
+    Command {
+        user: usize,
+        reference: u8,
+        when: When,
+        action: Action,
+    },
+    /// The grant of a subscription's next period, or of one so many days off, under its reference or another.
+    Grant {
+        user: usize,
+        subscription: String,
+        days: i64,
+        honest: bool,
+    },
+    /// The clock goes on by so many minutes.
+    Wait(i64),
+    /// The same command again.
+    Repeat(prop::sample::Index),
+    /// The credit system is switched on or off.
+    Switch(bool),
+    /// A plan is on, off or gone.
+    Plan { nth: usize, enabled: Option<bool> },
+}
+
+/// When a command says that it happened.
+#[derive(Clone, Copy, Debug)]
+pub enum When {
+    /// It does not say.
+    Unsaid,
+    /// So many minutes ago.
+    Late(i64),
+    /// So many days after the start: several commands meet there.
+    Day(i64),
+}
+
+impl When {
+    pub fn instant(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Unsaid => None,
+            Self::Late(minutes) => Some(now - TimeDelta::minutes(minutes)),
+            Self::Day(days) => Some(day(days)),
+        }
+    }
+}
+
+/// Whole days, so that expiries, periods and cutoffs meet exactly now and then.
+pub fn day(days: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600, 0).expect("an instant") + TimeDelta::days(days)
+}
+
+pub fn rules(trial_grants: bool, grace_days: i64) -> Rules {
+    let mut rules = Rules {
+        max_user_balance: 1_500,
+        trial_grants,
+        past_due_grace: TimeDelta::days(grace_days),
+        ..Rules::default()
+    };
+    rules.prices.insert(
+        "llm:tokens".to_owned(),
+        Price {
+            credits: 1,
+            per: 1000,
+        },
+    );
+    rules.prices.insert("free".to_owned(), Price::each(0));
+    rules.prices.insert("dear".to_owned(), Price::each(MAX_AMOUNT));
+    let pro = Package {
+        credits: 150,
+        bonus: 20,
+        validity_days: Some(5),
+        price_id: Some("price_pro".to_owned()),
+    };
+    rules.packages.insert("pro".to_owned(), pro);
+    rules.plans = PLANS.map(|(name, plan)| (name.to_owned(), plan)).into();
+    rules
+}
+
+/// Sets the plan of that place.
+pub fn set_plan(rules: &mut Rules, nth: usize, enabled: Option<bool>) {
+    let (name, plan) = PLANS[nth];
+    match enabled {
+        Some(enabled) => rules.plans.insert(name.to_owned(), Plan { enabled, ..plan }),
+        None => rules.plans.remove(name),
+    };
+}
+
+pub fn origin(action: &Action) -> Origin {
+    match action {
+        Action::Consume { .. } => Origin::Usage,
+        Action::Expire { .. } | Action::MonthlyGrant { .. } => Origin::Internal,
+        _ => Origin::Funding,
+    }
+}
+
+fn amount() -> impl Strategy<Value = i64> {
+    prop_oneof![6 => 1..60_i64, 2 => 60..2_000_i64, 1 => Just(MAX_AMOUNT), 1 => Just(1_i64)]
+}
+
+fn consume() -> impl Strategy<Value = Action> {
+    let service = prop_oneof![
+        Just("google:fast".to_owned()),
+        Just("google:image".to_owned()),
+        Just("llm:tokens".to_owned()),
+        Just("free".to_owned()),
+        Just("dear".to_owned()),
+        Just("unpriced".to_owned()),
+    ];
+    let amounts = (proptest::option::of(amount()), proptest::option::of(amount()));
+    (service, amounts).prop_map(|(service, (amount, quantity))| Action::Consume {
+        service,
+        amount,
+        quantity: quantity.filter(|_| amount.is_none()),
+    })
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let days = || proptest::option::of(1..10_i64);
+    let item = prop_oneof![
+        Just(Item::Package("lite".to_owned())),
+        Just(Item::Package("no such package".to_owned())),
+        Just(Item::Price("price_pro".to_owned())),
+        (amount(), days()).prop_map(|(credits, validity_days)| Item::Credits {
+            credits,
+            validity_days
+        }),
+    ];
+    let (reason, actor) = ("chargeback".to_owned(), "ops".to_owned());
+    let freeze = Action::Freeze {
+        reason: reason.clone(),
+        actor: actor.clone(),
+    };
+    prop_oneof![
+        10 => consume(),
+        2 => Just(Action::RegistrationBonus),
+        3 => (amount(), days()).prop_map(|(amount, validity_days)| Action::Promotion { amount, validity_days }),
+        3 => (item, 0..4_u8).prop_map(|(item, payment)| Action::Purchase {
+            item,
+            purchase_id: format!("pi_{payment}"),
+            paid_micros: Some(9_990_000),
+            currency: Some("USD".to_owned()),
+        }),
+        1 => Just(freeze),
+        2 => Just(Action::Unfreeze { reason, actor }),
+        2 => prop_oneof![5..12_i64, 0..200_i64].prop_map(|days| Action::Expire { cutoff: day(days) }),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Step> {
+    let when = prop_oneof![Just(When::Unsaid), (-10..3_000_i64).prop_map(When::Late)];
+    (0..USERS.len(), any::<u8>(), when, action()).prop_map(|(user, reference, when, action)| Step::Command {
+        user,
+        reference: reference % 96,
+        when,
+        action,
+    })
+}
+
+/// The id of a subscription: one that anybody's event may name, or one of the user's own.
+fn subscription(owner: usize, nth: u8) -> String {
+    let user = USERS[owner];
+    match nth {
+        0 => "sub".to_owned(),
+        1 => format!("free:{user}"),
+        _ => format!("sub:{user}:{nth}"),
+    }
+}
+
+fn event() -> impl Strategy<Value = Step> {
+    let id = prop_oneof![1 => Just(0_u8), 6 => 2..4_u8];
+    let when = prop_oneof![
+        2 => Just(When::Unsaid),
+        2 => (-10..3_000_i64).prop_map(When::Late),
+        3 => (-60..60_i64).prop_map(When::Day),
+        1 => (-500..200_i64).prop_map(When::Day),
+    ];
+    let plan = prop_oneof![4 => Just("pro"), 3 => Just("max"), 2 => Just("free"), 1 => Just("gold")];
+    let status = prop_oneof![
+        6 => Just(SubscriptionStatus::Active),
+        2 => Just(SubscriptionStatus::Trialing),
+        2 => Just(SubscriptionStatus::PastDue),
+        1 => Just(SubscriptionStatus::Paused),
+        1 => Just(SubscriptionStatus::Canceled),
+        1 => Just(SubscriptionStatus::Expired),
+    ];
+    let anchor = proptest::option::of((-400..60_i64).prop_map(day));
+    let paid_through = proptest::option::of((-60..200_i64).prop_map(day));
+    let said = (plan, status, anchor, paid_through);
+    (0..USERS.len(), id, any::<u8>(), when, said).prop_map(
+        |(user, id, reference, when, (plan, status, anchor, paid_through))| Step::Command {
+            user,
+            reference: reference % 96,
+            when,
+            action: Action::Subscription {
+                subscription_id: subscription(user, id),
+                plan: plan.to_owned(),
+                status,
+                anchor,
+                paid_through,
+            },
+        },
+    )
+}
+
+fn grant() -> impl Strategy<Value = Step> {
+    let days = prop_oneof![6 => Just(0_i64), 2 => -70..70_i64];
+    let user = prop_oneof![9 => Just(None::<usize>), 1 => (0..USERS.len()).prop_map(Some)];
+    let honest = prop::bool::weighted(0.9);
+    (0..USERS.len(), 0..4_u8, user, days, honest).prop_map(|(owner, nth, user, days, honest)| Step::Grant {
+        user: user.unwrap_or(owner),
+        subscription: subscription(owner, nth),
+        days,
+        honest,
+    })
+}
+
+pub fn step() -> impl Strategy<Value = Step> {
+    let enabled = prop_oneof![4 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
+    prop_oneof![
+        14 => command(),
+        5 => event(),
+        4 => grant(),
+        2 => (0..2_000_i64).prop_map(Step::Wait),
+        2 => (0..3_i64).prop_map(|days| Step::Wait(days * 24 * 60)),
+        1 => (10..45_i64).prop_map(|days| Step::Wait(days * 24 * 60)),
+        1 => prop::bool::weighted(0.9).prop_map(Step::Switch),
+        1 => (0..PLANS.len(), enabled).prop_map(|(nth, enabled)| Step::Plan { nth, enabled }),
+        3 => any::<prop::sample::Index>().prop_map(Step::Repeat),
+    ]
+}

@@ -1,0 +1,335 @@
+//! Every refusal that can be provoked so far, in the order of precedence: where several apply, the first answers.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ledger::{
+    Action, Book, Command, Decision, DefaultPrice, Item, MAX_AMOUNT, Origin, Outcome, Plan, Price, Refusal,
+    Rules, SubscriptionStatus, WalletStatus,
+};
+use uuid::Uuid;
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 0).expect("an instant")
+}
+
+fn command(reference: &str, user: &str, action: Action) -> Command {
+    Command {
+        origin: Origin::Usage,
+        reference_id: reference.to_owned(),
+        user_id: user.to_owned(),
+        occurred_at: None,
+        description: None,
+        metadata: None,
+        action,
+    }
+}
+
+fn consume(service: &str, amount: Option<i64>, quantity: Option<i64>) -> Action {
+    Action::Consume {
+        service: service.to_owned(),
+        amount,
+        quantity,
+    }
+}
+
+fn promotion(amount: i64) -> Action {
+    Action::Promotion {
+        amount,
+        validity_days: None,
+    }
+}
+
+fn purchase(item: Item) -> Action {
+    Action::Purchase {
+        item,
+        purchase_id: "pi".to_owned(),
+        paid_micros: None,
+        currency: None,
+    }
+}
+
+fn subscription(id: &str, plan: &str, status: SubscriptionStatus) -> Action {
+    Action::Subscription {
+        subscription_id: id.to_owned(),
+        plan: plan.to_owned(),
+        status,
+        anchor: None,
+        paid_through: None,
+    }
+}
+
+fn active(id: &str, plan: &str) -> Action {
+    subscription(id, plan, SubscriptionStatus::Active)
+}
+
+fn monthly(id: &str) -> Action {
+    Action::MonthlyGrant {
+        subscription_id: id.to_owned(),
+        period_start: now(),
+    }
+}
+
+/// Nobody may hold more than 100, `off` is a plan that is switched off, and `gold` is none.
+fn rules() -> Rules {
+    let mut rules = Rules {
+        default_price: DefaultPrice::Reject,
+        max_user_balance: 100,
+        ..Rules::default()
+    };
+    rules.prices.insert("dear".to_owned(), Price::each(MAX_AMOUNT));
+    let off = Plan {
+        enabled: false,
+        credits: 5,
+        validity_days: None,
+    };
+    rules.plans.insert("off".to_owned(), off);
+    rules
+}
+
+/// A book in which `ada` has 100 credits (as many as she may), was registered and has a subscription to `gold` and
+/// one to `off`, of which no period is due, and `ice` is frozen with 20.
+fn book() -> Book {
+    let mut book = Book::default();
+    let rules = rules();
+    for (reference, user, action) in [
+        ("r1", "ada", Action::RegistrationBonus),
+        ("r2", "ada", promotion(80)),
+        ("r3", "ice", Action::RegistrationBonus),
+        (
+            "r4",
+            "ada",
+            subscription("sub_gold", "gold", SubscriptionStatus::PastDue),
+        ),
+        (
+            "r5",
+            "ada",
+            subscription("sub_off", "off", SubscriptionStatus::PastDue),
+        ),
+    ] {
+        let decision = book.decide(&command(reference, user, action), &rules, now(), &mut ids());
+        assert!(matches!(decision, Ok(Decision::Settled(outcome)) if outcome.refused.is_none()));
+    }
+    book.wallet_mut("ice").expect("a wallet").status = WalletStatus::Frozen;
+    book
+}
+
+/// Ids that never repeat in this process.
+fn ids() -> impl FnMut() -> Uuid {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    || Uuid::from_u128(NEXT.fetch_add(1, Ordering::Relaxed).into())
+}
+
+fn refusal(rules: &Rules, reference: &str, user: &str, action: Action) -> Option<Refusal> {
+    match book()
+        .decide(&command(reference, user, action), rules, now(), &mut ids())
+        .expect("a consistent book")
+    {
+        Decision::Settled(outcome) => outcome.refused.map(|refused| refused.code),
+        Decision::Unapplied(refused) => Some(refused.code),
+    }
+}
+
+fn settled(book: &mut Book, rules: &Rules, command: &Command) -> Outcome {
+    let decision = book.decide(command, rules, now(), &mut ids());
+    match decision.expect("a consistent book") {
+        Decision::Settled(outcome) => outcome,
+        Decision::Unapplied(refused) => panic!("unapplied: {refused}"),
+    }
+}
+
+#[test]
+fn each_refusal_answers_before_those_that_follow_it() {
+    let on = rules();
+    let off = Rules {
+        enabled: false,
+        ..rules()
+    };
+    let package = || Item::Package("no such package".to_owned());
+    // (rules, reference, user, action, expected); each row would also be refused for a later reason.
+    let table = [
+        (
+            &off,
+            "r1",
+            "eve",
+            consume("unpriced", None, None),
+            Refusal::ReferenceConflict,
+        ),
+        (
+            &off,
+            "r1",
+            "eve",
+            active("sub_gold", "gold"),
+            Refusal::ReferenceConflict,
+        ),
+        (
+            &off,
+            "n1",
+            "eve",
+            consume("unpriced", None, None),
+            Refusal::CreditsDisabled,
+        ),
+        (&off, "n1", "eve", purchase(package()), Refusal::CreditsDisabled),
+        (
+            &off,
+            "n1",
+            "eve",
+            active("sub_gold", "gold"),
+            Refusal::CreditsDisabled,
+        ),
+        (&off, "n1", "eve", monthly("sub_none"), Refusal::CreditsDisabled),
+        (
+            &on,
+            "n1",
+            "eve",
+            consume("dear", None, Some(2)),
+            Refusal::InvalidAmount,
+        ),
+        (
+            &on,
+            "n1",
+            "eve",
+            consume("unpriced", None, None),
+            Refusal::UnknownService,
+        ),
+        (&on, "n1", "eve", purchase(package()), Refusal::UnknownPackage),
+        (
+            &on,
+            "n1",
+            "eve",
+            active("sub_off", "gold"),
+            Refusal::SubscriptionConflict,
+        ),
+        (
+            &on,
+            "n1",
+            "eve",
+            active("sub_gold", "off"),
+            Refusal::SubscriptionConflict,
+        ),
+        (&on, "n1", "eve", active("sub_new", "gold"), Refusal::UnknownPlan),
+        (&on, "n1", "ada", monthly("sub_gold"), Refusal::UnknownPlan),
+        (&on, "n1", "eve", active("sub_new", "off"), Refusal::PlanDisabled),
+        (&on, "n1", "ada", monthly("sub_off"), Refusal::PlanDisabled),
+        (&on, "n1", "eve", monthly("sub_none"), Refusal::NotDue),
+        (
+            &on,
+            "n1",
+            "eve",
+            consume("google:chat", Some(1000), None),
+            Refusal::WalletNotFound,
+        ),
+        (
+            &on,
+            "n1",
+            "ice",
+            consume("google:chat", Some(1000), None),
+            Refusal::WalletFrozen,
+        ),
+        (
+            &on,
+            "n1",
+            "ada",
+            Action::RegistrationBonus,
+            Refusal::AlreadyGranted,
+        ),
+        (&on, "n1", "ada", promotion(1), Refusal::MaxBalanceReached),
+        (
+            &on,
+            "n1",
+            "ada",
+            consume("google:chat", Some(101), None),
+            Refusal::InsufficientCredits,
+        ),
+    ];
+    let mut order = Vec::new();
+    for (rules, reference, user, action, expected) in table {
+        assert_eq!(
+            refusal(rules, reference, user, action.clone()),
+            Some(expected),
+            "{user}: {action:?}"
+        );
+        order.push(expected);
+    }
+    assert!(order.is_sorted(), "the table stands in the order of precedence");
+}
+
+#[test]
+fn a_service_without_a_price_is_refused_until_it_has_one() {
+    let (mut book, mut rules) = (book(), rules());
+    let posted = book.postings().len();
+    let spend = command("n1", "ada", consume("unpriced", None, None));
+    for _ in 0..2 {
+        let outcome = settled(&mut book, &rules, &spend);
+        assert_eq!(
+            outcome.refused.map(|refused| refused.code),
+            Some(Refusal::UnknownService)
+        );
+        assert!(!outcome.replayed);
+        assert_eq!(book.postings().len(), posted, "nothing is stored");
+    }
+    rules.prices.insert("unpriced".to_owned(), Price::each(3));
+    let outcome = settled(&mut book, &rules, &spend);
+    assert_eq!((outcome.amount, outcome.replayed), (-3, false));
+}
+
+#[test]
+fn what_is_said_to_happen_in_the_future_happens_now() {
+    let (mut book, rules) = (book(), rules());
+    let day = |amount| Action::Promotion {
+        amount,
+        validity_days: Some(1),
+    };
+    settled(&mut book, &rules, &command("n1", "bob", day(50)));
+    let ahead = |reference, action| Command {
+        occurred_at: Some(now() + TimeDelta::days(2)),
+        ..command(reference, "bob", action)
+    };
+    let spend = ahead("n2", consume("google:chat", Some(50), None));
+    let outcome = settled(&mut book, &rules, &spend);
+    assert_eq!(outcome.amount, -50, "what lapses until then has not lapsed");
+    let posting = book.postings().last().expect("a posting");
+    assert_eq!(posting.occurred_at, now());
+    assert_eq!(posting.detail.claimed_at, spend.occurred_at);
+
+    settled(&mut book, &rules, &ahead("n3", day(10)));
+    let mut batches = book.wallet("bob").expect("a wallet").batches().iter();
+    let batch = batches.find(|batch| batch.remaining > 0).expect("a batch");
+    assert_eq!(batch.issued_at, now());
+    assert_eq!(batch.expires_at, Some(now() + TimeDelta::days(1)));
+}
+
+#[test]
+fn a_frozen_wallet_still_receives_and_expires() {
+    let on = rules();
+    assert_eq!(refusal(&on, "n1", "ice", promotion(5)), None);
+    assert_eq!(
+        refusal(&on, "n2", "ice", purchase(Item::Package("lite".to_owned()))),
+        None
+    );
+    assert_eq!(refusal(&on, "n3", "ice", Action::Expire { cutoff: now() }), None);
+}
+
+#[test]
+fn every_code_is_read_back_and_says_something() {
+    for code in Refusal::ALL {
+        assert_eq!(Refusal::parse(code.as_str()), Some(code));
+        assert!(!ledger::Refused::from(code).to_string().is_empty());
+    }
+    assert!(Refusal::ALL.is_sorted());
+    assert_eq!(Refusal::parse("no_such_code"), None);
+}
+
+#[test]
+fn an_inconsistent_wallet_is_named_and_not_spent_from() {
+    let mut book = book();
+    let wallet = book.wallet_mut("ada").expect("a wallet");
+    wallet.balance += 50;
+    let id = wallet.id.to_string();
+    let spend = command("n1", "ada", consume("google:chat", Some(120), None));
+    let error = book
+        .decide(&spend, &rules(), now(), &mut ids())
+        .expect_err("an inconsistency");
+    assert_eq!((error.table, error.id), ("credits_balance", id));
+}

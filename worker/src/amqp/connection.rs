@@ -1,0 +1,43 @@
+//! One connection: its name, its heartbeat and a time limit.
+
+use std::time::Duration;
+
+use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
+
+use super::AmqpError;
+
+/// Seconds without a sign of life after which either side gives the connection up.
+const HEARTBEAT: u16 = 20;
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// Connects. The library sets `TCP_NODELAY` on the socket; its recovery stays off.
+pub async fn open(url: &str, name: String) -> Result<Connection, AmqpError> {
+    let mut uri = parse(url)?;
+    uri.query.heartbeat.get_or_insert(HEARTBEAT);
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    match tokio::time::timeout(TIME_LIMIT, Connection::connect_uri(uri, properties)).await {
+        Ok(connected) => connected.map_err(AmqpError::doing("connecting")),
+        Err(_) => Err(AmqpError::Timeout(TIME_LIMIT)),
+    }
+}
+
+/// Opens a channel.
+pub async fn channel(connection: &Connection) -> Result<Channel, AmqpError> {
+    connection
+        .create_channel()
+        .await
+        .map_err(AmqpError::doing("opening a channel"))
+}
+
+/// Reads a URL.
+pub fn parse(url: &str) -> Result<AMQPUri, AmqpError> {
+    url.parse().map_err(AmqpError::Url)
+}
+
+/// Closes a connection, if it still is one.
+pub async fn close(connection: &Connection) {
+    if connection.status().connected() {
+        // What is lost by then is lost either way; the broker notices the closed socket.
+        let _ = tokio::time::timeout(TIME_LIMIT, connection.close(200, "bye".into())).await;
+    }
+}

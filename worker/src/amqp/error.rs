@@ -1,0 +1,61 @@
+//! What can go wrong with the broker.
+
+use std::time::Duration;
+
+/// What can go wrong with the broker.
+#[derive(Debug, thiserror::Error)]
+pub enum AmqpError {
+    /// The URL is no AMQP URL.
+    #[error("the broker's URL cannot be used: {0}; allowed is amqp://user:password@host:port/vhost")]
+    Url(String),
+    /// No connection in time.
+    #[error("no connection to the broker within {0:?}")]
+    Timeout(Duration),
+    /// The broker or the way to it.
+    #[error("the broker cannot be used: {doing}")]
+    Broker {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        source: lapin::Error,
+    },
+    /// The stream of deliveries ended without being asked to: the broker cancelled the subscription.
+    #[error("the broker ended the subscription")]
+    Ended,
+    /// The worker's name does not fit into a subscription's tag.
+    #[error("the worker's name is {0:?}; allowed are at most 200 bytes")]
+    Worker(String),
+    /// The broker did not take a message that has to be kept.
+    #[error("the broker did not take a message for `{exchange}`: {why}")]
+    NotTaken {
+        /// Where it should have gone.
+        exchange: String,
+        /// What the broker said.
+        why: String,
+    },
+}
+
+impl AmqpError {
+    /// For `map_err`: what was being done when the broker failed.
+    pub(super) fn doing(doing: &'static str) -> impl FnOnce(lapin::Error) -> Self {
+        move |source| Self::Broker { doing, source }
+    }
+
+    /// The broker's reply code, if it sent one.
+    pub(super) fn code(&self) -> Option<u16> {
+        match self {
+            Self::Broker { source, .. } => match source.kind() {
+                lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether what the broker sent cannot be read, which is the end of a connection. It may be one message's
+    /// properties, such as an id that is not UTF-8.
+    pub(super) fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Broker { source, .. } if matches!(source.kind(), lapin::ErrorKind::ParsingError(_)))
+    }
+}

@@ -1,0 +1,136 @@
+//! The AMQP side as the rest of the worker sees it: start it, watch it, drain it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{
+    AmqpError, InboundOptions, connection,
+    publisher::Publisher,
+    supervisor::{AllStats, Supervisor},
+};
+use crate::lane::{Ledger, Questions, Snapshot};
+
+/// Longer names do not fit into the tags of subscriptions.
+const MAX_WORKER: usize = 200;
+
+/// How draining ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Everything that had begun was finished.
+    Clean,
+    /// The deadline came first. What was not acknowledged is delivered again.
+    Late,
+}
+
+/// The running AMQP side.
+#[derive(Debug)]
+pub struct Inbound {
+    stop: CancellationToken,
+    supervisor: JoinHandle<()>,
+    publishing: JoinHandle<()>,
+    publisher: Publisher,
+    stats: AllStats,
+    registered: watch::Receiver<usize>,
+    lanes: usize,
+}
+
+impl Inbound {
+    /// Starts serving. Returns at once; the broker may come later. Fails only when the URL or the worker's name cannot be used.
+    pub fn start<L: Ledger, Q: Questions>(
+        options: InboundOptions,
+        ledger: Arc<L>,
+        questions: Arc<Q>,
+    ) -> Result<Self, AmqpError> {
+        connection::parse(&options.url)?;
+        if options.worker.len() > MAX_WORKER {
+            return Err(AmqpError::Worker(options.worker));
+        }
+        let lanes = options.topology.shards() as usize + 2;
+        let (publisher, publishing) = Publisher::start(&options);
+        let stop = CancellationToken::new();
+        let stats = AllStats::default();
+        let (sender, registered) = watch::channel(0);
+        let supervisor = Supervisor {
+            options: Arc::new(options),
+            ledger,
+            questions,
+            publisher: publisher.clone(),
+            stop: stop.clone(),
+            stats: stats.clone(),
+            registered: sender,
+        };
+        let supervisor = tokio::spawn(supervisor.run());
+        Ok(Self {
+            stop,
+            supervisor,
+            publishing,
+            publisher,
+            stats,
+            registered,
+            lanes,
+        })
+    }
+
+    /// Returns when every lane is registered on the broker.
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (mut registered, lanes) = (self.registered.clone(), self.lanes);
+        async move {
+            // The sender lives as long as the supervisor.
+            let _ = registered.wait_for(|registered| *registered >= lanes).await;
+        }
+    }
+
+    /// Whether every lane is registered on the broker.
+    pub fn is_ready(&self) -> bool {
+        *self.registered.borrow() >= self.lanes
+    }
+
+    /// The counters of every lane, by queue.
+    pub fn stats(&self) -> BTreeMap<String, Snapshot> {
+        let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        stats
+            .iter()
+            .map(|(queue, stats)| (queue.clone(), stats.snapshot()))
+            .collect()
+    }
+
+    /// Replies that were dropped rather than waited for.
+    pub fn dropped_replies(&self) -> u64 {
+        self.publisher.dropped()
+    }
+
+    /// Stops reading, commits and acknowledges what is being committed, gives back what was only prefetched,
+    /// sends the replies and closes the connections; at most until `deadline` has passed.
+    pub async fn drain(self, deadline: Duration) -> Drained {
+        let Self {
+            stop,
+            mut supervisor,
+            mut publishing,
+            publisher,
+            ..
+        } = self;
+        stop.cancel();
+        let until = Instant::now() + deadline;
+        let lanes_done = tokio::time::timeout_at(until, &mut supervisor).await.is_ok();
+        // The last handle: the publisher ends when it has sent what it has.
+        drop(publisher);
+        let replies_done = lanes_done && tokio::time::timeout_at(until, &mut publishing).await.is_ok();
+        if lanes_done && replies_done {
+            return Drained::Clean;
+        }
+        warn!(
+            ?deadline,
+            "draining took too long; what was not acknowledged will be delivered again"
+        );
+        supervisor.abort();
+        publishing.abort();
+        Drained::Late
+    }
+}

@@ -1,0 +1,147 @@
+//! From AMQP deliveries to the lane's.
+//!
+//! Properties are hints; the exchange is what is believed. What headers tell of earlier attempts counts only on
+//! deliveries from the internal exchange, to which nobody else may write.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use chrono::{DateTime, Utc};
+use lapin::{
+    BasicProperties,
+    message::Delivery as AmqpDelivery,
+    types::{AMQPValue, ShortString},
+};
+use producer_sdk::contract::{Door, Topology, headers};
+
+use crate::{
+    decode,
+    lane::{Delivery, ReplyTo},
+};
+
+/// What AMQP needs to settle a delivery.
+#[derive(Debug)]
+pub struct Ticket {
+    /// The delivery's number on its channel.
+    pub tag: u64,
+    /// The exchange it was first published to; empty for the default exchange.
+    pub exchange: ShortString,
+    /// The routing key it was published with.
+    pub routing_key: ShortString,
+    /// Its properties.
+    pub properties: BasicProperties,
+}
+
+/// Reads a delivery.
+pub fn read(topology: &Topology, message: AmqpDelivery, now: DateTime<Utc>) -> Delivery<Ticket> {
+    let AmqpDelivery {
+        delivery_tag,
+        exchange,
+        routing_key,
+        properties,
+        data,
+        ..
+    } = message;
+    let door = door(topology, &exchange, &properties);
+    let trusted = topology.door_of(exchange.as_str()) == Some(Door::Internal);
+    let believed = |name: &str| if trusted { header(&properties, name) } else { None };
+    let came_by = believed(headers::EXCHANGE)
+        .and_then(text)
+        .and_then(|name| ShortString::try_new(name).ok());
+    let attempt = believed(headers::ATTEMPT)
+        .and_then(integer)
+        .and_then(|n| u32::try_from(n).ok());
+    let first_seen = believed(headers::FIRST_SEEN)
+        .and_then(text)
+        .and_then(|at| DateTime::parse_from_rfc3339(at).ok())
+        .map(|at| at.with_timezone(&Utc));
+    Delivery {
+        door,
+        reply: reply_to(topology, &properties),
+        attempt: attempt.unwrap_or(0),
+        first_seen: first_seen.unwrap_or(now),
+        body: data,
+        ticket: Ticket {
+            tag: delivery_tag,
+            exchange: came_by.unwrap_or(exchange),
+            routing_key,
+            properties,
+        },
+    }
+}
+
+/// The door that a message first came through.
+fn door(topology: &Topology, exchange: &ShortString, properties: &BasicProperties) -> Option<Door> {
+    let entered = topology.door_of(exchange.as_str());
+    match header(properties, headers::ORIGIN).filter(|_| entered == Some(Door::Internal)) {
+        // What had no door when it was delayed has none when it comes back.
+        Some(origin) => text(origin).and_then(Door::parse),
+        None => entered,
+    }
+}
+
+/// The command of a delivery that is not taken yet, if it is one.
+pub fn command(topology: &Topology, message: &AmqpDelivery) -> Option<ledger::Command> {
+    let door = door(topology, &message.exchange, &message.properties)?;
+    decode::decode(&message.data, door).ok()
+}
+
+/// Where an answer is wanted, if the place is one that answers may go to.
+pub fn reply_to(topology: &Topology, properties: &BasicProperties) -> Option<ReplyTo> {
+    let queue = properties.reply_to().as_ref()?.as_str();
+    topology.allows_reply_to(queue).then(|| ReplyTo {
+        queue: queue.to_owned(),
+        correlation_id: properties.correlation_id().as_ref().map(ToString::to_string),
+    })
+}
+
+/// What a message is recognised by when it comes again: its id and a hash of its body.
+pub fn identity(message: &AmqpDelivery) -> String {
+    let mut hasher = DefaultHasher::new();
+    message.data.hash(&mut hasher);
+    let id = message
+        .properties
+        .message_id()
+        .as_ref()
+        .map_or("", ShortString::as_str);
+    // A text that PostgreSQL can store, whatever the sender wrote.
+    format!("{} {:016x}", id.escape_default(), hasher.finish())
+}
+
+/// How often the broker has delivered the message before, as far as it says so. On a first delivery the header is the
+/// sender's.
+pub fn delivery_count(message: &AmqpDelivery) -> u64 {
+    header(&message.properties, "x-delivery-count")
+        .filter(|_| message.redelivered)
+        .and_then(integer)
+        .and_then(|n| u64::try_from(n).ok())
+        .unwrap_or(0)
+}
+
+pub fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue> {
+    properties.headers().as_ref()?.inner().get(name)
+}
+
+pub fn text(value: &AMQPValue) -> Option<&str> {
+    match value {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+pub fn integer(value: &AMQPValue) -> Option<i64> {
+    match *value {
+        AMQPValue::ShortShortInt(n) => Some(n.into()),
+        AMQPValue::ShortShortUInt(n) => Some(n.into()),
+        AMQPValue::ShortInt(n) => Some(n.into()),
+        AMQPValue::ShortUInt(n) => Some(n.into()),
+        AMQPValue::LongInt(n) => Some(n.into()),
+        AMQPValue::LongUInt(n) => Some(n.into()),
+        AMQPValue::LongLongInt(n) => Some(n),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "incoming_tests.rs"]
+mod tests;

@@ -1,0 +1,136 @@
+use lapin::types::FieldTable;
+
+use super::*;
+
+fn topology() -> Topology {
+    Topology::new("t", 1).unwrap()
+}
+
+fn message(exchange: &str, headers: &[(&str, AMQPValue)], reply_to: Option<&str>) -> AmqpDelivery {
+    let mut table = FieldTable::default();
+    for (name, value) in headers {
+        table.insert((*name).into(), value.clone());
+    }
+    let mut properties = BasicProperties::default()
+        .with_headers(table)
+        .with_correlation_id("c".into());
+    if let Some(queue) = reply_to {
+        properties = properties.with_reply_to(queue.into());
+    }
+    let mut message = AmqpDelivery::mock(7, exchange.into(), "3".into(), false, b"body".to_vec());
+    message.properties = properties;
+    message
+}
+
+fn delivered(exchange: &str, headers: &[(&str, AMQPValue)], reply_to: Option<&str>) -> Delivery<Ticket> {
+    let message = message(exchange, headers, reply_to);
+    read(&topology(), message, DateTime::UNIX_EPOCH)
+}
+
+fn text_value(text: &str) -> AMQPValue {
+    AMQPValue::LongString(text.into())
+}
+
+#[test]
+fn the_exchange_tells_the_door() {
+    for (exchange, door) in [
+        ("t.usage", Some(Door::Usage)),
+        ("t.funding", Some(Door::Funding)),
+        ("t.internal", Some(Door::Internal)),
+        ("", None),
+        ("amq.direct", None),
+        ("other.usage", None),
+        ("t.queries", None),
+    ] {
+        assert_eq!(delivered(exchange, &[], None).door, door, "{exchange}");
+    }
+}
+
+#[test]
+fn headers_of_earlier_attempts_are_believed_only_from_the_internal_exchange() {
+    let headers = [
+        (headers::ORIGIN, text_value("funding")),
+        (headers::ATTEMPT, AMQPValue::LongLongInt(2)),
+        (headers::FIRST_SEEN, text_value("2026-11-22T10:00:00+00:00")),
+    ];
+    let from_delay = delivered("t.internal", &headers, None);
+    assert_eq!((from_delay.door, from_delay.attempt), (Some(Door::Funding), 2));
+    assert_eq!(from_delay.first_seen.to_rfc3339(), "2026-11-22T10:00:00+00:00");
+
+    let forged = delivered("t.usage", &headers, None);
+    assert_eq!((forged.door, forged.attempt), (Some(Door::Usage), 0));
+    assert_eq!(forged.first_seen, DateTime::UNIX_EPOCH);
+}
+
+#[test]
+fn what_had_no_door_when_it_was_delayed_has_none_when_it_comes_back() {
+    for origin in ["none", "mint"] {
+        let headers = [(headers::ORIGIN, text_value(origin))];
+        assert_eq!(delivered("t.internal", &headers, None).door, None, "{origin}");
+    }
+}
+
+#[test]
+fn the_exchange_that_a_message_first_came_by_is_kept_through_the_delay_queue() {
+    let headers = [
+        (headers::ORIGIN, text_value("usage")),
+        (headers::EXCHANGE, text_value("t.usage")),
+    ];
+    let from_delay = delivered("t.internal", &headers, None);
+    assert_eq!(from_delay.ticket.exchange.as_str(), "t.usage");
+    let forged = delivered("t.funding", &headers, None);
+    assert_eq!(forged.ticket.exchange.as_str(), "t.funding");
+}
+
+#[test]
+fn headers_that_make_no_sense_are_as_good_as_absent() {
+    let headers = [
+        (headers::ATTEMPT, AMQPValue::LongLongInt(-1)),
+        (headers::FIRST_SEEN, text_value("yesterday")),
+    ];
+    let delivery = delivered("t.internal", &headers, None);
+    assert_eq!((delivery.door, delivery.attempt), (Some(Door::Internal), 0));
+    assert_eq!(delivery.first_seen, DateTime::UNIX_EPOCH);
+}
+
+#[test]
+fn replies_go_only_where_replies_may_go() {
+    for (queue, allowed) in [
+        ("amq.gen-abc", true),
+        ("amq.rabbitmq.reply-to.g1h2", true),
+        ("t.reply.app-7", true),
+        ("t.commands.0", false),
+        ("t.dead", false),
+        ("other.reply.app-7", false),
+        ("", false),
+    ] {
+        assert_eq!(
+            delivered("t.usage", &[], Some(queue)).reply.is_some(),
+            allowed,
+            "{queue}"
+        );
+    }
+}
+
+#[test]
+fn an_absent_or_strange_delivery_count_is_none() {
+    let count = |headers: &[(&str, AMQPValue)]| {
+        let mut message = message("t.usage", headers, None);
+        message.redelivered = true;
+        delivery_count(&message)
+    };
+    assert_eq!(count(&[]), 0);
+    assert_eq!(count(&[("x-delivery-count", AMQPValue::LongLongInt(4))]), 4);
+    assert_eq!(count(&[("x-delivery-count", text_value("4"))]), 0);
+    assert_eq!(count(&[("x-delivery-count", AMQPValue::LongLongInt(-4))]), 0);
+}
+
+#[test]
+fn a_delivery_count_on_a_first_delivery_is_the_senders_and_counts_for_nothing() {
+    let forged = message(
+        "t.usage",
+        &[("x-delivery-count", AMQPValue::LongLongInt(9))],
+        None,
+    );
+    assert_eq!(delivery_count(&forged), 0);
+}

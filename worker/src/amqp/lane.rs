@@ -1,0 +1,372 @@
+//! Serves one command queue.
+//!
+//! A message that kills the process must not take its neighbours to the delivery limit. So what the broker has
+//! handed out three times before is taken through the ledger in small groups, and what it has handed out six times
+//! before one delivery at a time, each acknowledged before the next, while the database counts how often in a row a
+//! message was taken alone. One that was in hand three times when its worker died goes through the delay queue like
+//! any poison, and its neighbours go on.
+//!
+//! Deliveries are prefetched by the thousand from the start, since a worker that dies while it holds one of several
+//! deliveries that came back gives it back behind the others; when it holds them all they go back in order. Only
+//! where a message that not even the library can read has ended the connection, time and again before anything was
+//! settled, deliveries are fetched one at a time, until one comes that nobody had before.
+
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+
+use lapin::{Connection, message::Delivery};
+use ledger::Command;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{
+    AmqpError, InboundOptions,
+    incoming::{self, Ticket},
+    outgoing,
+    publisher::{Publisher, Stopped},
+    subscription::Subscription,
+};
+use crate::lane::{Admitted, Backoff, Ledger, Pipeline, Settled, Settlement, Trouble, chain};
+
+/// From this delivery count on deliveries are taken in small groups.
+const SUSPECT: u64 = 3;
+/// The size of those.
+const SMALL: usize = 100;
+/// From this delivery count on deliveries are taken one at a time.
+const ALONE: u64 = 6;
+/// This often a message is taken alone without an answer before the others have their turn.
+const TRIES: u32 = 3;
+
+/// A group that the database refuses is held so many times longer than one that it cannot be asked about. With the
+/// default of a minute that is well below the broker's limit of 30 minutes.
+const REFUSED_LONGER: u32 = 20;
+
+/// When so many connections in a row have ended because of something unreadable, before anything was settled,
+/// deliveries are fetched one at a time.
+const UNREADABLE: u64 = 2;
+
+/// Why a lane stopped serving.
+#[derive(Debug)]
+pub enum Interruption {
+    /// It was asked to.
+    Drained,
+    /// Fetching one at a time has come to an end.
+    Trusted,
+    /// The database has been away for too long; what was not settled is back in the queue. These are the first of it.
+    Database(Vec<Command>),
+    /// The broker, or the way to it.
+    Broker(AmqpError),
+}
+
+impl From<AmqpError> for Interruption {
+    fn from(error: AmqpError) -> Self {
+        Self::Broker(error)
+    }
+}
+
+impl From<Stopped> for Interruption {
+    fn from(_: Stopped) -> Self {
+        Self::Drained
+    }
+}
+
+/// What comes behind a group.
+#[derive(Clone, Copy, Debug)]
+enum Behind<'a> {
+    /// What arrives.
+    Arrivals,
+    /// First of all these, which are in hand already.
+    Gathered(&'a [Delivery]),
+}
+
+/// Serves one command queue.
+#[derive(Debug)]
+pub struct Lane<L> {
+    queue: String,
+    options: Arc<InboundOptions>,
+    publisher: Publisher,
+    pipeline: Pipeline<L>,
+    stop: CancellationToken,
+    harmless: Option<String>,
+}
+
+impl<L: Ledger> Lane<L> {
+    /// A lane for `queue` that goes on until `stop`.
+    pub fn new(
+        queue: String,
+        options: Arc<InboundOptions>,
+        publisher: Publisher,
+        pipeline: Pipeline<L>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            queue,
+            options,
+            publisher,
+            pipeline,
+            stop,
+            harmless: None,
+        }
+    }
+
+    /// Subscribes and serves until something gets in the way. `registered` is called when the lane has its
+    /// place in the line of workers.
+    pub async fn serve(&mut self, connection: &Connection, registered: impl FnOnce() + Send) -> Interruption {
+        let carefully = self.pipeline.stats().times_unreadable() >= UNREADABLE;
+        let prefetch = if carefully { 1 } else { self.options.prefetch() };
+        let worker = &self.options.worker;
+        let opened = Subscription::open(connection, &self.queue, worker, prefetch).await;
+        let mut subscription = match opened {
+            Ok(subscription) => subscription,
+            Err(error) => return Interruption::Broker(error),
+        };
+        self.pipeline.stats().subscribed();
+        registered();
+        info!(prefetch, "registered");
+        let interruption = match self.go_on(&mut subscription, carefully).await {
+            Ok(never) => match never {},
+            Err(interruption) => interruption,
+        };
+        subscription.close().await;
+        interruption
+    }
+
+    async fn go_on(
+        &mut self,
+        subscription: &mut Subscription,
+        carefully: bool,
+    ) -> Result<Infallible, Interruption> {
+        let stop = self.stop.clone();
+        let group_max = usize::from(self.options.group_max.max(1));
+        loop {
+            let group = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Err(Interruption::Drained),
+                group = subscription.gather(group_max) => group?,
+            };
+            let times = incoming::delivery_count;
+            let most = group.iter().map(times).max().unwrap_or(0);
+            let new = most == 0;
+            let mut rest = VecDeque::from(group);
+            if most < SUSPECT {
+                self.work(subscription, rest.into(), Behind::Arrivals).await?;
+            } else if most < ALONE {
+                while !rest.is_empty() {
+                    let few = rest.drain(..rest.len().min(SMALL)).collect();
+                    let behind = Behind::Gathered(rest.make_contiguous());
+                    self.work(subscription, few, behind).await?;
+                }
+            } else {
+                while let Some(delivery) = rest.pop_front() {
+                    let behind = Behind::Gathered(rest.make_contiguous());
+                    self.try_alone(subscription, delivery, behind).await?;
+                }
+            }
+            if carefully && new {
+                return Err(Interruption::Trusted);
+            }
+        }
+    }
+
+    /// Takes one delivery through the ledger, unless it was in hand too often when a worker died: then it goes
+    /// through the delay queue, without being looked into.
+    async fn try_alone(
+        &mut self,
+        subscription: &mut Subscription,
+        delivery: Delivery,
+        behind: Behind<'_>,
+    ) -> Result<(), Interruption> {
+        let message = incoming::identity(&delivery);
+        if self.harmless.as_ref() == Some(&message) {
+            // Another copy of what this process has just survived.
+            return self.work(subscription, vec![delivery], behind).await;
+        }
+        // Without the database nothing is tried at all; the work itself waits for it.
+        let tries = self
+            .pipeline
+            .ledger()
+            .take_alone(&self.queue, &message)
+            .await
+            .unwrap_or(1);
+        if tries <= TRIES {
+            let worked = self.work(subscription, vec![delivery], behind).await;
+            if worked.is_ok() {
+                self.harmless = Some(message);
+            } else {
+                // Whatever went wrong, the message has killed nobody. If this fails, too, it counts once too often.
+                let _ = self.pipeline.ledger().forget_alone(&self.queue).await;
+            }
+            return worked;
+        }
+        let delivery = incoming::read(&self.options.topology, delivery, self.options.clock.now());
+        let settled = self.pipeline.set_apart(delivery, tries);
+        self.settle(subscription, vec![settled]).await
+    }
+
+    /// Takes one group through the ledger, however often that has to be tried.
+    async fn work(
+        &mut self,
+        subscription: &mut Subscription,
+        group: Vec<Delivery>,
+        behind: Behind<'_>,
+    ) -> Result<(), Interruption> {
+        let mut group = self.admit(group);
+        let mut backoff = Backoff::new(self.options.retry_limit);
+        let mut since = None;
+        loop {
+            let pass = self.pipeline.pass(group, self.options.clock.now()).await;
+            if !pass.settled.is_empty() {
+                since = None;
+                backoff.reset();
+            }
+            self.settle(subscription, pass.settled).await?;
+            let Some(halt) = pass.halt else {
+                if since.is_some() {
+                    info!("the database is back");
+                }
+                return Ok(());
+            };
+            group = halt.rest;
+            self.pipeline.stats().retried();
+            let away = *since.get_or_insert_with(Instant::now);
+            report(&halt.trouble, group.len(), away.elapsed());
+            // Every time that deliveries go back counts towards their delivery limit. While the database refuses one
+            // command after the other nothing is gained by it, but that the next group holds what has come since.
+            let patience = match halt.trouble {
+                Trouble::Infrastructure(_) => self.options.give_back_after,
+                Trouble::Poison(_) => self.options.give_back_after * REFUSED_LONGER,
+            };
+            if away.elapsed() >= patience {
+                return Err(Interruption::Database(commands(group)));
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(Interruption::Drained),
+                () = sleep(backoff.wait()) => {}
+            }
+            if matches!(halt.trouble, Trouble::Infrastructure(_)) {
+                continue;
+            }
+            // What comes behind may show that it is not the database.
+            match behind {
+                Behind::Arrivals => {
+                    let room = usize::from(self.options.prefetch()).saturating_sub(group.len());
+                    let more = subscription.arrived(room)?;
+                    group.extend(self.admit(more));
+                }
+                Behind::Gathered(deliveries) => {
+                    let topology = &self.options.topology;
+                    let decode = |delivery| incoming::command(topology, delivery);
+                    let witnesses: Vec<Command> = deliveries.iter().filter_map(decode).collect();
+                    // If it cannot be asked, the next pass will say so.
+                    let _ = self.pipeline.acquit(&witnesses, self.options.clock.now()).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&self, messages: Vec<Delivery>) -> Vec<Admitted<Ticket>> {
+        let now = self.options.clock.now();
+        let admit = |message| Pipeline::<L>::admit(incoming::read(&self.options.topology, message, now));
+        messages.into_iter().map(admit).collect()
+    }
+
+    /// Carries out what is settled: replies, then what is set aside or delayed, then the acknowledgement.
+    async fn settle(
+        &self,
+        subscription: &Subscription,
+        settled: Vec<Settled<Ticket>>,
+    ) -> Result<(), Interruption> {
+        let Some(last) = settled.last().map(|settled| settled.delivery.ticket.tag) else {
+            return Ok(());
+        };
+        let mut letters = Vec::new();
+        for Settled {
+            delivery,
+            settlement,
+            reply,
+        } in settled
+        {
+            if let Some(reply) = reply {
+                self.publisher.reply(reply);
+            }
+            let topology = &self.options.topology;
+            match settlement {
+                Settlement::Ack => {}
+                Settlement::Delay(delay) => letters.push(outgoing::delayed(topology, delivery, &delay)),
+                Settlement::Dead(dead) => letters.push(outgoing::dead(
+                    topology,
+                    delivery,
+                    &dead,
+                    self.options.clock.now(),
+                )),
+            }
+        }
+        if !letters.is_empty() {
+            self.publisher.publish(letters).await?;
+        }
+        subscription.ack_through(last).await?;
+        self.pipeline.stats().settled();
+        Ok(())
+    }
+
+    /// Returns when the database answers and would commit `waiting`, or when the lane is to stop. Without it there is
+    /// no point in subscribing: every delivery that goes back counts towards the delivery limit.
+    pub async fn wait_for_database(&self, waiting: &[Command]) {
+        let mut backoff = Backoff::new(self.options.retry_limit);
+        loop {
+            let probed = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                probed = self.probe(waiting) => probed,
+            };
+            let Err(trouble) = probed else { return };
+            warn!(
+                error = trouble.chain(),
+                "not subscribed, because the database is away"
+            );
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = sleep(backoff.wait()) => {}
+            }
+        }
+    }
+
+    /// Whether the database answers, and whether it could be asked to commit `waiting`. That it refuses some command
+    /// is for the lane to deal with.
+    async fn probe(&self, waiting: &[Command]) -> Result<(), Trouble> {
+        let ledger = self.pipeline.ledger();
+        ledger.probe().await?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        match ledger.rehearse(waiting, self.options.clock.now()).await {
+            Ok(_) | Err(Trouble::Poison(_)) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
+    }
+}
+
+/// What was decoded of a group.
+fn commands(group: Vec<Admitted<Ticket>>) -> Vec<Command> {
+    group
+        .into_iter()
+        .filter_map(|admitted| admitted.verdict.ok())
+        .collect()
+}
+
+fn report(trouble: &Trouble, waiting: usize, away: Duration) {
+    let error = chain(trouble);
+    let away_ms = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
+    match trouble {
+        Trouble::Infrastructure(_) => {
+            warn!(error, waiting, away_ms, "nothing can be committed; trying again");
+        }
+        Trouble::Poison(_) => error!(
+            error,
+            waiting,
+            away_ms,
+            alarm = true,
+            "the database refuses one command after the other: it is not the commands; nothing is set aside"
+        ),
+    }
+}

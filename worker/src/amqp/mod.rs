@@ -1,0 +1,41 @@
+//! The way in and out over AMQP: the only part of the worker that names `lapin`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `connection` | one connection: name, heartbeat, time limit |
+//! | `topology` | declares what the namespace needs |
+//! | `subscription` | one channel with one subscription; never cancelled, only closed |
+//! | `incoming` | from AMQP deliveries to the lane's |
+//! | `lane` | serves one command queue |
+//! | `queries` | serves the query queue |
+//! | `jobs` | serves the queue of job requests |
+//! | `outgoing` | dead letters, delayed messages and replies as AMQP messages |
+//! | `dead` | the dead-letter queue, letter by letter |
+//! | `remove` | deletes a namespace |
+//! | `publisher` | publishes them: the first two confirmed, replies from a bounded buffer |
+//! | `supervisor` | rebuilds connection, topology and lanes whatever happens |
+//!
+//! The library's own recovery stays off: after a failure everything is built anew, so that there is one way to
+//! begin and one order of things.
+
+mod connection;
+mod dead;
+mod error;
+mod inbound;
+mod incoming;
+pub mod jobs;
+mod lane;
+mod options;
+mod outgoing;
+mod publisher;
+mod queries;
+mod remove;
+mod subscription;
+mod supervisor;
+pub mod topology;
+
+pub use dead::DeadLetters;
+pub use error::AmqpError;
+pub use inbound::{Drained, Inbound};
+pub use options::InboundOptions;
+pub use remove::remove_at;

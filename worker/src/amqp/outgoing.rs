@@ -1,0 +1,152 @@
+//! Dead letters, delayed messages and replies as AMQP messages.
+//!
+//! The body of what is set aside or delayed is untouched, and so are the properties that a reader may want. Of
+//! the headers only the trace context is kept: the others are the sender's, of any number and size.
+
+use chrono::{DateTime, Utc};
+use lapin::{
+    BasicProperties,
+    types::{AMQPValue, FieldTable, ShortString},
+};
+use producer_sdk::contract::{Door, Topology, headers};
+
+use super::incoming::Ticket;
+use crate::lane::{Dead, Delay, Delivery, Reply};
+
+/// Longer texts in headers are cut: the headers of a message have to fit into one frame.
+const MAX_TEXT: usize = 1000;
+const PERSISTENT: u8 = 2;
+const TRANSIENT: u8 = 1;
+const JSON: &str = "application/json";
+
+/// A message to publish.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Where to; empty for the default exchange.
+    pub exchange: ShortString,
+    /// With which key.
+    pub routing_key: ShortString,
+    /// Its properties.
+    pub properties: BasicProperties,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// The dead letter of a delivery.
+pub fn dead(topology: &Topology, delivery: Delivery<Ticket>, dead: &Dead, now: DateTime<Utc>) -> Outgoing {
+    let mut table = history(&delivery, delivery.attempt);
+    put(&mut table, headers::REASON, &dead.reason);
+    put(&mut table, headers::ERROR, &dead.error);
+    if let Some(field) = &dead.field {
+        put(&mut table, headers::FIELD, field);
+    }
+    put(&mut table, headers::LAST_SEEN, &now.to_rfc3339());
+    again(topology.dead(), delivery, table)
+}
+
+/// A delivery on its way through the delay queue.
+pub fn delayed(topology: &Topology, delivery: Delivery<Ticket>, delay: &Delay) -> Outgoing {
+    let mut table = history(&delivery, delay.attempt);
+    put(&mut table, headers::ERROR, &delay.error);
+    again(topology.delay(), delivery, table)
+}
+
+/// A reply. The default exchange takes it to the queue it names.
+pub fn reply(reply: Reply) -> Option<Outgoing> {
+    let mut properties = BasicProperties::default()
+        .with_content_type(JSON.into())
+        .with_delivery_mode(TRANSIENT);
+    if let Some(id) = reply.to.correlation_id {
+        properties = properties.with_correlation_id(ShortString::try_new(id).ok()?);
+    }
+    Some(Outgoing {
+        exchange: ShortString::default(),
+        routing_key: ShortString::try_new(reply.to.queue).ok()?,
+        properties,
+        body: reply.body,
+    })
+}
+
+fn history(delivery: &Delivery<Ticket>, attempt: u32) -> FieldTable {
+    let mut table = FieldTable::default();
+    put(
+        &mut table,
+        headers::ORIGIN,
+        delivery.door.map_or("none", Door::as_str),
+    );
+    table.insert(headers::ATTEMPT.into(), AMQPValue::LongLongInt(attempt.into()));
+    put(&mut table, headers::FIRST_SEEN, &delivery.first_seen.to_rfc3339());
+    put(&mut table, headers::EXCHANGE, delivery.ticket.exchange.as_str());
+    put(
+        &mut table,
+        headers::ROUTING_KEY,
+        delivery.ticket.routing_key.as_str(),
+    );
+    let trace = delivery
+        .ticket
+        .properties
+        .headers()
+        .as_ref()
+        .and_then(|all| all.inner().get(headers::TRACEPARENT));
+    if let Some(AMQPValue::LongString(trace)) = trace
+        && let Ok(trace) = std::str::from_utf8(trace.as_bytes())
+    {
+        put(&mut table, headers::TRACEPARENT, trace);
+    }
+    table
+}
+
+fn again(exchange: String, delivery: Delivery<Ticket>, table: FieldTable) -> Outgoing {
+    Outgoing {
+        exchange: ShortString::try_new(exchange).unwrap_or_default(),
+        routing_key: delivery.ticket.routing_key,
+        properties: kept(&delivery.ticket.properties).with_headers(table),
+        body: delivery.body,
+    }
+}
+
+/// What is kept of the properties that a message came with; without headers.
+pub fn kept(received: &BasicProperties) -> BasicProperties {
+    let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+    macro_rules! keep {
+        ($($get:ident => $set:ident),* $(,)?) => {$(
+            if let Some(value) = received.$get() {
+                properties = properties.$set(value.clone());
+            }
+        )*};
+    }
+    keep! {
+        content_type => with_content_type,
+        content_encoding => with_content_encoding,
+        correlation_id => with_correlation_id,
+        reply_to => with_reply_to,
+        message_id => with_message_id,
+        kind => with_type,
+        app_id => with_app_id,
+        timestamp => with_timestamp,
+    }
+    properties
+}
+
+fn put(table: &mut FieldTable, name: &str, value: &str) {
+    let cut = value.floor_char_boundary(MAX_TEXT.min(value.len()));
+    table.insert(name.into(), AMQPValue::LongString(value[..cut].into()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let mut table = FieldTable::default();
+        put(&mut table, "x", &"ä".repeat(MAX_TEXT));
+        put(&mut table, "y", &format!("a{}", "ä".repeat(MAX_TEXT)));
+        for (name, length) in [("x", MAX_TEXT), ("y", MAX_TEXT - 1)] {
+            let Some(AMQPValue::LongString(text)) = table.inner().get(name) else {
+                panic!("no text")
+            };
+            assert_eq!(std::str::from_utf8(text.as_bytes()).unwrap().len(), length);
+        }
+    }
+}

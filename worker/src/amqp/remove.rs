@@ -1,0 +1,32 @@
+//! Removing a namespace, with every message in it.
+
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
+use producer_sdk::contract::Topology;
+
+use super::{AmqpError, connection};
+
+/// Connects, deletes every queue and exchange of the namespace, and leaves.
+pub async fn remove_at(url: &str, topology: &Topology) -> Result<(), AmqpError> {
+    let connection = connection::open(url, "scrip topology".to_owned()).await?;
+    let removed = remove(&connection, topology).await;
+    connection::close(&connection).await;
+    removed
+}
+
+async fn remove(connection: &lapin::Connection, topology: &Topology) -> Result<(), AmqpError> {
+    let doing = || AmqpError::doing("removing a namespace");
+    let channel = connection.create_channel().await.map_err(doing())?;
+    for queue in topology.queues() {
+        channel
+            .queue_delete(queue.name.into(), QueueDeleteOptions::default())
+            .await
+            .map_err(doing())?;
+    }
+    for exchange in topology.exchanges() {
+        channel
+            .exchange_delete(exchange.name.into(), ExchangeDeleteOptions::default())
+            .await
+            .map_err(doing())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,331 @@
+//! Rebuilds connection, topology and lanes whatever happens, until asked to stop.
+//!
+//! Trouble with one queue is its lane's: the lane subscribes again, on the same connection, and the others do
+//! not notice. When the connection is gone all lanes end and everything is built anew.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use lapin::Connection;
+use tokio::{
+    sync::watch,
+    task::{Id, JoinSet},
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::{
+    AmqpError, InboundOptions, connection,
+    lane::{Interruption, Lane},
+    publisher::Publisher,
+    queries::QueryLane,
+    topology,
+};
+use crate::lane::{Backoff, LaneStats, Ledger, Pipeline, Questions, chain};
+
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// A connection that held this long was a good one.
+const GOOD: Duration = Duration::from_secs(30);
+
+/// The counters of every lane that there ever was, by queue.
+pub type AllStats = Arc<Mutex<BTreeMap<String, Arc<LaneStats>>>>;
+
+/// Keeps connection, topology and lanes.
+pub struct Supervisor<L, Q> {
+    pub options: Arc<InboundOptions>,
+    pub ledger: Arc<L>,
+    pub questions: Arc<Q>,
+    pub publisher: Publisher,
+    pub stop: CancellationToken,
+    pub stats: AllStats,
+    /// How many lanes are registered on the broker.
+    pub registered: watch::Sender<usize>,
+}
+
+/// What a lane serves.
+#[derive(Clone, Debug)]
+enum Served {
+    Commands { queue: String, shard: Option<u32> },
+    Queries,
+}
+
+impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
+    /// Goes on until asked to stop.
+    pub async fn run(self) {
+        let this = Arc::new(self);
+        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut declare = true;
+        while !this.stop.is_cancelled() {
+            let started = Instant::now();
+            let Err(error) = this.clone().session(declare).await else {
+                continue;
+            };
+            // One message's properties may be unreadable. Nothing was settled, so it is delivered alone now,
+            // and after its last delivery the broker sets it aside: the sooner the better.
+            declare = !error.is_unreadable();
+            if error.is_unreadable() {
+                this.note_unreadable();
+            }
+            if started.elapsed() > GOOD || !declare {
+                backoff.reset();
+            }
+            let wait = backoff.wait();
+            warn!(error = chain(&error), wait = ?wait, "the broker was lost; connecting again");
+            tokio::select! {
+                () = this.stop.cancelled() => return,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// One connection's life.
+    async fn session(self: Arc<Self>, declare: bool) -> Result<(), AmqpError> {
+        let (connection, retired) = tokio::select! {
+            prepared = self.prepare(declare) => prepared?,
+            // From here on the lanes stop by themselves, and are waited for.
+            () = self.stop.cancelled() => return Ok(()),
+        };
+        let connection = Arc::new(connection);
+        let mut lanes = JoinSet::new();
+        let mut served = HashMap::new();
+        // Stops the lanes of this connection: when the worker stops, or when one of them lost the connection.
+        let stop = self.stop.child_token();
+        for what in self.to_serve(&retired) {
+            self.spawn(&mut lanes, &mut served, what, &connection, &stop);
+        }
+        let mut lost = None;
+        while let Some(ended) = lanes.join_next_with_id().await {
+            match ended {
+                Ok((_, Ok(()))) => {}
+                Ok((_, Err(error))) => {
+                    stop.cancel();
+                    // Those who were writing when it happened only know that the connection is gone.
+                    if lost.is_none() || error.is_unreadable() {
+                        lost = Some(error);
+                    }
+                }
+                Err(panicked) => {
+                    error!(error = %panicked, alarm = true, "a lane broke; starting it again");
+                    if let Some(what) = served.remove(&panicked.id()) {
+                        self.spawn(&mut lanes, &mut served, what, &connection, &stop);
+                    }
+                }
+            }
+        }
+        connection::close(&connection).await;
+        lost.map_or(Ok(()), Err)
+    }
+
+    /// Which lane's message could not be read, nobody knows: the library ends the connection for all of them.
+    fn note_unreadable(&self) {
+        let all = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().for_each(|stats| stats.unreadable());
+    }
+
+    /// Connects, and finds out what there is to serve.
+    async fn prepare(&self, declare: bool) -> Result<(Connection, Vec<u32>), AmqpError> {
+        let name = format!("scrip {} receiving", self.options.worker);
+        let connection = connection::open(&self.options.url, name).await?;
+        if declare {
+            topology::declare(&connection, &self.options.topology).await?;
+            topology::unbind_moved(&connection, &self.options.topology).await?;
+        }
+        let retired = topology::retired_shards(&connection, &self.options.topology).await?;
+        Ok((connection, retired))
+    }
+
+    fn to_serve(&self, retired: &[u32]) -> Vec<Served> {
+        let topology = &self.options.topology;
+        if !retired.is_empty() {
+            info!(?retired, "serving the queues of former shards as well");
+        }
+        let shards = (0..topology.shards()).chain(retired.iter().copied());
+        let mut all: Vec<Served> = shards
+            .map(|shard| Served::Commands {
+                queue: topology.commands(shard),
+                shard: Some(shard),
+            })
+            .collect();
+        all.push(Served::Commands {
+            queue: topology.unrouted(),
+            shard: None,
+        });
+        all.push(Served::Queries);
+        all
+    }
+
+    fn spawn(
+        self: &Arc<Self>,
+        lanes: &mut JoinSet<Result<(), AmqpError>>,
+        served: &mut HashMap<Id, Served>,
+        what: Served,
+        connection: &Arc<Connection>,
+        stop: &CancellationToken,
+    ) {
+        let (this, connection, stop) = (self.clone(), connection.clone(), stop.clone());
+        let task = match what.clone() {
+            Served::Commands { queue, shard } => {
+                let span = info_span!("lane", queue);
+                lanes.spawn(
+                    async move { this.commands(queue, shard, &connection, stop).await }.instrument(span),
+                )
+            }
+            Served::Queries => {
+                let span = info_span!("queries");
+                lanes.spawn(async move { this.queries(&connection, stop).await }.instrument(span))
+            }
+        };
+        served.insert(task.id(), what);
+    }
+
+    /// Serves one command queue for as long as there is a connection.
+    async fn commands(
+        &self,
+        queue: String,
+        shard: Option<u32>,
+        connection: &Connection,
+        stop: CancellationToken,
+    ) -> Result<(), AmqpError> {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = sleep(self.registration_delay(&queue, shard)) => {}
+        }
+        let pipeline = Pipeline::new(self.ledger.clone(), self.stats_of(&queue));
+        let mut lane = Lane::new(
+            queue,
+            self.options.clone(),
+            self.publisher.clone(),
+            pipeline,
+            stop.clone(),
+        );
+        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut waiting = Vec::new();
+        loop {
+            lane.wait_for_database(&waiting).await;
+            waiting.clear();
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            let started = Instant::now();
+            let mut place = Place::none(&self.registered);
+            let interruption = lane.serve(connection, || place.take()).await;
+            drop(place);
+            match interruption {
+                Interruption::Drained => return Ok(()),
+                Interruption::Trusted => {}
+                Interruption::Database(commands) => {
+                    waiting = commands;
+                    warn!("gave everything back to the queue until the database answers");
+                }
+                Interruption::Broker(error) => {
+                    self.after_failure(error, started, connection, &mut backoff, &stop)
+                        .await?;
+                }
+            }
+        }
+    }
+
+    /// Serves the query queue for as long as there is a connection.
+    async fn queries(&self, connection: &Connection, stop: CancellationToken) -> Result<(), AmqpError> {
+        let questions = self.questions.clone();
+        let lane = QueryLane::new(
+            self.options.clone(),
+            self.publisher.clone(),
+            questions,
+            stop.clone(),
+        );
+        let mut backoff = Backoff::new(LONGEST_WAIT);
+        loop {
+            let started = Instant::now();
+            let mut place = Place::none(&self.registered);
+            let served = lane.serve(connection, || place.take()).await;
+            drop(place);
+            let Err(error) = served else { return Ok(()) };
+            self.after_failure(error, started, connection, &mut backoff, &stop)
+                .await?;
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Decides whether the connection is still good, and if so waits and mends what may be missing.
+    async fn after_failure(
+        &self,
+        error: AmqpError,
+        started: Instant,
+        connection: &Connection,
+        backoff: &mut Backoff,
+        stop: &CancellationToken,
+    ) -> Result<(), AmqpError> {
+        if !connection.status().connected() {
+            return Err(error);
+        }
+        if started.elapsed() > GOOD {
+            backoff.reset();
+        }
+        warn!(
+            error = chain(&error),
+            "the subscription was lost; subscribing again"
+        );
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = sleep(backoff.wait()) => {}
+        }
+        match topology::declare(connection, &self.options.topology).await {
+            Err(error) if !connection.status().connected() => Err(error),
+            Err(error) => {
+                warn!(error = chain(&error), "what is missing cannot be declared");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn stats_of(&self, queue: &str) -> Arc<LaneStats> {
+        let mut all = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(queue.to_owned()).or_default().clone()
+    }
+
+    /// The worker that registers first is the active one on every version of the broker, so that several
+    /// workers which start together share the shards.
+    fn registration_delay(&self, queue: &str, shard: Option<u32>) -> Duration {
+        if shard.is_some_and(|shard| self.options.prefer.contains(&shard)) {
+            return Duration::ZERO;
+        }
+        let mut hasher = DefaultHasher::new();
+        (&self.options.worker, queue).hash(&mut hasher);
+        let part = u32::try_from(hasher.finish() % 1024).unwrap_or_default();
+        self.options.registration_spread * part / 1024
+    }
+}
+
+/// A lane's place among those that are registered, given up when it is dropped.
+struct Place<'a> {
+    count: &'a watch::Sender<usize>,
+    taken: bool,
+}
+
+impl<'a> Place<'a> {
+    fn none(count: &'a watch::Sender<usize>) -> Self {
+        Self { count, taken: false }
+    }
+
+    fn take(&mut self) {
+        self.taken = true;
+        self.count.send_modify(|count| *count += 1);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.taken {
+            self.count.send_modify(|count| *count = count.saturating_sub(1));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What every command is given, and the way to the ledger.
+
+use std::{fs::DirBuilder, path::Path};
+
+use producer_sdk::contract::Topology;
+use tracing::info;
+
+use super::failure::{Doing, Failure};
+use crate::{
+    config::{Backend, SecretUrl, Settings},
+    store::Store,
+};
+
+/// What every command is given.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The configuration.
+    pub settings: Settings,
+    /// Whether the output is for a program.
+    pub json: bool,
+}
+
+impl Context {
+    /// The names on the broker.
+    pub fn topology(&self) -> Result<Topology, Failure> {
+        Ok(Topology::new(
+            self.settings.namespace.as_str(),
+            self.settings.worker.shards,
+        )?)
+    }
+
+    /// Where commands are published. The embedded file is made if it is missing.
+    pub async fn queue_url(&self) -> Result<SecretUrl, Failure> {
+        let url = self.settings.queue_url()?;
+        if let Ok(Backend::Embedded { path }) = self.settings.backend() {
+            open_embedded(&path, &url, &self.settings).await?;
+        }
+        Ok(url)
+    }
+
+    /// The ledger, with its schema as this program needs it. The embedded file makes it by itself.
+    pub async fn ledger(&self) -> Result<Store, Failure> {
+        let url = self.settings.ledger_url()?;
+        if let Ok(Backend::Embedded { path }) = self.settings.backend() {
+            return open_embedded(&path, &url, &self.settings).await;
+        }
+        let store = self.connect(&url).await?;
+        require_schema(&store).await?;
+        Ok(store)
+    }
+
+    /// The same, with the schema made whatever the database is.
+    pub async fn ledger_made(&self) -> Result<Store, Failure> {
+        let store = self.database().await?;
+        migration::up(store.connection()).await.doing("make the schema")?;
+        Ok(store)
+    }
+
+    /// The database, whatever schema it has.
+    pub async fn database(&self) -> Result<Store, Failure> {
+        let url = self.settings.ledger_url()?;
+        if let Ok(Backend::Embedded { path }) = self.settings.backend() {
+            make_folder(&path)?;
+        }
+        self.connect(&url).await
+    }
+
+    async fn connect(&self, url: &SecretUrl) -> Result<Store, Failure> {
+        Store::connect(url.expose(), &self.settings.database.options())
+            .await
+            .doing(format!("open the ledger at {url}"))
+    }
+}
+
+/// Opens an embedded file; makes folder, file and schema as they are missing.
+pub async fn open_embedded(path: &Path, url: &SecretUrl, settings: &Settings) -> Result<Store, Failure> {
+    make_folder(path)?;
+    let store = Store::connect(url.expose(), &settings.database.options())
+        .await
+        .doing(format!("open {}", path.display()))?;
+    if !migration::is_current(store.connection()).await? {
+        info!(file = %path.display(), "making the schema");
+        migration::up(store.connection())
+            .await
+            .doing(format!("make the schema in {}", path.display()))?;
+    }
+    Ok(store)
+}
+
+/// Fails when the database's schema is older than this program.
+pub async fn require_schema(store: &Store) -> Result<(), Failure> {
+    let current = migration::is_current(store.connection())
+        .await
+        .doing("read the schema's version")?;
+    if current {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "the database's schema is missing or older than this program: run `scrip migrate up`, or start the worker with `scrip run --migrate`",
+    ))
+}
+
+/// The ledger of one user is nobody else's business.
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .doing(format!("make the folder {}", folder.display()))
+}

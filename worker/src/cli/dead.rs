@@ -1,0 +1,377 @@
+//! `scrip dead`: what was set aside, and what is to become of it.
+
+use std::{process::ExitCode, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    context::Context,
+    failure::{Doing, Failure},
+    print::{self, Rows, escape, escape_lines},
+    progress, show,
+};
+use crate::{
+    amqp::DeadLetters,
+    config::{self, Backend},
+    dead::{Counts, Fate, Filter, Letter},
+    embedded,
+    store::Store,
+};
+
+/// Look at dead letters, replay them, throw them away.
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "\
+Examples:
+  scrip dead list
+  scrip dead show pi_1
+  scrip dead replay --reason unapplied --dry-run
+  scrip dead replay --reason unapplied:unknown_package
+  scrip dead drop --reason not_json --older-than 30d --yes")]
+pub enum Command {
+    /// What was set aside, oldest first
+    List(ListArgs),
+    /// One letter with everything that is known of it, its body untouched
+    Show(ShowArgs),
+    /// Send letters back to where they came from, as they were
+    ///
+    /// A letter keeps its reference, so what was applied meanwhile is not applied again.
+    Replay(ReplayArgs),
+    /// Throw letters away
+    Drop(DropArgs),
+}
+
+/// Which letters are meant: those that fit everything that is said.
+#[derive(Debug, clap::Args)]
+pub struct Filters {
+    /// Why: not_json, invalid_field, unapplied, unapplied:unknown_package, poison, ...
+    #[arg(long, value_name = "REASON")]
+    reason: Option<String>,
+    /// The command's name
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// Whose wallet
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// The caller's reference
+    #[arg(long, value_name = "ID")]
+    reference: Option<String>,
+    /// Set aside longer ago than this, such as 90m or 7d
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    older_than: Option<TimeDelta>,
+    /// Set aside no longer ago than this
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    newer_than: Option<TimeDelta>,
+}
+
+/// Shows letters.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    filters: Filters,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: u64,
+}
+
+/// Shows one.
+#[derive(Debug, clap::Args)]
+pub struct ShowArgs {
+    /// Its reference
+    reference: String,
+}
+
+/// Which are replayed, and how fast.
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    filters: Filters,
+    /// All of them, where nothing else says which
+    #[arg(long)]
+    all: bool,
+    /// Only count them
+    #[arg(long)]
+    dry_run: bool,
+    /// At most so many a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+}
+
+/// Which are thrown away.
+#[derive(Debug, clap::Args)]
+pub struct DropArgs {
+    #[command(flatten)]
+    filters: Filters,
+    /// All of them, where nothing else says which
+    #[arg(long)]
+    all: bool,
+    /// Only count them
+    #[arg(long)]
+    dry_run: bool,
+    /// Really
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Does it.
+pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let letters = Letters::open(context).await?;
+    let done = match command {
+        Command::List(args) => list(context, &letters, args).await,
+        Command::Show(args) => show_one(context, &letters, &args.reference).await,
+        Command::Replay(args) => {
+            let wanted = Wanted::new(args.filters, args.all)?;
+            let fate = if args.dry_run { Fate::Keep } else { Fate::Replay };
+            settle(context, &letters, &wanted, (fate, args.rate), "to be replayed").await
+        }
+        Command::Drop(args) => {
+            let wanted = Wanted::new(args.filters, args.all)?;
+            if !args.yes && !args.dry_run {
+                return Err(Failure::new(
+                    "what is thrown away is gone: add --yes, or --dry-run to count first",
+                ));
+            }
+            let fate = if args.dry_run { Fate::Keep } else { Fate::Drop };
+            settle(context, &letters, &wanted, (fate, None), "to be thrown away").await
+        }
+    };
+    letters.close().await;
+    done
+}
+
+async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<ExitCode, Failure> {
+    let (filter, now) = (filter(args.filters), Utc::now());
+    let mut rows = Rows::new(&[
+        "reference",
+        "type",
+        "user",
+        "reason",
+        ">attempts",
+        "set aside",
+        "error",
+    ]);
+    let mut left = args.limit;
+    let mut written = Ok(());
+    let counts = letters
+        .each(None, |letter| {
+            if !filter.takes(letter, now) {
+                return Some(Fate::Keep);
+            }
+            left = left.checked_sub(1)?;
+            if context.json {
+                written = print::json(letter);
+                return written.is_ok().then_some(Fate::Keep);
+            }
+            rows.push(row(letter));
+            Some(Fate::Keep)
+        })
+        .await?;
+    written?;
+    if context.json {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if counts.seen == 0 {
+        print::line("no dead letters")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    rows.print()?;
+    let all = letters.count().await?;
+    if all > args.limit - left {
+        print::line(&format!("{} of {all}", args.limit - left))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(letter: &Letter) -> [String; 7] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    [
+        text(&letter.reference_id),
+        text(&letter.kind),
+        text(&letter.user_id),
+        letter.reason.clone(),
+        letter.attempts.to_string(),
+        letter.last_seen.map(show::instant).unwrap_or_default(),
+        letter.error.as_deref().map(first_words).unwrap_or_default(),
+    ]
+}
+
+/// As much of an error as fits into a line.
+fn first_words(text: &str) -> String {
+    const MOST: usize = 80;
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    text.chars().take(MOST - 1).chain(['…']).collect()
+}
+
+async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Result<ExitCode, Failure> {
+    let mut found = 0;
+    let mut written = Ok(());
+    letters
+        .each(None, |letter| {
+            if letter.reference_id.as_deref() == Some(reference) {
+                found += 1;
+                written = if context.json {
+                    print::json(letter)
+                } else {
+                    describe(letter)
+                };
+            }
+            written.is_ok().then_some(Fate::Keep)
+        })
+        .await?;
+    written?;
+    if found == 0 {
+        return Err(Failure::new(format!(
+            "no dead letter has the reference {}",
+            escape(reference)
+        )));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(letter: &Letter) -> std::io::Result<()> {
+    let at = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
+    for (name, value) in [
+        ("reference", letter.reference_id.clone()),
+        ("type", letter.kind.clone()),
+        ("user", letter.user_id.clone()),
+        ("reason", Some(letter.reason.clone())),
+        ("field", letter.field.clone()),
+        ("error", letter.error.clone()),
+        ("attempts", Some(letter.attempts.to_string())),
+        ("first seen", at(letter.first_seen)),
+        ("set aside", at(letter.last_seen)),
+        ("door", letter.door.map(|door| door.as_str().to_owned())),
+    ] {
+        if let Some(value) = value {
+            print::line(&format!("{name:<11}{}", escape(&value)))?;
+        }
+    }
+    print::line(&format!(
+        "body       {}\n",
+        escape_lines(&String::from_utf8_lossy(&letter.body))
+    ))
+}
+
+/// Which letters are to be settled.
+struct Wanted(Filter);
+
+impl Wanted {
+    fn new(filters: Filters, all: bool) -> Result<Self, Failure> {
+        let filter = filter(filters);
+        if filter.is_empty() && !all {
+            return Err(Failure::new(
+                "which letters? say so by --reason, --type, --user, --reference, --older-than or --newer-than, \
+                 or say --all",
+            ));
+        }
+        Ok(Self(filter))
+    }
+}
+
+async fn settle(
+    context: &Context,
+    letters: &Letters,
+    wanted: &Wanted,
+    (fate, rate): (Fate, Option<u32>),
+    what: &str,
+) -> Result<ExitCode, Failure> {
+    let now = Utc::now();
+    let bar = progress::bar(letters.count().await?, "letters");
+    let moved = bar.clone();
+    let mut fit = 0_u64;
+    let settled = letters
+        .each(rate, |letter| {
+            moved.inc(1);
+            if !wanted.0.takes(letter, now) {
+                return Some(Fate::Keep);
+            }
+            fit += 1;
+            Some(fate)
+        })
+        .await;
+    bar.finish_and_clear();
+    let counts = settled?;
+    if context.json {
+        print::json(&serde_json::json!({ "fit": fit, "counts": counts }))?;
+    } else if fate == Fate::Keep {
+        print::line(&format!("{fit} of {} letters are {what}", counts.seen))?;
+    } else {
+        print::line(&told(&counts))?;
+    }
+    Ok(ExitCode::from(u8::from(counts.failed > 0)))
+}
+
+fn told(counts: &Counts) -> String {
+    let mut parts = vec![format!("{} letters", counts.seen)];
+    for (number, what) in [
+        (counts.replayed, "replayed"),
+        (counts.dropped, "thrown away"),
+        (counts.failed, "could not be replayed and stay (scrip dead list)"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
+    parts.join(", ")
+}
+
+fn filter(filters: Filters) -> Filter {
+    Filter {
+        reason: filters.reason,
+        kind: filters.kind,
+        user_id: filters.user,
+        reference_id: filters.reference,
+        older_than: filters.older_than,
+        newer_than: filters.newer_than,
+    }
+}
+
+fn length(text: &str) -> Result<TimeDelta, String> {
+    let parsed: Option<Duration> = config::duration::parse(text);
+    let length = parsed.and_then(|length| TimeDelta::from_std(length).ok());
+    length.ok_or_else(|| "allowed is a number and a unit: 90s, 15m, 36h, 7d".to_owned())
+}
+
+/// Where the letters are.
+enum Letters {
+    Broker(Box<DeadLetters>),
+    File(Store),
+}
+
+impl Letters {
+    async fn open(context: &Context) -> Result<Self, Failure> {
+        if let Ok(Backend::Embedded { .. }) = context.settings.backend() {
+            return Ok(Self::File(context.ledger().await?));
+        }
+        let url = context.settings.queue_url()?;
+        let letters = DeadLetters::open(url.expose(), context.topology()?)
+            .await
+            .doing(format!("connect to {url}"))?;
+        Ok(Self::Broker(Box::new(letters)))
+    }
+
+    async fn count(&self) -> Result<u64, Failure> {
+        Ok(match self {
+            Self::Broker(letters) => letters.count().await?,
+            Self::File(store) => embedded::dead::count(store.connection()).await?,
+        })
+    }
+
+    async fn each(
+        &self,
+        rate: Option<u32>,
+        fate: impl FnMut(&Letter) -> Option<Fate> + Send,
+    ) -> Result<Counts, Failure> {
+        Ok(match self {
+            Self::Broker(letters) => letters.each(rate, fate).await?,
+            Self::File(store) => embedded::dead::each(store.connection(), rate, fate).await?,
+        })
+    }
+
+    async fn close(self) {
+        if let Self::Broker(letters) = self {
+            letters.close().await;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `scrip history USER`
+
+use std::process::ExitCode;
+
+use producer_sdk::contract::TransactionItem;
+
+use super::{
+    balance::no_wallet,
+    context::Context,
+    failure::Failure,
+    print::{self, Rows},
+    show,
+};
+use crate::read::{self, Cursor, PageRequest};
+
+/// Where a user's credits went: transactions, newest first, refused ones included.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  scrip history user_123 --limit 50\n  scrip --json history user_123 --cursor CURSOR"
+)]
+pub struct Args {
+    /// The user
+    user: String,
+    /// How many transactions
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(read::MAX_PAGE)))]
+    limit: u32,
+    /// Go on from where the last page said
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<Cursor>,
+}
+
+/// Shows a page.
+pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let store = context.ledger().await?;
+    let connection = store.read_connection();
+    let request = PageRequest {
+        limit: args.limit,
+        before: args.cursor,
+        skip: 0,
+    };
+    let page = read::history(connection, &args.user, &request).await?;
+    if page.items.is_empty() && !read::has_wallet(connection, &args.user).await? {
+        return Err(no_wallet(&args.user));
+    }
+    if context.json {
+        print::json(&page)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    table(&page.items).print()?;
+    if let Some(next) = page.next {
+        print::line(&format!("\nolder: --cursor {next}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(transactions: &[TransactionItem]) -> Rows {
+    let mut rows = Rows::new(&["when", "type", ">amount", ">balance", "from", "to", "reference"]);
+    for transaction in transactions {
+        let refused = transaction.error_code.clone();
+        rows.push([
+            show::instant(transaction.created_at),
+            transaction.kind.clone(),
+            refused.map_or_else(
+                || show::signed(transaction.amount),
+                |code| format!("refused: {code}"),
+            ),
+            transaction.balance_after.map(show::credits).unwrap_or_default(),
+            transaction.debit_account.clone().unwrap_or_default(),
+            transaction.credit_account.clone().unwrap_or_default(),
+            transaction.reference_id.clone(),
+        ]);
+    }
+    rows
+}

@@ -1,0 +1,191 @@
+//! The command line: one file a command.
+#![allow(
+    clippy::doc_markdown,
+    reason = "the documentation of arguments is the help text"
+)]
+
+mod balance;
+mod batches;
+mod catalog;
+mod config;
+mod context;
+mod dead;
+mod demo;
+mod failure;
+mod history;
+mod job;
+mod migrate;
+mod print;
+mod progress;
+mod publish;
+mod replay;
+mod report;
+mod run;
+mod service;
+mod show;
+mod signals;
+mod topology;
+mod verify;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use failure::Failure;
+
+use crate::{
+    config::{ConfigError, Environment, LogFormat, Settings},
+    telemetry,
+};
+use context::Context;
+
+const EXAMPLES: &str = "\
+Examples:
+  scrip demo                                     the whole story in half a minute
+  scrip                                          the worker; without servers on one SQLite file
+  scrip publish purchase --user u1 --package lite --purchase-id pi_1
+  scrip publish consume --user u1 --service google:chat --wait
+  scrip balance u1
+  AMQP_URL=amqp://... DATABASE_URL=postgres://... scrip run --migrate";
+
+/// A credit ledger that apps feed through RabbitMQ.
+///
+/// With AMQP_URL and DATABASE_URL set, Scrip runs on RabbitMQ and PostgreSQL; with neither, on one SQLite file in
+/// the user's data folder.
+#[derive(Debug, Parser)]
+#[command(name = "scrip", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Configuration file; else the one that SCRIP_CONFIG names, else ./scrip.toml if there is one
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What everything on the broker is called after
+    #[arg(long, global = true, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Write JSON, for programs
+    #[arg(long, global = true)]
+    json: bool,
+    /// How log lines look
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve commands and queries until SIGTERM (the default)
+    Run(run::Args),
+    /// Tell a short story: credits bought, granted, spent and accounted for
+    Demo(demo::Args),
+    /// Create, drop or look at the schema
+    #[command(subcommand)]
+    Migrate(migrate::Command),
+    /// Publish one command
+    Publish(Box<publish::Args>),
+    /// Publish a file of commands
+    Replay(replay::Args),
+    /// What a user has
+    Balance(balance::Args),
+    /// Where a user's credits went, newest first
+    History(history::Args),
+    /// Where a user's credits are, in the order in which they are spent
+    Batches(batches::Args),
+    /// What a service costs
+    Price(catalog::PriceArgs),
+    /// What is for sale
+    Packages,
+    /// Whether a user may buy
+    CanPurchase(catalog::CanPurchaseArgs),
+    /// Run jobs by hand, and look at what they did
+    #[command(subcommand)]
+    Job(job::Command),
+    /// What was sold, granted, spent and lost in a time, and what is owed
+    Report(report::Args),
+    /// Look at dead letters, replay them, throw them away
+    #[command(subcommand)]
+    Dead(dead::Command),
+    /// Check every invariant of the book
+    Verify(verify::Args),
+    /// Exchanges and queues on the broker
+    #[command(subcommand)]
+    Topology(topology::Command),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+impl Cli {
+    /// Reads the configuration and does what was asked for.
+    pub async fn run(self) -> Result<ExitCode, Failure> {
+        let command = self.command.unwrap_or(Command::Run(run::Args::default()));
+        let json = self.global.json;
+        let context = match self.global.context() {
+            Err(error) if json && matches!(command, Command::Config(config::Command::Check)) => {
+                return config::tell_problems(error);
+            }
+            context => context?,
+        };
+        telemetry::start(&context.settings.logging, command.log_level());
+        match command {
+            Command::Run(args) => run::run(&context, args).await,
+            Command::Demo(demo::Args {}) => demo::run(&context).await,
+            Command::Migrate(command) => migrate::run(&context, command).await,
+            Command::Publish(args) => publish::run(&context, *args).await,
+            Command::Replay(args) => replay::run(&context, args).await,
+            Command::Balance(args) => balance::run(&context, args).await,
+            Command::History(args) => history::run(&context, args).await,
+            Command::Batches(args) => batches::run(&context, args).await,
+            Command::Price(args) => catalog::price(&context, &args),
+            Command::Packages => catalog::packages(&context),
+            Command::CanPurchase(args) => catalog::can_purchase(&context, args).await,
+            Command::Job(command) => job::run(&context, command).await,
+            Command::Report(args) => report::run(&context, args).await,
+            Command::Dead(command) => dead::run(&context, command).await,
+            Command::Verify(args) => verify::run(&context, args).await,
+            Command::Topology(command) => topology::run(&context, command).await,
+            Command::Config(command) => config::run(&context, &command),
+        }
+    }
+}
+
+impl Global {
+    fn context(self) -> Result<Context, ConfigError> {
+        let mut environment = Environment::of_process();
+        if let Some(namespace) = self.namespace {
+            environment.set("SCRIP_NAMESPACE", namespace);
+        }
+        let mut settings = Settings::load(self.config.as_deref(), &environment)?;
+        if let Some(format) = self.log_format {
+            settings.logging.format = match format {
+                Format::Human => LogFormat::Human,
+                Format::Json => LogFormat::Json,
+            };
+        }
+        Ok(Context {
+            settings,
+            json: self.json,
+        })
+    }
+}
+
+impl Command {
+    /// What is logged if nobody says otherwise: a server tells what it does, a command only what is wrong.
+    const fn log_level(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "info",
+            _ => "warn",
+        }
+    }
+}

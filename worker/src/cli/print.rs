@@ -1,0 +1,102 @@
+//! Writing to the terminal. What came from outside never controls it.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// Writes a line to stdout.
+pub fn line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Writes JSON for a program: one line.
+pub fn json<T: Serialize>(value: &T) -> io::Result<()> {
+    let mut text = serde_json::to_string(value)?;
+    text.push('\n');
+    io::stdout().lock().write_all(text.as_bytes())
+}
+
+/// The text with control and invisible characters as `\u{…}`.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_hidden(character) {
+            escaped.extend(character.escape_unicode());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// The same for text of several lines.
+pub fn escape_lines(text: &str) -> String {
+    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+}
+
+/// Control characters, and those that hide or reorder others.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A table without frame: a head and rows. Columns whose head begins with `>` are aligned right.
+#[derive(Debug)]
+pub struct Rows(Table);
+
+impl Rows {
+    /// A table with that head.
+    pub fn new(head: &[&str]) -> Self {
+        let mut table = Table::new();
+        table
+            .load_preset(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .set_header(head.iter().map(|name| name.trim_start_matches('>')));
+        for (column, name) in table.column_iter_mut().zip(head) {
+            column.set_padding((0, 2));
+            if name.starts_with('>') {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        Self(table)
+    }
+
+    /// Adds a row; its texts are escaped.
+    pub fn push<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
+        self.0
+            .add_row(cells.into_iter().map(|cell| escape(cell.as_ref())));
+    }
+
+    /// The lines of the table, without trailing spaces.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lines().map(|line| line.trim_end().to_owned()).collect()
+    }
+
+    /// Writes it to stdout.
+    pub fn print(&self) -> io::Result<()> {
+        self.lines().iter().try_for_each(|text| line(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_control_the_terminal_is_shown_instead() {
+        assert_eq!(escape("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\\u{a}c");
+        assert_eq!(escape("x\u{202e}y"), "x\\u{202e}y");
+        assert_eq!(escape("Grüße, 世界"), "Grüße, 世界");
+    }
+
+    #[test]
+    fn a_table_aligns_numbers_right_and_leaves_no_trailing_space() {
+        let mut rows = Rows::new(&["batch", ">left"]);
+        rows.push(["b-1", "5"]);
+        rows.push(["b-22", "1000"]);
+        assert_eq!(rows.lines(), ["batch  left", "b-1       5", "b-22   1000"]);
+    }
+}

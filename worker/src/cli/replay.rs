@@ -1,0 +1,164 @@
+//! `scrip replay`: a file of commands into the queue.
+
+mod lines;
+mod summary;
+
+use std::{collections::VecDeque, path::PathBuf, process::ExitCode, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use indicatif::ProgressBar;
+use producer_sdk::{Client, Command, Error, Options, Producer};
+use tokio::{task::unconstrained, time::Instant};
+
+use super::{
+    context::Context,
+    failure::{Doing, Failure},
+    print, progress, publish,
+};
+use crate::pace::pace;
+use lines::Lines;
+use summary::Summary;
+
+const CONNECTION: &str = "scrip replay";
+
+/// Publish a file of commands (JSON Lines: one body a line), in its order.
+///
+/// Every line is checked before the first one is published: if one is wrong, nothing is published. Publishing a
+/// file again is safe: what was decided before is answered again and changes nothing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  scrip replay commands.jsonl
+  scrip replay commands.jsonl --wait --rate 500
+  zcat commands.jsonl.gz | scrip replay -")]
+pub struct Args {
+    /// The file; `-` for stdin
+    file: PathBuf,
+    /// Wait for every outcome and count them
+    #[arg(long)]
+    wait: bool,
+    /// At most this many commands a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+    /// At most this many commands unconfirmed (with --wait: unanswered) at once
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=65535))]
+    window: u32,
+    /// With --wait: how many seconds to wait for each outcome
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
+    timeout: u64,
+}
+
+/// Checks the file, then publishes it.
+pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let lines = Lines::read(&args.file)?;
+    let wrong = lines.check();
+    if !wrong.is_empty() {
+        return Err(wrong.into_failure());
+    }
+    let url = context.queue_url().await?;
+    let options = Options {
+        // With room to spare: where sends have to wait for a place their order would be the scheduler's.
+        window: 2 * args.window as usize,
+        ..publish::options(context, CONNECTION)
+    };
+    let replay = Replay {
+        bar: progress::bar(lines.commands() as u64, "commands"),
+        started: Instant::now(),
+        args: &args,
+        lines: &lines,
+    };
+    let connecting = format!("connect to {url}");
+    let summary = if args.wait {
+        let client = Client::connect(url.expose(), options).await.doing(connecting)?;
+        let summary = replay.send(&client).await;
+        client.close().await?;
+        summary
+    } else {
+        let producer = Producer::connect(url.expose(), options).await.doing(connecting)?;
+        let summary = replay.publish(&producer).await;
+        producer.close().await?;
+        summary
+    };
+    replay.bar.finish_and_clear();
+    let summary = summary?;
+    if context.json {
+        print::json(&summary)?;
+    } else {
+        summary.print()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Replay<'a> {
+    args: &'a Args,
+    lines: &'a Lines,
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl Replay<'_> {
+    /// Publishes in order; the producer's window bounds what is unconfirmed.
+    async fn publish(&self, producer: &Producer) -> Result<Summary, Failure> {
+        let mut unconfirmed = VecDeque::new();
+        let mut summary = Summary::default();
+        for (place, (number, command)) in self.lines.each().enumerate() {
+            self.pace(place).await;
+            let failed = |error: Error| Err::<(), _>(error).doing(format!("publish line {number}"));
+            match producer.enqueue(&command?).await {
+                Ok(handle) => unconfirmed.push_back((number, handle)),
+                Err(error) => failed(error)?,
+            }
+            while unconfirmed.len() > self.args.window as usize {
+                self.confirm(&mut unconfirmed, &mut summary).await?;
+            }
+        }
+        while !unconfirmed.is_empty() {
+            self.confirm(&mut unconfirmed, &mut summary).await?;
+        }
+        summary.took = self.started.elapsed();
+        Ok(summary)
+    }
+
+    async fn confirm(
+        &self,
+        unconfirmed: &mut VecDeque<(usize, producer_sdk::PublishHandle)>,
+        summary: &mut Summary,
+    ) -> Result<(), Failure> {
+        if let Some((number, handle)) = unconfirmed.pop_front() {
+            handle.await.doing(format!("publish line {number}"))?;
+            summary.published += 1;
+            self.bar.inc(1);
+        }
+        Ok(())
+    }
+
+    /// Sends in order, each waiting for its outcome, as many at once as the window allows.
+    async fn send(&self, client: &Client) -> Result<Summary, Failure> {
+        let deadline = Duration::from_secs(self.args.timeout);
+        let paced = stream::iter(self.lines.each().enumerate()).then(|(place, line)| async move {
+            self.pace(place).await;
+            line
+        });
+        let sending = paced.map(
+            |(number, command): (usize, Result<Command, Failure>)| async move {
+                // Not constrained: a send that the scheduler makes pause before it has published lets later ones
+                // overtake it.
+                let outcome = unconstrained(client.send_within(&command?, deadline)).await;
+                outcome.doing(format!("learn what became of line {number}"))
+            },
+        );
+        let mut outcomes = std::pin::pin!(sending.buffered(self.args.window as usize));
+        let mut summary = Summary::default();
+        while let Some(outcome) = outcomes.next().await {
+            summary.count(&outcome?);
+            self.bar.inc(1);
+        }
+        summary.took = self.started.elapsed();
+        Ok(summary)
+    }
+
+    /// Waits until it is a command's turn.
+    async fn pace(&self, place: usize) {
+        pace(self.started, place as u64, self.args.rate).await;
+    }
+}

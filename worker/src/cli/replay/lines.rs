@@ -1,0 +1,128 @@
+//! A file of commands: one JSON body a line, blank lines between them as anybody likes.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+};
+
+use producer_sdk::{
+    Command,
+    contract::{Door, Rejection},
+};
+
+use crate::cli::failure::{Doing, Failure};
+
+const STDIN: &str = "-";
+const NAMED: usize = 20;
+
+/// The text of a file of commands.
+#[derive(Debug)]
+pub struct Lines {
+    text: Vec<u8>,
+}
+
+/// Lines that are no commands.
+#[derive(Debug)]
+pub struct Wrong(Vec<(usize, Rejection)>);
+
+impl Lines {
+    /// Reads a file, or stdin.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let mut text = Vec::new();
+        let read = if path == Path::new(STDIN) {
+            io::stdin().lock().read_to_end(&mut text).map(drop)
+        } else {
+            fs::read(path).map(|read| text = read)
+        };
+        read.doing(format!("read {}", path.display()))?;
+        Ok(Self { text })
+    }
+
+    /// How many commands there are.
+    pub fn commands(&self) -> usize {
+        self.bodies().count()
+    }
+
+    /// Every line that is no command, with what is wrong.
+    pub fn check(&self) -> Wrong {
+        let wrong = self
+            .bodies()
+            .filter_map(|(number, body)| Some((number, command(body).err()?)));
+        Wrong(wrong.collect())
+    }
+
+    /// Every command with the number of its line, counted from 1.
+    pub fn each(&self) -> impl Iterator<Item = (usize, Result<Command, Failure>)> {
+        self.bodies()
+            .map(|(number, body)| (number, command(body).map_err(Failure::from)))
+    }
+
+    fn bodies(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let lines = self.text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        (1..).zip(lines).filter(|(_, body)| !body.is_empty())
+    }
+}
+
+impl Wrong {
+    /// Whether every line was right.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first of them, as the reason to do nothing.
+    pub fn into_failure(self) -> Failure {
+        let lines = match self.0.len() {
+            1 => "1 line is no command".to_owned(),
+            count => format!("{count} lines are no commands"),
+        };
+        let mut text = vec![format!("nothing was published: {lines}")];
+        text.extend(self.0.iter().take(NAMED).map(|(number, rejection)| {
+            format!("  line {number}: {}: {}", rejection.code, rejection.message)
+        }));
+        if self.0.len() > NAMED {
+            text.push("  and more".to_owned());
+        }
+        Failure::new(text.join("\n"))
+    }
+}
+
+/// A command that may come from outside: not one of the worker's own.
+fn command(body: &[u8]) -> Result<Command, Rejection> {
+    let command = Command::from_json(body)?;
+    if command.door() == Door::Internal {
+        command.check_door(Door::Usage)?;
+    }
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Lines {
+        Lines {
+            text: text.as_bytes().to_vec(),
+        }
+    }
+
+    const GOOD: &str = r#"{"type":"consume","referenceId":"r","userId":"u","service":"s"}"#;
+
+    #[test]
+    fn blank_lines_count_as_lines_and_not_as_commands() {
+        let lines = lines(&format!("\n{GOOD}\r\n   \n{GOOD}"));
+        let numbers: Vec<usize> = lines.each().map(|(number, _)| number).collect();
+        assert_eq!((lines.commands(), numbers), (2, vec![2, 4]));
+        assert!(lines.check().is_empty());
+    }
+
+    #[test]
+    fn a_wrong_line_is_named_by_its_number_and_what_is_wrong() {
+        let expire = r#"{"type":"expire","referenceId":"r","userId":"u","cutoff":"2026-01-01T00:00:00Z"}"#;
+        let wrong = lines(&format!("{GOOD}\nnonsense\n{GOOD}\n{expire}")).check();
+        let text = wrong.into_failure().to_string();
+        assert!(text.contains("2 lines are no commands"), "{text}");
+        assert!(text.contains("line 2: not_json: "), "{text}");
+        assert!(text.contains("line 4: forbidden_exchange: "), "{text}");
+    }
+}

@@ -1,0 +1,64 @@
+//! What a replay did.
+
+use std::{collections::BTreeMap, io, time::Duration};
+
+use producer_sdk::Outcome;
+use serde::{Serialize, Serializer};
+
+use crate::cli::print::{self, escape};
+
+/// What a replay did.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Commands that are safe in the queue.
+    pub published: u64,
+    /// Of these: applied. Known with `--wait` only, like what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed: Option<u64>,
+    /// Of these: decided before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<u64>,
+    /// Refused, by code.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, u64>,
+    /// How long it took.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub took: Duration,
+}
+
+impl Summary {
+    /// Counts an outcome.
+    pub fn count(&mut self, outcome: &Outcome) {
+        self.published += 1;
+        *self.completed.get_or_insert(0) += u64::from(outcome.is_completed());
+        *self.replayed.get_or_insert(0) += u64::from(outcome.replayed);
+        if let Some(code) = outcome.error_code() {
+            *self.refused.entry(code.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Writes it, for people.
+    pub fn print(&self) -> io::Result<()> {
+        let seconds = self.took.as_secs_f64();
+        let rate = u128::from(self.published) * 1000 / self.took.as_millis().max(1);
+        print::line(&format!(
+            "published  {} in {seconds:.1} s ({rate}/s)",
+            self.published
+        ))?;
+        if let Some(completed) = self.completed {
+            print::line(&format!("completed  {completed}"))?;
+        }
+        for (code, count) in &self.refused {
+            print::line(&format!("refused    {count} {}", escape(code)))?;
+        }
+        if let Some(replayed) = self.replayed.filter(|replayed| *replayed > 0) {
+            print::line(&format!("replayed   {replayed}, decided before"))?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds<S: Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((took.as_secs_f64() * 1000.0).round() / 1000.0)
+}

@@ -1,0 +1,182 @@
+//! The report as one CSV table, in long form: a section, a name, and what there is to say of it.
+
+use std::io;
+
+use super::{Money, Report, print, show};
+
+const HEAD: &str = "section,name,detail,currency,count,credits,money";
+
+/// A line of the table. What does not apply is empty.
+#[derive(Default)]
+struct Line<'a> {
+    section: &'a str,
+    name: &'a str,
+    detail: &'a str,
+    money: Option<&'a Money>,
+    count: Option<u64>,
+    credits: Option<i128>,
+}
+
+/// Writes it to stdout.
+pub fn print(report: &Report) -> io::Result<()> {
+    print::line(HEAD)?;
+    lines(report, |line| print::line(&line.text()))
+}
+
+fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> io::Result<()>) -> io::Result<()> {
+    let (from, until) = (show::instant(report.span.from), show::instant(report.span.until));
+    for (name, detail) in [("from", &from), ("until", &until)] {
+        write(Line {
+            section: "period",
+            name,
+            detail,
+            ..Line::default()
+        })?;
+    }
+    let sum = |section, name, credits| Line {
+        section,
+        name,
+        credits: Some(credits),
+        ..Line::default()
+    };
+    write(sum("opening", "", report.opening))?;
+    for item in &report.sold.items {
+        write(Line {
+            section: "sold",
+            name: item.package.as_deref().unwrap_or_default(),
+            money: item.paid.as_ref(),
+            count: Some(item.purchases),
+            credits: Some(item.credits),
+            ..Line::default()
+        })?;
+    }
+    for granted in &report.granted {
+        write(Line {
+            section: "granted",
+            name: &granted.kind,
+            detail: granted.plan.as_deref().unwrap_or_default(),
+            count: Some(granted.grants),
+            credits: Some(granted.credits),
+            ..Line::default()
+        })?;
+    }
+    let consumed = &report.consumed;
+    let others = consumed.others.iter().map(|others| ("", "all others", others));
+    let services = consumed
+        .services
+        .iter()
+        .map(|one| (one.service.as_str(), "", one));
+    for (name, detail, service) in services.chain(others) {
+        write(Line {
+            section: "consumed",
+            name,
+            detail,
+            count: Some(service.commands),
+            credits: Some(service.credits),
+            ..Line::default()
+        })?;
+    }
+    write(sum("refunded", "", report.refunded))?;
+    write(sum("revoked", "", report.revoked))?;
+    for refused in &report.refused {
+        write(Line {
+            section: "refused",
+            name: &refused.code,
+            count: Some(refused.commands),
+            ..Line::default()
+        })?;
+    }
+    let (expired, owed) = (&report.expired, &report.owed);
+    write(sum("expired", "paid", expired.paid))?;
+    write(sum("expired", "free", expired.free))?;
+    for money in &expired.value {
+        write(Line {
+            section: "expired",
+            name: "value",
+            money: Some(money),
+            ..Line::default()
+        })?;
+    }
+    write(sum("expired", "paid without price", expired.without_price))?;
+    for (name, credits) in [
+        ("paid", owed.paid),
+        ("subscription", owed.subscription),
+        ("bonus", owed.bonus),
+        ("paid without price", owed.paid_without_price),
+    ] {
+        write(sum("owed", name, credits))?;
+    }
+    for money in &owed.value {
+        write(Line {
+            section: "owed",
+            name: "value",
+            money: Some(money),
+            ..Line::default()
+        })?;
+    }
+    for month in &owed.months {
+        let detail = month.month.as_deref().unwrap_or("never");
+        for (name, credits) in [("paid", month.paid), ("free", month.free)] {
+            write(Line {
+                section: "owed by month",
+                name,
+                detail,
+                credits: Some(credits),
+                ..Line::default()
+            })?;
+        }
+    }
+    write(sum("lapsed", "", owed.lapsed))?;
+    write(sum("closing", "", report.closing))
+}
+
+impl Line<'_> {
+    fn text(&self) -> String {
+        let money = self.money.map(Money::to_string).unwrap_or_default();
+        [
+            cell(self.section),
+            cell(self.name),
+            cell(self.detail),
+            cell(self.money.map(Money::currency).unwrap_or_default()),
+            self.count.map(|count| count.to_string()).unwrap_or_default(),
+            self.credits
+                .map(|credits| credits.to_string())
+                .unwrap_or_default(),
+            money,
+        ]
+        .join(",")
+    }
+}
+
+/// A text as a cell. Names come from outside: one that a spreadsheet would take for a formula is marked as text.
+fn cell(text: &str) -> String {
+    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_looks_like_a_formula_is_marked_as_text() {
+        assert_eq!(cell("=1+1"), "'=1+1");
+        assert_eq!(cell("@SUM(A1)"), "'@SUM(A1)");
+        assert_eq!(cell("-2+3,x"), "\"'-2+3,x\"");
+        assert_eq!(cell("google:chat"), "google:chat");
+    }
+
+    #[test]
+    fn a_cell_with_a_comma_or_a_quote_is_quoted() {
+        assert_eq!(cell("a,b"), "\"a,b\"");
+        assert_eq!(cell("a \"b\""), "\"a \"\"b\"\"\"");
+    }
+}

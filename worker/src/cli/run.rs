@@ -1,0 +1,74 @@
+//! `scrip run`: the worker.
+
+use std::{future::pending, process::ExitCode};
+
+use tracing::{info, warn};
+
+use super::{
+    context::{Context, open_embedded, require_schema},
+    failure::{Doing, Failure},
+    print,
+    service::Service,
+    signals::Signals,
+};
+use crate::{config::Backend, store::Store};
+
+/// Serve commands and queries until SIGTERM or SIGINT; a second signal ends at once.
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "\
+Examples:
+  scrip run                        on one SQLite file in the user's data folder
+  AMQP_URL=amqp://localhost DATABASE_URL=postgres://localhost/scrip scrip run --migrate")]
+pub struct Args {
+    /// Bring the database's schema up to date first (the embedded file does so by itself)
+    #[arg(long)]
+    migrate: bool,
+}
+
+/// Serves until a signal.
+pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let mut signals = Signals::listen()?;
+    let backend = context.settings.backend()?;
+    let store = open(context, &backend, args.migrate).await?;
+    let service = Service::start(context, &backend, store).await?;
+    let serving = async {
+        service.ready().await;
+        info!("ready");
+        pending().await
+    };
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        signal = serving => signal,
+    };
+    info!(signal, "stopping: finishing what has begun");
+    signals.end_at_next();
+    if service.drain(context.settings.worker.drain_timeout).await {
+        info!("stopped");
+    } else {
+        warn!("stopped before everything was finished; it will be delivered again");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn open(context: &Context, backend: &Backend, migrate: bool) -> Result<Store, Failure> {
+    match backend {
+        Backend::Embedded { path } => {
+            let url = context.settings.ledger_url()?;
+            let store = open_embedded(path, &url, &context.settings).await?;
+            // Where somebody's ledger is must be known whatever is logged.
+            print::line(&format!("ledger and queue: {}", path.display()))?;
+            Ok(store)
+        }
+        Backend::Servers { amqp, database } => {
+            info!(%amqp, %database, namespace = context.settings.namespace, "starting");
+            let store = context.database().await?;
+            if migrate {
+                migration::up(store.connection())
+                    .await
+                    .doing("migrate the database")?;
+            }
+            require_schema(&store).await?;
+            Ok(store)
+        }
+    }
+}

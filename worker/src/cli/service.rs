@@ -1,0 +1,299 @@
+//! The worker as a whole: wired up, running, drained.
+
+use std::{sync::Arc, time::Duration};
+
+use producer_sdk::{Client, Options, Producer, contract::JobRequest};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::{
+    context::Context,
+    failure::{Doing, Failure},
+    publish,
+};
+use crate::{
+    amqp::{self, Drained, Inbound, InboundOptions},
+    cache::{Balances, Mirror, Redis},
+    catalog::Catalog,
+    clock::Clock,
+    config::{Backend, SecretUrl},
+    embedded::{Embedded, EmbeddedOptions},
+    jobs::{PATIENCE, Runner, WINDOW},
+    lane::{StoreLedger, StoreQuestions},
+    scheduler::{JobQueue, Scheduler},
+    store::{Claim, Store},
+};
+
+/// Requests that wait for the runner of the embedded default.
+const WAITING_JOBS: usize = 16;
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Service {
+    inbound: Lanes,
+    /// Ends scheduler and jobs.
+    stop: CancellationToken,
+    /// Scheduler, job runner.
+    tasks: Vec<JoinHandle<()>>,
+    /// Ended without being waited for.
+    mirror: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+enum Lanes {
+    Amqp(Inbound),
+    Embedded(Embedded),
+}
+
+impl Service {
+    /// Starts serving `backend`, whose ledger is `store`.
+    pub async fn start(context: &Context, backend: &Backend, store: Store) -> Result<Self, Failure> {
+        let catalog = Arc::new(context.settings.catalog());
+        let worker = worker_name();
+        let redis = redis(context, backend)?;
+        let mut mirror = None;
+        let inbound = match backend {
+            Backend::Servers { amqp, .. } => {
+                let balances = redis
+                    .clone()
+                    .filter(|_| context.settings.redis.balances)
+                    .map(Balances::new);
+                let mirroring = balances.clone().map(|balances| {
+                    Mirror::start(store.clone(), balances, catalog.rules.clone(), Clock::system())
+                });
+                let (mirrored, task) = mirroring.unzip();
+                mirror = task;
+                let options = InboundOptions {
+                    group_max: context.settings.worker.group_max,
+                    prefer: context.settings.worker.prefer.clone(),
+                    ..InboundOptions::new(amqp.expose(), context.topology()?, worker.as_str())
+                };
+                let questions = Arc::new(StoreQuestions::new(store.clone(), catalog.clone(), balances));
+                let ledger = Arc::new(StoreLedger::new(store.clone(), catalog.rules.clone(), mirrored));
+                Lanes::Amqp(Inbound::start(options, ledger, questions)?)
+            }
+            Backend::Embedded { .. } => {
+                let options = EmbeddedOptions {
+                    url: context.settings.ledger_url()?.expose().to_owned(),
+                    worker: worker.clone(),
+                    group_max: context.settings.worker.group_max,
+                    clock: Clock::system(),
+                };
+                let embedded = Embedded::start(options, store.clone(), catalog.clone())
+                    .await
+                    .doing("serve the embedded queue")?;
+                Lanes::Embedded(embedded)
+            }
+        };
+        let mut service = Self {
+            inbound,
+            stop: CancellationToken::new(),
+            tasks: Vec::new(),
+            mirror,
+        };
+        let ready = service.ready_later();
+        service.start_jobs(context, backend, &worker, store, &catalog, (redis, ready))?;
+        Ok(service)
+    }
+
+    /// Starts scheduler and job runner, as soon as the lanes serve.
+    fn start_jobs(
+        &mut self,
+        context: &Context,
+        backend: &Backend,
+        worker: &str,
+        store: Store,
+        catalog: &Catalog,
+        (redis, ready): (Option<Redis>, impl Future<Output = ()> + Send + 'static),
+    ) -> Result<(), Failure> {
+        let setup = Jobs {
+            url: context.settings.queue_url()?,
+            amqp: matches!(backend, Backend::Servers { .. }),
+            options: Options {
+                // With room to spare: whoever waits for a place may be overtaken.
+                window: 2 * WINDOW,
+                ..publish::options(context, &format!("scrip jobs of {worker}"))
+            },
+            topology: context.topology()?,
+            schedule: context.settings.schedule,
+            rules: catalog.rules.clone(),
+            store,
+            redis,
+            worker: worker.to_owned(),
+            stop: self.stop.clone(),
+        };
+        self.tasks.push(tokio::spawn(async move {
+            // The queue of jobs is declared by then, and somebody carries out what jobs ask for.
+            tokio::select! {
+                () = setup.stop.cancelled() => return,
+                () = ready => {}
+            }
+            setup.run().await;
+        }));
+        Ok(())
+    }
+
+    /// Returns when commands are served.
+    pub async fn ready(&self) {
+        self.ready_later().await;
+    }
+
+    fn ready_later(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (amqp, embedded) = match &self.inbound {
+            Lanes::Amqp(inbound) => (Some(inbound.ready()), None),
+            Lanes::Embedded(embedded) => (None, Some(embedded.ready())),
+        };
+        async move {
+            if let Some(ready) = amqp {
+                ready.await;
+            }
+            if let Some(ready) = embedded {
+                ready.await;
+            }
+        }
+    }
+
+    /// Finishes what has begun, at most until `deadline` has passed; tells whether it was in time.
+    pub async fn drain(self, deadline: Duration) -> bool {
+        let until = Instant::now() + deadline;
+        self.stop.cancel();
+        let mut in_time = true;
+        for mut task in self.tasks {
+            if timeout_at(until, &mut task).await.is_err() {
+                task.abort();
+                in_time = false;
+            }
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        let drained = match self.inbound {
+            Lanes::Amqp(inbound) => inbound.drain(left).await == Drained::Clean,
+            Lanes::Embedded(embedded) => embedded.drain(left).await,
+        };
+        if let Some(mirror) = self.mirror {
+            mirror.abort();
+        }
+        in_time && drained
+    }
+}
+
+/// What scheduler and job runner need.
+struct Jobs {
+    url: SecretUrl,
+    amqp: bool,
+    options: Options,
+    topology: producer_sdk::contract::Topology,
+    schedule: crate::config::Schedule,
+    rules: Arc<ledger::Rules>,
+    store: Store,
+    redis: Option<Redis>,
+    worker: String,
+    stop: CancellationToken,
+}
+
+impl Jobs {
+    async fn run(self) {
+        let stop = self.stop.clone();
+        let Some((client, producer)) = self.connect().await else {
+            return;
+        };
+        let runner = Runner {
+            store: self.store.clone(),
+            rules: self.rules.clone(),
+            client: Arc::new(client),
+            clock: Clock::system(),
+            worker: self.worker.clone(),
+            patience: PATIENCE,
+            stop: stop.clone(),
+        };
+        let client = runner.client.clone();
+        let mut tasks = JoinSet::new();
+        let queue = if self.amqp {
+            let url = self.url.expose().to_owned();
+            tasks.spawn(amqp::jobs::serve(url, self.topology.clone(), runner));
+            JobQueue::Amqp(Box::new(producer), self.topology)
+        } else {
+            let (sender, requests) = mpsc::channel(WAITING_JOBS);
+            tasks.spawn(run_local(runner, requests));
+            JobQueue::Local(sender)
+        };
+        let scheduler = Scheduler {
+            schedule: self.schedule,
+            store: self.store,
+            redis: self.redis,
+            queue,
+            clock: Clock::system(),
+            worker: self.worker,
+            stop,
+        };
+        tasks.spawn(scheduler.run());
+        while tasks.join_next().await.is_some() {}
+        if let Err(error) = client.close().await {
+            warn!(%error, "the connection of the jobs was not closed in order");
+        }
+    }
+
+    /// Connects, however long it takes.
+    async fn connect(&self) -> Option<(Client, Producer)> {
+        loop {
+            let url = self.url.expose();
+            let connected = async {
+                let client = Client::connect(url, self.options.clone()).await?;
+                let producer = Producer::connect(url, self.options.clone()).await?;
+                Ok::<_, producer_sdk::Error>((client, producer))
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                connected = connected => match connected {
+                    Ok(connected) => return Some(connected),
+                    Err(error) => warn!(%error, "jobs wait for the queue"),
+                },
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            }
+        }
+    }
+}
+
+/// Runs the jobs of the embedded default, one after the other.
+async fn run_local(runner: Runner, mut requests: mpsc::Receiver<JobRequest>) {
+    loop {
+        let request = tokio::select! {
+            () = runner.stop.cancelled() => return,
+            request = requests.recv() => request,
+        };
+        let Some(request) = request else { return };
+        let Ok(date) = request.date.parse() else { continue };
+        match runner.claim(request.job, date, &request.started_by, false).await {
+            // What goes wrong with it is in the log.
+            Ok(Claim::Ours(run)) => drop(runner.run(request.job, run, |_| {}).await),
+            Ok(Claim::Taken(_)) => {}
+            Err(error) => warn!(%error, "a job could not be claimed; trying it again in a minute"),
+        }
+    }
+}
+
+/// Redis, where it is configured and there is more than this process.
+fn redis(context: &Context, backend: &Backend) -> Result<Option<Redis>, Failure> {
+    let url = context.settings.redis.url.as_ref();
+    let url = url.filter(|_| matches!(backend, Backend::Servers { .. }));
+    url.map(|url| Redis::new(url.expose(), &context.settings.namespace))
+        .transpose()
+        .doing("use redis.url")
+}
+
+/// A name that no other worker has, and that people can find the process by.
+pub fn worker_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "worker" } else { host };
+    let random = Uuid::now_v7().simple().to_string();
+    format!("{host}-{}-{}", std::process::id(), &random[26..])
+}

@@ -1,0 +1,114 @@
+//! `scrip verify`: does the book balance?
+
+use std::{io, process::ExitCode};
+
+use chrono::Utc;
+
+use super::{
+    context::Context,
+    failure::Failure,
+    print::{self, Rows},
+    progress, show,
+};
+use crate::verify::{self, BookSummary, Options, Report};
+
+/// Check every invariant of the book on the live database; exit code 1 with the rows that offend.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  scrip verify\n  scrip --json verify --max-violations 10")]
+pub struct Args {
+    /// How many offending rows are named; more are only counted
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    max_violations: usize,
+}
+
+/// Checks it.
+pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let store = context.ledger().await?;
+    let options = Options {
+        max_violations: args.max_violations,
+        ..Options::default()
+    };
+    let bar = progress::bar(0, "wallets");
+    let moved = bar.clone();
+    let report = verify::verify(store.read_connection(), &options, Utc::now(), move |progress| {
+        moved.set_length(progress.users_total.max(progress.users_checked));
+        moved.set_position(progress.users_checked);
+    })
+    .await?;
+    bar.finish_and_clear();
+    if context.json {
+        print::json(&report)?;
+    } else {
+        print(&report)?;
+    }
+    Ok(ExitCode::from(u8::from(!report.holds())))
+}
+
+/// Writes what was found, for people.
+pub fn print(report: &Report) -> io::Result<()> {
+    let mut offending = Rows::new(&["rule", "table", "row", "user", "what"]);
+    for violation in &report.violations {
+        offending.push([
+            violation.rule,
+            violation.table,
+            violation.id.as_str(),
+            violation.user_id.as_deref().unwrap_or_default(),
+            violation.message.as_str(),
+        ]);
+    }
+    print::line(&format!(
+        "checked {} wallets, {} batches, {} transactions, {} allocations",
+        report.users_checked, report.batches_checked, report.transactions_checked, report.allocations_checked
+    ))?;
+    for text in book(&report.book) {
+        print::line(&text)?;
+    }
+    if report.holds() {
+        return print::line("the book balances");
+    }
+    offending.print()?;
+    let unnamed = report.violation_count - report.violations.len() as u64;
+    if unnamed > 0 {
+        print::line(&format!("and {unnamed} more"))?;
+    }
+    print::line(&format!(
+        "the book does not balance: {} violations",
+        report.violation_count
+    ))
+}
+
+/// Both sides of the book.
+fn book(book: &BookSummary) -> [String; 2] {
+    let issued = &book.issued;
+    let all = issued.purchases
+        + issued.bonuses
+        + issued.registration_bonuses
+        + issued.monthly_grants
+        + issued.promotions;
+    let number = show::large;
+    let side = |parts: &[(&str, i128)]| {
+        let parts = parts.iter().filter(|(_, sum)| *sum != 0);
+        let parts: Vec<String> = parts
+            .map(|(name, sum)| format!("{} {name}", number(*sum)))
+            .collect();
+        parts.join(" + ")
+    };
+    let sources = side(&[
+        ("purchased", issued.purchases),
+        ("bonus", issued.bonuses),
+        ("registration", issued.registration_bonuses),
+        ("monthly", issued.monthly_grants),
+        ("promotion", issued.promotions),
+    ]);
+    let uses = side(&[
+        ("in wallets", book.balances),
+        ("consumed", book.consumed),
+        ("refunded", -book.refunded),
+        ("expired", book.expired),
+        ("revoked", book.revoked),
+    ]);
+    [
+        format!("  issued {} = {sources}", number(all)),
+        format!("         {} = {uses}", number(all)),
+    ]
+}

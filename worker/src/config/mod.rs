@@ -1,0 +1,45 @@
+//! The configuration: `scrip.toml`, the environment over it, built-in defaults under it.
+//!
+//! One file a section. Everything that is wrong is reported at once ([`ConfigError::Wrong`]), and nothing starts.
+
+mod backend;
+mod database;
+pub(crate) mod duration;
+mod ledger;
+mod logging;
+mod packages;
+mod plans;
+mod prices;
+mod problem;
+mod redis;
+mod registration;
+mod schedule;
+mod secret;
+mod section;
+#[cfg(test)]
+mod section_tests;
+mod servers;
+mod settings;
+mod source;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+mod validity;
+mod worker;
+
+pub use backend::{Backend, MissingUrl};
+pub use database::Database;
+pub use ledger::Ledger;
+pub use logging::{LogFormat, Logging};
+pub use packages::{Package, Packages};
+pub use plans::Plans;
+pub use prices::Prices;
+pub use problem::{ConfigError, Problem};
+pub use redis::Redis;
+pub use registration::Registration;
+pub use schedule::Schedule;
+pub use secret::SecretUrl;
+pub use settings::Settings;
+pub use source::{Environment, Origin};
+pub use subscriptions::Subscriptions;
+pub use worker::Worker;

@@ -1,0 +1,42 @@
+//! `[redis]`: where Redis is and what it is used for. `REDIS_URL` sets the URL.
+
+use toml::Table;
+
+use super::{secret::SecretUrl, section::Section};
+
+/// Where Redis is and what it is used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redis {
+    /// Where it is; without it nothing is missing but speed.
+    pub url: Option<SecretUrl>,
+    /// Whether balances are written there after each change.
+    pub balances: bool,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            url: None,
+            balances: true,
+        }
+    }
+}
+
+impl Redis {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let read = Self {
+            url: section.url("url", &["redis", "rediss"]),
+            balances: section.boolean("balances", true),
+        };
+        section.finish();
+        read
+    }
+
+    pub(super) fn show(&self) -> Table {
+        let mut table = Table::from_iter([("balances".to_owned(), self.balances.into())]);
+        if let Some(url) = &self.url {
+            table.insert("url".to_owned(), url.to_string().into());
+        }
+        table
+    }
+}

@@ -1,0 +1,217 @@
+//! All sections together.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use chrono::TimeDelta;
+use ledger::Rules;
+use producer_sdk::contract::{PackageItem, Topology};
+use toml::{Table, Value};
+
+use super::{
+    Database, Ledger, Logging, Packages, Plans, Prices, Redis, Registration, Schedule, SecretUrl,
+    Subscriptions, Worker,
+    problem::ConfigError,
+    section::Reading,
+    servers,
+    source::{Environment, Origin, Source},
+};
+use crate::catalog::{Catalog, PackageForSale};
+
+const DEFAULT_NAMESPACE: &str = "credits";
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
+    /// What everything on the broker is called after.
+    pub namespace: String,
+    /// Where the embedded default keeps its file; the user's data folder if absent.
+    pub data_dir: Option<PathBuf>,
+    /// Where the broker is.
+    pub amqp: Option<SecretUrl>,
+    /// Where Redis is and what it is used for.
+    pub redis: Redis,
+    /// Where the ledger is.
+    pub database: Database,
+    /// The rules that are the same for everybody.
+    pub ledger: Ledger,
+    /// What a new user gets.
+    pub registration: Registration,
+    /// What is granted while a subscription is not simply paid.
+    pub subscriptions: Subscriptions,
+    /// What subscriptions bring.
+    pub plans: Plans,
+    /// Credits for sale.
+    pub packages: Packages,
+    /// What services cost.
+    pub prices: Prices,
+    /// When jobs run.
+    pub schedule: Schedule,
+    /// How commands are taken from the queue.
+    pub worker: Worker,
+    /// What is logged.
+    pub logging: Logging,
+    /// Where each value comes from that is not built in.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            file: None,
+            namespace: DEFAULT_NAMESPACE.to_owned(),
+            data_dir: None,
+            amqp: None,
+            redis: Redis::default(),
+            database: Database::default(),
+            ledger: Ledger::default(),
+            registration: Registration::default(),
+            subscriptions: Subscriptions::default(),
+            plans: Plans::default(),
+            packages: Packages::default(),
+            prices: Prices::default(),
+            schedule: Schedule::default(),
+            worker: Worker::default(),
+            logging: Logging::default(),
+            origins: BTreeMap::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `file` (or the file that the environment names, or `scrip.toml`) and the environment.
+    pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+        Self::from_source(&Source::read(file, environment)?)
+    }
+
+    fn from_source(source: &Source) -> Result<Self, ConfigError> {
+        let reading = Reading::new(source);
+        let settings = Self::read(&reading);
+        let problems = reading.into_problems();
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(ConfigError::Wrong(problems))
+        }
+    }
+
+    fn read(reading: &Reading<'_>) -> Self {
+        let root = reading.root();
+        let namespace = root
+            .text("namespace")
+            .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+        if Topology::new(namespace.as_str(), 1).is_err() {
+            let allowed = "1 to 64 characters of a-z, 0-9, `.`, `_` and `-`";
+            root.wrong("namespace", format!("{namespace:?}"), allowed, ());
+        }
+        let plans = Plans::read(root.section("plans"));
+        let mut packages = Packages::read(root.section("packages"));
+        packages.set_price_ids(reading.source(), &root.section("packages"));
+        let plan_names: Vec<&str> = plans.0.keys().map(String::as_str).collect();
+        let settings = Self {
+            file: reading.source().file.clone(),
+            namespace,
+            data_dir: root.text("data_dir").map(PathBuf::from),
+            amqp: servers::read(root.section("amqp"), &["amqp", "amqps"]),
+            redis: Redis::read(root.section("redis")),
+            database: Database::read(root.section("database")),
+            ledger: Ledger::read(root.section("ledger")),
+            registration: Registration::read(root.section("registration"), &plan_names),
+            packages,
+            subscriptions: Subscriptions::read(root.section("subscriptions")),
+            prices: Prices::read(root.section("prices")),
+            schedule: Schedule::read(root.section("schedule")),
+            worker: Worker::read(root.section("worker")),
+            logging: Logging::read(root.section("logging")),
+            plans,
+            origins: reading.source().origins(),
+        };
+        root.finish();
+        settings
+    }
+
+    /// What the core needs of it.
+    pub fn rules(&self) -> Rules {
+        let packages = self.packages.0.iter();
+        Rules {
+            enabled: self.ledger.enabled,
+            max_lateness: TimeDelta::from_std(self.ledger.max_lateness).unwrap_or(TimeDelta::days(1)),
+            max_user_balance: self.ledger.max_user_balance,
+            registration: ledger::Registration {
+                credits: self.registration.credits,
+                validity_days: self.registration.validity_days,
+            },
+            trial_grants: self.subscriptions.trial_grants,
+            past_due_grace: TimeDelta::from_std(self.subscriptions.past_due_grace)
+                .unwrap_or(TimeDelta::zero()),
+            free_plan: self.registration.plan.clone(),
+            plans: self.plans.0.clone(),
+            packages: packages
+                .map(|(id, package)| (id.clone(), package.rule.clone()))
+                .collect(),
+            prices: self.prices.0.clone(),
+            default_price: self.ledger.default_consumption,
+        }
+    }
+
+    /// What queries are answered from.
+    pub fn catalog(&self) -> Catalog {
+        let mut packages: Vec<PackageForSale> = self
+            .packages
+            .0
+            .iter()
+            .map(|(id, package)| PackageForSale {
+                enabled: package.enabled,
+                item: PackageItem {
+                    id: id.clone(),
+                    credits: package.rule.credits,
+                    bonus: package.rule.bonus,
+                    validity_days: package.rule.validity_days,
+                    price: package.price.map(|price| price.to_string()),
+                    currency: package.price.map(|_| package.currency.clone()),
+                    popular: package.popular,
+                    price_id: package.rule.price_id.clone(),
+                },
+            })
+            .collect();
+        packages.sort_by_key(|package| package.item.credits);
+        Catalog {
+            rules: Arc::new(self.rules()),
+            packages,
+            free_users_may_buy: self.ledger.allow_free_user_purchase_packages,
+        }
+    }
+
+    /// The configuration as a file would say it, without passwords.
+    pub fn show(&self) -> Table {
+        let mut table = Table::from_iter([("namespace".to_owned(), self.namespace.clone().into())]);
+        if let Some(folder) = &self.data_dir {
+            table.insert(
+                "data_dir".to_owned(),
+                folder.to_string_lossy().into_owned().into(),
+            );
+        }
+        for (name, section) in [
+            ("amqp", servers::show(self.amqp.as_ref())),
+            ("redis", self.redis.show()),
+            ("database", self.database.show()),
+            ("ledger", self.ledger.show()),
+            ("registration", self.registration.show()),
+            ("subscriptions", self.subscriptions.show()),
+            ("plans", self.plans.show()),
+            ("packages", self.packages.show()),
+            ("prices", self.prices.show()),
+            ("schedule", self.schedule.show()),
+            ("worker", self.worker.show()),
+            ("logging", self.logging.show()),
+        ] {
+            table.insert(name.to_owned(), Value::Table(section));
+        }
+        table
+    }
+}

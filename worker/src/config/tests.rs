@@ -1,0 +1,247 @@
+//! What the configuration promises.
+
+use std::{path::Path, time::Duration};
+
+use ledger::{DefaultPrice, Price, Rules};
+
+use super::{Backend, ConfigError, Environment, Ledger, MissingUrl, Registration, Settings, Subscriptions};
+
+struct File(std::path::PathBuf);
+
+impl File {
+    fn new(text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("scrip-config-{}.toml", uuid::Uuid::now_v7()));
+        std::fs::write(&path, text).expect("the temporary folder is writable");
+        Self(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
+}
+
+/// The settings of a file with that text and of these variables, whatever they came from.
+pub(super) fn load(text: &str, pairs: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+    let file = File::new(text);
+    let mut settings = Settings::load(Some(&file.0), &environment(pairs))?;
+    settings.file = None;
+    settings.origins.clear();
+    Ok(settings)
+}
+
+/// What is wrong with them.
+pub(super) fn problems(text: &str, pairs: &[(&str, &str)]) -> Vec<String> {
+    match load(text, pairs) {
+        Err(ConfigError::Wrong(problems)) => problems.iter().map(ToString::to_string).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A file of the repository.
+fn file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(path).expect("it is there")
+}
+
+#[test]
+fn the_built_in_defaults_are_the_classic_credit_table() {
+    assert_eq!(Settings::default().rules(), Rules::default());
+}
+
+#[test]
+fn an_empty_file_is_the_built_in_defaults() {
+    assert_eq!(load("", &[]).expect("valid"), Settings::default());
+}
+
+#[test]
+fn the_example_file_is_the_built_in_defaults() {
+    let example = load(&file("scrip.example.toml"), &[]).expect("valid");
+    assert_eq!(example, Settings::default());
+}
+
+#[test]
+fn the_conservative_and_the_generous_values_of_the_example_are_valid() {
+    let example = file("scrip.example.toml");
+    let conservative = Settings {
+        ledger: Ledger {
+            max_user_balance: 1000,
+            max_lateness: Duration::from_hours(1),
+            default_consumption: DefaultPrice::Reject,
+            allow_free_user_purchase_packages: false,
+            ..Ledger::default()
+        },
+        registration: Registration {
+            credits: 5,
+            validity_days: Some(7),
+            plan: None,
+        },
+        subscriptions: Subscriptions {
+            trial_grants: false,
+            ..Subscriptions::default()
+        },
+        ..Settings::default()
+    };
+    let generous = Settings {
+        ledger: Ledger {
+            max_user_balance: 100_000,
+            max_lateness: Duration::from_hours(7 * 24),
+            default_consumption: DefaultPrice::Price(Price { credits: 1, per: 10 }),
+            ..Ledger::default()
+        },
+        registration: Registration {
+            credits: 100,
+            validity_days: None,
+            ..Registration::default()
+        },
+        subscriptions: Subscriptions {
+            past_due_grace: Duration::from_hours(7 * 24),
+            ..Subscriptions::default()
+        },
+        ..Settings::default()
+    };
+    for (name, expected) in [("conservative", conservative), ("generous", generous)] {
+        let text = file(&format!("tests/fixtures/{name}.toml"));
+        assert_eq!(load(&text, &[]).expect("valid"), expected);
+        let shown = expected.show().to_string();
+        assert_eq!(load(&shown, &[]).expect("valid"), expected);
+        for line in text.lines().filter(|line| line.contains(" = ")) {
+            let longer = |rest: &str| rest.starts_with(char::is_alphanumeric);
+            let mut rests = example
+                .match_indices(line)
+                .map(|(at, _)| &example[at + line.len()..]);
+            assert!(rests.any(|rest| !longer(rest)), "the example does not say {line}");
+        }
+    }
+}
+
+#[test]
+fn what_is_shown_reads_back_as_the_same_settings() {
+    let settings = load(
+        "[ledger]\ndefault_consumption = { credits = 1, per = 7 }\n[registration]\nvalidity = \"never\"\nplan = \"none\"\n\
+         [prices]\n\"llm:tokens\" = { credits = 1, per = 1000 }\n[worker]\nshards = 4\nprefer = [0, 3]",
+        &[("CREDIT_PRO_PRICE_ID", "price_1")],
+    )
+    .expect("valid");
+    assert_eq!(load(&settings.show().to_string(), &[]).expect("valid"), settings);
+}
+
+#[test]
+fn a_price_may_be_for_many_units() {
+    let settings = load(
+        "[prices]\n\"llm:tokens\" = { credits = 1, per = 1000 }\nfree = 0",
+        &[],
+    )
+    .expect("valid");
+    let price = Price {
+        credits: 1,
+        per: 1000,
+    };
+    let expected = [
+        ("free".to_owned(), Price::each(0)),
+        ("llm:tokens".to_owned(), price),
+    ];
+    assert_eq!(settings.rules().prices, expected.into());
+}
+
+#[test]
+fn the_environment_goes_before_the_file() {
+    let settings = load(
+        "namespace = \"file\"\n[ledger]\nmax_user_balance = 1\n[worker]\ndrain_timeout = \"1s\"",
+        &[
+            ("SCRIP_NAMESPACE", "123"),
+            ("SCRIP__LEDGER__MAX_USER_BALANCE", "77"),
+            ("SCRIP__LEDGER__DEFAULT_CONSUMPTION", "reject"),
+            ("SCRIP__PRICES__LLM:TOKENS", "{ credits = 1, per = 1000 }"),
+            ("SCRIP__WORKER__DRAIN_TIMEOUT", "90s"),
+            ("CREDIT_LITE_PRICE_ID", "price_lite"),
+            ("REDIS_URL", ""),
+        ],
+    )
+    .expect("valid");
+    assert_eq!(settings.namespace, "123");
+    assert_eq!(settings.worker.drain_timeout, Duration::from_secs(90));
+    let rules = settings.rules();
+    assert_eq!(rules.max_user_balance, 77);
+    assert_eq!(rules.default_price, DefaultPrice::Reject);
+    assert_eq!(rules.prices.len(), 5, "one more than the built-in prices");
+    assert_eq!(rules.packages["lite"].price_id.as_deref(), Some("price_lite"));
+    assert_eq!(settings.redis.url, None);
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_key_finding_and_what_is_allowed() {
+    let found = problems(
+        "namespace = \"Big Letters\"\nledgr = 1\n[ledger]\nenabled = \"yes\"\nmax_user_balance = -1\n\
+         default_consumption = 1.5\n[registration]\nplan = \"gold\"\n[packages.tiny]\ncredits = 0\nprice = \"1,50\"\n\
+         [prices]\nx = { credits = 1, per = 0 }\n[worker]\nprefer = [1]\ndrain_timeout = 20\n[logging]\nformat = \"xml\"",
+        &[
+            ("SCRIP__DATABASE__MAX_CONNECTIONS", "many"),
+            ("SCRIP__WORKER__SHARD", "2"),
+        ],
+    );
+    let expected = [
+        "`namespace` is \"Big Letters\"; allowed is 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`",
+        "`packages.tiny.price` is \"1,50\"; allowed is a decimal number in quotes with at most 6 decimals, such as \"9.99\"",
+        "`packages.tiny.credits` is 0; allowed is a whole number from 1 to 1000000000000000",
+        "`packages.tiny.validity_days` is missing; allowed is a whole number from 1 to 36500, or `validity = \"never\"` instead",
+        "`database.max_connections` (set by SCRIP__DATABASE__MAX_CONNECTIONS) is \"many\"; allowed is a whole number from 1 to 1000",
+        "`ledger.enabled` is \"yes\"; allowed is true or false",
+        "`ledger.max_user_balance` is -1; allowed is a whole number from 0 to 1000000000000000",
+        "`ledger.default_consumption` is 1.5; allowed is a whole number of credits from 0 to 1000000000000000, or { credits = 1, per = 1000 } or \"reject\"",
+        "`registration.plan` is \"gold\"; allowed is \"none\" or one of the plans: free, pro",
+        "`prices.x` is credits = 1, per = 0; allowed is a whole number of credits from 0 to 1000000000000000, or { credits = 1, per = 1000 }",
+        "`worker.prefer` is [1]; allowed is a list of shards, each from 0 to 0",
+        "`worker.drain_timeout` is 20; allowed is a number with a unit (ms, s, m, h, d) in quotes, from \"1s\" to \"1h\"",
+        "`worker.shard` (set by SCRIP__WORKER__SHARD) is an unknown key; allowed is one of drain_timeout, group_max, prefer, shards",
+        "`logging.format` is \"xml\"; allowed is \"human\" or \"json\"",
+        "`ledgr` is an unknown key; allowed is one of amqp, data_dir, database, ledger, logging, namespace, packages, plans, prices, redis, registration, schedule, subscriptions, worker",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_url_is_never_quoted_not_even_a_wrong_one() {
+    let found = problems(
+        "[database]\nurl = \"mysql://root:hunter2@db\"",
+        &[("AMQP_URL", "hunter2")],
+    );
+    assert_eq!(
+        found,
+        [
+            "`amqp.url` (set by AMQP_URL) is no such URL; allowed is a URL that begins with amqp: or amqps:",
+            "`database.url` is no such URL; allowed is a URL that begins with postgres: or postgresql: or sqlite:",
+        ]
+    );
+    let syntax = load("[database]\nurl = \"postgres://scrip:hunter2@db", &[]).expect_err("no closing quote");
+    let shown = format!("{syntax}");
+    assert!(shown.contains("line 2") && !shown.contains("hunter2"), "{shown}");
+    let good = load("", &[("DATABASE_URL", "postgres://scrip:hunter2@db/scrip")]).expect("valid");
+    assert!(!format!("{good:?}{}", good.show()).contains("hunter2"));
+}
+
+#[test]
+fn two_packages_cannot_share_a_price_id() {
+    let pairs = [("CREDIT_LITE_PRICE_ID", "p"), ("CREDIT_MAX_PRICE_ID", "p")];
+    let expected =
+        "`packages.max.price_id` is \"p\", which is the price id of `lite`; allowed is a price id of its own";
+    assert_eq!(problems("", &pairs), [expected]);
+}
+
+#[test]
+fn both_urls_mean_servers_and_none_means_the_embedded_default() {
+    let of = |pairs: &[(&str, &str)]| load("data_dir = \"/data\"", pairs).expect("valid").backend();
+    let amqp = ("AMQP_URL", "amqp://mq");
+    let database = ("DATABASE_URL", "postgres://db/scrip");
+    assert!(matches!(of(&[amqp, database]), Ok(Backend::Servers { .. })));
+    assert_eq!(of(&[amqp]), Err(MissingUrl::Database));
+    assert_eq!(of(&[database]), Err(MissingUrl::Amqp));
+    let path = "/data/scrip.db".into();
+    assert_eq!(of(&[]), Ok(Backend::Embedded { path }));
+}

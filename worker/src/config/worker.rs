@@ -1,0 +1,81 @@
+//! `[worker]`: how commands are taken from the queue.
+
+use std::time::Duration;
+
+use producer_sdk::contract::BUCKETS;
+use toml::{Table, Value};
+
+use super::{duration, section::Section};
+
+const MAX_GROUP: u32 = 10_000;
+
+/// How commands are taken from the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Command queues; the same for every worker of a namespace.
+    pub shards: u32,
+    /// Shards to register on at once rather than after a moment.
+    pub prefer: Vec<u32>,
+    /// At most this many commands are committed together.
+    pub group_max: u16,
+    /// How long the running groups and their replies may take when the worker is asked to stop.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            shards: 1,
+            prefer: Vec::new(),
+            group_max: 1000,
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let default = Self::default();
+        let shards = section.count("shards", BUCKETS, default.shards);
+        let group_max = section.count("group_max", MAX_GROUP, default.group_max.into());
+        let seconds = Duration::from_secs(1)..=Duration::from_hours(1);
+        let read = Self {
+            shards,
+            prefer: prefer(&section, shards),
+            group_max: u16::try_from(group_max).unwrap_or(default.group_max),
+            drain_timeout: section.duration("drain_timeout", seconds, default.drain_timeout),
+        };
+        section.finish();
+        read
+    }
+
+    pub(super) fn show(&self) -> Table {
+        let prefer: Vec<Value> = self.prefer.iter().map(|shard| i64::from(*shard).into()).collect();
+        Table::from_iter([
+            ("shards".to_owned(), i64::from(self.shards).into()),
+            ("prefer".to_owned(), Value::Array(prefer)),
+            ("group_max".to_owned(), i64::from(self.group_max).into()),
+            (
+                "drain_timeout".to_owned(),
+                duration::format(self.drain_timeout).into(),
+            ),
+        ])
+    }
+}
+
+fn prefer(section: &Section<'_>, shards: u32) -> Vec<u32> {
+    let Some(value) = section.value("prefer") else {
+        return Vec::new();
+    };
+    let shard = |value: &Value| {
+        let number = u32::try_from(value.as_integer()?).ok()?;
+        (number < shards).then_some(number)
+    };
+    let read = value
+        .as_array()
+        .and_then(|values| values.iter().map(shard).collect::<Option<Vec<u32>>>());
+    read.unwrap_or_else(|| {
+        let allowed = format!("a list of shards, each from 0 to {}", shards - 1);
+        section.wrong("prefer", value.to_string(), allowed, Vec::new())
+    })
+}

@@ -1,0 +1,124 @@
+//! The dead letters in the file, letter by letter.
+
+use chrono::{DateTime, Utc};
+use producer_sdk::contract::{Door, headers};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
+use tokio::time::Instant;
+
+use super::EmbeddedError;
+use crate::{
+    dead::{Counts, Fate, Letter},
+    pace::pace,
+};
+
+const PAGE: i64 = 500;
+
+const LETTERS: &str = "\
+SELECT id, door, body, message_id, attempt, headers FROM queue_message
+ WHERE queue = 'dead' AND id > $1 AND id <= $2 ORDER BY id LIMIT $3";
+
+const NEWEST: &str =
+    "SELECT coalesce(max(id), 0) AS newest, count(*) AS letters FROM queue_message WHERE queue = 'dead'";
+
+/// As it was: in the queue, as if nobody had looked at it yet.
+const REPLAY: &str = "\
+UPDATE queue_message SET queue = 'commands', attempt = 0, not_before = NULL,
+       headers = CASE WHEN headers ->> 'traceparent' IS NOT NULL THEN json_object('traceparent', headers ->> 'traceparent') END
+ WHERE id = $1 AND queue = 'dead'";
+
+const DROP: &str = "DELETE FROM queue_message WHERE id = $1 AND queue = 'dead'";
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: i64,
+    door: String,
+    body: Vec<u8>,
+    message_id: Option<String>,
+    attempt: i32,
+    headers: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct Newest {
+    newest: i64,
+    letters: i64,
+}
+
+/// How many letters there are.
+pub async fn count(db: &DatabaseConnection) -> Result<u64, EmbeddedError> {
+    Ok(newest(db).await?.letters.unsigned_abs())
+}
+
+/// Looks at each letter that is there now, in order, and does with it what `fate` says. At most `rate` a second are
+/// replayed. Ends when `fate` says nothing any more.
+pub async fn each(
+    db: &DatabaseConnection,
+    rate: Option<u32>,
+    mut fate: impl FnMut(&Letter) -> Option<Fate> + Send,
+) -> Result<Counts, EmbeddedError> {
+    let last = newest(db).await?.newest;
+    let began = Instant::now();
+    let mut counts = Counts::default();
+    let mut after = 0;
+    loop {
+        let page = statement(LETTERS, [after.into(), last.into(), PAGE.into()]);
+        let rows = Row::find_by_statement(page)
+            .all(db)
+            .await
+            .map_err(EmbeddedError::doing("read the dead letters"))?;
+        let Some(behind) = rows.last().map(|row| row.id) else {
+            return Ok(counts);
+        };
+        for row in rows {
+            counts.seen += 1;
+            let id = row.id;
+            let (sql, done) = match fate(&letter(row)) {
+                None => return Ok(counts),
+                Some(Fate::Keep) => continue,
+                Some(Fate::Drop) => (DROP, &mut counts.dropped),
+                Some(Fate::Replay) => {
+                    pace(began, counts.replayed, rate).await;
+                    (REPLAY, &mut counts.replayed)
+                }
+            };
+            let changed = db
+                .execute_raw(statement(sql, [id.into()]))
+                .await
+                .map_err(EmbeddedError::doing("move a dead letter"))?;
+            *done += changed.rows_affected();
+        }
+        after = behind;
+    }
+}
+
+async fn newest(db: &DatabaseConnection) -> Result<Newest, EmbeddedError> {
+    let newest = Newest::find_by_statement(statement(NEWEST, [])).one(db).await;
+    let newest = newest.map_err(EmbeddedError::doing("count the dead letters"))?;
+    Ok(newest.unwrap_or(Newest {
+        newest: 0,
+        letters: 0,
+    }))
+}
+
+fn letter(row: Row) -> Letter {
+    let headers: serde_json::Value = row
+        .headers
+        .and_then(|headers| serde_json::from_str(&headers).ok())
+        .unwrap_or_default();
+    let text = |name: &str| headers[name].as_str().map(str::to_owned);
+    let at = |name: &str| text(name).and_then(|at| at.parse::<DateTime<Utc>>().ok());
+    let mut letter = Letter::of(row.body);
+    letter.reference_id = letter.reference_id.or(row.message_id);
+    letter.reason = text(headers::REASON).unwrap_or_else(|| "unknown".to_owned());
+    letter.error = text(headers::ERROR);
+    letter.field = text(headers::FIELD);
+    letter.attempts = u32::try_from(row.attempt).unwrap_or_default();
+    letter.first_seen = at(headers::FIRST_SEEN);
+    letter.last_seen = at(headers::LAST_SEEN);
+    letter.door = Door::parse(&row.door);
+    letter
+}
+
+fn statement<const N: usize>(sql: &str, values: [Value; N]) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}

@@ -1,0 +1,35 @@
+//! What can go wrong with the file.
+
+use sea_orm::DbErr;
+
+use crate::{lane::Trouble, store::StoreError};
+
+/// An error of the embedded queue.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// SQLite did not do what it was asked to.
+    #[error("cannot {doing}")]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        source: DbErr,
+    },
+    /// The ledger cannot be used, or is sure that it is not the commands.
+    #[error(transparent)]
+    Ledger(#[from] Trouble),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another worker took the lane, because ours was too slow to renew its lease.
+    #[error("another worker took the lane")]
+    LostLease,
+}
+
+impl EmbeddedError {
+    /// For `map_err`: what was being done.
+    pub(super) const fn doing(doing: &'static str) -> impl FnOnce(DbErr) -> Self {
+        move |source| Self::File { doing, source }
+    }
+}

@@ -1,0 +1,278 @@
+//! The statements on the queue's tables. Rows go as one JSON document, so that a group costs as many statements as
+//! a single message.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use producer_sdk::contract::{Door, bucket, headers};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::EmbeddedError;
+use crate::{
+    lane::{Delivery, Reply, ReplyTo, Settled, Settlement},
+    store::SQLITE_INSTANT,
+};
+
+/// How long a poisonous message waits before it is tried again.
+const DELAY: TimeDelta = TimeDelta::seconds(10);
+/// After this time nobody waits for the answer to a query any more.
+const QUERY_LASTS: TimeDelta = TimeDelta::seconds(30);
+/// After this time nobody fetches a reply any more.
+const REPLY_LASTS: TimeDelta = TimeDelta::minutes(10);
+
+const VERSION: &str = "PRAGMA data_version";
+
+const WAITING: &str = "\
+SELECT EXISTS (SELECT 1 FROM queue_message
+                WHERE queue IN ('commands', 'queries') AND (not_before IS NULL OR not_before <= $1)) AS waiting";
+
+const TAKE: &str = "\
+SELECT id, door, body, reply_to, correlation_id, attempt, enqueued_at FROM queue_message
+ WHERE queue = $1 AND (not_before IS NULL OR not_before <= $2) ORDER BY id LIMIT $3";
+
+const DONE: &str = "DELETE FROM queue_message WHERE id IN (SELECT value FROM json_each($1))";
+
+const PUT_BACK: &str = "\
+UPDATE queue_message
+   SET queue = json_extract(e.value, '$.queue'), attempt = json_extract(e.value, '$.attempt'),
+       not_before = json_extract(e.value, '$.not_before'), headers = json_patch(coalesce(headers, '{}'), json_extract(e.value, '$.headers'))
+  FROM json_each($1) e WHERE queue_message.id = json_extract(e.value, '$.id')";
+
+const REPLY: &str = "\
+INSERT INTO queue_reply (reply_to, correlation_id, body, created_at)
+SELECT json_extract(value, '$.reply_to'), json_extract(value, '$.correlation_id'),
+       CAST(json_extract(value, '$.body') AS BLOB), $2
+  FROM json_each($1) ORDER BY key";
+
+const STALE_REPLIES: &str = "DELETE FROM queue_reply WHERE created_at < $1";
+const STALE_QUERIES: &str = "DELETE FROM queue_message WHERE queue = 'queries' AND enqueued_at < $1";
+
+/// What settles a message of the queue.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    id: i64,
+    door: String,
+}
+
+/// A message as it stands in the file.
+#[derive(Debug, FromQueryResult)]
+pub struct Row {
+    id: i64,
+    door: String,
+    /// What it says.
+    pub body: Vec<u8>,
+    reply_to: Option<String>,
+    correlation_id: Option<String>,
+    attempt: i32,
+    enqueued_at: DateTime<Utc>,
+}
+
+impl Row {
+    /// What settles it.
+    pub fn ticket(&self) -> Ticket {
+        Ticket {
+            id: self.id,
+            door: self.door.clone(),
+        }
+    }
+
+    /// Where its reply goes.
+    pub fn reply_to(&self) -> Option<ReplyTo> {
+        self.reply_to.clone().map(|queue| ReplyTo {
+            queue,
+            correlation_id: self.correlation_id.clone(),
+        })
+    }
+
+    /// The same as the lane sees it.
+    pub fn into_delivery(self) -> Delivery<Ticket> {
+        Delivery {
+            ticket: self.ticket(),
+            door: Door::parse(&self.door),
+            reply: self.reply_to(),
+            attempt: u32::try_from(self.attempt).unwrap_or_default(),
+            first_seen: self.enqueued_at,
+            body: self.body,
+        }
+    }
+}
+
+/// A number that changes when another connection has committed.
+pub async fn version<C: ConnectionTrait>(connection: &C) -> Result<i64, EmbeddedError> {
+    scalar(connection, VERSION, [], "data_version").await
+}
+
+/// Whether there is anything to take.
+pub async fn is_waiting<C: ConnectionTrait>(
+    connection: &C,
+    now: DateTime<Utc>,
+) -> Result<bool, EmbeddedError> {
+    let waiting: i64 = scalar(connection, WAITING, [instant(now)], "waiting").await?;
+    Ok(waiting != 0)
+}
+
+/// The first messages of a queue; they stay where they are until they are settled.
+pub async fn take<C: ConnectionTrait>(
+    connection: &C,
+    queue: &str,
+    limit: u16,
+    now: DateTime<Utc>,
+) -> Result<Vec<Row>, EmbeddedError> {
+    let values = [queue.into(), instant(now), i64::from(limit).into()];
+    Row::find_by_statement(statement(TAKE, values))
+        .all(connection)
+        .await
+        .map_err(EmbeddedError::doing("read the queue"))
+}
+
+/// Carries out what is to become of messages.
+pub async fn settle<C: ConnectionTrait>(
+    connection: &C,
+    settled: Vec<Settled<Ticket>>,
+    now: DateTime<Utc>,
+) -> Result<(), EmbeddedError> {
+    let mut done = Vec::new();
+    let mut kept = Vec::new();
+    let mut replies = Vec::new();
+    for Settled {
+        delivery,
+        settlement,
+        reply,
+    } in settled
+    {
+        match put_back(&delivery, &settlement, now) {
+            None => done.push(delivery.ticket),
+            Some(row) => kept.push(row),
+        }
+        replies.extend(reply);
+    }
+    reply(connection, &replies, now).await?;
+    if !kept.is_empty() {
+        execute(
+            connection,
+            PUT_BACK,
+            [serde_json::Value::Array(kept).to_string().into()],
+        )
+        .await?;
+    }
+    self::done(connection, &done).await
+}
+
+/// Removes messages that are done with.
+pub async fn done<C: ConnectionTrait>(connection: &C, tickets: &[Ticket]) -> Result<(), EmbeddedError> {
+    if tickets.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = tickets.iter().map(|ticket| ticket.id).collect();
+    execute(connection, DONE, [json!(ids).to_string().into()]).await
+}
+
+/// Leaves replies for those who wait for them.
+pub async fn reply<C: ConnectionTrait>(
+    connection: &C,
+    replies: &[Reply],
+    now: DateTime<Utc>,
+) -> Result<(), EmbeddedError> {
+    if replies.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<serde_json::Value> = replies
+        .iter()
+        .map(|reply| {
+            json!({
+                "reply_to": reply.to.queue,
+                "correlation_id": reply.to.correlation_id,
+                "body": String::from_utf8_lossy(&reply.body),
+            })
+        })
+        .collect();
+    execute(connection, REPLY, [json!(rows).to_string().into(), instant(now)]).await
+}
+
+/// Removes what nobody waits for any more.
+pub async fn purge<C: ConnectionTrait>(connection: &C, now: DateTime<Utc>) -> Result<(), EmbeddedError> {
+    execute(connection, STALE_REPLIES, [instant(now - REPLY_LASTS)]).await?;
+    execute(connection, STALE_QUERIES, [instant(now - QUERY_LASTS)]).await
+}
+
+/// An instant in the one form that the file has.
+pub fn instant(at: DateTime<Utc>) -> Value {
+    text(at).into()
+}
+
+fn text(at: DateTime<Utc>) -> String {
+    at.format(SQLITE_INSTANT).to_string()
+}
+
+/// What a message that is not done with becomes: delayed, or a dead letter.
+fn put_back(
+    delivery: &Delivery<Ticket>,
+    settlement: &Settlement,
+    now: DateTime<Utc>,
+) -> Option<serde_json::Value> {
+    let mut headers = json!({
+        headers::EXCHANGE: delivery.ticket.door,
+        headers::ORIGIN: delivery.ticket.door,
+        headers::ROUTING_KEY: routing_key(&delivery.body),
+        headers::FIRST_SEEN: text(delivery.first_seen),
+    });
+    let (queue, attempt, not_before) = match settlement {
+        Settlement::Ack => return None,
+        Settlement::Delay(delay) => {
+            headers[headers::REASON] = "poison".into();
+            headers[headers::ERROR] = delay.error.as_str().into();
+            ("commands", delay.attempt, Some(text(now + DELAY)))
+        }
+        Settlement::Dead(dead) => {
+            headers[headers::REASON] = dead.reason.as_ref().into();
+            headers[headers::ERROR] = dead.error.as_str().into();
+            headers[headers::FIELD] = dead.field.as_deref().into();
+            headers[headers::LAST_SEEN] = text(now).into();
+            ("dead", delivery.attempt, None)
+        }
+    };
+    headers[headers::ATTEMPT] = attempt.into();
+    let id = delivery.ticket.id;
+    Some(
+        json!({ "id": id, "queue": queue, "attempt": attempt, "not_before": not_before, "headers": headers }),
+    )
+}
+
+/// What a message would have been routed by: its user's bucket, as far as it names one.
+fn routing_key(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Addressed {
+        user_id: String,
+    }
+    let addressed: Addressed = serde_json::from_slice(body).ok()?;
+    Some(bucket(&addressed.user_id).to_string())
+}
+
+async fn execute<C: ConnectionTrait, const N: usize>(
+    connection: &C,
+    sql: &str,
+    values: [Value; N],
+) -> Result<(), EmbeddedError> {
+    connection
+        .execute_raw(statement(sql, values))
+        .await
+        .map(drop)
+        .map_err(EmbeddedError::doing("write the queue"))
+}
+
+async fn scalar<C: ConnectionTrait, const N: usize>(
+    connection: &C,
+    sql: &str,
+    values: [Value; N],
+    column: &str,
+) -> Result<i64, EmbeddedError> {
+    let row = connection.query_one_raw(statement(sql, values)).await;
+    row.and_then(|row| row.ok_or_else(|| DbErr::RecordNotFound(column.to_owned())))
+        .and_then(|row| row.try_get("", column))
+        .map_err(EmbeddedError::doing("look into the queue"))
+}
+
+fn statement<const N: usize>(sql: &str, values: [Value; N]) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}

@@ -1,0 +1,47 @@
+//! One group: taken from the queue, decided, written and settled in one transaction of the file.
+
+use chrono::{DateTime, Utc};
+
+use super::{EmbeddedError, lease, queue, round_ledger::RoundLedger};
+use crate::lane::{Halt, Pipeline, Trouble};
+
+/// Serves up to `limit` commands; tells how many were taken. Fails when the lease is another's, or when the ledger
+/// cannot go on; what was settled before stands, the rest waits where it is.
+pub async fn serve(
+    pipeline: &mut Pipeline<RoundLedger>,
+    owner: &str,
+    limit: u16,
+    now: DateTime<Utc>,
+) -> Result<usize, EmbeddedError> {
+    let transaction = pipeline.ledger().store().begin().await?;
+    if !lease::take(&transaction, owner, now).await? {
+        return Err(EmbeddedError::LostLease);
+    }
+    let rows = queue::take(&transaction, "commands", limit, now).await?;
+    let taken = rows.len();
+    if taken == 0 {
+        return Ok(0);
+    }
+    let group = rows
+        .into_iter()
+        .map(|row| Pipeline::<RoundLedger>::admit(row.into_delivery()))
+        .collect();
+    pipeline.ledger().enter(transaction).await;
+    let pass = pipeline.pass(group, now).await;
+    let transaction = pipeline.ledger().leave().await.ok_or(EmbeddedError::LostLease)?;
+    match pass.halt {
+        // Whatever the transaction holds is in doubt: dropping it rolls it back.
+        Some(Halt {
+            trouble: trouble @ Trouble::Infrastructure(_),
+            ..
+        }) => Err(trouble.into()),
+        halt => {
+            queue::settle(&transaction, pass.settled, now).await?;
+            transaction
+                .commit()
+                .await
+                .map_err(EmbeddedError::doing("commit a group"))?;
+            halt.map_or(Ok(taken), |halt| Err(halt.trouble.into()))
+        }
+    }
+}

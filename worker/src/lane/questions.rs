@@ -1,0 +1,43 @@
+//! Answering queries, from committed state.
+
+use std::{future::Future, time::Duration};
+
+use chrono::{DateTime, Utc};
+use producer_sdk::contract::{Answer, Query, Reply};
+use tracing::warn;
+
+use super::Trouble;
+
+/// Where the answers come from.
+pub trait Questions: Send + Sync + 'static {
+    /// Answers one query.
+    fn answer(
+        &self,
+        query: &Query,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Answer, Trouble>> + Send;
+}
+
+/// What to reply to a message on the query queue: the answer, a rejection, or that there is none in time.
+pub async fn answer<Q: Questions>(
+    questions: &Q,
+    body: &[u8],
+    now: DateTime<Utc>,
+    deadline: Duration,
+) -> Reply {
+    let query = match Query::from_json(body) {
+        Ok(query) => query,
+        Err(rejection) => return Reply::Rejected(rejection),
+    };
+    let error = match tokio::time::timeout(deadline, questions.answer(&query, now)).await {
+        Ok(Ok(answer)) => return Reply::Answer(answer),
+        Ok(Err(trouble)) => trouble.chain(),
+        Err(_) => format!("no answer within {deadline:?}"),
+    };
+    warn!(query = query.kind(), error, "a query cannot be answered");
+    Reply::Answer(Answer::error(
+        query.kind(),
+        "unavailable",
+        "the ledger cannot be read now; ask again later",
+    ))
+}

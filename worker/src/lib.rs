@@ -1,0 +1,20 @@
+//! The Scrip worker: commands from a queue into the ledger.
+
+pub mod amqp;
+pub mod cache;
+pub mod catalog;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod dead;
+pub mod decode;
+pub mod embedded;
+pub mod jobs;
+pub mod lane;
+pub mod outcome;
+mod pace;
+pub mod read;
+pub mod scheduler;
+pub mod store;
+pub mod telemetry;
+pub mod verify;

@@ -1,0 +1,64 @@
+//! From the core to the wire: what became of a command, as its reply.
+
+use ledger::{Command, Decision, Outcome, Refused, Status};
+use producer_sdk::contract::{self, AllocationItem, OutcomeError, Posting};
+
+/// The reply that tells `decision`.
+pub fn wire(command: &Command, decision: &Decision) -> contract::Outcome {
+    match decision {
+        Decision::Settled(outcome) => settled(command, outcome),
+        Decision::Unapplied(refused) => {
+            let outcome = Outcome::refused(refused.clone(), None, None);
+            settled(command, &outcome)
+        }
+    }
+}
+
+fn settled(command: &Command, outcome: &Outcome) -> contract::Outcome {
+    contract::Outcome {
+        reference_id: command.reference_id.clone(),
+        kind: command.kind().to_owned(),
+        user_id: command.user_id.clone(),
+        status: match outcome.status() {
+            Status::Completed => contract::Status::Completed,
+            Status::Failed => contract::Status::Failed,
+        },
+        replayed: outcome.replayed,
+        amount: Some(outcome.amount),
+        balance: outcome.balance,
+        available: outcome.available,
+        transactions: outcome
+            .transactions
+            .iter()
+            .map(|(id, kind, amount)| Posting {
+                id: *id,
+                kind: kind.as_str().to_owned(),
+                amount: *amount,
+            })
+            .collect(),
+        allocations: outcome
+            .allocations
+            .iter()
+            .map(|allocation| AllocationItem {
+                batch_id: allocation.batch_id,
+                amount: allocation.amount,
+                batch_remaining: allocation.batch_remaining,
+            })
+            .collect(),
+        granted: outcome.clipped.map(|_| outcome.amount),
+        clipped: outcome.clipped,
+        skipped: outcome.skipped.map(|skipped| skipped.as_str().to_owned()),
+        stale: outcome.stale.then_some(true),
+        over_cap: outcome.over_cap.then_some(true),
+        error: outcome.refused.as_ref().map(error),
+    }
+}
+
+fn error(refused: &Refused) -> OutcomeError {
+    OutcomeError {
+        code: refused.code.as_str().to_owned(),
+        message: refused.to_string(),
+        required: refused.required,
+        available: refused.available,
+    }
+}

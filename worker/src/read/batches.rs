@@ -1,0 +1,58 @@
+//! Where a user's credits are.
+
+use chrono::{DateTime, Utc};
+use entity::credits_batch;
+use producer_sdk::contract::BatchItem;
+use sea_orm::{DatabaseConnection, EntityTrait, Statement};
+
+use super::{ReadError, sql};
+
+fn item(model: credits_batch::Model, now: DateTime<Utc>) -> BatchItem {
+    BatchItem {
+        id: model.id,
+        lapsed: model.status == "ACTIVE" && model.expires_at.is_some_and(|at| at <= now),
+        status: model.status,
+        amount: model.amount,
+        remaining: model.remaining,
+        held: model.held,
+        source_type: model.source_type,
+        source_plan: model.source_plan,
+        grant_period: model.grant_period,
+        paid_micros: model.paid_micros,
+        currency: model.currency,
+        issued_at: model.issued_at,
+        expires_at: model.expires_at,
+        transaction_id: model.transaction_id,
+    }
+}
+
+/// By name, because a statement that is kept prepared must not change when a migration adds a column.
+const COLUMNS: &str = "\
+b.id, b.user_id, b.amount, b.remaining, b.held, b.issued_at, b.expires_at, b.status, b.source_type, b.source_plan,
+b.grant_period, b.paid_micros, b.currency, b.transaction_id, b.expirations, b.created_at, b.updated_at";
+
+/// The batches of `user` in the order in which they are spent; with `include_closed`, those follow from which nothing
+/// is left.
+pub async fn batches(
+    db: &DatabaseConnection,
+    user: &str,
+    include_closed: bool,
+    now: DateTime<Utc>,
+) -> Result<Vec<BatchItem>, ReadError> {
+    let (filter, order) = if include_closed {
+        ("", "(b.status <> 'ACTIVE'), ")
+    } else {
+        (" AND b.status = 'ACTIVE'", "")
+    };
+    let text = format!(
+        "SELECT {COLUMNS} FROM credits_batch b WHERE b.user_id = $1{filter} ORDER BY {order}{}",
+        sql::FIFO
+    );
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), text, [user.into()]);
+    let rows = credits_batch::Entity::find()
+        .from_raw_sql(statement)
+        .all(db)
+        .await;
+    let rows = rows.map_err(ReadError::of("batches"))?;
+    Ok(rows.into_iter().map(|model| item(model, now)).collect())
+}

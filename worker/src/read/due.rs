@@ -1,0 +1,115 @@
+//! What jobs have to do in the ledger, page by page, in the order of an index. A place in that order is a cursor.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use entity::subscription;
+use ledger::{Rules, Subscription};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement};
+
+use super::{ReadError, sql, subscriptions};
+use crate::store::Store;
+
+/// Rows of a page.
+const PAGE: usize = 1000;
+/// What follows from the cursor of nothing.
+const START: (DateTime<Utc>, &str) = (DateTime::<Utc>::UNIX_EPOCH, "");
+
+/// One page of what is due.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// What is on it, each with the cursor behind it.
+    pub items: Vec<(String, T)>,
+    /// Where the next page begins; absent on the last one.
+    pub next: Option<String>,
+}
+
+const SUBSCRIPTIONS: &str = "\
+SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, due_at, status_at,
+       created_at, updated_at
+  FROM subscription
+ WHERE due_at IS NOT NULL AND due_at <= $1 AND (due_at, id) > ($2, $3)
+ ORDER BY due_at, id LIMIT $4";
+
+const LAPSED: &str = "\
+SELECT expires_at, user_id FROM credits_batch
+ WHERE status = 'ACTIVE' AND expires_at IS NOT NULL AND expires_at <= $1 AND (expires_at, user_id) > ($2, $3)
+ GROUP BY expires_at, user_id ORDER BY expires_at, user_id LIMIT $4";
+
+/// Subscriptions with a period that starts by `until`, behind `cursor`. Those whose plan is switched off are left out:
+/// their periods stay due.
+pub async fn due_subscriptions(
+    store: &Store,
+    rules: &Rules,
+    until: DateTime<Utc>,
+    cursor: Option<&str>,
+) -> Result<Page<Subscription>, ReadError> {
+    let rows = subscription::Entity::find()
+        .from_raw_sql(statement(store, SUBSCRIPTIONS, until, cursor))
+        .all(store.read_connection())
+        .await
+        .map_err(ReadError::of("due subscriptions"))?;
+    let full = rows.len() == PAGE;
+    let mut items = Vec::with_capacity(rows.len());
+    let mut last = None;
+    for row in rows {
+        let cursor = format!("{}|{}", text(row.due_at.unwrap_or_default()), row.id);
+        last = Some(cursor.clone());
+        let off = rules.plans.get(&row.plan).is_some_and(|plan| !plan.enabled);
+        // One whose status this version does not know is left to a version that does.
+        if let Some(subscription) = subscriptions::of(row).filter(|_| !off) {
+            items.push((cursor, subscription));
+        }
+    }
+    let next = last.filter(|_| full);
+    Ok(Page { items, next })
+}
+
+/// Users who have a batch that lapsed by `until`, behind `cursor`; a user may come again with another batch.
+pub async fn lapsed_users(
+    store: &Store,
+    until: DateTime<Utc>,
+    cursor: Option<&str>,
+) -> Result<Page<String>, ReadError> {
+    let failed = || ReadError::of("lapsed batches");
+    let rows = store
+        .read_connection()
+        .query_all_raw(statement(store, LAPSED, until, cursor))
+        .await
+        .map_err(failed())?;
+    let full = rows.len() == PAGE;
+    let mut items = Vec::with_capacity(rows.len());
+    let mut seen = HashSet::new();
+    let mut last = None;
+    for row in rows {
+        let at: DateTime<Utc> = row.try_get_by("expires_at").map_err(failed())?;
+        let user: String = row.try_get_by("user_id").map_err(failed())?;
+        let cursor = format!("{}|{user}", text(at));
+        last = Some(cursor.clone());
+        if seen.insert(user.clone()) {
+            items.push((cursor, user));
+        }
+    }
+    let next = last.filter(|_| full);
+    Ok(Page { items, next })
+}
+
+fn statement(store: &Store, sql: &str, until: DateTime<Utc>, cursor: Option<&str>) -> Statement {
+    let backend = store.backend();
+    let place = cursor.and_then(|cursor| {
+        let (at, id) = cursor.split_once('|')?;
+        Some((at.parse().ok()?, id))
+    });
+    let (at, id) = place.unwrap_or(START);
+    let values = [
+        sql::instant(backend, until),
+        sql::instant(backend, at),
+        id.into(),
+        (PAGE as u64).into(),
+    ];
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+fn text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}

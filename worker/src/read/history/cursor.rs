@@ -1,0 +1,90 @@
+//! A place in a history.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use entity::credits_transaction;
+use sea_orm::prelude::Uuid;
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+use crate::read::sql;
+
+/// A place in a history: just behind one transaction. Written as `{instant}_{id}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) id: Uuid,
+}
+
+/// Text that is not a [`Cursor`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{0}` is not a place in a history; take the `nextCursor` of a page")]
+pub struct CursorError(String);
+
+impl Cursor {
+    pub(super) fn of(model: &credits_transaction::Model) -> Self {
+        Self {
+            created_at: model.created_at,
+            id: model.id,
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", sql::instant_text(self.created_at), self.id)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parse = || {
+            let (at, id) = text.split_once('_')?;
+            let created_at = DateTime::parse_from_rfc3339(at).ok()?.to_utc();
+            Some(Self {
+                created_at,
+                id: Uuid::parse_str(id).ok()?,
+            })
+        };
+        parse().ok_or_else(|| CursorError(text.to_owned()))
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_what_it_writes() {
+        let created_at = DateTime::from_timestamp(1_795_341_600, 5_000).expect("in range");
+        let cursor = Cursor {
+            created_at,
+            id: Uuid::from_u128(7),
+        };
+        let text = "2026-11-22T10:00:00.000005+00:00_00000000-0000-0000-0000-000000000007";
+        assert_eq!(cursor.to_string(), text);
+        assert_eq!(text.parse(), Ok(cursor));
+    }
+
+    #[test]
+    fn what_is_not_a_cursor_is_refused_with_what_was_given() {
+        for text in [
+            "",
+            "_",
+            "7",
+            "2026-11-22_7",
+            "x_00000000-0000-0000-0000-000000000007",
+        ] {
+            assert_eq!(text.parse::<Cursor>(), Err(CursorError(text.to_owned())));
+        }
+    }
+}

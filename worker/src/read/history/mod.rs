@@ -1,0 +1,179 @@
+//! Where a user's credits went: his transactions, newest first, each with its batches.
+
+mod cursor;
+mod rows;
+
+use std::collections::HashMap;
+
+use entity::credits_transaction;
+use producer_sdk::contract::{AllocationItem, MAX_PAGE_SIZE, MAX_PAGED_ROWS, TransactionItem};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult, Statement, prelude::Uuid,
+};
+use serde::Serialize;
+
+pub use cursor::{Cursor, CursorError};
+
+use super::{ReadError, sql};
+use crate::store::{
+    bulk::{self, Column},
+    sql::ALLOCATIONS,
+};
+
+/// The most transactions that one page can have.
+pub const MAX_PAGE: u32 = MAX_PAGE_SIZE;
+
+/// Which part of a history is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// How many transactions at most; 1 to [`MAX_PAGE`], what is beyond is brought into that range.
+    pub limit: u32,
+    /// Only what is older than this; `None` starts with the newest.
+    pub before: Option<Cursor>,
+    /// How many of these to leave out, for pages by number.
+    pub skip: u32,
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self {
+            limit: 20,
+            before: None,
+            skip: 0,
+        }
+    }
+}
+
+/// Part of a history, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    /// The transactions, refused ones included.
+    pub items: Vec<TransactionItem>,
+    /// From where the next page goes on; absent on the last page.
+    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    pub next: Option<Cursor>,
+}
+
+// Columns are named, because a statement that is kept prepared must not change when a migration adds one.
+const NEWEST: &str = "\
+SELECT id, user_id, type, amount, debit_account, credit_account, origin, reference_id, fingerprint, status, error_code,
+       balance_after, service, quantity, purchase_id, subscription_id, period_start, related_id, description, metadata,
+       detail, occurred_at, created_at
+  FROM credits_transaction
+ WHERE user_id = $1
+ ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3";
+
+const OLDER: &str = "\
+SELECT id, user_id, type, amount, debit_account, credit_account, origin, reference_id, fingerprint, status, error_code,
+       balance_after, service, quantity, purchase_id, subscription_id, period_start, related_id, description, metadata,
+       detail, occurred_at, created_at
+  FROM credits_transaction
+ WHERE user_id = $1 AND (created_at, id) < ($3, $4)
+ ORDER BY created_at DESC, id DESC LIMIT $2";
+
+/// The transactions of `user` that `request` asks for.
+pub async fn history(db: &DatabaseConnection, user: &str, request: &PageRequest) -> Result<Page, ReadError> {
+    page(db, user, request).await.map_err(ReadError::of("history"))
+}
+
+async fn page(db: &DatabaseConnection, user: &str, request: &PageRequest) -> Result<Page, DbErr> {
+    let limit = request.limit.clamp(1, MAX_PAGE);
+    let mut models = transactions(db, user, limit + 1, request).await?;
+    let more = models.len() > limit as usize;
+    models.truncate(limit as usize);
+    let Some(oldest) = models.last().map(Cursor::of) else {
+        return Ok(Page {
+            items: Vec::new(),
+            next: None,
+        });
+    };
+    let mut allocations = allocations(db, &models).await?;
+    let items = models.into_iter().map(|model| {
+        let allocations = allocations.remove(&model.id).unwrap_or_default();
+        rows::item(model, allocations)
+    });
+    Ok(Page {
+        items: items.collect(),
+        next: more.then_some(oldest),
+    })
+}
+
+async fn transactions(
+    db: &DatabaseConnection,
+    user: &str,
+    limit: u32,
+    request: &PageRequest,
+) -> Result<Vec<credits_transaction::Model>, DbErr> {
+    let backend = db.get_database_backend();
+    let mut values = vec![user.into(), i64::from(limit).into()];
+    let text = match &request.before {
+        None => {
+            values.push(i64::from(request.skip).into());
+            NEWEST
+        }
+        Some(cursor) => {
+            values.extend([sql::instant(backend, cursor.created_at), cursor.id.into()]);
+            OLDER
+        }
+    };
+    let statement = Statement::from_sql_and_values(backend, text, values);
+    credits_transaction::Entity::find()
+        .from_raw_sql(statement)
+        .all(db)
+        .await
+}
+
+const COUNT: &str = "\
+SELECT count(*) AS n FROM (SELECT 1 FROM credits_transaction WHERE user_id = $1 LIMIT $2) AS counted";
+
+/// How many transactions `user` has, counted up to [`MAX_PAGED_ROWS`], and whether there are more.
+pub async fn count(db: &DatabaseConnection, user: &str) -> Result<(u64, bool), ReadError> {
+    let values = [user.into(), i64::from(MAX_PAGED_ROWS + 1).into()];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), COUNT, values);
+    let row = db
+        .query_one_raw(statement)
+        .await
+        .map_err(ReadError::of("history"))?;
+    let counted: i64 = row
+        .map_or(Ok(0), |row| row.try_get_by("n"))
+        .map_err(ReadError::of("history"))?;
+    let counted = u64::try_from(counted).unwrap_or_default();
+    let most = u64::from(MAX_PAGED_ROWS);
+    Ok((counted.min(most), counted > most))
+}
+
+#[derive(FromQueryResult)]
+struct AllocationRow {
+    transaction_id: Uuid,
+    batch_id: Uuid,
+    amount: i64,
+    batch_remaining: i64,
+}
+
+/// What each of these transactions took from or added to which batch, in the order of spending. By their ids: of a range
+/// of places in a long history the planner has no idea how many transactions are in it.
+async fn allocations(
+    db: &DatabaseConnection,
+    transactions: &[credits_transaction::Model],
+) -> Result<HashMap<Uuid, Vec<AllocationItem>>, DbErr> {
+    let backend = db.get_database_backend();
+    let ids = transactions.iter().map(|transaction| transaction.id).collect();
+    let values = bulk::rows(backend, vec![Column::Id(ids)]);
+    let statement = Statement::from_sql_and_values(backend, ALLOCATIONS.text(backend), values);
+    let mut found: HashMap<Uuid, Vec<AllocationItem>> = HashMap::new();
+    for row in AllocationRow::find_by_statement(statement).all(db).await? {
+        let AllocationRow {
+            transaction_id,
+            batch_id,
+            amount,
+            batch_remaining,
+        } = row;
+        found.entry(transaction_id).or_default().push(AllocationItem {
+            batch_id,
+            amount,
+            batch_remaining,
+        });
+    }
+    Ok(found)
+}

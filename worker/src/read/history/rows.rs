@@ -1,0 +1,32 @@
+//! Transactions as they are shown.
+
+use entity::credits_transaction;
+use producer_sdk::contract::{AllocationItem, TransactionItem};
+
+/// A row and its allocations as the contract shows them.
+pub(super) fn item(model: credits_transaction::Model, allocations: Vec<AllocationItem>) -> TransactionItem {
+    TransactionItem {
+        id: model.id,
+        kind: model.kind,
+        status: model.status,
+        error_code: model.error_code,
+        amount: model.amount,
+        debit_account: model.debit_account,
+        credit_account: model.credit_account,
+        balance_after: model.balance_after,
+        origin: model.origin,
+        reference_id: model.reference_id,
+        service: model.service,
+        quantity: model.quantity,
+        purchase_id: model.purchase_id,
+        subscription_id: model.subscription_id,
+        period_start: model.period_start,
+        related_id: model.related_id,
+        description: model.description,
+        metadata: model.metadata,
+        detail: model.detail,
+        occurred_at: model.occurred_at,
+        created_at: model.created_at,
+        allocations,
+    }
+}

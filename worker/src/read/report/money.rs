@@ -1,0 +1,181 @@
+//! Amounts of money. Integers only; rounded once, when they are written.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Serialize, Serializer};
+
+/// Currencies whose smallest unit is not a hundredth (ISO 4217), with their decimals.
+const DECIMALS: [(&str, u32); 23] = [
+    ("BHD", 3),
+    ("BIF", 0),
+    ("CLP", 0),
+    ("DJF", 0),
+    ("GNF", 0),
+    ("IQD", 3),
+    ("ISK", 0),
+    ("JOD", 3),
+    ("JPY", 0),
+    ("KMF", 0),
+    ("KRW", 0),
+    ("KWD", 3),
+    ("LYD", 3),
+    ("OMR", 3),
+    ("PYG", 0),
+    ("RWF", 0),
+    ("TND", 3),
+    ("UGX", 0),
+    ("VND", 0),
+    ("VUV", 0),
+    ("XAF", 0),
+    ("XOF", 0),
+    ("XPF", 0),
+];
+const MICROS: i128 = 1_000_000;
+const FRACTION: u32 = 64;
+/// What is so close to a whole millionth is one.
+const NEARLY_ONE: u128 = (1 << FRACTION) - (1 << (FRACTION / 2));
+
+/// An amount of money. Written as a decimal, rounded half up to the smallest unit of its currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Money {
+    currency: String,
+    /// Whole millionths.
+    micros: i128,
+    /// Parts of a millionth, in 2^-64.
+    fraction: u128,
+}
+
+impl Money {
+    /// Nothing, in a currency.
+    pub(super) const fn none(currency: String) -> Self {
+        Self {
+            currency,
+            micros: 0,
+            fraction: 0,
+        }
+    }
+
+    /// Adds whole millionths.
+    pub(super) const fn add(&mut self, micros: i128) {
+        self.micros += micros;
+    }
+
+    /// Adds `credits` of those `amount` for which `paid_micros` were paid. What does not come out even is kept to 2^-64
+    /// of a millionth, so that not even a billion such sums are out by one.
+    pub(super) fn add_part(&mut self, credits: i128, amount: i64, paid_micros: i64) {
+        let (amount, paid) = (i128::from(amount.max(1)), i128::from(paid_micros));
+        let rest = credits % amount * paid;
+        self.micros += credits / amount * paid + rest / amount;
+        self.fraction += ((rest % amount).unsigned_abs() << FRACTION) / amount.unsigned_abs();
+        self.micros += i128::try_from(self.fraction >> FRACTION).unwrap_or_default();
+        self.fraction &= (1 << FRACTION) - 1;
+    }
+
+    /// Its currency: three upper-case letters.
+    pub fn currency(&self) -> &str {
+        &self.currency
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = DECIMALS.iter().find(|(currency, _)| *currency == self.currency);
+        let decimals = known.map_or(2, |(_, decimals)| *decimals);
+        let unit = MICROS / 10_i128.pow(decimals);
+        // Three thirds are one, although each of them was cut.
+        let micros = self.micros + i128::from(self.fraction >= NEARLY_ONE);
+        let units = (micros + unit / 2) / unit;
+        let whole = 10_i128.pow(decimals);
+        write!(f, "{}", units / whole)?;
+        if decimals > 0 {
+            write!(f, ".{:0width$}", units % whole, width = decimals as usize)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            currency: &'a str,
+            amount: String,
+        }
+        let amount = self.to_string();
+        Shown {
+            currency: &self.currency,
+            amount,
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Money of several currencies.
+#[derive(Debug, Default)]
+pub(super) struct Purse(BTreeMap<String, Money>);
+
+impl Purse {
+    /// The money of a currency.
+    pub fn of(&mut self, currency: &str) -> &mut Money {
+        self.0
+            .entry(currency.to_owned())
+            .or_insert_with(|| Money::none(currency.to_owned()))
+    }
+
+    /// All of it, by currency.
+    pub fn into_money(self) -> Vec<Money> {
+        self.0.into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(currency: &str, micros: i128) -> String {
+        let mut money = Money::none(currency.to_owned());
+        money.add(micros);
+        money.to_string()
+    }
+
+    #[test]
+    fn money_is_rounded_half_up_to_the_smallest_unit_of_its_currency() {
+        assert_eq!(money("USD", 9_990_000), "9.99");
+        assert_eq!(money("USD", 9_994_999), "9.99");
+        assert_eq!(money("USD", 9_995_000), "10.00");
+        assert_eq!(money("JPY", 1_499_999), "1");
+        assert_eq!(money("JPY", 1_500_000), "2");
+        assert_eq!(money("KWD", 1_000_500), "1.001");
+        assert_eq!(money("USD", 0), "0.00");
+    }
+
+    #[test]
+    fn parts_that_do_not_come_out_even_are_rounded_once_at_the_end() {
+        let mut thirds = Money::none("USD".to_owned());
+        for _ in 0..3_000 {
+            // A third of a cent each; rounded one by one they would be nothing.
+            thirds.add_part(1, 3, 10_000);
+        }
+        assert_eq!(thirds.to_string(), "10.00");
+    }
+
+    #[test]
+    fn parts_that_make_a_whole_are_one() {
+        let mut money = Money::none("USD".to_owned());
+        for _ in 0..3 {
+            money.add_part(1, 3, 5_000);
+        }
+        assert_eq!(money.to_string(), "0.01", "half a cent, rounded up");
+    }
+
+    #[test]
+    fn the_largest_amounts_that_the_contract_allows_fit() {
+        let mut money = Money::none("USD".to_owned());
+        let most = 1_000_000_000_000_000;
+        money.add_part(i128::from(most) * 1_000_000, most, 1_000_000_000_000_000_000);
+        assert_eq!(money.to_string(), "1000000000000000000.00");
+        let mut half = Money::none("USD".to_owned());
+        half.add_part(i128::from(most / 2), most, 1_000_000_000_000_000_000);
+        assert_eq!(half.to_string(), "500000000000.00");
+    }
+}

@@ -1,0 +1,327 @@
+//! What was booked in a time.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Statement, Value};
+use serde::Serialize;
+
+use super::{
+    Span,
+    money::{Money, Purse},
+};
+use crate::read::sql::{self, sum, summed};
+
+/// What was bought.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Sold {
+    /// How often.
+    pub purchases: u64,
+    /// How many credits; a package's bonus is a grant.
+    pub credits: i128,
+    /// By package and currency.
+    pub items: Vec<SoldItem>,
+}
+
+/// What was bought of one package in one currency.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SoldItem {
+    /// The package; absent for credits that were bought by number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// How often.
+    pub purchases: u64,
+    /// How many credits.
+    pub credits: i128,
+    /// What was paid; absent where nobody told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Money>,
+}
+
+/// What was given by one kind of grant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Granted {
+    /// The type of the transaction.
+    pub kind: String,
+    /// The plan, or the package of a bonus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// How often.
+    pub grants: u64,
+    /// How many credits.
+    pub credits: i128,
+}
+
+/// What was spent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Consumed {
+    /// How often, uses that cost nothing included.
+    pub commands: u64,
+    /// How many credits.
+    pub credits: i128,
+    /// The services that took most.
+    pub services: Vec<Service>,
+    /// All other services together; absent if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others: Option<Service>,
+}
+
+/// What was spent on one service, or on several together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Service {
+    /// Its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub service: String,
+    /// How often.
+    pub commands: u64,
+    /// How many credits.
+    pub credits: i128,
+}
+
+/// What lapsed and was swept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Expired {
+    /// Credits that had been bought.
+    pub paid: i128,
+    /// What had been paid for them, by currency.
+    pub value: Vec<Money>,
+    /// Of these: credits of purchases whose price nobody told.
+    #[serde(rename = "paidWithoutPrice")]
+    pub without_price: i128,
+    /// Credits that had been given.
+    pub free: i128,
+}
+
+impl Expired {
+    /// All of it.
+    pub const fn credits(&self) -> i128 {
+        self.paid + self.free
+    }
+}
+
+/// How often commands were refused for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The code.
+    pub code: String,
+    /// How often.
+    pub commands: u64,
+}
+
+const BOOKED: &str = "t.created_at >= $1 AND t.created_at < $2";
+
+/// What came into wallets with a batch of its own, by type and plan or package and, of purchases, by currency.
+async fn credited(db: &DatabaseTransaction, span: Span, types: &str) -> Result<Vec<QueryResult>, DbErr> {
+    let text = format!(
+        "SELECT t.type AS kind, coalesce(b.source_plan, '') AS plan,
+                CASE WHEN b.paid_micros IS NULL THEN '' ELSE coalesce(b.currency, '') END AS currency,
+                count(*) AS times, {}, {}
+           FROM credits_transaction t JOIN credits_batch b ON b.transaction_id = t.id
+          WHERE {BOOKED} AND t.status = 'COMPLETED' AND t.amount > 0 AND t.type IN ({types})
+          GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        sum("t.amount", "credits"),
+        sum("coalesce(b.paid_micros, 0)", "paid"),
+    );
+    booked(db, span, text, None).await
+}
+
+pub(super) async fn sold(db: &DatabaseTransaction, span: Span) -> Result<Sold, DbErr> {
+    let mut sold = Sold::default();
+    for row in credited(db, span, "'purchase'").await? {
+        let currency: String = row.try_get_by("currency")?;
+        let paid = if currency.is_empty() {
+            None
+        } else {
+            let mut paid = Money::none(currency);
+            paid.add(summed(&row, "paid")?);
+            Some(paid)
+        };
+        let item = SoldItem {
+            package: name(&row, "plan")?,
+            purchases: times(&row)?,
+            credits: summed(&row, "credits")?,
+            paid,
+        };
+        sold.purchases += item.purchases;
+        sold.credits += item.credits;
+        sold.items.push(item);
+    }
+    Ok(sold)
+}
+
+pub(super) async fn granted(db: &DatabaseTransaction, span: Span) -> Result<Vec<Granted>, DbErr> {
+    let types = "'bonus', 'registration_bonus', 'monthly_grant', 'promotion'";
+    let rows = credited(db, span, types).await?;
+    let granted = rows.iter().map(|row| {
+        Ok(Granted {
+            kind: row.try_get_by("kind")?,
+            plan: name(row, "plan")?,
+            grants: times(row)?,
+            credits: summed(row, "credits")?,
+        })
+    });
+    granted.collect()
+}
+
+/// By type: how often, and how many credits wallets gained by it.
+pub(super) struct Totals(BTreeMap<String, (u64, i128)>);
+
+impl Totals {
+    pub fn credits(&self, kind: &str) -> i128 {
+        self.0.get(kind).map_or(0, |(_, credits)| *credits)
+    }
+
+    fn times(&self, kind: &str) -> u64 {
+        self.0.get(kind).map_or(0, |(times, _)| *times)
+    }
+}
+
+pub(super) async fn totals(db: &DatabaseTransaction, span: Span) -> Result<Totals, DbErr> {
+    let text = format!(
+        "SELECT t.type AS kind, count(*) AS times, {} FROM credits_transaction t
+          WHERE {BOOKED} AND t.status = 'COMPLETED' GROUP BY 1",
+        sum("t.amount", "credits"),
+    );
+    let rows = booked(db, span, text, None).await?;
+    let totals = rows.iter().map(|row| {
+        let kind = row.try_get_by("kind")?;
+        Ok((kind, (times(row)?, summed(row, "credits")?)))
+    });
+    Ok(Totals(totals.collect::<Result<_, DbErr>>()?))
+}
+
+pub(super) async fn consumed(
+    db: &DatabaseTransaction,
+    span: Span,
+    top: u32,
+    totals: &Totals,
+) -> Result<Consumed, DbErr> {
+    let text = format!(
+        "SELECT coalesce(t.service, '') AS service, count(*) AS times, {}
+           FROM credits_transaction t
+          WHERE {BOOKED} AND t.status = 'COMPLETED' AND t.type = 'consumption'
+          GROUP BY 1 ORDER BY sum(t.amount * 1.0), 1 LIMIT $3",
+        sum("-t.amount", "credits"),
+    );
+    let mut consumed = Consumed {
+        commands: totals.times("consumption"),
+        credits: -totals.credits("consumption"),
+        ..Consumed::default()
+    };
+    let mut others = Service {
+        service: String::new(),
+        commands: consumed.commands,
+        credits: consumed.credits,
+    };
+    for row in booked(db, span, text, Some(top)).await? {
+        let service = Service {
+            service: row.try_get_by("service")?,
+            commands: times(&row)?,
+            credits: summed(&row, "credits")?,
+        };
+        others.commands -= service.commands;
+        others.credits -= service.credits;
+        consumed.services.push(service);
+    }
+    consumed.others = (others.commands > 0).then_some(others);
+    Ok(consumed)
+}
+
+pub(super) async fn expired(db: &DatabaseTransaction, span: Span) -> Result<Expired, DbErr> {
+    let text = format!(
+        "SELECT {}, {}
+           FROM credits_transaction t
+           JOIN credits_allocation a ON a.transaction_id = t.id
+           JOIN credits_batch b ON b.id = a.batch_id
+          WHERE {BOOKED} AND t.status = 'COMPLETED' AND t.type = 'expiration'
+          GROUP BY 1, 2, 3, 4",
+        PRICE,
+        sum("-a.amount", "credits"),
+    );
+    let mut expired = Expired::default();
+    let mut value = Purse::default();
+    for row in booked(db, span, text, None).await? {
+        let credits = summed(&row, "credits")?;
+        let Price { paid, price } = Price::of(&row)?;
+        if !paid {
+            expired.free += credits;
+            continue;
+        }
+        expired.paid += credits;
+        match price {
+            Some((currency, amount, micros)) => value.of(&currency).add_part(credits, amount, micros),
+            None => expired.without_price += credits,
+        }
+    }
+    expired.value = value.into_money();
+    Ok(expired)
+}
+
+pub(super) async fn refused(db: &DatabaseTransaction, span: Span) -> Result<Vec<Refused>, DbErr> {
+    let text = format!(
+        "SELECT coalesce(t.error_code, '') AS code, count(*) AS times FROM credits_transaction t
+          WHERE {BOOKED} AND t.status = 'FAILED' GROUP BY 1 ORDER BY 2 DESC, 1"
+    );
+    let rows = booked(db, span, text, None).await?;
+    let refused = rows.iter().map(|row| {
+        Ok(Refused {
+            code: row.try_get_by("code")?,
+            commands: times(row)?,
+        })
+    });
+    refused.collect()
+}
+
+async fn booked(
+    db: &DatabaseTransaction,
+    span: Span,
+    text: String,
+    limit: Option<u32>,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let backend = db.get_database_backend();
+    let mut values: Vec<Value> = vec![
+        sql::instant(backend, span.from),
+        sql::instant(backend, span.until),
+    ];
+    values.extend(limit.map(|limit| i64::from(limit).into()));
+    db.query_all_raw(Statement::from_sql_and_values(backend, text, values))
+        .await
+}
+
+fn times(row: &QueryResult) -> Result<u64, DbErr> {
+    Ok(row.try_get_by::<i64, _>("times")?.unsigned_abs())
+}
+
+fn name(row: &QueryResult, column: &str) -> Result<Option<String>, DbErr> {
+    let name: String = row.try_get_by(column)?;
+    Ok((!name.is_empty()).then_some(name))
+}
+
+/// Whether credits had been bought, and what had been paid for how many of them.
+pub(super) struct Price {
+    pub paid: bool,
+    pub price: Option<(String, i64, i64)>,
+}
+
+/// The columns that [`Price::of`] reads, of a batch `b`. What has no price is one group, whatever its amounts.
+pub(super) const PRICE: &str = "\
+CASE WHEN b.source_type = 'PURCHASE' THEN 1 ELSE 0 END AS is_paid,
+CASE WHEN b.source_type = 'PURCHASE' AND b.paid_micros IS NOT NULL THEN b.currency END AS currency,
+CASE WHEN b.source_type = 'PURCHASE' AND b.paid_micros IS NOT NULL AND b.currency IS NOT NULL THEN b.amount END AS amount,
+CASE WHEN b.source_type = 'PURCHASE' AND b.currency IS NOT NULL THEN b.paid_micros END AS paid_micros";
+
+impl Price {
+    pub fn of(row: &QueryResult) -> Result<Self, DbErr> {
+        let paid: i32 = row.try_get_by("is_paid")?;
+        let currency: Option<String> = row.try_get_by("currency")?;
+        let amount: Option<i64> = row.try_get_by("amount")?;
+        let micros: Option<i64> = row.try_get_by("paid_micros")?;
+        let price = match (currency, amount, micros) {
+            (Some(currency), Some(amount), Some(micros)) => Some((currency, amount, micros)),
+            _ => None,
+        };
+        Ok(Self {
+            paid: paid == 1,
+            price,
+        })
+    }
+}

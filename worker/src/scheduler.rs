@@ -1,0 +1,183 @@
+//! The scheduler: has jobs enqueued when they are due.
+//!
+//! The cron library only wakes it, at the times of the schedule. What is due follows from the runs in the database, so a
+//! worker that was away catches up, and a wake-up that is missed is made up for a minute later. Of several workers the
+//! one that wins a lock in Redis enqueues; without Redis all do, and the claim of the run makes it once.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{NaiveDate, NaiveTime, Timelike};
+use producer_sdk::{
+    Producer, Properties,
+    contract::{Job, JobRequest, Topology},
+};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::sleep,
+};
+use tokio_cron_scheduler::{Job as CronJob, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    cache::Redis,
+    clock::Clock,
+    config::Schedule,
+    jobs::due,
+    lane::chain,
+    store::{Store, StoreError},
+};
+
+/// The scheduler looks whether something is due at least this often.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// For so long nobody else enqueues what was enqueued.
+const LOCK: Duration = Duration::from_secs(50);
+
+/// Where jobs are enqueued.
+#[derive(Debug)]
+pub enum JobQueue {
+    /// In the broker's queue of job requests.
+    Amqp(Box<Producer>, Topology),
+    /// For the runner in this process: the embedded default has no other worker at the same time.
+    Local(mpsc::Sender<JobRequest>),
+}
+
+/// Has jobs enqueued when they are due.
+#[derive(Debug)]
+pub struct Scheduler {
+    /// When each job runs.
+    pub schedule: Schedule,
+    /// The runs there were.
+    pub store: Store,
+    /// The lock.
+    pub redis: Option<Redis>,
+    /// Where jobs are enqueued.
+    pub queue: JobQueue,
+    /// What time it is.
+    pub clock: Clock,
+    /// This worker's name.
+    pub worker: String,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
+impl Scheduler {
+    /// The time of a job in the schedule.
+    fn time(&self, job: Job) -> Option<NaiveTime> {
+        time(&self.schedule, job)
+    }
+
+    /// Enqueues what is due, now and whenever it becomes so, until it is stopped.
+    pub async fn run(self) {
+        let wake = Arc::new(Notify::new());
+        let mut cron = match self.start_cron(&wake).await {
+            Ok(cron) => Some(cron),
+            Err(error) => {
+                error!(error = chain(&error), "the scheduler looks every minute only");
+                None
+            }
+        };
+        while !self.stop.is_cancelled() {
+            if let Err(error) = self.look().await {
+                warn!(error = chain(&error), "the scheduler cannot tell what is due now");
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = wake.notified() => {}
+                () = sleep(LOOK_EVERY) => {}
+            }
+        }
+        if let Some(cron) = &mut cron {
+            let _ = cron.shutdown().await;
+        }
+        if let JobQueue::Amqp(producer, _) = &self.queue {
+            let _ = producer.close().await;
+        }
+    }
+
+    async fn start_cron(&self, wake: &Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
+        let cron = JobScheduler::new().await?;
+        for at in Job::ALL.into_iter().filter_map(|job| self.time(job)) {
+            let wake = wake.clone();
+            let expression = format!("0 {} {} * * *", at.minute(), at.hour());
+            let job = CronJob::new_async(expression, move |_, _| {
+                let wake = wake.clone();
+                Box::pin(async move { wake.notify_one() })
+            })?;
+            cron.add(job).await?;
+        }
+        cron.start().await?;
+        Ok(cron)
+    }
+
+    /// Enqueues what is due now.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for job in Job::ALL {
+            let Some(at) = self.time(job) else { continue };
+            let date = due::newest(at, now);
+            if !self.store.has_job_run(job.as_str(), date).await? {
+                self.enqueue(job, date).await;
+            }
+        }
+        for run in self.store.abandoned_jobs(now).await? {
+            if let (Some(job), Ok(date)) = (Job::parse(&run.name), run.run_date.parse()) {
+                warn!(
+                    job = run.name,
+                    date = run.run_date,
+                    by = run.owner,
+                    "a job was abandoned"
+                );
+                self.enqueue(job, date).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn enqueue(&self, job: Job, date: NaiveDate) {
+        let request = JobRequest {
+            job,
+            date: date.to_string(),
+            started_by: format!("scheduler of {}", self.worker),
+        };
+        let reference = request.reference_id();
+        if let Some(redis) = &self.redis
+            && redis.lock(&reference, &self.worker, LOCK).await == Some(false)
+        {
+            debug!(reference, "another worker has a job enqueued");
+            return;
+        }
+        let sent = match &self.queue {
+            JobQueue::Amqp(producer, topology) => {
+                let properties = Properties {
+                    persistent: true,
+                    content_type: Some("application/json".to_owned()),
+                    message_id: Some(reference.clone()),
+                    kind: Some("job".to_owned()),
+                    ..Properties::default()
+                };
+                let (queue, body) = (topology.jobs(), request.to_json());
+                let sent = producer.publish_raw("", &queue, properties, body).await;
+                sent.map_err(|error| chain(&error))
+            }
+            // When it is full the job waits there already.
+            JobQueue::Local(runner) => {
+                let _ = runner.try_send(request);
+                Ok(())
+            }
+        };
+        match sent {
+            Ok(()) => info!(reference, "a job is due"),
+            Err(error) => warn!(reference, error, "a job could not be enqueued; trying it again"),
+        }
+    }
+}
+
+/// The time of a job in a schedule.
+pub const fn time(schedule: &Schedule, job: Job) -> Option<NaiveTime> {
+    match job {
+        Job::Grant => schedule.grant,
+        Job::Expire => schedule.expire,
+        Job::Verify => schedule.verify,
+    }
+}

@@ -1,0 +1,125 @@
+//! `credits_transaction.detail`: what an outcome said beyond the columns, as JSON.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use ledger::{Action, Command, Detail, Inconsistency, Item, Skipped};
+use serde_json::{Map, Value, json};
+
+/// The JSON of a detail; empty text where there is nothing to keep.
+pub fn to_text(detail: &Detail) -> String {
+    if detail.is_empty() {
+        return String::new();
+    }
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    put("clipped", detail.clipped.map(Value::from));
+    put("overCap", detail.over_cap.then_some(Value::Bool(true)));
+    put("skipped", detail.skipped.map(|skipped| skipped.as_str().into()));
+    put("stale", detail.stale.then_some(Value::Bool(true)));
+    put("required", detail.required.map(Value::from));
+    put("available", detail.available.map(Value::from));
+    put("claimedAt", detail.claimed_at.map(|at| instant(at).into()));
+    put("request", detail.request.as_deref().map(request));
+    Value::Object(fields).to_string()
+}
+
+/// Reads back what an outcome needs. The claimed instant and the request are for people.
+pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> {
+    let Some(text) = text else {
+        return Ok(Detail::default());
+    };
+    let value: Value = serde_json::from_str(text).map_err(|error| Inconsistency {
+        table: "credits_transaction",
+        id: id.to_owned(),
+        message: format!("detail is not JSON: {error}"),
+    })?;
+    let number = |name: &str| value.get(name).and_then(Value::as_i64);
+    Ok(Detail {
+        clipped: number("clipped"),
+        over_cap: value.get("overCap").and_then(Value::as_bool).unwrap_or(false),
+        skipped: value
+            .get("skipped")
+            .and_then(Value::as_str)
+            .and_then(Skipped::parse),
+        stale: value.get("stale").and_then(Value::as_bool).unwrap_or(false),
+        required: number("required"),
+        available: number("available"),
+        claimed_at: None,
+        request: None,
+    })
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+fn request(command: &Command) -> Value {
+    let mut fields = match &command.action {
+        Action::Consume {
+            service,
+            amount,
+            quantity,
+        } => {
+            json!({ "service": service, "amount": amount, "quantity": quantity })
+        }
+        Action::RegistrationBonus => json!({ "reason": "registration_bonus" }),
+        Action::Promotion {
+            amount,
+            validity_days,
+        } => {
+            json!({ "reason": "promotion", "amount": amount, "validityDays": validity_days })
+        }
+        Action::Purchase {
+            item,
+            purchase_id,
+            paid_micros,
+            currency,
+        } => {
+            let mut fields = match item {
+                Item::Package(id) => json!({ "packageId": id }),
+                Item::Price(id) => json!({ "priceId": id }),
+                Item::Credits {
+                    credits,
+                    validity_days,
+                } => json!({ "credits": credits, "validityDays": validity_days }),
+            };
+            fields["purchaseId"] = purchase_id.as_str().into();
+            fields["paidMicros"] = (*paid_micros).into();
+            fields["currency"] = currency.as_deref().into();
+            fields
+        }
+        Action::MonthlyGrant {
+            subscription_id,
+            period_start,
+        } => json!({
+            "reason": "monthly_grant",
+            "subscriptionId": subscription_id,
+            "periodStart": instant(*period_start),
+        }),
+        Action::Subscription {
+            subscription_id,
+            plan,
+            status,
+            anchor,
+            paid_through,
+        } => json!({
+            "subscriptionId": subscription_id,
+            "plan": plan,
+            "status": status.word(),
+            "anchor": anchor.map(instant),
+            "paidThrough": paid_through.map(instant),
+        }),
+        Action::Freeze { reason, actor } | Action::Unfreeze { reason, actor } => {
+            json!({ "reason": reason, "actor": actor })
+        }
+        Action::Expire { cutoff } => json!({ "cutoff": cutoff }),
+    };
+    if let Value::Object(fields) = &mut fields {
+        fields.retain(|_, value| !value.is_null());
+        fields.insert("type".to_owned(), command.kind().into());
+    }
+    fields
+}

@@ -1,0 +1,98 @@
+//! What can go wrong in the store, and whether it is the message's fault.
+
+use ledger::Inconsistency;
+use sea_orm::{DbErr, RuntimeErr, sqlx};
+
+/// An error of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database did not do what it was asked to.
+    #[error("cannot {doing}")]
+    Database {
+        /// What the store was doing.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        source: DbErr,
+    },
+    /// Rows contradict each other.
+    #[error(transparent)]
+    Inconsistent(#[from] Inconsistency),
+    /// A wallet changed under the lock that should have kept it.
+    #[error(
+        "wallets changed while they were locked: {expected} rows should have been updated, {updated} were"
+    )]
+    LostLock {
+        /// Rows that should have been updated.
+        expected: u64,
+        /// Rows that were.
+        updated: u64,
+    },
+    /// The database URL cannot be used.
+    #[error("`DATABASE_URL` {0}")]
+    Url(String),
+}
+
+/// SQLSTATE of a unique violation on PostgreSQL.
+const UNIQUE: &str = "23505";
+/// Extended result codes of a unique violation on SQLite: unique index, primary key.
+const SQLITE_UNIQUE: [&str; 2] = ["2067", "1555"];
+
+impl StoreError {
+    pub(super) const fn database(doing: &'static str) -> impl FnOnce(DbErr) -> Self {
+        move |source| Self::Database { doing, source }
+    }
+
+    /// The database's code: SQLSTATE on PostgreSQL, the extended result code on SQLite.
+    pub fn code(&self) -> Option<String> {
+        let Self::Database { source, .. } = self else {
+            return None;
+        };
+        let (DbErr::Conn(inner) | DbErr::Exec(inner) | DbErr::Query(inner)) = source else {
+            return None;
+        };
+        let RuntimeErr::SqlxError(error) = inner else {
+            return None;
+        };
+        match error.as_ref() {
+            sqlx::Error::Database(error) => error.code().map(std::borrow::Cow::into_owned),
+            _ => None,
+        }
+    }
+
+    /// Two writers wrote the same reference; deciding again sees the other's.
+    pub fn is_unique_violation(&self) -> bool {
+        self.code()
+            .is_some_and(|code| code == UNIQUE || SQLITE_UNIQUE.contains(&code.as_str()))
+    }
+
+    /// Whether one of the group's commands cannot be written however often it is tried: a value that the database
+    /// refuses (SQLSTATE classes 22 and 23; on SQLite a constraint, a mismatch, a value too big) or rows found
+    /// inconsistent. Everything else is infrastructure, and passes.
+    pub fn is_poison(&self) -> bool {
+        if matches!(self, Self::Inconsistent(_)) {
+            return true;
+        }
+        let Some(code) = self.code() else { return false };
+        if code.len() == 5 && !self.is_sqlite() {
+            return code.starts_with("22") || code.starts_with("23");
+        }
+        // SQLite: the low byte is the primary code.
+        code.parse::<i32>()
+            .is_ok_and(|code| matches!(code & 0xff, 18..=20))
+    }
+
+    fn is_sqlite(&self) -> bool {
+        let Self::Database {
+            source: DbErr::Exec(inner) | DbErr::Query(inner),
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let RuntimeErr::SqlxError(error) = inner else {
+            return false;
+        };
+        matches!(error.as_ref(), sqlx::Error::Database(error) if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some())
+    }
+}

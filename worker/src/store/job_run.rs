@@ -1,0 +1,218 @@
+//! Runs of jobs: who runs which one, how far it is, and what came of it.
+//!
+//! A run is claimed by writing its row: one for each job and date, so it is run once whoever asks for it. Whoever has
+//! claimed it renews a lease; when the lease has run out, somebody else may go on where he was.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use entity::job_run;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+    Value, prelude::Uuid,
+};
+use serde_json::Value as Json;
+
+use super::{Store, StoreError, bulk};
+
+/// For how long a run is its owner's without a sign of life.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// A run as it stands in the database.
+pub type JobRun = job_run::Model;
+
+/// What came of claiming a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claim {
+    /// It is ours.
+    Ours(JobRun),
+    /// It is somebody else's, or it is finished.
+    Taken(JobRun),
+}
+
+/// `id, name, date, reference, started by, owner, now, lease until, whether a finished one is run again`.
+const CLAIM: &str = "\
+INSERT INTO job_run (id, name, run_date, status, reference_id, started_at, lease_until, started_by, owner)
+VALUES ($1, $2, $3, 'RUNNING', $4, $7, $8, $5, $6)
+ON CONFLICT (name, run_date) DO UPDATE SET status = 'RUNNING', owner = excluded.owner,
+  lease_until = excluded.lease_until, finished_at = NULL,
+  started_by = CASE WHEN job_run.status = 'RUNNING' THEN job_run.started_by ELSE excluded.started_by END,
+  started_at = CASE WHEN job_run.status = 'RUNNING' THEN job_run.started_at ELSE excluded.started_at END,
+  cursor = CASE WHEN job_run.status = 'RUNNING' THEN job_run.cursor ELSE NULL END,
+  result = CASE WHEN job_run.status = 'RUNNING' THEN job_run.result ELSE NULL END
+WHERE (job_run.status = 'RUNNING' AND job_run.lease_until <= $7) OR (job_run.status <> 'RUNNING' AND $9 = 1)";
+
+/// `id, owner, cursor, result, lease until`.
+const RENEW: &str = "\
+UPDATE job_run SET cursor = $3, result = {json}, lease_until = $5
+WHERE id = $1 AND owner = $2 AND status = 'RUNNING'";
+
+/// `id, owner, status, result, now`.
+const FINISH: &str = "\
+UPDATE job_run SET status = $3, result = {json}, finished_at = $5, lease_until = NULL
+WHERE id = $1 AND owner = $2 AND status = 'RUNNING'";
+
+impl Store {
+    /// Claims the run of a job for a date: a new one, one whose owner has not been heard of, or, if `again`, a
+    /// finished one.
+    pub async fn claim_job(
+        &self,
+        name: &str,
+        date: NaiveDate,
+        (started_by, owner): (&str, &str),
+        now: DateTime<Utc>,
+        again: bool,
+    ) -> Result<Claim, StoreError> {
+        let doing = || StoreError::database("claim a job");
+        let date = date.to_string();
+        let values = [
+            Uuid::now_v7().into(),
+            name.into(),
+            date.as_str().into(),
+            format!("job:{name}:{date}").into(),
+            started_by.into(),
+            owner.into(),
+            self.instant(now),
+            self.instant(now + LEASE),
+            i32::from(again).into(),
+        ];
+        let claimed = self.change(CLAIM, values.into(), doing()).await?;
+        let row = job_run::Entity::find()
+            .filter(job_run::Column::Name.eq(name))
+            .filter(job_run::Column::RunDate.eq(date))
+            .one(&self.commit)
+            .await
+            .map_err(doing())?;
+        let missing = || doing()(sea_orm::DbErr::RecordNotFound("the run just claimed".to_owned()));
+        let row = row.ok_or_else(missing)?;
+        // Somebody else may have claimed it between the two statements, when our lease was as good as over.
+        Ok(if claimed == 1 && row.owner == owner {
+            Claim::Ours(row)
+        } else {
+            Claim::Taken(row)
+        })
+    }
+
+    /// Notes how far a run is and keeps it ours. `false`: it is not ours any more.
+    pub async fn renew_job(
+        &self,
+        run: &JobRun,
+        cursor: Option<&str>,
+        result: &Json,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.keep_until(run, cursor, result, now + LEASE).await
+    }
+
+    /// Notes how far a run is and lets somebody else go on with it at once.
+    pub async fn release_job(
+        &self,
+        run: &JobRun,
+        cursor: Option<&str>,
+        result: &Json,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.keep_until(run, cursor, result, now).await
+    }
+
+    async fn keep_until(
+        &self,
+        run: &JobRun,
+        cursor: Option<&str>,
+        result: &Json,
+        until: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let cursor = cursor.map(ToOwned::to_owned);
+        let values = vec![
+            run.id.into(),
+            run.owner.as_str().into(),
+            cursor.into(),
+            result.to_string().into(),
+            self.instant(until),
+        ];
+        let text = RENEW.replace("{json}", self.json());
+        let kept = self
+            .change(&text, values, StoreError::database("renew a job's lease"))
+            .await?;
+        Ok(kept == 1)
+    }
+
+    /// Ends a run. `false`: it was not ours any more.
+    pub async fn finish_job(
+        &self,
+        run: &JobRun,
+        completed: bool,
+        result: &Json,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let status = if completed { "COMPLETED" } else { "FAILED" };
+        let values = vec![
+            run.id.into(),
+            run.owner.as_str().into(),
+            status.into(),
+            result.to_string().into(),
+            self.instant(now),
+        ];
+        let text = FINISH.replace("{json}", self.json());
+        let ended = self
+            .change(&text, values, StoreError::database("finish a job"))
+            .await?;
+        Ok(ended == 1)
+    }
+
+    /// The newest runs, at most `limit`.
+    pub async fn job_runs(&self, limit: u64) -> Result<Vec<JobRun>, StoreError> {
+        job_run::Entity::find()
+            .order_by_desc(job_run::Column::RunDate)
+            .order_by_desc(job_run::Column::StartedAt)
+            .limit(limit)
+            .all(&self.read)
+            .await
+            .map_err(StoreError::database("list the runs of jobs"))
+    }
+
+    /// Whether a job has been claimed for a date.
+    pub async fn has_job_run(&self, name: &str, date: NaiveDate) -> Result<bool, StoreError> {
+        let row = job_run::Entity::find()
+            .filter(job_run::Column::Name.eq(name))
+            .filter(job_run::Column::RunDate.eq(date.to_string()))
+            .one(&self.commit)
+            .await
+            .map_err(StoreError::database("look up the run of a job"))?;
+        Ok(row.is_some())
+    }
+
+    /// Runs whose owner has not been heard of.
+    pub async fn abandoned_jobs(&self, now: DateTime<Utc>) -> Result<Vec<JobRun>, StoreError> {
+        let running = job_run::Entity::find()
+            .filter(job_run::Column::Status.eq("RUNNING"))
+            .all(&self.commit)
+            .await
+            .map_err(StoreError::database("look for abandoned jobs"))?;
+        let abandoned = running.into_iter();
+        Ok(abandoned
+            .filter(|run| run.lease_until.is_none_or(|until| until <= now))
+            .collect())
+    }
+
+    fn instant(&self, at: DateTime<Utc>) -> Value {
+        bulk::instant(self.backend(), at)
+    }
+
+    /// The fourth parameter as JSON.
+    fn json(&self) -> &'static str {
+        match self.backend() {
+            DbBackend::Sqlite => "$4",
+            _ => "$4::json",
+        }
+    }
+
+    async fn change(
+        &self,
+        text: &str,
+        values: Vec<Value>,
+        doing: impl FnOnce(sea_orm::DbErr) -> StoreError,
+    ) -> Result<u64, StoreError> {
+        let statement = Statement::from_sql_and_values(self.backend(), text, values);
+        let result = self.commit.execute_raw(statement).await.map_err(doing)?;
+        Ok(result.rows_affected())
+    }
+}

@@ -1,0 +1,410 @@
+//! Reads what a group of commands needs into a [`Book`].
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use ledger::{
+    Action, Allocation, Batch, BatchStatus, Book, Command, Inconsistency, Origin, Outcome, Posting, Record,
+    Refusal, Rules, Source, Subscription, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
+};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
+use uuid::Uuid;
+
+use super::{
+    bulk::{self, Column},
+    detail,
+    error::StoreError,
+    sql::{self, Sql},
+};
+
+/// Batches of a wallet that are read at first; a wallet whose demand they do not cover is read again.
+const FIRST_WINDOW: i64 = 16;
+/// Each further look reads so many times more.
+const WINDOW_GROWTH: i64 = 16;
+
+/// Reads for one group.
+pub struct Loader<'a, C> {
+    pub connection: &'a C,
+    pub rules: &'a Rules,
+    pub now: DateTime<Utc>,
+}
+
+impl<C: ConnectionTrait> Loader<'_, C> {
+    /// Locks the wallets of `commands` and reads all that deciding them needs, each kind of row by one statement.
+    pub async fn load(&self, commands: &[Command]) -> Result<Book, StoreError> {
+        let mut book = Book::default();
+        let prepared = self.prepare_wallets(commands).await?;
+        let users: BTreeSet<&str> = commands.iter().map(|command| command.user_id.as_str()).collect();
+        let wallets = self.lock_wallets(&users).await?;
+        self.records(commands, &mut book).await?;
+        self.registered(commands, &mut book).await?;
+        self.subscriptions(commands, &mut book).await?;
+        for mut wallet in wallets {
+            wallet.open = !prepared.contains(&wallet.user_id);
+            book.add_wallet(wallet);
+        }
+        self.batches(commands, &mut book).await?;
+        Ok(book)
+    }
+
+    /// Makes the rows of wallets that commands of this group may open, so that they can be locked.
+    async fn prepare_wallets(&self, commands: &[Command]) -> Result<BTreeSet<String>, StoreError> {
+        let openers: BTreeSet<&str> = commands
+            .iter()
+            .filter(|command| command.opens_wallet() && self.rules.enabled)
+            .map(|command| command.user_id.as_str())
+            .collect();
+        if openers.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let ids = openers.iter().map(|_| Uuid::now_v7()).collect();
+        let mut values = self.rows(vec![Column::Id(ids), texts(openers)]);
+        values.push(bulk::instant(self.backend(), self.now));
+        let rows = self
+            .query("prepare wallets", &sql::PREPARE_WALLETS, values)
+            .await?;
+        rows.iter().map(|row| get(row, "user_id")).collect()
+    }
+
+    async fn lock_wallets(&self, users: &BTreeSet<&str>) -> Result<Vec<Wallet>, StoreError> {
+        let values = self.rows(vec![texts(users.iter().copied())]);
+        let rows = self.query("lock wallets", &sql::LOCK_WALLETS, values).await?;
+        rows.iter().map(wallet).collect()
+    }
+
+    async fn records(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
+        let stored = commands
+            .iter()
+            .filter(|command| !matches!(command.action, Action::Expire { .. }));
+        let references: BTreeSet<(&str, &str)> = stored
+            .map(|command| (command.origin.as_str(), command.reference_id.as_str()))
+            .collect();
+        if references.is_empty() {
+            return Ok(());
+        }
+        let (origins, ids): (Vec<&str>, Vec<&str>) = references.into_iter().unzip();
+        let values = self.rows(vec![texts(origins), texts(ids)]);
+        let rows = self
+            .query("look up references", &sql::KNOWN_REFERENCES, values)
+            .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut known = rows.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+        let mut postings: HashMap<Uuid, usize> = HashMap::new();
+        for (place, known) in known.iter().enumerate() {
+            postings.insert(known.postings[0].id, place);
+        }
+        let ids = self.rows(vec![Column::Id(postings.keys().copied().collect())]);
+        for row in self
+            .query("read what belongs to commands", &sql::BELONGING, ids)
+            .await?
+        {
+            let part = part(&row)?;
+            if let Some(place) = part.related_id.and_then(|id| postings.get(&id).copied()) {
+                postings.insert(part.id, place);
+                known[place].postings.push(part);
+            }
+        }
+        let ids = self.rows(vec![Column::Id(postings.keys().copied().collect())]);
+        for row in self.query("read allocations", &sql::ALLOCATIONS, ids).await? {
+            let id: Uuid = get(&row, "transaction_id")?;
+            let posting = postings
+                .get(&id)
+                .and_then(|place| known[*place].postings.iter_mut().find(|posting| posting.id == id));
+            if let Some(posting) = posting {
+                posting.allocations.push(allocation(&row)?);
+            }
+        }
+        for known in known {
+            let outcome = Outcome::of(&known.postings.iter().collect::<Vec<_>>(), None);
+            let main = known.postings.into_iter().next();
+            if let Some(main) = main {
+                let record = Record {
+                    fingerprint: main.fingerprint,
+                    outcome,
+                };
+                book.add_record(main.origin, main.reference_id, record);
+            }
+        }
+        Ok(())
+    }
+
+    async fn registered(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
+        let users: BTreeSet<&str> = commands
+            .iter()
+            .filter(|command| matches!(command.action, Action::RegistrationBonus))
+            .map(|command| command.user_id.as_str())
+            .collect();
+        if users.is_empty() {
+            return Ok(());
+        }
+        let values = self.rows(vec![texts(users)]);
+        for row in self
+            .query("look up registrations", &sql::REGISTERED, values)
+            .await?
+        {
+            book.add_registered(get(&row, "user_id")?);
+        }
+        Ok(())
+    }
+
+    /// Reads the subscriptions of users whose commands are about them, and those that commands name.
+    async fn subscriptions(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
+        let mut users = BTreeSet::new();
+        let mut ids = BTreeSet::new();
+        for command in commands {
+            if let Action::Subscription { subscription_id, .. }
+            | Action::MonthlyGrant { subscription_id, .. } = &command.action
+            {
+                users.insert(command.user_id.as_str());
+                ids.insert(subscription_id.as_str());
+            }
+        }
+        if users.is_empty() {
+            return Ok(());
+        }
+        let mut values = self.rows(vec![texts(users)]);
+        values.extend(self.rows(vec![texts(ids)]));
+        for row in self
+            .query("read subscriptions", &sql::SUBSCRIPTIONS, values)
+            .await?
+        {
+            book.add_subscription(subscription(&row)?);
+        }
+        Ok(())
+    }
+
+    /// Reads the batches that the commands may need: every lapsed one, and of the others as many as cover what the
+    /// commands may spend.
+    async fn batches(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
+        let mut demand: BTreeMap<&str, i64> = BTreeMap::new();
+        for command in commands {
+            let wanted = demand.entry(&command.user_id).or_default();
+            *wanted = wanted.saturating_add(self.rules.demand(&command.action));
+        }
+        demand.retain(|user_id, _| book.wallet(user_id).is_some_and(|wallet| wallet.balance > 0));
+        let mut window = FIRST_WINDOW;
+        while !demand.is_empty() {
+            let mut values = self.rows(vec![texts(demand.keys().copied())]);
+            values.push(window.into());
+            let mut found: HashMap<String, Vec<Batch>> = HashMap::new();
+            for row in self.query("read batches", &sql::BATCHES, values).await? {
+                found.entry(get(&row, "user_id")?).or_default().push(batch(&row)?);
+            }
+            demand.retain(|user_id, wanted| {
+                let batches = found.remove(*user_id).unwrap_or_default();
+                let covered = covers(&batches, *wanted, window, self.now);
+                if let (true, Some(wallet)) = (covered, book.wallet_mut(user_id)) {
+                    for batch in batches {
+                        wallet.add_batch(batch);
+                    }
+                }
+                !covered
+            });
+            window = window.saturating_mul(WINDOW_GROWTH);
+        }
+        Ok(())
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    fn rows(&self, columns: Vec<Column>) -> Vec<Value> {
+        bulk::rows(self.backend(), columns)
+    }
+
+    async fn query(
+        &self,
+        doing: &'static str,
+        sql: &Sql,
+        values: Vec<Value>,
+    ) -> Result<Vec<QueryResult>, StoreError> {
+        let backend = self.backend();
+        let statement = Statement::from_sql_and_values(backend, sql.text(backend), values);
+        self.connection
+            .query_all_raw(statement)
+            .await
+            .map_err(StoreError::database(doing))
+    }
+}
+
+/// Whether a window of batches is all there is, or all that `wanted` credits may need.
+fn covers(batches: &[Batch], wanted: i64, window: i64, now: DateTime<Utc>) -> bool {
+    let all = i64::try_from(batches.len()).is_ok_and(|count| count < window);
+    let beyond_lapsed = batches.last().is_some_and(|last| last.spendable_at(now));
+    let spendable = batches
+        .iter()
+        .filter(|batch| batch.spendable_at(now))
+        .map(Batch::free);
+    all || (beyond_lapsed && spendable.fold(0, i64::saturating_add) >= wanted)
+}
+
+fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Column {
+    Column::Text(values.into_iter().map(ToOwned::to_owned).collect())
+}
+
+fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreError> {
+    row.try_get_by(column)
+        .map_err(|error: DbErr| StoreError::database("read a row")(error))
+}
+
+fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsistency {
+    Inconsistency {
+        table,
+        id: id.to_string(),
+        message: format!("{column} is `{value}`"),
+    }
+}
+
+fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
+    let id: Uuid = get(row, "id")?;
+    let status: String = get(row, "status")?;
+    let mut wallet = Wallet::prepared(id, get(row, "user_id")?);
+    wallet.balance = get(row, "balance")?;
+    wallet.held = get(row, "held")?;
+    wallet.total_earned = get(row, "total_earned")?;
+    wallet.total_spent = get(row, "total_spent")?;
+    wallet.transaction_count = get(row, "transaction_count")?;
+    wallet.version = get(row, "version")?;
+    wallet.status = match status.as_str() {
+        "ACTIVE" => WalletStatus::Active,
+        "FROZEN" => WalletStatus::Frozen,
+        _ => return Err(unknown("credits_balance", id, "status", &status).into()),
+    };
+    Ok(wallet)
+}
+
+fn batch(row: &QueryResult) -> Result<Batch, StoreError> {
+    let id: Uuid = get(row, "id")?;
+    let source: String = get(row, "source_type")?;
+    Ok(Batch {
+        id,
+        amount: get(row, "amount")?,
+        remaining: get(row, "remaining")?,
+        held: get(row, "held")?,
+        issued_at: get(row, "issued_at")?,
+        expires_at: get(row, "expires_at")?,
+        status: BatchStatus::Active,
+        source: match source.as_str() {
+            "PURCHASE" => Source::Purchase,
+            "SUBSCRIPTION" => Source::Subscription,
+            "BONUS" => Source::Bonus,
+            _ => return Err(unknown("credits_batch", id, "source_type", &source).into()),
+        },
+        source_plan: get(row, "source_plan")?,
+        grant_period: get(row, "grant_period")?,
+        paid_micros: get(row, "paid_micros")?,
+        currency: get(row, "currency")?,
+        transaction_id: get(row, "transaction_id")?,
+        expirations: get(row, "expirations")?,
+        new: false,
+        dirty: false,
+    })
+}
+
+fn allocation(row: &QueryResult) -> Result<Allocation, StoreError> {
+    Ok(Allocation {
+        batch_id: get(row, "batch_id")?,
+        amount: get(row, "amount")?,
+        batch_remaining: get(row, "batch_remaining")?,
+    })
+}
+
+/// A stored command: its own posting, then those that belong to it.
+struct Known {
+    postings: Vec<Posting>,
+}
+
+fn known(row: &QueryResult) -> Result<Known, StoreError> {
+    let id: Uuid = get(row, "id")?;
+    let detail: Option<String> = get(row, "detail")?;
+    let origin: String = get(row, "origin")?;
+    let fingerprint: Option<Vec<u8>> = get(row, "fingerprint")?;
+    let mut posting = posting(row, id)?;
+    posting.user_id = get(row, "user_id")?;
+    posting.reference_id = get(row, "reference_id")?;
+    posting.detail = detail::from_text(detail.as_deref(), &id.to_string())?;
+    posting.origin = [Origin::Usage, Origin::Funding, Origin::Internal]
+        .into_iter()
+        .find(|known| known.as_str() == origin)
+        .ok_or_else(|| unknown("credits_transaction", id, "origin", &origin))?;
+    posting.refusal = refusal(row, id)?;
+    posting.fingerprint = fingerprint.and_then(|bytes| bytes.try_into().ok());
+    Ok(Known {
+        postings: vec![posting],
+    })
+}
+
+fn part(row: &QueryResult) -> Result<Posting, StoreError> {
+    let id = get(row, "id")?;
+    let mut posting = posting(row, id)?;
+    posting.related_id = get(row, "related_id")?;
+    posting.refusal = refusal(row, id)?;
+    Ok(posting)
+}
+
+fn refusal(row: &QueryResult, id: Uuid) -> Result<Option<Refusal>, StoreError> {
+    let code: Option<String> = get(row, "error_code")?;
+    code.map(|code| {
+        Refusal::parse(&code).ok_or_else(|| unknown("credits_transaction", id, "error_code", &code).into())
+    })
+    .transpose()
+}
+
+fn subscription(row: &QueryResult) -> Result<Subscription, StoreError> {
+    let id: String = get(row, "id")?;
+    let status: String = get(row, "status")?;
+    let Some(status) = SubscriptionStatus::parse(&status) else {
+        let message = format!("status is `{status}`");
+        return Err(Inconsistency {
+            table: "subscription",
+            id,
+            message,
+        }
+        .into());
+    };
+    Ok(Subscription {
+        id,
+        user_id: get(row, "user_id")?,
+        plan: get(row, "plan")?,
+        status,
+        anchor: get(row, "anchor")?,
+        activated_at: get(row, "activated_at")?,
+        ended_at: get(row, "ended_at")?,
+        paid_through: get(row, "paid_through")?,
+        next_period_start: get(row, "next_period_start")?,
+        status_at: get(row, "status_at")?,
+        dirty: false,
+    })
+}
+
+/// The part of a posting that an outcome is made of.
+fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
+    let kind: String = get(row, "type")?;
+    Ok(Posting {
+        id,
+        user_id: String::new(),
+        kind: TransactionType::parse(&kind)
+            .ok_or_else(|| unknown("credits_transaction", id, "type", &kind))?,
+        amount: get(row, "amount")?,
+        other_account: None,
+        origin: Origin::Internal,
+        reference_id: String::new(),
+        fingerprint: None,
+        refusal: None,
+        balance_after: get(row, "balance_after")?,
+        service: None,
+        quantity: None,
+        purchase_id: None,
+        subscription_id: None,
+        period_start: None,
+        related_id: None,
+        description: None,
+        metadata: None,
+        detail: ledger::Detail::default(),
+        occurred_at: DateTime::UNIX_EPOCH,
+        allocations: Vec::new(),
+    })
+}

@@ -1,0 +1,205 @@
+//! The store: the group commit. A group of commands is decided in memory and written in one transaction by a
+//! constant number of statements, whatever its size.
+//!
+//! | step | statement | rows touched | why |
+//! |---|---|---|---|
+//! | 1 | prepare wallets | wallets of commands that open one | a row to lock; only if a command opens a wallet |
+//! | 2 | lock wallets | one for each user, in the order of users | one writer a wallet; the order prevents deadlocks |
+//! | 3 | known references | those that were applied before | exactly once; **after** the lock, so it sees what the writer before us committed |
+//! | 3a | what belongs to them, allocations | those of known references | a replay repeats the whole outcome; only if there is one |
+//! | 3b | registered | users who had the bonus | only if a command is a registration bonus |
+//! | 3c | subscriptions | those of the users | only if a command is about one |
+//! | 4 | batches | the first of each user in spending order | what the commands may spend; read again, larger, only where that is not enough |
+//! | – | decide | – | [`ledger::Book`], in memory, nothing awaits |
+//! | 5 | insert transactions | one for each posting, in the order of references | the unique reference is the last guard |
+//! | 6 | insert batches | new ones | |
+//! | 7 | insert allocations | which batch funded what | |
+//! | 8 | update batches | those spent from | |
+//! | 9 | update wallets | those changed, each from the version that was read | |
+//! | 10 | write subscriptions, drop unopened wallets | few | only if there are any |
+//!
+//! The steps are separate statements under READ COMMITTED: a statement that both locks a wallet and reads its
+//! batches would see the batches as they were before it waited for the lock.
+//!
+//! On SQLite the transaction is `BEGIN IMMEDIATE`, which locks the whole file, and the same steps follow.
+
+pub(crate) mod bulk;
+mod connect;
+mod detail;
+mod error;
+mod job_run;
+mod load;
+pub mod nodelay;
+mod scratch;
+pub mod sql;
+mod trial;
+mod write;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use ledger::{Command, Decision, Rules};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
+};
+use uuid::Uuid;
+
+pub use bulk::SQLITE_INSTANT;
+pub use connect::{Purpose, StoreOptions, connect};
+pub use error::StoreError;
+pub use job_run::{Claim, JobRun};
+pub use scratch::ScratchSchema;
+
+/// How often a group is decided again after another writer took one of its references.
+const UNIQUE_RETRIES: u32 = 3;
+
+/// The ledger in the database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    commit: DatabaseConnection,
+    read: DatabaseConnection,
+}
+
+impl Store {
+    /// Connects to `postgres://…` or `sqlite:…`.
+    pub async fn connect(url: &str, options: &StoreOptions) -> Result<Self, StoreError> {
+        let commit = connect(url, Purpose::Commit, options).await?;
+        let read = connect(url, Purpose::Read, options).await?;
+        Ok(Self { commit, read })
+    }
+
+    /// Closes all connections.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let doing = || StoreError::database("close the connections");
+        self.commit.close().await.map_err(doing())?;
+        self.read.close().await.map_err(doing())
+    }
+
+    /// The connections of the group commit.
+    pub const fn connection(&self) -> &DatabaseConnection {
+        &self.commit
+    }
+
+    /// The connections for reading.
+    pub const fn read_connection(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// The kind of database.
+    pub fn backend(&self) -> DbBackend {
+        self.commit.get_database_backend()
+    }
+
+    /// Whether the database answers and takes writes.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let doing = StoreError::database("probe the database");
+        let sql = match self.backend() {
+            DbBackend::Sqlite => "SELECT 0 AS read_only",
+            _ => {
+                "SELECT CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' THEN 1 ELSE 0 END AS read_only"
+            }
+        };
+        let row = self
+            .commit
+            .query_one_raw(Statement::from_string(self.backend(), sql))
+            .await
+            .map_err(doing)?;
+        let read_only = row
+            .and_then(|row| row.try_get_by::<i32, _>("read_only").ok())
+            .unwrap_or(0);
+        if read_only == 0 {
+            return Ok(());
+        }
+        let source = sea_orm::DbErr::Custom("it is read-only".to_owned());
+        Err(StoreError::Database {
+            doing: "write to the database",
+            source,
+        })
+    }
+
+    /// Decides a group of commands in order and commits it as one transaction: all or nothing.
+    ///
+    /// After an error nothing is known to be written; deciding the same commands again is always safe.
+    pub async fn commit_group(
+        &self,
+        commands: &[Command],
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Decision>, StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let transaction = self.begin().await?;
+            match self.commit_group_in(&transaction, commands, rules, now).await {
+                Ok(decisions) => {
+                    transaction
+                        .commit()
+                        .await
+                        .map_err(StoreError::database("commit"))?;
+                    return Ok(decisions);
+                }
+                Err(error) => {
+                    // The connection may be gone; then there is nothing to roll back.
+                    let _ = transaction.rollback().await;
+                    if !error.is_unique_violation() || tries > UNIQUE_RETRIES {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What would become of a group now: it is decided and written as [`Self::commit_group`] does, and rolled back.
+    pub async fn rehearse_group(
+        &self,
+        commands: &[Command],
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Decision>, StoreError> {
+        let transaction = self.begin().await?;
+        let rehearsed = self.commit_group_in(&transaction, commands, rules, now).await;
+        // The connection may be gone; then there is nothing to roll back.
+        let _ = transaction.rollback().await;
+        rehearsed
+    }
+
+    /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.commit
+            .begin_with_options(options)
+            .await
+            .map_err(StoreError::database("begin a transaction"))
+    }
+
+    /// The same as [`Self::commit_group`] inside the caller's transaction, which commits it.
+    pub async fn commit_group_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        commands: &[Command],
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Decision>, StoreError> {
+        let now = now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now);
+        let mut book = load::Loader {
+            connection: transaction,
+            rules,
+            now,
+        }
+        .load(commands)
+        .await?;
+        let mut decisions = Vec::with_capacity(commands.len());
+        for command in commands {
+            decisions.push(book.decide(command, rules, now, &mut Uuid::now_v7)?);
+        }
+        write::Writer {
+            connection: transaction,
+            now,
+        }
+        .write(book.into_changes())
+        .await?;
+        Ok(decisions)
+    }
+}

@@ -1,0 +1,268 @@
+//! The statements of the group commit, on PostgreSQL and on SQLite, side by side.
+//!
+//! Every text is constant; the number of rows is in the parameters (`bulk.rs`).
+
+use sea_orm::DbBackend;
+
+/// One statement in both dialects.
+pub struct Sql {
+    pub postgres: &'static str,
+    pub sqlite: &'static str,
+}
+
+impl Sql {
+    pub const fn text(&self, backend: DbBackend) -> &'static str {
+        match backend {
+            DbBackend::Sqlite => self.sqlite,
+            _ => self.postgres,
+        }
+    }
+}
+
+/// Prepares the wallets of commands that open one. `(ids, users), now` → the users who had none.
+pub const PREPARE_WALLETS: Sql = Sql {
+    postgres: r"INSERT INTO credits_balance (id, user_id, balance, held, total_earned, total_spent,
+          transaction_count, status, version, created_at, updated_at)
+        SELECT n.id, n.user_id, 0, 0, 0, 0, 0, 'ACTIVE', 0, $3, $3
+        FROM UNNEST($1::uuid[], $2::text[]) AS n (id, user_id)
+        ON CONFLICT (user_id) DO NOTHING RETURNING user_id",
+    sqlite: r"INSERT INTO credits_balance (id, user_id, balance, held, total_earned, total_spent,
+          transaction_count, status, version, created_at, updated_at)
+        SELECT unhex(value ->> 0), value ->> 1, 0, 0, 0, 0, 0, 'ACTIVE', 0, $2, $2 FROM json_each($1)
+        WHERE true ON CONFLICT (user_id) DO NOTHING RETURNING user_id",
+};
+
+/// Locks wallets in the order of their users. `users` → wallets.
+pub const LOCK_WALLETS: Sql = Sql {
+    postgres: r"SELECT id, user_id, balance, held, total_earned, total_spent, transaction_count, status, version
+        FROM credits_balance WHERE user_id = ANY($1) ORDER BY user_id FOR UPDATE",
+    sqlite: r"SELECT id, user_id, balance, held, total_earned, total_spent, transaction_count, status, version
+        FROM credits_balance WHERE user_id IN (SELECT value ->> 0 FROM json_each($1)) ORDER BY user_id",
+};
+
+/// Looks up references. `(origins, references)` → their transactions.
+pub const KNOWN_REFERENCES: Sql = Sql {
+    postgres: r"SELECT t.id, t.user_id, t.type, t.amount, t.origin, t.reference_id, t.fingerprint, t.error_code,
+          t.balance_after, t.detail::text AS detail
+        FROM UNNEST($1::text[], $2::text[]) AS r (origin, reference_id)
+        JOIN credits_transaction t ON t.origin = r.origin AND t.reference_id = r.reference_id",
+    sqlite: r"SELECT t.id, t.user_id, t.type, t.amount, t.origin, t.reference_id, t.fingerprint, t.error_code,
+          t.balance_after, t.detail
+        FROM json_each($1) AS r
+        JOIN credits_transaction t ON t.origin = r.value ->> 0 AND t.reference_id = r.value ->> 1",
+};
+
+/// What belongs to commands: bonuses of purchases, grants of subscriptions. `ids` → transactions.
+pub const BELONGING: Sql = Sql {
+    postgres: r"SELECT id, related_id, type, amount, balance_after, error_code FROM credits_transaction
+        WHERE related_id = ANY($1) AND type IN ('bonus', 'monthly_grant') ORDER BY id",
+    sqlite: r"SELECT id, related_id, type, amount, balance_after, error_code FROM credits_transaction
+        WHERE related_id IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND type IN ('bonus', 'monthly_grant')
+        ORDER BY id",
+};
+
+/// The allocations of transactions in the order in which they were made, which is the spending order. `ids`.
+pub const ALLOCATIONS: Sql = Sql {
+    postgres: r"SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining
+        FROM credits_allocation a JOIN credits_batch b ON b.id = a.batch_id WHERE a.transaction_id = ANY($1)
+        ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id",
+    sqlite: r"SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining
+        FROM credits_allocation a JOIN credits_batch b ON b.id = a.batch_id
+        WHERE a.transaction_id IN (SELECT unhex(value ->> 0) FROM json_each($1))
+        ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id",
+};
+
+/// Which users had the registration bonus. `users`.
+pub const REGISTERED: Sql = Sql {
+    postgres: r"SELECT user_id FROM credits_transaction
+        WHERE user_id = ANY($1) AND type = 'registration_bonus' AND status = 'COMPLETED'",
+    sqlite: r"SELECT user_id FROM credits_transaction WHERE user_id IN (SELECT value ->> 0 FROM json_each($1))
+        AND type = 'registration_bonus' AND status = 'COMPLETED'",
+};
+
+/// The first batches of each user in spending order. `users, limit`.
+pub const BATCHES: Sql = Sql {
+    postgres: r"SELECT b.* FROM UNNEST($1::text[]) AS u (user_id) CROSS JOIN LATERAL (
+          SELECT id, user_id, amount, remaining, held, issued_at, expires_at, source_type, source_plan,
+            grant_period, paid_micros, currency, transaction_id, expirations
+          FROM credits_batch WHERE user_id = u.user_id AND status = 'ACTIVE'
+          ORDER BY (expires_at IS NULL), expires_at, (source_type = 'PURCHASE'), issued_at, id LIMIT $2) b",
+    sqlite: r"SELECT * FROM (
+          SELECT id, user_id, amount, remaining, held, issued_at, expires_at, source_type, source_plan,
+            grant_period, paid_micros, currency, transaction_id, expirations,
+            row_number() OVER (PARTITION BY user_id
+              ORDER BY (expires_at IS NULL), expires_at, (source_type = 'PURCHASE'), issued_at, id) AS place
+          FROM credits_batch WHERE status = 'ACTIVE' AND user_id IN (SELECT value ->> 0 FROM json_each($1)))
+        WHERE place <= $2",
+};
+
+/// Inserts transactions. `(id, user, type, amount, other account, origin, reference, fingerprint, error code,
+/// balance after, service, quantity, purchase, related, description, metadata, detail, occurred at, subscription,
+/// period start), now`.
+pub const INSERT_TRANSACTIONS: Sql = Sql {
+    postgres: r"INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
+          reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, related_id,
+          description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
+        SELECT t.id, t.user_id, t.type, t.amount,
+          CASE WHEN t.amount < 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
+          CASE WHEN t.amount > 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
+          t.origin, t.reference_id, NULLIF(t.fingerprint, ''::bytea),
+          CASE WHEN t.error_code = '' THEN 'COMPLETED' ELSE 'FAILED' END, NULLIF(t.error_code, ''),
+          NULLIF(t.balance_after, -1), NULLIF(t.service, ''), NULLIF(t.quantity, -1), NULLIF(t.purchase_id, ''),
+          NULLIF(t.related_id, '00000000-0000-0000-0000-000000000000'::uuid), NULLIF(t.description, ''),
+          NULLIF(t.metadata, '')::json, NULLIF(t.detail, '')::json, t.occurred_at,
+          NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), $21
+        FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+            $8::bytea[], $9::text[], $10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::uuid[],
+            $15::text[], $16::text[], $17::text[], $18::timestamptz[], $19::text[], $20::timestamptz[])
+          AS t (id, user_id, type, amount, other, origin, reference_id, fingerprint, error_code, balance_after,
+            service, quantity, purchase_id, related_id, description, metadata, detail, occurred_at, subscription_id,
+            period_start)",
+    sqlite: r"INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
+          reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, related_id,
+          description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
+        SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3,
+          CASE WHEN value ->> 3 < 0 THEN 'WALLET:' || (value ->> 1) ELSE NULLIF(value ->> 4, '') END,
+          CASE WHEN value ->> 3 > 0 THEN 'WALLET:' || (value ->> 1) ELSE NULLIF(value ->> 4, '') END,
+          value ->> 5, value ->> 6, unhex(NULLIF(value ->> 7, '')),
+          CASE WHEN value ->> 8 = '' THEN 'COMPLETED' ELSE 'FAILED' END, NULLIF(value ->> 8, ''),
+          NULLIF(value ->> 9, -1), NULLIF(value ->> 10, ''), NULLIF(value ->> 11, -1), NULLIF(value ->> 12, ''),
+          NULLIF(unhex(value ->> 13), zeroblob(16)), NULLIF(value ->> 14, ''),
+          NULLIF(value ->> 15, ''), NULLIF(value ->> 16, ''), value ->> 17, NULLIF(value ->> 18, ''),
+          NULLIF(value ->> 19, '0001-01-01T00:00:00.000000+00:00'), $2
+        FROM json_each($1)",
+};
+
+/// Inserts batches. `(id, user, amount, remaining, held, issued at, expires at, status, source, plan, period, paid,
+/// currency, transaction, expirations), now`.
+pub const INSERT_BATCHES: Sql = Sql {
+    postgres: r"INSERT INTO credits_batch (id, user_id, amount, remaining, held, issued_at, expires_at, status,
+          source_type, source_plan, grant_period, paid_micros, currency, transaction_id, expirations, created_at,
+          updated_at)
+        SELECT b.id, b.user_id, b.amount, b.remaining, b.held, b.issued_at, NULLIF(b.expires_at, '0001-01-01 00:00:00+00'), b.status,
+          b.source_type, NULLIF(b.source_plan, ''), NULLIF(b.grant_period, ''), NULLIF(b.paid_micros, -1),
+          NULLIF(b.currency, ''), b.transaction_id, b.expirations, $16, $16
+        FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[],
+            $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[],
+            $14::uuid[], $15::bigint[])
+          AS b (id, user_id, amount, remaining, held, issued_at, expires_at, status, source_type, source_plan,
+            grant_period, paid_micros, currency, transaction_id, expirations)",
+    sqlite: r"INSERT INTO credits_batch (id, user_id, amount, remaining, held, issued_at, expires_at, status,
+          source_type, source_plan, grant_period, paid_micros, currency, transaction_id, expirations, created_at,
+          updated_at)
+        SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+          NULLIF(value ->> 6, '0001-01-01T00:00:00.000000+00:00'), value ->> 7, value ->> 8, NULLIF(value ->> 9, ''),
+          NULLIF(value ->> 10, ''), NULLIF(value ->> 11, -1), NULLIF(value ->> 12, ''), unhex(value ->> 13),
+          value ->> 14, $2, $2
+        FROM json_each($1)",
+};
+
+/// Inserts allocations. `(transaction, batch, amount, remaining), now`.
+pub const INSERT_ALLOCATIONS: Sql = Sql {
+    postgres: r"INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
+        SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining, $5
+        FROM UNNEST($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
+          AS a (transaction_id, batch_id, amount, batch_remaining)",
+    sqlite: r"INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
+        SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, $2 FROM json_each($1)",
+};
+
+/// Updates batches. `(id, remaining, held, status, expirations), now`.
+pub const UPDATE_BATCHES: Sql = Sql {
+    postgres: r"UPDATE credits_batch b SET remaining = n.remaining, held = n.held, status = n.status,
+          expirations = n.expirations, updated_at = $6
+        FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[])
+          AS n (id, remaining, held, status, expirations)
+        WHERE b.id = n.id",
+    sqlite: r"UPDATE credits_batch SET remaining = n.value ->> 1, held = n.value ->> 2, status = n.value ->> 3,
+          expirations = n.value ->> 4, updated_at = $2
+        FROM json_each($1) AS n WHERE credits_batch.id = unhex(n.value ->> 0)",
+};
+
+/// Updates wallets, each only from the version that was read.
+/// `(id, balance, held, earned, spent, count, new version, status), now`.
+pub const UPDATE_WALLETS: Sql = Sql {
+    postgres: r"UPDATE credits_balance w SET balance = n.balance, held = n.held, total_earned = n.total_earned,
+          total_spent = n.total_spent, transaction_count = n.transaction_count, version = n.version, status = n.status,
+          updated_at = $9
+        FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+            $8::text[])
+          AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status)
+        WHERE w.id = n.id AND w.version = n.version - 1",
+    sqlite: r"UPDATE credits_balance SET balance = n.value ->> 1, held = n.value ->> 2, total_earned = n.value ->> 3,
+          total_spent = n.value ->> 4, transaction_count = n.value ->> 5, version = n.value ->> 6,
+          status = n.value ->> 7, updated_at = $2
+        FROM json_each($1) AS n
+        WHERE credits_balance.id = unhex(n.value ->> 0) AND credits_balance.version = (n.value ->> 6) - 1",
+};
+
+/// Removes wallets that were prepared and that nobody opened. `ids`.
+pub const DROP_UNOPENED: Sql = Sql {
+    postgres: r"DELETE FROM credits_balance WHERE id = ANY($1) AND version = 0",
+    sqlite: r"DELETE FROM credits_balance WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND version = 0",
+};
+
+/// Reads the subscriptions of users, and those with given ids. `users, ids`.
+pub const SUBSCRIPTIONS: Sql = Sql {
+    postgres: r"SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
+        FROM subscription WHERE user_id = ANY($1)
+        UNION ALL
+        SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
+        FROM subscription WHERE id = ANY($2) AND user_id <> ALL($1)",
+    sqlite: r"SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
+        FROM subscription WHERE user_id IN (SELECT value ->> 0 FROM json_each($1))
+        UNION ALL
+        SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
+        FROM subscription WHERE id IN (SELECT value ->> 0 FROM json_each($2))
+          AND user_id NOT IN (SELECT value ->> 0 FROM json_each($1))",
+};
+
+/// Writes subscriptions, each only if it is new or its user's. `(id, user, plan, status, anchor, activated at, ended at,
+/// paid through, next period start, due at, status at), now`.
+pub const WRITE_SUBSCRIPTIONS: Sql = Sql {
+    postgres: r"INSERT INTO subscription (id, user_id, plan, status, anchor, activated_at, ended_at, paid_through,
+          next_period_start, due_at, status_at, created_at, updated_at)
+        SELECT s.id, s.user_id, s.plan, s.status, s.anchor, NULLIF(s.activated_at, '0001-01-01 00:00:00+00'),
+          NULLIF(s.ended_at, '0001-01-01 00:00:00+00'), NULLIF(s.paid_through, '0001-01-01 00:00:00+00'), NULLIF(s.next_period_start, '0001-01-01 00:00:00+00'),
+          NULLIF(s.due_at, '0001-01-01 00:00:00+00'), s.status_at, $12, $12
+        FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+            $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
+          AS s (id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, due_at,
+            status_at)
+        ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, status = excluded.status, anchor = excluded.anchor,
+          activated_at = excluded.activated_at, ended_at = excluded.ended_at, paid_through = excluded.paid_through,
+          next_period_start = excluded.next_period_start, due_at = excluded.due_at, status_at = excluded.status_at,
+          updated_at = excluded.updated_at
+        WHERE subscription.user_id = excluded.user_id",
+    sqlite: r"INSERT INTO subscription (id, user_id, plan, status, anchor, activated_at, ended_at, paid_through,
+          next_period_start, due_at, status_at, created_at, updated_at)
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+          NULLIF(value ->> 5, '0001-01-01T00:00:00.000000+00:00'), NULLIF(value ->> 6, '0001-01-01T00:00:00.000000+00:00'),
+          NULLIF(value ->> 7, '0001-01-01T00:00:00.000000+00:00'), NULLIF(value ->> 8, '0001-01-01T00:00:00.000000+00:00'),
+          NULLIF(value ->> 9, '0001-01-01T00:00:00.000000+00:00'), value ->> 10, $2, $2
+        FROM json_each($1) WHERE true
+        ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, status = excluded.status, anchor = excluded.anchor,
+          activated_at = excluded.activated_at, ended_at = excluded.ended_at, paid_through = excluded.paid_through,
+          next_period_start = excluded.next_period_start, due_at = excluded.due_at, status_at = excluded.status_at,
+          updated_at = excluded.updated_at
+        WHERE subscription.user_id = excluded.user_id",
+};
+
+/// All statements by name, for the test that looks at their plans.
+pub const ALL: [(&str, &Sql); 15] = [
+    ("prepare wallets", &PREPARE_WALLETS),
+    ("lock wallets", &LOCK_WALLETS),
+    ("known references", &KNOWN_REFERENCES),
+    ("belonging", &BELONGING),
+    ("allocations", &ALLOCATIONS),
+    ("registered", &REGISTERED),
+    ("batches", &BATCHES),
+    ("insert transactions", &INSERT_TRANSACTIONS),
+    ("insert batches", &INSERT_BATCHES),
+    ("insert allocations", &INSERT_ALLOCATIONS),
+    ("update batches", &UPDATE_BATCHES),
+    ("update wallets", &UPDATE_WALLETS),
+    ("drop unopened", &DROP_UNOPENED),
+    ("subscriptions", &SUBSCRIPTIONS),
+    ("write subscriptions", &WRITE_SUBSCRIPTIONS),
+];

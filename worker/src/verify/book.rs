@@ -1,0 +1,229 @@
+//! The sums of the whole book, account kind by account kind.
+//!
+//! What was issued is still there, or was consumed (less refunds), expired or revoked. And each kind of account gave or
+//! got exactly what the transactions of its types say.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value};
+use serde::Serialize;
+
+use super::{Report, VerifyError, Violation};
+use crate::read::sql;
+
+/// The sums of the whole book, in credits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BookSummary {
+    /// What was issued, by source.
+    pub issued: Issued,
+    /// What was consumed, before refunds.
+    pub consumed: i128,
+    /// What was given back of it.
+    pub refunded: i128,
+    /// What expired.
+    pub expired: i128,
+    /// What was taken back.
+    pub revoked: i128,
+    /// What the wallets have.
+    pub balances: i128,
+}
+
+/// What was issued, in credits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Issued {
+    /// Against payments.
+    pub purchases: i128,
+    /// On top of purchases.
+    pub bonuses: i128,
+    /// For registering.
+    pub registration_bonuses: i128,
+    /// To subscribers.
+    pub monthly_grants: i128,
+    /// As promotions.
+    pub promotions: i128,
+}
+
+/// Which kind of account which type moves credits from (+) or to (-). A revocation may go to any.
+const TYPES: [(&str, &str, bool); 8] = [
+    ("purchase", "PAYMENT", true),
+    ("bonus", "SYSTEM:purchase-bonus", true),
+    ("registration_bonus", "SYSTEM:registration-bonus", true),
+    ("monthly_grant", "SYSTEM:subscription-grant", true),
+    ("promotion", "SYSTEM:promotion", true),
+    ("refund", "SERVICE", true),
+    ("consumption", "SERVICE", false),
+    ("expiration", "SYSTEM:expiration", false),
+];
+
+/// Sums of sums: those of the ranges that have been checked.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    /// By type: what it added to wallets (negative: took).
+    types: BTreeMap<String, i128>,
+    /// By type and kind of account: what left the account, and what reached it.
+    accounts: BTreeMap<(String, String), (i128, i128)>,
+    balances: i128,
+}
+
+/// What accounts of one kind gave or got by one type of transaction.
+struct Sum {
+    kind: String,
+    account: String,
+    debited: bool,
+    amount: i128,
+}
+
+/// By type: what it added; by type and kind of account: what left it (debited) or reached it. Each as its own rows.
+const FLOWS: &str = "\
+SELECT kind, account, debited, {sum}
+  FROM (SELECT type AS kind, '' AS account, FALSE AS debited, amount FROM credits_transaction
+         WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED' AND amount <> 0
+        UNION ALL
+        SELECT type, {debit}, TRUE, abs(amount) FROM credits_transaction
+         WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED' AND amount <> 0
+        UNION ALL
+        SELECT type, {credit}, FALSE, abs(amount) FROM credits_transaction
+         WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED' AND amount <> 0
+        UNION ALL
+        SELECT '', '', FALSE, balance FROM credits_balance WHERE user_id > $1 AND user_id <= $2) flows
+ GROUP BY kind, account, debited";
+
+/// The kind of an account: what stands before the first colon, but a system account is its own kind.
+const KIND: &str = "CASE WHEN substr({account}, 1, 7) = 'WALLET:' THEN 'WALLET'
+    WHEN substr({account}, 1, 8) = 'SERVICE:' THEN 'SERVICE'
+    WHEN substr({account}, 1, 8) = 'PAYMENT:' THEN 'PAYMENT'
+    ELSE coalesce({account}, 'none') END";
+
+impl Book {
+    /// Adds the sums of a range of users.
+    pub(super) async fn add(
+        &mut self,
+        db: &DatabaseTransaction,
+        bounds: (&str, &str),
+    ) -> Result<(), VerifyError> {
+        let what = "the sums of the book";
+        for sum in sums(db, bounds).await.map_err(VerifyError::of(what))? {
+            self.add_one(sum).ok_or(VerifyError::Overflow { what })?;
+        }
+        Ok(())
+    }
+
+    fn add_one(&mut self, sum: Sum) -> Option<()> {
+        let total = match (sum.kind.as_str(), sum.account.as_str()) {
+            ("", _) => &mut self.balances,
+            (_, "") => self.types.entry(sum.kind).or_default(),
+            _ => {
+                let (left, reached) = self.accounts.entry((sum.kind, sum.account)).or_default();
+                if sum.debited { left } else { reached }
+            }
+        };
+        *total = total.checked_add(sum.amount)?;
+        Some(())
+    }
+
+    /// Draws the balance of the whole book.
+    pub(super) fn close(self, report: &mut Report) {
+        let summary = self.summary();
+        let violations: Vec<_> = summary.violation().into_iter().chain(self.misplaced()).collect();
+        report.book = summary;
+        report.add(violations.len() as u64, violations);
+    }
+
+    fn sum(&self, kind: &str) -> i128 {
+        self.types.get(kind).copied().unwrap_or_default()
+    }
+
+    fn summary(&self) -> BookSummary {
+        BookSummary {
+            issued: Issued {
+                purchases: self.sum("purchase"),
+                bonuses: self.sum("bonus"),
+                registration_bonuses: self.sum("registration_bonus"),
+                monthly_grants: self.sum("monthly_grant"),
+                promotions: self.sum("promotion"),
+            },
+            consumed: -self.sum("consumption"),
+            refunded: self.sum("refund"),
+            expired: -self.sum("expiration"),
+            revoked: -self.sum("revocation"),
+            balances: self.balances,
+        }
+    }
+
+    /// Kinds of accounts that gave or got what the type does not say.
+    fn misplaced(&self) -> impl Iterator<Item = Violation> {
+        self.accounts.iter().filter_map(|((kind, account), (left, reached))| {
+            let total = self.sum(kind);
+            let expected = match TYPES.iter().find(|(name, ..)| name == kind) {
+                _ if account == "WALLET" => (-total.min(0), total.max(0)),
+                Some((_, right, gives)) if right == account => if *gives { (total, 0) } else { (0, -total) },
+                None if kind == "revocation" => (0, *reached),
+                _ => (0, 0),
+            };
+            (expected != (*left, *reached)).then(|| Violation {
+                rule: "book.accounts_fit_types",
+                table: "credits_transaction",
+                id: account.clone(),
+                user_id: None,
+                message: format!(
+                    "transactions of type {kind} took {left} from {account} accounts and brought {reached} to them; \
+                     it should be {} and {}",
+                    expected.0, expected.1
+                ),
+            })
+        })
+    }
+}
+
+impl BookSummary {
+    /// Everything that was issued.
+    pub fn total_issued(&self) -> i128 {
+        let issued = &self.issued;
+        issued.purchases
+            + issued.bonuses
+            + issued.registration_bonuses
+            + issued.monthly_grants
+            + issued.promotions
+    }
+
+    /// Everything that is still there or has gone.
+    pub fn accounted_for(&self) -> i128 {
+        self.balances + self.consumed - self.refunded + self.expired + self.revoked
+    }
+
+    fn violation(&self) -> Option<Violation> {
+        let (issued, accounted) = (self.total_issued(), self.accounted_for());
+        (issued != accounted).then(|| Violation {
+            rule: "book.is_balanced",
+            table: "credits_balance",
+            id: "WALLET".to_owned(),
+            user_id: None,
+            message: format!(
+                "{issued} were issued, but {accounted} are accounted for: balances {} + consumed {} - refunded {} + \
+                 expired {} + revoked {}",
+                self.balances, self.consumed, self.refunded, self.expired, self.revoked
+            ),
+        })
+    }
+}
+
+async fn sums(db: &DatabaseTransaction, bounds: (&str, &str)) -> Result<Vec<Sum>, DbErr> {
+    let text = FLOWS
+        .replace("{sum}", &sql::sum("amount", "amount"))
+        .replace("{debit}", &KIND.replace("{account}", "debit_account"))
+        .replace("{credit}", &KIND.replace("{account}", "credit_account"));
+    let values: [Value; 2] = [bounds.0.into(), bounds.1.into()];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), text, values);
+    let rows = db.query_all_raw(statement).await?;
+    let sums = rows.iter().map(|row| {
+        Ok(Sum {
+            kind: row.try_get_by("kind")?,
+            account: row.try_get_by("account")?,
+            debited: row.try_get_by("debited")?,
+            amount: sql::summed(row, "amount")?,
+        })
+    });
+    sums.collect()
+}

@@ -1,0 +1,55 @@
+//! Does the book balance? Every invariant of the ledger, checked on a live database.
+//!
+//! [`verify`] walks the users in ranges, in the order of their ids. Each range is one snapshot (REPEATABLE READ and
+//! read only on PostgreSQL, one read transaction on SQLite), in which every [`Rule`] is one set-based statement, so it
+//! may run on a busy ledger: whatever commits meanwhile is either seen with all its rows or not at all. The ranges cover
+//! every possible user id, so rows of users without a wallet fall into one of them too. The sums of the whole book are
+//! put together from those of the ranges.
+//!
+//! Not checked: that a reference is unique, since the index that refuses a second one is also what would have to find it.
+//! The order of `balance_after` and of `batch_remaining` is checked without any
+//! clock: see `wallet.balances_after_form_a_chain`.
+
+mod book;
+mod error;
+mod options;
+mod range;
+mod report;
+mod rule;
+mod rules;
+
+use chrono::{DateTime, Utc};
+use sea_orm::DatabaseConnection;
+
+pub use book::{BookSummary, Issued};
+pub use error::VerifyError;
+pub use options::Options;
+pub use report::{Progress, Report, Violation};
+pub use rule::{Rule, Scope};
+pub use rules::rules;
+
+/// Checks the whole ledger. `progress` is called after each range; `now` is only written into the report.
+pub async fn verify<F>(
+    db: &DatabaseConnection,
+    options: &Options,
+    now: DateTime<Utc>,
+    mut progress: F,
+) -> Result<Report, VerifyError>
+where
+    F: FnMut(Progress) + Send,
+{
+    let mut report = Report::new(now, options.max_violations);
+    let mut book = book::Book::default();
+    let users_total = range::count_users(db).await?;
+    let mut after = Some(String::new());
+    while let Some(lower) = after {
+        after = range::check(db, options, &lower, &mut report, &mut book).await?;
+        progress(Progress {
+            users_checked: report.users_checked,
+            users_total,
+        });
+    }
+    range::check_orphans(db, &mut report).await?;
+    book.close(&mut report);
+    Ok(report)
+}

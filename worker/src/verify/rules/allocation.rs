@@ -1,0 +1,58 @@
+//! Rules on `credits_allocation`.
+
+use crate::verify::{Rule, Scope};
+
+const fn rule(
+    name: &'static str,
+    scope: Scope,
+    claim: &'static str,
+    message: &'static str,
+    sql: &'static str,
+) -> Rule {
+    Rule {
+        name,
+        table: "credits_allocation",
+        claim,
+        scope,
+        message,
+        sql,
+    }
+}
+
+pub(super) const RULES: &[Rule] = &[
+    rule(
+        "allocation.has_batch_of_the_same_user",
+        Scope::Users,
+        "the batch of an allocation exists and is of the user of its transaction",
+        "its transaction is of {expected}, its batch of {stored}",
+        "SELECT a.transaction_id AS id, a.batch_id AS other, t.user_id,
+                coalesce(b.user_id, 'nobody: it does not exist') AS stored, t.user_id AS expected
+           FROM credits_transaction t
+           JOIN credits_allocation a ON a.transaction_id = t.id
+           LEFT JOIN credits_batch b ON b.id = a.batch_id
+          WHERE t.user_id > $1 AND t.user_id <= $2 AND (b.id IS NULL OR b.user_id <> t.user_id)",
+    ),
+    rule(
+        "allocation.signed_like_its_transaction",
+        Scope::Users,
+        "an allocation has the sign of its transaction",
+        "`amount` is {stored}; that of its transaction is {expected}",
+        "SELECT a.transaction_id AS id, a.batch_id AS other, t.user_id, CAST(a.amount AS text) AS stored,
+                CAST(t.amount AS text) AS expected
+           FROM credits_transaction t JOIN credits_allocation a ON a.transaction_id = t.id
+          WHERE t.user_id > $1 AND t.user_id <= $2
+            AND ((a.amount > 0) <> (t.amount > 0) OR (a.amount < 0) <> (t.amount < 0))",
+    ),
+    rule(
+        "allocation.has_transaction",
+        Scope::Book,
+        "the transaction of an allocation exists",
+        "its transaction does not exist; it moves {stored}",
+        "SELECT a.transaction_id AS id, a.batch_id AS other, b.user_id, CAST(a.amount AS text) AS stored,
+                NULL AS expected
+           FROM credits_allocation a
+           LEFT JOIN credits_transaction t ON t.id = a.transaction_id
+           LEFT JOIN credits_batch b ON b.id = a.batch_id
+          WHERE t.id IS NULL",
+    ),
+];

@@ -1,0 +1,120 @@
+//! Rules on `credits_batch`.
+
+use crate::verify::{Rule, Scope};
+
+const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+    Rule {
+        name,
+        table: "credits_batch",
+        claim,
+        scope: Scope::Users,
+        message,
+        sql,
+    }
+}
+
+pub(super) const RULES: &[Rule] = &[
+    rule(
+        "batch.remaining_within_amount",
+        "`remaining` is neither below 0 nor above `amount`",
+        "`remaining` is {stored}; it can be 0 to {expected}",
+        "SELECT id, NULL AS other, user_id, CAST(remaining AS text) AS stored, CAST(amount AS text) AS expected
+           FROM credits_batch
+          WHERE user_id > $1 AND user_id <= $2 AND NOT (remaining BETWEEN 0 AND amount)",
+    ),
+    rule(
+        "batch.held_within_remaining",
+        "`held` is neither below 0 nor above `remaining`",
+        "`held` is {stored}; it can be 0 to {expected}",
+        "SELECT id, NULL AS other, user_id, CAST(held AS text) AS stored, CAST(remaining AS text) AS expected
+           FROM credits_batch
+          WHERE user_id > $1 AND user_id <= $2 AND NOT (held BETWEEN 0 AND remaining)",
+    ),
+    rule(
+        "batch.active_while_something_remains",
+        "a batch is ACTIVE as long as something remains in it, and no longer",
+        "`status` is {stored}, but {expected} remain",
+        "SELECT id, NULL AS other, user_id, status AS stored, CAST(remaining AS text) AS expected
+           FROM credits_batch
+          WHERE user_id > $1 AND user_id <= $2 AND (status = 'ACTIVE') <> (remaining > 0)",
+    ),
+    rule(
+        "batch.remaining_is_sum_of_allocations",
+        "`remaining` is the sum of the allocations of the batch",
+        "`remaining` is {stored}; the sum of its allocations is {expected}",
+        "SELECT b.id, NULL AS other, b.user_id, CAST(b.remaining AS text) AS stored,
+                CAST(coalesce(s.total, 0) AS text) AS expected
+           FROM credits_batch b
+           LEFT JOIN (SELECT a.batch_id, sum(a.amount) AS total
+                        FROM credits_batch c JOIN credits_allocation a ON a.batch_id = c.id
+                       WHERE c.user_id > $1 AND c.user_id <= $2 GROUP BY a.batch_id) s
+             ON s.batch_id = b.id
+          WHERE b.user_id > $1 AND b.user_id <= $2 AND b.remaining <> coalesce(s.total, 0)",
+    ),
+    // As with the balances of a wallet: see `wallet.balances_after_form_a_chain`.
+    rule(
+        "batch.remainders_form_a_chain",
+        "the allocations of the batch lead from 0 to `remaining`, each from the `batch_remaining` of another",
+        "its allocations do not follow on from each other at a remainder of {stored}: {expected}",
+        "SELECT b.id, NULL AS other, b.user_id, CAST(e.value AS text) AS stored,
+                CASE WHEN e.excess > 0 THEN 'left ' || e.excess || ' times too often'
+                     ELSE 'reached ' || -e.excess || ' times too often' END AS expected
+           FROM (SELECT id, value, sum(step) AS excess
+                   FROM (SELECT b.id, a.batch_remaining - a.amount AS value, 1 AS step
+                           FROM credits_batch b JOIN credits_allocation a ON a.batch_id = b.id
+                          WHERE b.user_id > $1 AND b.user_id <= $2
+                         UNION ALL
+                         SELECT b.id, a.batch_remaining, -1
+                           FROM credits_batch b JOIN credits_allocation a ON a.batch_id = b.id
+                          WHERE b.user_id > $1 AND b.user_id <= $2
+                         UNION ALL
+                         SELECT id, remaining, 1 FROM credits_batch WHERE user_id > $1 AND user_id <= $2
+                         UNION ALL
+                         SELECT id, 0, -1 FROM credits_batch WHERE user_id > $1 AND user_id <= $2) steps
+                  GROUP BY id, value HAVING sum(step) <> 0) e
+           JOIN credits_batch b ON b.id = e.id",
+    ),
+    rule(
+        "batch.has_originating_transaction",
+        "the transaction that a batch names exists, is COMPLETED and of the same user",
+        "`transaction_id` names {stored}; it should be a COMPLETED transaction of {expected}",
+        "SELECT b.id, NULL AS other, b.user_id,
+                CASE WHEN t.id IS NULL THEN 'a transaction that does not exist'
+                     ELSE 'a ' || t.status || ' transaction of ' || t.user_id END AS stored,
+                b.user_id AS expected
+           FROM credits_batch b LEFT JOIN credits_transaction t ON t.id = b.transaction_id
+          WHERE b.user_id > $1 AND b.user_id <= $2
+            AND (t.id IS NULL OR t.status <> 'COMPLETED' OR t.user_id <> b.user_id)",
+    ),
+    rule(
+        "batch.amount_is_what_its_transaction_brought",
+        "`amount` is what the originating transaction added to the batch",
+        "`amount` is {stored}; its originating transaction added {expected} to it",
+        "SELECT b.id, NULL AS other, b.user_id, CAST(b.amount AS text) AS stored, CAST(a.amount AS text) AS expected
+           FROM credits_batch b
+           LEFT JOIN credits_allocation a ON a.transaction_id = b.transaction_id AND a.batch_id = b.id
+          WHERE b.user_id > $1 AND b.user_id <= $2 AND (a.amount IS NULL OR a.amount <> b.amount)",
+    ),
+    rule(
+        "batch.expirations_counts_its_expirations",
+        "`expirations` is the number of expirations that took from the batch",
+        "`expirations` is {stored}; the number of its expirations is {expected}",
+        "SELECT b.id, NULL AS other, b.user_id, CAST(b.expirations AS text) AS stored,
+                CAST(coalesce(s.total, 0) AS text) AS expected
+           FROM credits_batch b
+           LEFT JOIN (SELECT a.batch_id, count(*) AS total
+                        FROM credits_transaction t JOIN credits_allocation a ON a.transaction_id = t.id
+                       WHERE t.user_id > $1 AND t.user_id <= $2 AND t.type = 'expiration' AND t.status = 'COMPLETED'
+                       GROUP BY a.batch_id) s
+             ON s.batch_id = b.id
+          WHERE b.user_id > $1 AND b.user_id <= $2 AND b.expirations <> coalesce(s.total, 0)",
+    ),
+    rule(
+        "batch.owner_has_wallet",
+        "the owner of a batch has a wallet",
+        "its owner {stored} has no wallet",
+        "SELECT b.id, NULL AS other, b.user_id, b.user_id AS stored, NULL AS expected
+           FROM credits_batch b LEFT JOIN credits_balance w ON w.user_id = b.user_id
+          WHERE b.user_id > $1 AND b.user_id <= $2 AND w.id IS NULL",
+    ),
+];

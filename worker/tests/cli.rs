@@ -1,0 +1,328 @@
+//! The command line: what it takes, what it says, how it exits.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod process;
+
+use process::{Database, Home, Namespace, amqp_url};
+use serde_json::json;
+
+const COMMANDS: [&[&str]; 31] = [
+    &[],
+    &["run"],
+    &["demo"],
+    &["migrate"],
+    &["migrate", "down"],
+    &["publish"],
+    &["publish", "consume"],
+    &["publish", "grant"],
+    &["publish", "purchase"],
+    &["replay"],
+    &["balance"],
+    &["history"],
+    &["batches"],
+    &["verify"],
+    &["topology"],
+    &["topology", "declare"],
+    &["config"],
+    &["config", "check"],
+    &["report"],
+    &["dead"],
+    &["dead", "list"],
+    &["dead", "replay"],
+    &["dead", "drop"],
+    &["price"],
+    &["packages"],
+    &["can-purchase"],
+    &["job"],
+    &["job", "run"],
+    &["job", "list"],
+    &["publish", "subscription"],
+    &["publish", "freeze"],
+];
+
+#[test]
+fn every_command_explains_itself() {
+    let home = Home::new();
+    for command in COMMANDS {
+        let said = home.scrip(&[command, &["--help"]].concat()).ok();
+        assert!(said.out.contains("Usage: scrip"), "{command:?}: {said:#?}");
+    }
+    for command in [
+        "run",
+        "demo",
+        "publish",
+        "replay",
+        "balance",
+        "history",
+        "batches",
+        "verify",
+        "report",
+        "dead",
+        "price",
+        "can-purchase",
+    ] {
+        let help = home.scrip(&[command, "--help"]).out;
+        assert!(help.contains("Examples:"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2_and_a_failure_is_1() {
+    let home = Home::new();
+    for wrong in [
+        &["publsh"][..],
+        &["publish", "consume", "--user", "u"],
+        &["publish", "purchase", "--user", "u", "--purchase-id", "p"],
+        &[
+            "publish",
+            "purchase",
+            "--user",
+            "u",
+            "--purchase-id",
+            "p",
+            "--package",
+            "a",
+            "--credits",
+            "1",
+        ],
+        &[
+            "publish",
+            "consume",
+            "--user",
+            "u",
+            "--service",
+            "s",
+            "--amount",
+            "1",
+            "--quantity",
+            "1",
+        ],
+        &["history", "u", "--limit", "0"],
+        &["history", "u", "--cursor", "yesterday"],
+        &[
+            "publish",
+            "consume",
+            "--user",
+            "u",
+            "--service",
+            "s",
+            "--metadata",
+            "[1]",
+        ],
+    ] {
+        let said = home.scrip(wrong);
+        assert_eq!(said.code, Some(2), "{wrong:?}: {said:#?}");
+    }
+    let said = home.scrip(&["balance", "nobody"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (Some(1), "error: nobody has no wallet\n")
+    );
+}
+
+#[test]
+fn a_failure_says_what_was_being_done_and_then_the_causes() {
+    let home = Home::new()
+        .with("AMQP_URL", "amqp://guest:hunter2@127.0.0.1:1")
+        .with("DATABASE_URL", "postgres://scrip:hunter2@127.0.0.1:1/scrip")
+        .with("SCRIP__DATABASE__ACQUIRE_TIMEOUT", "200ms");
+    for command in [
+        &["run"][..],
+        &["balance", "u"],
+        &["migrate", "status"],
+        &["topology", "declare"],
+    ] {
+        let said = home.scrip(command);
+        assert_eq!(said.code, Some(1), "{said:#?}");
+        let error = said.err.split_once("error: ").expect("an error").1;
+        assert!(error.contains("\n  caused by: "), "{command:?}: {error}");
+        assert!(!error.contains("hunter2"), "{command:?}: {error}");
+    }
+}
+
+#[test]
+fn with_only_one_of_the_two_urls_the_worker_does_not_start_and_says_which_is_missing() {
+    let broker = Home::new().with("AMQP_URL", "amqp://localhost");
+    let database = Home::new().with("DATABASE_URL", "postgres://localhost/scrip");
+    for (home, missing, needed_by) in [
+        (broker, "DATABASE_URL is missing", ["run", "demo", "verify"]),
+        (database, "AMQP_URL is missing", ["run", "demo", "config"]),
+    ] {
+        for command in needed_by {
+            let arguments = if command == "config" {
+                vec!["config", "check"]
+            } else {
+                vec![command]
+            };
+            let said = home.scrip(&arguments);
+            assert_eq!(said.code, Some(1), "{said:#?}");
+            assert!(said.err.contains(missing), "{said:#?}");
+        }
+        assert!(
+            !home.database().exists(),
+            "it did not fall back to the embedded default"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_configuration_stops_every_command_with_all_that_is_wrong() {
+    let home = Home::new().with("SCRIP__WORKER__GROUP_MAX", "0");
+    home.write(
+        "scrip.toml",
+        "[ledger]\nmax_user_balance = \"lots\"\nmax_user_balence = 3\n",
+    );
+    for command in [&["config", "check"][..], &["run"], &["balance", "u"]] {
+        let said = home.scrip(command);
+        assert_eq!(said.code, Some(1), "{said:#?}");
+        assert_eq!(
+            said.err,
+            "error: the configuration is wrong in 3 places:\n\
+             \u{20} `ledger.max_user_balance` is \"lots\"; allowed is a whole number from 0 to 1000000000000000\n\
+             \u{20} `ledger.max_user_balence` is an unknown key; allowed is one of allow_free_user_purchase_packages, \
+             default_consumption, enabled, max_lateness, max_user_balance\n\
+             \u{20} `worker.group_max` (set by SCRIP__WORKER__GROUP_MAX) is 0; allowed is a whole number from 1 to 10000\n"
+        );
+    }
+}
+
+#[test]
+fn config_check_tells_a_program_what_is_wrong_and_what_is_in_force() {
+    let home = Home::new().with("SCRIP__WORKER__GROUP_MAX", "0");
+    let wrong = home.scrip(&["--json", "config", "check"]);
+    assert_eq!(wrong.code, Some(1), "{wrong:#?}");
+    assert_eq!(
+        wrong.json(),
+        json!({ "ok": false, "problems": [{
+            "key": "worker.group_max", "variable": "SCRIP__WORKER__GROUP_MAX", "found": "0",
+            "allowed": "a whole number from 1 to 10000",
+        }] })
+    );
+    let home = Home::new().with("SCRIP_NAMESPACE", "tenant-1");
+    let right = home.scrip(&["--json", "config", "check"]).ok().json();
+    assert_eq!(
+        (&right["ok"], &right["namespace"]),
+        (&json!(true), &json!("tenant-1"))
+    );
+    assert!(
+        right["embedded"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("scrip.db"))
+    );
+}
+
+#[test]
+fn a_validity_from_the_environment_takes_the_place_of_the_built_in_one() {
+    let home = Home::new().with("SCRIP__PLANS__PRO__VALIDITY", "period");
+    let shown = home.scrip(&["--json", "config", "show"]).ok().json();
+    let values = shown.as_array().expect("a list");
+    let of = |key: &str| {
+        values
+            .iter()
+            .find(|value| value["key"] == key)
+            .map(|value| value["value"].clone())
+    };
+    assert_eq!(of("plans.pro.validity"), Some(json!("period")));
+    assert_eq!(of("plans.pro.validity_days"), None);
+}
+
+#[test]
+fn config_check_names_the_file_and_the_backend_without_a_password() {
+    let home = Home::new()
+        .with("AMQP_URL", "amqp://scrip:hunter2@mq")
+        .with("DATABASE_URL", "postgres://scrip:hunter2@db/scrip");
+    let file = home.write("other.toml", "namespace = \"tenant-1\"");
+    let file = file.to_str().expect("UTF-8");
+    let said = home.scrip(&["config", "check", "--config", file]).ok();
+    assert_eq!(
+        said.out,
+        format!(
+            "file:      {file}\nbroker:    amqp://scrip:***@mq\ndatabase:  postgres://scrip:***@db/scrip\n\
+             namespace: tenant-1\nok\n"
+        )
+    );
+    let shown = home.scrip(&["config", "show", "--namespace", "other"]).ok().out;
+    assert!(
+        shown.contains("\"other\"") && shown.contains("SCRIP_NAMESPACE") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_schema_of_a_server_is_made_on_request_only() {
+    let server = Database::create();
+    let home = Home::new()
+        .with("AMQP_URL", &amqp_url())
+        .with("DATABASE_URL", &server.url);
+    let said = home.scrip(&["run"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("run `scrip migrate up`"), "{said:#?}");
+    let status = home.scrip(&["--json", "migrate", "status"]);
+    assert_eq!((status.code, &status.json()["current"]), (Some(1), &json!(false)));
+    home.scrip(&["migrate", "up"]).ok();
+    assert_eq!(
+        home.scrip(&["--json", "migrate", "status"]).ok().json()["current"],
+        true
+    );
+    home.scrip(&["verify"]).ok();
+    let refused = home.scrip(&["migrate", "down"]);
+    assert!(
+        refused.code == Some(1) && refused.err.contains("--yes"),
+        "{refused:#?}"
+    );
+    home.scrip(&["migrate", "down", "--yes"]).ok();
+    assert_eq!(home.scrip(&["migrate", "status"]).code, Some(1));
+}
+
+#[test]
+fn the_topology_is_declared_on_request_and_a_second_time_without_a_difference() {
+    let namespace = Namespace::new();
+    let home = Home::new().with("AMQP_URL", &amqp_url());
+    let declare = ["--json", "--namespace", &namespace.0, "topology", "declare"];
+    let first = home.scrip(&declare).ok().json();
+    let second = home.scrip(&declare).ok().json();
+    assert_eq!(first, second);
+    assert_eq!(first["differences"], json!([]));
+    let commands = format!("{}.commands.0", namespace.0);
+    assert!(
+        first["queues"]
+            .as_array()
+            .expect("a list")
+            .contains(&commands.into()),
+        "{first}"
+    );
+}
+
+#[test]
+fn a_report_is_a_table_json_or_csv_and_its_days_have_to_make_sense() {
+    let home = Home::new();
+    let table = home.scrip(&["report"]).ok().out;
+    assert!(table.contains("in wallets at the end"), "{table}");
+    let json = home
+        .scrip(&["--json", "report", "--from", "2026-01-01", "--to", "2026-01-31"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&json["from"], &json["until"], &json["addsUp"]),
+        (
+            &json!("2026-01-01T00:00:00Z"),
+            &json!("2026-02-01T00:00:00Z"),
+            &json!(true)
+        )
+    );
+    // Progress bars are for terminals.
+    assert_eq!(home.scrip(&["verify"]).ok().err, "");
+    let csv = home.scrip(&["report", "--csv"]).ok().out;
+    assert!(
+        csv.starts_with("section,name,detail,currency,count,credits,money\nperiod,from,"),
+        "{csv}"
+    );
+    for wrong in [
+        &["report", "--from", "2026-02-02", "--to", "2026-02-01"][..],
+        &["report", "--from", "9999-01-01", "--to", "9999-01-02"],
+        &["--json", "report", "--csv"],
+    ] {
+        assert_eq!(home.scrip(wrong).code, Some(1), "{wrong:?}");
+    }
+    assert_eq!(home.scrip(&["report", "--from", "yesterday"]).code, Some(2));
+}

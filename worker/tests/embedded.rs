@@ -1,0 +1,419 @@
+//! The embedded default, with every part in a process of its own.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod process;
+
+use std::{fmt::Write, time::Duration};
+
+use process::{Home, eventually, said};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use serde_json::{Value, json};
+
+fn consume(reference: &str, user: &str) -> String {
+    format!(r#"{{"type":"consume","referenceId":"{reference}","userId":"{user}","service":"google:fast"}}"#)
+}
+
+fn promotion(reference: &str, user: &str, amount: i64) -> String {
+    format!(
+        r#"{{"type":"grant","referenceId":"{reference}","userId":"{user}","reason":"promotion","amount":{amount}}}"#
+    )
+}
+
+/// The file, looked at from outside.
+struct Look {
+    runtime: tokio::runtime::Runtime,
+    connection: DatabaseConnection,
+}
+
+impl Look {
+    fn at(home: &Home) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let url = format!("sqlite://{}", home.database().display());
+        let connection = runtime.block_on(Database::connect(url)).expect("a file");
+        Self { runtime, connection }
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        let statement = Statement::from_string(DbBackend::Sqlite, sql);
+        let row = self.runtime.block_on(self.connection.query_one_raw(statement));
+        row.expect("it answers")
+            .expect("a row")
+            .try_get_by_index(0)
+            .expect("a number")
+    }
+
+    fn execute(&self, sql: &str) {
+        let done = self.runtime.block_on(self.connection.execute_unprepared(sql));
+        done.expect("it may");
+    }
+}
+
+#[test]
+fn another_process_publishes_and_gets_its_outcome() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    let publish = |arguments: &[&str]| home.scrip(&[&["--json", "publish"], arguments].concat());
+    let bonus = publish(&["grant", "--user", "u", "--reason", "registration_bonus", "--wait"]).ok();
+    assert_eq!(bonus.json()["available"], 20);
+    let spent = publish(&[
+        "consume",
+        "--user",
+        "u",
+        "--service",
+        "google:chat",
+        "--quantity",
+        "3",
+        "--reference",
+        "r-1",
+        "--metadata",
+        r#"{"model":"m"}"#,
+        "--wait",
+    ])
+    .ok();
+    assert_eq!(
+        (&spent.json()["amount"], &spent.json()["balance"]),
+        (&json!(-6), &json!(14))
+    );
+    let refused = publish(&[
+        "consume",
+        "--user",
+        "u",
+        "--service",
+        "x",
+        "--amount",
+        "15",
+        "--wait",
+    ]);
+    assert_eq!(refused.code, Some(1));
+    assert_eq!(refused.json()["error"]["code"], "insufficient_credits");
+
+    let balance = home.scrip(&["--json", "balance", "u"]).ok().json();
+    assert_eq!(balance["availableCredits"], 14);
+    let history = home
+        .scrip(&["--json", "history", "u", "--limit", "2"])
+        .ok()
+        .json();
+    assert_eq!(history["items"][1]["referenceId"], "r-1");
+    let cursor = history["nextCursor"].as_str().expect("there is more").to_owned();
+    let older = home
+        .scrip(&["--json", "history", "u", "--cursor", &cursor])
+        .ok()
+        .json();
+    assert_eq!(older["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        home.scrip(&["--json", "batches", "u"]).ok().json()[0]["remaining"],
+        14
+    );
+    home.scrip(&["verify"]).ok();
+    assert!(worker.terminate().success());
+}
+
+#[test]
+fn what_is_published_without_a_worker_waits_for_one() {
+    let home = Home::new();
+    let confirmed = home.scrip(&[
+        "publish",
+        "grant",
+        "--user",
+        "u",
+        "--reason",
+        "registration_bonus",
+        "--reference",
+        "g",
+    ]);
+    assert_eq!(confirmed.ok().out, "confirmed: grant g for u\n");
+    assert_eq!(
+        home.scrip(&["balance", "u"]).code,
+        Some(1),
+        "nobody has served it yet"
+    );
+    let worker = home.ready_worker();
+    let look = Look::at(&home);
+    eventually("the queue is empty", || {
+        (look.number("SELECT count(*) FROM queue_message") == 0).then_some(())
+    });
+    assert_eq!(home.scrip(&["--json", "balance", "u"]).ok().json()["balance"], 20);
+    drop(worker);
+}
+
+#[test]
+fn the_first_start_says_where_the_ledger_is_and_nobody_else_may_look_into_the_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let mut worker = home.start(&["run"]);
+    let mut line = String::new();
+    let stdout = worker.stdout.take().expect("piped");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("it speaks");
+    worker.kill().expect("it runs");
+    worker.wait().expect("it ends");
+    assert_eq!(line, format!("ledger and queue: {}\n", home.database().display()));
+    let folder = home
+        .database()
+        .parent()
+        .expect("a folder")
+        .metadata()
+        .expect("it is there");
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_second_worker_waits_and_takes_over_when_the_first_is_asked_to_end() {
+    let home = Home::new();
+    let first = home.ready_worker();
+    let mut second = home.worker();
+    second.wait_for("waiting to take over");
+    let send = |reference: &str| {
+        home.scrip_reading(
+            &["--json", "replay", "-", "--wait"],
+            &promotion(reference, "u", 5),
+        )
+        .ok()
+        .json()["completed"]
+            .clone()
+    };
+    assert_eq!(send("p-1"), 1);
+    assert!(first.terminate().success());
+    second.wait_for("ready");
+    assert_eq!(send("p-2"), 1);
+    assert_eq!(home.scrip(&["--json", "balance", "u"]).ok().json()["balance"], 10);
+}
+
+#[test]
+fn a_worker_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing() {
+    const USERS: i64 = 20;
+    const EACH: i64 = 150;
+    let home = Home::new().with("SCRIP__WORKER__GROUP_MAX", "3");
+    let mut file = String::new();
+    for user in 0..USERS {
+        writeln!(
+            file,
+            "{}",
+            promotion(&format!("g-{user}"), &format!("u-{user}"), EACH - 10)
+        )
+        .expect("memory");
+    }
+    for number in 0..EACH {
+        for user in 0..USERS {
+            writeln!(
+                file,
+                "{}",
+                consume(&format!("c-{user}-{number}"), &format!("u-{user}"))
+            )
+            .expect("memory");
+        }
+    }
+    let path = home.write("commands.jsonl", &file);
+    let path = path.to_str().expect("UTF-8");
+    home.scrip(&["replay", path]).ok();
+    let look = Look::at(&home);
+    let recorded = || look.number("SELECT count(*) FROM credits_transaction");
+    let total = USERS * (EACH + 1);
+
+    for share in [4, 3, 2] {
+        let until = total / share;
+        let worker = home.worker();
+        eventually("some are recorded", || (recorded() >= until).then_some(()));
+        worker.kill();
+        assert!(recorded() < total, "it was killed in the middle");
+    }
+    let worker = home.ready_worker();
+    eventually("all are recorded", || (recorded() == total).then_some(()));
+    let again = home.scrip(&["--json", "replay", path, "--wait"]).ok().json();
+    assert_eq!(again["replayed"], total);
+    assert_eq!(again["refused"], json!({ "insufficient_credits": USERS * 10 }));
+    assert_eq!(recorded(), total);
+    assert_eq!(look.number("SELECT sum(balance) FROM credits_balance"), 0);
+    home.scrip(&["verify"]).ok();
+    assert!(worker.terminate().success());
+}
+
+#[test]
+fn a_worker_that_is_killed_while_others_publish_loses_nothing() {
+    let home = Home::new();
+    let mut file = promotion("g", "u", 10_000);
+    for number in 0..3000 {
+        write!(file, "\n{}", consume(&format!("c-{number}"), "u")).expect("memory");
+    }
+    let path = home.write("commands.jsonl", &file);
+    let worker = home.ready_worker();
+    let look = Look::at(&home);
+    let sender = home.start(&[
+        "--json",
+        "replay",
+        path.to_str().expect("UTF-8"),
+        "--wait",
+        "--window",
+        "50",
+    ]);
+    eventually("it has begun", || {
+        (look.number("SELECT count(*) FROM credits_transaction") > 200).then_some(())
+    });
+    worker.kill();
+    let worker = home.ready_worker();
+    let said = said(&sender.wait_with_output().expect("it ends")).ok();
+    assert_eq!(said.json()["completed"], 3001);
+    assert_eq!(
+        home.scrip(&["--json", "balance", "u"]).ok().json()["balance"],
+        7_000
+    );
+    home.scrip(&["verify"]).ok();
+    drop(worker);
+}
+
+#[test]
+fn what_cannot_be_understood_becomes_a_dead_letter_and_the_rest_goes_through() {
+    let home = Home::new();
+    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5)).ok();
+    let look = Look::at(&home);
+    let bad = [
+        ("usage", "nonsense", "not_json", None, None),
+        (
+            "usage",
+            r#"{"type":"consume","referenceId":"b-1","userId":"u","service":"s","ammount":1}"#,
+            "unknown_field",
+            Some("ammount"),
+            Some("62"),
+        ),
+        (
+            "usage",
+            &promotion("b-2", "u", 1_000_000),
+            "forbidden_exchange",
+            Some("type"),
+            Some("62"),
+        ),
+    ];
+    for (door, body, ..) in &bad {
+        look.execute(&format!(
+            "INSERT INTO queue_message (queue, door, body, headers, enqueued_at)
+             VALUES ('commands', '{door}', CAST('{body}' AS BLOB), '{{\"traceparent\":\"t\"}}', '2026-11-22T10:00:00.000000+00:00')"
+        ));
+    }
+    let worker = home.ready_worker();
+    let good = home
+        .scrip_reading(&["--json", "replay", "-", "--wait"], &consume("c", "u"))
+        .ok();
+    assert_eq!(good.json()["completed"], 1);
+    for (door, body, reason, field, routing_key) in &bad {
+        let found = format!(
+            "SELECT count(*) FROM queue_message WHERE queue = 'dead' AND CAST(body AS TEXT) = '{body}'
+                AND headers ->> 'x-scrip-reason' = '{reason}' AND headers ->> 'x-scrip-error' <> ''
+                AND headers ->> 'traceparent' = 't' AND headers ->> 'x-scrip-attempt' = 0
+                AND headers ->> 'x-scrip-exchange' = '{door}' AND headers ->> 'x-scrip-origin' = '{door}'
+                AND headers ->> 'x-scrip-first-seen' = enqueued_at AND headers ->> 'x-scrip-last-seen' > enqueued_at
+                AND headers ->> 'x-scrip-field' IS {field} AND headers ->> 'x-scrip-routing-key' IS {routing_key}",
+            field = text(*field),
+            routing_key = text(*routing_key),
+        );
+        assert_eq!(look.number(&found), 1, "{reason}");
+    }
+    assert_eq!(
+        look.number("SELECT count(*) FROM queue_message WHERE queue <> 'dead'"),
+        0
+    );
+    drop(worker);
+}
+
+/// As SQL writes it.
+fn text(value: Option<&str>) -> String {
+    value.map_or("NULL".to_owned(), |text| format!("'{text}'"))
+}
+
+#[test]
+fn a_command_that_the_database_refuses_is_delayed_and_its_neighbours_go_through() {
+    let home = Home::new();
+    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5)).ok();
+    let look = Look::at(&home);
+    // What no CHECK of ours refuses: a rule that only this test has.
+    look.execute(
+        "CREATE TRIGGER poison BEFORE INSERT ON credits_transaction WHEN NEW.reference_id = 'poison'
+         BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+    );
+    let lines = [consume("c-1", "u"), consume("poison", "u"), consume("c-2", "u")].join("\n");
+    home.scrip_reading(&["replay", "-"], &lines).ok();
+    let worker = home.ready_worker();
+    eventually("the neighbours are recorded", || {
+        (look.number("SELECT count(*) FROM credits_transaction") == 3).then_some(())
+    });
+    let delayed = "SELECT attempt FROM queue_message WHERE queue = 'commands' AND not_before > enqueued_at";
+    assert_eq!(look.number(delayed), 1);
+    look.execute("DROP TRIGGER poison");
+    look.execute("UPDATE queue_message SET not_before = NULL");
+    eventually("the delayed one is recorded too", || {
+        (look.number("SELECT count(*) FROM credits_transaction") == 4).then_some(())
+    });
+    drop(worker);
+}
+
+#[test]
+fn a_file_with_a_wrong_line_is_not_published_at_all() {
+    let home = Home::new();
+    let lines = format!("{}\n\n{{\"type\":\"consume\"}}\n", promotion("g", "u", 5));
+    let said = home.scrip_reading(&["replay", "-"], &lines);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err
+            .starts_with("error: nothing was published: 1 line is no command\n  line 3: missing_field: "),
+        "{said:#?}"
+    );
+    assert!(!home.database().exists());
+}
+
+#[test]
+fn a_replay_that_waits_for_outcomes_keeps_the_order_of_the_file() {
+    let home = Home::new();
+    let mut file = String::new();
+    for number in 0..1000 {
+        writeln!(file, "{}", promotion(&format!("g-{number}"), "u", 1)).expect("memory");
+        writeln!(file, "{}", consume(&format!("c-{number}"), "u")).expect("memory");
+    }
+    let path = home.write("commands.jsonl", &file);
+    let worker = home.ready_worker();
+    let said = home
+        .scrip(&["--json", "replay", path.to_str().expect("UTF-8"), "--wait"])
+        .ok();
+    assert_eq!(
+        said.json()["completed"],
+        2000,
+        "each credit was there when it was spent: {said:#?}"
+    );
+    drop(worker);
+}
+
+#[test]
+fn many_processes_may_be_the_first_at_once() {
+    let home = Home::new();
+    let users: Vec<String> = (0..6).map(|number| format!("u-{number}")).collect();
+    let start = |user: &String| {
+        home.start(&[
+            "publish",
+            "grant",
+            "--user",
+            user,
+            "--reason",
+            "registration_bonus",
+        ])
+    };
+    let started: Vec<_> = users.iter().map(start).collect();
+    for child in started {
+        said(&child.wait_with_output().expect("it ends")).ok();
+    }
+    assert_eq!(Look::at(&home).number("SELECT count(*) FROM queue_message"), 6);
+}
+
+#[test]
+fn a_replay_keeps_to_its_rate() {
+    let home = Home::new();
+    let lines: Vec<String> = (0..30)
+        .map(|number| consume(&format!("c-{number}"), "u"))
+        .collect();
+    let said = home
+        .scrip_reading(&["--json", "replay", "-", "--rate", "100"], &lines.join("\n"))
+        .ok();
+    let summary: Value = said.json();
+    assert_eq!(summary["published"], 30);
+    let took = Duration::from_secs_f64(summary["seconds"].as_f64().expect("a number"));
+    assert!(took >= Duration::from_millis(290), "{took:?}");
+}

@@ -1,0 +1,110 @@
+//! `scrip run` over RabbitMQ and PostgreSQL, as processes.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod process;
+
+use std::fmt::Write;
+
+use process::{Database, Home, Namespace, amqp_url};
+
+/// A home with servers: everything in it is this test's own.
+struct Servers {
+    home: Home,
+    _database: Database,
+    _namespace: Namespace,
+}
+
+impl Servers {
+    fn new() -> Self {
+        let database = Database::create();
+        let namespace = Namespace::new();
+        let home = Home::new()
+            .with("AMQP_URL", &amqp_url())
+            .with("DATABASE_URL", &database.url)
+            .with("SCRIP_NAMESPACE", &namespace.0);
+        home.scrip(&["migrate", "up"]).ok();
+        Self {
+            home,
+            _database: database,
+            _namespace: namespace,
+        }
+    }
+}
+
+#[test]
+fn a_command_is_published_served_and_found_in_the_ledger() {
+    let servers = Servers::new();
+    let home = &servers.home;
+    let worker = home.ready_worker();
+    let bought = home.scrip(&[
+        "--json",
+        "publish",
+        "purchase",
+        "--user",
+        "u",
+        "--package",
+        "lite",
+        "--purchase-id",
+        "pi-1",
+        "--amount-paid",
+        "9.99",
+        "--currency",
+        "USD",
+        "--wait",
+    ]);
+    assert_eq!(bought.ok().json()["balance"], 110);
+    let spent = home.scrip(&[
+        "publish",
+        "consume",
+        "--user",
+        "u",
+        "--service",
+        "google:chat",
+        "--wait",
+    ]);
+    assert_eq!(
+        spent.ok().out,
+        "completed: -2 credits, balance 108, available 108\n"
+    );
+    let batches = home.scrip(&["--json", "batches", "u"]).ok().json();
+    assert_eq!(batches[1]["paidMicros"], 9_990_000);
+    home.scrip(&["verify"]).ok();
+    assert!(worker.terminate().success());
+    assert!(!home.database().exists());
+}
+
+#[test]
+fn a_second_worker_takes_over_when_the_first_is_asked_to_end_and_when_it_is_killed() {
+    let servers = Servers::new();
+    let home = &servers.home;
+    let first = home.ready_worker();
+    let second = home.ready_worker();
+    let mut grants = 0;
+    let mut grant_100 = || {
+        let mut file = String::new();
+        for _ in 0..100 {
+            grants += 1;
+            writeln!(
+                file,
+                r#"{{"type":"grant","referenceId":"g-{grants}","userId":"u","reason":"promotion","amount":1}}"#
+            )
+            .expect("memory");
+        }
+        let said = home
+            .scrip_reading(&["--json", "replay", "-", "--wait"], &file)
+            .ok();
+        assert_eq!(said.json()["completed"], 100, "{said:#?}");
+    };
+    grant_100();
+    assert!(first.terminate().success());
+    grant_100();
+    let third = home.ready_worker();
+    second.kill();
+    grant_100();
+    assert_eq!(
+        home.scrip(&["--json", "balance", "u"]).ok().json()["balance"],
+        300
+    );
+    home.scrip(&["verify"]).ok();
+    drop(third);
+}
