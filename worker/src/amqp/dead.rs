@@ -4,6 +4,8 @@
 //! unacknowledged: what is kept goes back to its place when the channel is closed. A letter that is replayed is
 //! acknowledged after its confirm, so it may exist twice if something breaks in between, never not at all.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, PublisherConfirm,
@@ -28,6 +30,10 @@ use crate::{
 
 /// Replayed letters whose confirm is open.
 const UNCONFIRMED: usize = 200;
+/// How long the queue may take to have back what was kept.
+const TAKING_BACK: Duration = Duration::from_secs(2);
+/// How often it is asked meanwhile.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The dead-letter queue of a namespace.
 #[derive(Debug)]
@@ -117,7 +123,18 @@ impl DeadLetters {
         // What is kept goes back to its place.
         let _ = fetching.close(200, "bye".into()).await;
         let _ = publishing.close(200, "bye".into()).await;
+        self.until_back(total - counts.replayed - counts.dropped).await?;
         Ok(counts)
+    }
+
+    /// Waits, for a moment at most, until there are `kept` letters again: the queue takes back in its own time, and
+    /// whoever looks next is to find them all.
+    async fn until_back(&self, kept: u64) -> Result<(), AmqpError> {
+        let began = Instant::now();
+        while self.count().await? < kept && began.elapsed() < TAKING_BACK {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     fn queue(&self) -> ShortString {

@@ -149,6 +149,7 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
         "set aside",
         "error",
     ]);
+    let all = letters.count().await?;
     let mut left = args.limit;
     let mut written = Ok(());
     let counts = letters
@@ -174,7 +175,6 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
         return Ok(ExitCode::SUCCESS);
     }
     rows.print()?;
-    let all = letters.count().await?;
     if all > args.limit - left {
         print::line(&format!("{} of {all}", args.limit - left))?;
     }
