@@ -102,6 +102,9 @@ mod transport;
 mod window;
 
 pub use contract::{Command, Outcome, Query};
+#[cfg(feature = "embedded")]
+#[doc(hidden)]
+pub use embedded::only_sound;
 
 #[cfg(any(feature = "amqp", feature = "embedded"))]
 pub use self::{

@@ -78,6 +78,11 @@ impl TestBroker {
         declared.await.expect("declares");
     }
 
+    /// Knows as many command queues from now on, and declares nothing.
+    pub fn know_shards(&mut self, shards: u32) {
+        self.topology = Topology::new(self.topology.namespace(), shards).expect("a good number of shards");
+    }
+
     async fn declare(&self) {
         scrip::amqp::topology::declare(&self.connection, &self.topology)
             .await

@@ -21,7 +21,12 @@ enum Cleanup {
 impl TestDatabase {
     /// An empty PostgreSQL database on the server of `DATABASE_URL`.
     pub async fn postgres() -> Self {
-        let admin_url = server_url();
+        Self::postgres_at(&server_url()).await
+    }
+
+    /// An empty database on that PostgreSQL server.
+    pub async fn postgres_at(admin_url: &str) -> Self {
+        let admin_url = admin_url.to_owned();
         let name = format!("scrip_test_{}", Uuid::now_v7().simple());
         let admin = connect(&admin_url).await;
         // template0, because nobody can be connected to it.

@@ -18,6 +18,16 @@ use uuid::Uuid;
 /// Longer than a process may take for anything that it does in a moment.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What every worker has said, those that are gone included.
+static LOGS: Mutex<Vec<Arc<Mutex<String>>>> = Mutex::new(Vec::new());
+
+/// What the workers since the last call have said, in the order in which they were started.
+pub fn take_logs() -> Vec<String> {
+    let logs = std::mem::take(&mut *LOGS.lock().expect("not poisoned"));
+    let logs = logs.iter().map(|log| log.lock().expect("not poisoned").clone());
+    logs.collect()
+}
+
 /// The `scrip` program, built as the tests were.
 pub fn scrip_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -140,6 +150,7 @@ impl Deployment {
             .spawn()
             .expect("the worker starts");
         let log = Arc::<Mutex<String>>::default();
+        LOGS.lock().expect("not poisoned").push(log.clone());
         let (sender, lines) = watch::channel(0);
         let sender = Arc::new(sender);
         if let Some(out) = child.stdout.take() {
@@ -211,15 +222,43 @@ impl Worker {
         self.child.kill().await.expect("killed");
     }
 
+    /// Sends a signal: `STOP`, `CONT`.
+    pub async fn signal(&self, name: &str) {
+        let mut kill = Command::new("kill");
+        kill.args([&format!("-{name}"), &self.pid().to_string()]);
+        assert!(kill.status().await.expect("kill runs").success());
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("a running worker")
+    }
+
+    /// How often it has said `text`.
+    pub fn times_said(&self, text: &str) -> usize {
+        self.log().matches(text).count()
+    }
+
+    /// Waits until it has said `text` more than `times` times.
+    pub async fn wait_for_more(&self, text: &str, times: usize) {
+        let mut lines = self.lines.clone();
+        let said = timeout(PATIENCE * 2, async {
+            while self.times_said(text) <= times {
+                if lines.changed().await.is_err() {
+                    break;
+                }
+            }
+        });
+        assert!(
+            said.await.is_ok() && self.times_said(text) > times,
+            "it did not say {text:?} more than {times} times:\n{}",
+            self.log()
+        );
+    }
+
     /// SIGTERM: it finishes what it has begun.
     pub async fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().expect("a running worker").to_string();
-        let told = Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .await
-            .expect("kill runs");
-        assert!(told.success());
+        self.signal("TERM").await;
         timeout(PATIENCE, self.child.wait())
             .await
             .expect("an end in time")

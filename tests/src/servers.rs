@@ -53,6 +53,29 @@ impl Server {
         self.tell("start").await;
     }
 
+    /// Starts it again where it was, and with nothing in it.
+    pub async fn bring_back_empty(&mut self) {
+        for data in ["appendonlydir", "data"] {
+            let _ = std::fs::remove_dir_all(self.folder.join(data));
+        }
+        self.bring_back().await;
+    }
+
+    /// Stops it as its operator would.
+    pub async fn stop(&mut self) {
+        self.tell("stop").await;
+    }
+
+    /// Runs `rabbitmqctl` against it.
+    pub async fn ctl(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(Self::script(self.kind));
+        command.arg("ctl").arg(&self.folder).args(arguments);
+        let output = command.output().await.expect("the script runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {error}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     fn script(kind: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("servers").join(kind)
     }

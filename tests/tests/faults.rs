@@ -1,135 +1,197 @@
-//! Faults under load: whatever is killed, restarted or cut, the trace ends with exactly the same balances, each
-//! command once, in the order of its user.
+//! The table of faults: whatever is killed, cut, stopped or filled, under a load of mixed commands of several producers,
+//! every confirmed command ends in the ledger exactly once, in the order of its user.
 //!
-//! `SCRIP_SEED` repeats a run; each test prints its seed.
+//! Runs its rows one after the other on throw-away servers and prints one table:
+//!
+//! ```text
+//! ./tests/run -p tests --test faults                          a few faults a row
+//! ./tests/run -p tests --test faults -- --full                many: half an hour or more
+//! ./tests/run -p tests --test faults -- --list                the rows
+//! ./tests/run -p tests --test faults -- redis --seed 7        the rows whose names contain this, with these numbers
+//! ```
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-#[path = "faults/stage.rs"]
-mod stage;
+#[path = "faults/broker.rs"]
+mod broker;
+#[path = "faults/clock.rs"]
+mod clock;
+#[path = "faults/database.rs"]
+mod database;
+#[path = "faults/file.rs"]
+mod file;
+#[path = "faults/messages.rs"]
+mod messages;
+#[path = "faults/redis.rs"]
+mod redis;
+#[path = "faults/shards.rs"]
+mod shards;
+#[path = "faults/worker.rs"]
+mod worker;
 
-use stage::{Seed, Stage};
-use tests::{proxy::Proxy, servers::Server};
+use std::{io::Write, process::ExitCode};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_killed_at_random_moments_and_restarted_loses_and_doubles_nothing() {
-    let mut seed = Seed::new();
-    let mut stage = Stage::new().await;
-    // Small groups, so that there are many moments at which to die.
-    stage.deployment.set("SCRIP__WORKER__GROUP_MAX", "100");
-    let publishing = stage.publish().await;
-    let mut kills = 0;
-    let mut worker = stage.deployment.ready_worker().await;
-    while let Some(moment) = stage.random_moment(&mut seed, 1_200) {
-        stage.oracle.wait_for(moment).await;
-        worker.kill().await;
-        kills += 1;
-        worker = stage.deployment.ready_worker().await;
-        if stage.is_done().await {
-            break;
-        }
-    }
-    publishing.await.expect("every command is confirmed");
-    stage.finish(worker).await;
-    assert!(kills >= 10, "{kills} kills");
+use clap::Parser;
+use tests::faults::{
+    bench::{Bench, Fault},
+    table,
+};
+
+/// Faults under load: one table
+#[derive(Parser)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+struct Args {
+    /// Only rows whose name or function contains one of these
+    filter: Vec<String>,
+    /// Many faults a row: half an hour or more
+    #[arg(long)]
+    full: bool,
+    /// Repeats the random numbers of a run
+    #[arg(long, env = "SCRIP_SEED")]
+    seed: Option<u64>,
+    /// How often the whole table is run
+    #[arg(long, default_value_t = 1)]
+    repeat: u32,
+    /// Names the rows
+    #[arg(long)]
+    list: bool,
+    /// A line of JSON for each row as well
+    #[arg(long)]
+    json: bool,
+    /// Taken and ignored, like everything that only `cargo test` knows
+    #[arg(long, hide = true)]
+    nocapture: bool,
+    #[arg(long, hide = true)]
+    exact: bool,
+    #[arg(long, hide = true)]
+    quiet: bool,
+    #[arg(long, hide = true)]
+    ignored: bool,
+    #[arg(long, hide = true)]
+    include_ignored: bool,
+    #[arg(long, hide = true)]
+    test_threads: Option<u32>,
+    #[arg(long, hide = true)]
+    skip: Vec<String>,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_waiting_worker_takes_over_on_sigterm_and_on_sigkill_of_the_first() {
-    let mut seed = Seed::new();
-    let stage = Stage::new().await;
-    let publishing = stage.publish().await;
-    let mut first = stage.deployment.ready_worker().await;
-    let mut second = stage.deployment.ready_worker().await;
-    for round in 0..6 {
-        let Some(moment) = stage.random_moment(&mut seed, 3_000) else {
-            break;
-        };
-        stage.oracle.wait_for(moment).await;
-        if round % 2 == 0 {
-            assert!(first.terminate().await.success(), "it drains");
-        } else {
-            first.kill().await;
-        }
-        first = second;
-        second = stage.deployment.ready_worker().await;
-    }
-    publishing.await.expect("every command is confirmed");
-    drop(first);
-    stage.finish(second).await;
+/// A row of the table, with the sentence that its function is.
+macro_rules! rows {
+    ($($name:literal => $run:path,)*) => {
+        [$((
+            Fault { name: $name, run: |bench| Box::pin($run(bench)) },
+            stringify!($run),
+        ),)*]
+    };
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn postgresql_restarted_under_load_loses_and_doubles_nothing() {
-    let mut seed = Seed::new();
-    let mut postgres = Server::start("postgres").await;
-    let stage = Stage::on_database(postgres.url()).await;
-    let publishing = stage.publish().await;
-    let worker = stage.deployment.ready_worker().await;
-    for round in 0..4 {
-        let Some(moment) = stage.random_moment(&mut seed, 4_000) else {
-            break;
-        };
-        stage.oracle.wait_for(moment).await;
-        if round % 2 == 0 {
-            postgres.restart().await;
-        } else {
-            postgres.kill_and_start().await;
-        }
-    }
-    publishing.await.expect("every command is confirmed");
-    stage.finish(worker).await;
+fn rows() -> Vec<(Fault, &'static str)> {
+    Vec::from(rows! {
+        "worker: SIGKILL at random moments" => worker::killed_at_random_moments_and_started_again,
+        "worker: SIGTERM, another waits" => worker::asked_to_stop_while_another_waits,
+        "worker: SIGSTOP beyond the heartbeat, another waits" => worker::suspended_for_longer_than_the_heartbeat,
+        "worker: two to four of them join and leave" => worker::two_then_four_join_and_leave,
+        "broker: restarted" => broker::restarted,
+        "broker: SIGKILL" => broker::killed,
+        "broker: cut while producers publish" => broker::cut_while_producers_publish,
+        "broker: cut while it confirms" => broker::cut_while_it_confirms,
+        "broker: cut while workers acknowledge" => broker::cut_while_workers_acknowledge,
+        "broker: cut while it delivers" => broker::cut_while_it_delivers,
+        "broker: half-open beyond the heartbeat" => broker::half_open_for_longer_than_the_heartbeat,
+        "broker: blocks publishers" => broker::blocks_publishers,
+        "broker: closes every channel" => broker::closes_every_channel,
+        "broker: a queue is deleted" => broker::a_queue_is_deleted,
+        "database: restarted" => database::restarted,
+        "database: SIGKILL" => database::killed,
+        "database: sessions ended" => database::sessions_ended,
+        "database: cut in the middle of a group or its commit" => database::cut_in_the_middle_of_a_group_or_its_commit,
+        "database: half-open" => database::half_open,
+        "database: slow and narrow" => database::slow_and_narrow,
+        "database: out of connections" => database::out_of_connections,
+        "database: read-only" => database::read_only,
+        "database: statement timeout" => database::statements_time_out,
+        "database: deadlock" => database::deadlocked,
+        "database: serialization failure" => database::serialization_failures,
+        "file: disk full" => file::disk_full,
+        "file: worker SIGKILL" => file::its_worker_is_killed,
+        "redis: SIGKILL and emptied" => redis::killed_and_emptied,
+        "clock: steps back and forth" => clock::steps_back_and_forth,
+        "shards: another number, drained first" => shards::changed_when_drained,
+        "shards: another number, messages queued" => shards::changed_while_messages_are_queued,
+        "schema: older and newer than the worker" => shards::the_schema_changes_under_serving_workers,
+        "messages: poison and rubbish in between" => messages::poison_and_rubbish_between_good_ones,
+        "messages: each many times" => messages::each_sent_many_times,
+    })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rabbitmq_restarted_and_killed_under_load_loses_and_doubles_nothing() {
-    let mut seed = Seed::new();
-    let mut rabbitmq = Server::start("rabbitmq").await;
-    let mut stage = Stage::on_broker(rabbitmq.url()).await;
-    let publishing = stage.publish().await;
-    let worker = stage.deployment.ready_worker().await;
-    for round in 0..2 {
-        let Some(moment) = stage.random_moment(&mut seed, 9_000) else {
-            break;
-        };
-        stage.oracle.wait_for(moment).await;
-        if round % 2 == 0 {
-            rabbitmq.restart().await;
-        } else {
-            rabbitmq.kill_and_start().await;
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let rows: Vec<_> = rows()
+        .into_iter()
+        .filter(|(fault, run)| {
+            let named = |part: &String| fault.name.contains(part.as_str()) || run.contains(part.as_str());
+            (args.filter.is_empty() || args.filter.iter().any(named)) && !args.skip.iter().any(named)
+        })
+        .collect();
+    if args.list {
+        for (fault, run) in &rows {
+            println!("{}: {run}", fault.name);
         }
+        return ExitCode::SUCCESS;
     }
-    publishing.await.expect("every command is confirmed");
-    stage.reconnect().await;
-    stage.finish(worker).await;
+    if rows.is_empty() || args.ignored {
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(run(&args, &rows))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_brokers_connections_cut_in_the_middle_of_acknowledgements_lose_and_double_nothing() {
-    let mut seed = Seed::new();
-    let proxy = Proxy::before(stage::broker_address()).await;
-    let stage = Stage::through(&proxy).await;
-    let publishing = stage.publish().await;
-    let worker = stage.deployment.ready_worker().await;
-    let mut cuts = 0;
-    while let Some(moment) = stage.random_moment(&mut seed, 1_500) {
-        stage.oracle.wait_for(moment).await;
-        cuts += proxy.cut();
-        if stage.is_done().await {
-            break;
+/// The ends of what the last workers said.
+fn show_logs(logs: &[String]) {
+    for (number, log) in logs.iter().enumerate().rev().take(4).rev() {
+        let lines: Vec<&str> = log.lines().collect();
+        println!("  worker {} said at last:", number + 1);
+        for line in &lines[lines.len().saturating_sub(30)..] {
+            println!("    {line}");
         }
     }
-    publishing.await.expect("every command is confirmed");
-    stage.finish(worker).await;
-    assert!(cuts >= 10, "{cuts} connections were cut");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_thousand_duplicates_between_the_originals_change_nothing() {
-    let mut seed = Seed::new();
-    let stage = Stage::new().await;
-    let worker = stage.deployment.ready_worker().await;
-    let sent = stage.publish_with_duplicates(&mut seed, 100_000).await;
-    assert!(sent >= stage.oracle.commands.len() + 100_000);
-    stage.wait_until_read().await;
-    stage.finish(worker).await;
+async fn run(args: &Args, rows: &[(Fault, &'static str)]) -> ExitCode {
+    let seed = args
+        .seed
+        .unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1 % 1_000_000_000);
+    println!("\nSCRIP_SEED={seed} repeats this run");
+    let mut all_hold = true;
+    for round in 0..u64::from(args.repeat) {
+        let mut bench = Bench::start(seed + round, args.full).await;
+        let mut done = Vec::new();
+        for (fault, run) in rows {
+            print!("fault {} ... ", fault.name);
+            let _ = std::io::stdout().flush();
+            let row = bench.row(fault).await;
+            let said = if row.holds() { "ok" } else { "BROKEN" };
+            println!("{said} ({:.1} s)", row.took.as_secs_f64());
+            if args.json {
+                println!("{}", row.json());
+            }
+            if !row.holds() {
+                all_hold = false;
+                for wrong in row.broke.iter().chain(&row.findings.wrong) {
+                    println!("  {wrong}");
+                }
+                show_logs(&row.logs);
+                let full = if args.full { " --full" } else { "" };
+                println!(
+                    "  again: ./tests/run -p tests --test faults -- --seed {}{full} {run}",
+                    seed + round
+                );
+            }
+            done.push(row);
+        }
+        println!("\n{}\n", table::render(&done));
+    }
+    ExitCode::from(u8::from(!all_hold))
 }

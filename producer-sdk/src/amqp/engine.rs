@@ -101,7 +101,7 @@ impl Engine {
             window,
             confirm_timeout,
             link: Link::Up(Box::new(session)),
-            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
+            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(2)),
             entries: BTreeMap::new(),
             unsent: BTreeSet::new(),
             holds: HashMap::new(),

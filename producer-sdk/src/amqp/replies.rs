@@ -99,7 +99,7 @@ async fn receive(
     name: watch::Sender<Option<String>>,
     mut stopped: oneshot::Receiver<oneshot::Sender<()>>,
 ) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     let mut subscription = first;
     loop {
         name.send_replace(Some(subscription.queue));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
+use super::pool::only_sound;
 use crate::error::{Error, Result};
 
 const TABLES: &str = "SELECT count(*) AS tables FROM sqlite_master WHERE type = 'table' AND name IN ('queue_message', 'queue_reply')";
@@ -54,6 +55,7 @@ impl Source {
             .max_connections(1)
             .connect_timeout(timeout)
             .sqlx_logging(false)
+            .map_sqlx_sqlite_pool_opts(only_sound)
             .map_sqlx_sqlite_opts(move |options| {
                 let options = match &path {
                     Some(path) => options.filename(path),

@@ -6,10 +6,12 @@
 
 mod client;
 mod file;
+mod pool;
 mod producer;
 mod replies;
 mod writer;
 
 pub(crate) use client::EmbeddedClient;
 pub(crate) use file::Source;
+pub use pool::only_sound;
 pub(crate) use producer::EmbeddedProducer;

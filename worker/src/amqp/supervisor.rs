@@ -28,7 +28,7 @@ use super::{
 };
 use crate::lane::{Backoff, LaneStats, Ledger, Pipeline, Questions, chain};
 
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// A connection that held this long was a good one.
 const GOOD: Duration = Duration::from_secs(30);
 
@@ -61,7 +61,7 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
         let mut backoff = Backoff::new(LONGEST_WAIT);
         let mut declare = true;
         while !this.stop.is_cancelled() {
-            let started = Instant::now();
+            let (started, committed) = (Instant::now(), this.committed());
             let Err(error) = this.clone().session(declare).await else {
                 continue;
             };
@@ -71,7 +71,8 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             if error.is_unreadable() {
                 this.note_unreadable();
             }
-            if started.elapsed() > GOOD || !declare {
+            // A connection over which something was done was a good one, however short its life.
+            if started.elapsed() > GOOD || this.committed() > committed || !declare {
                 backoff.reset();
             }
             let wait = backoff.wait();
@@ -119,6 +120,12 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
         }
         connection::close(&connection).await;
         lost.map_or(Ok(()), Err)
+    }
+
+    /// Commands that the lanes have committed so far.
+    fn committed(&self) -> u64 {
+        let all = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().map(|stats| stats.snapshot().commands).sum()
     }
 
     /// Which lane's message could not be read, nobody knows: the library ends the connection for all of them.
@@ -195,7 +202,8 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             () = stop.cancelled() => return Ok(()),
             () = sleep(self.registration_delay(&queue, shard)) => {}
         }
-        let pipeline = Pipeline::new(self.ledger.clone(), self.stats_of(&queue));
+        let stats = self.stats_of(&queue);
+        let pipeline = Pipeline::new(self.ledger.clone(), stats.clone());
         let mut lane = Lane::new(
             queue,
             self.options.clone(),
@@ -211,7 +219,7 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             if stop.is_cancelled() {
                 return Ok(());
             }
-            let started = Instant::now();
+            let (started, committed) = (Instant::now(), stats.snapshot().commands);
             let mut place = Place::none(&self.registered);
             let interruption = lane.serve(connection, || place.take()).await;
             drop(place);
@@ -223,8 +231,10 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
                     warn!("gave everything back to the queue until the database answers");
                 }
                 Interruption::Broker(error) => {
-                    self.after_failure(error, started, connection, &mut backoff, &stop)
-                        .await?;
+                    if started.elapsed() > GOOD || stats.snapshot().commands > committed {
+                        backoff.reset();
+                    }
+                    self.after_failure(error, connection, &mut backoff, &stop).await?;
                 }
             }
         }
@@ -246,8 +256,10 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             let served = lane.serve(connection, || place.take()).await;
             drop(place);
             let Err(error) = served else { return Ok(()) };
-            self.after_failure(error, started, connection, &mut backoff, &stop)
-                .await?;
+            if started.elapsed() > GOOD {
+                backoff.reset();
+            }
+            self.after_failure(error, connection, &mut backoff, &stop).await?;
             if stop.is_cancelled() {
                 return Ok(());
             }
@@ -258,16 +270,12 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
     async fn after_failure(
         &self,
         error: AmqpError,
-        started: Instant,
         connection: &Connection,
         backoff: &mut Backoff,
         stop: &CancellationToken,
     ) -> Result<(), AmqpError> {
         if !connection.status().connected() {
             return Err(error);
-        }
-        if started.elapsed() > GOOD {
-            backoff.reset();
         }
         warn!(
             error = chain(&error),

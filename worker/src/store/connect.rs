@@ -2,6 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
+use producer_sdk::only_sound;
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::{
@@ -57,6 +58,19 @@ const INDEXED: [(&str, &str); 6] = [
     ("jit", "off"),
 ];
 
+/// How long a session of the group commit may rest in the middle of its transaction. Between two statements of a group lies
+/// only deciding, so one that rests for longer belongs to a worker that is suspended, or cut off: the server ends it, for it
+/// holds locks that others wait for.
+const REST: Duration = Duration::from_secs(10);
+
+/// How a server notices that a worker's machine is gone.
+const KEEPALIVE: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "60000"),
+];
+
 /// What the sessions for reading are told. A plan that was made while a table was small would be kept until its
 /// statistics are gathered anew, which a busy server may be late with; planning costs a fraction of a millisecond.
 const FRESH: [(&str, &str); 1] = [("plan_cache_mode", "force_custom_plan")];
@@ -75,6 +89,7 @@ pub async fn connect(
     match url.split(':').next().unwrap_or_default() {
         "sqlite" => {
             let busy_timeout = options.busy_timeout;
+            connect.map_sqlx_sqlite_pool_opts(only_sound);
             connect.map_sqlx_sqlite_opts(move |sqlite| {
                 sqlite
                     .create_if_missing(true)
@@ -112,8 +127,13 @@ fn postgres(
                 ("default_transaction_isolation", "read committed"),
                 ("TimeZone", "UTC"),
             ]);
+            let postgres = postgres.options(KEEPALIVE);
             match purpose {
-                Purpose::Commit => postgres.options(INDEXED),
+                Purpose::Commit => {
+                    let rest = REST.as_millis().to_string();
+                    let rest = [("idle_in_transaction_session_timeout", rest.as_str())];
+                    postgres.options(INDEXED).options(rest)
+                }
                 Purpose::Read => postgres.options(FRESH),
             }
         })

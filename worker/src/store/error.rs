@@ -1,5 +1,7 @@
 //! What can go wrong in the store, and whether it is the message's fault.
 
+use std::time::Duration;
+
 use ledger::Inconsistency;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
@@ -14,6 +16,14 @@ pub enum StoreError {
         /// Why not.
         #[source]
         source: DbErr,
+    },
+    /// The database said nothing for longer than anything may take: nobody knows what it did.
+    #[error("cannot {doing}: no answer within {waited:?}")]
+    NoAnswer {
+        /// What the store was doing.
+        doing: &'static str,
+        /// How long it waited.
+        waited: Duration,
     },
     /// Rows contradict each other.
     #[error(transparent)]

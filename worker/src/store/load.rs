@@ -11,6 +11,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::{
+    answer::Patience,
     bulk::{self, Column},
     detail,
     error::StoreError,
@@ -25,6 +26,7 @@ const WINDOW_GROWTH: i64 = 16;
 /// Reads for one group.
 pub struct Loader<'a, C> {
     pub connection: &'a C,
+    pub(super) patience: Patience,
     pub rules: &'a Rules,
     pub now: DateTime<Utc>,
 }
@@ -223,10 +225,9 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     ) -> Result<Vec<QueryResult>, StoreError> {
         let backend = self.backend();
         let statement = Statement::from_sql_and_values(backend, sql.text(backend), values);
-        self.connection
-            .query_all_raw(statement)
+        self.patience
+            .wait(doing, self.connection.query_all_raw(statement))
             .await
-            .map_err(StoreError::database(doing))
     }
 }
 

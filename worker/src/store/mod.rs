@@ -23,6 +23,7 @@
 //!
 //! On SQLite the transaction is `BEGIN IMMEDIATE`, which locks the whole file, and the same steps follow.
 
+mod answer;
 pub(crate) mod bulk;
 mod connect;
 mod detail;
@@ -43,6 +44,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use answer::Patience;
 pub use bulk::SQLITE_INSTANT;
 pub use connect::{Purpose, StoreOptions, connect};
 pub use error::StoreError;
@@ -57,6 +59,7 @@ const UNIQUE_RETRIES: u32 = 3;
 pub struct Store {
     commit: DatabaseConnection,
     read: DatabaseConnection,
+    patience: Patience,
 }
 
 impl Store {
@@ -64,7 +67,12 @@ impl Store {
     pub async fn connect(url: &str, options: &StoreOptions) -> Result<Self, StoreError> {
         let commit = connect(url, Purpose::Commit, options).await?;
         let read = connect(url, Purpose::Read, options).await?;
-        Ok(Self { commit, read })
+        let patience = Patience::with(&commit, options);
+        Ok(Self {
+            commit,
+            read,
+            patience,
+        })
     }
 
     /// Closes all connections.
@@ -91,18 +99,16 @@ impl Store {
 
     /// Whether the database answers and takes writes.
     pub async fn probe(&self) -> Result<(), StoreError> {
-        let doing = StoreError::database("probe the database");
         let sql = match self.backend() {
             DbBackend::Sqlite => "SELECT 0 AS read_only",
             _ => {
                 "SELECT CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' THEN 1 ELSE 0 END AS read_only"
             }
         };
-        let row = self
+        let asked = self
             .commit
-            .query_one_raw(Statement::from_string(self.backend(), sql))
-            .await
-            .map_err(doing)?;
+            .query_one_raw(Statement::from_string(self.backend(), sql));
+        let row = self.patience.wait("probe the database", asked).await?;
         let read_only = row
             .and_then(|row| row.try_get_by::<i32, _>("read_only").ok())
             .unwrap_or(0);
@@ -131,15 +137,11 @@ impl Store {
             let transaction = self.begin().await?;
             match self.commit_group_in(&transaction, commands, rules, now).await {
                 Ok(decisions) => {
-                    transaction
-                        .commit()
-                        .await
-                        .map_err(StoreError::database("commit"))?;
+                    self.patience.wait("commit", transaction.commit()).await?;
                     return Ok(decisions);
                 }
                 Err(error) => {
-                    // The connection may be gone; then there is nothing to roll back.
-                    let _ = transaction.rollback().await;
+                    self.roll_back(transaction).await;
                     if !error.is_unique_violation() || tries > UNIQUE_RETRIES {
                         return Err(error);
                     }
@@ -157,9 +159,13 @@ impl Store {
     ) -> Result<Vec<Decision>, StoreError> {
         let transaction = self.begin().await?;
         let rehearsed = self.commit_group_in(&transaction, commands, rules, now).await;
-        // The connection may be gone; then there is nothing to roll back.
-        let _ = transaction.rollback().await;
+        self.roll_back(transaction).await;
         rehearsed
+    }
+
+    /// The connection may be gone; then there is nothing to roll back.
+    async fn roll_back(&self, transaction: DatabaseTransaction) {
+        let _ = self.patience.wait("roll back", transaction.rollback()).await;
     }
 
     /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite.
@@ -168,10 +174,8 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        self.commit
-            .begin_with_options(options)
-            .await
-            .map_err(StoreError::database("begin a transaction"))
+        let begun = self.commit.begin_with_options(options);
+        self.patience.wait("begin a transaction", begun).await
     }
 
     /// The same as [`Self::commit_group`] inside the caller's transaction, which commits it.
@@ -185,6 +189,7 @@ impl Store {
         let now = now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now);
         let mut book = load::Loader {
             connection: transaction,
+            patience: self.patience,
             rules,
             now,
         }
@@ -196,6 +201,7 @@ impl Store {
         }
         write::Writer {
             connection: transaction,
+            patience: self.patience,
             now,
         }
         .write(book.into_changes())

@@ -18,10 +18,10 @@ impl Store {
     /// Forgets what was taken alone of `queue`: whoever took it has lived to tell.
     pub async fn forget_alone(&self, queue: &str) -> Result<(), StoreError> {
         let statement = Statement::from_sql_and_values(self.backend(), FORGET, [queue.into()]);
-        self.commit
-            .execute_raw(statement)
-            .await
-            .map_err(StoreError::database("forget how often a message was taken"))?;
+        let forgotten = self.commit.execute_raw(statement);
+        self.patience
+            .wait("forget how often a message was taken", forgotten)
+            .await?;
         Ok(())
     }
 
@@ -32,14 +32,17 @@ impl Store {
         message: &str,
         now: DateTime<Utc>,
     ) -> Result<u32, StoreError> {
-        let doing = || StoreError::database("count how often a message was taken");
+        let doing = "count how often a message was taken";
         let values = [queue.into(), message.into(), bulk::instant(self.backend(), now)];
         let statement = Statement::from_sql_and_values(self.backend(), TAKE_ALONE, values);
-        let row = self.commit.query_one_raw(statement).await.map_err(doing())?;
+        let row = self
+            .patience
+            .wait(doing, self.commit.query_one_raw(statement))
+            .await?;
         let tries = row
             .map(|row| row.try_get_by_index::<i32>(0))
             .transpose()
-            .map_err(doing())?;
+            .map_err(StoreError::database(doing))?;
         Ok(tries.and_then(|tries| u32::try_from(tries).ok()).unwrap_or(1))
     }
 }

@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
 use super::{
+    answer::Patience,
     bulk::{self, Column},
     detail,
     error::StoreError,
@@ -23,6 +24,7 @@ const NONE: i64 = -1;
 /// Writes for one group.
 pub struct Writer<'a, C> {
     pub connection: &'a C,
+    pub(super) patience: Patience,
     pub now: DateTime<Utc>,
 }
 
@@ -223,10 +225,8 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         let backend = self.connection.get_database_backend();
         let values = bulk::rows(backend, vec![Column::Id(ids)]);
         let statement = Statement::from_sql_and_values(backend, sql::DROP_UNOPENED.text(backend), values);
-        self.connection
-            .execute_raw(statement)
-            .await
-            .map_err(StoreError::database("drop unopened wallets"))?;
+        let dropped = self.connection.execute_raw(statement);
+        self.patience.wait("drop unopened wallets", dropped).await?;
         Ok(())
     }
 
@@ -245,11 +245,8 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         let mut values = bulk::rows(backend, columns);
         values.push(bulk::instant(backend, self.now));
         let statement = Statement::from_sql_and_values(backend, sql.text(backend), values);
-        let result = self
-            .connection
-            .execute_raw(statement)
-            .await
-            .map_err(StoreError::database(doing))?;
+        let written = self.connection.execute_raw(statement);
+        let result = self.patience.wait(doing, written).await?;
         Ok(result.rows_affected())
     }
 }

@@ -1,0 +1,363 @@
+//! One row's deployment under load: where faults are done to it, and where recovery is measured.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use serde_json::Value;
+
+use super::{
+    bench::{Servers, Verdict},
+    dice::Dice,
+    judge::{Leniency, judge},
+    load::{Load, Manner},
+};
+use crate::{
+    broker::TestBroker,
+    db::TestDatabase,
+    process::{Deployment, Worker},
+    proxy::Proxy,
+};
+
+/// How long nothing may happen before a row gives up.
+const STANDSTILL: Duration = Duration::from_secs(100);
+/// How often the database is asked; it has no event for this.
+const LOOK: Duration = Duration::from_millis(5);
+/// What services cost here.
+const PRICES: &str = "[prices]\n\"llm:tokens\" = { credits = 1, per = 1000 }\n\"google:image\" = 5\n";
+
+/// What a row needs.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Command queues.
+    pub shards: u32,
+    /// At most this many commands are committed together: small groups have many moments at which to break.
+    pub group_max: u32,
+    /// Commands a second of each producer.
+    pub rate: u64,
+    /// Seconds of the broker's heartbeat, with workers and producers alike.
+    pub heartbeat: u32,
+    /// Who goes through a relay.
+    pub relays: &'static [Via],
+    /// On one SQLite file in this folder instead of on servers.
+    pub file: Option<std::path::PathBuf>,
+    /// With Redis.
+    pub redis: bool,
+    /// Variables of the workers' environment.
+    pub environment: Vec<(&'static str, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            shards: 1,
+            group_max: 100,
+            rate: 400,
+            heartbeat: 20,
+            relays: &[],
+            file: None,
+            redis: false,
+            environment: Vec::new(),
+        }
+    }
+}
+
+/// A connection that goes through a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// From producers to the broker.
+    Producers,
+    /// From workers to the broker.
+    Workers,
+    /// From workers to the database.
+    Database,
+}
+
+/// One row's deployment under load.
+pub struct Stage<'a> {
+    /// What may be harmed.
+    pub servers: &'a mut Servers,
+    /// Everything that is left to chance.
+    pub dice: &'a mut Dice,
+    /// Where workers run.
+    pub deployment: Deployment,
+    /// The producers.
+    pub load: Load,
+    /// A connection of the test's own to the ledger, past every relay.
+    pub ledger: DatabaseConnection,
+    /// The broker as the test sees it; none with a file.
+    pub broker: Option<TestBroker>,
+    /// Before the broker, for producers.
+    pub producers_relay: Option<Proxy>,
+    /// Before the broker, for workers.
+    pub workers_relay: Option<Proxy>,
+    /// Before the database.
+    pub database_relay: Option<Proxy>,
+    database: Option<TestDatabase>,
+    injected: usize,
+    recoveries: Vec<Duration>,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) async fn build(servers: &'a mut Servers, dice: &'a mut Dice, seed: u64, setup: Setup) -> Self {
+        let relay = |via: Via, url: &str| {
+            let target = Proxy::target(url);
+            async move {
+                if setup.relays.contains(&via) {
+                    Some(Proxy::before(target).await)
+                } else {
+                    None
+                }
+            }
+        };
+        let through = |relay: &Option<Proxy>, url: &str| {
+            relay
+                .as_ref()
+                .map_or_else(|| url.to_owned(), |relay| relay.instead_of(url))
+        };
+        let on_servers = setup.file.is_none();
+        let (mut broker, mut database) = (None, None);
+        let (deployment, load_url, ledger_url, namespace, relays);
+        if on_servers {
+            let mut made = TestBroker::at(servers.rabbitmq.url()).await;
+            if setup.shards > 1 {
+                made.reshard(setup.shards).await;
+            }
+            let made_database = TestDatabase::postgres_at(servers.postgres.url())
+                .await
+                .migrated()
+                .await;
+            let amqp = format!("{}?heartbeat={}", servers.rabbitmq.url(), setup.heartbeat);
+            let producers = relay(Via::Producers, &amqp).await;
+            let workers = relay(Via::Workers, &amqp).await;
+            let before_database = relay(Via::Database, made_database.url()).await;
+            namespace = made.topology().namespace().to_owned();
+            deployment = Deployment::on_servers(
+                &through(&workers, &amqp),
+                &through(&before_database, made_database.url()),
+                &namespace,
+            );
+            load_url = through(&producers, &amqp);
+            ledger_url = made_database.url().to_owned();
+            broker = Some(made);
+            database = Some(made_database);
+            relays = (producers, workers, before_database);
+        } else {
+            let mut embedded = Deployment::embedded();
+            let folder = setup.file.as_deref().unwrap_or_else(|| std::path::Path::new("."));
+            embedded.set("SCRIP_DATA_DIR", &folder.display().to_string());
+            deployment = embedded;
+            ledger_url = format!("sqlite://{}?mode=rwc", folder.join("scrip.db").display());
+            load_url = ledger_url.clone();
+            namespace = "credits".to_owned();
+            relays = (None, None, None);
+        }
+        let mut deployment = deployment;
+        std::fs::write(deployment.folder().join("scrip.toml"), PRICES).expect("a writable folder");
+        deployment.set("SCRIP__WORKER__GROUP_MAX", &setup.group_max.to_string());
+        deployment.set("SCRIP__WORKER__SHARDS", &setup.shards.to_string());
+        deployment.set("SCRIP__LEDGER__MAX_USER_BALANCE", "1000000000");
+        if setup.redis {
+            deployment.set("REDIS_URL", servers.redis.url());
+        }
+        for (name, value) in &setup.environment {
+            deployment.set(name, value);
+        }
+        if !on_servers {
+            deployment.succeed(&["migrate", "up"]).await;
+        }
+        let ledger = Database::connect(&ledger_url).await.expect("the ledger");
+        let manner = if on_servers {
+            Manner::Stream(setup.rate)
+        } else {
+            Manner::OneByOne
+        };
+        let load = Load::start(&load_url, &namespace, seed, manner).await;
+        Self {
+            servers,
+            dice,
+            deployment,
+            load,
+            ledger,
+            broker,
+            producers_relay: relays.0,
+            workers_relay: relays.1,
+            database_relay: relays.2,
+            database,
+            injected: 0,
+            recoveries: Vec::new(),
+        }
+    }
+
+    /// Starts a worker and waits until it serves.
+    pub async fn worker(&self) -> Worker {
+        self.deployment.ready_worker().await
+    }
+
+    /// The broker as the test sees it.
+    pub fn broker(&self) -> &TestBroker {
+        self.broker.as_ref().expect("this row has a broker")
+    }
+
+    /// Runs `rabbitmqctl`.
+    pub async fn ctl(&self, arguments: &[&str]) -> String {
+        self.servers.rabbitmq.ctl(arguments).await
+    }
+
+    /// Runs a statement, past every relay.
+    pub async fn sql(&self, sql: &str) {
+        if let Err(error) = self.ledger.execute_unprepared(sql).await {
+            panic!("{error}\n{sql}");
+        }
+    }
+
+    /// Where its database is, past every relay.
+    pub fn database_url(&self) -> String {
+        let database = self.database.as_ref().expect("this row has a database");
+        database.url().to_owned()
+    }
+
+    /// The name of its database.
+    pub fn database_name(&self) -> String {
+        let url = self.database_url();
+        url.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
+    /// Ends every connection of others to its database.
+    pub async fn end_sessions(&self) {
+        self.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND application_name = 'scrip'",
+        )
+        .await;
+    }
+
+    /// Waits for a moment that nobody can foresee: until up to so many more commands are applied.
+    pub async fn moment(&mut self, within: u64) {
+        let more = self.dice.within(1, within);
+        self.applied_after(more).await;
+    }
+
+    /// The fault is being done now.
+    pub fn fault(&mut self) -> Instant {
+        self.injected += 1;
+        Instant::now()
+    }
+
+    /// Waits until a command is applied that is sent from now on, and notes how long that took since `from`.
+    pub async fn recovered(&mut self, from: Instant) {
+        self.applied_after(1).await;
+        self.recoveries.push(from.elapsed());
+    }
+
+    /// Pauses the load, and waits until everything that was sent is applied.
+    pub async fn pause_until_applied(&self) {
+        self.load.pause().await;
+        wait_for_all(&self.ledger, usize::try_from(self.load.count()).expect("a count")).await;
+    }
+
+    async fn applied_after(&mut self, more: u64) {
+        let producer = u32::try_from(self.dice.below(u64::from(super::load::PRODUCERS))).expect("few");
+        // The one that is being sent may have been sent already.
+        let reference = self.load.reference_after(producer, more + 1);
+        let began = Instant::now();
+        let sql =
+            "SELECT 1 FROM credits_transaction WHERE origin IN ('usage', 'funding') AND reference_id = $1";
+        loop {
+            let statement = Statement::from_sql_and_values(
+                self.ledger.get_database_backend(),
+                sql,
+                [reference.as_str().into()],
+            );
+            // While the database is away there is no answer.
+            if let Ok(Some(_)) = self.ledger.query_one_raw(statement).await {
+                return;
+            }
+            assert!(
+                began.elapsed() < STANDSTILL,
+                "{reference} is not applied after {STANDSTILL:?}; {} commands were made",
+                self.load.count()
+            );
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Stops the load, waits until everything has its place, lets the workers drain, and judges.
+    pub async fn finish(self, workers: Vec<Worker>) -> Verdict {
+        self.finish_leniently(workers, Leniency::default()).await
+    }
+
+    /// The same, where less is promised.
+    pub async fn finish_leniently(mut self, mut workers: Vec<Worker>, leniency: Leniency) -> Verdict {
+        let sendings = self.load.stop().await;
+        wait_for_all(&self.ledger, sendings.commands.len()).await;
+        if let Some(broker) = &mut self.broker {
+            broker.reconnect().await;
+            let topology = broker.topology().clone();
+            let queues: Vec<String> = (0..topology.shards())
+                .map(|shard| topology.commands(shard))
+                .chain([topology.unrouted(), topology.delay()])
+                .collect();
+            // What was applied and not acknowledged when something broke comes again, as a replay.
+            for _ in 0..5 {
+                for queue in &queues {
+                    broker.wait_for_ready(queue, 0).await;
+                }
+                for worker in workers.drain(..) {
+                    assert!(worker.terminate().await.success(), "it drains");
+                }
+                let mut left = 0;
+                for queue in &queues {
+                    left += broker.ready_in(queue).await;
+                }
+                if left == 0 {
+                    break;
+                }
+                workers.push(self.deployment.ready_worker().await);
+            }
+            for queue in &queues {
+                assert_eq!(broker.ready_in(queue).await, 0, "left in {queue}");
+            }
+        } else {
+            for worker in workers.drain(..) {
+                assert!(worker.terminate().await.success(), "it drains");
+            }
+        }
+        let dead = self
+            .deployment
+            .succeed(&["dead", "list", "--json", "--limit", "1000000"])
+            .await;
+        let dead: Vec<Value> = dead
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        let findings = judge(&self.ledger, &sendings, &dead, leniency).await;
+        Verdict {
+            injected: self.injected,
+            recoveries: self.recoveries,
+            findings,
+        }
+    }
+}
+
+/// Waits until so many commands have an outcome, or nothing goes on any more; what is missing then, the judge tells.
+async fn wait_for_all(ledger: &DatabaseConnection, commands: usize) {
+    let sql = "SELECT COUNT(*) FROM credits_transaction WHERE origin <> 'internal'";
+    let mut progress = (0, Instant::now());
+    loop {
+        let statement = Statement::from_string(ledger.get_database_backend(), sql);
+        let row = ledger.query_one_raw(statement).await.ok().flatten();
+        let applied = row.map_or(progress.0, |row| {
+            row.try_get_by_index::<i64>(0).expect("a number")
+        });
+        if usize::try_from(applied).expect("a count") >= commands {
+            return;
+        }
+        if applied > progress.0 {
+            progress = (applied, Instant::now());
+        }
+        if progress.1.elapsed() > STANDSTILL {
+            return;
+        }
+        tokio::time::sleep(LOOK * 10).await;
+    }
+}

@@ -1,0 +1,119 @@
+//! The embedded default: one file, one worker.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tests::faults::{
+    bench::{Bench, Verdict},
+    stage::Setup,
+};
+
+/// How large the disk is, in MiB: larger than what the load writes.
+const DISK: u64 = 192;
+
+/// Somebody fills the disk that the file is on, and makes room again. Producers are told, and try again.
+pub async fn disk_full(bench: &mut Bench) -> Verdict {
+    let times = bench.times(2, 15);
+    let disk = Disk::new();
+    let mut stage = bench.stage(on(&disk.folder)).await;
+    let worker = stage.worker().await;
+    for _ in 0..times {
+        stage.moment(40).await;
+        let stuff = disk.fill();
+        // Nothing goes on, and nobody says so but the disk: until every producer has been refused.
+        stage.load.until_refused().await;
+        std::fs::remove_file(&stuff).expect("removes");
+        let room = stage.fault();
+        stage.recovered(room).await;
+    }
+    let verdict = stage.finish(vec![worker]).await;
+    drop(disk);
+    verdict
+}
+
+/// The process ends at whatever instruction it is.
+pub async fn its_worker_is_killed(bench: &mut Bench) -> Verdict {
+    let times = bench.times(4, 40);
+    let folder = Folder::new();
+    let mut stage = bench.stage(on(&folder.0)).await;
+    let mut worker = stage.worker().await;
+    for _ in 0..times {
+        stage.moment(40).await;
+        worker.kill().await;
+        let dead = stage.fault();
+        worker = stage.worker().await;
+        stage.recovered(dead).await;
+    }
+    let verdict = stage.finish(vec![worker]).await;
+    drop(folder);
+    verdict
+}
+
+fn on(folder: &Path) -> Setup {
+    Setup {
+        file: Some(folder.to_owned()),
+        ..Setup::default()
+    }
+}
+
+/// A folder of the row's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("scrip-test-{}", uuid::Uuid::now_v7().simple()));
+        std::fs::create_dir_all(&folder).expect("a writable folder");
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A small disk of the row's own. Mounting one takes rights: root's, or those of a container that has them.
+struct Disk {
+    folder: PathBuf,
+    _removed: Folder,
+}
+
+impl Disk {
+    fn new() -> Self {
+        let removed = Folder::new();
+        let folder = removed.0.clone();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={DISK}m"), "scrip-test"]);
+        let output = mount.arg(&folder).output().expect("mount is there");
+        assert!(
+            output.status.success(),
+            "a disk that may be filled cannot be mounted: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Self {
+            folder,
+            _removed: removed,
+        }
+    }
+
+    /// Writes until nothing fits any more. Returns what has to be removed again.
+    fn fill(&self) -> PathBuf {
+        use std::io::Write;
+        let stuff = self.folder.join("stuff");
+        let mut file = std::fs::File::create(&stuff).expect("a file");
+        for size in [1 << 20, 1 << 12, 1] {
+            let block = vec![0; size];
+            while file.write_all(&block).is_ok() {}
+        }
+        stuff
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["--lazy"]).arg(&self.folder).output();
+    }
+}
