@@ -35,7 +35,7 @@ pub async fn disk_full(bench: &mut Bench) -> Verdict {
 
 /// The process ends at whatever instruction it is.
 pub async fn its_worker_is_killed(bench: &mut Bench) -> Verdict {
-    let times = bench.times(4, 40);
+    let times = bench.times(3, 25);
     let folder = Folder::new();
     let mut stage = bench.stage(on(&folder.0)).await;
     let mut worker = stage.worker().await;

@@ -45,7 +45,7 @@ pub async fn asked_to_stop_while_another_waits(bench: &mut Bench) -> Verdict {
 
 /// Whatever it holds when it stands still, locks included, another goes on; what it does when it wakes up harms nothing.
 pub async fn suspended_for_longer_than_the_heartbeat(bench: &mut Bench) -> Verdict {
-    let times = bench.times(2, 15);
+    let times = bench.times(2, 10);
     let mut stage = bench
         .stage(Setup {
             heartbeat: HEARTBEAT,
