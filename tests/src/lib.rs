@@ -3,6 +3,7 @@
 
 pub mod book;
 pub mod broker;
+pub mod certificates;
 pub mod db;
 pub mod ledger;
 pub mod model;
@@ -10,6 +11,7 @@ pub mod oracle;
 pub mod process;
 pub mod proxy;
 pub mod raw_amqp;
+pub mod secured;
 pub mod servers;
 pub mod trace;
 pub mod year;
