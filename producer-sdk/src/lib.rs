@@ -67,6 +67,8 @@
 //! | `amqp` (default) | over RabbitMQ: `amqp://`, `amqps://` |
 //! | `embedded` | over the queue in an embedded worker's SQLite file: `sqlite://` |
 //!
+//! `amqps://` trusts whom the system trusts, or the CAs in the file that `SSL_CERT_FILE` names.
+//!
 //! Without any, there is the wire [`contract`] only, which does no I/O. The SDK declares nothing on the broker but
 //! the client's own reply queue; the worker, or `scrip topology declare`, declares the rest.
 

@@ -7,6 +7,7 @@
 #   url PORT                    the URL a client needs
 #   ready PORT                  does it answer, by its own protocol?
 #   local_start, local_stop, local_kill    with `dir` and `port` set
+# With TLS (see usage) `dir` has a folder `tls` with server.crt, server.key and the port to use, if it is another one.
 # and ends with `serve "$@"`.
 # shellcheck disable=SC2154 # service, users and packages are theirs
 
@@ -29,6 +30,8 @@ usage: tests/servers/$service start DIR [PORT]   start in DIR, wait until ready,
 A throw-away $service for tests. Without PORT: the port used before in DIR, or a free one.
 SCRIP_TEST_SERVERS=compose|packages says how to run it; by default through Docker Compose
 where an engine answers, else by the programs of the distribution's packages.
+SCRIP_TEST_TLS=FOLDER with server.crt and server.key for localhost: it speaks TLS, too, and the URL
+is the one for that; always by the distribution's packages.
 END
 }
 
@@ -164,6 +167,7 @@ serve() {
 
 do_start() {
     local attempts=1
+    if [ -n "${SCRIP_TEST_TLS:-}" ]; then take_certificates; fi
     [ -f "$dir/mode" ] || how_to_run >"$dir/mode"
     echo "$service" >"$dir/scrip-service"
     if [ "${port:-0}" = 0 ]; then
@@ -174,9 +178,24 @@ do_start() {
         ((--attempts > 0)) || fail "it did not start on port $port"
         do_stop
         port=$(free_port)
-        rm -f "$dir/ports" # what else it listens on may be what was taken
+        rm -f "$dir/ports" "$dir/tls/port" # what else it listens on may be what was taken
     done
     url "$port"
+}
+
+# The server's own copy: its key is its own and nobody else's.
+take_certificates() {
+    mkdir -p "$dir/tls"
+    (umask 177 && cp "$SCRIP_TEST_TLS/server.crt" "$SCRIP_TEST_TLS/server.key" "$dir/tls")
+    echo packages >"$dir/mode"
+}
+
+with_tls() { [ -d "$dir/tls" ]; }
+
+# The port for TLS, where a server has one beside the other.
+tls_port() {
+    [ -f "$dir/tls/port" ] || free_port "$port" >"$dir/tls/port"
+    cat "$dir/tls/port"
 }
 
 try_to_start() {

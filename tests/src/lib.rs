@@ -3,6 +3,7 @@
 
 pub mod book;
 pub mod broker;
+pub mod certificates;
 pub mod db;
 pub mod faults;
 pub mod ledger;
@@ -11,6 +12,7 @@ pub mod oracle;
 pub mod process;
 pub mod proxy;
 pub mod raw_amqp;
+pub mod secured;
 pub mod servers;
 pub mod trace;
 pub mod year;

@@ -106,6 +106,8 @@ impl Deployment {
             "SCRIP_NAMESPACE",
             "SCRIP_CONFIG",
             "RUST_LOG",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
         ] {
             command.env_remove(name);
         }

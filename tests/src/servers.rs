@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 use uuid::Uuid;
 
+use crate::certificates::Certificates;
+
 /// A throw-away server with its data in a temporary folder.
 pub struct Server {
     kind: &'static str,
@@ -15,6 +17,17 @@ pub struct Server {
 impl Server {
     /// Starts a `postgres`, `rabbitmq` or `redis` on a free port.
     pub async fn start(kind: &'static str) -> Self {
+        Self::begin(kind, Command::new(Self::script(kind))).await
+    }
+
+    /// The same with TLS, for which its URL is, and without on another port or on demand.
+    pub async fn start_with_tls(kind: &'static str, certificates: &Certificates) -> Self {
+        let mut script = Command::new(Self::script(kind));
+        script.env("SCRIP_TEST_TLS", certificates.folder());
+        Self::begin(kind, script).await
+    }
+
+    async fn begin(kind: &'static str, mut script: Command) -> Self {
         let parent = std::env::var_os("SCRIP_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let folder = parent.join(format!("{kind}-{}", Uuid::now_v7().simple()));
         let mut server = Self {
@@ -22,13 +35,20 @@ impl Server {
             folder,
             url: String::new(),
         };
-        server.url = server.tell("start").await;
+        script.arg("start").arg(&server.folder);
+        server.url = output(script).await;
         server
     }
 
     /// Where it is.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The port for clients without TLS.
+    pub fn port(&self) -> u16 {
+        let port = std::fs::read_to_string(self.folder.join("port")).expect("it has been started");
+        port.trim().parse().expect("a port")
     }
 
     /// Stops it as its operator would, and starts it again.
@@ -66,14 +86,11 @@ impl Server {
         self.tell("stop").await;
     }
 
-    /// Runs `rabbitmqctl` against it.
+    /// Runs `rabbitmqctl` against a `rabbitmq`, and returns what it printed.
     pub async fn ctl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(Self::script(self.kind));
         command.arg("ctl").arg(&self.folder).args(arguments);
-        let output = command.output().await.expect("the script runs");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {error}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        output(command).await
     }
 
     fn script(kind: &str) -> PathBuf {
@@ -83,11 +100,15 @@ impl Server {
     async fn tell(&self, what: &str) -> String {
         let mut command = Command::new(Self::script(self.kind));
         command.arg(what).arg(&self.folder);
-        let output = command.output().await.expect("the script runs");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{} {what}: {error}", self.kind);
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        output(command).await
     }
+}
+
+async fn output(mut command: Command) -> String {
+    let output = command.output().await.expect("the script runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {error}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 impl Drop for Server {

@@ -7,6 +7,8 @@
 mod markdown;
 #[path = "architecture/sources.rs"]
 mod sources;
+#[path = "architecture/sql.rs"]
+mod sql;
 
 use std::process::Command;
 

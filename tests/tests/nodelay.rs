@@ -3,15 +3,26 @@
 
 use scrip::store::{Purpose, StoreOptions, connect, nodelay};
 use sea_orm::{ConnectionTrait, sqlx::postgres::PgConnectOptions};
+use tests::{certificates::Certificates, servers::Server};
 
 #[tokio::test]
 async fn every_connection_of_the_pool_has_nodelay() {
-    let url = tests::db::server_url();
+    check(&tests::db::server_url()).await;
+}
+
+#[tokio::test]
+async fn every_connection_of_the_pool_has_nodelay_under_tls() {
+    let certificates = Certificates::make();
+    let server = Server::start_with_tls("postgres", &certificates).await;
+    check(&format!("{}&sslrootcert={}", server.url(), certificates.ca())).await;
+}
+
+async fn check(url: &str) {
     let port = url.parse::<PgConnectOptions>().expect("a URL").get_port();
     let options = StoreOptions::default();
     let mut pools = Vec::new();
     for purpose in [Purpose::Commit, Purpose::Read] {
-        let pool = connect(&url, purpose, &options).await.expect("a connection");
+        let pool = connect(url, purpose, &options).await.expect("a connection");
         let (first, second) = tokio::join!(
             pool.execute_unprepared("SELECT pg_sleep(0.05)"),
             pool.execute_unprepared("SELECT pg_sleep(0.05)")

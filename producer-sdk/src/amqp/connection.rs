@@ -23,7 +23,10 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn parse(url: &str, name: String, timeout: Duration) -> Result<Self> {
-        let mut uri: AMQPUri = url.parse().map_err(Error::Url)?;
+        // The library's error may repeat the URL, with its password.
+        let mut uri: AMQPUri = url
+            .parse()
+            .map_err(|why: String| Error::Url(why.replace(url, "***")))?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         if uri.scheme == AMQPScheme::AMQPS && rustls::crypto::CryptoProvider::get_default().is_none() {
             // Losing the race against another installer is as good as winning it.
@@ -34,8 +37,23 @@ impl Endpoint {
 
     pub(super) async fn connect(&self) -> Result<Connection, Cause> {
         let properties = ConnectionProperties::default().with_connection_name(self.name.clone().into());
-        Ok(Connection::connect_uri(self.uri.clone(), properties).await?)
+        Connection::connect_uri(self.uri.clone(), properties)
+            .await
+            .map_err(|error| {
+                if speaks_no_tls(&error) {
+                    return "the broker does not speak TLS on this port, as amqps:// demands".into();
+                }
+                error.into()
+            })
     }
+}
+
+fn speaks_no_tls(error: &lapin::Error) -> bool {
+    let lapin::ErrorKind::IOError(error) = error.kind() else {
+        return false;
+    };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
 }
 
 /// Say goodbye; a broker that does not answer is left alone.

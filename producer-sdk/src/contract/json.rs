@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::limits::{MAX_BODY_BYTES, MAX_NESTING, is_invisible};
+use super::limits::{MAX_BODY_BYTES, MAX_FIELDS, MAX_NESTING, is_invisible};
 use super::rejection::{Rejection, RejectionCode};
 
 /// Longest piece of foreign text that a message repeats, in characters.
@@ -42,7 +42,12 @@ pub(crate) fn read_object(body: &[u8]) -> Result<RawFields<'_>, Rejection> {
             Err(error) => not_json(&error.to_string()),
         });
     }
-    let Object(fields) = serde_json::from_str(text).map_err(|error| not_json(&error.to_string()))?;
+    let Object { fields, count } =
+        serde_json::from_str(text).map_err(|error| not_json(&error.to_string()))?;
+    if count > MAX_FIELDS {
+        let message = format!("the body has {count} fields; allowed are at most {MAX_FIELDS}");
+        return Err(Rejection::of_body(RejectionCode::TooMany, message));
+    }
     let mut names = HashSet::with_capacity(fields.len());
     for (name, _) in &fields {
         if !names.insert(name.as_ref()) {
@@ -149,7 +154,12 @@ pub(crate) fn shown(text: &str) -> String {
     shown
 }
 
-struct Object<'a>(RawFields<'a>);
+struct Object<'a> {
+    /// At most [`MAX_FIELDS`].
+    fields: RawFields<'a>,
+    /// How many there were.
+    count: usize,
+}
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -168,10 +178,15 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Vec::with_capacity(8);
+        let mut count = 0;
         while let Some(Key(key)) = map.next_key()? {
-            fields.push((key, map.next_value()?));
+            let value = map.next_value()?;
+            count += 1;
+            if count <= MAX_FIELDS {
+                fields.push((key, value));
+            }
         }
-        Ok(Object(fields))
+        Ok(Object { fields, count })
     }
 }
 

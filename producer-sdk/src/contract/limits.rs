@@ -8,6 +8,10 @@ use super::rejection::{Rejection, RejectionCode};
 
 /// Largest body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Most fields in a body. No message has as many; it spares the worker from looking at thousands.
+pub const MAX_FIELDS: usize = 64;
+/// Most values in `metadata`: those of all its objects and arrays together.
+pub const MAX_METADATA_VALUES: usize = 256;
 /// Largest `metadata`, in bytes of JSON as sent.
 pub const MAX_METADATA_BYTES: usize = 4 * 1024;
 /// Deepest nesting of objects and arrays; the body itself is level 1.
@@ -164,8 +168,7 @@ pub(crate) fn traceparent(text: &str) -> Result<(), Rejection> {
     Err(Rejection::invalid("traceparent", found_text(text), allowed))
 }
 
-const METADATA: &str =
-    "a JSON object of at most 4096 bytes, nested at most 31 deep, without U+0000 in any key or string";
+const METADATA: &str = "a JSON object of at most 4096 bytes and 256 values, nested at most 31 deep, without U+0000 in any key or string";
 
 pub(crate) fn metadata(raw: &RawValue) -> Result<(), Rejection> {
     let text = raw.get();
@@ -182,8 +185,24 @@ pub(crate) fn metadata(raw: &RawValue) -> Result<(), Rejection> {
     }
     match serde_json::from_str::<Value>(text) {
         Err(error) => invalid(format!("not storable ({error})")),
+        Ok(value) if values_in(&value) > MAX_METADATA_VALUES => {
+            let message = format!(
+                "`metadata` is an object that holds {} values; allowed is {METADATA}",
+                values_in(&value)
+            );
+            Err(Rejection::of_field(RejectionCode::TooMany, "metadata", message))
+        }
         Ok(value) if holds_nul(&value) => invalid("an object with U+0000 in it".to_owned()),
         Ok(_) => Ok(()),
+    }
+}
+
+/// Everything inside of a value, at any depth.
+fn values_in(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(|item| 1 + values_in(item)).sum(),
+        Value::Object(fields) => fields.values().map(|field| 1 + values_in(field)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
     }
 }
 

@@ -32,8 +32,8 @@ pub use command::{
 };
 pub use job::{Job, JobRequest};
 pub use limits::{
-    MAX_AMOUNT, MAX_BODY_BYTES, MAX_DESCRIPTION_BYTES, MAX_ID_BYTES, MAX_METADATA_BYTES, MAX_NESTING,
-    MAX_VALIDITY_DAYS,
+    MAX_AMOUNT, MAX_BODY_BYTES, MAX_DESCRIPTION_BYTES, MAX_FIELDS, MAX_ID_BYTES, MAX_METADATA_BYTES,
+    MAX_METADATA_VALUES, MAX_NESTING, MAX_VALIDITY_DAYS,
 };
 pub use money::AmountPaid;
 pub use outcome::{AllocationItem, Outcome, OutcomeError, Posting, Status};

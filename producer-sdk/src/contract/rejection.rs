@@ -17,6 +17,9 @@ pub enum RejectionCode {
     NotAnObject,
     /// Objects and arrays are nested deeper than [`MAX_NESTING`](super::MAX_NESTING).
     TooDeep,
+    /// The body has more than [`MAX_FIELDS`](super::MAX_FIELDS) fields, or `metadata` holds more than
+    /// [`MAX_METADATA_VALUES`](super::MAX_METADATA_VALUES) values.
+    TooMany,
     /// A field is given twice.
     DuplicateField,
     /// `type` names no command (or no query).
@@ -42,6 +45,7 @@ impl RejectionCode {
             Self::NotJson => "not_json",
             Self::NotAnObject => "not_an_object",
             Self::TooDeep => "too_deep",
+            Self::TooMany => "too_many",
             Self::DuplicateField => "duplicate_field",
             Self::UnknownType => "unknown_type",
             Self::UnknownField => "unknown_field",

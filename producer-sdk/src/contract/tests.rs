@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::RejectionCode::{
     DuplicateField, ForbiddenExchange, InvalidField, MissingField, NotAnObject, NotJson, TooDeep, TooLarge,
-    UnknownField, UnknownType,
+    TooMany, UnknownField, UnknownType,
 };
 use super::*;
 
@@ -96,6 +96,12 @@ fn consume(rest: &str) -> String {
     format!(r#"{{"type":"consume","referenceId":"r","userId":"u"{rest}}}"#)
 }
 
+/// So many more fields, each of another name.
+fn many_fields(count: usize) -> String {
+    let fields: Vec<String> = (0..count).map(|n| format!(r#","f{n}":0"#)).collect();
+    fields.concat()
+}
+
 fn purchase(rest: &str) -> String {
     format!(r#"{{"type":"purchase","referenceId":"r","userId":"u"{rest}}}"#)
 }
@@ -148,6 +154,8 @@ fn broken_bodies_are_named_for_what_they_are() {
             TooLarge,
             None,
         ),
+        (consume(&many_fields(MAX_FIELDS - 2)), TooMany, None),
+        (consume(&many_fields(MAX_FIELDS - 3)), UnknownField, Some("f0")),
         (
             consume(r#","service":"s","service":"s""#),
             DuplicateField,
@@ -371,6 +379,12 @@ fn every_broken_field_is_named_with_what_was_found() {
             TooDeep,
             "metadata",
             "32",
+        ),
+        (
+            consume(&format!(r#"{s},"metadata":{{"a":[{}0]}}"#, "0,".repeat(255))),
+            TooMany,
+            "metadata",
+            "257",
         ),
         (grant(""), MissingField, "reason", "registration_bonus"),
         (grant(r#","reason":"gift""#), InvalidField, "reason", "gift"),

@@ -23,6 +23,7 @@ fn broken() -> Vec<(Door, Vec<u8>, &'static str, Option<&'static str>)> {
     let consume = |fields: &str| {
         format!(r#"{{"type":"consume","referenceId":"r","userId":"u","service":"s"{fields}}}"#)
     };
+    let many: Vec<String> = (0..1000).map(|n| format!(r#","f{n}":0"#)).collect();
     vec![
         usage("", "not_json", None),
         usage("no json", "not_json", None),
@@ -96,6 +97,12 @@ fn broken() -> Vec<(Door, Vec<u8>, &'static str, Option<&'static str>)> {
         ),
         (Door::Usage, nested(3000), "too_deep", Some("metadata")),
         (Door::Usage, vec![b' '; 1 << 20], "too_large", None),
+        usage(&consume(&many.concat()), "too_many", None),
+        usage(
+            &consume(&format!(r#","metadata":{{"a":[{}0]}}"#, "0,".repeat(500))),
+            "too_many",
+            Some("metadata"),
+        ),
         (
             Door::Usage,
             Command::promotion("r", "u", 5).to_json(),

@@ -29,9 +29,10 @@ pub async fn channel(connection: &Connection) -> Result<Channel, AmqpError> {
         .map_err(AmqpError::doing("opening a channel"))
 }
 
-/// Reads a URL.
+/// Reads a URL. The library's error may repeat it, with its password.
 pub fn parse(url: &str) -> Result<AMQPUri, AmqpError> {
-    url.parse().map_err(AmqpError::Url)
+    url.parse()
+        .map_err(|why: String| AmqpError::Url(why.replace(url, "***")))
 }
 
 /// Closes a connection, if it still is one.

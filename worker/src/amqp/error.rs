@@ -11,6 +11,9 @@ pub enum AmqpError {
     /// No connection in time.
     #[error("no connection to the broker within {0:?}")]
     Timeout(Duration),
+    /// TLS was asked for, and something else answered.
+    #[error("the broker does not speak TLS on this port, as amqps:// demands")]
+    NotTls,
     /// The broker or the way to it.
     #[error("the broker cannot be used: {doing}")]
     Broker {
@@ -39,7 +42,12 @@ pub enum AmqpError {
 impl AmqpError {
     /// For `map_err`: what was being done when the broker failed.
     pub(super) fn doing(doing: &'static str) -> impl FnOnce(lapin::Error) -> Self {
-        move |source| Self::Broker { doing, source }
+        move |source| {
+            if speaks_no_tls(&source) {
+                return Self::NotTls;
+            }
+            Self::Broker { doing, source }
+        }
     }
 
     /// The broker's reply code, if it sent one.
@@ -58,4 +66,12 @@ impl AmqpError {
     pub(super) fn is_unreadable(&self) -> bool {
         matches!(self, Self::Broker { source, .. } if matches!(source.kind(), lapin::ErrorKind::ParsingError(_)))
     }
+}
+
+fn speaks_no_tls(error: &lapin::Error) -> bool {
+    let lapin::ErrorKind::IOError(error) = error.kind() else {
+        return false;
+    };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
 }

@@ -42,13 +42,14 @@ impl<'a> Reading<'a> {
         self.source
     }
 
-    /// Notes a problem with a key.
+    /// Notes a problem with a key. A URL in the wrong place holds its password all the same.
     pub fn problem(&self, key: &str, found: impl Into<String>, allowed: impl Into<String>) {
+        let found = Some(found.into()).filter(|found| !found.contains("://"));
         let variable = self.source.set_by.get(key).map(|(variable, _)| variable.clone());
         self.problems.borrow_mut().push(Problem {
             key: key.to_owned(),
             variable,
-            found: found.into(),
+            found: found.unwrap_or_else(|| "a URL".to_owned()),
             allowed: allowed.into(),
         });
     }

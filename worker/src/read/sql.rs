@@ -25,7 +25,7 @@ pub(crate) fn instant_text(at: DateTime<Utc>) -> String {
 }
 
 /// The sum of `of` as two columns: its millions and the rest, so that no database needs more than 64 bits for it.
-pub(crate) fn sum(of: &str, name: &str) -> String {
+pub(crate) fn sum(of: &'static str, name: &'static str) -> String {
     format!(
         "CAST(coalesce(sum(({of}) / 1000000), 0) AS text) AS {name}_millions, \
          CAST(coalesce(sum(({of}) % 1000000), 0) AS text) AS {name}_rest"

@@ -75,6 +75,23 @@ const KEEPALIVE: [(&str, &str); 4] = [
 /// statistics are gathered anew, which a busy server may be late with; planning costs a fraction of a millisecond.
 const FRESH: [(&str, &str); 1] = [("plan_cache_mode", "force_custom_plan")];
 
+/// What may stand in the query of a URL of PostgreSQL.
+const PARAMETERS: [&str; 13] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
 /// Connects to PostgreSQL (`postgres://`) or SQLite (`sqlite:`); SQLite's file is made if it is missing.
 pub async fn connect(
     url: &str,
@@ -116,6 +133,7 @@ fn postgres(
     options: &StoreOptions,
     connect: &mut ConnectOptions,
 ) -> Result<(), StoreError> {
+    check_parameters(url)?;
     let parsed =
         PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
     let port = parsed.get_port();
@@ -145,5 +163,23 @@ fn postgres(
                 })
             })
         });
+    Ok(())
+}
+
+/// The library ignores what it does not know. A misspelt `sslmode` would be a connection that nobody checks.
+/// What stands there instead is not repeated: it may be the rest of a password with a `?` in it.
+fn check_parameters(url: &str) -> Result<(), StoreError> {
+    let query = url.split('#').next().and_then(|url| url.split_once('?'));
+    let Some((_, query)) = query else { return Ok(()) };
+    for (parameter, number) in query.split('&').zip(1..) {
+        let name = parameter.split('=').next().unwrap_or_default();
+        let is_known = PARAMETERS.contains(&name) || name.starts_with("options[") || name.is_empty();
+        if !is_known {
+            let allowed = PARAMETERS.join(", ");
+            return Err(StoreError::Url(format!(
+                "has a query whose parameter {number} is unknown; allowed are {allowed}"
+            )));
+        }
+    }
     Ok(())
 }

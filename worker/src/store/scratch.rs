@@ -33,7 +33,7 @@ impl ScratchSchema {
         self.execute("DROP SCHEMA IF EXISTS", " CASCADE").await
     }
 
-    async fn execute(&self, verb: &str, how: &str) -> Result<(), StoreError> {
+    async fn execute(&self, verb: &'static str, how: &'static str) -> Result<(), StoreError> {
         let one = StoreOptions {
             max_connections: 1,
             ..StoreOptions::default()

@@ -110,7 +110,11 @@ pub struct Refused {
 const BOOKED: &str = "t.created_at >= $1 AND t.created_at < $2";
 
 /// What came into wallets with a batch of its own, by type and plan or package and, of purchases, by currency.
-async fn credited(db: &DatabaseTransaction, span: Span, types: &str) -> Result<Vec<QueryResult>, DbErr> {
+async fn credited(
+    db: &DatabaseTransaction,
+    span: Span,
+    types: &'static str,
+) -> Result<Vec<QueryResult>, DbErr> {
     let text = format!(
         "SELECT t.type AS kind, coalesce(b.source_plan, '') AS plan,
                 CASE WHEN b.paid_micros IS NULL THEN '' ELSE coalesce(b.currency, '') END AS currency,

@@ -1,0 +1,345 @@
+//! SQL is constant text with bound parameters: nothing of a message may become part of a statement. What is put
+//! together all the same is put together from constants, each listed here with the reason.
+
+use crate::sources::{self, File};
+
+/// A piece of SQL that is no constant by its name.
+struct Piece {
+    within: &'static str,
+    /// Its expression, or how that begins if this ends in the middle of it.
+    begins: &'static str,
+    because: &'static str,
+}
+
+impl Piece {
+    fn is(&self, piece: &str) -> bool {
+        let is_cut = !self
+            .begins
+            .ends_with(|end: char| end.is_alphanumeric() || end == ')');
+        piece == self.begins || (is_cut && piece.starts_with(self.begins))
+    }
+}
+
+const PIECES: &[Piece] = &[
+    Piece {
+        within: "producer-sdk/src/embedded/writer.rs",
+        begins: "if number == 0 {",
+        because: "placeholders for one more row, with and without a comma",
+    },
+    Piece {
+        within: "worker/src/read/balance.rs",
+        begins: "list",
+        because: "how either database makes rows of a parameter",
+    },
+    Piece {
+        within: "worker/src/read/batches.rs",
+        begins: "filter",
+        because: "with or without closed batches: one of two constants",
+    },
+    Piece {
+        within: "worker/src/read/batches.rs",
+        begins: "order",
+        because: "one of two constants, as well",
+    },
+    Piece {
+        within: "worker/src/read/report",
+        begins: "sum(",
+        because: "a column of constants: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/read/report/movements.rs",
+        begins: "types",
+        because: "a list of constants: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/read/report/owed.rs",
+        begins: "month",
+        because: "how either database cuts a date",
+    },
+    Piece {
+        within: "worker/src/read/sql.rs",
+        begins: "of",
+        because: "of `sum`: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/read/sql.rs",
+        begins: "name",
+        because: "of `sum`: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/store/job_run.rs",
+        begins: "self.json()",
+        because: "a parameter, with a cast on PostgreSQL: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/store/mod.rs",
+        begins: "sql",
+        because: "asks whether the database takes writes: a constant for either database",
+    },
+    Piece {
+        within: "worker/src/store/scratch.rs",
+        begins: "verb",
+        because: "CREATE or DROP: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/store/scratch.rs",
+        begins: "how",
+        because: "CASCADE or nothing: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/store/scratch.rs",
+        begins: "self.name",
+        because: "the name of a schema cannot be a parameter; the demo makes it of hexadecimal digits",
+    },
+    Piece {
+        within: "worker/src/verify/book.rs",
+        begins: "sql::sum(",
+        because: "a column of constants: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/verify/book.rs",
+        begins: "KIND.replace(\"{account}\", \"",
+        because: "a constant with the name of a column in it",
+    },
+    Piece {
+        within: "worker/src/verify/rule.rs",
+        begins: "limit",
+        because: "a number of ours",
+    },
+    Piece {
+        within: "worker/src/verify/rule.rs",
+        begins: "self.sql",
+        because: "the statement of a rule: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/verify/rule.rs",
+        begins: "part(row.",
+        because: "is put into a sentence for people",
+    },
+];
+
+/// What makes a text SQL.
+const VERBS: [&str; 18] = [
+    "SELECT ",
+    "INSERT ",
+    "UPDATE ",
+    "DELETE ",
+    "CREATE ",
+    "DROP ",
+    "ALTER ",
+    "TRUNCATE ",
+    "PRAGMA ",
+    "FROM ",
+    "WHERE ",
+    "VALUES",
+    "ORDER BY ",
+    "LIMIT ",
+    "GROUP BY ",
+    "UNION ",
+    "CAST(",
+    "SET ",
+];
+const FORMATS: [&str; 4] = ["format!(", "write!(", "writeln!(", "format_args!("];
+/// What takes SQL without parameters.
+const BARE: [&str; 4] = [
+    "execute_unprepared(",
+    "Statement::from_string(",
+    "sqlx::raw_sql(",
+    "sqlx::query(",
+];
+const WITHIN: [&str; 3] = ["entity/", "producer-sdk/src", "worker/src"];
+
+#[test]
+fn sql_has_only_bound_parameters() {
+    let mut offences = Vec::new();
+    let mut used = vec![false; PIECES.len()];
+    let files = sources::files("rs");
+    let judged = |file: &&File| WITHIN.iter().any(|place| file.path.starts_with(place)) && !file.is_test();
+    for file in files.iter().filter(judged) {
+        // With what stands behind `//` in a text, which is where a URL goes on.
+        let code = file.text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+        let code: Vec<&str> = code
+            .map(|line| {
+                if line.trim_start().starts_with("//") {
+                    ""
+                } else {
+                    line
+                }
+            })
+            .collect();
+        for (line, piece) in pieces(&code.join("\n")) {
+            let listed = PIECES
+                .iter()
+                .position(|listed| file.path.starts_with(listed.within) && listed.is(&piece));
+            match listed {
+                Some(at) => used[at] = true,
+                None => offences.push(format!(
+                    "{}:{line} puts `{piece}` into SQL: bind it as a parameter",
+                    file.path
+                )),
+            }
+        }
+    }
+    let unused = PIECES.iter().zip(used).filter(|(_, used)| !used);
+    offences.extend(unused.map(|(listed, _)| {
+        format!(
+            "nothing puts `{}` into SQL in {}: {}",
+            listed.begins, listed.within, listed.because
+        )
+    }));
+    assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+}
+
+#[test]
+fn a_value_that_becomes_part_of_sql_is_found() {
+    for (code, piece) in [
+        (r#"format!("SELECT a FROM b WHERE c = '{user}'")"#, "user"),
+        (r#"format!("SELECT a FROM b WHERE c = {}", user.id)"#, "user.id"),
+        ("format!(\n  r\"DELETE FROM b\n  WHERE c = {user:?}\",\n)", "user"),
+        (r#"write!(sql, " WHERE c = {}", x(1, "),")).ok()"#, "x(1, \"),\")"),
+        (r#"SQL.replace("{user}", &user)"#, "user"),
+        ("let s: Statement; sql.push_str(&user)", "user"),
+        (
+            "let s: Statement; [SELECT, user].concat()",
+            "[SELECT, user].concat()",
+        ),
+        ("db.execute_unprepared(&text)", "text"),
+        (
+            r#"db.execute_unprepared(&format!("{CREATE} x_{}", user))"#,
+            "user",
+        ),
+        (r#"db.execute_unprepared(&format!("DROP x_{}", user))"#, "user"),
+        ("Statement::from_string(backend, text)", "text"),
+    ] {
+        let found: Vec<String> = pieces(code).into_iter().map(|(_, piece)| piece).collect();
+        assert_eq!(found, [piece], "{code}");
+    }
+    for code in [
+        r#"format!("SELECT {COLUMNS} FROM b ORDER BY {}", sql::FIFO)"#,
+        r#"format!("from {user} where {}", x)"#,
+        r#"db.execute_unprepared("SELECT 1")"#,
+        "db.execute_unprepared(PATIENT)",
+        r#"path.replace("{", "x")"#,
+    ] {
+        assert_eq!(pieces(code), [], "{code}");
+    }
+}
+
+/// Everything that is put into SQL and is no constant, with its line.
+fn pieces(code: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut note = |at: usize, piece: &str| {
+        let piece = piece.trim().trim_start_matches('&').trim();
+        if !is_constant(piece) {
+            found.push((1 + code[..at].matches('\n').count(), piece.to_owned()));
+        }
+    };
+    for name in FORMATS {
+        for (at, arguments) in calls(code, name) {
+            let is_sql = |text: &str| VERBS.iter().any(|verb| text.contains(verb));
+            for piece in formatted(&arguments, is_sql) {
+                note(at, piece);
+            }
+        }
+    }
+    for (at, arguments) in calls(code, ".replace(") {
+        if let [pattern, with] = arguments.as_slice()
+            && pattern.starts_with("\"{")
+            && pattern.ends_with("}\"")
+        {
+            note(at, with);
+        }
+    }
+    for name in BARE {
+        for (at, arguments) in calls(code, name) {
+            let text = arguments.last().map_or("", |text| text.trim_start_matches('&'));
+            match text.strip_prefix("format!(") {
+                None => note(at, text),
+                // If it says that it is SQL, it has been looked at.
+                Some(inner) => {
+                    let is_unseen = |text: &str| !VERBS.iter().any(|verb| text.contains(verb));
+                    for piece in formatted(&self::arguments(inner), is_unseen) {
+                        note(at, piece);
+                    }
+                }
+            }
+        }
+    }
+    if code.contains("Statement") {
+        for (at, arguments) in calls(code, ".push_str(") {
+            for piece in arguments {
+                note(at, piece);
+            }
+        }
+        for joined in [".concat()", ".join("] {
+            for (at, _) in code.match_indices(joined) {
+                let start = code[..at].rfind(['\n', ';', '=']).map_or(0, |start| start + 1);
+                note(at, &code[start..at + joined.len()]);
+            }
+        }
+    }
+    found
+}
+
+/// What goes into a text, if `counts` says so of its template.
+fn formatted<'a>(arguments: &[&'a str], counts: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    let Some(at) = arguments.iter().position(|argument| is_literal(argument)) else {
+        return Vec::new();
+    };
+    if !counts(arguments[at]) {
+        return Vec::new();
+    }
+    inline(arguments[at])
+        .chain(arguments[at + 1..].iter().copied())
+        .collect()
+}
+
+/// The calls of `name` (which ends with the parenthesis), each with where it is and its arguments.
+fn calls<'a>(code: &'a str, name: &'a str) -> impl Iterator<Item = (usize, Vec<&'a str>)> {
+    code.match_indices(name)
+        .map(move |(at, _)| (at, arguments(&code[at + name.len()..])))
+}
+
+/// What stands between the commas, up to the closing parenthesis.
+fn arguments(code: &str) -> Vec<&str> {
+    let (mut all, mut start, mut depth, mut string, mut escaped) = (Vec::new(), 0, 0_usize, false, false);
+    for (at, byte) in code.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if string => escaped = true,
+            b'"' => string = !string,
+            _ if string => {}
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' if depth > 0 => depth -= 1,
+            b',' | b')' if depth == 0 => {
+                all.push(code[start..at].trim());
+                start = at + 1;
+                if byte == b')' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    all.retain(|argument| !argument.is_empty());
+    all
+}
+
+fn is_literal(text: &str) -> bool {
+    text.starts_with('"') || text.starts_with("r\"") || text.starts_with("r#\"")
+}
+
+/// A literal, or something whose name says that it is constant.
+fn is_constant(text: &str) -> bool {
+    let name = text.rsplit("::").next().unwrap_or_default();
+    let shouted = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    is_literal(text) || (!name.is_empty() && name.chars().all(shouted))
+}
+
+/// The names that a template holds: `{name}`, `{name:?}`.
+fn inline(template: &str) -> impl Iterator<Item = &str> {
+    let names = template.split('{').skip(1);
+    names
+        .filter_map(|rest| rest.split(['}', ':']).next())
+        .filter(|name| !name.is_empty())
+}
