@@ -140,7 +140,7 @@ mod tests {
             took: Duration::from_secs(1),
             logs: Vec::new(),
         };
-        let text = render(&[row.clone()]);
+        let text = render(std::slice::from_ref(&row));
         let last: Vec<&str> = text
             .lines()
             .last()
