@@ -4,6 +4,7 @@
 pub mod book;
 pub mod broker;
 pub mod db;
+pub mod fuzz;
 pub mod ledger;
 pub mod model;
 pub mod oracle;
