@@ -6,6 +6,7 @@ pub mod broker;
 pub mod certificates;
 pub mod db;
 pub mod faults;
+pub mod fuzz;
 pub mod ledger;
 pub mod model;
 pub mod oracle;

@@ -384,6 +384,16 @@ impl Book {
             };
             self.add_record(command.origin, command.reference_id.clone(), record);
         }
+        // What came with the command and the job may ask for, too.
+        for grant in postings.iter().filter(|posting| posting.related_id.is_some()) {
+            if grant.fingerprint.is_some() {
+                let record = Record {
+                    fingerprint: grant.fingerprint,
+                    outcome: Outcome::of(&[grant], None),
+                };
+                self.add_record(grant.origin, grant.reference_id.clone(), record);
+            }
+        }
         self.postings.extend(postings);
         Decision::Settled(outcome)
     }

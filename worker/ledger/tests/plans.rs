@@ -137,6 +137,19 @@ fn code(outcome: &Outcome) -> Option<Refusal> {
 }
 
 #[test]
+fn a_period_that_came_with_an_event_is_known_when_the_job_asks_for_it_in_the_same_group() {
+    let mut desk = Desk::new();
+    let event = desk.event("2026-01-10", "sub_1", "pro", Active);
+    assert_eq!((event.amount, event.transactions.len()), (200, 2));
+    let again = desk.grant("sub_1", at("2026-01-10"));
+    assert!(again.replayed);
+    assert_eq!(
+        (again.refused, again.amount, again.balance),
+        (None, 200, Some(200))
+    );
+}
+
+#[test]
 fn a_grant_is_refused_for_its_plan_before_its_period() {
     for enabled in [None, Some(false)] {
         let mut desk = Desk::new();
@@ -150,8 +163,8 @@ fn a_grant_is_refused_for_its_plan_before_its_period() {
         };
         let before = desk.known("sub_1").cloned();
         let posted = desk.book.postings().len();
-        // The one that was granted, the one to come and one that there is not.
-        for day in ["2026-01-10", "2026-02-10", "2026-02-11"] {
+        // One before it began, the one to come and one that there is not.
+        for day in ["2025-12-10", "2026-02-10", "2026-02-11"] {
             assert_eq!(code(&desk.grant("sub_1", at(day))), Some(expected), "{day}");
         }
         assert_eq!(
@@ -167,7 +180,7 @@ fn a_grant_is_refused_for_its_plan_before_its_period() {
 fn a_period_that_is_not_due_is_refused_until_it_is() {
     let mut desk = Desk::new();
     desk.event("2026-01-10", "sub_1", "pro", Active);
-    for day in ["2026-01-10", "2026-02-10", "2026-02-11", "2026-03-10"] {
+    for day in ["2025-12-10", "2026-02-10", "2026-02-11", "2026-03-10"] {
         assert_eq!(
             code(&desk.grant("sub_1", at(day))),
             Some(Refusal::NotDue),

@@ -117,10 +117,12 @@ pub fn delivery_count(message: &AmqpDelivery) -> u64 {
         .unwrap_or(0)
 }
 
+/// A header, if the message has it.
 pub fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue> {
     properties.headers().as_ref()?.inner().get(name)
 }
 
+/// The text that a header says, if it is one.
 pub fn text(value: &AMQPValue) -> Option<&str> {
     match value {
         AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
@@ -129,6 +131,7 @@ pub fn text(value: &AMQPValue) -> Option<&str> {
     }
 }
 
+/// The whole number that a header says, if it is one.
 pub fn integer(value: &AMQPValue) -> Option<i64> {
     match *value {
         AMQPValue::ShortShortInt(n) => Some(n.into()),

@@ -22,7 +22,7 @@ mod connection;
 mod dead;
 mod error;
 mod inbound;
-mod incoming;
+pub mod incoming;
 pub mod jobs;
 mod lane;
 mod options;

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Batch, Book, Command, Item, MAX_AMOUNT, Outcome, Period, Refusal, Rules, Skipped, Subscription,
-    SubscriptionStatus, TransactionType, Wallet, WalletStatus,
+    Action, Batch, Book, Command, DefaultPrice, Item, MAX_AMOUNT, Outcome, Period, Refusal, Rules, Skipped,
+    Source, Subscription, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
 };
 use uuid::Uuid;
 
-use crate::steps::USERS;
+use super::steps::USERS;
 
 /// What has to become of a command.
 pub struct Expected {
@@ -30,10 +30,10 @@ pub struct Sight<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// When a command counts: not more than a day ago, and not later than now.
-pub fn effective(command: &Command, now: DateTime<Utc>) -> DateTime<Utc> {
+/// When a command counts: not longer ago than lateness allows, and not later than now.
+pub fn effective(command: &Command, rules: &Rules, now: DateTime<Utc>) -> DateTime<Utc> {
     let at = command.occurred_at.unwrap_or(now);
-    at.clamp(now - TimeDelta::hours(24), now)
+    at.clamp(now - rules.max_lateness, now)
 }
 
 /// What can be spent at `at`, summed up batch by batch.
@@ -59,7 +59,7 @@ pub fn spent_first_expiring_first(before: &Wallet, outcome: &Outcome, at: DateTi
         .collect();
     order.sort_by(|a, b| {
         let end = |batch: &Batch| batch.expires_at.map_or(i64::MAX, |end| end.timestamp_micros());
-        let paid = |batch: &Batch| i32::from(batch.paid_micros.is_some());
+        let paid = |batch: &Batch| batch.source == Source::Purchase;
         end(a)
             .cmp(&end(b))
             .then(paid(a).cmp(&paid(b)))
@@ -163,7 +163,7 @@ impl<'a> Sight<'a> {
     }
 
     fn amount(self, command: &Command) -> i64 {
-        let room = self.room(command, effective(command, self.now));
+        let room = self.room(command, effective(command, self.rules, self.now));
         match &command.action {
             Action::Consume {
                 service,
@@ -184,7 +184,7 @@ impl<'a> Sight<'a> {
                 ..
             } => *credits,
             Action::Expire { cutoff } => {
-                let last = (*cutoff).min(self.now - TimeDelta::hours(24));
+                let last = (*cutoff).min(self.now - self.rules.max_lateness);
                 let batches = self.wallet(command).into_iter().flat_map(Wallet::batches);
                 let lapsed = batches.filter(|b| b.expires_at.is_some_and(|end| end <= last));
                 -lapsed.map(|batch| batch.remaining - batch.held).sum::<i64>()
@@ -199,7 +199,7 @@ impl<'a> Sight<'a> {
     /// Why the command is refused, if it is: the first reason in the order of precedence.
     fn refusal(self, command: &Command) -> Option<Refusal> {
         let wallet = self.wallet(command);
-        let at = effective(command, self.now);
+        let at = effective(command, self.rules, self.now);
         let is_full = || (self.room(command, at) == 0).then_some(Refusal::MaxBalanceReached);
         if !self.rules.enabled && !matches!(command.action, Action::Expire { .. }) {
             return Some(Refusal::CreditsDisabled);
@@ -210,6 +210,10 @@ impl<'a> Sight<'a> {
                 amount,
                 quantity,
             } => {
+                let is_unpriced = service == "unpriced" && amount.is_none();
+                if is_unpriced && self.rules.default_price == DefaultPrice::Reject {
+                    return Some(Refusal::UnknownService);
+                }
                 let cost = cost(service, *amount, *quantity);
                 if cost > i128::from(MAX_AMOUNT) {
                     return Some(Refusal::InvalidAmount);

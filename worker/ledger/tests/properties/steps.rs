@@ -1,9 +1,12 @@
 //! What the sequences are made of.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ledger::{Action, Item, MAX_AMOUNT, Origin, Package, Plan, Price, Rules, SubscriptionStatus};
+use ledger::{
+    Action, DefaultPrice, Item, MAX_AMOUNT, Origin, Package, Plan, Price, Rules, SubscriptionStatus,
+};
 use proptest::prelude::*;
 
+/// Who sends commands.
 pub const USERS: [&str; 3] = ["ada", "bob", "cy"];
 
 /// The plans that are known while nobody removes them; `gold` never is.
@@ -21,6 +24,22 @@ const fn plan(credits: i64, validity_days: Option<i64>) -> Plan {
     }
 }
 
+/// What a sequence begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// A trial is granted like a subscription that is paid.
+    pub trial_grants: bool,
+    /// How long a subscription is granted after a payment fell due.
+    pub grace_days: i64,
+    /// How far back commands may reach.
+    pub lateness_hours: i64,
+    /// Everybody has a row for his wallet, though nobody has opened one. As the store does it.
+    pub prepared: bool,
+    /// Whether a group ends with a command: the bit of its number, modulo 64.
+    pub splits: u64,
+}
+
+/// One thing that happens.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// A command of user, reference, time that it says it happened at, action.
@@ -39,10 +58,14 @@ pub enum Step {
     },
     /// The clock goes on by so many minutes.
     Wait(i64),
-    /// The same command again.
-    Repeat(prop::sample::Index),
+    /// One of the commands so far again.
+    Repeat(u16),
     /// The credit system is switched on or off.
     Switch(bool),
+    /// A service without a price costs something, or is refused.
+    Unpriced { costs: bool },
+    /// How much free grants may fill a wallet to.
+    Cap(i64),
     /// A plan is on, off or gone.
     Plan { nth: usize, enabled: Option<bool> },
 }
@@ -59,6 +82,7 @@ pub enum When {
 }
 
 impl When {
+    /// The instant that a command names at `now`.
     pub fn instant(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
             Self::Unsaid => None,
@@ -73,11 +97,16 @@ pub fn day(days: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600, 0).expect("an instant") + TimeDelta::days(days)
 }
 
-pub fn rules(trial_grants: bool, grace_days: i64) -> Rules {
+/// The cap that a sequence begins with.
+pub const CAP: i64 = 1_500;
+
+/// The rules that a sequence begins with.
+pub fn rules(start: &Start) -> Rules {
     let mut rules = Rules {
-        max_user_balance: 1_500,
-        trial_grants,
-        past_due_grace: TimeDelta::days(grace_days),
+        max_user_balance: CAP,
+        max_lateness: TimeDelta::hours(start.lateness_hours),
+        trial_grants: start.trial_grants,
+        past_due_grace: TimeDelta::days(start.grace_days),
         ..Rules::default()
     };
     rules.prices.insert(
@@ -109,6 +138,16 @@ pub fn set_plan(rules: &mut Rules, nth: usize, enabled: Option<bool>) {
     };
 }
 
+/// Sets what a service without a price costs.
+pub fn set_default(rules: &mut Rules, costs: bool) {
+    rules.default_price = if costs {
+        DefaultPrice::Price(Price::each(1))
+    } else {
+        DefaultPrice::Reject
+    };
+}
+
+/// The door of a command.
 pub fn origin(action: &Action) -> Origin {
     match action {
         Action::Consume { .. } => Origin::Usage,
@@ -158,11 +197,11 @@ fn action() -> impl Strategy<Value = Action> {
         10 => consume(),
         2 => Just(Action::RegistrationBonus),
         3 => (amount(), days()).prop_map(|(amount, validity_days)| Action::Promotion { amount, validity_days }),
-        3 => (item, 0..4_u8).prop_map(|(item, payment)| Action::Purchase {
+        3 => (item, 0..4_u8, any::<bool>()).prop_map(|(item, payment, told)| Action::Purchase {
             item,
             purchase_id: format!("pi_{payment}"),
-            paid_micros: Some(9_990_000),
-            currency: Some("USD".to_owned()),
+            paid_micros: told.then_some(9_990_000),
+            currency: told.then(|| "USD".to_owned()),
         }),
         1 => Just(freeze),
         2 => Just(Action::Unfreeze { reason, actor }),
@@ -181,7 +220,7 @@ fn command() -> impl Strategy<Value = Step> {
 }
 
 /// The id of a subscription: one that anybody's event may name, or one of the user's own.
-fn subscription(owner: usize, nth: u8) -> String {
+pub fn subscription(owner: usize, nth: u8) -> String {
     let user = USERS[owner];
     match nth {
         0 => "sub".to_owned(),
@@ -238,6 +277,29 @@ fn grant() -> impl Strategy<Value = Step> {
     })
 }
 
+/// What a sequence begins with.
+pub fn start() -> impl Strategy<Value = Start> {
+    let lateness = prop_oneof![5 => Just(24_i64), 1 => Just(0), 1 => Just(7 * 24)];
+    let splits = prop_oneof![4 => any::<u64>(), 1 => Just(u64::MAX)];
+    (
+        any::<bool>(),
+        0..4_i64,
+        lateness,
+        prop::bool::weighted(0.9),
+        splits,
+    )
+        .prop_map(
+            |(trial_grants, grace_days, lateness_hours, prepared, splits)| Start {
+                trial_grants,
+                grace_days,
+                lateness_hours,
+                prepared,
+                splits,
+            },
+        )
+}
+
+/// One thing that happens.
 pub fn step() -> impl Strategy<Value = Step> {
     let enabled = prop_oneof![4 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
     prop_oneof![
@@ -249,6 +311,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (10..45_i64).prop_map(|days| Step::Wait(days * 24 * 60)),
         1 => prop::bool::weighted(0.9).prop_map(Step::Switch),
         1 => (0..PLANS.len(), enabled).prop_map(|(nth, enabled)| Step::Plan { nth, enabled }),
-        3 => any::<prop::sample::Index>().prop_map(Step::Repeat),
+        3 => any::<u16>().prop_map(Step::Repeat),
+        1 => prop::bool::weighted(0.7).prop_map(|costs| Step::Unpriced { costs }),
+        1 => prop_oneof![3 => Just(CAP), 1 => Just(0_i64), 1 => Just(MAX_AMOUNT)].prop_map(Step::Cap),
     ]
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use ledger::{Book, Posting, TransactionType, check_wallet};
 use proptest::prelude::*;
 
-use crate::steps::USERS;
+use super::steps::USERS;
 
 /// The kinds of accounts between which credits move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use entity::credits_transaction;
 use sea_orm::prelude::Uuid;
 use serde::{Serialize, Serializer};
@@ -44,6 +44,8 @@ impl FromStr for Cursor {
         let parse = || {
             let (at, id) = text.split_once('_')?;
             let created_at = DateTime::parse_from_rfc3339(at).ok()?.to_utc();
+            // An offset may lead out of the years that RFC 3339 can write.
+            let created_at = Some(created_at).filter(|at| (0..=9999).contains(&at.year()))?;
             Some(Self {
                 created_at,
                 id: Uuid::parse_str(id).ok()?,
@@ -83,6 +85,8 @@ mod tests {
             "7",
             "2026-11-22_7",
             "x_00000000-0000-0000-0000-000000000007",
+            "0000-01-01T00:00:00+00:01_00000000-0000-0000-0000-000000000007",
+            "9999-12-31T23:59:59-00:01_00000000-0000-0000-0000-000000000007",
         ] {
             assert_eq!(text.parse::<Cursor>(), Err(CursorError(text.to_owned())));
         }

@@ -1,0 +1,159 @@
+//! Sequences as bytes, for a fuzzer: every text of bytes is a sequence, and a small change of it a small change.
+//!
+//! A head of 9 bytes is the [`Start`]; each 8 bytes after it are one [`Step`], a rest is filled up with zeros.
+
+use ledger::{Action, Item, MAX_AMOUNT, SubscriptionStatus};
+
+use super::properties::steps::{self, Start, Step, USERS, When, day, subscription};
+
+/// Length of the head.
+pub const HEAD: usize = 9;
+/// Length of a step.
+pub const RECORD: usize = 8;
+/// Further steps are not read.
+const MOST: usize = 100;
+
+/// What the first byte of a step says.
+pub mod op {
+    pub const CONSUME: u8 = 0;
+    pub const REGISTER: u8 = 1;
+    pub const PROMOTE: u8 = 2;
+    pub const PURCHASE: u8 = 3;
+    pub const FREEZE: u8 = 4;
+    pub const UNFREEZE: u8 = 5;
+    pub const EXPIRE: u8 = 6;
+    pub const SUBSCRIBE: u8 = 7;
+    pub const GRANT: u8 = 8;
+    pub const WAIT: u8 = 9;
+    pub const WAIT_DAYS: u8 = 10;
+    pub const REPEAT: u8 = 11;
+    pub const SWITCH: u8 = 12;
+    pub const PLAN: u8 = 13;
+    pub const UNPRICED: u8 = 14;
+    pub const CAP: u8 = 15;
+}
+
+const SERVICES: [&str; 6] = [
+    "llm:tokens",
+    "google:fast",
+    "google:image",
+    "free",
+    "dear",
+    "unpriced",
+];
+
+/// Reads a sequence.
+pub fn read(data: &[u8]) -> (Start, Vec<Step>) {
+    let head = padded::<HEAD>(&data[..data.len().min(HEAD)]);
+    let [flags, splits @ ..] = head;
+    let start = Start {
+        trial_grants: flags & 1 == 0,
+        grace_days: i64::from(flags >> 1 & 3),
+        lateness_hours: [24, 24, 0, 7 * 24][usize::from(flags >> 3 & 3)],
+        prepared: flags >> 5 != 7,
+        splits: u64::from_le_bytes(splits),
+    };
+    let records = data.get(HEAD..).unwrap_or_default().chunks(RECORD);
+    (
+        start,
+        records.take(MOST).map(|record| step(padded(record))).collect(),
+    )
+}
+
+fn padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut padded = [0; N];
+    padded[..bytes.len()].copy_from_slice(bytes);
+    padded
+}
+
+fn step([op, who, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
+    let user = usize::from(who & 3) % USERS.len();
+    let choice = who >> 2;
+    let number = u16::from_le_bytes([a, b]);
+    let command = |action| Step::Command {
+        user,
+        reference: reference % 96,
+        when: said(when),
+        action,
+    };
+    let (reason, actor) = ("chargeback".to_owned(), "ops".to_owned());
+    match op % 16 {
+        op::REGISTER => command(Action::RegistrationBonus),
+        op::PROMOTE => command(Action::Promotion {
+            amount: amount(number),
+            validity_days: validity(c),
+        }),
+        op::PURCHASE => command(Action::Purchase {
+            item: match choice % 4 {
+                0 => Item::Package("lite".to_owned()),
+                1 => Item::Price("price_pro".to_owned()),
+                2 => Item::Package("no such package".to_owned()),
+                _ => Item::Credits {
+                    credits: amount(number),
+                    validity_days: validity(c),
+                },
+            },
+            purchase_id: format!("pi_{}", d % 4),
+            paid_micros: (d & 4 == 0).then_some(9_990_000),
+            currency: (d & 8 == 0).then(|| "USD".to_owned()),
+        }),
+        op::FREEZE => command(Action::Freeze { reason, actor }),
+        op::UNFREEZE => command(Action::Unfreeze { reason, actor }),
+        op::EXPIRE => command(Action::Expire {
+            cutoff: day(i64::from(number % 512) - 100),
+        }),
+        op::SUBSCRIBE => command(Action::Subscription {
+            subscription_id: subscription(user, [2, 2, 3, 0][usize::from(choice % 4)]),
+            plan: ["pro", "max", "free", "gold"][usize::from(choice >> 2 & 3)].to_owned(),
+            status: SubscriptionStatus::ALL[usize::from(a) % 6],
+            anchor: (b > 0).then(|| day(i64::from(b) * 2 - 400)),
+            paid_through: (c > 0).then(|| day(i64::from(c) - 60)),
+        }),
+        op::GRANT => Step::Grant {
+            user: if choice & 0x30 == 0x30 {
+                usize::from(a) % USERS.len()
+            } else {
+                user
+            },
+            subscription: subscription(user, choice % 4),
+            days: if b == 0 { 0 } else { i64::from(b) - 128 },
+            honest: c < 230,
+        },
+        op::WAIT => Step::Wait(i64::from(number % 3_000)),
+        op::WAIT_DAYS => Step::Wait(i64::from(a % 46) * 24 * 60),
+        op::REPEAT => Step::Repeat(number),
+        op::SWITCH => Step::Switch(a < 200),
+        op::PLAN => Step::Plan {
+            nth: usize::from(choice % 3),
+            enabled: [Some(true), Some(true), Some(false), None][usize::from(a & 3)],
+        },
+        op::UNPRICED => Step::Unpriced { costs: a < 128 },
+        op::CAP => Step::Cap([steps::CAP, 0, MAX_AMOUNT, i64::from(number)][usize::from(c & 3)]),
+        _ => command(Action::Consume {
+            service: SERVICES[usize::from(choice) % SERVICES.len()].to_owned(),
+            amount: (c % 3 == 1).then(|| amount(number)),
+            quantity: (c % 3 == 0).then(|| amount(number)),
+        }),
+    }
+}
+
+/// Small numbers mostly, and the largest one.
+fn amount(number: u16) -> i64 {
+    match number {
+        u16::MAX => MAX_AMOUNT,
+        number => i64::from(number).max(1),
+    }
+}
+
+fn validity(byte: u8) -> Option<i64> {
+    (!byte.is_multiple_of(10)).then(|| i64::from(byte % 10))
+}
+
+/// Nothing mostly, then so many quarters of an hour ago (or soon), then a day.
+fn said(byte: u8) -> When {
+    match i64::from(byte) {
+        0..64 => When::Unsaid,
+        byte @ 64..160 => When::Late((byte - 66) * 15),
+        byte => When::Day(byte - 200),
+    }
+}

@@ -1,0 +1,179 @@
+//! Groups of commands, each decided in a book of its own that is read from what the ones before it wrote: whatever
+//! the groups are, they come to the same as one book.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
+
+use chrono::{DateTime, Utc};
+use ledger::{
+    Batch, BatchStatus, Book, Changes, Command, Decision, Origin, Outcome, Posting, Record, Rules,
+    Subscription, TransactionType, Wallet,
+};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::{run::next, steps::USERS};
+
+/// A command as it was sent, and what was decided.
+#[derive(Debug)]
+pub struct Sent {
+    pub command: Command,
+    pub rules: Rc<Rules>,
+    pub now: DateTime<Utc>,
+    pub decision: Decision,
+}
+
+/// What the groups so far have written, as the store keeps it.
+#[derive(Default)]
+struct Rows {
+    wallets: BTreeMap<String, Wallet>,
+    batches: BTreeMap<(String, Uuid), Batch>,
+    subscriptions: BTreeMap<String, Subscription>,
+    postings: Vec<Posting>,
+    by_reference: HashMap<(Origin, String), usize>,
+    belonging: HashMap<Uuid, Vec<usize>>,
+}
+
+/// The row of a wallet that nobody has opened yet.
+pub fn prepared(user: &str) -> Wallet {
+    let nth = USERS.iter().position(|one| *one == user).unwrap_or_default();
+    let id = u128::MAX - u128::try_from(nth).unwrap_or_default();
+    Wallet::prepared(Uuid::from_u128(id), user.to_owned())
+}
+
+/// Decides what was sent again, in groups that end where `splits` has a bit, and compares.
+pub fn check(whole: &Book, sent: &[Sent], splits: u64) -> Result<(), TestCaseError> {
+    let mut rows = Rows::default();
+    let mut ids = 0;
+    let mut from = 0;
+    for nth in 0..sent.len() {
+        if splits >> (nth % 64) & 1 == 1 || nth + 1 == sent.len() {
+            rows.group(&sent[from..=nth], &mut ids)?;
+            from = nth + 1;
+        }
+    }
+    rows.compare(whole)
+}
+
+impl Rows {
+    fn group(&mut self, group: &[Sent], ids: &mut u128) -> Result<(), TestCaseError> {
+        let mut book = self.book(group);
+        for one in group {
+            let decision = book.decide(&one.command, &one.rules, one.now, &mut || next(ids));
+            let decision = decision.map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert!(
+                decision == one.decision,
+                "in groups {decision:?}, in one book {:?}: {:?}",
+                one.decision,
+                one.command
+            );
+        }
+        self.write(book.into_changes())
+    }
+
+    /// What the store reads for a group.
+    fn book(&self, group: &[Sent]) -> Book {
+        let mut book = Book::default();
+        for user in USERS {
+            let known = self.wallets.get(user).cloned();
+            let mut wallet = known.unwrap_or_else(|| prepared(user));
+            let batches = self.batches.iter().filter(|((owner, _), _)| owner == user);
+            for (_, batch) in batches.filter(|(_, batch)| batch.status == BatchStatus::Active) {
+                wallet.add_batch(batch.clone());
+            }
+            book.add_wallet(wallet);
+        }
+        for subscription in self.subscriptions.values() {
+            book.add_subscription(subscription.clone());
+        }
+        for posting in &self.postings {
+            if posting.kind == TransactionType::RegistrationBonus && posting.refusal.is_none() {
+                book.add_registered(posting.user_id.clone());
+            }
+        }
+        for Sent { command, .. } in group {
+            let key = (command.origin, command.reference_id.clone());
+            if let Some(place) = self.by_reference.get(&key) {
+                book.add_record(key.0, key.1, self.record(*place));
+            }
+        }
+        book
+    }
+
+    fn record(&self, place: usize) -> Record {
+        let own = &self.postings[place];
+        let belonging = self.belonging.get(&own.id).into_iter().flatten();
+        let mut postings = vec![own];
+        postings.extend(belonging.map(|place| &self.postings[*place]));
+        Record {
+            fingerprint: own.fingerprint,
+            outcome: Outcome::of(&postings, None),
+        }
+    }
+
+    fn write(&mut self, changes: Changes) -> Result<(), TestCaseError> {
+        for mut wallet in changes.wallets {
+            wallet.dirty = false;
+            self.wallets.insert(wallet.user_id.clone(), wallet);
+        }
+        for (user, batch) in changes.batches {
+            self.batches.insert((user, batch.id), clean(&batch));
+        }
+        for mut subscription in changes.subscriptions {
+            subscription.dirty = false;
+            self.subscriptions.insert(subscription.id.clone(), subscription);
+        }
+        for posting in changes.postings {
+            let place = self.postings.len();
+            let key = (posting.origin, posting.reference_id.clone());
+            let other = self.by_reference.insert(key, place);
+            prop_assert!(other.is_none(), "its reference is taken: {posting:?}");
+            if let Some(id) = posting.related_id {
+                self.belonging.entry(id).or_default().push(place);
+            }
+            self.postings.push(posting);
+        }
+        Ok(())
+    }
+
+    fn compare(&self, whole: &Book) -> Result<(), TestCaseError> {
+        prop_assert_eq!(&self.postings[..], whole.postings());
+        for user in USERS {
+            let amounts = |wallet: &Wallet| {
+                (
+                    (wallet.balance, wallet.held, wallet.status),
+                    (wallet.total_earned, wallet.total_spent, wallet.transaction_count),
+                )
+            };
+            let wallet = whole.wallet(user);
+            prop_assert_eq!(self.wallets.get(user).map(amounts), wallet.map(amounts));
+            let mut batches: Vec<Batch> = wallet
+                .map_or(&[][..], Wallet::batches)
+                .iter()
+                .map(clean)
+                .collect();
+            batches.sort_by_key(|batch| batch.id);
+            let kept = self.batches.iter().filter(|((owner, _), _)| owner == user);
+            let kept: Vec<Batch> = kept.map(|(_, batch)| batch.clone()).collect();
+            prop_assert_eq!(kept, batches);
+            for known in whole.subscriptions(user) {
+                let known = Subscription {
+                    dirty: false,
+                    ..known.clone()
+                };
+                prop_assert_eq!(self.subscriptions.get(&known.id), Some(&known));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn clean(batch: &Batch) -> Batch {
+    Batch {
+        new: false,
+        dirty: false,
+        ..batch.clone()
+    }
+}
