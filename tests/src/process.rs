@@ -189,6 +189,11 @@ impl Worker {
         self.log.lock().expect("not poisoned").clone()
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("a running worker")
+    }
+
     /// Waits until it has said `text`.
     pub async fn wait_for(&self, text: &str) {
         let mut lines = self.lines.clone();
@@ -213,7 +218,7 @@ impl Worker {
 
     /// SIGTERM: it finishes what it has begun.
     pub async fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().expect("a running worker").to_string();
+        let pid = self.pid().to_string();
         let told = Command::new("kill")
             .args(["-TERM", &pid])
             .status()

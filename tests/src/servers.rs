@@ -53,6 +53,13 @@ impl Server {
         self.tell("start").await;
     }
 
+    /// Runs `rabbitmqctl` against a `rabbitmq`, and returns what it printed.
+    pub async fn ctl(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(Self::script(self.kind));
+        command.arg("ctl").arg(&self.folder).args(arguments);
+        output(command, "ctl").await
+    }
+
     fn script(kind: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("servers").join(kind)
     }
@@ -60,11 +67,15 @@ impl Server {
     async fn tell(&self, what: &str) -> String {
         let mut command = Command::new(Self::script(self.kind));
         command.arg(what).arg(&self.folder);
-        let output = command.output().await.expect("the script runs");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{} {what}: {error}", self.kind);
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        output(command, what).await
     }
+}
+
+async fn output(mut command: Command, what: &str) -> String {
+    let output = command.output().await.expect("the script runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} {what}: {error}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 impl Drop for Server {
