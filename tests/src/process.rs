@@ -202,6 +202,11 @@ impl Worker {
         self.log.lock().expect("not poisoned").clone()
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("a running worker")
+    }
+
     /// Waits until it has said `text`.
     pub async fn wait_for(&self, text: &str) {
         let mut lines = self.lines.clone();
@@ -229,11 +234,6 @@ impl Worker {
         let mut kill = Command::new("kill");
         kill.args([&format!("-{name}"), &self.pid().to_string()]);
         assert!(kill.status().await.expect("kill runs").success());
-    }
-
-    /// The number of its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id().expect("a running worker")
     }
 
     /// How often it has said `text`.

@@ -13,6 +13,7 @@
 //! | `dead` | the dead-letter queue, letter by letter |
 //! | `remove` | deletes a namespace |
 //! | `publisher` | publishes them: the first two confirmed, replies from a bounded buffer |
+//! | `room` | bounds the bytes of replies that wait |
 //! | `supervisor` | rebuilds connection, topology and lanes whatever happens |
 //!
 //! The library's own recovery stays off: after a failure everything is built anew, so that there is one way to
@@ -30,6 +31,7 @@ mod outgoing;
 mod publisher;
 mod queries;
 mod remove;
+mod room;
 mod subscription;
 mod supervisor;
 pub mod topology;

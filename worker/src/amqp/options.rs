@@ -29,6 +29,8 @@ pub struct InboundOptions {
     pub give_back_after: Duration,
     /// Replies that may wait to be sent; more are dropped.
     pub reply_buffer: usize,
+    /// Bytes of replies that may wait to be sent; more are dropped.
+    pub reply_bytes: u32,
     /// How long a query may take.
     pub query_deadline: Duration,
     /// What time it is.
@@ -48,6 +50,7 @@ impl InboundOptions {
             retry_limit: Duration::from_secs(10),
             give_back_after: Duration::from_mins(1),
             reply_buffer: 10_000,
+            reply_bytes: 16 << 20,
             query_deadline: Duration::from_secs(5),
             clock: Clock::system(),
         }
@@ -70,6 +73,7 @@ impl fmt::Debug for InboundOptions {
             .field("retry_limit", &self.retry_limit)
             .field("give_back_after", &self.give_back_after)
             .field("reply_buffer", &self.reply_buffer)
+            .field("reply_bytes", &self.reply_bytes)
             .field("query_deadline", &self.query_deadline)
             .field("clock", &self.clock)
             .finish_non_exhaustive()

@@ -2,8 +2,8 @@
 //!
 //! Dead letters and delayed messages must not be lost: they go out over a channel with publisher confirms that
 //! one task owns, `mandatory`, and are published again until the broker confirms; whoever asked waits. Replies
-//! may be lost: they go over a channel of their own from a bounded buffer and are dropped when the buffer is
-//! full or the broker blocks publishers, rather than ever delaying a commit or an acknowledgement.
+//! may be lost: they go over a channel of their own from a buffer that is bounded in number and bytes and are dropped
+//! when the buffer is full or the broker blocks publishers, rather than ever delaying a commit or an acknowledgement.
 
 use std::{
     sync::{
@@ -25,7 +25,12 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{AmqpError, InboundOptions, connection, outgoing::Outgoing, topology};
+use super::{
+    AmqpError, InboundOptions, connection,
+    outgoing::Outgoing,
+    room::{Room, Waiting},
+    topology,
+};
 use crate::lane::{self, Backoff, chain};
 
 /// Batches of different lanes that may wait to be published.
@@ -45,7 +50,8 @@ pub struct Stopped;
 #[derive(Clone, Debug)]
 pub struct Publisher {
     letters: mpsc::Sender<Letters>,
-    replies: mpsc::Sender<Outgoing>,
+    replies: mpsc::Sender<Waiting>,
+    room: Room,
     dropped: Arc<AtomicU64>,
 }
 
@@ -77,6 +83,7 @@ impl Publisher {
             Self {
                 letters,
                 replies,
+                room: Room::of(options.reply_bytes),
                 dropped,
             },
             tokio::spawn(task.run()),
@@ -95,7 +102,8 @@ impl Publisher {
 
     /// Sends a reply, or drops it when too many are waiting.
     pub fn reply(&self, reply: lane::Reply) {
-        let sent = super::outgoing::reply(reply).is_some_and(|reply| self.replies.try_send(reply).is_ok());
+        let waiting = super::outgoing::reply(reply).and_then(|reply| self.room.take(reply));
+        let sent = waiting.is_some_and(|waiting| self.replies.try_send(waiting).is_ok());
         if !sent {
             self.dropped.fetch_add(1, Relaxed);
         }
@@ -264,8 +272,8 @@ async fn leave(channel: &Channel) -> Result<(), AmqpError> {
 }
 
 struct Replies {
-    inbox: mpsc::Receiver<Outgoing>,
-    buffer: Vec<Outgoing>,
+    inbox: mpsc::Receiver<Waiting>,
+    buffer: Vec<Waiting>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -304,7 +312,11 @@ impl Replies {
                 continue;
             }
             let options = BasicPublishOptions::default();
-            try_join_all(self.buffer.iter().map(|reply| publish(channel, reply, options))).await?;
+            let sends = self
+                .buffer
+                .iter()
+                .map(|waiting| publish(channel, &waiting.reply, options));
+            try_join_all(sends).await?;
             self.buffer.clear();
         }
     }

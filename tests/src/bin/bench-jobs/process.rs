@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tests::process::Deployment;
+use tests::{memory::Memory, process::Deployment};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -19,9 +19,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Longer than a worker may take to start or to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The most memory that a process had at once, in units of 1024 bytes.
+/// The most memory that a process had at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Peak(u32);
+pub struct Peak(Memory);
 
 impl Peak {
     /// What no process may exceed, in MB.
@@ -29,14 +29,12 @@ impl Peak {
 
     /// In MB, of a million bytes.
     pub fn megabytes(self) -> f64 {
-        f64::from(self.0) * 1024.0 / 1e6
+        self.0.megabytes()
     }
 
     /// That of a process; `None` when it has ended.
     fn of(pid: u32) -> Option<Self> {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        peak.split_whitespace().next()?.parse().ok().map(Self)
+        Memory::peak_of(pid).map(Self)
     }
 }
 

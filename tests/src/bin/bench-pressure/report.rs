@@ -1,0 +1,117 @@
+//! What was measured, for people and for programs.
+
+use std::{fmt::Write, time::Duration};
+
+use serde_json::json;
+use tests::memory::Memory;
+
+use crate::{Scenario, watch::Seen};
+
+/// What was measured of one scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    pub scenario: Scenario,
+    pub published: u32,
+    pub publishing_seconds: f64,
+    pub most_queued: u32,
+    pub applied: u32,
+    /// In which time they were applied.
+    pub seconds: f64,
+    /// How long a producer was held up at most.
+    pub longest_wait: Option<Duration>,
+    pub worker: Seen,
+    pub producer_peak: Memory,
+}
+
+impl Measured {
+    fn published_per_second(&self) -> f64 {
+        f64::from(self.published) / self.publishing_seconds
+    }
+
+    fn applied_per_second(&self) -> f64 {
+        f64::from(self.applied) / self.seconds
+    }
+}
+
+/// What was measured, and what is allowed.
+#[derive(Debug)]
+pub struct Report {
+    limit_mb: u32,
+    measured: Vec<Measured>,
+}
+
+impl Report {
+    pub fn new(limit_mb: u32) -> Self {
+        Self {
+            limit_mb,
+            measured: Vec::new(),
+        }
+    }
+
+    pub fn add(&mut self, measured: Measured) {
+        self.measured.push(measured);
+    }
+
+    /// Whether no worker had more memory than it may.
+    pub fn is_within_limit(&self) -> bool {
+        let limit = f64::from(self.limit_mb);
+        self.measured
+            .iter()
+            .all(|measured| measured.worker.peak.megabytes() <= limit)
+    }
+
+    pub fn to_table(&self) -> String {
+        let mut table = String::new();
+        let _ = writeln!(
+            table,
+            "{:<40}{:>11}{:>11}{:>11}{:>11}{:>10}{:>12}{:>12}{:>14}",
+            "commands",
+            "published",
+            "a second",
+            "queued",
+            "applied/s",
+            "wait, s",
+            "worker, MB",
+            "at last, MB",
+            "producer, MB"
+        );
+        for measured in &self.measured {
+            let wait = measured
+                .longest_wait
+                .map_or_else(String::new, |wait| format!("{:.2}", wait.as_secs_f64()));
+            let _ = writeln!(
+                table,
+                "{:<40}{:>11}{:>11.0}{:>11}{:>11.0}{wait:>10}{:>12.1}{:>12.1}{:>14.1}",
+                measured.scenario.name(),
+                measured.published,
+                measured.published_per_second(),
+                measured.most_queued,
+                measured.applied_per_second(),
+                measured.worker.peak.megabytes(),
+                measured.worker.last.megabytes(),
+                measured.producer_peak.megabytes()
+            );
+        }
+        let verdict = if self.is_within_limit() { "no" } else { "a" };
+        let _ = writeln!(table, "{verdict} worker had more than {} MB", self.limit_mb);
+        table
+    }
+
+    pub fn to_json(&self) -> String {
+        let measured: Vec<_> = self
+            .measured
+            .iter()
+            .map(|measured| {
+                json!({ "commands": measured.scenario.name(), "published": measured.published,
+                    "publishedPerSecond": measured.published_per_second(), "mostQueued": measured.most_queued,
+                    "applied": measured.applied, "appliedPerSecond": measured.applied_per_second(),
+                    "longestWaitSeconds": measured.longest_wait.map(|wait| wait.as_secs_f64()),
+                    "workerPeakMegabytes": measured.worker.peak.megabytes(),
+                    "workerLastMegabytes": measured.worker.last.megabytes(),
+                    "producerPeakMegabytes": measured.producer_peak.megabytes() })
+            })
+            .collect();
+        json!({ "limitMegabytes": self.limit_mb, "withinLimit": self.is_within_limit(), "measured": measured })
+            .to_string()
+    }
+}

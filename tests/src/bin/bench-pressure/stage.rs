@@ -1,0 +1,100 @@
+//! A database and a namespace of the benchmark's own, and a worker on both.
+
+use std::time::Duration;
+
+use producer_sdk::contract::Topology;
+use sea_orm::{ConnectionTrait, Statement};
+use tests::{
+    broker::TestBroker,
+    db::TestDatabase,
+    process::{Deployment, Worker},
+    slow::Slow,
+};
+
+use crate::queue;
+
+/// Longer than the slowest of the measurements keeps anybody waiting without any progress.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A database and a namespace, removed when it is dropped.
+pub struct Stage {
+    pub broker: TestBroker,
+    pub patience: Duration,
+    /// What is between the worker and the database.
+    pub relay: Slow,
+    deployment: Deployment,
+    database: TestDatabase,
+}
+
+impl Stage {
+    /// An empty ledger.
+    pub async fn new(shards: u32) -> Self {
+        Self::on(TestBroker::with_shards(shards).await).await
+    }
+
+    /// An empty ledger and one command queue that holds so many commands at most.
+    pub async fn bounded(most: u32) -> Self {
+        let broker = TestBroker::undeclared(1).await;
+        queue::declare_bounded(&broker, most).await;
+        Self::on(broker).await
+    }
+
+    async fn on(broker: TestBroker) -> Self {
+        let database = TestDatabase::postgres().await.migrated().await;
+        let relay = Slow::before(database.url()).await;
+        let topology = broker.topology();
+        let mut deployment = Deployment::on_servers(broker.url(), relay.url(), topology.namespace());
+        deployment.set("SCRIP__WORKER__SHARDS", &topology.shards().to_string());
+        deployment.set("SCRIP__LEDGER__MAX_USER_BALANCE", "1000000000");
+        for job in ["GRANT", "EXPIRE", "VERIFY"] {
+            deployment.set(&format!("SCRIP__SCHEDULE__{job}"), "off");
+        }
+        Self {
+            broker,
+            patience: PATIENCE,
+            relay,
+            deployment,
+            database,
+        }
+    }
+
+    /// How many commands workers commit together at most.
+    pub fn group_max(&mut self, group_max: u16) {
+        self.deployment
+            .set("SCRIP__WORKER__GROUP_MAX", &group_max.to_string());
+    }
+
+    /// The names of everything.
+    pub fn topology(&self) -> &Topology {
+        self.broker.topology()
+    }
+
+    /// A worker that serves.
+    pub async fn worker(&self) -> Worker {
+        self.deployment.ready_worker().await
+    }
+
+    /// How many commands have been applied.
+    pub async fn applied(&self) -> u32 {
+        let sql = "SELECT CAST(COALESCE(SUM(transaction_count), 0) AS bigint) FROM credits_balance";
+        u32::try_from(self.number(sql).await).expect("fewer than four thousand million")
+    }
+
+    /// Messages in the command queues that nobody holds.
+    pub async fn queued(&self) -> u32 {
+        let topology = self.topology();
+        let mut queued = 0;
+        for shard in 0..topology.shards() {
+            queued += self.broker.ready_in(&topology.commands(shard)).await;
+        }
+        queued
+    }
+
+    /// One number that a query answers.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let statement = Statement::from_string(self.database.backend(), sql);
+        let row = self.database.connection().query_one_raw(statement).await;
+        let row = row.expect("a query").expect("a row");
+        row.try_get_by_index(0).expect("a number")
+    }
+}

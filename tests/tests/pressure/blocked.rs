@@ -1,0 +1,160 @@
+//! A broker that is short of memory: it lets everybody wait who publishes, and nobody else.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use lapin::BasicProperties;
+use producer_sdk::{Error, Options, Producer, WhenFull, contract::headers};
+use tests::{
+    broker::{TestBroker, header},
+    servers::Server,
+};
+
+use crate::{
+    publish::{options, publish},
+    stage::{Stage, drain, in_time, spend},
+};
+
+const QUEUED: usize = 3_000;
+const WINDOW: usize = 10;
+const LATER: usize = 500;
+
+async fn alarm(server: &Server) {
+    server.ctl(&["set_vm_memory_high_watermark", "0.0001"]).await;
+    in_time("the alarm", async {
+        while !server
+            .ctl(&["eval", "rabbit_alarm:get_alarms()."])
+            .await
+            .contains("memory")
+        {}
+    })
+    .await;
+}
+
+async fn all_clear(server: &Server) {
+    server.ctl(&["set_vm_memory_high_watermark", "0.4"]).await;
+}
+
+/// All messages of a queue, those that somebody holds included. Who has published cannot ask the broker itself now.
+async fn messages(server: &Server, queue: &str) -> usize {
+    let listed = server
+        .ctl(&["-q", "list_queues", "--no-table-headers", "name", "messages"])
+        .await;
+    let row = listed.lines().find_map(|line| line.trim().strip_prefix(queue));
+    row.expect("the queue").trim().parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_broker_takes_no_messages_producers_wait_or_time_out_and_the_worker_drains() {
+    let server = Server::start("rabbitmq").await;
+    let stage = Stage::on(TestBroker::at(server.url()).await).await;
+    let queue = stage.commands_queue();
+    for user in ["u", "patient", "hasty"] {
+        stage.fund(user).await;
+    }
+    let applied = async || {
+        let sql = "SELECT count(*) AS n FROM credits_transaction WHERE type = 'consumption'";
+        usize::try_from(stage.count(sql).await).unwrap()
+    };
+    publish(&stage.broker, (0..QUEUED).map(|n| spend("u", n))).await;
+    // Another lane's.
+    let unrouted = stage.broker.topology().unrouted();
+    stage
+        .broker
+        .publish(&unrouted, "", b"{", BasicProperties::default())
+        .await;
+    let connect = async |when_full| {
+        let options = Options {
+            window: WINDOW,
+            when_full,
+            ..options(&stage.broker)
+        };
+        Producer::connect(server.url(), options).await.unwrap()
+    };
+    let patient = connect(WhenFull::Block).await;
+    let limit = Duration::from_millis(500);
+    let hasty = connect(WhenFull::Timeout(limit)).await;
+    alarm(&server).await;
+    let enqueued = Arc::new(AtomicUsize::new(0));
+    let waiting = tokio::spawn({
+        let enqueued = enqueued.clone();
+        async move {
+            let mut handles = Vec::new();
+            for n in 0..LATER {
+                handles.push(patient.enqueue(&spend("patient", n)).await.unwrap());
+                enqueued.fetch_add(1, SeqCst);
+            }
+            for handle in handles {
+                handle.await.unwrap();
+            }
+        }
+    });
+    // What the broker had read when it noticed may be confirmed, so that there is room for some more.
+    let mut taken = Vec::new();
+    let error = loop {
+        match hasty.enqueue(&spend("hasty", taken.len())).await {
+            Ok(handle) => taken.push(handle),
+            Err(error) => break error,
+        }
+        assert!(taken.len() < LATER, "the window does not hold");
+    };
+    assert!(
+        matches!(error, Error::WindowFull(waited) if waited == limit),
+        "{error}"
+    );
+    let (mut sent, mut open) = (taken.len(), Vec::new());
+    for mut handle in taken {
+        match (&mut handle).now_or_never() {
+            Some(confirmed) => confirmed.unwrap(),
+            None => open.push(handle),
+        }
+    }
+    assert!(open.len() <= WINDOW, "{} are unconfirmed", open.len());
+
+    let mut worker_options = stage.options("w");
+    worker_options.url = server.url().to_owned();
+    let worker = stage.worker_with(worker_options).await;
+    in_time("the queue to drain", async {
+        while messages(&server, &queue).await > 0 {}
+    })
+    .await;
+    assert!(applied().await >= QUEUED);
+    // What must be set aside waits, and is still in its queue.
+    let dead = stage.broker.topology().dead();
+    assert_eq!(messages(&server, &dead).await, 0);
+    assert_eq!(messages(&server, &unrouted).await, 1);
+    assert!(!waiting.is_finished(), "the patient one did not wait");
+    assert!(enqueued.load(SeqCst) < LATER / 2, "its window does not hold");
+
+    all_clear(&server).await;
+    for confirmed in in_time("confirms", futures_util::future::join_all(open)).await {
+        confirmed.unwrap();
+    }
+    in_time("the patient one", waiting).await.unwrap();
+    let letter = stage.broker.dead_letters().await.next().await;
+    assert_eq!(header(&letter, headers::REASON).unwrap(), "forbidden_exchange");
+    // And the hasty one has places again.
+    hasty.publish(&spend("hasty", sent)).await.unwrap();
+    sent += 1;
+    let expected = QUEUED + LATER + sent;
+    in_time("everything to be applied", async {
+        while applied().await < expected {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let mut replies = stage.broker.replies().await;
+    stage
+        .broker
+        .send_with(&spend("u", QUEUED), replies.asking("last"))
+        .await;
+    replies.outcome().await;
+    drain(worker).await;
+    assert_eq!(applied().await, expected + 1);
+}

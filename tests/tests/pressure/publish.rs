@@ -1,0 +1,26 @@
+//! Many commands, by way of the SDK.
+
+use producer_sdk::{Command, Options, Producer};
+use tests::broker::{PATIENCE, TestBroker};
+
+/// Options of a producer in the test's namespace.
+pub fn options(broker: &TestBroker) -> Options {
+    Options {
+        namespace: broker.topology().namespace().to_owned(),
+        confirm_timeout: PATIENCE * 2,
+        ..Options::default()
+    }
+}
+
+/// Publishes commands in their order; returns when all are confirmed.
+pub async fn publish(broker: &TestBroker, commands: impl IntoIterator<Item = Command>) {
+    let producer = Producer::connect(broker.url(), options(broker)).await.unwrap();
+    let mut handles = Vec::new();
+    for command in commands {
+        handles.push(producer.enqueue(&command).await.unwrap());
+    }
+    for handle in handles {
+        handle.await.unwrap();
+    }
+    producer.close().await.unwrap();
+}
