@@ -74,7 +74,12 @@ impl Store {
             self.instant(now + LEASE),
             i32::from(again).into(),
         ];
-        let claimed = self.change(CLAIM, values.into(), doing()).await?;
+        let mut claimed = self.change(CLAIM, values.clone().into(), doing()).await;
+        if claimed.as_ref().is_err_and(StoreError::is_unique_violation) {
+            // Somebody wrote the row just as we did, and ours met his under its reference first. Now his is seen.
+            claimed = self.change(CLAIM, values.into(), doing()).await;
+        }
+        let claimed = claimed?;
         let row = job_run::Entity::find()
             .filter(job_run::Column::Name.eq(name))
             .filter(job_run::Column::RunDate.eq(date))

@@ -1,0 +1,174 @@
+//! Two connections to one SQLite file: whoever writes has the whole file, whoever reads has a snapshot.
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::TimeDelta;
+use futures_util::FutureExt;
+use producer_sdk::{Client, Command, Options, Producer};
+use scrip::{
+    catalog::Catalog,
+    clock::Clock,
+    embedded::{Embedded, EmbeddedOptions},
+    store::{Store, StoreOptions},
+};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use tests::ledger::{TestLedger, buy_credits, consume, rules, settled, use_service};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How often a worker is asked what it has noticed.
+const LOOK: Duration = Duration::from_millis(2);
+
+async fn balance(db: &impl ConnectionTrait) -> i64 {
+    let sql = "SELECT w.balance FROM credits_balance w \
+        WHERE w.balance = (SELECT sum(b.remaining) FROM credits_batch b WHERE b.user_id = w.user_id)";
+    let statement = Statement::from_string(DbBackend::Sqlite, sql);
+    let row = db.query_one_raw(statement).await.expect("a query");
+    let row = row.expect("a wallet that equals its batches");
+    row.try_get_by_index(0).expect("a number")
+}
+
+pub async fn a_writer_finds_the_file_taken(ledger: TestLedger) {
+    ledger.one(buy_credits("p1", "ada", 10)).await;
+    let hasty = StoreOptions {
+        busy_timeout: Duration::from_millis(1),
+        ..StoreOptions::default()
+    };
+    let second = Store::connect(ledger.database.url(), &hasty).await;
+    let second = second.expect("a store");
+    let first = ledger.store.begin().await.expect("begins");
+    let one = [consume("c1", "ada", 3)];
+    let decided = ledger
+        .store
+        .commit_group_in(&first, &one, &ledger.rules, ledger.now);
+    assert_eq!(settled(&decided.await.expect("decided")[0]).balance, Some(7));
+    let two = [consume("c1", "ada", 3), consume("c2", "ada", 2)];
+    let error = second.commit_group(&two, &ledger.rules, ledger.now).await;
+    let error = error.expect_err("the file is taken");
+    assert!(!error.is_poison(), "a command is blamed: {error:?}");
+    assert_eq!(error.code().as_deref(), Some("5"), "{error:?}");
+    first.commit().await.expect("commits");
+    let decided = second.commit_group(&two, &ledger.rules, ledger.now).await;
+    let outcomes: Vec<_> = decided.expect("decided").iter().map(settled).collect();
+    assert!(outcomes[0].replayed);
+    assert_eq!(outcomes[1].balance, Some(5));
+    assert_eq!(balance(ledger.store.read_connection()).await, 5);
+    ledger.verify().await;
+}
+
+pub async fn a_reader_looks_while_a_group_is_written(ledger: TestLedger) {
+    ledger.one(buy_credits("p1", "ada", 10)).await;
+    let reader = ledger.store.read_connection().begin().await.expect("begins");
+    assert_eq!(balance(&reader).await, 10);
+    let writer = ledger.store.begin().await.expect("begins");
+    let one = [consume("c1", "ada", 3)];
+    let decided = ledger
+        .store
+        .commit_group_in(&writer, &one, &ledger.rules, ledger.now);
+    decided.await.expect("decided");
+    assert_eq!(balance(&reader).await, 10, "what is not committed is not seen");
+    writer.commit().await.expect("commits");
+    assert_eq!(balance(&reader).await, 10, "the snapshot stays what it was");
+    reader.rollback().await.expect("ends");
+    assert_eq!(balance(ledger.store.read_connection()).await, 7);
+    ledger.verify().await;
+}
+
+/// A worker on the file, with connections and a clock of its own.
+async fn worker(ledger: &TestLedger, name: &str, ahead: TimeDelta) -> Embedded {
+    let catalog = Catalog {
+        rules: Arc::new(rules()),
+        packages: Vec::new(),
+        free_users_may_buy: true,
+    };
+    let options = EmbeddedOptions {
+        url: ledger.database.url().to_owned(),
+        worker: name.to_owned(),
+        group_max: 1000,
+        clock: Clock::manual(ledger.now + ahead).0,
+    };
+    let store = ledger.another_store().await;
+    let worker = Embedded::start(options, store, Arc::new(catalog)).await;
+    worker.expect("a worker")
+}
+
+async fn client(ledger: &TestLedger) -> Client {
+    let client = Client::connect(ledger.database.url(), Options::default()).await;
+    client.expect("a client")
+}
+
+fn chat(reference: &str) -> Command {
+    Command::consume(reference, "ada", "google:chat")
+}
+
+pub async fn a_worker_is_taken_over_in_the_middle_of_a_group(ledger: TestLedger) {
+    ledger.one(buy_credits("p1", "ada", 10)).await;
+    let client = client(&ledger).await;
+    // The test does what a worker does with a group: lease, ledger and queue in one transaction.
+    let group = ledger.store.begin().await.expect("begins");
+    let until = ledger.now + TimeDelta::seconds(3);
+    let lease = format!(
+        "INSERT INTO queue_lease (lane, owner, until) VALUES ('commands', 'first', '{}')",
+        until.format(scrip::store::SQLITE_INSTANT)
+    );
+    group.execute_unprepared(&lease).await.expect("the lease");
+    let commands = [use_service("c1", "ada", "google:chat", None)];
+    let decided = ledger
+        .store
+        .commit_group_in(&group, &commands, &ledger.rules, ledger.now);
+    assert_eq!(settled(&decided.await.expect("decided")[0]).balance, Some(8));
+    // By this one's clock the lease is over.
+    let second = worker(&ledger, "second", TimeDelta::seconds(10)).await;
+    let mut ready = pin!(second.ready());
+    assert!(ready.as_mut().now_or_never().is_none(), "it has the lane");
+    group.commit().await.expect("commits");
+    ready.await;
+    let again = client.send(&chat("c1")).await.expect("an outcome");
+    assert!(again.replayed);
+    assert_eq!(
+        client.send(&chat("c2")).await.expect("an outcome").balance,
+        Some(6)
+    );
+    client.close().await.expect("closed");
+    assert!(second.drain(PATIENCE).await);
+    assert_eq!(balance(ledger.store.read_connection()).await, 6);
+    ledger.verify().await;
+}
+
+pub async fn a_worker_comes_to_a_group_without_its_lease(ledger: TestLedger) {
+    ledger.one(buy_credits("p1", "ada", 10)).await;
+    let first = worker(&ledger, "first", TimeDelta::zero()).await;
+    first.ready().await;
+    let client = client(&ledger).await;
+    let until = ledger.now + TimeDelta::seconds(60);
+    let lease = format!(
+        "UPDATE queue_lease SET owner = 'second', until = '{}'",
+        until.format(scrip::store::SQLITE_INSTANT)
+    );
+    ledger.database.execute(&lease).await;
+    let producer = Producer::connect(ledger.database.url(), Options::default()).await;
+    let producer = producer.expect("a producer");
+    producer.publish(&chat("c1")).await.expect("it waits in the file");
+    let began = Instant::now();
+    while first.ready().now_or_never().is_some() {
+        assert!(began.elapsed() < PATIENCE, "it serves a lane that it has lost");
+        tokio::time::sleep(LOOK).await;
+    }
+    let second = worker(&ledger, "second", TimeDelta::zero()).await;
+    let outcome = client.send(&chat("c1")).await.expect("an outcome");
+    assert!(outcome.replayed, "the one that waited was served");
+    client.send(&chat("c2")).await.expect("an outcome");
+    assert_eq!((first.stats().commands, second.stats().commands), (0, 3));
+    assert!(second.drain(PATIENCE).await);
+    let outcome = client.send(&chat("c3")).await.expect("an outcome");
+    assert_eq!(outcome.balance, Some(4));
+    assert_eq!(first.stats().commands, 1, "it takes over again");
+    client.close().await.expect("closed");
+    producer.close().await.expect("closed");
+    assert!(first.drain(PATIENCE).await);
+    assert_eq!(balance(ledger.store.read_connection()).await, 4);
+    ledger.verify().await;
+}
