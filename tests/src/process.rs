@@ -212,7 +212,13 @@ impl Worker {
     }
 
     /// SIGTERM: it finishes what it has begun.
-    pub async fn terminate(mut self) -> ExitStatus {
+    pub async fn terminate(self) -> ExitStatus {
+        self.tell_to_stop().await;
+        self.ended().await
+    }
+
+    /// SIGTERM, without waiting for its end.
+    pub async fn tell_to_stop(&self) {
         let pid = self.child.id().expect("a running worker").to_string();
         let told = Command::new("kill")
             .args(["-TERM", &pid])
@@ -220,6 +226,10 @@ impl Worker {
             .await
             .expect("kill runs");
         assert!(told.success());
+    }
+
+    /// Waits for its end.
+    pub async fn ended(mut self) -> ExitStatus {
         timeout(PATIENCE, self.child.wait())
             .await
             .expect("an end in time")

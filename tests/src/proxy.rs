@@ -1,6 +1,9 @@
 //! A TCP proxy in front of a server, whose connections a test can cut.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering::SeqCst},
+};
 
 use tokio::{
     io::copy_bidirectional,
@@ -13,6 +16,7 @@ pub struct Proxy {
     address: String,
     accepting: JoinHandle<()>,
     connections: Arc<Mutex<Vec<AbortHandle>>>,
+    refusing: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -22,8 +26,13 @@ impl Proxy {
         let address = listener.local_addr().expect("bound").to_string();
         let connections = Arc::<Mutex<Vec<AbortHandle>>>::default();
         let all = connections.clone();
+        let refusing = Arc::<AtomicBool>::default();
+        let refuse = refusing.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
+                if refuse.load(SeqCst) {
+                    continue;
+                }
                 let target = target.clone();
                 let passing = tokio::spawn(async move {
                     let mut far = TcpStream::connect(target).await?;
@@ -38,12 +47,18 @@ impl Proxy {
             address,
             accepting,
             connections,
+            refusing,
         }
     }
 
     /// Where it listens, `host:port`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// From now on closes new connections at once, or no more.
+    pub fn refuse(&self, refuse: bool) {
+        self.refusing.store(refuse, SeqCst);
     }
 
     /// Cuts every connection in the middle of whatever it carries. Returns how many there were.

@@ -53,6 +53,15 @@ impl Server {
         self.tell("start").await;
     }
 
+    /// Has its own command line tool do something: `rabbitmqctl`.
+    pub async fn ask(&self, arguments: &[&str]) {
+        let mut command = Command::new(Self::script(self.kind));
+        command.arg("ctl").arg(&self.folder).args(arguments);
+        let output = command.output().await.expect("the script runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{} {arguments:?}: {error}", self.kind);
+    }
+
     fn script(kind: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("servers").join(kind)
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connection` | one connection: name, heartbeat, time limit |
 //! | `topology` | declares what the namespace needs |
+//! | `links`, `lengths`, `place` | what health and metrics see: connections, what waits in the queues, who is registered |
 //! | `subscription` | one channel with one subscription; never cancelled, only closed |
 //! | `incoming` | from AMQP deliveries to the lane's |
 //! | `lane` | serves one command queue |
@@ -25,8 +26,11 @@ mod inbound;
 mod incoming;
 pub mod jobs;
 mod lane;
+mod lengths;
+mod links;
 mod options;
 mod outgoing;
+mod place;
 mod publisher;
 mod queries;
 mod remove;
@@ -37,5 +41,6 @@ pub mod topology;
 pub use dead::DeadLetters;
 pub use error::AmqpError;
 pub use inbound::{Drained, Inbound};
+pub use links::InboundWatch;
 pub use options::InboundOptions;
 pub use remove::remove_at;

@@ -31,6 +31,8 @@ pub struct InboundOptions {
     pub reply_buffer: usize,
     /// How long a query may take.
     pub query_deadline: Duration,
+    /// How often to look what waits in the queues; `None`: nobody wants to know.
+    pub look_every: Option<Duration>,
     /// What time it is.
     pub clock: Clock,
 }
@@ -49,6 +51,7 @@ impl InboundOptions {
             give_back_after: Duration::from_mins(1),
             reply_buffer: 10_000,
             query_deadline: Duration::from_secs(5),
+            look_every: None,
             clock: Clock::system(),
         }
     }
@@ -71,6 +74,7 @@ impl fmt::Debug for InboundOptions {
             .field("give_back_after", &self.give_back_after)
             .field("reply_buffer", &self.reply_buffer)
             .field("query_deadline", &self.query_deadline)
+            .field("look_every", &self.look_every)
             .field("clock", &self.clock)
             .finish_non_exhaustive()
     }
