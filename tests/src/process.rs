@@ -259,8 +259,13 @@ impl Worker {
     }
 
     /// SIGTERM: it finishes what it has begun.
-    pub async fn terminate(mut self) -> ExitStatus {
+    pub async fn terminate(self) -> ExitStatus {
         self.signal("TERM").await;
+        self.ended().await
+    }
+
+    /// Waits for its end.
+    pub async fn ended(mut self) -> ExitStatus {
         timeout(PATIENCE, self.child.wait())
             .await
             .expect("an end in time")

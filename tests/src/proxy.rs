@@ -136,10 +136,10 @@ impl Proxy {
         self.state.mode.send_replace(Mode::Deaf);
     }
 
-    /// Cuts every connection and takes no more.
-    pub fn close(&self) {
+    /// Cuts every connection and takes no more. Returns how many there were.
+    pub fn close(&self) -> usize {
         self.state.mode.send_replace(Mode::Closed);
-        self.cut();
+        self.cut()
     }
 
     /// From now on everything passes again; what a deaf relay held back goes first.

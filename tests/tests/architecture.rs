@@ -94,6 +94,12 @@ const NAMES: &[Named] = &[
         because: "lanes and contract do not know the transport",
     },
     Named {
+        what: &["hyper", "hyper_util"],
+        within: SOURCES,
+        only_in: &["worker/src/health"],
+        because: "nothing but health and metrics speaks HTTP",
+    },
+    Named {
         what: &["redis"],
         within: SOURCES,
         only_in: &["worker/src/cache"],

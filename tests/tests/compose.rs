@@ -169,6 +169,16 @@ fn the_worker_waits_for_its_servers_to_be_healthy() {
 }
 
 #[test]
+fn the_worker_is_asked_where_it_listens() {
+    let worker = &compose(COMPOSE)["services"]["worker"];
+    let test = serde_json::json!(["CMD", "scrip", "health"]);
+    assert_eq!(worker["healthcheck"]["test"], test);
+    let listen = worker["environment"]["SCRIP__HEALTH__LISTEN"].as_str();
+    let listen: std::net::SocketAddr = listen.expect("it listens").parse().expect("an address");
+    assert!(listen.ip().is_unspecified(), "{listen} is seen by nobody else");
+}
+
+#[test]
 fn every_image_is_pinned_to_a_major_version() {
     let mut images = Vec::new();
     for path in [COMPOSE, TEST_SERVERS] {

@@ -9,6 +9,7 @@ pub mod config;
 pub mod dead;
 pub mod decode;
 pub mod embedded;
+pub mod health;
 pub mod jobs;
 pub mod lane;
 pub mod outcome;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::{
     AmqpError, InboundOptions, connection,
+    links::{InboundWatch, Links},
     publisher::Publisher,
     supervisor::{AllStats, Supervisor},
 };
@@ -37,8 +38,10 @@ pub struct Inbound {
     publishing: JoinHandle<()>,
     publisher: Publisher,
     stats: AllStats,
+    links: Arc<Links>,
     registered: watch::Receiver<usize>,
     lanes: usize,
+    queries: String,
 }
 
 impl Inbound {
@@ -53,7 +56,10 @@ impl Inbound {
             return Err(AmqpError::Worker(options.worker));
         }
         let lanes = options.topology.shards() as usize + 2;
-        let (publisher, publishing) = Publisher::start(&options);
+        let queries = options.topology.queries();
+        let links = Arc::<Links>::default();
+        links.expected.store(lanes, Relaxed);
+        let (publisher, publishing) = Publisher::start(&options, links.clone());
         let stop = CancellationToken::new();
         let stats = AllStats::default();
         let (sender, registered) = watch::channel(0);
@@ -64,6 +70,7 @@ impl Inbound {
             publisher: publisher.clone(),
             stop: stop.clone(),
             stats: stats.clone(),
+            links: links.clone(),
             registered: sender,
         };
         let supervisor = tokio::spawn(supervisor.run());
@@ -73,8 +80,10 @@ impl Inbound {
             publishing,
             publisher,
             stats,
+            links,
             registered,
             lanes,
+            queries,
         })
     }
 
@@ -99,6 +108,19 @@ impl Inbound {
             .iter()
             .map(|(queue, stats)| (queue.clone(), stats.snapshot()))
             .collect()
+    }
+
+    /// Sees all this from outside.
+    pub fn watch(&self) -> InboundWatch {
+        InboundWatch {
+            stats: self.stats.clone(),
+            queries: self.queries.clone(),
+            links: self.links.clone(),
+            registered: self.registered.clone(),
+            dropped_replies: self.publisher.dropped_counter(),
+            supervisor: self.supervisor.abort_handle(),
+            publishing: self.publishing.abort_handle(),
+        }
     }
 
     /// Replies that were dropped rather than waited for.

@@ -94,6 +94,12 @@ pub fn reply_to(topology: &Topology, properties: &BasicProperties) -> Option<Rep
     })
 }
 
+/// When a message was sent, as its sender says.
+pub fn sent(message: &AmqpDelivery) -> Option<DateTime<Utc>> {
+    let seconds = (*message.properties.timestamp())?;
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)
+}
+
 /// What a message is recognised by when it comes again: its id and a hash of its body.
 pub fn identity(message: &AmqpDelivery) -> String {
     let mut hasher = DefaultHasher::new();

@@ -26,7 +26,7 @@ use super::{
     publisher::{Publisher, Stopped},
     subscription::Subscription,
 };
-use crate::lane::{Admitted, Backoff, Ledger, Pipeline, Settled, Settlement, Trouble, chain};
+use crate::lane::{Admitted, Backoff, Condition, Ledger, Pipeline, Settled, Settlement, Trouble, chain};
 
 /// From this delivery count on deliveries are taken in small groups.
 const SUSPECT: u64 = 3;
@@ -115,12 +115,14 @@ impl<L: Ledger> Lane<L> {
         let carefully = self.pipeline.stats().times_unreadable() >= UNREADABLE;
         let prefetch = if carefully { 1 } else { self.options.prefetch() };
         let worker = &self.options.worker;
+        self.pipeline.stats().pulse.turn();
         let opened = Subscription::open(connection, &self.queue, worker, prefetch).await;
         let mut subscription = match opened {
             Ok(subscription) => subscription,
             Err(error) => return Interruption::Broker(error),
         };
         self.pipeline.stats().subscribed();
+        self.pipeline.stats().condition.set(Condition::Standby);
         registered();
         info!(prefetch, "registered");
         let interruption = match self.go_on(&mut subscription, carefully).await {
@@ -139,11 +141,13 @@ impl<L: Ledger> Lane<L> {
         let stop = self.stop.clone();
         let group_max = usize::from(self.options.group_max.max(1));
         loop {
+            self.pipeline.stats().pulse.rest();
             let group = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(Interruption::Drained),
                 group = subscription.gather(group_max) => group?,
             };
+            self.taken(&group);
             let times = incoming::delivery_count;
             let most = group.iter().map(times).max().unwrap_or(0);
             let new = most == 0;
@@ -211,8 +215,10 @@ impl<L: Ledger> Lane<L> {
         behind: Behind<'_>,
     ) -> Result<(), Interruption> {
         let mut group = self.admit(group);
+        self.pipeline.stats().pulse.turn();
         let mut backoff = Backoff::new(self.options.retry_limit);
         let mut since = None;
+        let mut retried = false;
         loop {
             let pass = self.pipeline.pass(group, self.options.clock.now()).await;
             if !pass.settled.is_empty() {
@@ -220,14 +226,23 @@ impl<L: Ledger> Lane<L> {
                 backoff.reset();
             }
             self.settle(subscription, pass.settled).await?;
+            self.pipeline.stats().pulse.turn();
             let Some(halt) = pass.halt else {
+                if retried {
+                    self.pipeline.stats().condition.set(Condition::Serving);
+                }
                 if since.is_some() {
                     info!("the database is back");
                 }
                 return Ok(());
             };
             group = halt.rest;
-            self.pipeline.stats().retried();
+            self.pipeline.stats().retried(halt.trouble.kind());
+            self.pipeline.stats().condition.set(match halt.trouble {
+                Trouble::Infrastructure(_) => Condition::Retrying,
+                Trouble::Poison(_) => Condition::Alarmed,
+            });
+            retried = true;
             let away = *since.get_or_insert_with(Instant::now);
             report(&halt.trouble, group.len(), away.elapsed());
             // Every time that deliveries go back counts towards their delivery limit. While the database refuses one
@@ -237,6 +252,7 @@ impl<L: Ledger> Lane<L> {
                 Trouble::Poison(_) => self.options.give_back_after * REFUSED_LONGER,
             };
             if away.elapsed() >= patience {
+                self.pipeline.stats().gave_back();
                 return Err(Interruption::Database(commands(group)));
             }
             tokio::select! {
@@ -261,6 +277,18 @@ impl<L: Ledger> Lane<L> {
                     let _ = self.pipeline.acquit(&witnesses, self.options.clock.now()).await;
                 }
             }
+        }
+    }
+
+    /// Shows that the lane is served, and how long its first command has waited.
+    fn taken(&self, group: &[Delivery]) {
+        let stats = self.pipeline.stats();
+        stats.pulse.turn();
+        stats.condition.set(Condition::Serving);
+        if let Some(sent) = group.first().and_then(incoming::sent) {
+            let age = self.options.clock.now() - sent;
+            // By the sender's clock, which may be ahead.
+            stats.waited(age.to_std().unwrap_or_default());
         }
     }
 
@@ -314,12 +342,14 @@ impl<L: Ledger> Lane<L> {
     pub async fn wait_for_database(&self, waiting: &[Command]) {
         let mut backoff = Backoff::new(self.options.retry_limit);
         loop {
+            self.pipeline.stats().pulse.turn();
             let probed = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 probed = self.probe(waiting) => probed,
             };
             let Err(trouble) = probed else { return };
+            self.pipeline.stats().condition.set(Condition::AwaitingDatabase);
             warn!(
                 error = trouble.chain(),
                 "not subscribed, because the database is away"

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connection` | one connection: name, heartbeat, time limit |
 //! | `topology` | declares what the namespace needs |
+//! | `links`, `lengths`, `place` | what health and metrics see: connections, what waits in the queues, who is registered |
 //! | `subscription` | one channel with one subscription; never cancelled, only closed |
 //! | `incoming` | from AMQP deliveries to the lane's |
 //! | `lane` | serves one command queue |
@@ -26,8 +27,11 @@ mod inbound;
 pub mod incoming;
 pub mod jobs;
 mod lane;
+mod lengths;
+mod links;
 mod options;
 mod outgoing;
+mod place;
 mod publisher;
 mod queries;
 mod remove;
@@ -39,5 +43,6 @@ pub mod topology;
 pub use dead::DeadLetters;
 pub use error::AmqpError;
 pub use inbound::{Drained, Inbound};
+pub use links::InboundWatch;
 pub use options::InboundOptions;
 pub use remove::remove_at;

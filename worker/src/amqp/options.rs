@@ -33,6 +33,8 @@ pub struct InboundOptions {
     pub reply_bytes: u32,
     /// How long a query may take.
     pub query_deadline: Duration,
+    /// How often to look what waits in the queues; `None`: nobody wants to know.
+    pub look_every: Option<Duration>,
     /// What time it is.
     pub clock: Clock,
 }
@@ -52,6 +54,7 @@ impl InboundOptions {
             reply_buffer: 10_000,
             reply_bytes: 16 << 20,
             query_deadline: Duration::from_secs(5),
+            look_every: None,
             clock: Clock::system(),
         }
     }
@@ -75,6 +78,7 @@ impl fmt::Debug for InboundOptions {
             .field("reply_buffer", &self.reply_buffer)
             .field("reply_bytes", &self.reply_bytes)
             .field("query_deadline", &self.query_deadline)
+            .field("look_every", &self.look_every)
             .field("clock", &self.clock)
             .finish_non_exhaustive()
     }

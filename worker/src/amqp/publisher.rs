@@ -27,6 +27,7 @@ use tracing::{error, warn};
 
 use super::{
     AmqpError, InboundOptions, connection,
+    links::Links,
     outgoing::Outgoing,
     room::{Room, Waiting},
     topology,
@@ -63,12 +64,13 @@ struct Letters {
 
 impl Publisher {
     /// Starts the task.
-    pub fn start(options: &InboundOptions) -> (Self, JoinHandle<()>) {
+    pub fn start(options: &InboundOptions, links: Arc<Links>) -> (Self, JoinHandle<()>) {
         let (letters, letters_inbox) = mpsc::channel(BATCHES);
         let (replies, replies_inbox) = mpsc::channel(options.reply_buffer.max(1));
         let dropped = Arc::new(AtomicU64::new(0));
         let task = Task {
             options: options.clone(),
+            links,
             letters: Outbox {
                 inbox: letters_inbox,
                 current: None,
@@ -109,6 +111,11 @@ impl Publisher {
         }
     }
 
+    /// Counts the replies that were dropped.
+    pub fn dropped_counter(&self) -> Arc<AtomicU64> {
+        self.dropped.clone()
+    }
+
     /// Replies that were dropped.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
@@ -117,6 +124,7 @@ impl Publisher {
 
 struct Task {
     options: InboundOptions,
+    links: Arc<Links>,
     letters: Outbox,
     replies: Replies,
 }
@@ -130,12 +138,16 @@ impl Task {
             }
             let started = Instant::now();
             match self.session().await {
-                Ok(()) => return,
+                Ok(()) => {
+                    self.links.publishing.down();
+                    return;
+                }
                 Err(error) => warn!(
                     error = chain(&error),
                     "publishing was interrupted; connecting again"
                 ),
             }
+            self.links.publishing.lost();
             if started.elapsed() > LONGEST_WAIT * 3 {
                 backoff.reset();
             }
@@ -147,12 +159,13 @@ impl Task {
         let name = format!("scrip {} publishing", self.options.worker);
         let connection = connection::open(&self.options.url, name).await?;
         topology::declare(&connection, &self.options.topology).await?;
+        self.links.publishing.up();
         let all_sent = async {
             tokio::try_join!(self.letters.serve(&connection), self.replies.serve(&connection)).map(drop)
         };
         tokio::select! {
             sent = all_sent => sent?,
-            () = lost(&connection) => return Err(AmqpError::Ended),
+            () = lost(&connection, &self.links) => return Err(AmqpError::Ended),
         }
         connection::close(&connection).await;
         Ok(())
@@ -160,9 +173,10 @@ impl Task {
 }
 
 /// Returns when the connection is no more; while nothing is published nothing else would tell.
-async fn lost(connection: &Connection) {
+async fn lost(connection: &Connection, links: &Links) {
     let mut look = interval(LOOK_AFTER);
     while connection.status().connected() {
+        links.publishing.set_blocked(connection.status().blocked());
         look.tick().await;
     }
 }

@@ -9,7 +9,7 @@ use lapin::{Connection, message::Delivery};
 use tokio_util::sync::CancellationToken;
 
 use super::{AmqpError, InboundOptions, incoming, publisher::Publisher, subscription::Subscription};
-use crate::lane::{self, Questions, Reply};
+use crate::lane::{self, Condition, LaneStats, Questions, Reply};
 
 const PREFETCH: u16 = 64;
 const AT_ONCE: usize = 8;
@@ -21,6 +21,7 @@ pub struct QueryLane<Q> {
     publisher: Publisher,
     questions: Arc<Q>,
     stop: CancellationToken,
+    stats: Arc<LaneStats>,
 }
 
 impl<Q: Questions> QueryLane<Q> {
@@ -30,12 +31,14 @@ impl<Q: Questions> QueryLane<Q> {
         publisher: Publisher,
         questions: Arc<Q>,
         stop: CancellationToken,
+        stats: Arc<LaneStats>,
     ) -> Self {
         Self {
             options,
             publisher,
             questions,
             stop,
+            stats,
         }
     }
 
@@ -48,6 +51,8 @@ impl<Q: Questions> QueryLane<Q> {
         let queue = self.options.topology.queries();
         let mut subscription = Subscription::open(connection, &queue, &self.options.worker, PREFETCH).await?;
         registered();
+        self.stats.subscribed();
+        self.stats.condition.set(Condition::Serving);
         loop {
             let group = tokio::select! {
                 biased;

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -22,11 +22,14 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::{
     AmqpError, InboundOptions, connection,
     lane::{Interruption, Lane},
+    lengths,
+    links::Links,
+    place::Place,
     publisher::Publisher,
     queries::QueryLane,
     topology,
 };
-use crate::lane::{Backoff, LaneStats, Ledger, Pipeline, Questions, chain};
+use crate::lane::{Backoff, Condition, LaneStats, Ledger, Pipeline, Questions, chain};
 
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// A connection that held this long was a good one.
@@ -43,6 +46,7 @@ pub struct Supervisor<L, Q> {
     pub publisher: Publisher,
     pub stop: CancellationToken,
     pub stats: AllStats,
+    pub links: Arc<Links>,
     /// How many lanes are registered on the broker.
     pub registered: watch::Sender<usize>,
 }
@@ -50,8 +54,16 @@ pub struct Supervisor<L, Q> {
 /// What a lane serves.
 #[derive(Clone, Debug)]
 enum Served {
-    Commands { queue: String, shard: Option<u32> },
+    Commands {
+        queue: String,
+        shard: Option<u32>,
+    },
     Queries,
+    /// Nothing; looks what waits in the queues.
+    Lengths {
+        queues: Vec<(String, bool)>,
+        every: Duration,
+    },
 }
 
 impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
@@ -62,9 +74,12 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
         let mut declare = true;
         while !this.stop.is_cancelled() {
             let (started, committed) = (Instant::now(), this.committed());
-            let Err(error) = this.clone().session(declare).await else {
+            let session = this.clone().session(declare).await;
+            let Err(error) = session else {
+                this.links.receiving.down();
                 continue;
             };
+            this.links.receiving.lost();
             // One message's properties may be unreadable. Nothing was settled, so it is delivered alone now,
             // and after its last delivery the broker sets it aside: the sooner the better.
             declare = !error.is_unreadable();
@@ -92,6 +107,7 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             () = self.stop.cancelled() => return Ok(()),
         };
         let connection = Arc::new(connection);
+        self.links.receiving.up();
         let mut lanes = JoinSet::new();
         let mut served = HashMap::new();
         // Stops the lanes of this connection: when the worker stops, or when one of them lost the connection.
@@ -163,6 +179,15 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             shard: None,
         });
         all.push(Served::Queries);
+        self.links.expected.store(all.len(), Relaxed);
+        if let Some(every) = self.options.look_every {
+            let served = all.iter().filter_map(|served| match served {
+                Served::Commands { queue, .. } => Some(queue.clone()),
+                _ => None,
+            });
+            let queues = lengths::queues(topology, served.collect());
+            all.push(Served::Lengths { queues, every });
+        }
         all
     }
 
@@ -186,6 +211,10 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
                 let span = info_span!("queries");
                 lanes.spawn(async move { this.queries(&connection, stop).await }.instrument(span))
             }
+            Served::Lengths { queues, every } => lanes.spawn(async move {
+                lengths::watch(&connection, &queues, every, &this.links, stop).await;
+                Ok(())
+            }),
         };
         served.insert(task.id(), what);
     }
@@ -223,6 +252,8 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             let mut place = Place::none(&self.registered);
             let interruption = lane.serve(connection, || place.take()).await;
             drop(place);
+            stats.condition.set(Condition::Starting);
+            stats.pulse.rest();
             match interruption {
                 Interruption::Drained => return Ok(()),
                 Interruption::Trusted => {}
@@ -248,6 +279,7 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             self.publisher.clone(),
             questions,
             stop.clone(),
+            self.links.queries.clone(),
         );
         let mut backoff = Backoff::new(LONGEST_WAIT);
         loop {
@@ -255,6 +287,7 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             let mut place = Place::none(&self.registered);
             let served = lane.serve(connection, || place.take()).await;
             drop(place);
+            self.links.queries.condition.set(Condition::Starting);
             let Err(error) = served else { return Ok(()) };
             if started.elapsed() > GOOD {
                 backoff.reset();
@@ -310,30 +343,5 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
         (&self.options.worker, queue).hash(&mut hasher);
         let part = u32::try_from(hasher.finish() % 1024).unwrap_or_default();
         self.options.registration_spread * part / 1024
-    }
-}
-
-/// A lane's place among those that are registered, given up when it is dropped.
-struct Place<'a> {
-    count: &'a watch::Sender<usize>,
-    taken: bool,
-}
-
-impl<'a> Place<'a> {
-    fn none(count: &'a watch::Sender<usize>) -> Self {
-        Self { count, taken: false }
-    }
-
-    fn take(&mut self) {
-        self.taken = true;
-        self.count.send_modify(|count| *count += 1);
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if self.taken {
-            self.count.send_modify(|count| *count = count.saturating_sub(1));
-        }
     }
 }

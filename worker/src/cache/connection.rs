@@ -91,6 +91,13 @@ impl Redis {
         }
     }
 
+    /// Whether Redis answers.
+    pub async fn ping(&self) -> bool {
+        let ping =
+            |mut connection| async move { redis::cmd("PING").query_async::<()>(&mut connection).await };
+        self.ask(PATIENCE, ping).await.is_some()
+    }
+
     /// The longest time that anybody waits.
     pub(super) const fn patience() -> Duration {
         PATIENCE

@@ -53,7 +53,7 @@ pub async fn run(context: &Context) -> Result<ExitCode, Failure> {
 
 async fn play(stage: &Stage) -> Result<(), Failure> {
     let store = stage.context.ledger_made().await?;
-    let service = Service::start(&stage.context, &stage.backend, store.clone()).await?;
+    let service = Service::start(&stage.context, &stage.backend, store.clone(), None).await?;
     let told = tell(stage, &service, &store).await;
     service.drain(stage.context.settings.worker.drain_timeout).await;
     told

@@ -12,6 +12,7 @@ mod context;
 mod dead;
 mod demo;
 mod failure;
+mod health;
 mod history;
 mod job;
 mod migrate;
@@ -113,6 +114,8 @@ enum Command {
     Job(job::Command),
     /// What was sold, granted, spent and lost in a time, and what is owed
     Report(report::Args),
+    /// How the worker of this machine is
+    Health(health::Args),
     /// Look at dead letters, replay them, throw them away
     #[command(subcommand)]
     Dead(dead::Command),
@@ -152,6 +155,7 @@ impl Cli {
             Command::CanPurchase(args) => catalog::can_purchase(&context, args).await,
             Command::Job(command) => job::run(&context, command).await,
             Command::Report(args) => report::run(&context, args).await,
+            Command::Health(args) => health::run(&context, args).await,
             Command::Dead(command) => dead::run(&context, command).await,
             Command::Verify(args) => verify::run(&context, args).await,
             Command::Topology(command) => topology::run(&context, command).await,

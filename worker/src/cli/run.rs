@@ -11,7 +11,11 @@ use super::{
     service::Service,
     signals::Signals,
 };
-use crate::{config::Backend, store::Store};
+use crate::{
+    config::{self, Backend},
+    health::Health,
+    store::Store,
+};
 
 /// Serve commands and queries until SIGTERM or SIGINT; a second signal ends at once.
 #[derive(Debug, Default, clap::Args)]
@@ -29,8 +33,10 @@ pub struct Args {
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
     let backend = context.settings.backend()?;
+    // Before the database, which may take its time: the process is alive by then.
+    let health = listen(&context.settings.health).await?;
     let store = open(context, &backend, args.migrate).await?;
-    let service = Service::start(context, &backend, store).await?;
+    let service = Service::start(context, &backend, store, health.as_ref()).await?;
     let serving = async {
         service.ready().await;
         info!("ready");
@@ -40,6 +46,9 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         signal = signals.next() => signal,
         signal = serving => signal,
     };
+    if let Some(health) = &health {
+        health.drain();
+    }
     info!(signal, "stopping: finishing what has begun");
     signals.end_at_next();
     if service.drain(context.settings.worker.drain_timeout).await {
@@ -48,6 +57,17 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         warn!("stopped before everything was finished; it will be delivered again");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(settings: &config::Health) -> Result<Option<Health>, Failure> {
+    let Some(address) = settings.listen else {
+        return Ok(None);
+    };
+    let health = Health::listen(settings)
+        .await
+        .doing(format!("listen at {address} (health.listen)"))?;
+    info!(%address, "telling health and metrics");
+    Ok(health)
 }
 
 async fn open(context: &Context, backend: &Backend, migrate: bool) -> Result<Store, Failure> {

@@ -24,6 +24,7 @@ use crate::{
     clock::Clock,
     config::{Backend, SecretUrl},
     embedded::{Embedded, EmbeddedOptions},
+    health::{self, Health, LOOK_EVERY, Watched},
     jobs::{PATIENCE, Runner, WINDOW},
     lane::{StoreLedger, StoreQuestions},
     scheduler::{JobQueue, Scheduler},
@@ -52,8 +53,13 @@ enum Lanes {
 }
 
 impl Service {
-    /// Starts serving `backend`, whose ledger is `store`.
-    pub async fn start(context: &Context, backend: &Backend, store: Store) -> Result<Self, Failure> {
+    /// Starts serving `backend`, whose ledger is `store`, and lets `health` watch it.
+    pub async fn start(
+        context: &Context,
+        backend: &Backend,
+        store: Store,
+        health: Option<&Health>,
+    ) -> Result<Self, Failure> {
         let catalog = Arc::new(context.settings.catalog());
         let worker = worker_name();
         let redis = redis(context, backend)?;
@@ -72,6 +78,7 @@ impl Service {
                 let options = InboundOptions {
                     group_max: context.settings.worker.group_max,
                     prefer: context.settings.worker.prefer.clone(),
+                    look_every: health.map(|_| LOOK_EVERY),
                     ..InboundOptions::new(amqp.expose(), context.topology()?, worker.as_str())
                 };
                 let questions = Arc::new(StoreQuestions::new(store.clone(), catalog.clone(), balances));
@@ -98,7 +105,17 @@ impl Service {
             mirror,
         };
         let ready = service.ready_later();
-        service.start_jobs(context, backend, &worker, store, &catalog, (redis, ready))?;
+        service.start_jobs(
+            context,
+            backend,
+            &worker,
+            store.clone(),
+            &catalog,
+            (redis.clone(), ready),
+        )?;
+        if let Some(health) = health {
+            health.watch(service.watched(context, store, redis));
+        }
         Ok(service)
     }
 
@@ -137,6 +154,22 @@ impl Service {
             setup.run().await;
         }));
         Ok(())
+    }
+
+    fn watched(&self, context: &Context, store: Store, redis: Option<Redis>) -> Watched {
+        let lanes = match &self.inbound {
+            Lanes::Amqp(inbound) => health::Lanes::Amqp(inbound.watch()),
+            Lanes::Embedded(embedded) => health::Lanes::Embedded(embedded.watch()),
+        };
+        let jobs = self.tasks.iter().map(|task| ("jobs", task.abort_handle()));
+        let mirror = self.mirror.iter().map(|task| ("mirror", task.abort_handle()));
+        Watched {
+            lanes,
+            store,
+            redis,
+            tasks: jobs.chain(mirror).collect(),
+            patience: Watched::patience(context.settings.database.statement_timeout),
+        }
     }
 
     /// Returns when commands are served.

@@ -5,6 +5,7 @@
 mod backend;
 mod database;
 pub(crate) mod duration;
+mod health;
 mod ledger;
 mod logging;
 mod packages;
@@ -29,6 +30,7 @@ mod worker;
 
 pub use backend::{Backend, MissingUrl};
 pub use database::Database;
+pub use health::Health;
 pub use ledger::Ledger;
 pub use logging::{LogFormat, Logging};
 pub use packages::{Package, Packages};

@@ -12,7 +12,7 @@ use producer_sdk::contract::{PackageItem, Topology};
 use toml::{Table, Value};
 
 use super::{
-    Database, Ledger, Logging, Packages, Plans, Prices, Redis, Registration, Schedule, SecretUrl,
+    Database, Health, Ledger, Logging, Packages, Plans, Prices, Redis, Registration, Schedule, SecretUrl,
     Subscriptions, Worker,
     problem::ConfigError,
     section::Reading,
@@ -54,6 +54,8 @@ pub struct Settings {
     pub schedule: Schedule,
     /// How commands are taken from the queue.
     pub worker: Worker,
+    /// Where health and metrics are told.
+    pub health: Health,
     /// What is logged.
     pub logging: Logging,
     /// Where each value comes from that is not built in.
@@ -77,6 +79,7 @@ impl Default for Settings {
             prices: Prices::default(),
             schedule: Schedule::default(),
             worker: Worker::default(),
+            health: Health::default(),
             logging: Logging::default(),
             origins: BTreeMap::new(),
         }
@@ -127,6 +130,7 @@ impl Settings {
             prices: Prices::read(root.section("prices")),
             schedule: Schedule::read(root.section("schedule")),
             worker: Worker::read(root.section("worker")),
+            health: Health::read(root.section("health")),
             logging: Logging::read(root.section("logging")),
             plans,
             origins: reading.source().origins(),
@@ -208,6 +212,7 @@ impl Settings {
             ("prices", self.prices.show()),
             ("schedule", self.schedule.show()),
             ("worker", self.worker.show()),
+            ("health", self.health.show()),
             ("logging", self.logging.show()),
         ] {
             table.insert(name.to_owned(), Value::Table(section));

@@ -4,7 +4,9 @@ use std::{path::Path, time::Duration};
 
 use ledger::{DefaultPrice, Price, Rules};
 
-use super::{Backend, ConfigError, Environment, Ledger, MissingUrl, Registration, Settings, Subscriptions};
+use super::{
+    Backend, ConfigError, Environment, Health, Ledger, MissingUrl, Registration, Settings, Subscriptions,
+};
 
 struct File(std::path::PathBuf);
 
@@ -133,6 +135,30 @@ fn what_is_shown_reads_back_as_the_same_settings() {
 }
 
 #[test]
+fn health_is_told_nowhere_unless_the_configuration_says_where() {
+    assert_eq!(Settings::default().health.listen, None);
+    let settings = load(
+        "",
+        &[
+            ("SCRIP__HEALTH__LISTEN", "[::1]:9464"),
+            ("SCRIP__HEALTH__MAX_LAG", "7"),
+        ],
+    );
+    let settings = settings.expect("valid");
+    let expected = Health {
+        listen: Some("[::1]:9464".parse().expect("an address")),
+        max_lag: Some(7),
+    };
+    assert_eq!(settings.health, expected);
+    assert_eq!(load(&settings.show().to_string(), &[]).expect("valid"), settings);
+    let found = problems("", &[("SCRIP__HEALTH__LISTEN", "127.0.0.1:0")]);
+    assert!(
+        found[0].starts_with("`health.listen` (set by SCRIP__HEALTH__LISTEN) is \"127.0.0.1:0\""),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_price_may_be_for_many_units() {
     let settings = load(
         "[prices]\n\"llm:tokens\" = { credits = 1, per = 1000 }\nfree = 0",
@@ -180,7 +206,7 @@ fn every_problem_is_told_at_once_with_key_finding_and_what_is_allowed() {
     let found = problems(
         "namespace = \"Big Letters\"\nledgr = 1\n[ledger]\nenabled = \"yes\"\nmax_user_balance = -1\n\
          default_consumption = 1.5\n[registration]\nplan = \"gold\"\n[packages.tiny]\ncredits = 0\nprice = \"1,50\"\n\
-         [prices]\nx = { credits = 1, per = 0 }\n[worker]\nprefer = [1]\ndrain_timeout = 20\n[logging]\nformat = \"xml\"",
+         [prices]\nx = { credits = 1, per = 0 }\n[worker]\nprefer = [1]\ndrain_timeout = 20\n[health]\nlisten = \"localhost:80\"\nmax_lag = 0\n[logging]\nformat = \"xml\"",
         &[
             ("SCRIP__DATABASE__MAX_CONNECTIONS", "many"),
             ("SCRIP__WORKER__SHARD", "2"),
@@ -200,8 +226,10 @@ fn every_problem_is_told_at_once_with_key_finding_and_what_is_allowed() {
         "`worker.prefer` is [1]; allowed is a list of shards, each from 0 to 0",
         "`worker.drain_timeout` is 20; allowed is a number with a unit (ms, s, m, h, d) in quotes, from \"1s\" to \"1h\"",
         "`worker.shard` (set by SCRIP__WORKER__SHARD) is an unknown key; allowed is one of drain_timeout, group_max, prefer, shards",
+        "`health.max_lag` is 0; allowed is a whole number from 1 to 1000000000000",
+        "`health.listen` is \"localhost:80\"; allowed is an IP address with a port in quotes, such as \"127.0.0.1:9464\" or \"[::]:9464\"",
         "`logging.format` is \"xml\"; allowed is \"human\" or \"json\"",
-        "`ledgr` is an unknown key; allowed is one of amqp, data_dir, database, ledger, logging, namespace, packages, plans, prices, redis, registration, schedule, subscriptions, worker",
+        "`ledgr` is an unknown key; allowed is one of amqp, data_dir, database, health, ledger, logging, namespace, packages, plans, prices, redis, registration, schedule, subscriptions, worker",
     ];
     assert_eq!(found, expected);
 }

@@ -2,7 +2,10 @@
 
 use sea_orm::DbErr;
 
-use crate::{lane::Trouble, store::StoreError};
+use crate::{
+    lane::Trouble,
+    store::{StoreError, kind_of},
+};
 
 /// An error of the embedded queue.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,16 @@ pub enum EmbeddedError {
 }
 
 impl EmbeddedError {
+    /// What kind of trouble it is, for those who count it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::File { source, .. } => kind_of(source),
+            Self::Ledger(trouble) => trouble.kind(),
+            Self::Store(error) => error.kind(),
+            Self::LostLease => "lost_lease",
+        }
+    }
+
     /// For `map_err`: what was being done.
     pub(super) const fn doing(doing: &'static str) -> impl FnOnce(DbErr) -> Self {
         move |source| Self::File { doing, source }

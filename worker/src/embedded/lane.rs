@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::{EmbeddedError, lease, questions, queue, round, round_ledger::RoundLedger};
 use crate::clock::Clock;
-use crate::lane::{Backoff, Pipeline, StoreQuestions, chain};
+use crate::lane::{Backoff, Condition, LaneStats, Pipeline, StoreQuestions, Trouble, chain};
 
 const FIRST_LOOK: Duration = Duration::from_millis(2);
 const LAZIEST_LOOK: Duration = Duration::from_millis(50);
@@ -55,9 +55,15 @@ impl Lane {
                 Err(EmbeddedError::LostLease) => {
                     warn!("another worker took the lane; waiting for it to end");
                     self.serving.send_replace(false);
+                    self.stats().condition.set(Condition::Starting);
                 }
                 Err(error) => {
                     let pause = backoff.wait();
+                    self.stats().retried(error.kind());
+                    self.stats().condition.set(match error {
+                        EmbeddedError::Ledger(Trouble::Poison(_)) => Condition::Alarmed,
+                        _ => Condition::Retrying,
+                    });
                     error!(
                         error = chain(&error),
                         ?pause,
@@ -83,6 +89,7 @@ impl Lane {
         let mut purged: Option<Instant> = None;
         let mut renewed = self.clock.now();
         while !self.stop.is_cancelled() {
+            self.stats().pulse.turn();
             let seen = queue::version(&self.watch).await?;
             // Groups of commands renew the lease; queries and looking around do not.
             let now = self.clock.now();
@@ -94,10 +101,13 @@ impl Lane {
                 queue::purge(self.store().connection(), self.clock.now()).await?;
                 purged = Some(Instant::now());
             }
-            if queue::is_waiting(&self.watch, self.clock.now()).await? {
+            let is_waiting = queue::is_waiting(&self.watch, self.clock.now()).await?;
+            if is_waiting {
                 round::serve(&mut self.pipeline, &self.owner, self.group_max, self.clock.now()).await?;
                 questions::serve(self.pipeline.ledger().store(), &self.questions, self.clock.now()).await?;
-            } else {
+            }
+            self.stats().condition.set(Condition::Serving);
+            if !is_waiting {
                 self.wait_for_change(seen).await?;
             }
         }
@@ -107,12 +117,14 @@ impl Lane {
     async fn wait_for_lease(&mut self) -> Result<(), EmbeddedError> {
         let mut told = false;
         while !self.stop.is_cancelled() {
+            self.stats().pulse.turn();
             let seen = queue::version(&self.watch).await?;
             if lease::take(self.store().connection(), &self.owner, self.clock.now()).await? {
                 info!("serving the queue of the file");
                 self.serving.send_replace(true);
                 return Ok(());
             }
+            self.stats().condition.set(Condition::Standby);
             if !told {
                 info!("another worker serves the queue of the file; waiting to take over");
                 told = true;
@@ -148,6 +160,10 @@ impl Lane {
             () = self.stop.cancelled() => {}
             () = sleep(pause) => {}
         }
+    }
+
+    fn stats(&self) -> &LaneStats {
+        self.pipeline.stats()
     }
 
     fn store(&self) -> &crate::store::Store {

@@ -14,6 +14,7 @@
 //! | `questions` | the same for queries |
 //! | `dead` | the dead letters, one by one |
 //! | `lane` | rounds while there is something to do, and waiting while there is not |
+//! | `watch` | what health and metrics see |
 //! | `worker` | starting, watching and draining all that |
 //!
 //! **Waking up.** SQLite tells nobody that a row came. The lane asks for `PRAGMA data_version`, which changes when
@@ -28,7 +29,9 @@ mod questions;
 mod queue;
 mod round;
 mod round_ledger;
+mod watch;
 mod worker;
 
 pub use error::EmbeddedError;
+pub use watch::EmbeddedWatch;
 pub use worker::{Embedded, EmbeddedOptions};

@@ -1,6 +1,8 @@
 //! The statements on the queue's tables. Rows go as one JSON document, so that a group costs as many statements as
 //! a single message.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use producer_sdk::contract::{Door, bucket, headers};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
@@ -29,6 +31,9 @@ SELECT EXISTS (SELECT 1 FROM queue_message
 const TAKE: &str = "\
 SELECT id, door, body, reply_to, correlation_id, attempt, enqueued_at FROM queue_message
  WHERE queue = $1 AND (not_before IS NULL OR not_before <= $2) ORDER BY id LIMIT $3";
+
+/// From the index alone.
+const LENGTHS: &str = "SELECT queue, count(*) AS length FROM queue_message GROUP BY queue";
 
 const DONE: &str = "DELETE FROM queue_message WHERE id IN (SELECT value FROM json_each($1))";
 
@@ -68,6 +73,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// How long it has waited.
+    pub fn age(&self, now: DateTime<Utc>) -> std::time::Duration {
+        // By the sender's clock, which may be ahead.
+        (now - self.enqueued_at).to_std().unwrap_or_default()
+    }
+
     /// What settles it.
     pub fn ticket(&self) -> Ticket {
         Ticket {
@@ -109,6 +120,22 @@ pub async fn is_waiting<C: ConnectionTrait>(
 ) -> Result<bool, EmbeddedError> {
     let waiting: i64 = scalar(connection, WAITING, [instant(now)], "waiting").await?;
     Ok(waiting != 0)
+}
+
+/// How many messages wait in each queue; one that is missing has none.
+pub async fn lengths<C: ConnectionTrait>(connection: &C) -> Result<BTreeMap<String, u64>, EmbeddedError> {
+    let doing = || EmbeddedError::doing("count what waits in the queue");
+    let rows = connection
+        .query_all_raw(statement(LENGTHS, []))
+        .await
+        .map_err(doing())?;
+    rows.iter()
+        .map(|row| {
+            let length: i64 = row.try_get("", "length").map_err(doing())?;
+            let queue = row.try_get("", "queue").map_err(doing())?;
+            Ok((queue, u64::try_from(length).unwrap_or_default()))
+        })
+        .collect()
 }
 
 /// The first messages of a queue; they stay where they are until they are settled.

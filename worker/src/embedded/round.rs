@@ -19,6 +19,9 @@ pub async fn serve(
     }
     let rows = queue::take(&transaction, "commands", limit, now).await?;
     let taken = rows.len();
+    if let Some(first) = rows.first() {
+        pipeline.stats().waited(first.age(now));
+    }
     if taken == 0 {
         return Ok(0);
     }

@@ -6,7 +6,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{EmbeddedError, lane::Lane, round_ledger::RoundLedger};
+use super::{EmbeddedError, EmbeddedWatch, lane::Lane, round_ledger::RoundLedger};
 use crate::{
     catalog::Catalog,
     clock::Clock,
@@ -34,6 +34,7 @@ pub struct Embedded {
     lane: JoinHandle<()>,
     serving: watch::Receiver<bool>,
     stats: Arc<LaneStats>,
+    store: Store,
 }
 
 impl Embedded {
@@ -56,7 +57,7 @@ impl Embedded {
             owner: options.worker,
             group_max: options.group_max,
             pipeline: Pipeline::new(ledger, stats.clone()),
-            questions: StoreQuestions::new(store, catalog, None),
+            questions: StoreQuestions::new(store.clone(), catalog, None),
             clock: options.clock,
             watch,
             stop: stop.clone(),
@@ -67,6 +68,7 @@ impl Embedded {
             lane: tokio::spawn(lane.run()),
             serving,
             stats,
+            store,
         })
     }
 
@@ -82,6 +84,16 @@ impl Embedded {
     /// The lane's counters.
     pub fn stats(&self) -> Snapshot {
         self.stats.snapshot()
+    }
+
+    /// Sees all this from outside.
+    pub fn watch(&self) -> EmbeddedWatch {
+        EmbeddedWatch {
+            store: self.store.clone(),
+            stats: self.stats.clone(),
+            lane: self.lane.abort_handle(),
+            queues: Arc::default(),
+        }
     }
 
     /// Finishes the running group, gives the lease back and ends; at most until `deadline` has passed. Tells whether

@@ -5,6 +5,8 @@ use std::{error::Error, future::Future};
 use chrono::{DateTime, Utc};
 use ledger::{Command, Decision};
 
+use crate::store::StoreError;
+
 /// What a lane needs of the ledger's store.
 pub trait Ledger: Send + Sync + 'static {
     /// Decides and writes `commands`, in order, in one database transaction: one decision for each command, or
@@ -51,6 +53,14 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// What kind of trouble it is, for those who count it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Poison(_) => "refused",
+            Self::Infrastructure(error) => error.downcast_ref().map_or("other", StoreError::kind),
+        }
+    }
+
     /// The whole chain of causes in one line, for dead letters and logs.
     pub fn chain(&self) -> String {
         chain(self)

@@ -16,23 +16,31 @@
 
 mod backoff;
 pub mod bisect;
+mod condition;
 mod delivery;
+mod histogram;
 mod ledger_port;
 mod pipeline;
 mod questions;
+mod seen;
 mod settlement;
 mod stats;
 mod store_ledger;
 mod store_questions;
+mod tally;
 
 pub use backoff::Backoff;
 pub use bisect::Streak;
+pub use condition::{Condition, Pulse, Shown};
 pub use delivery::{Admitted, Delivery};
+pub use histogram::Histogram;
 pub(crate) use ledger_port::chain;
 pub use ledger_port::{Ledger, Trouble};
 pub use pipeline::{Halt, Pass, Pipeline};
 pub use questions::{Questions, answer};
+pub use seen::{Length, Link, Queues, Seen, SeenLane};
 pub use settlement::{Dead, Delay, MAX_ATTEMPTS, Reply, ReplyTo, Settled, Settlement};
 pub use stats::{LaneStats, Snapshot};
 pub use store_ledger::StoreLedger;
 pub use store_questions::{StoreQuestions, can_purchase};
+pub use tally::ByName;

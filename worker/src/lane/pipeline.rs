@@ -1,6 +1,6 @@
 //! From deliveries to settlements.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, mem, sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
 use ledger::{Command, Decision};
@@ -11,8 +11,12 @@ use super::{
     Admitted, Dead, Delay, Delivery, LaneStats, Ledger, MAX_ATTEMPTS, Reply, Settled, Settlement, Streak,
     Trouble,
     bisect::{self, Verdict},
+    tally::Tally,
 };
 use crate::{decode, outcome};
+
+/// The reason of a dead letter that the database keeps refusing, or that keeps killing its worker.
+const POISON: &str = "poison";
 
 /// Takes deliveries through the ledger. One lane owns one.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct Pipeline<L> {
     ledger: Arc<L>,
     streak: Streak,
     stats: Arc<LaneStats>,
+    /// What the pass at work has counted.
+    tally: Tally,
 }
 
 /// What became of a group.
@@ -47,6 +53,7 @@ impl<L: Ledger> Pipeline<L> {
             ledger,
             streak: Streak::default(),
             stats,
+            tally: Tally::default(),
         }
     }
 
@@ -125,30 +132,32 @@ impl<L: Ledger> Pipeline<L> {
                 verdict: Ok(command),
             }),
         }));
+        self.stats.add(mem::take(&mut self.tally));
         Pass {
             settled,
             halt: committed.trouble.map(|trouble| Halt { rest, trouble }),
         }
     }
 
-    fn settle<T>(&self, delivery: Delivery<T>, command: &Command, verdict: Verdict) -> Settled<T> {
+    fn settle<T>(&mut self, delivery: Delivery<T>, command: &Command, verdict: Verdict) -> Settled<T> {
         match verdict {
             Verdict::Decided(decision) => self.decided(delivery, command, &decision),
             Verdict::Poisonous(trouble) => self.poisoned(delivery, command, &trouble),
         }
     }
 
-    fn decided<T>(&self, delivery: Delivery<T>, command: &Command, decision: &Decision) -> Settled<T> {
+    fn decided<T>(&mut self, delivery: Delivery<T>, command: &Command, decision: &Decision) -> Settled<T> {
         let settlement = match decision {
             Decision::Settled(outcome) => {
-                self.stats
+                self.tally
                     .decided(outcome.status() == ledger::Status::Completed, outcome.replayed);
                 Settlement::Ack
             }
             Decision::Unapplied(refused) => {
-                self.stats.decided(false, false);
-                self.stats.set_aside();
+                self.tally.decided(false, false);
                 let code = refused.code.as_str();
+                let reason: Cow<'static, str> = format!("unapplied:{code}").into();
+                self.tally.dead.push(reason.clone());
                 error!(
                     alarm = true,
                     user.id = command.user_id,
@@ -157,7 +166,7 @@ impl<L: Ledger> Pipeline<L> {
                     "a payment cannot be applied; replay it from the dead-letter queue when the cause is mended"
                 );
                 Settlement::Dead(Dead {
-                    reason: format!("unapplied:{code}").into(),
+                    reason,
                     error: format!(
                         "this {} was paid for and cannot be applied: {refused} ({code})",
                         command.kind()
@@ -176,10 +185,10 @@ impl<L: Ledger> Pipeline<L> {
         }
     }
 
-    fn poisoned<T>(&self, delivery: Delivery<T>, command: &Command, trouble: &Trouble) -> Settled<T> {
+    fn poisoned<T>(&mut self, delivery: Delivery<T>, command: &Command, trouble: &Trouble) -> Settled<T> {
         let error = trouble.chain();
         let settlement = if delivery.attempt < MAX_ATTEMPTS {
-            self.stats.delayed();
+            self.tally.delayed += 1;
             let attempt = delivery.attempt + 1;
             warn!(
                 user.id = command.user_id,
@@ -190,7 +199,7 @@ impl<L: Ledger> Pipeline<L> {
             );
             Settlement::Delay(Delay { attempt, error })
         } else {
-            self.stats.set_aside();
+            self.tally.dead.push(POISON.into());
             error!(
                 alarm = true,
                 user.id = command.user_id,
@@ -199,7 +208,7 @@ impl<L: Ledger> Pipeline<L> {
                 "the database keeps refusing what a command leads to; it is a dead letter now"
             );
             Settlement::Dead(Dead {
-                reason: "poison".into(),
+                reason: POISON.into(),
                 error,
                 field: None,
             })
@@ -213,10 +222,10 @@ impl<L: Ledger> Pipeline<L> {
 
     /// Sends a delivery through the delay queue without looking into it: it was taken `times` times, and
     /// whoever took it never answered.
-    pub fn set_apart<T>(&self, delivery: Delivery<T>, times: u32) -> Settled<T> {
+    pub fn set_apart<T>(&mut self, delivery: Delivery<T>, times: u32) -> Settled<T> {
         let error = format!("it was taken {times} times without an answer; it may be killing its worker");
         let settlement = if delivery.attempt < MAX_ATTEMPTS {
-            self.stats.delayed();
+            self.tally.delayed += 1;
             let attempt = delivery.attempt + 1;
             warn!(
                 times,
@@ -224,17 +233,18 @@ impl<L: Ledger> Pipeline<L> {
             );
             Settlement::Delay(Delay { attempt, error })
         } else {
-            self.stats.set_aside();
+            self.tally.dead.push(POISON.into());
             error!(
                 alarm = true,
                 times, "a message keeps killing its worker; it is a dead letter now"
             );
             Settlement::Dead(Dead {
-                reason: "poison".into(),
+                reason: POISON.into(),
                 error,
                 field: None,
             })
         };
+        self.stats.add(mem::take(&mut self.tally));
         Settled {
             delivery,
             settlement,
@@ -242,9 +252,9 @@ impl<L: Ledger> Pipeline<L> {
         }
     }
 
-    fn reject<T>(&self, delivery: Delivery<T>, rejection: Rejection) -> Settled<T> {
-        self.stats.set_aside();
+    fn reject<T>(&mut self, delivery: Delivery<T>, rejection: Rejection) -> Settled<T> {
         let reason = rejection.code.as_str();
+        self.tally.dead.push(reason.into());
         warn!(
             reason,
             field = rejection.field,

@@ -25,6 +25,9 @@ pub enum StoreError {
         /// How long it waited.
         waited: Duration,
     },
+    /// It answers, and takes no writes.
+    #[error("cannot write to the database: it is read-only")]
+    ReadOnly,
     /// Rows contradict each other.
     #[error(transparent)]
     Inconsistent(#[from] Inconsistency),
@@ -48,9 +51,24 @@ const UNIQUE: &str = "23505";
 /// Extended result codes of a unique violation on SQLite: unique index, primary key.
 const SQLITE_UNIQUE: [&str; 2] = ["2067", "1555"];
 
+/// It cannot be reached, or the connection broke.
+const CONNECTION: &str = "connection";
+/// None of the others.
+const OTHER: &str = "other";
+
 impl StoreError {
     pub(super) const fn database(doing: &'static str) -> impl FnOnce(DbErr) -> Self {
         move |source| Self::Database { doing, source }
+    }
+
+    /// What kind of trouble it is, for those who count it: one of a closed list.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Database { source, .. } => kind(source),
+            Self::ReadOnly => "read_only",
+            Self::NoAnswer { .. } => "timeout",
+            Self::Inconsistent(_) | Self::LostLock { .. } | Self::Url(_) => OTHER,
+        }
     }
 
     /// The database's code: SQLSTATE on PostgreSQL, the extended result code on SQLite.
@@ -104,5 +122,93 @@ impl StoreError {
             return false;
         };
         matches!(error.as_ref(), sqlx::Error::Database(error) if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some())
+    }
+}
+
+/// What kind of trouble an error of the database is.
+pub(crate) fn kind(error: &DbErr) -> &'static str {
+    let inner = match error {
+        DbErr::ConnectionAcquire(_) => return CONNECTION,
+        DbErr::Conn(inner) | DbErr::Exec(inner) | DbErr::Query(inner) => inner,
+        _ => return OTHER,
+    };
+    let RuntimeErr::SqlxError(error) = inner else {
+        return OTHER;
+    };
+    match error.as_ref() {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => CONNECTION,
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+                sqlite_kind(&code)
+            } else {
+                postgres_kind(&code)
+            }
+        }
+        _ => OTHER,
+    }
+}
+
+/// By SQLSTATE.
+fn postgres_kind(code: &str) -> &'static str {
+    match code {
+        "57014" | "55P03" => "timeout",
+        "53100" => "full",
+        "25006" => "read_only",
+        "42501" => "rights",
+        _ => match code.get(..2) {
+            Some("08" | "57") => CONNECTION,
+            Some("40") => "conflict",
+            Some("53") => "resources",
+            _ => OTHER,
+        },
+    }
+}
+
+/// By the primary code, the low byte of the extended one.
+fn sqlite_kind(code: &str) -> &'static str {
+    match code.parse::<i32>().map(|code| code & 0xff) {
+        Ok(5 | 6) => "conflict",
+        Ok(8) => "read_only",
+        Ok(10 | 14) => CONNECTION,
+        Ok(13) => "full",
+        _ => OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_often_has_a_kind_of_its_own() {
+        for (code, kind) in [
+            ("57P01", CONNECTION),
+            ("08006", CONNECTION),
+            ("57014", "timeout"),
+            ("40P01", "conflict"),
+            ("53100", "full"),
+            ("53300", "resources"),
+            ("25006", "read_only"),
+            ("42501", "rights"),
+            ("XX000", OTHER),
+            ("", OTHER),
+        ] {
+            assert_eq!(postgres_kind(code), kind, "{code}");
+        }
+        for (code, kind) in [
+            ("5", "conflict"),
+            ("517", "conflict"),
+            ("13", "full"),
+            ("1544", "read_only"),
+            ("1", OTHER),
+        ] {
+            assert_eq!(sqlite_kind(code), kind, "{code}");
+        }
     }
 }

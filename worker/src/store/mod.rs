@@ -48,6 +48,7 @@ use answer::Patience;
 pub use bulk::SQLITE_INSTANT;
 pub use connect::{Purpose, StoreOptions, connect};
 pub use error::StoreError;
+pub(crate) use error::kind as kind_of;
 pub use job_run::{Claim, JobRun};
 pub use scratch::ScratchSchema;
 
@@ -115,11 +116,7 @@ impl Store {
         if read_only == 0 {
             return Ok(());
         }
-        let source = sea_orm::DbErr::Custom("it is read-only".to_owned());
-        Err(StoreError::Database {
-            doing: "write to the database",
-            source,
-        })
+        Err(StoreError::ReadOnly)
     }
 
     /// Decides a group of commands in order and commits it as one transaction: all or nothing.

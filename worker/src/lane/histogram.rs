@@ -1,0 +1,67 @@
+//! Counting values by size.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Values counted by the first bound that they do not exceed.
+#[derive(Debug)]
+pub struct Histogram {
+    bounds: &'static [u64],
+    /// One more than there are bounds: the last is for what exceeds them all.
+    counts: Box<[AtomicU64]>,
+    sum: AtomicU64,
+}
+
+impl Histogram {
+    /// Nothing counted; `bounds` grow.
+    pub(crate) fn new(bounds: &'static [u64]) -> Self {
+        Self {
+            bounds,
+            counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
+            sum: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a value.
+    pub(crate) fn observe(&self, value: u64) {
+        let place = self.bounds.partition_point(|bound| *bound < value);
+        self.counts[place].fetch_add(1, Relaxed);
+        self.sum.fetch_add(value, Relaxed);
+    }
+
+    /// How many values there were.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().map(|count| count.load(Relaxed)).sum()
+    }
+
+    /// All values together.
+    pub fn sum(&self) -> u64 {
+        self.sum.load(Relaxed)
+    }
+
+    /// For each bound how many values did not exceed it.
+    pub fn up_to(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.bounds
+            .iter()
+            .zip(&self.counts)
+            .scan(0, |all, (bound, count)| {
+                *all += count.load(Relaxed);
+                Some((*bound, *all))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_counts_for_the_first_bound_that_it_does_not_exceed_and_for_those_after_it() {
+        let histogram = Histogram::new(&[1, 10, 100]);
+        for value in [1, 2, 10, 11, 1000] {
+            histogram.observe(value);
+        }
+        let up_to: Vec<_> = histogram.up_to().collect();
+        assert_eq!(up_to, [(1, 1), (10, 3), (100, 4)]);
+        assert_eq!((histogram.count(), histogram.sum()), (5, 1024));
+    }
+}
