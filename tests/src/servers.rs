@@ -1,8 +1,11 @@
 //! Throw-away servers that a test may stop and kill: `tests/servers/*`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt, process::Command};
 use uuid::Uuid;
 
 use crate::certificates::Certificates;
@@ -91,6 +94,20 @@ impl Server {
         let mut command = Command::new(Self::script(self.kind));
         command.arg("ctl").arg(&self.folder).args(arguments);
         output(command).await
+    }
+
+    /// Gives a broker's administrator a command, with something to read.
+    pub async fn administer(&self, arguments: &[&str], input: &str) {
+        let mut command = Command::new(Self::script(self.kind));
+        command.arg("ctl").arg(&self.folder).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the script runs");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(input.as_bytes()).await.expect("it reads");
+        drop(stdin);
+        let output = child.wait_with_output().await.expect("an end");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{} {arguments:?}: {error}", self.kind);
     }
 
     fn script(kind: &str) -> PathBuf {

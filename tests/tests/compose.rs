@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../compose/definitions.rs"]
+mod definitions;
 #[path = "../compose/schema.rs"]
 mod schema;
 #[path = "../compose/yaml.rs"]
@@ -9,6 +11,7 @@ mod yaml;
 
 use std::path::PathBuf;
 
+use producer_sdk::contract::{Role, Topology};
 use serde_json::{Map, Value};
 
 const COMPOSE: &str = "docker-compose.yml";
@@ -145,6 +148,69 @@ fn env_example_names_every_variable_and_fills_in_no_secret() {
             );
         }
     }
+}
+
+#[test]
+fn the_brokers_users_may_do_what_the_contract_says_they_need() {
+    let namespace = "till.v1";
+    let text = definitions::of_the_broker(&[
+        ("SCRIP_NAMESPACE", namespace),
+        ("RABBITMQ_PASSWORD", "of-scrip"),
+        ("RABBITMQ_WORKER_PASSWORD", "of-worker"),
+        ("RABBITMQ_BRIDGE_PASSWORD", "of-bridge"),
+        ("RABBITMQ_APP_PASSWORD", "of-app"),
+    ]);
+    let definitions: Value = serde_json::from_str(&text).unwrap();
+    let named = |list: &str, key: &str, user: &str| -> Value {
+        let list = definitions[list].as_array().unwrap();
+        let entries: Vec<&Value> = list.iter().filter(|entry| entry[key] == user).collect();
+        assert_eq!(entries.len(), 1, "{user}");
+        entries[0].clone()
+    };
+    let quoted = format!(r"\Q{namespace}\E[.]");
+    let escaped = format!("{}[.]", namespace.replace('.', "[.]"));
+    let topology = Topology::new(namespace, 1).unwrap();
+    for role in Role::ALL {
+        let user = role.as_str();
+        let expected = topology.permissions(role);
+        let found = named("permissions", "user", user);
+        for (what, expected) in [
+            ("configure", expected.configure),
+            ("write", expected.write),
+            ("read", expected.read),
+        ] {
+            let found = found[what].as_str().unwrap().replace(&quoted, &escaped);
+            assert_eq!(found, expected, "{user}: {what}");
+        }
+    }
+    let users = definitions["users"].as_array().unwrap();
+    assert_eq!(users.len(), 1 + Role::ALL.len());
+    for user in ["scrip", "worker", "bridge", "app"] {
+        let found = named("users", "name", user);
+        assert_eq!(found["password"], format!("of-{user}"));
+        let administrator = found["tags"] == serde_json::json!(["administrator"]);
+        assert_eq!(administrator, user == "scrip", "{user}: {}", found["tags"]);
+    }
+}
+
+#[test]
+fn the_broker_loads_its_users_and_the_worker_is_no_administrator() {
+    let compose = compose(COMPOSE);
+    let given = compose["services"]["rabbitmq"]["configs"].as_array().unwrap();
+    let target = |source: &str| {
+        let config = given.iter().find(|config| config["source"] == source);
+        config.unwrap()["target"].as_str().unwrap().to_owned()
+    };
+    assert!(target("broker-settings").starts_with("/etc/rabbitmq/conf.d/"));
+    assert_eq!(
+        compose["configs"]["broker-settings"]["content"]
+            .as_str()
+            .unwrap()
+            .trim(),
+        format!("load_definitions = {}", target("broker-users"))
+    );
+    let url = &compose["services"]["worker"]["environment"]["AMQP_URL"];
+    assert!(url.as_str().unwrap().starts_with("amqp://worker:"), "{url}");
 }
 
 #[test]

@@ -23,6 +23,8 @@ const COMMANDS: [&[&str]; 31] = [
     &["verify"],
     &["topology"],
     &["topology", "declare"],
+    &["topology", "permissions"],
+    &["topology", "user"],
     &["config"],
     &["config", "check"],
     &["report"],
@@ -272,6 +274,52 @@ fn the_schema_of_a_server_is_made_on_request_only() {
     );
     home.scrip(&["migrate", "down", "--yes"]).ok();
     assert_eq!(home.scrip(&["migrate", "status"]).code, Some(1));
+}
+
+#[test]
+fn a_user_of_the_broker_gets_the_permissions_of_its_kind_and_the_password_from_stdin() {
+    let home = Home::new();
+    let user = |home: &Home, arguments: &[&str], input| {
+        home.scrip_reading(&[&["topology", "user", "app", "shop"], arguments].concat(), input)
+    };
+    let all = home.scrip(&["--json", "topology", "permissions"]).ok().json();
+    let users: Vec<_> = all.as_array().expect("a list").iter().collect();
+    assert_eq!(
+        users.iter().map(|user| &user["user"]).collect::<Vec<_>>(),
+        ["app", "bridge", "worker"]
+    );
+    let made = user(&home, &[], "secret\n").ok().json();
+    assert_eq!(
+        made["users"],
+        json!([{ "name": "shop", "password": "secret", "tags": [] }])
+    );
+    let permissions = &made["permissions"][0];
+    for what in ["configure", "write", "read"] {
+        assert_eq!(permissions[what], users[0][what], "{what}");
+    }
+    assert_eq!(
+        (&permissions["user"], &permissions["vhost"]),
+        (&json!("shop"), &json!("/"))
+    );
+    let table = home.scrip(&["topology", "permissions"]).ok().out;
+    assert!(
+        table.contains("        write      ^credits[.](queries|usage)$\n"),
+        "{table}"
+    );
+
+    let elsewhere = Home::new().with("AMQP_URL", "amqp://localhost/till");
+    for (arguments, vhost) in [(&[][..], "till"), (&["--vhost", "/other"], "/other")] {
+        let made = user(&elsewhere, arguments, "secret").ok().json();
+        assert_eq!(made["permissions"][0]["vhost"], vhost);
+    }
+    let said = user(&home, &[], "\n");
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err
+            .contains("the password, the first line of stdin, is empty"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod json;
 mod limits;
 mod money;
 mod outcome;
+mod permissions;
 mod query;
 mod rejection;
 mod reply;
@@ -37,6 +38,7 @@ pub use limits::{
 };
 pub use money::AmountPaid;
 pub use outcome::{AllocationItem, Outcome, OutcomeError, Posting, Status};
+pub use permissions::{Permissions, Role};
 pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGED_ROWS, Query};
 pub use rejection::{Rejection, RejectionCode};
 pub use reply::{Reply, UnreadableReply};

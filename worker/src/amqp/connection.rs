@@ -35,6 +35,11 @@ pub fn parse(url: &str) -> Result<AMQPUri, AmqpError> {
         .map_err(|why: String| AmqpError::Url(why.replace(url, "***")))
 }
 
+/// The virtual host that a URL names.
+pub fn virtual_host(url: &str) -> Result<String, AmqpError> {
+    Ok(parse(url)?.vhost)
+}
+
 /// Closes a connection, if it still is one.
 pub async fn close(connection: &Connection) {
     if connection.status().connected() {

@@ -40,6 +40,7 @@ mod subscription;
 mod supervisor;
 pub mod topology;
 
+pub use connection::virtual_host;
 pub use dead::DeadLetters;
 pub use error::AmqpError;
 pub use inbound::{Drained, Inbound};

@@ -121,7 +121,7 @@ enum Command {
     Dead(dead::Command),
     /// Check every invariant of the book
     Verify(verify::Args),
-    /// Exchanges and queues on the broker
+    /// Exchanges, queues and users on the broker
     #[command(subcommand)]
     Topology(topology::Command),
     /// Look at the configuration

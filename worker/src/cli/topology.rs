@@ -1,28 +1,88 @@
-//! `scrip topology`: exchanges and queues on the broker.
+//! `scrip topology`: exchanges, queues and users on the broker.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
-use serde_json::json;
+use clap::ValueEnum;
+use producer_sdk::contract::{Permissions, Role};
+use serde_json::{Value, json};
 
 use super::{
     context::Context,
     failure::{Doing, Failure},
-    print::{self, escape},
+    print::{self, Rows, escape},
 };
-use crate::{amqp::topology, config::Backend};
+use crate::{
+    amqp::{topology, virtual_host},
+    config::Backend,
+};
 
-/// Exchanges and queues on the broker.
+const USER_EXAMPLES: &str = "\
+Examples:
+  openssl rand -hex 24 | tee shop.password | scrip topology user app shop | rabbitmqctl import_definitions
+  scrip topology user bridge stripe --vhost /shop <stripe.password >stripe.json";
+
+/// Exchanges, queues and users on the broker.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Declare everything that the namespace needs, as the worker does at its start
     ///
     /// What exists with other arguments is named and left as it is: exit code 1.
     Declare,
+    /// What each kind of user needs: regular expressions of what it may configure, write and read
+    Permissions,
+    /// Write a user with these permissions, as definitions for `rabbitmqctl import_definitions`
+    ///
+    /// The password is read from stdin. A user that exists gets the password and the permissions.
+    User(UserArgs),
 }
 
-/// Declares it.
+/// Whom to let in.
+#[derive(Debug, clap::Args)]
+#[command(after_help = USER_EXAMPLES)]
+pub struct UserArgs {
+    /// What the user does
+    #[arg(value_enum, value_name = "KIND")]
+    role: Kind,
+    /// Its name
+    name: String,
+    /// The virtual host. Default: that of AMQP_URL, else /
+    #[arg(long, value_name = "NAME")]
+    vhost: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// An app: spends and asks
+    App,
+    /// A payment bridge or a back office: sells, grants, subscribes, freezes
+    Bridge,
+    /// A worker, and whoever operates the ledger with this program
+    Worker,
+}
+
+impl From<Kind> for Role {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::App => Self::App,
+            Kind::Bridge => Self::Bridge,
+            Kind::Worker => Self::Worker,
+        }
+    }
+}
+
+/// Does what was asked for.
 pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
-    let Command::Declare = command;
+    match command {
+        Command::Declare => declare(context).await,
+        Command::Permissions => permissions(context),
+        Command::User(args) => user(context, &args),
+    }
+}
+
+async fn declare(context: &Context) -> Result<ExitCode, Failure> {
     if let Ok(Backend::Embedded { .. }) = context.settings.backend() {
         return Err(Failure::new(
             "AMQP_URL is missing: the embedded default has no topology to declare",
@@ -60,4 +120,71 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
         }
     }
     Ok(ExitCode::from(u8::from(!differences.is_empty())))
+}
+
+fn permissions(context: &Context) -> Result<ExitCode, Failure> {
+    let topology = context.topology()?;
+    let all = Role::ALL.map(|role| (role.as_str(), topology.permissions(role)));
+    if context.json {
+        let all = all.map(|(user, permissions)| with_permissions(json!({ "user": user }), permissions));
+        print::json(&all)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = Rows::new(&["user", "may", "names"]);
+    for (
+        user,
+        Permissions {
+            configure,
+            write,
+            read,
+        },
+    ) in all
+    {
+        rows.push([user, "configure", &configure]);
+        rows.push(["", "write", &write]);
+        rows.push(["", "read", &read]);
+    }
+    rows.print()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn user(context: &Context, args: &UserArgs) -> Result<ExitCode, Failure> {
+    let vhost = match (&args.vhost, &context.settings.amqp) {
+        (Some(name), _) => name.clone(),
+        (None, Some(url)) => virtual_host(url.expose())?,
+        (None, None) => "/".to_owned(),
+    };
+    let permissions = context.topology()?.permissions(args.role.into());
+    let password = password()?;
+    print::json(&json!({
+        "users": [{ "name": args.name, "password": password, "tags": [] }],
+        "permissions": [with_permissions(json!({ "user": args.name, "vhost": vhost }), permissions)],
+    }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn with_permissions(mut entry: Value, permissions: Permissions) -> Value {
+    entry["configure"] = permissions.configure.into();
+    entry["write"] = permissions.write.into();
+    entry["read"] = permissions.read.into();
+    entry
+}
+
+/// One line of stdin: an argument could be seen by everybody on the machine.
+fn password() -> Result<String, Failure> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Err(Failure::new(
+            "the password is read from stdin, which is the terminal: give it through a pipe or from a file",
+        ));
+    }
+    let mut line = String::new();
+    stdin.read_line(&mut line).doing("read the password from stdin")?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err(Failure::new(
+            "the password, the first line of stdin, is empty; allowed is at least one character",
+        ));
+    }
+    Ok(password.to_owned())
 }

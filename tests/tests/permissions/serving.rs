@@ -1,0 +1,136 @@
+//! A worker process with its own permissions, and an app and a bridge that use it with theirs.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use lapin::{BasicProperties, options::QueueDeclareOptions, types::FieldTable};
+use producer_sdk::{
+    Command,
+    contract::{Reply, bucket},
+};
+use serde_json::Value;
+use tests::{broker::PATIENCE, db::TestDatabase, process::Deployment};
+use tokio::time::{sleep, timeout};
+
+use crate::stage::{NAMESPACE, Stage, channel, next, publish, reply_queue};
+
+#[tokio::test]
+async fn a_worker_does_all_its_work_with_its_own_permissions_for_apps_and_bridges_with_theirs() {
+    let stage = Stage::new().await;
+    let database = TestDatabase::postgres().await.migrated().await;
+    let deploy = |shards: &str| {
+        let mut deployment = Deployment::on_servers(&stage.url("worker"), database.url(), NAMESPACE);
+        deployment.set("SCRIP__WORKER__SHARDS", shards);
+        deployment
+    };
+    let deployment = deploy("3");
+    let worker = deployment.ready_worker().await;
+    assert!(!worker.log().contains("WARN"), "{}", worker.log());
+
+    let (app, bridge) = (stage.client("app").await, stage.client("bridge").await);
+    let users = ["ada", "bob", "cem", "dia", "eve"];
+    for user in users {
+        let grant = Command::promotion(format!("g-{user}"), user, 100);
+        assert!(bridge.send(&grant).await.expect("an outcome").is_completed());
+        let spend = Command::consume(format!("c-{user}"), user, "google:chat").amount(2);
+        assert!(app.send(&spend).await.expect("an outcome").is_completed());
+        assert_eq!(app.balance(user).await.expect("a balance").balance, 98);
+    }
+    // A job's door.
+    let operator = stage.client("worker").await;
+    let sweep = operator.send(&Command::expire("e-1", "ada", Utc::now())).await;
+    assert!(sweep.expect("an outcome").is_completed());
+    jobs_run(&deployment).await;
+    a_command_on_the_wrong_exchange_is_refused(&stage, &deployment).await;
+
+    // Through the delay queue.
+    let poison = "ALTER TABLE credits_transaction ADD CONSTRAINT poison CHECK (reference_id <> 'slow')";
+    database.execute(poison).await;
+    let slow = Command::consume("slow", "bob", "google:chat");
+    let mend = async {
+        wait_for_one_in(&stage, &stage.topology().delay()).await;
+        let mended = "ALTER TABLE credits_transaction DROP CONSTRAINT poison";
+        database.execute(mended).await;
+    };
+    let (outcome, ()) = tokio::join!(app.send(&slow), mend);
+    assert!(outcome.expect("an outcome").is_completed());
+
+    // With fewer shards, buckets move and the queues of former shards are served.
+    assert!(worker.terminate().await.success());
+    let worker = deploy("1").ready_worker().await;
+    for user in users {
+        let spend = Command::consume(format!("again-{user}"), user, "google:chat");
+        assert!(app.send(&spend).await.expect("an outcome").is_completed());
+    }
+    worker.wait_for("serving the queues of former shards").await;
+    let log = worker.log();
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    assert!(worker.terminate().await.success());
+}
+
+/// What is due runs by itself, by way of the queue of jobs.
+async fn jobs_run(deployment: &Deployment) {
+    let all = timeout(PATIENCE, async {
+        loop {
+            let listed = deployment.succeed(&["--json", "job", "list"]).await;
+            let listed: Value = serde_json::from_str(&listed).expect("JSON");
+            let done = |job| {
+                let mut runs = listed["runs"].as_array().into_iter().flatten();
+                runs.any(|run| run["job"] == job && run["status"] == "completed")
+            };
+            if ["grant", "expire", "verify"].into_iter().all(done) {
+                return;
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    });
+    all.await.expect("jobs that end");
+}
+
+/// What the broker lets through, the worker refuses: an app may write to its own exchange only, and mints nothing there.
+async fn a_command_on_the_wrong_exchange_is_refused(stage: &Stage, deployment: &Deployment) {
+    let app = stage.connect("app").await;
+    let (replying, channel) = (channel(&app).await, channel(&app).await);
+    let (queue, mut replies) = reply_queue(&replying).await;
+    let mint = Command::promotion("mint", "ada", 1000);
+    let properties = BasicProperties::default()
+        .with_reply_to(queue.into())
+        .with_correlation_id("1".into());
+    let (usage, key) = (stage.topology().usage(), bucket("ada").to_string());
+    publish(&channel, &usage, &key, &mint.to_json(), properties)
+        .await
+        .expect("taken");
+    let reply = Reply::from_json(&next(&mut replies).await).expect("a reply");
+    let Reply::Rejected(rejection) = reply else {
+        panic!("not a rejection: {reply:?}")
+    };
+    assert_eq!(rejection.code.as_str(), "forbidden_exchange");
+    let letters = deployment.succeed(&["--json", "dead", "list"]).await;
+    assert!(
+        letters.contains("forbidden_exchange") && letters.lines().count() == 1,
+        "{letters}"
+    );
+    let dropped = ["dead", "drop", "--reference", "mint", "--yes"];
+    deployment.succeed(&dropped).await;
+    assert_eq!(deployment.succeed(&["--json", "dead", "list"]).await, "");
+}
+
+/// The broker has no event for this.
+async fn wait_for_one_in(stage: &Stage, queue: &str) {
+    let administrator = stage.connect("scrip").await;
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let filled = timeout(PATIENCE, async {
+        loop {
+            let channel = channel(&administrator).await;
+            let declared = channel.queue_declare(queue.into(), passive, FieldTable::default());
+            if declared.await.expect("the queue").message_count() == 1 {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    filled.await.expect("a message in the queue");
+}
