@@ -6,7 +6,7 @@ mod process;
 use process::{Database, Home, Namespace, amqp_url};
 use serde_json::json;
 
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 33] = [
     &[],
     &["run"],
     &["demo"],

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, Database, TransactionTrait};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
 use tests::{
     faults::{
         bench::{Bench, Verdict},
@@ -137,7 +137,11 @@ fn relay<'a>(stage: &'a Stage<'_>) -> &'a Proxy {
 /// The worker's role gets no connection any more.
 pub async fn out_of_connections(bench: &mut Bench) -> Verdict {
     let times = bench.times(1, 10);
-    let mut stage = bench.stage(Setup::default()).await;
+    let setup = Setup {
+        environment: vec![("SCRIP__DATABASE__ACQUIRE_TIMEOUT", "1s".to_owned())],
+        ..Setup::default()
+    };
+    let mut stage = bench.stage(setup).await;
     // A superuser is let in whatever the limit is, so the worker is none.
     let role = format!("{}_worker", stage.database_name());
     stage
@@ -154,12 +158,8 @@ pub async fn out_of_connections(bench: &mut Bench) -> Verdict {
     let worker = stage.worker().await;
     for _ in 0..times {
         stage.moment(300).await;
-        until_it_notices(
-            &mut stage,
-            &worker,
-            &format!("ALTER ROLE {role} CONNECTION LIMIT 0"),
-        )
-        .await;
+        let limit = format!("ALTER ROLE {role} CONNECTION LIMIT 0");
+        until_it_notices(&stage, &stage.ledger, &worker, (&limit, "acquire connection")).await;
         stage.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT -1")).await;
         let lifted = stage.fault();
         stage.recovered(lifted).await;
@@ -181,7 +181,7 @@ pub async fn read_only(bench: &mut Bench) -> Verdict {
     for _ in 0..times {
         stage.moment(300).await;
         let set = format!("ALTER DATABASE {database} SET default_transaction_read_only = on");
-        until_it_notices(&mut stage, &worker, &set).await;
+        until_it_notices(&stage, &admin, &worker, (&set, "read-only transaction")).await;
         let reset = format!("ALTER DATABASE {database} RESET default_transaction_read_only");
         admin.execute_unprepared(&reset).await.expect("resets");
         stage.end_sessions().await;
@@ -192,11 +192,16 @@ pub async fn read_only(bench: &mut Bench) -> Verdict {
 }
 
 /// Changes something, ends the worker's sessions so that it meets the change, and waits until it has.
-async fn until_it_notices(stage: &mut Stage<'_>, worker: &Worker, change: &str) {
-    let said = worker.times_said(AWAY);
-    stage.sql(change).await;
+async fn until_it_notices(
+    stage: &Stage<'_>,
+    admin: &DatabaseConnection,
+    worker: &Worker,
+    (change, sign): (&str, &str),
+) {
+    let said = worker.times_said(sign);
+    admin.execute_unprepared(change).await.expect("changes");
     stage.end_sessions().await;
-    worker.wait_for_more(AWAY, said).await;
+    worker.wait_for_more(sign, said).await;
 }
 
 /// Somebody holds a lock for longer than a statement may take.
