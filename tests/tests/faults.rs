@@ -163,6 +163,8 @@ async fn run(args: &Args, rows: &[(Fault, &'static str)]) -> ExitCode {
     let seed = args
         .seed
         .unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1 % 1_000_000_000);
+    // Built before the clock of the first row goes.
+    tests::process::scrip_program();
     println!("\nSCRIP_SEED={seed} repeats this run");
     let mut all_hold = true;
     for round in 0..u64::from(args.repeat) {
