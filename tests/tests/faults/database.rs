@@ -1,6 +1,6 @@
 //! A PostgreSQL that ends, refuses, hangs, and connections to it that break anywhere.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, TransactionTrait};
 use tests::{
@@ -16,6 +16,8 @@ use tests::{
 const AWAY: &str = "nothing can be committed";
 /// How often the database is asked for what it has no event for.
 const LOOK: Duration = Duration::from_millis(5);
+/// How long PostgreSQL waits before it looks for a deadlock, unless it is told otherwise.
+const DEADLOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Stopped in order, and started.
 pub async fn restarted(bench: &mut Bench) -> Verdict {
@@ -236,22 +238,37 @@ pub async fn deadlocked(bench: &mut Bench) -> Verdict {
     let worker = stage.worker().await;
     let other = Database::connect(stage.database_url()).await.expect("connects");
     let lock = |user: &str| format!("SELECT 1 FROM credits_balance WHERE user_id = '{user}' FOR UPDATE");
-    // Hot users, so that groups have both of them, and the worker locks them in this order.
-    let (first, last) = ("p0-user-0", "p2-user-0");
+    // Hot users, and the worker locks them in this order.
+    let (first, last) = (lock("p0-user-0"), lock("p2-user-0"));
     let mut done = 0;
     while done < times {
         stage.moment(200).await;
         let said = worker.times_said(AWAY);
-        let held = other.begin().await.expect("begins");
-        held.execute_unprepared(&lock(last)).await.expect("locks");
-        while !a_worker_waits(&stage).await {
+        // While the worker waits its queue fills, so its next group has both of them; it finds the second one locked again,
+        // by whom stood in line behind it.
+        let dam = other.begin().await.expect("begins");
+        dam.execute_unprepared(&last).await.expect("locks");
+        until_waiting(&stage, 1).await;
+        let enough = stage.load.count() + 150;
+        while stage.load.count() < enough {
             tokio::time::sleep(LOOK).await;
         }
-        // Unless its group has the first user as well, this only waits for nobody.
-        let locked = held.execute_unprepared(&lock(first)).await;
-        let _ = held.rollback().await;
-        if locked.is_ok() && worker.times_said(AWAY) > said {
+        let held = other.begin().await.expect("begins");
+        let (locked, ()) = tokio::join!(held.execute_unprepared(&last), async {
+            until_waiting(&stage, 2).await;
+            dam.rollback().await.expect("lets go");
+        });
+        locked.expect("locks");
+        until_waiting(&stage, 1).await;
+        let begun = Instant::now();
+        held.execute_unprepared(&first)
+            .await
+            .expect("the worker is the victim");
+        held.rollback().await.expect("lets go");
+        // Otherwise the group did not have both.
+        if begun.elapsed() > DEADLOCK_TIMEOUT / 2 {
             let lifted = stage.fault();
+            worker.wait_for_more(AWAY, said).await;
             done += 1;
             stage.recovered(lifted).await;
         }
@@ -259,16 +276,18 @@ pub async fn deadlocked(bench: &mut Bench) -> Verdict {
     stage.finish(vec![worker]).await
 }
 
-async fn a_worker_waits(stage: &Stage<'_>) -> bool {
-    let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'scrip' \
-               AND wait_event_type = 'Lock'";
-    let statement = sea_orm::Statement::from_string(stage.ledger.get_database_backend(), sql);
-    stage
-        .ledger
-        .query_one_raw(statement)
-        .await
-        .expect("an answer")
-        .is_some()
+/// Waits until so many sessions wait for a row.
+async fn until_waiting(stage: &Stage<'_>, sessions: i64) {
+    let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let statement = sea_orm::Statement::from_string(stage.ledger.get_database_backend(), sql);
+        let row = stage.ledger.query_one_raw(statement).await.expect("an answer");
+        let waiting: i64 = row.expect("a row").try_get_by_index(0).expect("a number");
+        if waiting >= sessions {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// At READ COMMITTED they do not come by themselves, so a trigger raises them: after most of the group is written.
