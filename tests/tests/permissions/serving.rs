@@ -76,7 +76,7 @@ async fn jobs_run(deployment: &Deployment) {
             let listed: Value = serde_json::from_str(&listed).expect("JSON");
             let done = |job| {
                 let mut runs = listed["runs"].as_array().into_iter().flatten();
-                runs.any(|run| run["job"] == job && run["status"] == "completed")
+                runs.any(|run| run["job"] == job && run["status"] == "COMPLETED")
             };
             if ["grant", "expire", "verify"].into_iter().all(done) {
                 return;
