@@ -41,13 +41,16 @@ async fn all_clear(server: &Server) {
     server.ctl(&["set_vm_memory_high_watermark", "0.4"]).await;
 }
 
-/// All messages of a queue, those that somebody holds included. Who has published cannot ask the broker itself now.
+/// All messages of a queue, those that somebody holds included, asked of the queue itself: a list of queues shows what
+/// was so some seconds ago. Who has published cannot ask through the connection now.
 async fn messages(server: &Server, queue: &str) -> usize {
-    let listed = server
-        .ctl(&["-q", "list_queues", "--no-table-headers", "name", "messages"])
-        .await;
-    let row = listed.lines().find_map(|line| line.trim().strip_prefix(queue));
-    row.expect("the queue").trim().parse().expect("a number")
+    let of_queue = format!(
+        r#"{{ok, Queue}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{queue}">>)),
+        {{ok, Total, _}} = ra:consistent_query(amqqueue:get_pid(Queue), fun rabbit_fifo:query_messages_total/1),
+        Total."#
+    );
+    let total = server.ctl(&["eval", &of_queue]).await;
+    total.trim().parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,8 @@ pub struct Redis {
 #[derive(Default)]
 struct State {
     away: AtomicBool,
+    /// Why is known, and has been said.
+    explained: AtomicBool,
     ask_again: Mutex<Option<Instant>>,
 }
 
@@ -86,8 +88,8 @@ impl Redis {
                 self.is_back();
                 Some(answer)
             }
-            Ok(Err(error)) => self.is_away(&error.to_string()),
-            Err(_) => self.is_away("no answer in time"),
+            Ok(Err(error)) => self.is_away(&error.to_string(), !error.is_timeout()),
+            Err(_) => self.is_away("no answer in time", false),
         }
     }
 
@@ -127,13 +129,17 @@ impl Redis {
     fn is_back(&self) {
         if self.state.away.swap(false, Relaxed) {
             self.set_ask_again(None);
+            self.state.explained.store(false, Relaxed);
             info!("Redis is back");
         }
     }
 
-    fn is_away<T>(&self, error: &str) -> Option<T> {
+    /// Said once; and once more when the first time only told that there was no answer, and later it is known why.
+    fn is_away<T>(&self, error: &str, explains: bool) -> Option<T> {
         self.set_ask_again(Some(Instant::now() + PAUSE));
-        if !self.state.away.swap(true, Relaxed) {
+        let news = !self.state.away.swap(true, Relaxed);
+        let explained = explains && !self.state.explained.swap(true, Relaxed);
+        if news || explained {
             warn!(error, "Redis is away; going on without it");
         }
         None
