@@ -1,75 +1,111 @@
-//! How fast commands go from the broker into the ledger, beside a worker that only acknowledges and beside a plain
-//! worker with one transaction for each command.
+//! How fast Scrip is, in figures that are taken in turn and compared with what the broker, the database and a plain
+//! worker do on the same machine at the same time.
 //!
-//! `cargo run --release -p tests --bin bench -- --help`
+//! `cargo build --release --workspace --bin scrip --bin bench && target/release/bench`
+//!
+//! On RabbitMQ and PostgreSQL (the usual variables). Before a figure counts it is checked that every command was applied
+//! exactly once. `-- --help` tells how to choose.
 #![allow(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
-mod ack_only;
-mod load;
+mod broker_alone;
+mod case;
+mod cases;
+mod cpu;
+mod echo;
+mod embedded;
+mod lanes;
+mod large;
+mod latency;
+mod ledger;
+mod machine;
+mod pgbench;
 mod plain;
+mod processes;
+mod publisher;
 mod report;
-mod scrip_worker;
+mod scrip;
+mod stage;
+mod targets;
+mod workload;
 
+use std::{process::ExitCode, time::Duration};
+
+use case::{Case, Profile};
 use clap::Parser;
-use load::Workload;
-use report::{Measure, Report};
+use indicatif::{ProgressBar, ProgressStyle};
+use report::Report;
+use stage::Stage;
 
-/// Measures consume commands a second, end to end over RabbitMQ and PostgreSQL (the usual variables).
+/// Measures how fast Scrip is, beside the broker alone, pgbench, and a worker with one transaction for each command.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 struct Arguments {
-    /// Consume commands for each measurement of Scrip and of the worker that only acknowledges.
-    #[arg(long, default_value_t = 60_000)]
-    commands: usize,
-    /// Consume commands for each measurement of the plain worker.
-    #[arg(long, default_value_t = 6_000)]
-    plain_commands: usize,
-    /// Users that the commands are spread over evenly.
-    #[arg(long, default_value_t = 1_000)]
-    users: usize,
-    /// Repetitions; every measurement is taken once in each, and medians are told.
-    #[arg(long, default_value_t = 3)]
-    repeat: usize,
+    /// How much is measured.
+    #[arg(value_enum, default_value = "quick")]
+    profile: Profile,
+    /// Only cases whose name contains one of these.
+    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Rounds; each case is measured once in each, and medians are told.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// List the cases and end.
+    #[arg(long)]
+    list: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut report = Report::default();
-    for round in 1..=arguments.repeat {
-        let step = |what: &str| eprintln!("round {round} of {}: {what}", arguments.repeat);
-        let workload = |commands, shards| Workload {
-            commands,
-            users: arguments.users,
-            shards,
-        };
-        step("only acknowledging");
-        report.add(
-            Measure::AckOnly,
-            ack_only::run(&workload(arguments.commands, 1)).await,
+    let chosen = |case: &&Case| {
+        let named = arguments
+            .only
+            .iter()
+            .any(|text| case.name.contains(text.as_str()));
+        case.profile <= arguments.profile && (named || arguments.only.is_empty())
+    };
+    let cases: Vec<_> = cases::ALL.iter().filter(chosen).collect();
+    if cases.is_empty() {
+        eprintln!(
+            "error: no case of this profile has a name with {:?} in it",
+            arguments.only
         );
-        step("one transaction for each command");
-        report.add(
-            Measure::Plain,
-            plain::run(&workload(arguments.plain_commands, 1)).await,
-        );
-        for (measure, shards) in [(Measure::OneLane, 1), (Measure::TwoLanes, 2)] {
-            step(measure.name());
-            report.add(
-                measure,
-                scrip_worker::run(&workload(arguments.commands, shards)).await,
-            );
-        }
-        step("one hot wallet");
-        let hot = Workload {
-            users: 1,
-            ..workload(arguments.commands, 1)
-        };
-        report.add(Measure::HotWallet, scrip_worker::run(&hot).await);
+        return ExitCode::from(2);
     }
+    if arguments.list {
+        for case in cases {
+            println!("{:<32}{}", case.name, case.what);
+        }
+        return ExitCode::SUCCESS;
+    }
+    tokio::select! {
+        () = measure(&arguments, &cases) => ExitCode::SUCCESS,
+        // What was made is removed as it is dropped.
+        _ = tokio::signal::ctrl_c() => ExitCode::from(130),
+    }
+}
+
+async fn measure(arguments: &Arguments, cases: &[&Case]) {
+    let mut stage = Stage::new(arguments.profile);
+    let mut report = Report::new(arguments.profile, machine::describe().await);
+    let bar = ProgressBar::new(u64::from(arguments.rounds) * cases.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_secs(1));
+    for round in 1..=arguments.rounds {
+        for case in cases {
+            bar.set_message(format!("round {round}: {}", case.what));
+            let measured = case.run(&mut stage).await;
+            bar.suspend(|| eprintln!("round {round}: {} {}", case.name, case.tell(&measured)));
+            report.add(case, &measured);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
     if arguments.json {
         println!("{}", report.to_json());
     } else {

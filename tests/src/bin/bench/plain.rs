@@ -1,6 +1,9 @@
-//! The plain way: eight tasks, one transaction for each command, a statement for each step. Prepared statements,
-//! `TCP_NODELAY`, the same tables and constraints, the same queue.
+//! The plain way: one transaction for each command, a statement for each step. Prepared statements, `TCP_NODELAY`, the
+//! same tables and constraints, the same queue.
 
+use std::time::Instant;
+
+use chrono::Utc;
 use futures_util::StreamExt;
 use lapin::{
     message::Delivery,
@@ -8,59 +11,61 @@ use lapin::{
     types::FieldTable,
 };
 use producer_sdk::contract::{Body, Command, bucket};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait, Value};
+use scrip::store::{SQLITE_INSTANT, Store, StoreError};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
+use tests::{broker::TestBroker, db::TestDatabase};
 use tokio::{sync::mpsc, task::JoinSet};
 use uuid::Uuid;
 
-use crate::load::{FullQueues, Ledger, Rate, Workload, timed};
+use crate::{ledger::Ledger, publisher, report::rate, workload::Workload};
 
 const TASKS: usize = 8;
 
-pub async fn run(workload: &Workload) -> Rate {
-    let ledger = Ledger::of(workload).await;
-    let queues = FullQueues::of(workload).await;
-    let channel = queues.connection.create_channel().await.expect("a channel");
-    channel
-        .basic_qos(200, BasicQosOptions::default())
-        .await
-        .expect("a prefetch");
-    let rate = timed(workload.commands, async {
-        let queue = queues.topology.commands(0).into();
-        let options = BasicConsumeOptions::default();
-        let mut deliveries = channel
-            .basic_consume(queue, "plain".into(), options, FieldTable::default())
-            .await
-            .expect("a consumer");
-        let mut tasks = JoinSet::new();
-        let mut senders = Vec::new();
-        for _ in 0..TASKS {
-            let (sender, receiver) = mpsc::channel(64);
-            senders.push(sender);
-            tasks.spawn(task(ledger.store.connection().clone(), receiver));
-        }
-        for _ in 0..workload.commands {
-            let delivery = deliveries.next().await.expect("a delivery").expect("a delivery");
-            let command = Command::from_json(&delivery.data).expect("a command");
-            // One task a user, so that the order of a user's commands is kept.
-            let task = bucket(&command.user_id) as usize % TASKS;
-            senders[task].send((command, delivery)).await.expect("a task");
-        }
-        drop(senders);
-        while let Some(done) = tasks.join_next().await {
-            done.expect("a task");
-        }
-    })
-    .await;
-    channel.close(200, "bye".into()).await.expect("closed");
-    assert_eq!(queues.left().await, 0);
-    ledger.check(workload).await;
-    queues.remove().await;
+/// Commands a second.
+pub async fn run(workload: &Workload) -> f64 {
+    let ledger = Ledger::of(TestDatabase::postgres().await, workload.users, 1).await;
+    let before = ledger.totals().await;
+    let broker = TestBroker::start().await;
+    publisher::fill(&broker, workload.messages()).await;
+    let connection = publisher::connect(&broker).await;
+    let channel = connection.create_channel().await.expect("a channel");
+    let limit = channel.basic_qos(200, BasicQosOptions::default());
+    limit.await.expect("a prefetch");
+    let (queue, options) = (
+        broker.topology().commands(0).into(),
+        BasicConsumeOptions::default(),
+    );
+    let started = Instant::now();
+    let deliveries = channel.basic_consume(queue, "plain".into(), options, FieldTable::default());
+    let mut deliveries = deliveries.await.expect("a subscription");
+    let mut tasks = JoinSet::new();
+    let mut inboxes = Vec::new();
+    for _ in 0..TASKS {
+        let (sender, receiver) = mpsc::channel(64);
+        inboxes.push(sender);
+        tasks.spawn(task(ledger.store.clone(), receiver));
+    }
+    for _ in 0..workload.messages {
+        let delivery = deliveries.next().await.expect("a delivery").expect("a delivery");
+        let command = Command::from_json(&delivery.data).expect("a command");
+        // One task a user, so that the order of a user's commands is kept.
+        let task = bucket(&command.user_id) as usize % TASKS;
+        inboxes[task].send((command, delivery)).await.expect("a task");
+    }
+    drop(inboxes);
+    while let Some(done) = tasks.join_next().await {
+        done.expect("a task");
+    }
+    let rate = rate(workload.messages, started.elapsed());
+    let _ = connection.close(200, "bye".into()).await;
+    broker.wait_for_ready(&broker.topology().commands(0), 0).await;
+    ledger.check(before, workload).await;
     rate
 }
 
-async fn task(connection: DatabaseConnection, mut inbox: mpsc::Receiver<(Command, Delivery)>) {
+async fn task(store: Store, mut inbox: mpsc::Receiver<(Command, Delivery)>) {
     while let Some((command, delivery)) = inbox.recv().await {
-        consume(&connection, &command).await.expect("a committed command");
+        consume(&store, &command).await.expect("a committed command");
         delivery
             .ack(BasicAckOptions::default())
             .await
@@ -68,64 +73,83 @@ async fn task(connection: DatabaseConnection, mut inbox: mpsc::Receiver<(Command
     }
 }
 
-async fn consume(connection: &DatabaseConnection, command: &Command) -> Result<(), DbErr> {
+/// Spends one credit, in a transaction of its own.
+pub async fn consume(store: &Store, command: &Command) -> Result<(), StoreError> {
+    let transaction = store.begin().await?;
+    let consumed = steps(&transaction, command).await;
+    let ended = match &consumed {
+        Ok(true) => transaction.commit().await,
+        Ok(false) | Err(_) => transaction.rollback().await,
+    };
+    consumed.and(ended).map_err(|source| StoreError::Database {
+        doing: "consume",
+        source,
+    })
+}
+
+/// Whether there is anything to commit.
+async fn steps(connection: &impl ConnectionTrait, command: &Command) -> Result<bool, DbErr> {
     let Body::Consume(consume) = &command.body else {
         panic!("only consume commands")
     };
-    let sql =
-        |text: &str, values: Vec<Value>| Statement::from_sql_and_values(DbBackend::Postgres, text, values);
+    let backend = connection.get_database_backend();
+    let sql = |text: &str, values: Vec<Value>| Statement::from_sql_and_values(backend, text, values);
     let user: Value = command.user_id.as_str().into();
-    let transaction = connection.begin().await?;
-    let lock = "SELECT id, balance FROM credits_balance WHERE user_id = $1 FOR UPDATE";
-    let wallet = transaction
-        .query_one_raw(sql(lock, vec![user.clone()]))
-        .await?
-        .expect("a wallet");
+    let now: Value = match backend {
+        DbBackend::Sqlite => Utc::now().format(SQLITE_INSTANT).to_string().into(),
+        _ => Utc::now().into(),
+    };
+    // SQLite has locked the file.
+    let lock = match backend {
+        DbBackend::Sqlite => "SELECT id, balance FROM credits_balance WHERE user_id = $1",
+        _ => "SELECT id, balance FROM credits_balance WHERE user_id = $1 FOR UPDATE",
+    };
+    let wallet = connection.query_one_raw(sql(lock, vec![user.clone()])).await?;
+    let wallet = wallet.expect("a wallet");
     let known = "SELECT 1 FROM credits_transaction WHERE origin = 'usage' AND reference_id = $1";
     let reference: Value = command.reference_id.as_str().into();
-    if transaction
+    let known = connection
         .query_one_raw(sql(known, vec![reference.clone()]))
-        .await?
-        .is_some()
-    {
-        return transaction.rollback().await;
+        .await?;
+    if known.is_some() {
+        return Ok(false);
     }
     let first = "SELECT id, remaining FROM credits_batch WHERE user_id = $1 AND status = 'ACTIVE' \
         ORDER BY (expires_at IS NULL), expires_at, (source_type = 'PURCHASE'), issued_at, id LIMIT 1";
-    let batch = transaction
-        .query_one_raw(sql(first, vec![user.clone()]))
-        .await?
-        .expect("a batch");
+    let batch = connection.query_one_raw(sql(first, vec![user.clone()])).await?;
+    let batch = batch.expect("a batch");
     let (batch, remaining): (Uuid, i64) = (batch.try_get_by("id")?, batch.try_get_by("remaining")?);
     let (wallet, balance): (Uuid, i64) = (wallet.try_get_by("id")?, wallet.try_get_by("balance")?);
     let id = Uuid::now_v7();
     let insert = "INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, \
         reference_id, fingerprint, status, balance_after, service, occurred_at, created_at) \
         VALUES ($1, $2, 'consumption', -1, 'WALLET:' || $2, 'SERVICE:' || $3, 'usage', $4, $5, 'COMPLETED', $6, $3, \
-        now(), now())";
+        $7, $7)";
     let service: Value = consume.service.as_str().into();
+    let fingerprint = vec![1_u8; 17].into();
+    let left: Value = (balance - 1).into();
     let values = vec![
         id.into(),
         user,
         service,
         reference,
-        vec![1_u8; 17].into(),
-        (balance - 1).into(),
+        fingerprint,
+        left.clone(),
+        now.clone(),
     ];
-    transaction.execute_raw(sql(insert, values)).await?;
+    connection.execute_raw(sql(insert, values)).await?;
+    let remaining: Value = (remaining - 1).into();
     let insert = "INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at) \
-        VALUES ($1, $2, -1, $3, now())";
-    transaction
-        .execute_raw(sql(insert, vec![id.into(), batch.into(), (remaining - 1).into()]))
-        .await?;
-    let update = "UPDATE credits_batch SET remaining = $2, updated_at = now() WHERE id = $1";
-    transaction
-        .execute_raw(sql(update, vec![batch.into(), (remaining - 1).into()]))
-        .await?;
+        VALUES ($1, $2, -1, $3, $4)";
+    let values = vec![id.into(), batch.into(), remaining.clone(), now.clone()];
+    connection.execute_raw(sql(insert, values)).await?;
+    let update = "UPDATE credits_batch SET remaining = $2, updated_at = $3 WHERE id = $1";
+    let values = vec![batch.into(), remaining, now.clone()];
+    connection.execute_raw(sql(update, values)).await?;
     let update = "UPDATE credits_balance SET balance = $2, total_spent = total_spent + 1, \
-        transaction_count = transaction_count + 1, version = version + 1, updated_at = now() WHERE id = $1";
-    transaction
-        .execute_raw(sql(update, vec![wallet.into(), (balance - 1).into()]))
+        transaction_count = transaction_count + 1, version = version + 1, updated_at = $3 WHERE id = $1";
+    connection
+        .execute_raw(sql(update, vec![wallet.into(), left, now]))
         .await?;
-    transaction.commit().await
+    Ok(true)
 }

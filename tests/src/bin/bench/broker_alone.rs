@@ -1,0 +1,78 @@
+//! What the broker can carry: a worker that does nothing but acknowledge.
+
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use lapin::{
+    Connection, Consumer,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use tests::broker::TestBroker;
+
+use crate::{
+    publisher::{self, Publisher},
+    report::rate,
+    workload::Workload,
+};
+
+/// Acknowledged together; Scrip's largest group.
+const GROUP: usize = 1_000;
+/// Scrip's prefetch.
+const PREFETCH: u16 = 2_000;
+
+/// Drains a full queue.
+pub async fn drain(workload: &Workload) -> f64 {
+    let broker = TestBroker::start().await;
+    publisher::fill(&broker, workload.messages()).await;
+    let (connection, mut deliveries) = subscribe(&broker).await;
+    let started = Instant::now();
+    acknowledge(&mut deliveries, workload.messages).await;
+    let rate = rate(workload.messages, started.elapsed());
+    let _ = connection.close(200, "bye".into()).await;
+    broker.wait_for_ready(&broker.topology().commands(0), 0).await;
+    rate
+}
+
+/// Publishes and acknowledges at once.
+pub async fn live(workload: &Workload) -> f64 {
+    let broker = TestBroker::start().await;
+    let (connection, mut deliveries) = subscribe(&broker).await;
+    let mut publisher = Publisher::to(&broker).await;
+    let started = Instant::now();
+    let publishing = async {
+        for message in workload.messages() {
+            publisher.publish(&message).await;
+        }
+        publisher.confirmed().await;
+    };
+    tokio::join!(publishing, acknowledge(&mut deliveries, workload.messages));
+    let rate = rate(workload.messages, started.elapsed());
+    publisher.close().await;
+    let _ = connection.close(200, "bye".into()).await;
+    rate
+}
+
+async fn subscribe(broker: &TestBroker) -> (Connection, Consumer) {
+    let connection = publisher::connect(broker).await;
+    let channel = connection.create_channel().await.expect("a channel");
+    let limit = channel.basic_qos(PREFETCH, BasicQosOptions::default());
+    limit.await.expect("a prefetch");
+    let (queue, options) = (
+        broker.topology().commands(0).into(),
+        BasicConsumeOptions::default(),
+    );
+    let deliveries = channel.basic_consume(queue, "ack-only".into(), options, FieldTable::default());
+    (connection, deliveries.await.expect("a subscription"))
+}
+
+/// Acknowledges as many together as Scrip does at most.
+async fn acknowledge(deliveries: &mut Consumer, messages: usize) {
+    for n in 1..=messages {
+        let delivery = deliveries.next().await.expect("a delivery").expect("a delivery");
+        if n % GROUP == 0 || n == messages {
+            let together = BasicAckOptions { multiple: true };
+            delivery.ack(together).await.expect("acknowledged");
+        }
+    }
+}

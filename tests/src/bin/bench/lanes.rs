@@ -1,0 +1,79 @@
+//! Scrip's own lanes, in this process.
+
+use std::{sync::Arc, time::Duration};
+
+use scrip::{
+    amqp::{Drained, Inbound, InboundOptions},
+    lane::{StoreLedger, StoreQuestions},
+};
+use tests::broker::TestBroker;
+use tokio::time::{Instant, interval};
+
+use crate::ledger::Ledger;
+
+/// Longer than any lane may take without applying anything.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Running lanes.
+pub struct Lanes {
+    inbound: Inbound,
+}
+
+impl Lanes {
+    /// Starts as many lanes as the broker's namespace has shards, and waits until they are registered.
+    pub async fn start(ledger: &Ledger, broker: &TestBroker, group_max: u16) -> Self {
+        let options = InboundOptions {
+            group_max,
+            registration_spread: Duration::ZERO,
+            ..InboundOptions::new(broker.url(), broker.topology().clone(), "bench")
+        };
+        let store = StoreLedger::new(ledger.store.clone(), ledger.rules.clone(), None);
+        let questions = StoreQuestions::new(ledger.store.clone(), ledger.catalog(), None);
+        let inbound = Inbound::start(options, Arc::new(store), Arc::new(questions)).expect("lanes");
+        inbound.ready().await;
+        Self { inbound }
+    }
+
+    /// Commands that are settled.
+    pub fn settled(&self) -> usize {
+        let stats = self.inbound.stats();
+        let settled = stats
+            .values()
+            .map(|lane| lane.completed + lane.failed + lane.dead);
+        usize::try_from(settled.sum::<u64>()).expect("a number")
+    }
+
+    /// Waits until so many commands are settled.
+    pub async fn until_settled(&self, commands: usize) {
+        let mut tick = interval(Duration::from_millis(2));
+        let mut last = (0, Instant::now());
+        loop {
+            let settled = self.settled();
+            if settled >= commands {
+                return;
+            }
+            if settled > last.0 {
+                last = (settled, Instant::now());
+            }
+            assert!(
+                last.1.elapsed() < PATIENCE,
+                "the lanes have stopped at {settled} of {commands}"
+            );
+            tick.tick().await;
+        }
+    }
+
+    /// Stops them, and expects that they leave nothing in their queues.
+    pub async fn stop(self, broker: &TestBroker) {
+        let drained = self.inbound.drain(Duration::from_secs(30)).await;
+        assert_eq!(drained, Drained::Clean);
+        for queue in broker.topology().queues() {
+            assert_eq!(
+                broker.ready_in(&queue.name).await,
+                0,
+                "messages in {}",
+                queue.name
+            );
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! On what it is measured.
+
+use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
+use tests::db;
+
+/// Processors, memory and versions.
+pub async fn describe() -> String {
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kilobytes = memory
+        .split_whitespace()
+        .nth(1)
+        .and_then(|number| number.parse::<u64>().ok());
+    let memory = kilobytes.map_or_else(
+        || "unknown".to_owned(),
+        |kilobytes| format!("{} GB", kilobytes >> 20),
+    );
+    let connection = Database::connect(db::server_url()).await.expect("a database");
+    let ask = Statement::from_string(DbBackend::Postgres, "SHOW server_version");
+    let row = connection
+        .query_one_raw(ask)
+        .await
+        .expect("a query")
+        .expect("a row");
+    let postgres: String = row.try_get_by_index(0).expect("a version");
+    let kind = if cfg!(debug_assertions) {
+        "DEBUG BUILD, "
+    } else {
+        ""
+    };
+    format!("{kind}{processors} processors, {memory} of memory, PostgreSQL {postgres}")
+}

@@ -1,0 +1,96 @@
+//! Several processes of `scrip` on the same queues.
+
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use producer_sdk::{Client, Command, Options};
+use tests::{
+    broker::TestBroker,
+    db::TestDatabase,
+    process::{Deployment, Worker},
+};
+
+use crate::{
+    large,
+    ledger::Ledger,
+    report::rate,
+    scrip,
+    stage::Stage,
+    workload::{Users, Workload},
+};
+
+const SHARDS: u32 = 8;
+/// Enough that every shard serves some of them.
+const ASKERS: u32 = 100;
+
+fn deployment(broker: &TestBroker, ledger: &Ledger) -> Deployment {
+    let mut deployment =
+        Deployment::on_servers(broker.url(), ledger.database.url(), broker.topology().namespace());
+    deployment.set("SCRIP__WORKER__SHARDS", &SHARDS.to_string());
+    for job in ["GRANT", "EXPIRE", "VERIFY"] {
+        deployment.set(&format!("SCRIP__SCHEDULE__{job}"), "off");
+    }
+    deployment
+}
+
+/// Processes that are started together, so that they share the shards.
+async fn workers(deployment: &Deployment, workers: usize) -> Vec<Worker> {
+    join_all((0..workers).map(|_| deployment.ready_worker())).await
+}
+
+/// Drains eight full queues. The workers have their places before the queues are filled, and are suspended meanwhile.
+pub async fn drain(workload: &Workload, number: usize) -> f64 {
+    let ledger = Ledger::of(TestDatabase::postgres().await, workload.users, 1).await;
+    let before = ledger.totals().await;
+    let broker = TestBroker::with_shards(SHARDS).await;
+    let deployment = deployment(&broker, &ledger);
+    let workers = workers(&deployment, number).await;
+    for worker in &workers {
+        worker.signal("STOP").await;
+    }
+    scrip::fill(&broker, workload).await;
+    let expected = before.transactions() + i64::try_from(workload.messages).expect("a number");
+    let started = Instant::now();
+    for worker in &workers {
+        worker.signal("CONT").await;
+    }
+    while ledger.wallet_transactions().await < expected {}
+    let rate = rate(workload.messages, started.elapsed());
+    for ended in join_all(workers.into_iter().map(Worker::terminate)).await {
+        assert!(ended.success(), "the worker drains");
+    }
+    ledger.check(before, workload).await;
+    rate
+}
+
+/// How long it takes, from the moment in which one of two workers is killed, until users of all shards have an outcome
+/// again, in seconds.
+pub async fn takeover(stage: &mut Stage) -> f64 {
+    let workload = Workload::consume(stage, Users::Uniform(ASKERS), 0);
+    let ledger = Ledger::of(TestDatabase::postgres().await, workload.users, 1).await;
+    let broker = TestBroker::with_shards(SHARDS).await;
+    let deployment = deployment(&broker, &ledger);
+    let mut workers = workers(&deployment, 2).await;
+    let options = Options {
+        namespace: broker.topology().namespace().to_owned(),
+        ..Options::default()
+    };
+    let client = Client::connect(broker.url(), options).await.expect("a client");
+    let all = async |when: &str| {
+        let command = |user| Command::consume(format!("{when}-{user}"), large::user(user), "google:fast");
+        let commands: Vec<_> = (0..ASKERS).map(command).collect();
+        for outcome in join_all(commands.iter().map(|command| client.send(command))).await {
+            outcome.expect("an outcome");
+        }
+    };
+    all("before").await;
+    let killed = workers.pop().expect("two workers");
+    let started = Instant::now();
+    killed.kill().await;
+    all("after").await;
+    let took = started.elapsed().as_secs_f64();
+    for worker in workers {
+        assert!(worker.terminate().await.success(), "the worker drains");
+    }
+    took
+}

@@ -1,0 +1,88 @@
+//! What is to be reached, as ratios of figures of one run.
+
+/// The first figure divided by the second, or the other way round where less is better.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    pub name: &'static str,
+    pub figure: &'static str,
+    pub to: &'static str,
+    pub solid: f64,
+    pub goal: f64,
+    pub less_is_better: bool,
+}
+
+const fn more(name: &'static str, figure: &'static str, to: &'static str, solid: f64, goal: f64) -> Target {
+    Target {
+        name,
+        figure,
+        to,
+        solid,
+        goal,
+        less_is_better: false,
+    }
+}
+
+/// All of them.
+pub const ALL: [Target; 9] = [
+    more(
+        "drain, 2 lanes : broker alone",
+        "drain-2",
+        "broker-drain",
+        0.25,
+        0.45,
+    ),
+    more("live : broker alone live", "live-2", "broker-live", 0.5, 0.8),
+    more(
+        "drain : one transaction a command",
+        "drain-2",
+        "plain",
+        15.0,
+        25.0,
+    ),
+    more("drain : pgbench TPC-B prepared", "drain-2", "pgbench", 6.0, 12.0),
+    more("hot wallet : uniform", "drain-hot", "drain-2", 1.0, 1.5),
+    more("large ledger : empty ledger", "drain-large", "drain-2", 0.7, 0.9),
+    more(
+        "groups of 10 : one transaction a command",
+        "drain-groups-10",
+        "plain",
+        3.0,
+        6.0,
+    ),
+    Target {
+        less_is_better: true,
+        ..more(
+            "outcome, idle, p50 : bare echo",
+            "outcome-idle p50",
+            "echo p50",
+            2.2,
+            1.6,
+        )
+    },
+    more(
+        "embedded : plain SQLite transaction",
+        "embedded-drain",
+        "embedded-plain",
+        8.0,
+        15.0,
+    ),
+];
+
+impl Target {
+    /// What a ratio has reached.
+    pub fn reached(&self, ratio: f64) -> &'static str {
+        let within = |bound: f64| {
+            if self.less_is_better {
+                ratio <= bound
+            } else {
+                ratio >= bound
+            }
+        };
+        match (within(self.goal), within(self.solid), ratio.is_nan()) {
+            (_, _, true) => "not measured",
+            (true, ..) => "goal",
+            (_, true, _) => "solid",
+            _ => "missed",
+        }
+    }
+}
