@@ -138,6 +138,11 @@ pub static ALL: &[Case] = &[
         Unit::Cost,
         Way::Cost(users(Users::One)),
     ),
+    full(
+        "drain-users-1000",
+        "drain, 2 lanes, uniform over 1,000 users",
+        Way::Drain(users(Users::Uniform(1_000))),
+    ),
     full("drain-1", "drain, 1 lane, uniform", Way::Drain(lanes(1))),
     full("drain-4", "drain, 4 lanes, uniform", Way::Drain(lanes(4))),
     full("live-1", "live, 1 lane, uniform", Way::Live(lanes(1))),
