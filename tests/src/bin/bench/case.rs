@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::{
-    broker_alone, echo, embedded, latency, pgbench, plain, processes,
+    broker_alone, cases, echo, embedded, latency, pgbench, plain, processes,
     scrip::{self, Setup},
     stage::Stage,
     workload::{Users, Workload},
@@ -123,7 +123,13 @@ impl Case {
                 stage.seen_live(rate);
                 vec![rate]
             }
-            Way::Outcome(percent) => latency::parts(latency::run(stage, percent).await),
+            Way::Outcome(percent) => {
+                if percent > 0 && stage.highest_live() == 0.0 {
+                    let rate = scrip::live(stage, &cases::USUAL).await;
+                    stage.seen_live(rate);
+                }
+                latency::parts(latency::run(stage, percent).await)
+            }
             Way::EmbeddedPlain => {
                 let workload = Workload::consume(stage, Users::Uniform(1_000), sizes.embedded_plain);
                 vec![embedded::plain(&workload).await]

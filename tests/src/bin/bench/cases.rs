@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Two lanes, as many users as a busy app has at work at once, groups as large as they get.
-const USUAL: Setup = Setup {
+pub const USUAL: Setup = Setup {
     lanes: 2,
     users: Users::Uniform(10_000),
     mix: Mix::Consume,

@@ -36,7 +36,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The number of transactions.
+    /// The number of transactions that are commands' own.
     pub const fn transactions(&self) -> i64 {
         self.transactions
     }
@@ -94,7 +94,10 @@ impl Ledger {
             .await
         };
         Totals {
-            transactions: self.number("SELECT COUNT(*) FROM credits_transaction").await,
+            // Without what belongs to another, as a package's bonus does.
+            transactions: self
+                .number("SELECT COUNT(*) FROM credits_transaction WHERE related_id IS NULL")
+                .await,
             moved: sum("amount", "credits_transaction").await,
             balances: sum("balance", "credits_balance").await,
             remaining: sum("remaining", "credits_batch").await,
