@@ -12,9 +12,9 @@ use crate::{
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Profile {
-    /// The cases that the targets compare; about three minutes.
+    /// The cases that the targets compare; a few minutes.
     Quick,
-    /// Everything, with more commands and on a large ledger; about half an hour.
+    /// Everything, with more commands and on a larger ledger; much longer.
     Full,
 }
 
@@ -108,8 +108,10 @@ impl Case {
     /// Measures it once: a figure for each of the unit's parts.
     pub async fn run(&self, stage: &mut Stage) -> Vec<f64> {
         let sizes = stage.sizes;
-        let uniform =
-            |stage: &mut Stage, commands| Workload::consume(stage, Users::Uniform(10_000), commands);
+        let over =
+            |users, stage: &mut Stage, commands| Workload::consume(stage, Users::Uniform(users), commands);
+        let uniform = |stage: &mut Stage, commands| over(10_000, stage, commands);
+        let few = |stage: &mut Stage, commands| over(1_000, stage, commands);
         match self.way {
             Way::BrokerDrain => vec![broker_alone::drain(&uniform(stage, sizes.broker)).await],
             Way::BrokerLive => vec![broker_alone::live(&uniform(stage, sizes.live)).await],
@@ -130,18 +132,9 @@ impl Case {
                 }
                 latency::parts(latency::run(stage, percent).await)
             }
-            Way::EmbeddedPlain => {
-                let workload = Workload::consume(stage, Users::Uniform(1_000), sizes.embedded_plain);
-                vec![embedded::plain(&workload).await]
-            }
-            Way::EmbeddedDrain => {
-                let workload = Workload::consume(stage, Users::Uniform(1_000), sizes.embedded);
-                vec![embedded::drain(&workload).await]
-            }
-            Way::EmbeddedLive => {
-                let workload = Workload::consume(stage, Users::Uniform(1_000), sizes.embedded);
-                vec![embedded::live(&workload).await]
-            }
+            Way::EmbeddedPlain => vec![embedded::plain(&few(stage, sizes.embedded_plain)).await],
+            Way::EmbeddedDrain => vec![embedded::drain(&few(stage, sizes.embedded)).await],
+            Way::EmbeddedLive => vec![embedded::live(&few(stage, sizes.embedded)).await],
             Way::Processes(workers) => vec![processes::drain(&uniform(stage, sizes.drain), workers).await],
             Way::Takeover => vec![processes::takeover(stage).await],
         }

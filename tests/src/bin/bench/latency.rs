@@ -46,6 +46,7 @@ pub async fn run(stage: &mut Stage, percent: u32) -> Vec<Duration> {
     let load = (rate * seconds) as usize;
     let workload = Workload::consume(stage, Users::Uniform(10_000), load);
     let ledger = Ledger::of(TestDatabase::postgres().await, workload.users, 1).await;
+    let before = ledger.totals().await;
     let broker = TestBroker::with_shards(LANES).await;
     let lanes = Lanes::start(&ledger, &broker, 1_000).await;
     let options = Options {
@@ -62,6 +63,7 @@ pub async fn run(stage: &mut Stage, percent: u32) -> Vec<Duration> {
     };
     lanes.until_settled(took.len() + load).await;
     lanes.stop(&broker).await;
+    ledger.check_with(before, &workload, took.len()).await;
     took
 }
 

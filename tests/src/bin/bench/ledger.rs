@@ -121,15 +121,22 @@ impl Ledger {
     /// Expects that since then each command of the workload was applied exactly once, and that all sums agree. That none
     /// was applied twice is for the unique reference to see to; so as many as there are commands are each of them.
     pub async fn check(&self, before: Totals, workload: &Workload) {
+        self.check_with(before, workload, 0).await;
+    }
+
+    /// The same with so many more commands that spend one credit each.
+    pub async fn check_with(&self, before: Totals, workload: &Workload, more: usize) {
         let after = self.totals().await;
-        let commands = i64::try_from(workload.commands()).expect("a number");
+        let more = i64::try_from(more).expect("a number");
+        let commands = i64::try_from(workload.commands()).expect("a number") + more;
         assert_eq!(
             after.transactions - before.transactions,
             commands,
             "applied commands"
         );
         let moved = after.moved - before.moved;
-        assert_eq!(moved, workload.moved().unwrap_or(moved), "credits moved");
+        let expected = workload.moved().map_or(moved, |moved| moved - more);
+        assert_eq!(moved, expected, "credits moved");
         assert_eq!(after.balances - before.balances, moved, "balances");
         assert_eq!(after.remaining - before.remaining, moved, "what batches hold");
         assert_eq!(after.allocated - before.allocated, moved, "what was allocated");

@@ -1,6 +1,6 @@
 //! Several processes of `scrip` on the same queues.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use producer_sdk::{Client, Command, Options};
@@ -9,12 +9,13 @@ use tests::{
     db::TestDatabase,
     process::{Deployment, Worker},
 };
+use tokio::time::interval;
 
 use crate::{
     large,
     ledger::Ledger,
+    publisher,
     report::rate,
-    scrip,
     stage::Stage,
     workload::{Users, Workload},
 };
@@ -48,13 +49,17 @@ pub async fn drain(workload: &Workload, number: usize) -> f64 {
     for worker in &workers {
         worker.signal("STOP").await;
     }
-    scrip::fill(&broker, workload).await;
+    publisher::fill(&broker, workload.messages()).await;
     let expected = before.transactions() + i64::try_from(workload.messages).expect("a number");
     let started = Instant::now();
     for worker in &workers {
         worker.signal("CONT").await;
     }
-    while ledger.wallet_transactions().await < expected {}
+    // Asking is work for the database, too.
+    let mut tick = interval(Duration::from_millis(50));
+    while ledger.wallet_transactions().await < expected {
+        tick.tick().await;
+    }
     let rate = rate(workload.messages, started.elapsed());
     for ended in join_all(workers.into_iter().map(Worker::terminate)).await {
         assert!(ended.success(), "the worker drains");
@@ -68,6 +73,7 @@ pub async fn drain(workload: &Workload, number: usize) -> f64 {
 pub async fn takeover(stage: &mut Stage) -> f64 {
     let workload = Workload::consume(stage, Users::Uniform(ASKERS), 0);
     let ledger = Ledger::of(TestDatabase::postgres().await, workload.users, 1).await;
+    let before = ledger.totals().await;
     let broker = TestBroker::with_shards(SHARDS).await;
     let deployment = deployment(&broker, &ledger);
     let mut workers = workers(&deployment, 2).await;
@@ -92,5 +98,6 @@ pub async fn takeover(stage: &mut Stage) -> f64 {
     for worker in workers {
         assert!(worker.terminate().await.success(), "the worker drains");
     }
+    ledger.check_with(before, &workload, 2 * ASKERS as usize).await;
     took
 }

@@ -8,7 +8,7 @@ use crate::{
     cpu::Cpu,
     lanes::Lanes,
     ledger::Ledger,
-    publisher::{self, Publisher},
+    publisher::Publisher,
     report::rate,
     stage::Stage,
     workload::{Mix, References, Users, Workload},
@@ -116,9 +116,4 @@ pub async fn live(stage: &mut Stage, setup: &Setup) -> f64 {
     lanes.stop(&broker).await;
     ledger.check(before, &workload).await;
     rate
-}
-
-/// Commands in full queues for workers that are not started here.
-pub async fn fill(broker: &TestBroker, workload: &Workload) {
-    publisher::fill(broker, workload.messages()).await;
 }
