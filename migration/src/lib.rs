@@ -11,6 +11,7 @@ mod m20261122_000003_job_run;
 mod m20261122_000004_embedded_queue;
 mod m20261122_000005_lane_trial;
 mod m20261124_000006_booked;
+mod m20261125_000007_expect;
 mod run;
 
 use sea_orm_migration::prelude::*;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_embedded_queue::Migration),
             Box::new(m20261122_000005_lane_trial::Migration),
             Box::new(m20261124_000006_booked::Migration),
+            Box::new(m20261125_000007_expect::Migration),
         ]
     }
 

@@ -9,6 +9,8 @@
 mod concurrency;
 #[path = "conformance/idempotency.rs"]
 mod idempotency;
+#[path = "conformance/kept.rs"]
+mod kept;
 #[path = "conformance/ledger_rules.rs"]
 mod ledger_rules;
 #[path = "conformance/subscriptions.rs"]
@@ -50,6 +52,8 @@ on_every_store! {
     idempotency::a_refusal_by_the_ledgers_state_is_recorded_and_repeated,
     idempotency::a_refusal_by_the_configuration_is_answered_and_not_recorded,
     idempotency::a_group_of_a_thousand_replays_writes_nothing,
+    kept::two_stores_in_turn_decide_as_one_book_does,
+    kept::a_wallet_of_many_batches_is_spent_in_order_however_few_are_known,
     ledger_rules::credits_that_expire_first_are_spent_first,
     ledger_rules::a_purchase_with_a_bonus_is_two_batches_and_two_transactions,
     ledger_rules::a_purchase_that_cannot_be_applied_writes_nothing,
@@ -62,6 +66,7 @@ on_every_store! {
     ledger_rules::a_wallet_of_a_thousand_batches_is_spent_in_order,
     ledger_rules::what_the_caller_said_is_kept,
     subscriptions::an_activation_is_written_with_its_grant_and_replayed_whole,
+    subscriptions::a_clipped_grant_of_an_activation_is_replayed_with_what_did_not_fit,
     subscriptions::what_is_known_of_a_subscription_survives_from_group_to_group,
     subscriptions::two_writers_grant_a_period_once,
     subscriptions::a_subscription_belongs_to_one_user_also_within_a_group,

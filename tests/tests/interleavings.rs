@@ -14,13 +14,14 @@ mod interleavings {
     pub mod ending;
     pub mod file;
     pub mod once;
+    pub mod quick;
     pub mod references;
     pub mod session;
     pub mod stage;
     pub mod wallets;
 }
 
-use interleavings::{batches, beside, broken, claims, file, once, references, stage::Stage, wallets};
+use interleavings::{batches, beside, broken, claims, file, once, quick, references, stage::Stage, wallets};
 use tests::{db::TestDatabase, ledger::TestLedger};
 
 /// Each interleaving with the reason why it is dangerous, on PostgreSQL.
@@ -100,6 +101,31 @@ on_servers! {
         "an error between two writes, while another group waits for the same wallet, must leave nothing behind",
     broken::a_statement_takes_too_long_in_the_middle:
         "the session lives on with half a group in it",
+
+    quick::a_kept_wallet_was_written_by_the_other:
+        "what is kept says one thing and the row another",
+    quick::both_write_a_kept_wallet:
+        "both decide on the same credits before either has written",
+    quick::a_refusal_from_a_kept_wallet_that_was_filled_since:
+        "a refusal changes no wallet, so no version stands in its way, and it is kept for ever",
+    quick::a_refusal_while_the_wallet_is_being_filled:
+        "the same while the purchase is not committed yet",
+    quick::a_refusal_that_came_before_the_wallet_is_filled:
+        "what was looked at must stay so until the refusal is committed",
+    quick::a_wallet_is_written_between_the_two_looks_at_it:
+        "a wallet as it was with batches as they are promises credits that nobody has",
+    quick::one_reference_quickly_for_a_kept_wallet:
+        "nobody has looked whether the reference is known",
+    quick::one_reference_quickly_for_two_wallets:
+        "the same, and no wallet stands between them",
+    quick::a_careful_writer_waits_for_a_quick_one:
+        "one holds a wallet and wants references, the other must not hold references and want the wallet",
+    quick::a_quick_writer_waits_for_a_careful_one:
+        "the same the other way round",
+    quick::the_session_dies_with_a_quick_group:
+        "a store must not keep what was rolled back",
+    quick::the_answer_to_a_quick_commit_is_lost:
+        "the store knows neither whether its group is booked nor what the wallet is now",
 
     beside::a_writer_waits_for_a_rehearsal:
         "a rehearsal writes everything before it is rolled back: a writer that believed it would book nothing",

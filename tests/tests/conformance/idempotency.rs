@@ -4,7 +4,7 @@ use ledger::{Outcome, Refusal, Status};
 use tests::ledger::{TestLedger, buy_credits, buy_package, consume, promote, register, use_service};
 
 /// What a replay of `outcome` must say.
-fn replay_of(outcome: &Outcome) -> Outcome {
+pub fn replay_of(outcome: &Outcome) -> Outcome {
     Outcome {
         replayed: true,
         available: None,

@@ -9,6 +9,8 @@ use ledger::{
 use sea_orm::EntityTrait;
 use tests::ledger::{TestLedger, buy_credits, consume, freeze, grant_period, register, settled, subscribe};
 
+use super::idempotency::replay_of;
+
 async fn row(ledger: &TestLedger, id: &str) -> subscription::Model {
     let row = subscription::Entity::find_by_id(id).one(ledger.store.read_connection());
     row.await.expect("a query").expect("the subscription")
@@ -57,6 +59,17 @@ pub async fn an_activation_is_written_with_its_grant_and_replayed_whole(ledger: 
     assert_eq!(batches[0].source_plan.as_deref(), Some("pro"));
     assert_eq!(batches[0].grant_period.as_deref(), Some(month.as_str()));
     assert_eq!(batches[0].expires_at, Some(ledger.now + TimeDelta::days(30)));
+    ledger.verify().await;
+}
+
+pub async fn a_clipped_grant_of_an_activation_is_replayed_with_what_did_not_fit(mut ledger: TestLedger) {
+    ledger.rules.max_user_balance = 260;
+    ledger.one(buy_credits("p1", "ada", 150)).await;
+    let event = subscribe("evt-1", "ada", "sub_1", "pro", Active, ledger.now);
+    let first = ledger.one(event.clone()).await;
+    assert_eq!((first.amount, first.clipped), (110, Some(90)));
+    let again = ledger.one(event).await;
+    assert_eq!(again, replay_of(&first));
     ledger.verify().await;
 }
 

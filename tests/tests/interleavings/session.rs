@@ -56,10 +56,17 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins to commit a group.
-    pub async fn commits(&self, commands: &[Command]) -> Running<Result<Vec<Decision>, StoreError>> {
+    /// Begins to commit a group, without a lock if it may be.
+    pub async fn commits_quickly(&self, commands: &[Command]) -> Running<Result<Vec<Decision>, StoreError>> {
         let (commands, rules, now) = (commands.to_vec(), self.rules.clone(), self.now);
         self.does(|store| async move { store.commit_group(&commands, &rules, now).await })
+            .await
+    }
+
+    /// Begins to commit a group by locking its wallets first.
+    pub async fn commits(&self, commands: &[Command]) -> Running<Result<Vec<Decision>, StoreError>> {
+        let (commands, rules, now) = (commands.to_vec(), self.rules.clone(), self.now);
+        self.does(|store| async move { store.commit_group_carefully(&commands, &rules, now).await })
             .await
     }
 

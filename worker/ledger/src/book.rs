@@ -16,7 +16,7 @@ use crate::{
     rules::Rules,
     subscribe,
     subscription::{Event, Subscription},
-    wallet::{Batch, Inconsistency, Wallet, WalletStatus},
+    wallet::{Inconsistency, Wallet, WalletStatus},
 };
 
 /// The wallets and references that one group of commands touches.
@@ -35,10 +35,9 @@ pub struct Book {
 pub struct Changes {
     /// New transactions with their allocations, in the order of the decisions.
     pub postings: Vec<Posting>,
-    /// Wallets that changed; their batches are in `batches`.
+    /// All open wallets that were added, as they are now. Of them and their batches those have to be written that are
+    /// marked as dirty or new; a wallet that is dirty has the version it will be written with.
     pub wallets: Vec<Wallet>,
-    /// Batches that are new or changed, each with its user.
-    pub batches: Vec<(String, Batch)>,
     /// Subscriptions that are new or changed.
     pub subscriptions: Vec<Subscription>,
     /// Wallets that were prepared and that nobody opened.
@@ -403,7 +402,6 @@ impl Book {
         let mut changes = Changes {
             postings: self.postings,
             wallets: Vec::new(),
-            batches: Vec::new(),
             subscriptions: Vec::new(),
             unopened: Vec::new(),
         };
@@ -411,22 +409,15 @@ impl Book {
         changes
             .subscriptions
             .extend(subscriptions.filter(|subscription| subscription.dirty));
-        for (user_id, mut wallet) in self.wallets {
+        for mut wallet in self.wallets.into_values() {
             if !wallet.open {
                 changes.unopened.push(wallet.id);
                 continue;
             }
-            let touched = wallet
-                .take_batches()
-                .into_iter()
-                .filter(|batch| batch.new || batch.dirty);
-            changes
-                .batches
-                .extend(touched.map(|batch| (user_id.clone(), batch)));
             if wallet.dirty {
                 wallet.version = wallet.version.saturating_add(1);
-                changes.wallets.push(wallet);
             }
+            changes.wallets.push(wallet);
         }
         changes
     }

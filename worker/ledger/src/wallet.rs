@@ -217,9 +217,14 @@ impl Wallet {
         self.batches.insert(place, batch);
     }
 
-    /// Takes the batches out.
-    pub(crate) fn take_batches(&mut self) -> Vec<Batch> {
-        std::mem::take(&mut self.batches)
+    /// Notes that its row and those of its batches were written as it is now, and forgets the batches with nothing left.
+    pub fn written(&mut self) {
+        self.dirty = false;
+        self.batches.retain(|batch| batch.status == BatchStatus::Active);
+        for batch in &mut self.batches {
+            batch.new = false;
+            batch.dirty = false;
+        }
     }
 
     /// Credits that can be spent at `at`: the balance without what is held and what lapsed.

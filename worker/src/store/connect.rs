@@ -71,6 +71,10 @@ const KEEPALIVE: [(&str, &str); 4] = [
     ("tcp_user_timeout", "60000"),
 ];
 
+/// A connection for the group commit that was used within this time is taken to be alive: asking would be a round trip
+/// before every group. Where it is not, the group is tried again.
+const UNTESTED: Duration = Duration::from_secs(1);
+
 /// What the sessions for reading are told. A plan that was made while a table was small would be kept until its
 /// statistics are gathered anew, which a busy server may be late with; planning costs a fraction of a millisecond.
 const FRESH: [(&str, &str); 1] = [("plan_cache_mode", "force_custom_plan")];
@@ -138,6 +142,9 @@ fn postgres(
         PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
     let port = parsed.get_port();
     let statement_timeout = options.statement_timeout.as_millis().to_string();
+    if purpose == Purpose::Commit {
+        connect.test_before_acquire_if_idle_for(UNTESTED);
+    }
     connect
         .map_sqlx_postgres_opts(move |postgres| {
             let postgres = postgres.application_name("scrip").options([

@@ -48,6 +48,8 @@ pub enum StoreError {
 
 /// SQLSTATE of a unique violation on PostgreSQL.
 const UNIQUE: &str = "23505";
+/// SQLSTATE with which the statement that writes a whole group says that a wallet was written by somebody else.
+const SERIALIZATION: &str = "40001";
 /// Extended result codes of a unique violation on SQLite: unique index, primary key.
 const SQLITE_UNIQUE: [&str; 2] = ["2067", "1555"];
 
@@ -92,6 +94,11 @@ impl StoreError {
     pub fn is_unique_violation(&self) -> bool {
         self.code()
             .is_some_and(|code| code == UNIQUE || SQLITE_UNIQUE.contains(&code.as_str()))
+    }
+
+    /// A statement found that rows are not as they were read.
+    pub fn is_stale(&self) -> bool {
+        self.code().is_some_and(|code| code == SERIALIZATION)
     }
 
     /// Whether one of the group's commands cannot be written however often it is tried: a value that the database

@@ -45,8 +45,29 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             wallet.open = !prepared.contains(&wallet.user_id);
             book.add_wallet(wallet);
         }
-        self.batches(commands, &mut book).await?;
+        self.batches(self.demand(commands), &mut book).await?;
         Ok(book)
+    }
+
+    /// How much the commands may spend of each user's credits at most.
+    pub fn demand<'c>(&self, commands: &'c [Command]) -> BTreeMap<&'c str, i64> {
+        let mut demand: BTreeMap<&str, i64> = BTreeMap::new();
+        for command in commands {
+            let wanted = demand.entry(&command.user_id).or_default();
+            *wanted = wanted.saturating_add(self.rules.demand(&command.action));
+        }
+        demand
+    }
+
+    /// Reads wallets without locking them, on PostgreSQL.
+    pub async fn read_wallets(&self, demand: &BTreeMap<&str, i64>) -> Result<Vec<Wallet>, StoreError> {
+        let values = self.rows(vec![texts(demand.keys().copied())]);
+        let statement = Statement::from_sql_and_values(self.backend(), sql::READ_WALLETS, values);
+        let rows = self
+            .patience
+            .wait("read wallets", self.connection.query_all_raw(statement))
+            .await?;
+        rows.iter().map(wallet).collect()
     }
 
     /// Makes the rows of wallets that commands of this group may open, so that they can be locked.
@@ -177,14 +198,14 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         Ok(())
     }
 
-    /// Reads the batches that the commands may need: every lapsed one, and of the others as many as cover what the
-    /// commands may spend.
-    async fn batches(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
-        let mut demand: BTreeMap<&str, i64> = BTreeMap::new();
-        for command in commands {
-            let wanted = demand.entry(&command.user_id).or_default();
-            *wanted = wanted.saturating_add(self.rules.demand(&command.action));
-        }
+    /// Reads the batches that commands may need: every lapsed one, and of the others as many as cover what each user's
+    /// commands may spend. Tells who has more.
+    pub async fn batches(
+        &self,
+        mut demand: BTreeMap<&str, i64>,
+        book: &mut Book,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut partial = Vec::new();
         demand.retain(|user_id, _| book.wallet(user_id).is_some_and(|wallet| wallet.balance > 0));
         let mut window = FIRST_WINDOW;
         while !demand.is_empty() {
@@ -196,7 +217,11 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             }
             demand.retain(|user_id, wanted| {
                 let batches = found.remove(*user_id).unwrap_or_default();
-                let covered = covers(&batches, *wanted, window, self.now);
+                let whole = i64::try_from(batches.len()).is_ok_and(|count| count < window);
+                let covered = covers(&batches, whole, *wanted, self.now);
+                if covered && !whole {
+                    partial.push((*user_id).to_owned());
+                }
                 if let (true, Some(wallet)) = (covered, book.wallet_mut(user_id)) {
                     for batch in batches {
                         wallet.add_batch(batch);
@@ -206,7 +231,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             });
             window = window.saturating_mul(WINDOW_GROWTH);
         }
-        Ok(())
+        Ok(partial)
     }
 
     fn backend(&self) -> DbBackend {
@@ -231,15 +256,14 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     }
 }
 
-/// Whether a window of batches is all there is, or all that `wanted` credits may need.
-fn covers(batches: &[Batch], wanted: i64, window: i64, now: DateTime<Utc>) -> bool {
-    let all = i64::try_from(batches.len()).is_ok_and(|count| count < window);
+/// Whether the first batches of a wallet are all there are (`whole`), or all that `wanted` credits may need.
+pub(super) fn covers(batches: &[Batch], whole: bool, wanted: i64, now: DateTime<Utc>) -> bool {
     let beyond_lapsed = batches.last().is_some_and(|last| last.spendable_at(now));
     let spendable = batches
         .iter()
         .filter(|batch| batch.spendable_at(now))
         .map(Batch::free);
-    all || (beyond_lapsed && spendable.fold(0, i64::saturating_add) >= wanted)
+    whole || (beyond_lapsed && spendable.fold(0, i64::saturating_add) >= wanted)
 }
 
 fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Column {
@@ -320,18 +344,15 @@ struct Known {
 
 fn known(row: &QueryResult) -> Result<Known, StoreError> {
     let id: Uuid = get(row, "id")?;
-    let detail: Option<String> = get(row, "detail")?;
     let origin: String = get(row, "origin")?;
     let fingerprint: Option<Vec<u8>> = get(row, "fingerprint")?;
     let mut posting = posting(row, id)?;
     posting.user_id = get(row, "user_id")?;
     posting.reference_id = get(row, "reference_id")?;
-    posting.detail = detail::from_text(detail.as_deref(), &id.to_string())?;
     posting.origin = [Origin::Usage, Origin::Funding, Origin::Internal]
         .into_iter()
         .find(|known| known.as_str() == origin)
         .ok_or_else(|| unknown("credits_transaction", id, "origin", &origin))?;
-    posting.refusal = refusal(row, id)?;
     posting.fingerprint = fingerprint.and_then(|bytes| bytes.try_into().ok());
     Ok(Known {
         postings: vec![posting],
@@ -342,7 +363,6 @@ fn part(row: &QueryResult) -> Result<Posting, StoreError> {
     let id = get(row, "id")?;
     let mut posting = posting(row, id)?;
     posting.related_id = get(row, "related_id")?;
-    posting.refusal = refusal(row, id)?;
     Ok(posting)
 }
 
@@ -384,6 +404,7 @@ fn subscription(row: &QueryResult) -> Result<Subscription, StoreError> {
 /// The part of a posting that an outcome is made of.
 fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
     let kind: String = get(row, "type")?;
+    let detail: Option<String> = get(row, "detail")?;
     Ok(Posting {
         id,
         user_id: String::new(),
@@ -394,7 +415,7 @@ fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
         origin: Origin::Internal,
         reference_id: String::new(),
         fingerprint: None,
-        refusal: None,
+        refusal: refusal(row, id)?,
         balance_after: get(row, "balance_after")?,
         service: None,
         quantity: None,
@@ -404,7 +425,7 @@ fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
         related_id: None,
         description: None,
         metadata: None,
-        detail: ledger::Detail::default(),
+        detail: detail::from_text(detail.as_deref(), &id.to_string())?,
         occurred_at: DateTime::UNIX_EPOCH,
         allocations: Vec::new(),
     })

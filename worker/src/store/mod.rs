@@ -1,5 +1,6 @@
 //! The store: the group commit. A group of commands is decided in memory and written in one transaction by a
-//! constant number of statements, whatever its size.
+//! constant number of statements, whatever its size. Most groups go the quick way, by one statement (`quick`); this is
+//! the careful one:
 //!
 //! | step | statement | rows touched | why |
 //! |---|---|---|---|
@@ -29,12 +30,17 @@ mod connect;
 mod detail;
 mod error;
 mod job_run;
+mod kept;
 mod load;
 pub mod nodelay;
+mod quick;
+mod rows;
 mod scratch;
 pub mod sql;
 mod trial;
 mod write;
+
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ledger::{Command, Decision, Rules};
@@ -50,6 +56,7 @@ pub use connect::{Purpose, StoreOptions, connect};
 pub use error::StoreError;
 pub(crate) use error::kind as kind_of;
 pub use job_run::{Claim, JobRun};
+use kept::Keeper;
 pub use scratch::ScratchSchema;
 
 /// How often a group is decided again after another writer took one of its references.
@@ -61,6 +68,7 @@ pub struct Store {
     commit: DatabaseConnection,
     read: DatabaseConnection,
     patience: Patience,
+    kept: Arc<Mutex<Keeper>>,
 }
 
 impl Store {
@@ -73,6 +81,7 @@ impl Store {
             commit,
             read,
             patience,
+            kept: Arc::default(),
         })
     }
 
@@ -123,6 +132,20 @@ impl Store {
     ///
     /// After an error nothing is known to be written; deciding the same commands again is always safe.
     pub async fn commit_group(
+        &self,
+        commands: &[Command],
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Decision>, StoreError> {
+        let now = now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now);
+        if let Some(decisions) = self.commit_quickly(commands, rules, now).await? {
+            return Ok(decisions);
+        }
+        self.commit_group_carefully(commands, rules, now).await
+    }
+
+    /// The same as [`Self::commit_group`], always by locking the wallets before anything is looked at.
+    pub async fn commit_group_carefully(
         &self,
         commands: &[Command],
         rules: &Rules,

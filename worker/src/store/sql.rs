@@ -54,10 +54,10 @@ pub const KNOWN_REFERENCES: Sql = Sql {
 
 /// What belongs to commands: bonuses of purchases, grants of subscriptions. `ids` → transactions.
 pub const BELONGING: Sql = Sql {
-    postgres: r"SELECT id, related_id, type, amount, balance_after, error_code FROM credits_transaction
-        WHERE related_id = ANY($1) AND type IN ('bonus', 'monthly_grant') ORDER BY id",
-    sqlite: r"SELECT id, related_id, type, amount, balance_after, error_code FROM credits_transaction
-        WHERE related_id IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND type IN ('bonus', 'monthly_grant')
+    postgres: r"SELECT id, related_id, type, amount, balance_after, error_code, detail::text AS detail
+        FROM credits_transaction WHERE related_id = ANY($1) AND type IN ('bonus', 'monthly_grant') ORDER BY id",
+    sqlite: r"SELECT id, related_id, type, amount, balance_after, error_code, detail
+        FROM credits_transaction WHERE related_id IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND type IN ('bonus', 'monthly_grant')
         ORDER BY id",
 };
 
@@ -248,21 +248,94 @@ pub const WRITE_SUBSCRIPTIONS: Sql = Sql {
         WHERE subscription.user_id = excluded.user_id",
 };
 
-/// All statements by name, for the test that looks at their plans.
-pub const ALL: [(&str, &Sql); 15] = [
-    ("prepare wallets", &PREPARE_WALLETS),
-    ("lock wallets", &LOCK_WALLETS),
-    ("known references", &KNOWN_REFERENCES),
-    ("belonging", &BELONGING),
-    ("allocations", &ALLOCATIONS),
-    ("registered", &REGISTERED),
-    ("batches", &BATCHES),
-    ("insert transactions", &INSERT_TRANSACTIONS),
-    ("insert batches", &INSERT_BATCHES),
-    ("insert allocations", &INSERT_ALLOCATIONS),
-    ("update batches", &UPDATE_BATCHES),
-    ("update wallets", &UPDATE_WALLETS),
-    ("drop unopened", &DROP_UNOPENED),
-    ("subscriptions", &SUBSCRIPTIONS),
-    ("write subscriptions", &WRITE_SUBSCRIPTIONS),
+/// Reads wallets without locking them, on PostgreSQL. `users` → wallets.
+pub const READ_WALLETS: &str = r"SELECT id, user_id, balance, held, total_earned, total_spent, transaction_count, status,
+      version
+    FROM credits_balance WHERE user_id = ANY($1)";
+
+/// Writes a whole group on PostgreSQL, unless a wallet has another version than the one that was read: then it fails, as a
+/// serialization failure. What changes of wallets comes first, and holds up all else: nothing goes
+/// through `gate` before all of that is done.
+///
+/// Changed wallets as in [`UPDATE_WALLETS`]; `(id, version)` of the others; then as in [`INSERT_TRANSACTIONS`],
+/// [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`], [`UPDATE_BATCHES`], and `now` once.
+pub const WRITE_GROUP: &str = r"WITH changed AS (
+      UPDATE credits_balance w SET balance = n.balance, held = n.held, total_earned = n.total_earned,
+        total_spent = n.total_spent, transaction_count = n.transaction_count, version = n.version, status = n.status,
+        updated_at = $55
+      FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+          $8::text[])
+        AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status)
+      WHERE w.id = n.id AND w.version = n.version - 1 RETURNING w.id),
+    unchanged AS (
+      SELECT w.id FROM UNNEST($9::uuid[], $10::bigint[]) AS n (id, version)
+      JOIN credits_balance w ON w.id = n.id AND w.version = n.version FOR SHARE OF w),
+    gate AS MATERIALIZED (
+      SELECT credits_expect((SELECT count(*) FROM changed) + (SELECT count(*) FROM unchanged),
+        cardinality($1) + cardinality($9)) AS is_open),
+    posted AS (
+      INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
+        fingerprint, status, error_code, balance_after, service, quantity, purchase_id, related_id, description, metadata,
+        detail, occurred_at, subscription_id, period_start, created_at)
+      SELECT t.id, t.user_id, t.type, t.amount,
+        CASE WHEN t.amount < 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
+        CASE WHEN t.amount > 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
+        t.origin, t.reference_id, NULLIF(t.fingerprint, ''::bytea),
+        CASE WHEN t.error_code = '' THEN 'COMPLETED' ELSE 'FAILED' END, NULLIF(t.error_code, ''),
+        NULLIF(t.balance_after, -1), NULLIF(t.service, ''), NULLIF(t.quantity, -1), NULLIF(t.purchase_id, ''),
+        NULLIF(t.related_id, '00000000-0000-0000-0000-000000000000'::uuid), NULLIF(t.description, ''),
+        NULLIF(t.metadata, '')::json, NULLIF(t.detail, '')::json, t.occurred_at,
+        NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), $55
+      FROM gate CROSS JOIN UNNEST($11::uuid[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::text[],
+          $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::text[], $22::bigint[], $23::text[], $24::uuid[],
+          $25::text[], $26::text[], $27::text[], $28::timestamptz[], $29::text[], $30::timestamptz[])
+        AS t (id, user_id, type, amount, other, origin, reference_id, fingerprint, error_code, balance_after, service,
+          quantity, purchase_id, related_id, description, metadata, detail, occurred_at, subscription_id, period_start)
+      WHERE gate.is_open),
+    added AS (
+      INSERT INTO credits_batch (id, user_id, amount, remaining, held, issued_at, expires_at, status, source_type,
+        source_plan, grant_period, paid_micros, currency, transaction_id, expirations, created_at, updated_at)
+      SELECT b.id, b.user_id, b.amount, b.remaining, b.held, b.issued_at,
+        NULLIF(b.expires_at, '0001-01-01 00:00:00+00'), b.status, b.source_type, NULLIF(b.source_plan, ''),
+        NULLIF(b.grant_period, ''), NULLIF(b.paid_micros, -1), NULLIF(b.currency, ''), b.transaction_id, b.expirations,
+        $55, $55
+      FROM gate CROSS JOIN UNNEST($31::uuid[], $32::text[], $33::bigint[], $34::bigint[], $35::bigint[],
+          $36::timestamptz[], $37::timestamptz[], $38::text[], $39::text[], $40::text[], $41::text[], $42::bigint[],
+          $43::text[], $44::uuid[], $45::bigint[])
+        AS b (id, user_id, amount, remaining, held, issued_at, expires_at, status, source_type, source_plan,
+          grant_period, paid_micros, currency, transaction_id, expirations)
+      WHERE gate.is_open),
+    allocated AS (
+      INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
+      SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining, $55
+      FROM gate CROSS JOIN UNNEST($46::uuid[], $47::uuid[], $48::bigint[], $49::bigint[])
+        AS a (transaction_id, batch_id, amount, batch_remaining)
+      WHERE gate.is_open),
+    spent AS (
+      UPDATE credits_batch b SET remaining = n.remaining, held = n.held, status = n.status,
+        expirations = n.expirations, updated_at = $55
+      FROM gate CROSS JOIN UNNEST($50::uuid[], $51::bigint[], $52::bigint[], $53::text[], $54::bigint[])
+        AS n (id, remaining, held, status, expirations)
+      WHERE gate.is_open AND b.id = n.id RETURNING b.id)
+    SELECT credits_expect((SELECT count(*) FROM spent), cardinality($50))";
+
+/// All statements on PostgreSQL by name, for the test that looks at their plans.
+pub const ALL: [(&str, &str); 17] = [
+    ("prepare wallets", PREPARE_WALLETS.postgres),
+    ("lock wallets", LOCK_WALLETS.postgres),
+    ("known references", KNOWN_REFERENCES.postgres),
+    ("belonging", BELONGING.postgres),
+    ("allocations", ALLOCATIONS.postgres),
+    ("registered", REGISTERED.postgres),
+    ("batches", BATCHES.postgres),
+    ("insert transactions", INSERT_TRANSACTIONS.postgres),
+    ("insert batches", INSERT_BATCHES.postgres),
+    ("insert allocations", INSERT_ALLOCATIONS.postgres),
+    ("update batches", UPDATE_BATCHES.postgres),
+    ("update wallets", UPDATE_WALLETS.postgres),
+    ("drop unopened", DROP_UNOPENED.postgres),
+    ("subscriptions", SUBSCRIPTIONS.postgres),
+    ("write subscriptions", WRITE_SUBSCRIPTIONS.postgres),
+    ("read wallets", READ_WALLETS),
+    ("write a group", WRITE_GROUP),
 ];

@@ -36,6 +36,20 @@ struct Rows {
     belonging: HashMap<Uuid, Vec<usize>>,
 }
 
+/// The row of a wallet, without its batches.
+fn row(wallet: &Wallet) -> Wallet {
+    let mut row = Wallet::prepared(wallet.id, wallet.user_id.clone());
+    row.balance = wallet.balance;
+    row.held = wallet.held;
+    row.total_earned = wallet.total_earned;
+    row.total_spent = wallet.total_spent;
+    row.transaction_count = wallet.transaction_count;
+    row.status = wallet.status;
+    row.version = wallet.version;
+    row.open = wallet.open;
+    row
+}
+
 /// The row of a wallet that nobody has opened yet.
 pub fn prepared(user: &str) -> Wallet {
     let nth = USERS.iter().position(|one| *one == user).unwrap_or_default();
@@ -77,13 +91,7 @@ impl Rows {
     fn book(&self, group: &[Sent]) -> Book {
         let mut book = Book::default();
         for user in USERS {
-            let known = self.wallets.get(user).cloned();
-            let mut wallet = known.unwrap_or_else(|| prepared(user));
-            let batches = self.batches.iter().filter(|((owner, _), _)| owner == user);
-            for (_, batch) in batches.filter(|(_, batch)| batch.status == BatchStatus::Active) {
-                wallet.add_batch(batch.clone());
-            }
-            book.add_wallet(wallet);
+            book.add_wallet(self.wallet(user));
         }
         for subscription in self.subscriptions.values() {
             book.add_subscription(subscription.clone());
@@ -102,6 +110,16 @@ impl Rows {
         book
     }
 
+    fn wallet(&self, user: &str) -> Wallet {
+        let known = self.wallets.get(user).cloned();
+        let mut wallet = known.unwrap_or_else(|| prepared(user));
+        let batches = self.batches.iter().filter(|((owner, _), _)| owner == user);
+        for (_, batch) in batches.filter(|(_, batch)| batch.status == BatchStatus::Active) {
+            wallet.add_batch(batch.clone());
+        }
+        wallet
+    }
+
     fn record(&self, place: usize) -> Record {
         let own = &self.postings[place];
         let belonging = self.belonging.get(&own.id).into_iter().flatten();
@@ -115,11 +133,15 @@ impl Rows {
 
     fn write(&mut self, changes: Changes) -> Result<(), TestCaseError> {
         for mut wallet in changes.wallets {
-            wallet.dirty = false;
-            self.wallets.insert(wallet.user_id.clone(), wallet);
-        }
-        for (user, batch) in changes.batches {
-            self.batches.insert((user, batch.id), clean(&batch));
+            let user = wallet.user_id.clone();
+            for batch in wallet.batches().iter().filter(|batch| batch.new || batch.dirty) {
+                self.batches.insert((user.clone(), batch.id), clean(batch));
+            }
+            if wallet.dirty {
+                self.wallets.insert(user.clone(), row(&wallet));
+            }
+            wallet.written();
+            prop_assert_eq!(wallet, self.wallet(&user), "what is kept is what would be read");
         }
         for mut subscription in changes.subscriptions {
             subscription.dirty = false;

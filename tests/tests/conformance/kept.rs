@@ -1,0 +1,140 @@
+//! Wallets that a store keeps between groups: they are never believed when somebody else has written them since.
+
+use chrono::TimeDelta;
+use ledger::{Action, Book, Command, Decision, Item, Origin, Outcome, TransactionType, Wallet};
+use tests::{
+    faults::dice::Dice,
+    ledger::{TestLedger, buy, buy_credits, command, consume, expire, freeze, late, promote},
+};
+use uuid::Uuid;
+
+const USERS: [&str; 4] = ["ada", "bob", "eve", "zoe"];
+const GROUPS: usize = 250;
+
+/// All of an outcome but ids, which each ledger makes for itself.
+fn told(decision: &Decision) -> String {
+    let Decision::Settled(outcome) = decision else {
+        return format!("{decision:?}");
+    };
+    let kinds: Vec<(TransactionType, i64)> = outcome
+        .transactions
+        .iter()
+        .map(|(_, kind, amount)| (*kind, *amount))
+        .collect();
+    let moved: Vec<(i64, i64)> = outcome
+        .allocations
+        .iter()
+        .map(|one| (one.amount, one.batch_remaining))
+        .collect();
+    let rest = Outcome {
+        transactions: Vec::new(),
+        allocations: Vec::new(),
+        ..outcome.clone()
+    };
+    format!("{rest:?} {kinds:?} {moved:?}")
+}
+
+/// Anything that may come, of a reference that is now and then an old one.
+fn anything(dice: &mut Dice, ledger: &TestLedger, sent: &[Command]) -> Command {
+    if !sent.is_empty() && dice.percent(3) {
+        return dice.pick(sent).clone();
+    }
+    let (user, reference) = (*dice.pick(&USERS), format!("r-{}", sent.len()));
+    let days = || Some(1 + (sent.len() as i64 * 7) % 40);
+    match dice.below(100) {
+        0..=2 => freeze(&reference, user, true),
+        3..=6 => freeze(&reference, user, false),
+        7..=8 => expire(user, ledger.now),
+        9..=10 => command(Origin::Funding, &reference, user, Action::RegistrationBonus),
+        11..=22 => promote(&reference, user, 1 + dice.below(40) as i64, days()),
+        23..=32 => {
+            let item = Item::Credits {
+                credits: 1 + dice.below(60) as i64,
+                validity_days: days(),
+            };
+            buy(&reference, user, item)
+        }
+        33..=36 => buy_credits(&reference, user, 5),
+        37..=45 => {
+            let ago = TimeDelta::hours(dice.below(60) as i64);
+            late(
+                consume(&reference, user, 1 + dice.below(9) as i64),
+                ledger.now,
+                ago,
+            )
+        }
+        46..=47 => consume(&reference, user, 10_000),
+        _ => consume(&reference, user, 1 + dice.below(12) as i64),
+    }
+}
+
+pub async fn two_stores_in_turn_decide_as_one_book_does(mut ledger: TestLedger) {
+    let other = ledger.another_store().await;
+    let mut dice = Dice::new(20_261_125);
+    let mut book = Book::default();
+    let (mut sent, mut next) = (Vec::new(), 0_u128);
+    for user in USERS {
+        book.add_wallet(Wallet::prepared(Uuid::now_v7(), user.to_owned()));
+    }
+    for nth in 0..GROUPS {
+        ledger.now += TimeDelta::hours(dice.below(20) as i64);
+        let group: Vec<Command> = (0..=dice.below(6))
+            .map(|_| {
+                let command = anything(&mut dice, &ledger, &sent);
+                sent.push(command.clone());
+                command
+            })
+            .collect();
+        let expected: Vec<String> = group
+            .iter()
+            .map(|command| {
+                let mut ids = || {
+                    next += 1;
+                    Uuid::from_u128(next)
+                };
+                let decided = book.decide(command, &ledger.rules, ledger.now, &mut ids);
+                told(&decided.expect("a decision"))
+            })
+            .collect();
+        let store = if dice.percent(70) { &ledger.store } else { &other };
+        let decided = store.commit_group(&group, &ledger.rules, ledger.now).await;
+        let found: Vec<String> = decided.expect("a group").iter().map(told).collect();
+        assert_eq!(found, expected, "group {nth}: {group:#?}");
+    }
+    ledger.verify().await;
+}
+
+pub async fn a_wallet_of_many_batches_is_spent_in_order_however_few_are_known(ledger: TestLedger) {
+    let buy_some = |n: i64, days| {
+        let item = Item::Credits {
+            credits: 10,
+            validity_days: Some(days),
+        };
+        buy(&format!("p-{n}-{days}"), "ada", item)
+    };
+    let mut expected: Vec<i64> = (10..60).collect();
+    for days in &expected {
+        ledger.one(buy_some(0, *days)).await;
+    }
+    let mut spent = Vec::new();
+    for nth in 0..25_i64 {
+        // Of the whole credits of a batch, so that each consumption empties two.
+        let outcome = ledger.one(consume(&format!("c-{nth}"), "ada", 20)).await;
+        spent.extend(outcome.allocations.iter().map(|one| one.batch_id));
+        if nth % 5 == 0 {
+            // One that expires before, and one that expires amid what is left.
+            for days in [5, 40 + nth / 5] {
+                ledger.one(buy_some(nth + 1, days)).await;
+                expected.push(days);
+            }
+        }
+    }
+    let order = "SELECT count(*) FROM credits_batch b JOIN credits_batch c
+        ON c.user_id = b.user_id AND c.expires_at < b.expires_at
+        WHERE b.remaining < b.amount AND c.remaining > 0";
+    assert_eq!(ledger.number(order).await, 0, "what expires first is spent first");
+    assert_eq!(spent.len(), 50);
+    let left = ledger.number("SELECT balance FROM credits_balance").await;
+    assert_eq!(left, expected.len() as i64 * 10 - 500);
+    ledger.verify().await;
+}

@@ -1,0 +1,254 @@
+//! Groups that are decided without a lock, from wallets as a store has kept or read them.
+
+use ledger::{Command, Refusal};
+use scrip::store::{StoreOptions, sql};
+use tests::{
+    ledger::{buy_credits, consume},
+    proxy::Proxy,
+};
+
+use super::{
+    ending::{Booked, booked, refused},
+    session::Writer,
+    stage::Stage,
+};
+
+/// Two stores that both keep ada's wallet with its ten credits, and what is booked so far.
+async fn both_know(stage: &Stage) -> (Writer, Writer, Vec<Booked>) {
+    stage.ledger.one(buy_credits("p1", "ada", 10)).await;
+    let (first, second) = stage.writers().await;
+    for (writer, reference) in [(&first, "too-much-1"), (&second, "too-much-2")] {
+        let outcomes = writer
+            .commits_quickly(&[consume(reference, "ada", 99)])
+            .await
+            .outcomes()
+            .await;
+        let code = outcomes[0].refused.as_ref().map(|refused| refused.code);
+        assert_eq!(code, Some(Refusal::InsufficientCredits));
+    }
+    let booked = vec![
+        booked("ada", "p1", 10),
+        refused("ada", "too-much-1"),
+        refused("ada", "too-much-2"),
+    ];
+    (first, second, booked)
+}
+
+async fn balance(writer: &Writer, command: Command) -> Option<i64> {
+    let outcomes = writer.commits_quickly(&[command]).await.outcomes().await;
+    assert_eq!(outcomes[0].refused, None);
+    outcomes[0].balance
+}
+
+pub async fn a_kept_wallet_was_written_by_the_other(stage: &mut Stage) -> Vec<Booked> {
+    let (first, second, mut expected) = both_know(stage).await;
+    assert_eq!(balance(&second, consume("c1", "ada", 3)).await, Some(7));
+    assert_eq!(balance(&first, consume("c2", "ada", 4)).await, Some(3));
+    assert_eq!(
+        stage.tries("first").await,
+        2,
+        "it was noticed before a row was inserted"
+    );
+    expected.extend([booked("ada", "c1", -3), booked("ada", "c2", -4)]);
+    expected
+}
+
+pub async fn both_write_a_kept_wallet(stage: &mut Stage) -> Vec<Booked> {
+    let (first, second, mut expected) = both_know(stage).await;
+    let gate = stage.close("first AFTER UPDATE credits_balance").await;
+    let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
+    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
+    let two = second.commits_quickly(&[consume("c2", "ada", 4)]).await;
+    stage.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
+    gate.let_go().await;
+    assert_eq!(one.outcomes().await[0].balance, Some(7));
+    assert_eq!(two.outcomes().await[0].balance, Some(3));
+    expected.extend([booked("ada", "c1", -3), booked("ada", "c2", -4)]);
+    expected
+}
+
+pub async fn a_refusal_from_a_kept_wallet_that_was_filled_since(stage: &mut Stage) -> Vec<Booked> {
+    let (first, second, mut expected) = both_know(stage).await;
+    assert_eq!(balance(&second, buy_credits("p2", "ada", 50)).await, Some(60));
+    assert_eq!(balance(&first, consume("c1", "ada", 40)).await, Some(20));
+    expected.extend([booked("ada", "p2", 50), booked("ada", "c1", -40)]);
+    expected
+}
+
+pub async fn a_refusal_while_the_wallet_is_being_filled(stage: &mut Stage) -> Vec<Booked> {
+    let (first, second, mut expected) = both_know(stage).await;
+    let gate = stage.close("first AFTER INSERT credits_transaction").await;
+    let one = first.commits_quickly(&[buy_credits("p2", "ada", 50)]).await;
+    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
+    let two = second.commits_quickly(&[consume("c1", "ada", 40)]).await;
+    stage.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
+    gate.let_go().await;
+    assert_eq!(one.outcomes().await[0].balance, Some(60));
+    assert_eq!(two.outcomes().await[0].balance, Some(20));
+    expected.extend([booked("ada", "p2", 50), booked("ada", "c1", -40)]);
+    expected
+}
+
+pub async fn a_refusal_that_came_before_the_wallet_is_filled(stage: &mut Stage) -> Vec<Booked> {
+    let (first, second, mut expected) = both_know(stage).await;
+    let gate = stage.close("second AFTER INSERT credits_transaction").await;
+    let two = second.commits_quickly(&[consume("c1", "ada", 40)]).await;
+    stage.until_waits(&two, gate.pid, sql::WRITE_GROUP).await;
+    let one = first.commits_quickly(&[buy_credits("p2", "ada", 50)]).await;
+    stage.until_waits(&one, two.pid, sql::WRITE_GROUP).await;
+    gate.let_go().await;
+    assert_eq!(two.outcomes().await[0].balance, Some(10));
+    assert_eq!(one.outcomes().await[0].balance, Some(60));
+    expected.extend([booked("ada", "p2", 50), refused("ada", "c1")]);
+    expected
+}
+
+pub async fn a_wallet_is_written_between_the_two_looks_at_it(stage: &mut Stage) -> Vec<Booked> {
+    stage.ledger.one(buy_credits("p1", "ada", 10)).await;
+    let first = stage.writer("first").await;
+    let held = stage
+        .hold("LOCK TABLE credits_batch IN ACCESS EXCLUSIVE MODE")
+        .await;
+    let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
+    stage.until_waits(&one, held.pid, sql::BATCHES.postgres).await;
+    let ledger = &stage.ledger;
+    let spent = ledger
+        .store
+        .commit_group_in(
+            &held.transaction,
+            &[consume("c2", "ada", 9)],
+            &ledger.rules,
+            ledger.now,
+        )
+        .await;
+    assert!(spent.is_ok());
+    held.commit().await;
+    let outcomes = one.outcomes().await;
+    let code = outcomes[0].refused.as_ref().map(|refused| refused.code);
+    assert_eq!(code, Some(Refusal::InsufficientCredits));
+    assert_eq!(outcomes[0].balance, Some(1));
+    vec![
+        booked("ada", "p1", 10),
+        refused("ada", "c1"),
+        booked("ada", "c2", -9),
+    ]
+}
+
+pub async fn one_reference_quickly_for_a_kept_wallet(stage: &mut Stage) -> Vec<Booked> {
+    let (first, second, mut expected) = both_know(stage).await;
+    let gate = stage.close("first AFTER INSERT credits_transaction").await;
+    let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
+    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
+    let two = second.commits_quickly(&[consume("c1", "ada", 3)]).await;
+    stage.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
+    gate.let_go().await;
+    let (one, two) = (one.outcomes().await, two.outcomes().await);
+    assert!(two[0].replayed && !one[0].replayed);
+    assert_eq!(two[0].transactions, one[0].transactions);
+    expected.push(booked("ada", "c1", -3));
+    expected
+}
+
+pub async fn one_reference_quickly_for_two_wallets(stage: &mut Stage) -> Vec<Booked> {
+    let fund = [buy_credits("p1", "ada", 10), buy_credits("p2", "bob", 10)];
+    stage.ledger.settle(&fund).await;
+    let (first, second) = stage.writers().await;
+    let gate = stage.close("first AFTER INSERT credits_transaction").await;
+    let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
+    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
+    let group = [consume("c1", "bob", 4), consume("c2", "bob", 1)];
+    let two = second.commits_quickly(&group).await;
+    stage.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
+    gate.let_go().await;
+    assert_eq!(one.outcomes().await[0].amount, -3);
+    let outcomes = two.outcomes().await;
+    let code = outcomes[0].refused.as_ref().map(|refused| refused.code);
+    assert_eq!(code, Some(Refusal::ReferenceConflict));
+    assert_eq!(outcomes[1].balance, Some(9));
+    vec![
+        booked("ada", "p1", 10),
+        booked("bob", "p2", 10),
+        booked("ada", "c1", -3),
+        booked("bob", "c2", -1),
+    ]
+}
+
+pub async fn a_careful_writer_waits_for_a_quick_one(stage: &mut Stage) -> Vec<Booked> {
+    let (first, second, mut expected) = both_know(stage).await;
+    let gate = stage.close("first AFTER INSERT credits_transaction").await;
+    let group = [consume("c1", "ada", 3), consume("c2", "ada", 1)];
+    let quick = first.commits_quickly(&group).await;
+    stage.until_waits(&quick, gate.pid, sql::WRITE_GROUP).await;
+    let careful = second.commits(&group).await;
+    stage
+        .until_waits(&careful, quick.pid, sql::LOCK_WALLETS.postgres)
+        .await;
+    gate.let_go().await;
+    assert_eq!(quick.outcomes().await[1].balance, Some(6));
+    assert!(careful.outcomes().await.iter().all(|outcome| outcome.replayed));
+    expected.extend([booked("ada", "c1", -3), booked("ada", "c2", -1)]);
+    expected
+}
+
+pub async fn a_quick_writer_waits_for_a_careful_one(stage: &mut Stage) -> Vec<Booked> {
+    let (first, second, mut expected) = both_know(stage).await;
+    let gate = stage.close("first BEFORE INSERT credits_transaction").await;
+    let group = [consume("c1", "ada", 3), consume("c2", "ada", 1)];
+    let careful = first.commits(&group).await;
+    stage
+        .until_waits(&careful, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
+        .await;
+    // Had it begun with its references, each would hold what the other wants.
+    let quick = second.commits_quickly(&group).await;
+    stage.until_waits(&quick, careful.pid, sql::WRITE_GROUP).await;
+    gate.let_go().await;
+    assert_eq!(careful.outcomes().await[1].balance, Some(6));
+    assert!(quick.outcomes().await.iter().all(|outcome| outcome.replayed));
+    expected.extend([booked("ada", "c1", -3), booked("ada", "c2", -1)]);
+    expected
+}
+
+pub async fn the_session_dies_with_a_quick_group(stage: &mut Stage) -> Vec<Booked> {
+    let (first, second, mut expected) = both_know(stage).await;
+    let gate = stage.close("first AFTER INSERT credits_allocation").await;
+    let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
+    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
+    stage.terminate(one.pid).await;
+    one.error().await;
+    gate.let_go().await;
+    assert_eq!(balance(&second, consume("c2", "ada", 4)).await, Some(6));
+    assert_eq!(balance(&first, consume("c1", "ada", 3)).await, Some(3));
+    expected.extend([booked("ada", "c1", -3), booked("ada", "c2", -4)]);
+    expected
+}
+
+pub async fn the_answer_to_a_quick_commit_is_lost(stage: &mut Stage) -> Vec<Booked> {
+    stage.ledger.one(buy_credits("p1", "ada", 10)).await;
+    let url = stage.ledger.database.url().to_owned();
+    let server = url.split('@').next_back().and_then(|rest| rest.split('/').next());
+    let server = server.expect("a host").to_owned();
+    let proxy = Proxy::before(server.clone()).await;
+    let url = url.replace(&server, proxy.address());
+    let first = stage.writer_with("first", &url, StoreOptions::default()).await;
+    assert_eq!(balance(&first, consume("c1", "ada", 1)).await, Some(9));
+    let gate = stage.close("first COMMIT").await;
+    let group = [consume("c2", "ada", 2), consume("c3", "ada", 3)];
+    let ghost = first.commits_quickly(&group).await;
+    stage.until_waits(&ghost, gate.pid, sql::WRITE_GROUP).await;
+    assert!(proxy.cut() > 0);
+    let pid = ghost.pid;
+    ghost.error().await;
+    let retry = first.commits_quickly(&group).await;
+    stage.until_waits(&retry, pid, sql::WRITE_GROUP).await;
+    gate.let_go().await;
+    let outcomes = retry.outcomes().await;
+    assert!(outcomes.iter().all(|outcome| outcome.replayed));
+    assert_eq!(balance(&first, consume("c4", "ada", 1)).await, Some(3));
+    vec![
+        booked("ada", "p1", 10),
+        booked("ada", "c1", -1),
+        booked("ada", "c2", -2),
+        booked("ada", "c3", -3),
+        booked("ada", "c4", -1),
+    ]
+}

@@ -1,0 +1,141 @@
+//! The quick way to commit a group: nothing is locked before it is decided, and nothing is read that is known.
+//!
+//! Who else writes a wallet is as a rule nobody, and a reference is as a rule new. So the group is decided from the wallets as
+//! they were written last ([`Keeper`]), or as they are read now, and written by a single statement, which is a transaction of
+//! its own, on condition that each wallet still has that version; that a reference is new is left to the unique index. Where
+//! either does not hold nothing is written, and the group goes the careful way, which locks before it looks.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use ledger::{Action, Book, Command, Decision, Rules};
+use sea_orm::{DatabaseConnection, DbBackend};
+use uuid::Uuid;
+
+use super::{
+    Store, StoreError,
+    kept::{Keeper, Kept},
+    load::{Loader, covers},
+    write::Writer,
+};
+
+impl Store {
+    /// Commits a group unless that needs a closer look; then nothing has happened. SQLite has but one writer, who has the file
+    /// to himself anyway.
+    pub(super) async fn commit_quickly(
+        &self,
+        commands: &[Command],
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<Decision>>, StoreError> {
+        let is_possible = self.backend() == DbBackend::Postgres && commands.iter().all(is_plain);
+        if !is_possible || !self.keeper().is_confident() {
+            return Ok(None);
+        }
+        let decided = self.decide_and_write(commands, rules, now).await;
+        if decided.as_ref().is_err_and(is_in_vain) {
+            self.keeper().failed();
+            return Ok(None);
+        }
+        decided
+    }
+
+    async fn decide_and_write(
+        &self,
+        commands: &[Command],
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<Decision>>, StoreError> {
+        let loader = Loader {
+            connection: &self.commit,
+            patience: self.patience,
+            rules,
+            now,
+        };
+        let Some((mut book, partial)) = self.open_book(&loader, commands).await? else {
+            return Ok(None);
+        };
+        let mut decisions = Vec::with_capacity(commands.len());
+        for command in commands {
+            decisions.push(book.decide(command, rules, now, &mut Uuid::now_v7)?);
+        }
+        let mut changes = book.into_changes();
+        let writer = Writer {
+            connection: &self.commit,
+            patience: self.patience,
+            now,
+        };
+        writer.write_unless_stale(&mut changes).await?;
+        let kept = changes.wallets.into_iter().filter_map(|mut wallet| {
+            let whole = !partial.contains(&wallet.user_id);
+            // Where a new batch belongs among those that were not read nobody knows.
+            if !whole && wallet.batches().iter().any(|batch| batch.new) {
+                return None;
+            }
+            wallet.written();
+            Some(Kept { wallet, whole })
+        });
+        self.keeper().keep(kept.collect());
+        Ok(Some(decisions))
+    }
+
+    /// The book of a group, and whose batches it has only the first of; absent where somebody has no wallet.
+    async fn open_book(
+        &self,
+        loader: &Loader<'_, DatabaseConnection>,
+        commands: &[Command],
+    ) -> Result<Option<(Book, HashSet<String>)>, StoreError> {
+        let mut book = Book::default();
+        let mut partial = HashSet::new();
+        let mut demand = loader.demand(commands);
+        {
+            let mut keeper = self.keeper();
+            demand.retain(|user_id, wanted| {
+                let Some(kept) = keeper.take(user_id) else {
+                    return true;
+                };
+                if !covers(kept.wallet.batches(), kept.whole, *wanted, loader.now) {
+                    return true;
+                }
+                if !kept.whole {
+                    partial.insert((*user_id).to_owned());
+                }
+                book.add_wallet(kept.wallet);
+                false
+            });
+        }
+        if demand.is_empty() {
+            return Ok(Some((book, partial)));
+        }
+        // Wallets before batches: where somebody writes both in between the version tells.
+        let wallets = loader.read_wallets(&demand).await?;
+        if wallets.len() < demand.len() {
+            return Ok(None);
+        }
+        for mut wallet in wallets {
+            wallet.open = true;
+            book.add_wallet(wallet);
+        }
+        partial.extend(loader.batches(demand, &mut book).await?);
+        Ok(Some((book, partial)))
+    }
+
+    fn keeper(&self) -> std::sync::MutexGuard<'_, Keeper> {
+        self.kept
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Whether all that a command needs is a wallet with its batches.
+const fn is_plain(command: &Command) -> bool {
+    matches!(
+        command.action,
+        Action::Consume { .. } | Action::Promotion { .. } | Action::Purchase { .. }
+    )
+}
+
+/// Whether an error may come from having decided on what is not so any more.
+fn is_in_vain(error: &StoreError) -> bool {
+    matches!(error, StoreError::Inconsistent(_)) || error.is_stale() || error.is_unique_violation()
+}

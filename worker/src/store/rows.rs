@@ -1,0 +1,170 @@
+//! The rows of a group, column by column, as the statements of [`super::sql`] want them.
+
+use chrono::{DateTime, Utc};
+use ledger::{Batch, Posting, Subscription, Wallet};
+use uuid::Uuid;
+
+use super::{bulk::Column, detail};
+
+/// Stands for an absent instant: the beginning of the year 1, which no message can name.
+const NEVER: DateTime<Utc> = match DateTime::from_timestamp(-62_135_596_800, 0) {
+    Some(at) => at,
+    None => DateTime::UNIX_EPOCH,
+};
+/// Stands for an absent number.
+const NONE: i64 = -1;
+
+/// Transactions.
+pub fn transactions(postings: &[Posting]) -> Vec<Column> {
+    let text = |of: fn(&Posting) -> &str| Column::Text(postings.iter().map(|p| of(p).to_owned()).collect());
+    let number = |of: fn(&Posting) -> i64| Column::Number(postings.iter().map(of).collect());
+    let id = |of: fn(&Posting) -> Uuid| Column::Id(postings.iter().map(of).collect());
+    vec![
+        id(|p| p.id),
+        text(|p| &p.user_id),
+        text(|p| p.kind.as_str()),
+        number(|p| p.amount),
+        text(|p| p.other_account.as_deref().unwrap_or_default()),
+        text(|p| p.origin.as_str()),
+        text(|p| &p.reference_id),
+        Column::Bytes(
+            postings
+                .iter()
+                .map(|p| p.fingerprint.map(Vec::from).unwrap_or_default())
+                .collect(),
+        ),
+        text(|p| p.refusal.map(ledger::Refusal::as_str).unwrap_or_default()),
+        number(|p| p.balance_after.unwrap_or(NONE)),
+        text(|p| p.service.as_deref().unwrap_or_default()),
+        number(|p| p.quantity.unwrap_or(NONE)),
+        text(|p| p.purchase_id.as_deref().unwrap_or_default()),
+        id(|p| p.related_id.unwrap_or_default()),
+        text(|p| p.description.as_deref().unwrap_or_default()),
+        text(|p| p.metadata.as_deref().unwrap_or_default()),
+        Column::Text(postings.iter().map(|p| detail::to_text(&p.detail)).collect()),
+        Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
+        text(|p| p.subscription_id.as_deref().unwrap_or_default()),
+        Column::Instant(postings.iter().map(|p| p.period_start.unwrap_or(NEVER)).collect()),
+    ]
+}
+
+/// Batches of wallets that are new.
+pub fn new_batches(wallets: &[Wallet]) -> Vec<Column> {
+    let batches: Vec<(&str, &Batch)> = wallets
+        .iter()
+        .flat_map(|wallet| {
+            let new = wallet.batches().iter().filter(|batch| batch.new);
+            new.map(|batch| (wallet.user_id.as_str(), batch))
+        })
+        .collect();
+    let text = |of: fn(&Batch) -> &str| Column::Text(batches.iter().map(|(_, b)| of(b).to_owned()).collect());
+    let number = |of: fn(&Batch) -> i64| Column::Number(batches.iter().map(|(_, b)| of(b)).collect());
+    let id = |of: fn(&Batch) -> Uuid| Column::Id(batches.iter().map(|(_, b)| of(b)).collect());
+    vec![
+        id(|b| b.id),
+        Column::Text(batches.iter().map(|(user_id, _)| (*user_id).to_owned()).collect()),
+        number(|b| b.amount),
+        number(|b| b.remaining),
+        number(|b| b.held),
+        Column::Instant(batches.iter().map(|(_, b)| b.issued_at).collect()),
+        Column::Instant(
+            batches
+                .iter()
+                .map(|(_, b)| b.expires_at.unwrap_or(NEVER))
+                .collect(),
+        ),
+        text(|b| b.status.as_str()),
+        text(|b| b.source.as_str()),
+        text(|b| b.source_plan.as_deref().unwrap_or_default()),
+        text(|b| b.grant_period.as_deref().unwrap_or_default()),
+        number(|b| b.paid_micros.unwrap_or(NONE)),
+        text(|b| b.currency.as_deref().unwrap_or_default()),
+        id(|b| b.transaction_id),
+        number(|b| b.expirations.into()),
+    ]
+}
+
+/// Which batches transactions moved.
+pub fn allocations(postings: &[Posting]) -> Vec<Column> {
+    let rows: Vec<_> = postings
+        .iter()
+        .flat_map(|posting| {
+            posting
+                .allocations
+                .iter()
+                .map(|allocation| (posting.id, allocation))
+        })
+        .collect();
+    vec![
+        Column::Id(rows.iter().map(|(id, _)| *id).collect()),
+        Column::Id(rows.iter().map(|(_, a)| a.batch_id).collect()),
+        Column::Number(rows.iter().map(|(_, a)| a.amount).collect()),
+        Column::Number(rows.iter().map(|(_, a)| a.batch_remaining).collect()),
+    ]
+}
+
+/// Batches of wallets that were changed, in the order of their ids.
+pub fn changed_batches(wallets: &[Wallet]) -> Vec<Column> {
+    let mut batches: Vec<&Batch> = wallets
+        .iter()
+        .flat_map(Wallet::batches)
+        .filter(|batch| batch.dirty && !batch.new)
+        .collect();
+    batches.sort_by_key(|batch| batch.id);
+    let number = |of: fn(&Batch) -> i64| Column::Number(batches.iter().map(|b| of(b)).collect());
+    vec![
+        Column::Id(batches.iter().map(|b| b.id).collect()),
+        number(|b| b.remaining),
+        number(|b| b.held),
+        Column::Text(batches.iter().map(|b| b.status.as_str().to_owned()).collect()),
+        number(|b| b.expirations.into()),
+    ]
+}
+
+/// Wallets that were changed.
+pub fn changed_wallets(wallets: &[Wallet]) -> Vec<Column> {
+    let wallets: Vec<&Wallet> = wallets.iter().filter(|wallet| wallet.dirty).collect();
+    let number = |of: fn(&Wallet) -> i64| Column::Number(wallets.iter().map(|w| of(w)).collect());
+    vec![
+        Column::Id(wallets.iter().map(|wallet| wallet.id).collect()),
+        number(|w| w.balance),
+        number(|w| w.held),
+        number(|w| w.total_earned),
+        number(|w| w.total_spent),
+        number(|w| w.transaction_count),
+        number(|w| w.version),
+        Column::Text(wallets.iter().map(|w| w.status.as_str().to_owned()).collect()),
+    ]
+}
+
+/// Wallets that were not.
+pub fn unchanged_wallets(wallets: &[Wallet]) -> Vec<Column> {
+    let wallets: Vec<&Wallet> = wallets.iter().filter(|wallet| !wallet.dirty).collect();
+    vec![
+        Column::Id(wallets.iter().map(|wallet| wallet.id).collect()),
+        Column::Number(wallets.iter().map(|wallet| wallet.version).collect()),
+    ]
+}
+
+/// Subscriptions.
+pub fn subscriptions(subscriptions: &[Subscription]) -> Vec<Column> {
+    let text = |of: fn(&Subscription) -> &str| {
+        Column::Text(subscriptions.iter().map(|s| of(s).to_owned()).collect())
+    };
+    let instant = |of: fn(&Subscription) -> Option<DateTime<Utc>>| {
+        Column::Instant(subscriptions.iter().map(|s| of(s).unwrap_or(NEVER)).collect())
+    };
+    vec![
+        text(|s| &s.id),
+        text(|s| &s.user_id),
+        text(|s| &s.plan),
+        text(|s| s.status.as_str()),
+        instant(|s| Some(s.anchor)),
+        instant(|s| s.activated_at),
+        instant(|s| s.ended_at),
+        instant(|s| s.paid_through),
+        instant(|s| s.next_period_start),
+        instant(Subscription::due_at),
+        instant(|s| Some(s.status_at)),
+    ]
+}
