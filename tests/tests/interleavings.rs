@@ -112,6 +112,8 @@ on_servers! {
         "the same while the purchase is not committed yet",
     quick::a_refusal_that_came_before_the_wallet_is_filled:
         "what was looked at must stay so until the refusal is committed",
+    quick::a_refusal_for_one_wallet_beside_a_change_of_another:
+        "what changes and what is only looked at would be locked one after the other, each in its own order",
     quick::a_wallet_is_written_between_the_two_looks_at_it:
         "a wallet as it was with batches as they are promises credits that nobody has",
     quick::one_reference_quickly_for_a_kept_wallet:

@@ -1,12 +1,17 @@
 //! Wallets that a store keeps between groups: they are never believed when somebody else has written them since.
 
 use chrono::TimeDelta;
-use ledger::{Action, Book, Command, Decision, Item, Origin, Outcome, TransactionType, Wallet};
+use ledger::{Action, Book, Command, Decision, Item, Origin, Outcome, Refusal, TransactionType, Wallet};
 use tests::{
     faults::dice::Dice,
-    ledger::{TestLedger, buy, buy_credits, command, consume, expire, freeze, late, promote},
+    ledger::{
+        TestLedger, buy, buy_credits, buy_package, command, consume, expire, freeze, late, promote, register,
+        use_service,
+    },
 };
 use uuid::Uuid;
+
+use super::idempotency::replay_of;
 
 const USERS: [&str; 4] = ["ada", "bob", "eve", "zoe"];
 const GROUPS: usize = 250;
@@ -64,6 +69,8 @@ fn anything(dice: &mut Dice, ledger: &TestLedger, sent: &[Command]) -> Command {
             )
         }
         46..=47 => consume(&reference, user, 10_000),
+        48..=51 => buy_package(&reference, user, "lite"),
+        52..=55 => use_service(&reference, user, "google:chat", None),
         _ => consume(&reference, user, 1 + dice.below(12) as i64),
     }
 }
@@ -76,7 +83,17 @@ pub async fn two_stores_in_turn_decide_as_one_book_does(mut ledger: TestLedger) 
     for user in USERS {
         book.add_wallet(Wallet::prepared(Uuid::now_v7(), user.to_owned()));
     }
+    let usual = ledger.rules.clone();
     for nth in 0..GROUPS {
+        ledger.rules = usual.clone();
+        match dice.below(20) {
+            0 => ledger.rules.enabled = false,
+            1 | 2 => {
+                ledger.rules.packages.remove("lite");
+                ledger.rules.prices.remove("google:chat");
+            }
+            _ => {}
+        }
         ledger.now += TimeDelta::hours(dice.below(20) as i64);
         let group: Vec<Command> = (0..=dice.below(6))
             .map(|_| {
@@ -101,6 +118,35 @@ pub async fn two_stores_in_turn_decide_as_one_book_does(mut ledger: TestLedger) 
         let found: Vec<String> = decided.expect("a group").iter().map(told).collect();
         assert_eq!(found, expected, "group {nth}: {group:#?}");
     }
+    ledger.verify().await;
+}
+
+pub async fn what_was_applied_is_replayed_whatever_the_configuration_says_now(mut ledger: TestLedger) {
+    ledger.one(register("g1", "ada")).await;
+    let group = [
+        buy_package("p1", "ada", "lite"),
+        use_service("c1", "ada", "google:chat", None),
+    ];
+    let first = ledger.settle(&group).await;
+    let usual = ledger.rules.clone();
+    for nth in 0..2 {
+        if nth == 0 {
+            ledger.rules.packages.remove("lite");
+            ledger.rules.prices.remove("google:chat");
+        } else {
+            ledger.rules = usual.clone();
+            ledger.rules.enabled = false;
+        }
+        for (command, outcome) in group.iter().zip(&first) {
+            assert_eq!(ledger.one(command.clone()).await, replay_of(outcome));
+        }
+    }
+    ledger.rules = usual;
+    let other = ledger.one(use_service("c1", "ada", "unheard:of", None)).await;
+    assert_eq!(
+        other.refused.map(|refused| refused.code),
+        Some(Refusal::ReferenceConflict)
+    );
     ledger.verify().await;
 }
 

@@ -103,6 +103,30 @@ pub async fn a_refusal_that_came_before_the_wallet_is_filled(stage: &mut Stage) 
     expected
 }
 
+pub async fn a_refusal_for_one_wallet_beside_a_change_of_another(stage: &mut Stage) -> Vec<Booked> {
+    let fund = [buy_credits("p1", "ada", 10), buy_credits("p2", "bob", 10)];
+    stage.ledger.settle(&fund).await;
+    let first = stage.writer("first").await;
+    let row = |user| format!("SELECT 1 FROM credits_balance WHERE user_id = '{user}' FOR UPDATE");
+    let held = stage.hold(&row("ada")).await;
+    let group = [consume("c1", "bob", 4), consume("c2", "ada", 99)];
+    let one = first.commits_quickly(&group).await;
+    stage.until_waits(&one, held.pid, sql::WRITE_GROUP).await;
+    // Had it begun with the one that changes, each would hold what the other wants.
+    held.execute(&row("bob")).await;
+    held.let_go().await;
+    let outcomes = one.outcomes().await;
+    assert_eq!(outcomes[0].balance, Some(6));
+    let code = outcomes[1].refused.as_ref().map(|refused| refused.code);
+    assert_eq!(code, Some(Refusal::InsufficientCredits));
+    vec![
+        booked("ada", "p1", 10),
+        booked("bob", "p2", 10),
+        booked("bob", "c1", -4),
+        refused("ada", "c2"),
+    ]
+}
+
 pub async fn a_wallet_is_written_between_the_two_looks_at_it(stage: &mut Stage) -> Vec<Booked> {
     stage.ledger.one(buy_credits("p1", "ada", 10)).await;
     let first = stage.writer("first").await;

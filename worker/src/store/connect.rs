@@ -1,6 +1,6 @@
 //! Connections: what every session of the pool is told.
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use producer_sdk::only_sound;
 use sea_orm::{
@@ -102,6 +102,16 @@ pub async fn connect(
     purpose: Purpose,
     options: &StoreOptions,
 ) -> Result<DatabaseConnection, StoreError> {
+    connect_and(url, purpose, options, || {}).await
+}
+
+/// The same; `and_then` is called for each connection to PostgreSQL that the pool makes, also later.
+pub(super) async fn connect_and(
+    url: &str,
+    purpose: Purpose,
+    options: &StoreOptions,
+    and_then: impl Fn() + Send + Sync + 'static,
+) -> Result<DatabaseConnection, StoreError> {
     let mut connect = ConnectOptions::new(url);
     connect
         .max_connections(options.max_connections)
@@ -119,7 +129,7 @@ pub async fn connect(
                     .busy_timeout(busy_timeout)
             });
         }
-        "postgres" | "postgresql" => postgres(url, purpose, options, &mut connect)?,
+        "postgres" | "postgresql" => postgres(url, purpose, options, &mut connect, and_then)?,
         scheme => {
             return Err(StoreError::Url(format!(
                 "has the scheme `{scheme}`; allowed are `postgres` and `sqlite`"
@@ -136,12 +146,14 @@ fn postgres(
     purpose: Purpose,
     options: &StoreOptions,
     connect: &mut ConnectOptions,
+    and_then: impl Fn() + Send + Sync + 'static,
 ) -> Result<(), StoreError> {
     check_parameters(url)?;
     let parsed =
         PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
     let port = parsed.get_port();
     let statement_timeout = options.statement_timeout.as_millis().to_string();
+    let and_then = Arc::new(and_then);
     if purpose == Purpose::Commit {
         connect.test_before_acquire_if_idle_for(UNTESTED);
     }
@@ -163,11 +175,11 @@ fn postgres(
             }
         })
         .map_sqlx_postgres_pool_opts(move |pool| {
+            let and_then = and_then.clone();
             pool.after_connect(move |_, _| {
-                Box::pin(async move {
-                    nodelay::set_on_connections_to(port);
-                    Ok(())
-                })
+                nodelay::set_on_connections_to(port);
+                and_then();
+                Box::pin(std::future::ready(Ok(())))
             })
         });
     Ok(())

@@ -50,6 +50,8 @@ pub enum StoreError {
 const UNIQUE: &str = "23505";
 /// SQLSTATE with which the statement that writes a whole group says that a wallet was written by somebody else.
 const SERIALIZATION: &str = "40001";
+/// SQLSTATE of a deadlock.
+const DEADLOCK: &str = "40P01";
 /// Extended result codes of a unique violation on SQLite: unique index, primary key.
 const SQLITE_UNIQUE: [&str; 2] = ["2067", "1555"];
 
@@ -99,6 +101,11 @@ impl StoreError {
     /// A statement found that rows are not as they were read.
     pub fn is_stale(&self) -> bool {
         self.code().is_some_and(|code| code == SERIALIZATION)
+    }
+
+    /// Two writers waited for each other, and this one had to give way.
+    pub fn is_deadlock(&self) -> bool {
+        self.code().is_some_and(|code| code == DEADLOCK)
     }
 
     /// Whether one of the group's commands cannot be written however often it is tried: a value that the database

@@ -58,6 +58,13 @@ impl Keeper {
         self.old.remove(user_id)
     }
 
+    /// Forgets everything: it may be another database that answers next, or the same one after a loss.
+    pub fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
+        self.weight = 0;
+    }
+
     /// Keeps what a group has written.
     pub fn keep(&mut self, wallets: Vec<Kept>) {
         self.last = 0;
@@ -104,6 +111,19 @@ mod tests {
         let last = format!("user-{}", ENOUGH * 5 - 1);
         assert!(keeper.take(&last).is_some());
         assert!(keeper.take(&last).is_none(), "it was taken out");
+    }
+
+    #[test]
+    fn nothing_is_left_when_all_is_forgotten() {
+        let mut keeper = Keeper::default();
+        for user in 0..=ENOUGH {
+            keeper.keep(vec![kept(user)]);
+        }
+        assert!(!keeper.young.is_empty() && !keeper.old.is_empty());
+        keeper.clear();
+        assert!(keeper.take("user-0").is_none() && keeper.take(&format!("user-{ENOUGH}")).is_none());
+        keeper.keep(vec![kept(0)]);
+        assert_eq!(keeper.weight, 1);
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub mod sql;
 mod trial;
 mod write;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ledger::{Command, Decision, Rules};
@@ -74,14 +74,17 @@ pub struct Store {
 impl Store {
     /// Connects to `postgres://…` or `sqlite:…`.
     pub async fn connect(url: &str, options: &StoreOptions) -> Result<Self, StoreError> {
-        let commit = connect(url, Purpose::Commit, options).await?;
+        let kept: Arc<Mutex<Keeper>> = Arc::default();
+        let forgetful = kept.clone();
+        let forget = move || keeper(&forgetful).clear();
+        let commit = connect::connect_and(url, Purpose::Commit, options, forget).await?;
         let read = connect(url, Purpose::Read, options).await?;
         let patience = Patience::with(&commit, options);
         Ok(Self {
             commit,
             read,
             patience,
-            kept: Arc::default(),
+            kept,
         })
     }
 
@@ -151,6 +154,9 @@ impl Store {
         rules: &Rules,
         now: DateTime<Utc>,
     ) -> Result<Vec<Decision>, StoreError> {
+        for command in commands {
+            self.keeper().take(&command.user_id);
+        }
         let mut tries = 0;
         loop {
             tries += 1;
@@ -181,6 +187,11 @@ impl Store {
         let rehearsed = self.commit_group_in(&transaction, commands, rules, now).await;
         self.roll_back(transaction).await;
         rehearsed
+    }
+
+    /// Wallets that were written last.
+    fn keeper(&self) -> MutexGuard<'_, Keeper> {
+        keeper(&self.kept)
     }
 
     /// The connection may be gone; then there is nothing to roll back.
@@ -228,4 +239,8 @@ impl Store {
         .await?;
         Ok(decisions)
     }
+}
+
+fn keeper(kept: &Mutex<Keeper>) -> MutexGuard<'_, Keeper> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! The quick way to commit a group: nothing is locked before it is decided, and nothing is read that is known.
 //!
 //! Who else writes a wallet is as a rule nobody, and a reference is as a rule new. So the group is decided from the wallets as
-//! they were written last ([`Keeper`]), or as they are read now, and written by a single statement, which is a transaction of
+//! they were written last (`kept`), or as they are read now, and written by a single statement, which is a transaction of
 //! its own, on condition that each wallet still has that version; that a reference is new is left to the unique index. Where
 //! either does not hold nothing is written, and the group goes the careful way, which locks before it looks.
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Store, StoreError,
-    kept::{Keeper, Kept},
+    kept::Kept,
     load::{Loader, covers},
     write::Writer,
 };
@@ -33,11 +33,13 @@ impl Store {
             return Ok(None);
         }
         let decided = self.decide_and_write(commands, rules, now).await;
-        if decided.as_ref().is_err_and(is_in_vain) {
-            self.keeper().failed();
-            return Ok(None);
+        match decided {
+            Err(error) if is_in_vain(&error) => {
+                self.keeper().failed();
+                Ok(None)
+            }
+            decided => decided,
         }
-        decided
     }
 
     async fn decide_and_write(
@@ -57,7 +59,11 @@ impl Store {
         };
         let mut decisions = Vec::with_capacity(commands.len());
         for command in commands {
-            decisions.push(book.decide(command, rules, now, &mut Uuid::now_v7)?);
+            let decision = book.decide(command, rules, now, &mut Uuid::now_v7)?;
+            if !is_recorded(&decision) {
+                return Ok(None);
+            }
+            decisions.push(decision);
         }
         let mut changes = book.into_changes();
         let writer = Writer {
@@ -119,12 +125,6 @@ impl Store {
         partial.extend(loader.batches(demand, &mut book).await?);
         Ok(Some((book, partial)))
     }
-
-    fn keeper(&self) -> std::sync::MutexGuard<'_, Keeper> {
-        self.kept
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
 }
 
 /// Whether all that a command needs is a wallet with its batches.
@@ -135,7 +135,20 @@ const fn is_plain(command: &Command) -> bool {
     )
 }
 
-/// Whether an error may come from having decided on what is not so any more.
+/// Whether the unique index has a say in a decision. A refusal that leaves nothing behind is right only where the reference
+/// is new, and somebody has to look.
+fn is_recorded(decision: &Decision) -> bool {
+    match decision {
+        Decision::Settled(outcome) => outcome
+            .refused
+            .as_ref()
+            .is_none_or(|refused| refused.code.is_stored()),
+        Decision::Unapplied(_) => false,
+    }
+}
+
+/// Whether an error may come from having decided on what is not so any more. Of what the database refuses some is no fault of
+/// the command's, then: constraints are checked before the unique index is.
 fn is_in_vain(error: &StoreError) -> bool {
-    matches!(error, StoreError::Inconsistent(_)) || error.is_stale() || error.is_unique_violation()
+    error.is_poison() || error.is_stale() || error.is_deadlock()
 }

@@ -137,12 +137,18 @@ pub fn changed_wallets(wallets: &[Wallet]) -> Vec<Column> {
     ]
 }
 
-/// Wallets that were not.
-pub fn unchanged_wallets(wallets: &[Wallet]) -> Vec<Column> {
-    let wallets: Vec<&Wallet> = wallets.iter().filter(|wallet| !wallet.dirty).collect();
+/// All wallets with the versions that were read, where some are not changed; else none.
+pub fn held_wallets(wallets: &[Wallet]) -> Vec<Column> {
+    let some = wallets.iter().any(|wallet| !wallet.dirty);
+    let wallets = if some { wallets } else { &[] };
     vec![
         Column::Id(wallets.iter().map(|wallet| wallet.id).collect()),
-        Column::Number(wallets.iter().map(|wallet| wallet.version).collect()),
+        Column::Number(
+            wallets
+                .iter()
+                .map(|wallet| wallet.version - i64::from(wallet.dirty))
+                .collect(),
+        ),
     ]
 }
 

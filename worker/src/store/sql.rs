@@ -254,25 +254,27 @@ pub const READ_WALLETS: &str = r"SELECT id, user_id, balance, held, total_earned
     FROM credits_balance WHERE user_id = ANY($1)";
 
 /// Writes a whole group on PostgreSQL, unless a wallet has another version than the one that was read: then it fails, as a
-/// serialization failure. What changes of wallets comes first, and holds up all else: nothing goes
-/// through `gate` before all of that is done.
+/// serialization failure. Wallets come first, in the order in which they are given, and nothing goes through `gate` before all
+/// of them are as they should be. Where some wallets are not changed, because their commands were refused, all of them are
+/// held first, so that they are locked in one order.
 ///
-/// Changed wallets as in [`UPDATE_WALLETS`]; `(id, version)` of the others; then as in [`INSERT_TRANSACTIONS`],
+/// Changed wallets as in [`UPDATE_WALLETS`]; `(id, version)` of those to be held; then as in [`INSERT_TRANSACTIONS`],
 /// [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`], [`UPDATE_BATCHES`], and `now` once.
-pub const WRITE_GROUP: &str = r"WITH changed AS (
+pub const WRITE_GROUP: &str = r"WITH held AS (
+      SELECT w.id FROM UNNEST($9::uuid[], $10::bigint[]) AS n (id, version)
+      JOIN credits_balance w ON w.id = n.id AND w.version = n.version FOR UPDATE OF w),
+    holding AS MATERIALIZED (
+      SELECT credits_expect((SELECT count(*) FROM held), cardinality($9)) AS is_so),
+    changed AS (
       UPDATE credits_balance w SET balance = n.balance, held = n.held, total_earned = n.total_earned,
         total_spent = n.total_spent, transaction_count = n.transaction_count, version = n.version, status = n.status,
         updated_at = $55
-      FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-          $8::text[])
+      FROM holding CROSS JOIN UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+          $7::bigint[], $8::text[])
         AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status)
-      WHERE w.id = n.id AND w.version = n.version - 1 RETURNING w.id),
-    unchanged AS (
-      SELECT w.id FROM UNNEST($9::uuid[], $10::bigint[]) AS n (id, version)
-      JOIN credits_balance w ON w.id = n.id AND w.version = n.version FOR SHARE OF w),
+      WHERE holding.is_so AND w.id = n.id AND w.version = n.version - 1 RETURNING w.id),
     gate AS MATERIALIZED (
-      SELECT credits_expect((SELECT count(*) FROM changed) + (SELECT count(*) FROM unchanged),
-        cardinality($1) + cardinality($9)) AS is_open),
+      SELECT holding.is_so AND credits_expect((SELECT count(*) FROM changed), cardinality($1)) AS is_open FROM holding),
     posted AS (
       INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
         fingerprint, status, error_code, balance_after, service, quantity, purchase_id, related_id, description, metadata,

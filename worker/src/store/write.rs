@@ -77,7 +77,7 @@ impl<C: ConnectionTrait> Writer<'_, C> {
     pub async fn write_unless_stale(&self, changes: &mut Changes) -> Result<(), StoreError> {
         sort(changes);
         let mut columns = rows::changed_wallets(&changes.wallets);
-        columns.extend(rows::unchanged_wallets(&changes.wallets));
+        columns.extend(rows::held_wallets(&changes.wallets));
         columns.extend(rows::transactions(&changes.postings));
         columns.extend(rows::new_batches(&changes.wallets));
         columns.extend(rows::allocations(&changes.postings));
