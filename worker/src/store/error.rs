@@ -50,6 +50,8 @@ pub enum StoreError {
 const UNIQUE: &str = "23505";
 /// SQLSTATE with which the statement that writes a whole group says that a wallet was written by somebody else.
 const SERIALIZATION: &str = "40001";
+/// SQLSTATE of a function that does not exist.
+const NO_FUNCTION: &str = "42883";
 /// SQLSTATE of a deadlock.
 const DEADLOCK: &str = "40P01";
 /// Extended result codes of a unique violation on SQLite: unique index, primary key.
@@ -101,6 +103,11 @@ impl StoreError {
     /// A statement found that rows are not as they were read.
     pub fn is_stale(&self) -> bool {
         self.code().is_some_and(|code| code == SERIALIZATION)
+    }
+
+    /// The schema is older than what was asked of it.
+    pub fn is_ahead_of_schema(&self) -> bool {
+        self.code().is_some_and(|code| code == NO_FUNCTION)
     }
 
     /// Two writers waited for each other, and this one had to give way.

@@ -147,8 +147,8 @@ fn is_recorded(decision: &Decision) -> bool {
     }
 }
 
-/// Whether an error may come from having decided on what is not so any more. Of what the database refuses some is no fault of
-/// the command's, then: constraints are checked before the unique index is.
+/// Whether an error may come from having decided on what is not so any more, or from a schema that is older than this worker.
+/// Of what the database refuses some is no fault of the command's, then: constraints are checked before the unique index is.
 fn is_in_vain(error: &StoreError) -> bool {
-    error.is_poison() || error.is_stale() || error.is_deadlock()
+    error.is_poison() || error.is_stale() || error.is_deadlock() || error.is_ahead_of_schema()
 }
