@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use ledger::{Command, Outcome};
 use scrip::store::{StoreError, StoreOptions, sql};
-use tests::{
-    ledger::{buy_credits, consume},
-    proxy::Proxy,
-};
+use tests::ledger::{buy_credits, consume};
 
 use super::{
     ending::{Booked, booked},
@@ -88,12 +85,7 @@ pub async fn the_session_dies_in_its_commit(stage: &mut Stage) -> Vec<Booked> {
 
 pub async fn the_answer_to_a_commit_is_lost(stage: &mut Stage) -> Vec<Booked> {
     let group = fund(stage).await;
-    let url = stage.ledger.database.url().to_owned();
-    let server = url.split('@').next_back().and_then(|rest| rest.split('/').next());
-    let server = server.expect("a host").to_owned();
-    let proxy = Proxy::before(server.clone()).await;
-    let url = url.replace(&server, proxy.address());
-    let first = stage.writer_with("first", &url, StoreOptions::default()).await;
+    let (proxy, first) = stage.writer_behind_a_relay("first").await;
     let second = stage.writer("second").await;
     let gate = stage.close("first COMMIT").await;
     let ghost = first.commits(&group).await;

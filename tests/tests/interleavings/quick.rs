@@ -1,11 +1,8 @@
 //! Groups that are decided without a lock, from wallets as a store has kept or read them.
 
 use ledger::{Command, Refusal};
-use scrip::store::{StoreOptions, sql};
-use tests::{
-    ledger::{buy_credits, consume},
-    proxy::Proxy,
-};
+use scrip::store::sql;
+use tests::ledger::{buy_credits, consume};
 
 use super::{
     ending::{Booked, booked, refused},
@@ -248,12 +245,7 @@ pub async fn the_session_dies_with_a_quick_group(stage: &mut Stage) -> Vec<Booke
 
 pub async fn the_answer_to_a_quick_commit_is_lost(stage: &mut Stage) -> Vec<Booked> {
     stage.ledger.one(buy_credits("p1", "ada", 10)).await;
-    let url = stage.ledger.database.url().to_owned();
-    let server = url.split('@').next_back().and_then(|rest| rest.split('/').next());
-    let server = server.expect("a host").to_owned();
-    let proxy = Proxy::before(server.clone()).await;
-    let url = url.replace(&server, proxy.address());
-    let first = stage.writer_with("first", &url, StoreOptions::default()).await;
+    let (proxy, first) = stage.writer_behind_a_relay("first").await;
     assert_eq!(balance(&first, consume("c1", "ada", 1)).await, Some(9));
     let gate = stage.close("first COMMIT").await;
     let group = [consume("c2", "ada", 2), consume("c3", "ada", 3)];

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use scrip::store::{Store, StoreOptions};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TransactionTrait, Value};
-use tests::{db::TestDatabase, ledger::TestLedger};
+use tests::{db::TestDatabase, ledger::TestLedger, proxy::Proxy};
 
 use super::session::{Held, Running, Writer};
 
@@ -51,6 +51,17 @@ impl Stage {
             rules: self.ledger.rules.clone(),
             now: self.ledger.now,
         }
+    }
+
+    /// A store whose way to the server can be cut.
+    pub async fn writer_behind_a_relay(&self, name: &str) -> (Proxy, Writer) {
+        let url = self.ledger.database.url();
+        let server = url.split('@').next_back().and_then(|rest| rest.split('/').next());
+        let server = server.expect("a host");
+        let proxy = Proxy::before(server.to_owned()).await;
+        let url = url.replace(server, proxy.address());
+        let writer = self.writer_with(name, &url, StoreOptions::default()).await;
+        (proxy, writer)
     }
 
     /// Both writers.

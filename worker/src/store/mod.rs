@@ -29,6 +29,7 @@ pub(crate) mod bulk;
 mod connect;
 mod detail;
 mod error;
+mod from_row;
 mod job_run;
 mod kept;
 mod load;
@@ -154,8 +155,12 @@ impl Store {
         rules: &Rules,
         now: DateTime<Utc>,
     ) -> Result<Vec<Decision>, StoreError> {
-        for command in commands {
-            self.keeper().take(&command.user_id);
+        {
+            // What is kept of them will be out of date.
+            let mut keeper = self.keeper();
+            for command in commands {
+                keeper.take(&command.user_id);
+            }
         }
         let mut tries = 0;
         loop {

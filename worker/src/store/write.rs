@@ -1,4 +1,4 @@
-//! Writes what a group of commands changed, each kind of row by one statement, sorted.
+//! Writes what a group of commands changed, sorted: by one statement in all, or by one for each kind of row.
 
 use chrono::{DateTime, Utc};
 use ledger::Changes;

@@ -1,0 +1,172 @@
+//! Rows as the core's types.
+
+use chrono::DateTime;
+use ledger::{
+    Allocation, Batch, BatchStatus, Inconsistency, Origin, Posting, Refusal, Source, Subscription,
+    SubscriptionStatus, TransactionType, Wallet, WalletStatus,
+};
+use sea_orm::{DbErr, QueryResult};
+use uuid::Uuid;
+
+use super::{detail, error::StoreError};
+
+pub fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreError> {
+    row.try_get_by(column)
+        .map_err(|error: DbErr| StoreError::database("read a row")(error))
+}
+
+fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsistency {
+    Inconsistency {
+        table,
+        id: id.to_string(),
+        message: format!("{column} is `{value}`"),
+    }
+}
+
+pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
+    let id: Uuid = get(row, "id")?;
+    let status: String = get(row, "status")?;
+    let mut wallet = Wallet::prepared(id, get(row, "user_id")?);
+    wallet.balance = get(row, "balance")?;
+    wallet.held = get(row, "held")?;
+    wallet.total_earned = get(row, "total_earned")?;
+    wallet.total_spent = get(row, "total_spent")?;
+    wallet.transaction_count = get(row, "transaction_count")?;
+    wallet.version = get(row, "version")?;
+    wallet.status = match status.as_str() {
+        "ACTIVE" => WalletStatus::Active,
+        "FROZEN" => WalletStatus::Frozen,
+        _ => return Err(unknown("credits_balance", id, "status", &status).into()),
+    };
+    Ok(wallet)
+}
+
+pub fn batch(row: &QueryResult) -> Result<Batch, StoreError> {
+    let id: Uuid = get(row, "id")?;
+    let source: String = get(row, "source_type")?;
+    Ok(Batch {
+        id,
+        amount: get(row, "amount")?,
+        remaining: get(row, "remaining")?,
+        held: get(row, "held")?,
+        issued_at: get(row, "issued_at")?,
+        expires_at: get(row, "expires_at")?,
+        status: BatchStatus::Active,
+        source: match source.as_str() {
+            "PURCHASE" => Source::Purchase,
+            "SUBSCRIPTION" => Source::Subscription,
+            "BONUS" => Source::Bonus,
+            _ => return Err(unknown("credits_batch", id, "source_type", &source).into()),
+        },
+        source_plan: get(row, "source_plan")?,
+        grant_period: get(row, "grant_period")?,
+        paid_micros: get(row, "paid_micros")?,
+        currency: get(row, "currency")?,
+        transaction_id: get(row, "transaction_id")?,
+        expirations: get(row, "expirations")?,
+        new: false,
+        dirty: false,
+    })
+}
+
+pub fn allocation(row: &QueryResult) -> Result<Allocation, StoreError> {
+    Ok(Allocation {
+        batch_id: get(row, "batch_id")?,
+        amount: get(row, "amount")?,
+        batch_remaining: get(row, "batch_remaining")?,
+    })
+}
+
+/// A stored command: its own posting, then those that belong to it.
+pub struct Known {
+    pub postings: Vec<Posting>,
+}
+
+pub fn known(row: &QueryResult) -> Result<Known, StoreError> {
+    let id: Uuid = get(row, "id")?;
+    let origin: String = get(row, "origin")?;
+    let fingerprint: Option<Vec<u8>> = get(row, "fingerprint")?;
+    let mut posting = posting(row, id)?;
+    posting.user_id = get(row, "user_id")?;
+    posting.reference_id = get(row, "reference_id")?;
+    posting.origin = [Origin::Usage, Origin::Funding, Origin::Internal]
+        .into_iter()
+        .find(|known| known.as_str() == origin)
+        .ok_or_else(|| unknown("credits_transaction", id, "origin", &origin))?;
+    posting.fingerprint = fingerprint.and_then(|bytes| bytes.try_into().ok());
+    Ok(Known {
+        postings: vec![posting],
+    })
+}
+
+pub fn part(row: &QueryResult) -> Result<Posting, StoreError> {
+    let id = get(row, "id")?;
+    let mut posting = posting(row, id)?;
+    posting.related_id = get(row, "related_id")?;
+    Ok(posting)
+}
+
+fn refusal(row: &QueryResult, id: Uuid) -> Result<Option<Refusal>, StoreError> {
+    let code: Option<String> = get(row, "error_code")?;
+    code.map(|code| {
+        Refusal::parse(&code).ok_or_else(|| unknown("credits_transaction", id, "error_code", &code).into())
+    })
+    .transpose()
+}
+
+pub fn subscription(row: &QueryResult) -> Result<Subscription, StoreError> {
+    let id: String = get(row, "id")?;
+    let status: String = get(row, "status")?;
+    let Some(status) = SubscriptionStatus::parse(&status) else {
+        let message = format!("status is `{status}`");
+        return Err(Inconsistency {
+            table: "subscription",
+            id,
+            message,
+        }
+        .into());
+    };
+    Ok(Subscription {
+        id,
+        user_id: get(row, "user_id")?,
+        plan: get(row, "plan")?,
+        status,
+        anchor: get(row, "anchor")?,
+        activated_at: get(row, "activated_at")?,
+        ended_at: get(row, "ended_at")?,
+        paid_through: get(row, "paid_through")?,
+        next_period_start: get(row, "next_period_start")?,
+        status_at: get(row, "status_at")?,
+        dirty: false,
+    })
+}
+
+/// The part of a posting that an outcome is made of.
+fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
+    let kind: String = get(row, "type")?;
+    let detail: Option<String> = get(row, "detail")?;
+    Ok(Posting {
+        id,
+        user_id: String::new(),
+        kind: TransactionType::parse(&kind)
+            .ok_or_else(|| unknown("credits_transaction", id, "type", &kind))?,
+        amount: get(row, "amount")?,
+        other_account: None,
+        origin: Origin::Internal,
+        reference_id: String::new(),
+        fingerprint: None,
+        refusal: refusal(row, id)?,
+        balance_after: get(row, "balance_after")?,
+        service: None,
+        quantity: None,
+        purchase_id: None,
+        subscription_id: None,
+        period_start: None,
+        related_id: None,
+        description: None,
+        metadata: None,
+        detail: detail::from_text(detail.as_deref(), &id.to_string())?,
+        occurred_at: DateTime::UNIX_EPOCH,
+        allocations: Vec::new(),
+    })
+}
