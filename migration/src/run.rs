@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use sea_orm_migration::{
     MigratorTrait,
     sea_orm::{
-        ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-        Statement, TransactionOptions, TransactionTrait,
+        ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+        SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, sqlx,
     },
 };
 
@@ -22,6 +22,11 @@ pub(crate) const TABLE: &str = "scrip_migration";
 /// Key of the advisory lock: "scrip" in ASCII.
 const LOCK_KEY: i64 = 0x73_6372_6970;
 
+/// SQLSTATE of a deadlock.
+const DEADLOCK: &str = "40P01";
+/// How often all is tried again after a deadlock.
+const RETRIES: u32 = 5;
+
 /// One migration and whether the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -32,7 +37,19 @@ pub struct Step {
 }
 
 /// Applies every migration that the database does not have yet. All or none.
+///
+/// A migration locks tables that workers may be reading in another order, so it is tried again after a deadlock.
 pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
+    for _ in 0..RETRIES {
+        match up_once(db).await {
+            Err(error) if is_deadlock(&error) => {}
+            done => return done,
+        }
+    }
+    up_once(db).await
+}
+
+async fn up_once(db: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = locked(db).await?;
     // Asked first, because `Migrator::up` refuses a database that is newer than this program.
     if !current(&transaction).await? {
@@ -56,6 +73,14 @@ pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>, DbErr> {
 /// Whether the database has every migration of this program. It may have newer ones besides. Writes nothing.
 pub async fn is_current(db: &DatabaseConnection) -> Result<bool, DbErr> {
     current(db).await
+}
+
+fn is_deadlock(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    matches!(error.as_ref(), sqlx::Error::Database(error) if error.code().is_some_and(|code| code == DEADLOCK))
 }
 
 async fn current<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {

@@ -43,6 +43,10 @@ async fn metrics_count_what_was_done_and_name_no_user() {
             format!("scrip_commit_seconds_bucket{{lane=\"{lane}\",le=\"+Inf\"}}"),
             3.0,
         ),
+        // A bonus is for the careful way; spending, also in vain, is not.
+        ("scrip_groups_total{way=\"careful\"}".to_owned(), 2.0),
+        ("scrip_groups_total{way=\"quick\"}".to_owned(), 1.0),
+        ("scrip_groups_total{way=\"quick_in_vain\"}".to_owned(), 0.0),
         (format!("scrip_subscriptions_total{{lane=\"{lane}\"}}"), 1.0),
         ("scrip_lanes_expected".to_owned(), 3.0),
         ("scrip_lanes{state=\"serving\"}".to_owned(), 2.0),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use tests::db::TestDatabase;
 
 /// Names of all tables and indexes, with what the database says of them.
@@ -138,5 +139,55 @@ async fn the_embedded_queue_exists_on_sqlite_only() {
             .iter()
             .any(|object| object.contains("queue_message"));
         assert_eq!(has_queue, database.backend() == DbBackend::Sqlite);
+    }
+}
+
+#[tokio::test]
+async fn a_migration_is_tried_again_after_a_deadlock_with_a_reader() {
+    let database = TestDatabase::postgres().await.migrated().await;
+    Migrator::down(database.connection(), Some(1))
+        .await
+        .expect("the last one alters tables");
+    let reader = database.connect().await.begin().await.expect("a transaction");
+    // Whoever waits for this long looks whether there is a deadlock, and gives up: that is to be the migration.
+    for sql in [
+        "SET LOCAL deadlock_timeout = '1h'",
+        "SELECT count(*) FROM credits_transaction",
+    ] {
+        reader.execute_unprepared(sql).await.expect("a lock on one table");
+    }
+    let migrating = tokio::spawn({
+        let database = database.connect().await;
+        async move { migration::up(&database).await }
+    });
+    until_it_waits(&database).await;
+    // It has the table before that one.
+    reader
+        .execute_unprepared("SELECT count(*) FROM credits_balance")
+        .await
+        .expect("the migration has given up");
+    until_it_waits(&database).await;
+    reader.rollback().await.expect("an end");
+    migrating.await.expect("a task").expect("up");
+    assert!(migration::is_current(database.connection()).await.expect("reads"));
+}
+
+/// Waits until somebody waits for a table of this database.
+async fn until_it_waits(database: &TestDatabase) {
+    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    let began = std::time::Instant::now();
+    loop {
+        let row = database
+            .connection()
+            .query_one_raw(Statement::from_string(DbBackend::Postgres, waits))
+            .await
+            .expect("reads")
+            .expect("a row");
+        if row.try_get_by_index::<bool>(0).expect("a bool") {
+            return;
+        }
+        assert!(began.elapsed().as_secs() < 30, "nobody waits");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }

@@ -8,7 +8,10 @@ use super::{
     prober::Probed,
     text::{Text, Unit},
 };
-use crate::lane::{Condition, Link, Seen, SeenLane};
+use crate::{
+    lane::{Condition, Link, Seen, SeenLane},
+    store::Ways,
+};
 
 const CONNECTIONS: [&str; 2] = ["receiving", "publishing"];
 
@@ -28,6 +31,7 @@ impl Health {
             let commanded = seen.lanes.iter().filter(|lane| lane.takes_commands);
             let commanded: Vec<&SeenLane> = commanded.collect();
             commands(&mut text, &commanded);
+            ways(&mut text, watched.store.ways());
             trouble(&mut text, &commanded);
             lanes(&mut text, &seen);
             if let Some(links) = &seen.broker {
@@ -68,6 +72,16 @@ fn commands(text: &mut Text, lanes: &[&SeenLane]) {
     for lane in lanes {
         let waited = lane.stats.snapshot().waited.as_secs_f64();
         family.sample(&[("lane", &lane.queue)], waited);
+    }
+}
+
+fn ways(text: &mut Text, ways: &Ways) {
+    let mut family = text.counter(
+        "scrip_groups_total",
+        "Groups committed, by the way: quick, careful, or careful after the quick one in vain.",
+    );
+    for (way, count) in ways.read() {
+        family.sample(&[("way", way)], count);
     }
 }
 

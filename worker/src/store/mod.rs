@@ -39,6 +39,7 @@ mod rows;
 mod scratch;
 pub mod sql;
 mod trial;
+mod ways;
 mod write;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,7 +59,10 @@ pub use error::StoreError;
 pub(crate) use error::kind as kind_of;
 pub use job_run::{Claim, JobRun};
 use kept::Keeper;
+use quick::Quickly;
 pub use scratch::ScratchSchema;
+use ways::Way;
+pub use ways::Ways;
 
 /// How often a group is decided again after another writer took one of its references.
 const UNIQUE_RETRIES: u32 = 3;
@@ -70,6 +74,7 @@ pub struct Store {
     read: DatabaseConnection,
     patience: Patience,
     kept: Arc<Mutex<Keeper>>,
+    ways: Arc<Ways>,
 }
 
 impl Store {
@@ -86,6 +91,7 @@ impl Store {
             read,
             patience,
             kept,
+            ways: Arc::default(),
         })
     }
 
@@ -142,10 +148,22 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<Decision>, StoreError> {
         let now = now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now);
-        if let Some(decisions) = self.commit_quickly(commands, rules, now).await? {
-            return Ok(decisions);
-        }
-        self.commit_group_carefully(commands, rules, now).await
+        let way = match self.commit_quickly(commands, rules, now).await? {
+            Quickly::Committed(decisions) => {
+                self.ways.took(Way::Quick);
+                return Ok(decisions);
+            }
+            Quickly::Declined => Way::Careful,
+            Quickly::InVain => Way::InVain,
+        };
+        let decisions = self.commit_group_carefully(commands, rules, now).await?;
+        self.ways.took(way);
+        Ok(decisions)
+    }
+
+    /// How many groups were committed which way.
+    pub fn ways(&self) -> &Ways {
+        &self.ways
     }
 
     /// The same as [`Self::commit_group`], always by locking the wallets before anything is looked at.

@@ -19,6 +19,17 @@ use super::{
     write::Writer,
 };
 
+/// What became of trying the quick way.
+#[derive(Debug)]
+pub(super) enum Quickly {
+    /// The group is committed.
+    Committed(Vec<Decision>),
+    /// It needs a closer look; nothing was written.
+    Declined,
+    /// It was decided on what is not so any more; nothing was written.
+    InVain,
+}
+
 impl Store {
     /// Commits a group unless that needs a closer look; then nothing has happened. SQLite has but one writer, who has the file
     /// to himself anyway.
@@ -27,18 +38,19 @@ impl Store {
         commands: &[Command],
         rules: &Rules,
         now: DateTime<Utc>,
-    ) -> Result<Option<Vec<Decision>>, StoreError> {
+    ) -> Result<Quickly, StoreError> {
         let is_possible = self.backend() == DbBackend::Postgres && commands.iter().all(is_plain);
         if !is_possible || !self.keeper().is_confident() {
-            return Ok(None);
+            return Ok(Quickly::Declined);
         }
-        let decided = self.decide_and_write(commands, rules, now).await;
-        match decided {
+        match self.decide_and_write(commands, rules, now).await {
+            Ok(Some(decisions)) => Ok(Quickly::Committed(decisions)),
+            Ok(None) => Ok(Quickly::Declined),
             Err(error) if is_in_vain(&error) => {
                 self.keeper().failed();
-                Ok(None)
+                Ok(Quickly::InVain)
             }
-            decided => decided,
+            Err(error) => Err(error),
         }
     }
 

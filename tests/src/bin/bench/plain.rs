@@ -87,7 +87,8 @@ pub async fn consume(store: &Store, command: &Command) -> Result<(), StoreError>
     })
 }
 
-/// Whether there is anything to commit.
+/// As few statements as there are kinds of rows to touch: who has the wallet's row has the wallet, and the unique index
+/// tells whether the command is new. Whether there is anything to commit.
 async fn steps(connection: &impl ConnectionTrait, command: &Command) -> Result<bool, DbErr> {
     let Body::Consume(consume) = &command.body else {
         panic!("only consume commands")
@@ -99,57 +100,43 @@ async fn steps(connection: &impl ConnectionTrait, command: &Command) -> Result<b
         DbBackend::Sqlite => Utc::now().format(SQLITE_INSTANT).to_string().into(),
         _ => Utc::now().into(),
     };
-    // SQLite has locked the file.
-    let lock = match backend {
-        DbBackend::Sqlite => "SELECT id, balance FROM credits_balance WHERE user_id = $1",
-        _ => "SELECT id, balance FROM credits_balance WHERE user_id = $1 FOR UPDATE",
-    };
-    let wallet = connection.query_one_raw(sql(lock, vec![user.clone()])).await?;
-    let wallet = wallet.expect("a wallet");
-    let known = "SELECT 1 FROM credits_transaction WHERE origin = 'usage' AND reference_id = $1";
-    let reference: Value = command.reference_id.as_str().into();
-    let known = connection
-        .query_one_raw(sql(known, vec![reference.clone()]))
+    let update = "UPDATE credits_balance SET balance = balance - 1, total_spent = total_spent + 1, \
+        transaction_count = transaction_count + 1, version = version + 1, updated_at = $2 WHERE user_id = $1 \
+        RETURNING balance";
+    let wallet = connection
+        .query_one_raw(sql(update, vec![user.clone(), now.clone()]))
         .await?;
-    if known.is_some() {
-        return Ok(false);
-    }
+    let balance: i64 = wallet.expect("a wallet").try_get_by("balance")?;
     let first = "SELECT id, remaining FROM credits_batch WHERE user_id = $1 AND status = 'ACTIVE' \
         ORDER BY (expires_at IS NULL), expires_at, (source_type = 'PURCHASE'), issued_at, id LIMIT 1";
     let batch = connection.query_one_raw(sql(first, vec![user.clone()])).await?;
     let batch = batch.expect("a batch");
     let (batch, remaining): (Uuid, i64) = (batch.try_get_by("id")?, batch.try_get_by("remaining")?);
-    let (wallet, balance): (Uuid, i64) = (wallet.try_get_by("id")?, wallet.try_get_by("balance")?);
     let id = Uuid::now_v7();
     let insert = "INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, \
         reference_id, fingerprint, status, balance_after, service, occurred_at, created_at) \
         VALUES ($1, $2, 'consumption', -1, 'WALLET:' || $2, 'SERVICE:' || $3, 'usage', $4, $5, 'COMPLETED', $6, $3, \
-        $7, $7)";
-    let service: Value = consume.service.as_str().into();
-    let fingerprint = vec![1_u8; 17].into();
-    let left: Value = (balance - 1).into();
+        $7, $7) ON CONFLICT DO NOTHING";
     let values = vec![
         id.into(),
         user,
-        service,
-        reference,
-        fingerprint,
-        left.clone(),
+        consume.service.as_str().into(),
+        command.reference_id.as_str().into(),
+        vec![1_u8; 17].into(),
+        balance.into(),
         now.clone(),
     ];
-    connection.execute_raw(sql(insert, values)).await?;
+    let inserted = connection.execute_raw(sql(insert, values)).await?;
+    if inserted.rows_affected() == 0 {
+        return Ok(false);
+    }
     let remaining: Value = (remaining - 1).into();
     let insert = "INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at) \
         VALUES ($1, $2, -1, $3, $4)";
     let values = vec![id.into(), batch.into(), remaining.clone(), now.clone()];
     connection.execute_raw(sql(insert, values)).await?;
     let update = "UPDATE credits_batch SET remaining = $2, updated_at = $3 WHERE id = $1";
-    let values = vec![batch.into(), remaining, now.clone()];
+    let values = vec![batch.into(), remaining, now];
     connection.execute_raw(sql(update, values)).await?;
-    let update = "UPDATE credits_balance SET balance = $2, total_spent = total_spent + 1, \
-        transaction_count = transaction_count + 1, version = version + 1, updated_at = $3 WHERE id = $1";
-    connection
-        .execute_raw(sql(update, vec![wallet.into(), left, now]))
-        .await?;
     Ok(true)
 }
