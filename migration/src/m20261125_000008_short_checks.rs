@@ -1,51 +1,51 @@
 //! The same checks in fewer words.
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// The same checks in fewer words. PostgreSQL reads the text of every check of a table that a statement writes, for each
-/// statement anew, so where groups are small the length of the checks tells: an array that is one literal is a third
-/// of a list of literals. SQLite reads them once.
+/// The same checks in fewer words, so what is there keeps to them, and is looked at later. PostgreSQL reads the text of every
+/// check of a table that a statement writes, for each statement anew, so where groups are small the length of the checks
+/// tells: an array that is one literal is a third of a list of literals. SQLite reads them once.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
 const UP: &str = r"
 ALTER TABLE credits_balance
   DROP CONSTRAINT credits_balance_status_known,
-  ADD CONSTRAINT credits_balance_status_known CHECK (status = ANY ('{ACTIVE,FROZEN}'::text[])),
+  ADD CONSTRAINT credits_balance_status_known CHECK (status = ANY ('{ACTIVE,FROZEN}'::text[])) NOT VALID,
   DROP CONSTRAINT credits_balance_totals_not_negative,
   ADD CONSTRAINT credits_balance_totals_not_negative
-    CHECK (LEAST(total_earned, total_spent, transaction_count, version) >= 0);
+    CHECK (LEAST(total_earned, total_spent, transaction_count, version) >= 0) NOT VALID;
 
 ALTER TABLE credits_batch
   DROP CONSTRAINT credits_batch_status_known,
-  ADD CONSTRAINT credits_batch_status_known CHECK (status = ANY ('{ACTIVE,CONSUMED,EXPIRED,REVOKED}'::text[])),
+  ADD CONSTRAINT credits_batch_status_known CHECK (status = ANY ('{ACTIVE,CONSUMED,EXPIRED,REVOKED}'::text[])) NOT VALID,
   DROP CONSTRAINT credits_batch_source_known,
-  ADD CONSTRAINT credits_batch_source_known CHECK (source_type = ANY ('{PURCHASE,SUBSCRIPTION,BONUS}'::text[])),
+  ADD CONSTRAINT credits_batch_source_known CHECK (source_type = ANY ('{PURCHASE,SUBSCRIPTION,BONUS}'::text[])) NOT VALID,
   DROP CONSTRAINT credits_batch_grant_period_is_a_month,
-  ADD CONSTRAINT credits_batch_grant_period_is_a_month CHECK (grant_period LIKE '____-__');
+  ADD CONSTRAINT credits_batch_grant_period_is_a_month CHECK (grant_period LIKE '____-__') NOT VALID;
 
 ALTER TABLE credits_transaction
   DROP CONSTRAINT credits_transaction_origin_known,
-  ADD CONSTRAINT credits_transaction_origin_known CHECK (origin = ANY ('{usage,funding,internal}'::text[])),
+  ADD CONSTRAINT credits_transaction_origin_known CHECK (origin = ANY ('{usage,funding,internal}'::text[])) NOT VALID,
   DROP CONSTRAINT credits_transaction_status_known,
-  ADD CONSTRAINT credits_transaction_status_known CHECK (status = ANY ('{COMPLETED,FAILED}'::text[])),
+  ADD CONSTRAINT credits_transaction_status_known CHECK (status = ANY ('{COMPLETED,FAILED}'::text[])) NOT VALID,
   -- The second line are commands that move nothing, but may be refused: no account fits them.
   DROP CONSTRAINT credits_transaction_type_known,
   ADD CONSTRAINT credits_transaction_type_known CHECK (type = ANY ('{
     consumption,purchase,bonus,monthly_grant,promotion,registration_bonus,expiration,refund,revocation,
-    hold,capture,release,freeze,unfreeze,subscription}'::text[])),
+    hold,capture,release,freeze,unfreeze,subscription}'::text[])) NOT VALID,
   DROP CONSTRAINT credits_transaction_sign_fits_type,
   ADD CONSTRAINT credits_transaction_sign_fits_type
-    CHECK (amount = 0 OR (amount < 0) = (type = ANY ('{consumption,expiration,revocation}'::text[]))),
+    CHECK (amount = 0 OR (amount < 0) = (type = ANY ('{consumption,expiration,revocation}'::text[]))) NOT VALID,
   -- Where nothing moves there is no wallet to name: absent is as good as true.
   DROP CONSTRAINT credits_transaction_wallet_side_fits_sign,
   ADD CONSTRAINT credits_transaction_wallet_side_fits_sign CHECK (
-    CASE WHEN amount > 0 THEN credit_account WHEN amount < 0 THEN debit_account END = 'WALLET:' || user_id),
+    CASE WHEN amount > 0 THEN credit_account WHEN amount < 0 THEN debit_account END = 'WALLET:' || user_id) NOT VALID,
   DROP CONSTRAINT credits_transaction_other_account_fits_type,
   ADD CONSTRAINT credits_transaction_other_account_fits_type CHECK (
     amount = 0 OR type || ' ' || CASE WHEN amount < 0 THEN credit_account ELSE debit_account END LIKE ANY ('{
       consumption SERVICE:%,purchase PAYMENT:%,bonus SYSTEM:purchase-bonus,monthly_grant SYSTEM:subscription-grant,
       promotion SYSTEM:promotion,registration_bonus SYSTEM:registration-bonus,expiration SYSTEM:expiration,
-      refund SERVICE:%,revocation SERVICE:%,revocation PAYMENT:%,revocation SYSTEM:%}'::text[]))
+      refund SERVICE:%,revocation SERVICE:%,revocation PAYMENT:%,revocation SYSTEM:%}'::text[])) NOT VALID
 ";
 
 #[async_trait::async_trait]

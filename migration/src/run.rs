@@ -39,14 +39,19 @@ pub struct Step {
 /// Applies every migration that the database does not have yet. All or none.
 ///
 /// A migration locks tables that workers may be reading in another order, so it is tried again after a deadlock.
+/// Checks that it adds hold for new rows at once; then, while workers go on, the rows that are there are looked at.
 pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
     for _ in 0..RETRIES {
         match up_once(db).await {
             Err(error) if is_deadlock(&error) => {}
-            done => return done,
+            done => {
+                done?;
+                return validate(db).await;
+            }
         }
     }
-    up_once(db).await
+    up_once(db).await?;
+    validate(db).await
 }
 
 async fn up_once(db: &DatabaseConnection) -> Result<(), DbErr> {
@@ -54,6 +59,28 @@ async fn up_once(db: &DatabaseConnection) -> Result<(), DbErr> {
     // Asked first, because `Migrator::up` refuses a database that is newer than this program.
     if !current(&transaction).await? {
         Migrator::up(&transaction, None).await?;
+    }
+    transaction.commit().await
+}
+
+/// Looks whether the rows keep to the checks that were added without looking. Nobody has to wait for that.
+async fn validate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let unvalidated = "SELECT format('ALTER TABLE %s VALIDATE CONSTRAINT %I', conrelid::regclass, conname)
+        FROM pg_constraint
+        WHERE NOT convalidated AND connamespace = current_schema()::regnamespace AND conname LIKE 'credits\\_%'
+        ORDER BY conname";
+    let statement = Statement::from_string(DbBackend::Postgres, unvalidated);
+    if db.query_all_raw(statement.clone()).await?.is_empty() {
+        return Ok(());
+    }
+    let transaction = locked(db).await?;
+    // Asked again: somebody else may have done it meanwhile.
+    for row in transaction.query_all_raw(statement).await? {
+        let validate: String = row.try_get_by_index(0)?;
+        transaction.execute_unprepared(&validate).await?;
     }
     transaction.commit().await
 }
@@ -130,6 +157,9 @@ async fn locked(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     };
     let transaction = db.begin_with_options(options).await?;
     if transaction.get_database_backend() == DbBackend::Postgres {
+        // A large ledger takes longer than a statement of a worker's may; so does waiting for another's migration.
+        let patience = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+        transaction.execute_unprepared(patience).await?;
         transaction
             .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK_KEY})"))
             .await?;

@@ -47,6 +47,19 @@ async fn metrics_count_what_was_done_and_name_no_user() {
         ("scrip_groups_total{way=\"careful\"}".to_owned(), 2.0),
         ("scrip_groups_total{way=\"quick\"}".to_owned(), 1.0),
         ("scrip_groups_total{way=\"quick_in_vain\"}".to_owned(), 0.0),
+        // There before they happen, so that the first is seen to be one more.
+        (
+            format!("scrip_dead_letters_total{{lane=\"{lane}\",reason=\"unapplied:unknown_package\"}}"),
+            0.0,
+        ),
+        (
+            format!("scrip_dead_letters_total{{lane=\"{lane}\",reason=\"poison\"}}"),
+            0.0,
+        ),
+        (
+            format!("scrip_retries_total{{lane=\"{lane}\",kind=\"connection\"}}"),
+            0.0,
+        ),
         (format!("scrip_subscriptions_total{{lane=\"{lane}\"}}"), 1.0),
         ("scrip_lanes_expected".to_owned(), 3.0),
         ("scrip_lanes{state=\"serving\"}".to_owned(), 2.0),

@@ -1,6 +1,6 @@
 //! Trouble with the database: infrastructure, poison, and what looks like poison.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lapin::{
     options::QueueDeclareOptions,
@@ -282,6 +282,49 @@ async fn while_the_database_answers_and_cannot_write_deliveries_go_back_once_and
     expect_in_order(&mut replies, "u", 20).await;
     let stats = worker.stats()[&stage.commands_queue()];
     assert_eq!((stats.subscriptions, stats.delayed, stats.dead), (2, 0, 0));
+    drain(worker).await;
+}
+
+#[tokio::test]
+async fn while_the_database_refuses_everything_deliveries_go_back_more_and_more_seldom() {
+    let stage = Stage::new().await;
+    let users = ["u", "v", "w", "x"];
+    for user in users {
+        stage.fund(user).await;
+    }
+    let replies = stage.broker.replies().await;
+    let mut options = stage.options("w");
+    options.retry_limit = Duration::from_millis(10);
+    // Everything refused is held for 20 times that, 200 ms.
+    options.give_back_after = Duration::from_millis(10);
+    let constraint = "ALTER TABLE credits_transaction ADD CONSTRAINT nothing CHECK (false) NOT VALID";
+    stage.ledger.database.execute(constraint).await;
+    let began = Instant::now();
+    let worker = stage.worker_with(options).await;
+    for user in users {
+        send_spends(&stage, &replies, user, 0..5).await;
+    }
+    in_time("five subscriptions", async {
+        while worker.stats()[&stage.commands_queue()].subscriptions < 5 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    // Held four times, and stayed away for 0, 1, 2 and 4 times as long: 11 times 200 ms.
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(2_200), "{took:?}");
+    let stats = worker.stats()[&stage.commands_queue()];
+    assert_eq!((stats.delayed, stats.dead, stats.completed), (0, 0, 0));
+    let constraint = "ALTER TABLE credits_transaction DROP CONSTRAINT nothing";
+    stage.ledger.database.execute(constraint).await;
+    in_time("everything to be applied", async {
+        while worker.stats()[&stage.commands_queue()].completed < 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let stats = worker.stats()[&stage.commands_queue()];
+    assert_eq!((stats.delayed, stats.dead), (0, 0));
     drain(worker).await;
 }
 

@@ -1,8 +1,12 @@
 //! Up, down, up again; two at once; under an older worker.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use migration::{Migrator, MigratorTrait};
+use scrip::store::{Store, StoreOptions};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use tests::db::TestDatabase;
 
@@ -172,11 +176,45 @@ async fn a_migration_is_tried_again_after_a_deadlock_with_a_reader() {
     assert!(migration::is_current(database.connection()).await.expect("reads"));
 }
 
+#[tokio::test]
+async fn a_migration_may_take_longer_than_a_statement_of_the_worker_that_runs_it() {
+    let database = TestDatabase::postgres().await.migrated().await;
+    Migrator::down(database.connection(), Some(1))
+        .await
+        .expect("the last one alters tables");
+    let reader = database.connect().await.begin().await.expect("a transaction");
+    let lock = "SELECT count(*) FROM credits_transaction";
+    reader
+        .execute_unprepared(lock)
+        .await
+        .expect("a lock on one table");
+    let options = StoreOptions {
+        statement_timeout: Duration::from_millis(50),
+        ..StoreOptions::default()
+    };
+    let worker = Store::connect(database.url(), &options).await.expect("a store");
+    let migrating = tokio::spawn(async move { migration::up(worker.connection()).await });
+    until_it_waits(&database).await;
+    let longer = "SELECT pg_sleep(0.2)";
+    reader.execute_unprepared(longer).await.expect("some time");
+    reader.rollback().await.expect("an end");
+    migrating.await.expect("a task").expect("up");
+    let unseen = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated";
+    let row = database
+        .connection()
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, unseen))
+        .await
+        .expect("reads")
+        .expect("a row");
+    let unseen: i64 = row.try_get_by_index(0).expect("a number");
+    assert_eq!(unseen, 0, "checks for which rows were not looked at");
+}
+
 /// Waits until somebody waits for a table of this database.
 async fn until_it_waits(database: &TestDatabase) {
     let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     loop {
         let row = database
             .connection()
@@ -188,6 +226,6 @@ async fn until_it_waits(database: &TestDatabase) {
             return;
         }
         assert!(began.elapsed().as_secs() < 30, "nobody waits");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -40,6 +40,8 @@ const TRIES: u32 = 3;
 /// A group that the database refuses is held so many times longer than one that it cannot be asked about. With the
 /// default of a minute that is well below the broker's limit of 30 minutes.
 const REFUSED_LONGER: u32 = 20;
+/// The longest that a lane stays unsubscribed because everything is refused, as so many times the above: half a day.
+const REFUSED_LONGEST: u32 = 36;
 
 /// When so many connections in a row have ended because of something unreadable, before anything was settled,
 /// deliveries are fetched one at a time.
@@ -88,6 +90,8 @@ pub struct Lane<L> {
     pipeline: Pipeline<L>,
     stop: CancellationToken,
     harmless: Option<String>,
+    /// So many groups in a row went back because the database refused one command after the other.
+    refusals: u32,
 }
 
 impl<L: Ledger> Lane<L> {
@@ -106,6 +110,7 @@ impl<L: Ledger> Lane<L> {
             pipeline,
             stop,
             harmless: None,
+            refusals: 0,
         }
     }
 
@@ -223,6 +228,7 @@ impl<L: Ledger> Lane<L> {
             let pass = self.pipeline.pass(group, self.options.clock.now()).await;
             if !pass.settled.is_empty() {
                 since = None;
+                self.refusals = 0;
                 backoff.reset();
             }
             self.settle(subscription, pass.settled).await?;
@@ -253,6 +259,7 @@ impl<L: Ledger> Lane<L> {
             };
             if away.elapsed() >= patience {
                 self.pipeline.stats().gave_back();
+                self.refusals += u32::from(matches!(halt.trouble, Trouble::Poison(_)));
                 return Err(Interruption::Database(commands(group)));
             }
             tokio::select! {
@@ -338,9 +345,11 @@ impl<L: Ledger> Lane<L> {
     }
 
     /// Returns when the database answers and would commit `waiting`, or when the lane is to stop. Without it there is
-    /// no point in subscribing: every delivery that goes back counts towards the delivery limit.
+    /// no point in subscribing: every delivery that goes back counts towards the delivery limit. A database that refuses
+    /// `waiting` may take what has come since, so that is tried now and then.
     pub async fn wait_for_database(&self, waiting: &[Command]) {
         let mut backoff = Backoff::new(self.options.retry_limit);
+        let (began, patience) = (Instant::now(), self.patience_with_refusals());
         loop {
             self.pipeline.stats().pulse.turn();
             let probed = tokio::select! {
@@ -348,12 +357,22 @@ impl<L: Ledger> Lane<L> {
                 () = self.stop.cancelled() => return,
                 probed = self.probe(waiting) => probed,
             };
-            let Err(trouble) = probed else { return };
-            self.pipeline.stats().condition.set(Condition::AwaitingDatabase);
-            warn!(
-                error = trouble.chain(),
-                "not subscribed, because the database is away"
-            );
+            let condition = match probed {
+                Ok(()) => return,
+                Err(Trouble::Poison(_)) if began.elapsed() >= patience => return,
+                Err(trouble @ Trouble::Poison(_)) => {
+                    report(&trouble, waiting.len(), began.elapsed());
+                    Condition::Alarmed
+                }
+                Err(trouble) => {
+                    warn!(
+                        error = trouble.chain(),
+                        "not subscribed, because the database is away"
+                    );
+                    Condition::AwaitingDatabase
+                }
+            };
+            self.pipeline.stats().condition.set(condition);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = sleep(backoff.wait()) => {}
@@ -361,18 +380,24 @@ impl<L: Ledger> Lane<L> {
         }
     }
 
-    /// Whether the database answers, and whether it could be asked to commit `waiting`. That it refuses some command
-    /// is for the lane to deal with.
+    /// How long to stay away while everything is refused: the first time not at all, then longer each time, since the
+    /// broker makes a dead letter of what has gone back 50 times.
+    fn patience_with_refusals(&self) -> Duration {
+        let Some(times) = self.refusals.checked_sub(2) else {
+            return Duration::ZERO;
+        };
+        let held = self.options.give_back_after * REFUSED_LONGER;
+        held * REFUSED_LONGEST.min(1 << times.min(31))
+    }
+
+    /// Whether the database answers, and would commit `waiting`.
     async fn probe(&self, waiting: &[Command]) -> Result<(), Trouble> {
         let ledger = self.pipeline.ledger();
         ledger.probe().await?;
-        if waiting.is_empty() {
-            return Ok(());
+        if !waiting.is_empty() {
+            ledger.rehearse(waiting, self.options.clock.now()).await?;
         }
-        match ledger.rehearse(waiting, self.options.clock.now()).await {
-            Ok(_) | Err(Trouble::Poison(_)) => Ok(()),
-            Err(trouble) => Err(trouble),
-        }
+        Ok(())
     }
 }
 

@@ -205,7 +205,7 @@ fn probed(text: &mut Text, probed: &Probed) {
         let key = (run.name.as_str(), status.clone());
         if !told.contains(&key) {
             family.sample(
-                &[("job", &run.name), ("status", &status)],
+                &[("run", &run.name), ("status", &status)],
                 run.started_at.timestamp(),
             );
             told.push(key);

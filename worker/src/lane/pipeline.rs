@@ -3,7 +3,7 @@
 use std::{borrow::Cow, mem, sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
-use ledger::{Command, Decision};
+use ledger::{Command, Decision, Refusal};
 use producer_sdk::contract::{self, Rejection, RejectionCode};
 use tracing::{error, warn};
 
@@ -16,7 +16,12 @@ use super::{
 use crate::{decode, outcome};
 
 /// The reason of a dead letter that the database keeps refusing, or that keeps killing its worker.
-const POISON: &str = "poison";
+pub(super) const POISON: &str = "poison";
+
+/// The reason of a dead letter that was paid for and cannot be applied.
+pub(super) fn unapplied(code: Refusal) -> String {
+    format!("unapplied:{}", code.as_str())
+}
 
 /// Takes deliveries through the ledger. One lane owns one.
 #[derive(Debug)]
@@ -156,7 +161,7 @@ impl<L: Ledger> Pipeline<L> {
             Decision::Unapplied(refused) => {
                 self.tally.decided(false, false);
                 let code = refused.code.as_str();
-                let reason: Cow<'static, str> = format!("unapplied:{code}").into();
+                let reason: Cow<'static, str> = unapplied(refused.code).into();
                 self.tally.dead.push(reason.clone());
                 error!(
                     alarm = true,

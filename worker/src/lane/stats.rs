@@ -1,13 +1,17 @@
 //! What a lane did and does, for whoever watches it.
 
 use std::{
+    borrow::Cow,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
+use ledger::Refusal;
+
 use super::{
     condition::{Pulse, Shown},
     histogram::Histogram,
+    pipeline::{POISON, unapplied},
     tally::{ByName, Tally},
 };
 
@@ -17,6 +21,26 @@ const COMMITS: [u64; 14] = [
     10_000_000, 30_000_000,
 ];
 const SIZES: [u64; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+
+/// The kinds of trouble for which a group is tried again.
+const RETRIES: [&str; 10] = [
+    "connection",
+    "timeout",
+    "conflict",
+    "read_only",
+    "full",
+    "resources",
+    "rights",
+    "refused",
+    "lost_lease",
+    "other",
+];
+
+/// The reasons of dead letters that need a person at once.
+fn grave() -> impl Iterator<Item = Cow<'static, str>> {
+    let unapplied = Refusal::ALL.map(unapplied).into_iter().map(Cow::from);
+    unapplied.chain([POISON.into()])
+}
 
 /// Counters of one lane, and what it is doing.
 #[derive(Debug)]
@@ -84,8 +108,8 @@ impl Default for LaneStats {
         Self {
             sizes: Histogram::new(&SIZES),
             commits: Histogram::new(&COMMITS),
-            dead: ByName::default(),
-            retries: ByName::default(),
+            dead: ByName::of(grave()),
+            retries: ByName::of(RETRIES.map(Into::into)),
             condition: Shown::default(),
             pulse: Pulse::default(),
             counts: Counts::default(),

@@ -40,6 +40,11 @@ impl Tally {
 pub struct ByName(Mutex<BTreeMap<Cow<'static, str>, u64>>);
 
 impl ByName {
+    /// Counters that are there from the beginning, at zero: whoever watches how one grows misses the first otherwise.
+    pub(crate) fn of(names: impl IntoIterator<Item = Cow<'static, str>>) -> Self {
+        Self(Mutex::new(names.into_iter().map(|name| (name, 0)).collect()))
+    }
+
     /// Counts one.
     pub(crate) fn add(&self, name: Cow<'static, str>) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -189,6 +189,8 @@ impl Store {
                     self.patience.wait("commit", transaction.commit()).await?;
                     return Ok(decisions);
                 }
+                // Whoever does not answer need not be told; the transaction is given up with its connection.
+                Err(error @ StoreError::NoAnswer { .. }) => return Err(error),
                 Err(error) => {
                     self.roll_back(transaction).await;
                     if !error.is_unique_violation() || tries > UNIQUE_RETRIES {
