@@ -4,6 +4,8 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 /// The same checks in fewer words, so what is there keeps to them, and is looked at later. PostgreSQL reads the text of every
 /// check of a table that a statement writes, for each statement anew, so where groups are small the length of the checks
 /// tells: an array that is one literal is a third of a list of literals. SQLite reads them once.
+///
+/// Only of a revocation, which no command leads to yet, is more asked than before: an account of a kind that there is.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

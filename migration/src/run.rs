@@ -41,16 +41,13 @@ pub struct Step {
 /// A migration locks tables that workers may be reading in another order, so it is tried again after a deadlock.
 /// Checks that it adds hold for new rows at once; then, while workers go on, the rows that are there are looked at.
 pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
-    for _ in 0..RETRIES {
-        match up_once(db).await {
-            Err(error) if is_deadlock(&error) => {}
-            done => {
-                done?;
-                return validate(db).await;
-            }
+    let mut retries = RETRIES;
+    while let Err(error) = up_once(db).await {
+        if retries == 0 || !is_deadlock(&error) {
+            return Err(error);
         }
+        retries -= 1;
     }
-    up_once(db).await?;
     validate(db).await
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use migration::{Migrator, MigratorTrait};
 use scrip::store::{Store, StoreOptions};
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, TransactionTrait};
 use tests::db::TestDatabase;
 
 /// Names of all tables and indexes, with what the database says of them.
@@ -146,20 +146,24 @@ async fn the_embedded_queue_exists_on_sqlite_only() {
     }
 }
 
+/// A ledger to which the last migration is yet to be applied, and somebody who is reading a table that it alters.
+async fn before_the_last_migration() -> (TestDatabase, DatabaseTransaction) {
+    let database = TestDatabase::postgres().await.migrated().await;
+    let back = Migrator::down(database.connection(), Some(1)).await;
+    back.expect("one step back");
+    let reader = database.connect().await.begin().await.expect("a transaction");
+    let read = "SELECT count(*) FROM credits_transaction";
+    let locked = reader.execute_unprepared(read).await;
+    locked.expect("a lock on one table");
+    (database, reader)
+}
+
 #[tokio::test]
 async fn a_migration_is_tried_again_after_a_deadlock_with_a_reader() {
-    let database = TestDatabase::postgres().await.migrated().await;
-    Migrator::down(database.connection(), Some(1))
-        .await
-        .expect("the last one alters tables");
-    let reader = database.connect().await.begin().await.expect("a transaction");
+    let (database, reader) = before_the_last_migration().await;
     // Whoever waits for this long looks whether there is a deadlock, and gives up: that is to be the migration.
-    for sql in [
-        "SET LOCAL deadlock_timeout = '1h'",
-        "SELECT count(*) FROM credits_transaction",
-    ] {
-        reader.execute_unprepared(sql).await.expect("a lock on one table");
-    }
+    let patient = "SET LOCAL deadlock_timeout = '1h'";
+    reader.execute_unprepared(patient).await.expect("a setting");
     let migrating = tokio::spawn({
         let database = database.connect().await;
         async move { migration::up(&database).await }
@@ -178,16 +182,7 @@ async fn a_migration_is_tried_again_after_a_deadlock_with_a_reader() {
 
 #[tokio::test]
 async fn a_migration_may_take_longer_than_a_statement_of_the_worker_that_runs_it() {
-    let database = TestDatabase::postgres().await.migrated().await;
-    Migrator::down(database.connection(), Some(1))
-        .await
-        .expect("the last one alters tables");
-    let reader = database.connect().await.begin().await.expect("a transaction");
-    let lock = "SELECT count(*) FROM credits_transaction";
-    reader
-        .execute_unprepared(lock)
-        .await
-        .expect("a lock on one table");
+    let (database, reader) = before_the_last_migration().await;
     let options = StoreOptions {
         statement_timeout: Duration::from_millis(50),
         ..StoreOptions::default()
