@@ -1,10 +1,14 @@
 //! `scrip dead`: looking at what was set aside, replaying it and throwing it away, in both queues.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-use lapin::BasicProperties;
+use lapin::{
+    BasicProperties,
+    options::BasicRejectOptions,
+    types::{AMQPValue, FieldTable},
+};
 use producer_sdk::{
     Command, Options, Producer,
-    contract::{Door, bucket},
+    contract::{Door, bucket, headers},
 };
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde_json::Value;
@@ -129,6 +133,35 @@ impl Stage {
         let statement = Statement::from_string(self.ledger.get_database_backend(), sql);
         let row = self.ledger.query_one_raw(statement).await.expect("a query");
         row.expect("a row").try_get_by_index(0).expect("a number")
+    }
+
+    fn the_broker(&self) -> &TestBroker {
+        self.broker.as_ref().expect("a stage on the broker")
+    }
+
+    /// Publishes a command that expires before anybody takes it, so that the broker itself sets it aside.
+    async fn expire(&self, door: Door, command: &Command, headers: FieldTable) {
+        let broker = self.the_broker();
+        let properties = BasicProperties::default()
+            .with_message_id(command.reference_id.as_str().into())
+            .with_expiration("1".into())
+            .with_headers(headers);
+        let exchange = broker.topology().door(door);
+        let key = bucket(&command.user_id).to_string();
+        broker
+            .publish(&exchange, &key, &command.to_json(), properties)
+            .await;
+        let reference = command.reference_id.as_str();
+        self.wait_for("the broker has set it aside", async |stage| {
+            stage.list(&["--reference", reference]).await.len() == 1
+        })
+        .await;
+    }
+
+    async fn balance_is(&self, user: &str, credits: i64) -> bool {
+        let sql =
+            format!("SELECT count(*) FROM credits_balance WHERE user_id = '{user}' AND balance = {credits}");
+        self.number(&sql).await == 1
     }
 
     /// The package exists from now on.
@@ -272,4 +305,129 @@ over_each_queue! {
     letters_are_listed_filtered_and_shown_with_their_body_untouched,
     a_payment_that_is_replayed_when_its_cause_is_mended_is_credited_once,
     letters_are_thrown_away_only_when_it_is_said_which_and_that_it_is_meant,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_of_unknown_origin_stays_until_it_is_said_by_which_door_it_goes() {
+    let stage = Stage::broker().await;
+    let gift = Command::promotion("gift", "eve", 30);
+    stage.expire(Door::Funding, &gift, FieldTable::default()).await;
+    let letters = stage.list(&["--reference", "gift"]).await;
+    assert_eq!(
+        (&letters[0]["reason"], &letters[0]["door"]),
+        (&"expired".into(), &Value::Null)
+    );
+
+    let replay = ["dead", "replay", "--reference", "gift"];
+    let refused = stage.deployment.run(&replay).await;
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stdout);
+    let why = "1 of unknown origin stay; --door usage or --door funding says where they go\n";
+    assert_eq!(said, format!("5 letters\n{why}"));
+    let counted = stage
+        .deployment
+        .succeed(&["dead", "replay", "--all", "--dry-run"])
+        .await;
+    assert_eq!(counted, format!("4 of 5 letters are to be replayed\n{why}"));
+    assert_eq!(stage.references(&[]).await.len(), 5, "it stays");
+
+    let replay = ["dead", "replay", "--all", "--door", "funding"];
+    assert_eq!(stage.deployment.succeed(&replay).await, "5 letters, 5 replayed\n");
+    let worker = stage.deployment.ready_worker().await;
+    stage
+        .wait_for("the gift is credited", async |stage| {
+            stage.balance_is("eve", 30).await
+        })
+        .await;
+    stage
+        .wait_for("the others are set aside again", async |stage| {
+            stage.list(&[]).await.len() == 4
+        })
+        .await;
+    assert!(worker.terminate().await.success());
+    for (reference, door) in [("typo", "usage"), ("pay-1", "funding")] {
+        let letters = stage.list(&["--reference", reference]).await;
+        assert_eq!(letters[0]["door"], door, "{reference} goes by its own door");
+    }
+    stage.deployment.succeed(&["verify"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apps_message_that_reached_the_delivery_limit_goes_back_by_the_door_of_apps() {
+    let stage = Stage::broker().await;
+    let broker = stage.the_broker();
+    let commands = broker.topology().commands(0);
+    broker
+        .send(&Command::consume("spent", "ada", "s").amount(5))
+        .await;
+    let mut inbox = broker.inbox(&commands).await;
+    // At the limit, 50, it is delivered once more.
+    for _ in 0..=50 {
+        let delivery = inbox.peek().await;
+        let again = delivery.reject(BasicRejectOptions { requeue: true });
+        again.await.expect("given back");
+    }
+    inbox.close().await;
+    stage
+        .wait_for("the broker has set it aside", async |stage| {
+            stage.references(&["--reason", "delivery_limit"]).await == ["spent"]
+        })
+        .await;
+    let replay = ["dead", "replay", "--reference", "spent", "--door", "funding"];
+    assert_eq!(stage.deployment.succeed(&replay).await, "5 letters, 1 replayed\n");
+    let back = broker.inbox(&commands).await.next().await;
+    assert_eq!(back.exchange.as_str(), broker.topology().usage());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_mints_by_what_he_writes_on_a_message_that_the_broker_sets_aside() {
+    let stage = Stage::broker().await;
+    let broker = stage.the_broker();
+    let funding = broker.topology().funding();
+    let commands = broker.topology().commands(0);
+    let death = table(&[
+        ("queue", commands.as_str()),
+        ("reason", "expired"),
+        ("exchange", funding.as_str()),
+    ]);
+    let mut forged = table(&[
+        (headers::ORIGIN, "funding"),
+        (headers::REASON, "unapplied:unknown_package"),
+        ("x-first-death-exchange", funding.as_str()),
+    ]);
+    let deaths = vec![AMQPValue::FieldTable(death)];
+    forged.insert("x-death".into(), AMQPValue::FieldArray(deaths.into()));
+    let minting = Command::promotion("minted", "eve", 1000);
+    stage.expire(Door::Usage, &minting, forged).await;
+    let letters = stage.list(&["--reference", "minted"]).await;
+    assert_eq!(letters[0]["reason"], "expired");
+    assert_ne!(letters[0]["door"], "funding");
+
+    let replayed = stage.deployment.run(&["dead", "replay", "--all"]).await;
+    let said = String::from_utf8_lossy(&replayed.stdout);
+    assert!(said.starts_with("5 letters, "), "{said}");
+    let worker = stage.deployment.ready_worker().await;
+    // It would be behind what was replayed.
+    broker.send(&Command::promotion("later", "bob", 7)).await;
+    stage
+        .wait_for("what was sent later is applied", async |stage| {
+            stage.balance_is("bob", 7).await
+        })
+        .await;
+    let hers = "SELECT count(*) FROM credits_balance WHERE user_id = 'eve'";
+    assert_eq!(stage.number(hers).await, 0);
+    stage
+        .wait_for("the letter is there", async |stage| {
+            stage.references(&["--reference", "minted"]).await == ["minted"]
+        })
+        .await;
+    assert!(worker.terminate().await.success());
+}
+
+fn table(entries: &[(&str, &str)]) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, text) in entries {
+        table.insert((*name).into(), AMQPValue::LongString((*text).into()));
+    }
+    table
 }

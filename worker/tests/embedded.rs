@@ -348,6 +348,46 @@ fn a_command_that_the_database_refuses_is_delayed_and_its_neighbours_go_through(
 }
 
 #[test]
+fn a_command_that_kills_its_worker_lets_the_others_go_first_and_is_recorded_when_it_kills_no_more() {
+    let home = Home::new();
+    home.scrip_reading(&["replay", "-"], &promotion("before", "u", 1))
+        .ok();
+    let look = Look::at(&home);
+    // Whoever records it never comes back, and is killed then.
+    look.execute(
+        "CREATE VIEW forever AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT 1 - x FROM n) SELECT x FROM n;
+         CREATE TRIGGER trap BEFORE INSERT ON credits_transaction WHEN NEW.reference_id = 'killer'
+         BEGIN SELECT count(*) FROM forever; END",
+    );
+    let lines = [promotion("killer", "u", 1), promotion("behind", "u", 1)].join("\n");
+    home.scrip_reading(&["replay", "-"], &lines).ok();
+    // With its group; alone, after what is before it; and twice more.
+    for (id, tries) in [(1, 1), (2, 1), (2, 2), (2, 3)] {
+        let worker = home.worker();
+        let noted = "SELECT coalesce((SELECT CAST(message AS INTEGER) * 10 + tries FROM lane_trial), 0)";
+        eventually("the command is noted", || {
+            (look.number(noted) == id * 10 + tries).then_some(())
+        });
+        worker.kill();
+    }
+    let worker = home.ready_worker();
+    eventually("the neighbours are recorded", || {
+        let recorded = "SELECT count(*) FROM credits_transaction WHERE reference_id IN ('before', 'behind')";
+        (look.number(recorded) == 2).then_some(())
+    });
+    let delayed = "SELECT attempt FROM queue_message WHERE not_before > enqueued_at \
+        AND json_extract(headers, '$.x-scrip-error') LIKE 'it was taken 4 times without an answer%'";
+    assert_eq!(look.number(delayed), 1);
+    look.execute("DROP TRIGGER trap");
+    look.execute("UPDATE queue_message SET not_before = NULL");
+    eventually("the delayed one is recorded too", || {
+        (look.number("SELECT count(*) FROM credits_transaction WHERE reference_id = 'killer'") == 1)
+            .then_some(())
+    });
+    assert!(worker.terminate().success(), "it drains");
+}
+
+#[test]
 fn a_file_with_a_wrong_line_is_not_published_at_all() {
     let home = Home::new();
     let lines = format!("{}\n\n{{\"type\":\"consume\"}}\n", promotion("g", "u", 5));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Connection, Consumer};
 use tokio::select;
@@ -16,8 +16,6 @@ use super::connection::{Endpoint, close};
 use crate::backoff::Backoff;
 use crate::error::{Cause, Error, Result};
 use crate::pending::Pending;
-
-const PREFETCH: u16 = 500;
 
 /// Receives replies until it is dropped.
 #[derive(Debug)]
@@ -66,7 +64,6 @@ async fn subscribe(endpoint: &Endpoint) -> Result<Subscription, Cause> {
     timeout(endpoint.timeout, async {
         let connection = endpoint.connect().await?;
         let channel = connection.create_channel().await?;
-        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         let options = QueueDeclareOptions {
             exclusive: true,
             auto_delete: true,
@@ -76,8 +73,10 @@ async fn subscribe(endpoint: &Endpoint) -> Result<Subscription, Cause> {
             .queue_declare("".into(), options, FieldTable::default())
             .await?;
         let name = queue.name().clone();
+        // Nobody would take a reply that this process did not live to read. What comes in is bounded by what was asked.
         let options = BasicConsumeOptions {
             exclusive: true,
+            no_ack: true,
             ..Default::default()
         };
         let consumer = channel
@@ -135,24 +134,13 @@ async fn receive(
 }
 
 /// Hand out replies until the subscription ends, for whatever reason: a cancelled one ends without an error.
-async fn deliver(consumer: Consumer, pending: &Pending) {
-    let mut arrived = consumer.ready_chunks(usize::from(PREFETCH));
-    while let Some(deliveries) = arrived.next().await {
-        let mut last = None;
-        for delivery in deliveries {
-            let Ok(delivery) = delivery else { return };
-            last = Some(delivery.acker.clone());
-            let id = delivery
-                .properties
-                .correlation_id()
-                .as_ref()
-                .map_or("", ShortString::as_str);
-            pending.deliver(id, delivery.data);
-        }
-        if let Some(acker) = last
-            && acker.ack(BasicAckOptions { multiple: true }).await.is_err()
-        {
-            return;
-        }
+async fn deliver(mut consumer: Consumer, pending: &Pending) {
+    while let Some(Ok(delivery)) = consumer.next().await {
+        let id = delivery
+            .properties
+            .correlation_id()
+            .as_ref()
+            .map_or("", ShortString::as_str);
+        pending.deliver(id, delivery.data);
     }
 }

@@ -13,7 +13,7 @@ use super::{
     dice::Dice,
     judge::Findings,
     stage::{Setup, Stage},
-    table::Row,
+    table::{Groups, Row},
 };
 use crate::{process::take_logs, servers::Server};
 
@@ -38,6 +38,8 @@ pub struct Verdict {
     pub recoveries: Vec<Duration>,
     /// What was found in the end.
     pub findings: Findings,
+    /// Whether groups can be committed the quick way here.
+    pub has_quick_way: bool,
 }
 
 /// A row as it runs.
@@ -105,16 +107,22 @@ impl Bench {
             Ok(Err(_)) => (None, Some(format!("not over after {limit:?}"))),
             Err(panic) => (None, Some(words(panic.as_ref()))),
         };
-        let (injected, recoveries, findings) = verdict.map_or_else(Default::default, |verdict| {
+        let logs = take_logs();
+        let groups = Groups::said_in(&logs);
+        let (injected, recoveries, findings) = verdict.map_or_else(Default::default, |mut verdict| {
+            if verdict.has_quick_way && (groups.quick == 0 || groups.careful == 0) {
+                let wrong = format!("not both ways to commit a group were taken: {groups:?}");
+                verdict.findings.wrong.push(wrong);
+            }
             (verdict.injected, verdict.recoveries, verdict.findings)
         });
-        let logs = take_logs();
         Row {
             logs,
             fault: fault.name.to_owned(),
             injected,
             findings,
             recoveries,
+            groups,
             broke,
             took: began.elapsed(),
         }

@@ -1,5 +1,7 @@
 //! Mixed commands of several producers, made from a seed, for as long as they are wanted, and everything that was sent.
 //!
+//! For a while they are of every kind, and some are sent again; then all are new and of the kinds that a store commits the
+//! quick way; and so on.
 //! Each user belongs to one producer, so that the order of his commands is known. The first user of each is hot.
 
 use std::{
@@ -33,6 +35,9 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_mins(3);
 const RECENT: usize = 500;
 /// Commands that a producer sends before it looks at the clock.
 const BURST: u64 = 20;
+/// So many commands go one way, then so many the other. Producers send at the same rate, so it is the same with all of them
+/// at a time.
+const PHASE: u64 = 200;
 
 /// One command that was sent.
 #[derive(Clone, Debug)]
@@ -261,8 +266,13 @@ impl Maker {
 
     /// Now and then, a command that was made before.
     fn again(&mut self, recent: &[Command]) -> Option<Command> {
-        let again = !recent.is_empty() && self.dice.percent(AGAIN);
+        let again = !recent.is_empty() && !self.is_common_only() && self.dice.percent(AGAIN);
         again.then(|| self.dice.pick(recent).clone())
+    }
+
+    /// Whether it is the time for commands that are committed the quick way: none is sent again, either.
+    const fn is_common_only(&self) -> bool {
+        self.number / PHASE % 2 == 1
     }
 
     fn remember(&mut self, recent: &mut Vec<Command>, command: Command) {
@@ -303,8 +313,9 @@ impl Maker {
     }
 
     fn wish(&mut self, place: usize, reference: &str, user: &str) -> (Wish, Command) {
+        let common_only = self.is_common_only();
         let dice = &mut self.dice;
-        match dice.below(100) {
+        match dice.below(if common_only { 88 } else { 100 }) {
             0..70 => spend(dice, reference, user),
             70..78 => {
                 let credits = whole(dice.within(1, 100));

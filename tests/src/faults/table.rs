@@ -6,6 +6,34 @@ use serde_json::{Value, json};
 
 use super::judge::Findings;
 
+/// How many groups were committed which way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Groups {
+    /// By one statement, without a lock.
+    pub quick: u64,
+    /// With locks first.
+    pub careful: u64,
+    /// With locks first, after the quick way was tried in vain.
+    pub quick_in_vain: u64,
+}
+
+impl Groups {
+    /// As workers said.
+    pub(super) fn said_in(logs: &[String]) -> Self {
+        let mut groups = Self::default();
+        let words = logs.iter().flat_map(|log| log.split_whitespace());
+        for way in words.filter_map(|word| word.strip_prefix("way=")) {
+            match way.trim_matches('"') {
+                "quick" => groups.quick += 1,
+                "careful" => groups.careful += 1,
+                "quick_in_vain" => groups.quick_in_vain += 1,
+                _ => {}
+            }
+        }
+        groups
+    }
+}
+
 /// One row.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -18,6 +46,8 @@ pub struct Row {
     /// How long it took each time from the fault, or from its end where it lasts, until a command was applied that was
     /// sent after it.
     pub recoveries: Vec<Duration>,
+    /// Which ways groups were committed.
+    pub groups: Groups,
     /// The row itself broke: why.
     pub broke: Option<String>,
     /// How long it took.
@@ -66,6 +96,11 @@ impl Row {
             "doubled": self.findings.doubled,
             "outOfOrder": self.findings.out_of_order,
             "recoverySeconds": seconds,
+            "groups": {
+                "quick": self.groups.quick,
+                "careful": self.groups.careful,
+                "quickInVain": self.groups.quick_in_vain,
+            },
             "seconds": self.took.as_secs_f64(),
             "holds": self.holds(),
             "wrong": self.findings.wrong,
@@ -136,6 +171,7 @@ mod tests {
                 ..Findings::default()
             },
             recoveries: [300, 100, 200].map(Duration::from_millis).to_vec(),
+            groups: Groups::default(),
             broke: None,
             took: Duration::from_secs(1),
             logs: Vec::new(),

@@ -287,7 +287,7 @@ async fn while_the_database_answers_and_cannot_write_deliveries_go_back_once_and
 
 #[tokio::test]
 async fn while_the_database_refuses_everything_deliveries_go_back_more_and_more_seldom() {
-    let stage = Stage::new().await;
+    let stage = Stage::on(impatient().await).await;
     let users = ["u", "v", "w", "x"];
     for user in users {
         stage.fund(user).await;
@@ -299,11 +299,11 @@ async fn while_the_database_refuses_everything_deliveries_go_back_more_and_more_
     options.give_back_after = Duration::from_millis(10);
     let constraint = "ALTER TABLE credits_transaction ADD CONSTRAINT nothing CHECK (false) NOT VALID";
     stage.ledger.database.execute(constraint).await;
-    let began = Instant::now();
-    let worker = stage.worker_with(options).await;
     for user in users {
         send_spends(&stage, &replies, user, 0..5).await;
     }
+    let began = Instant::now();
+    let worker = stage.worker_with(options).await;
     in_time("five subscriptions", async {
         while worker.stats()[&stage.commands_queue()].subscriptions < 5 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -314,7 +314,9 @@ async fn while_the_database_refuses_everything_deliveries_go_back_more_and_more_
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(2_200), "{took:?}");
     let stats = worker.stats()[&stage.commands_queue()];
-    assert_eq!((stats.delayed, stats.dead, stats.completed), (0, 0, 0));
+    // Of a command that comes alone nobody can say that it is not to blame, before three in a row were refused.
+    assert!(stats.delayed <= 2, "{stats:?}");
+    assert_eq!((stats.dead, stats.completed), (0, 0));
     let constraint = "ALTER TABLE credits_transaction DROP CONSTRAINT nothing";
     stage.ledger.database.execute(constraint).await;
     in_time("everything to be applied", async {
@@ -323,8 +325,7 @@ async fn while_the_database_refuses_everything_deliveries_go_back_more_and_more_
         }
     })
     .await;
-    let stats = worker.stats()[&stage.commands_queue()];
-    assert_eq!((stats.delayed, stats.dead), (0, 0));
+    assert_eq!(worker.stats()[&stage.commands_queue()].dead, 0);
     drain(worker).await;
 }
 

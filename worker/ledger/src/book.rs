@@ -377,8 +377,13 @@ impl Book {
         let mut outcome = Outcome::of(&postings.iter().collect::<Vec<_>>(), available);
         outcome.balance = outcome.balance.or(wallet.map(|wallet| wallet.balance));
         if !matches!(command.action, Action::Expire { .. }) {
+            let is_own = |posting: &&Posting| {
+                posting.origin == command.origin && posting.reference_id == command.reference_id
+            };
+            let own = postings.iter().find(is_own);
+            let fingerprint = own.and_then(|posting| posting.fingerprint);
             let record = Record {
-                fingerprint: Some(command.fingerprint()),
+                fingerprint: fingerprint.or_else(|| Some(command.fingerprint())),
                 outcome: outcome.clone(),
             };
             self.add_record(command.origin, command.reference_id.clone(), record);

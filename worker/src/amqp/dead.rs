@@ -13,7 +13,7 @@ use lapin::{
     options::{
         BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
     },
-    types::{FieldTable, ShortString},
+    types::{AMQPValue, FieldTable, ShortString},
 };
 use producer_sdk::contract::{Door, Topology, headers};
 use tokio::time::Instant;
@@ -28,6 +28,9 @@ use crate::{
     pace::pace,
 };
 
+/// What the broker writes on a message that it sets aside itself, newest first. Our own letters have no such headers.
+const DEATHS: &str = "x-death";
+const FIRST_DEATH: &str = "x-first-death-reason";
 /// Replayed letters whose confirm is open.
 const UNCONFIRMED: usize = 200;
 /// How long the queue may take to have back what was kept.
@@ -75,10 +78,11 @@ impl DeadLetters {
     }
 
     /// Looks at each letter that is there now, in order, and does with it what `fate` says. At most `rate` a second are
-    /// replayed. Ends when `fate` says nothing any more.
+    /// replayed, those of unknown origin by `door` if it is said. Ends when `fate` says nothing any more.
     pub async fn each(
         &self,
         rate: Option<u32>,
+        door: Option<Door>,
         mut fate: impl FnMut(&Letter) -> Option<Fate> + Send,
     ) -> Result<Counts, AmqpError> {
         let total = self.count().await?;
@@ -104,7 +108,7 @@ impl DeadLetters {
             let Some(fetched) = fetched else { break };
             pass.counts.seen += 1;
             let delivery = fetched.delivery;
-            let letter = read(&delivery);
+            let letter = read(&self.topology, &delivery);
             match fate(&letter) {
                 None => break,
                 Some(Fate::Keep) => {}
@@ -112,7 +116,7 @@ impl DeadLetters {
                     pass.ack(delivery.delivery_tag).await?;
                     pass.counts.dropped += 1;
                 }
-                Some(Fate::Replay) => match letter.door {
+                Some(Fate::Replay) => match letter.door.or(door) {
                     None => pass.counts.failed += 1,
                     Some(door) => pass.publish(&self.topology.door(door), delivery).await?,
                 },
@@ -142,7 +146,7 @@ impl DeadLetters {
     }
 }
 
-fn read(delivery: &Delivery) -> Letter {
+fn read(topology: &Topology, delivery: &Delivery) -> Letter {
     let properties = &delivery.properties;
     let text = |name: &str| header(properties, name).and_then(text).map(str::to_owned);
     let at = |name: &str| text(name).and_then(|at| at.parse::<DateTime<Utc>>().ok());
@@ -151,9 +155,17 @@ fn read(delivery: &Delivery) -> Letter {
     let kind = properties.kind().as_ref().map(ToString::to_string);
     letter.reference_id = letter.reference_id.or(id);
     letter.kind = letter.kind.or(kind);
-    if let Some(reason) = text("x-first-death-reason") {
+    if [DEATHS, FIRST_DEATH]
+        .iter()
+        .any(|name| header(properties, name).is_some())
+    {
         // A letter of the broker's own: its other headers are the sender's, who may say anything.
-        letter.reason = reason;
+        noted(properties, "reason")
+            .unwrap_or("unknown")
+            .clone_into(&mut letter.reason);
+        letter.door = noted(properties, "exchange")
+            .and_then(|exchange| topology.door_of(exchange))
+            .filter(|door| *door == Door::Usage);
         return letter;
     }
     letter.reason = text(headers::REASON).unwrap_or_else(|| "unknown".to_owned());
@@ -165,6 +177,18 @@ fn read(delivery: &Delivery) -> Letter {
     letter.last_seen = at(headers::LAST_SEEN);
     letter.door = text(headers::ORIGIN).and_then(|origin| Door::parse(&origin));
     letter
+}
+
+/// What the broker noted when it set a message aside the last time. Its reason is true. Of the exchange RabbitMQ 3.10
+/// believes what a sender wrote there before; so that is believed only of the door through which nobody mints.
+fn noted<'a>(properties: &'a BasicProperties, what: &str) -> Option<&'a str> {
+    let AMQPValue::FieldArray(deaths) = header(properties, DEATHS)? else {
+        return None;
+    };
+    let AMQPValue::FieldTable(last) = deaths.as_slice().first()? else {
+        return None;
+    };
+    last.inner().get(what).and_then(text)
 }
 
 /// One way through the queue.

@@ -3,6 +3,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clap::ValueEnum;
+use producer_sdk::contract::Door;
 
 use super::{
     context::Context,
@@ -26,6 +28,7 @@ Examples:
   scrip dead show pi_1
   scrip dead replay --reason unapplied --dry-run
   scrip dead replay --reason unapplied:unknown_package
+  scrip dead replay --reference req-7f3a --door usage
   scrip dead drop --reason not_json --older-than 30d --yes")]
 pub enum Command {
     /// What was set aside, oldest first
@@ -34,7 +37,9 @@ pub enum Command {
     Show(ShowArgs),
     /// Send letters back to where they came from, as they were
     ///
-    /// A letter keeps its reference, so what was applied meanwhile is not applied again.
+    /// A letter keeps its reference, so what was applied meanwhile is not applied again. One of unknown origin (the
+    /// broker set it aside itself, or it was put into a queue past the exchanges) stays unless --door says where it
+    /// goes.
     Replay(ReplayArgs),
     /// Throw letters away
     Drop(DropArgs),
@@ -94,6 +99,30 @@ pub struct ReplayArgs {
     /// At most so many a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
+    /// By which door letters of unknown origin go
+    ///
+    /// The others go by their own. What goes by funding may add credits, and a letter of unknown origin may be an
+    /// app's: look at each first (scrip dead show), and say which are meant (--reference, --type).
+    #[arg(long, value_enum, value_name = "DOOR")]
+    door: Option<Entrance>,
+}
+
+/// A door that senders use.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Entrance {
+    /// That of apps: consume
+    Usage,
+    /// That of payment bridges and back offices: everything else
+    Funding,
+}
+
+impl From<Entrance> for Door {
+    fn from(entrance: Entrance) -> Self {
+        match entrance {
+            Entrance::Usage => Self::Usage,
+            Entrance::Funding => Self::Funding,
+        }
+    }
 }
 
 /// Which are thrown away.
@@ -120,8 +149,13 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
         Command::Show(args) => show_one(context, &letters, &args.reference).await,
         Command::Replay(args) => {
             let wanted = Wanted::new(args.filters, args.all)?;
-            let fate = if args.dry_run { Fate::Keep } else { Fate::Replay };
-            settle(context, &letters, &wanted, (fate, args.rate), "to be replayed").await
+            let how = How {
+                fate: Fate::Replay,
+                dry_run: args.dry_run,
+                rate: args.rate,
+                door: args.door.map(Door::from),
+            };
+            settle(context, &letters, &wanted, how).await
         }
         Command::Drop(args) => {
             let wanted = Wanted::new(args.filters, args.all)?;
@@ -130,8 +164,13 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
                     "what is thrown away is gone: add --yes, or --dry-run to count first",
                 ));
             }
-            let fate = if args.dry_run { Fate::Keep } else { Fate::Drop };
-            settle(context, &letters, &wanted, (fate, None), "to be thrown away").await
+            let how = How {
+                fate: Fate::Drop,
+                dry_run: args.dry_run,
+                rate: None,
+                door: None,
+            };
+            settle(context, &letters, &wanted, how).await
         }
     };
     letters.close().await;
@@ -153,7 +192,7 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
     let mut left = args.limit;
     let mut written = Ok(());
     let counts = letters
-        .each(None, |letter| {
+        .each(None, None, |letter| {
             if !filter.takes(letter, now) {
                 return Some(Fate::Keep);
             }
@@ -207,7 +246,7 @@ async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Resu
     let mut found = 0;
     let mut written = Ok(());
     letters
-        .each(None, |letter| {
+        .each(None, None, |letter| {
             if letter.reference_id.as_deref() == Some(reference) {
                 found += 1;
                 written = if context.json {
@@ -269,37 +308,67 @@ impl Wanted {
     }
 }
 
+/// How they are settled.
+#[derive(Clone, Copy)]
+struct How {
+    fate: Fate,
+    dry_run: bool,
+    rate: Option<u32>,
+    door: Option<Door>,
+}
+
 async fn settle(
     context: &Context,
     letters: &Letters,
     wanted: &Wanted,
-    (fate, rate): (Fate, Option<u32>),
-    what: &str,
+    how: How,
 ) -> Result<ExitCode, Failure> {
     let now = Utc::now();
     let bar = progress::bar(letters.count().await?, "letters");
     let moved = bar.clone();
-    let mut fit = 0_u64;
+    let (mut fit, mut unknown) = (0_u64, 0_u64);
     let settled = letters
-        .each(rate, |letter| {
+        .each(how.rate, how.door, |letter| {
             moved.inc(1);
             if !wanted.0.takes(letter, now) {
                 return Some(Fate::Keep);
             }
             fit += 1;
-            Some(fate)
+            if how.fate == Fate::Replay && letter.door.or(how.door).is_none() {
+                unknown += 1;
+                return Some(Fate::Keep);
+            }
+            Some(if how.dry_run { Fate::Keep } else { how.fate })
         })
         .await;
     bar.finish_and_clear();
     let counts = settled?;
     if context.json {
-        print::json(&serde_json::json!({ "fit": fit, "counts": counts }))?;
-    } else if fate == Fate::Keep {
-        print::line(&format!("{fit} of {} letters are {what}", counts.seen))?;
+        print::json(&serde_json::json!({ "fit": fit, "unknownOrigin": unknown, "counts": counts }))?;
     } else {
-        print::line(&told(&counts))?;
+        let said = if how.dry_run {
+            intended(how.fate, fit - unknown, &counts)
+        } else {
+            told(&counts)
+        };
+        print::line(&said)?;
+        if unknown > 0 {
+            print::line(&format!(
+                "{unknown} of unknown origin stay; --door usage or --door funding says where they go"
+            ))?;
+        }
     }
-    Ok(ExitCode::from(u8::from(counts.failed > 0)))
+    let all_went = counts.failed == 0 && (how.dry_run || unknown == 0);
+    Ok(ExitCode::from(u8::from(!all_went)))
+}
+
+fn intended(fate: Fate, number: u64, counts: &Counts) -> String {
+    let what = if fate == Fate::Drop {
+        "thrown away"
+    } else {
+        "replayed"
+    };
+    format!("{number} of {} letters are to be {what}", counts.seen)
 }
 
 fn told(counts: &Counts) -> String {
@@ -361,10 +430,12 @@ impl Letters {
     async fn each(
         &self,
         rate: Option<u32>,
+        door: Option<Door>,
         fate: impl FnMut(&Letter) -> Option<Fate> + Send,
     ) -> Result<Counts, Failure> {
         Ok(match self {
-            Self::Broker(letters) => letters.each(rate, fate).await?,
+            Self::Broker(letters) => letters.each(rate, door, fate).await?,
+            // In the file every letter has a door.
             Self::File(store) => embedded::dead::each(store.connection(), rate, fate).await?,
         })
     }

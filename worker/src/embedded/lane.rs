@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{EmbeddedError, lease, questions, queue, round, round_ledger::RoundLedger};
+use super::{EmbeddedError, caution::Caution, lease, questions, queue, round_ledger::RoundLedger};
 use crate::clock::Clock;
 use crate::lane::{Backoff, Condition, LaneStats, Pipeline, StoreQuestions, Trouble, chain};
 
@@ -86,6 +86,7 @@ impl Lane {
         if !*self.serving.borrow() {
             self.wait_for_lease().await?;
         }
+        let mut caution = Caution::default();
         let mut purged: Option<Instant> = None;
         let mut renewed = self.clock.now();
         while !self.stop.is_cancelled() {
@@ -103,7 +104,10 @@ impl Lane {
             }
             let is_waiting = queue::is_waiting(&self.watch, self.clock.now()).await?;
             if is_waiting {
-                round::serve(&mut self.pipeline, &self.owner, self.group_max, self.clock.now()).await?;
+                let now = self.clock.now();
+                caution = caution
+                    .serve(&mut self.pipeline, &self.owner, self.group_max, now)
+                    .await?;
                 questions::serve(self.pipeline.ledger().store(), &self.questions, self.clock.now()).await?;
             }
             self.stats().condition.set(Condition::Serving);

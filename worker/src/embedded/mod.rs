@@ -10,6 +10,7 @@
 //! | `queue` | the statements on the queue's tables |
 //! | `lease` | which worker serves the lane |
 //! | `round` | one group: one transaction |
+//! | `caution` | how carefully it is taken, after a worker has died |
 //! | `round_ledger` | the ledger inside that transaction, as the lane's pipeline sees it |
 //! | `questions` | the same for queries |
 //! | `dead` | the dead letters, one by one |
@@ -21,6 +22,7 @@
 //! another connection commits and is answered from shared memory: every 2 ms while there is traffic, then less and
 //! less often down to every 50 ms. Once a second it looks in any case, for messages whose delay is over.
 
+mod caution;
 pub mod dead;
 mod error;
 mod lane;

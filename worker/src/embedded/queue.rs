@@ -28,6 +28,9 @@ const WAITING: &str = "\
 SELECT EXISTS (SELECT 1 FROM queue_message
                 WHERE queue IN ('commands', 'queries') AND (not_before IS NULL OR not_before <= $1)) AS waiting";
 
+const FIRST: &str = "\
+SELECT id FROM queue_message WHERE queue = $1 AND (not_before IS NULL OR not_before <= $2) ORDER BY id LIMIT 1";
+
 const TAKE: &str = "\
 SELECT id, door, body, reply_to, correlation_id, attempt, enqueued_at FROM queue_message
  WHERE queue = $1 AND (not_before IS NULL OR not_before <= $2) ORDER BY id LIMIT $3";
@@ -136,6 +139,20 @@ pub async fn lengths<C: ConnectionTrait>(connection: &C) -> Result<BTreeMap<Stri
             Ok((queue, u64::try_from(length).unwrap_or_default()))
         })
         .collect()
+}
+
+/// The first message of a queue.
+pub async fn first<C: ConnectionTrait>(
+    connection: &C,
+    queue: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>, EmbeddedError> {
+    let doing = || EmbeddedError::doing("look into the queue");
+    let row = connection
+        .query_one_raw(statement(FIRST, [queue.into(), instant(now)]))
+        .await
+        .map_err(doing())?;
+    row.map(|row| row.try_get("", "id")).transpose().map_err(doing())
 }
 
 /// The first messages of a queue; they stay where they are until they are settled.

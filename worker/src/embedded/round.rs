@@ -1,6 +1,7 @@
 //! One group: taken from the queue, decided, written and settled in one transaction of the file.
 
 use chrono::{DateTime, Utc};
+use sea_orm::DatabaseTransaction;
 
 use super::{EmbeddedError, lease, queue, round_ledger::RoundLedger};
 use crate::lane::{Halt, Pipeline, Trouble};
@@ -13,10 +14,7 @@ pub async fn serve(
     limit: u16,
     now: DateTime<Utc>,
 ) -> Result<usize, EmbeddedError> {
-    let transaction = pipeline.ledger().store().begin().await?;
-    if !lease::take(&transaction, owner, now).await? {
-        return Err(EmbeddedError::LostLease);
-    }
+    let transaction = begin(pipeline, owner, now).await?;
     let rows = queue::take(&transaction, "commands", limit, now).await?;
     let taken = rows.len();
     if let Some(first) = rows.first() {
@@ -47,4 +45,40 @@ pub async fn serve(
             halt.map_or(Ok(taken), |halt| Err(halt.trouble.into()))
         }
     }
+}
+
+/// Sends the first command through the delay without looking into it: it was taken `times` times, and whoever took it
+/// never answered.
+pub async fn set_apart(
+    pipeline: &mut Pipeline<RoundLedger>,
+    owner: &str,
+    times: u32,
+    now: DateTime<Utc>,
+) -> Result<usize, EmbeddedError> {
+    let transaction = begin(pipeline, owner, now).await?;
+    let rows = queue::take(&transaction, "commands", 1, now).await?;
+    let settled: Vec<_> = rows
+        .into_iter()
+        .map(|row| pipeline.set_apart(row.into_delivery(), times))
+        .collect();
+    let taken = settled.len();
+    queue::settle(&transaction, settled, now).await?;
+    transaction
+        .commit()
+        .await
+        .map_err(EmbeddedError::doing("commit a group"))?;
+    Ok(taken)
+}
+
+/// A transaction in which the lane is this worker's.
+async fn begin(
+    pipeline: &Pipeline<RoundLedger>,
+    owner: &str,
+    now: DateTime<Utc>,
+) -> Result<DatabaseTransaction, EmbeddedError> {
+    let transaction = pipeline.ledger().store().begin().await?;
+    if lease::take(&transaction, owner, now).await? {
+        return Ok(transaction);
+    }
+    Err(EmbeddedError::LostLease)
 }

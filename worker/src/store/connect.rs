@@ -11,7 +11,7 @@ use sea_orm::{
     },
 };
 
-use super::{error::StoreError, nodelay};
+use super::{error::StoreError, sockets};
 
 /// How the store connects.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ fn postgres(
         .map_sqlx_postgres_pool_opts(move |pool| {
             let and_then = and_then.clone();
             pool.after_connect(move |_, _| {
-                nodelay::set_on_connections_to(port);
+                sockets::set_up_connections_to(port);
                 and_then();
                 Box::pin(std::future::ready(Ok(())))
             })

@@ -33,10 +33,10 @@ mod from_row;
 mod job_run;
 mod kept;
 mod load;
-pub mod nodelay;
 mod quick;
 mod rows;
 mod scratch;
+pub mod sockets;
 pub mod sql;
 mod trial;
 mod ways;
@@ -150,14 +150,14 @@ impl Store {
         let now = now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now);
         let way = match self.commit_quickly(commands, rules, now).await? {
             Quickly::Committed(decisions) => {
-                self.ways.took(Way::Quick);
+                self.ways.took(Way::Quick, commands.len());
                 return Ok(decisions);
             }
             Quickly::Declined => Way::Careful,
             Quickly::InVain => Way::InVain,
         };
         let decisions = self.commit_group_carefully(commands, rules, now).await?;
-        self.ways.took(way);
+        self.ways.took(way, commands.len());
         Ok(decisions)
     }
 

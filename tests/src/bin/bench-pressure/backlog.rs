@@ -42,7 +42,7 @@ pub async fn run(scenario: Scenario, stage: Stage, load: Load) -> Measured {
 }
 
 /// Publishes everything, confirmed. Returns how long that took, in seconds.
-async fn fill(stage: &Stage, load: &Load) -> f64 {
+pub async fn fill(stage: &Stage, load: &Load) -> f64 {
     let started = Instant::now();
     let bar = watch::bar(load.commands.into(), "published");
     let mut publishing = Publishing::to(stage, load).await;

@@ -8,7 +8,7 @@ use producer_sdk::{
 };
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::stage::{PACKAGE, PACKAGE_CREDITS, Stage};
 
 /// What each user buys first.
 const FUNDS: u32 = 1_000_000;
@@ -20,6 +20,7 @@ const GIFTS: u32 = 10;
 pub struct Load {
     pub users: u32,
     size: Option<usize>,
+    packages: bool,
     /// The number of commands, those included that buy credits.
     pub commands: u32,
 }
@@ -30,6 +31,7 @@ impl Load {
         Self {
             users: users.min(commands),
             size: None,
+            packages: false,
             commands,
         }
     }
@@ -42,9 +44,25 @@ impl Load {
         }
     }
 
+    /// Payments for a package that is not for sale at first.
+    pub fn payments(commands: u32, users: u32) -> Self {
+        Self {
+            packages: true,
+            ..Self::usual(commands, users)
+        }
+    }
+
+    /// The reference of a command.
+    pub fn reference(n: u32) -> String {
+        format!("bench-{n}")
+    }
+
     fn command(&self, n: u32) -> Command {
-        let reference = format!("bench-{n}");
+        let reference = Self::reference(n);
         let user = format!("user-{}", n % self.users);
+        if self.packages {
+            return Command::purchase_package(&reference, user, PACKAGE, &reference);
+        }
         let command = if n < self.users {
             Command::purchase_credits(&reference, user, FUNDS.into(), &reference)
         } else if is_gift(n) {
@@ -63,6 +81,9 @@ impl Load {
 
     /// What the wallets hold together after `commands` commands.
     fn balance(&self, commands: u32) -> i64 {
+        if self.packages {
+            return i64::from(commands) * PACKAGE_CREDITS;
+        }
         let bought = i64::from(self.users.min(commands)) * i64::from(FUNDS);
         let moved = (self.users..commands).map(|n| if is_gift(n) { 1 } else { -1 });
         bought + moved.sum::<i64>()

@@ -1,12 +1,14 @@
-//! How much memory a worker needs, and what producers see, while far more is queued than the database can take.
+//! How much memory a worker needs, and what producers see, while far more is queued than the database can take; and how
+//! much `scrip dead` needs for very many dead letters.
 //!
 //! `cargo build --release --workspace --bin scrip --bin bench-pressure && target/release/bench-pressure`
 //!
 //! On RabbitMQ and PostgreSQL (the usual variables), with real processes of `scrip` on a database and a namespace of its
-//! own. `-- --help` tells how to make it smaller. Exits with 1 when a worker had more memory than it may.
+//! own. `-- --help` tells how to make it smaller. Exits with 1 when one of them had more memory than it may.
 #![allow(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 mod backlog;
+mod dead;
 mod load;
 mod queue;
 mod report;
@@ -21,7 +23,8 @@ use load::Load;
 use report::Report;
 use stage::Stage;
 
-/// Measures the memory of workers and producers under pressure, on RabbitMQ and PostgreSQL (the usual variables).
+/// Measures the memory of workers and producers under pressure, and of the command line with very many dead letters, on
+/// RabbitMQ and PostgreSQL (the usual variables).
 #[derive(Debug, Parser)]
 #[command(name = "bench-pressure", version)]
 struct Arguments {
@@ -52,7 +55,10 @@ struct Arguments {
     /// What the bounded queue holds.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
     queue_max: u32,
-    /// What no worker may exceed, in MB.
+    /// Dead letters that are listed and replayed.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    letters: u32,
+    /// What no process of `scrip` may exceed, in MB.
     #[arg(long, default_value_t = 200)]
     limit_mb: u32,
     /// Only these.
@@ -74,10 +80,18 @@ pub enum Scenario {
     Slow,
     /// The same into a queue with a limit, as fast as it lets them.
     Bounded,
+    /// Dead letters are listed, replayed and applied.
+    Dead,
 }
 
 impl Scenario {
-    const ALL: [Self; 4] = [Self::Backlog, Self::Largest, Self::Slow, Self::Bounded];
+    const ALL: [Self; 5] = [
+        Self::Backlog,
+        Self::Largest,
+        Self::Slow,
+        Self::Bounded,
+        Self::Dead,
+    ];
 
     /// What is measured.
     pub fn name(self) -> &'static str {
@@ -86,6 +100,7 @@ impl Scenario {
             Self::Largest => "the same, of 64 KiB each, small groups",
             Self::Slow => "published while the database is slow",
             Self::Bounded => "the same, into a bounded queue",
+            Self::Dead => "dead letters, listed and replayed",
         }
     }
 }
@@ -113,20 +128,26 @@ async fn measure(arguments: &Arguments) -> ExitCode {
             late: Duration::from_millis(arguments.late),
             faster: arguments.faster,
         };
-        report.add(match scenario {
+        match scenario {
             Scenario::Backlog => {
                 let load = Load::usual(arguments.commands, users);
-                backlog::run(scenario, Stage::new(shards).await, load).await
+                report.add(backlog::run(scenario, Stage::new(shards).await, load).await);
             }
             Scenario::Largest => {
                 let load = Load::largest(arguments.largest, users);
                 let mut stage = Stage::new(shards).await;
                 stage.group_max(arguments.largest_group_max);
-                backlog::run(scenario, stage, load).await
+                report.add(backlog::run(scenario, stage, load).await);
             }
-            Scenario::Slow => slow::run(users, shards, &pressure).await,
-            Scenario::Bounded => slow::run_bounded(users, arguments.queue_max, &pressure).await,
-        });
+            Scenario::Slow => report.add(slow::run(users, shards, &pressure).await),
+            Scenario::Bounded => {
+                report.add(slow::run_bounded(users, arguments.queue_max, &pressure).await);
+            }
+            Scenario::Dead => {
+                let handled = dead::run(Stage::new(shards).await, arguments.letters, users).await;
+                report.add_handled(handled);
+            }
+        }
     }
     if arguments.json {
         println!("{}", report.to_json());

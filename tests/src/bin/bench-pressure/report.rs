@@ -33,11 +33,27 @@ impl Measured {
     }
 }
 
+/// What was measured of one process that handled all dead letters.
+#[derive(Clone, Copy, Debug)]
+pub struct Handled {
+    pub by: &'static str,
+    pub letters: u32,
+    pub seconds: f64,
+    pub peak: Memory,
+}
+
+impl Handled {
+    fn letters_per_second(&self) -> f64 {
+        f64::from(self.letters) / self.seconds
+    }
+}
+
 /// What was measured, and what is allowed.
 #[derive(Debug)]
 pub struct Report {
     limit_mb: u32,
     measured: Vec<Measured>,
+    handled: Vec<Handled>,
 }
 
 impl Report {
@@ -45,6 +61,7 @@ impl Report {
         Self {
             limit_mb,
             measured: Vec::new(),
+            handled: Vec::new(),
         }
     }
 
@@ -52,16 +69,31 @@ impl Report {
         self.measured.push(measured);
     }
 
-    /// Whether no worker had more memory than it may.
+    pub fn add_handled(&mut self, handled: Vec<Handled>) {
+        self.handled.extend(handled);
+    }
+
+    /// Whether no process of `scrip` had more memory than it may.
     pub fn is_within_limit(&self) -> bool {
         let limit = f64::from(self.limit_mb);
-        self.measured
-            .iter()
-            .all(|measured| measured.worker.peak.megabytes() <= limit)
+        let workers = self.measured.iter().map(|measured| measured.worker.peak);
+        let processes = self.handled.iter().map(|handled| handled.peak);
+        workers.chain(processes).all(|peak| peak.megabytes() <= limit)
     }
 
     pub fn to_table(&self) -> String {
         let mut table = String::new();
+        self.write_measured(&mut table);
+        self.write_handled(&mut table);
+        let verdict = if self.is_within_limit() { "no" } else { "a" };
+        let _ = writeln!(table, "{verdict} process had more than {} MB", self.limit_mb);
+        table
+    }
+
+    fn write_measured(&self, table: &mut String) {
+        if self.measured.is_empty() {
+            return;
+        }
         let _ = writeln!(
             table,
             "{:<40}{:>11}{:>11}{:>11}{:>11}{:>10}{:>12}{:>12}{:>14}",
@@ -92,9 +124,28 @@ impl Report {
                 measured.producer_peak.megabytes()
             );
         }
-        let verdict = if self.is_within_limit() { "no" } else { "a" };
-        let _ = writeln!(table, "{verdict} worker had more than {} MB", self.limit_mb);
-        table
+    }
+
+    fn write_handled(&self, table: &mut String) {
+        if self.handled.is_empty() {
+            return;
+        }
+        let _ = writeln!(
+            table,
+            "{:<40}{:>11}{:>11}{:>11}{:>10}",
+            "dead letters", "letters", "seconds", "a second", "peak, MB"
+        );
+        for handled in &self.handled {
+            let _ = writeln!(
+                table,
+                "{:<40}{:>11}{:>11.1}{:>11.0}{:>10.1}",
+                handled.by,
+                handled.letters,
+                handled.seconds,
+                handled.letters_per_second(),
+                handled.peak.megabytes()
+            );
+        }
     }
 
     pub fn to_json(&self) -> String {
@@ -111,7 +162,16 @@ impl Report {
                     "producerPeakMegabytes": measured.producer_peak.megabytes() })
             })
             .collect();
-        json!({ "limitMegabytes": self.limit_mb, "withinLimit": self.is_within_limit(), "measured": measured })
-            .to_string()
+        let handled: Vec<_> = self
+            .handled
+            .iter()
+            .map(|handled| {
+                json!({ "by": handled.by, "letters": handled.letters, "seconds": handled.seconds,
+                    "lettersPerSecond": handled.letters_per_second(), "peakMegabytes": handled.peak.megabytes() })
+            })
+            .collect();
+        json!({ "limitMegabytes": self.limit_mb, "withinLimit": self.is_within_limit(), "measured": measured,
+            "deadLetters": handled })
+        .to_string()
     }
 }

@@ -10,9 +10,14 @@ use tests::{
     process::{Deployment, Worker},
     slow::Slow,
 };
+use tokio::process::Command;
 
 use crate::queue;
 
+/// A package that is for sale when [`Stage::sell`] has been called.
+pub const PACKAGE: &str = "late";
+/// What is in it.
+pub const PACKAGE_CREDITS: i64 = 70;
 /// Longer than the slowest of the measurements keeps anybody waiting without any progress.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -72,6 +77,22 @@ impl Stage {
     /// A worker that serves.
     pub async fn worker(&self) -> Worker {
         self.deployment.ready_worker().await
+    }
+
+    /// The package is for sale, as far as workers know that are started from now on.
+    pub fn sell(&self) {
+        let package = format!("[packages.{PACKAGE}]\ncredits = {PACKAGE_CREDITS}\nvalidity_days = 90\n");
+        std::fs::write(self.deployment.folder().join("scrip.toml"), package).expect("writable");
+    }
+
+    /// A command of `scrip`.
+    pub fn scrip(&self, arguments: &[&str]) -> Command {
+        self.deployment.command(arguments)
+    }
+
+    /// Dead letters that nobody holds.
+    pub async fn dead_letters(&self) -> u32 {
+        self.broker.ready_in(&self.topology().dead()).await
     }
 
     /// How many commands have been applied.

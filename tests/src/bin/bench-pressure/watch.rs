@@ -31,25 +31,42 @@ impl Seen {
 
 /// Watches until the worker has applied `commands` commands.
 pub async fn until_applied(stage: &Stage, worker: &Worker, commands: u32, seen: &mut Seen) {
-    let bar = bar(commands.into(), "applied");
+    let applied = async || stage.applied().await;
+    until(stage, worker, (commands, "applied"), seen, applied).await;
+}
+
+/// Watches until the worker has set `letters` commands aside.
+pub async fn until_set_aside(stage: &Stage, worker: &Worker, letters: u32, seen: &mut Seen) {
+    let set_aside = async || stage.dead_letters().await;
+    until(stage, worker, (letters, "set aside"), seen, set_aside).await;
+}
+
+async fn until(
+    stage: &Stage,
+    worker: &Worker,
+    (commands, what): (u32, &'static str),
+    seen: &mut Seen,
+    count: impl AsyncFn() -> u32,
+) {
+    let bar = bar(commands.into(), what);
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last = (0, Instant::now());
     loop {
         tick.tick().await;
         seen.look(worker);
-        let applied = stage.applied().await;
-        bar.set_position(applied.into());
-        bar.set_message(format!("applied, worker {:.0} MB", seen.last.megabytes()));
-        if applied >= commands {
+        let done = count().await;
+        bar.set_position(done.into());
+        bar.set_message(format!("{what}, worker {:.0} MB", seen.last.megabytes()));
+        if done >= commands {
             break;
         }
-        if applied > last.0 {
-            last = (applied, Instant::now());
+        if done > last.0 {
+            last = (done, Instant::now());
         }
         assert!(
             last.1.elapsed() < stage.patience,
-            "the worker has stopped at {applied} of {commands} commands:\n{}",
+            "the worker has stopped at {done} of {commands} commands {what}:\n{}",
             worker.log()
         );
     }

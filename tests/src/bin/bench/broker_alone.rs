@@ -25,9 +25,9 @@ const PREFETCH: u16 = 2_000;
 pub async fn drain(workload: &Workload) -> f64 {
     let broker = TestBroker::start().await;
     publisher::fill(&broker, workload.messages()).await;
-    let (connection, mut deliveries) = subscribe(&broker).await;
+    let (connection, deliveries) = subscribe(&broker).await;
     let started = Instant::now();
-    acknowledge(&mut deliveries, workload.messages).await;
+    acknowledge(deliveries, workload.messages).await;
     let rate = rate(workload.messages, started.elapsed());
     let _ = connection.close(200, "bye".into()).await;
     broker.wait_for_ready(&broker.topology().commands(0), 0).await;
@@ -37,16 +37,16 @@ pub async fn drain(workload: &Workload) -> f64 {
 /// Publishes and acknowledges at once.
 pub async fn live(workload: &Workload) -> f64 {
     let broker = TestBroker::start().await;
-    let (connection, mut deliveries) = subscribe(&broker).await;
+    let (connection, deliveries) = subscribe(&broker).await;
     let mut publisher = Publisher::to(&broker).await;
     let started = Instant::now();
-    let publishing = async {
-        for message in workload.messages() {
-            publisher.publish(&message).await;
-        }
-        publisher.confirmed().await;
-    };
-    tokio::join!(publishing, acknowledge(&mut deliveries, workload.messages));
+    // Beside the publisher, as lanes are.
+    let acknowledging = tokio::spawn(acknowledge(deliveries, workload.messages));
+    for message in workload.messages() {
+        publisher.publish(&message).await;
+    }
+    publisher.confirmed().await;
+    acknowledging.await.expect("an end");
     let rate = rate(workload.messages, started.elapsed());
     publisher.close().await;
     let _ = connection.close(200, "bye".into()).await;
@@ -67,7 +67,7 @@ async fn subscribe(broker: &TestBroker) -> (Connection, Consumer) {
 }
 
 /// Acknowledges as many together as Scrip does at most.
-async fn acknowledge(deliveries: &mut Consumer, messages: usize) {
+async fn acknowledge(mut deliveries: Consumer, messages: usize) {
     for n in 1..=messages {
         let delivery = deliveries.next().await.expect("a delivery").expect("a delivery");
         if n % GROUP == 0 || n == messages {

@@ -79,7 +79,7 @@ pub enum Way {
     Cost(Setup),
     /// Scrip's lanes apply what is being published.
     Live(Setup),
-    /// A command and its outcome, while so many percent of the highest live rate are published besides.
+    /// A command and its outcome, while so many percent of the usual live rate are published besides.
     Outcome(u32),
     /// One transaction for each command on SQLite, without a queue.
     EmbeddedPlain,
@@ -122,15 +122,15 @@ impl Case {
             Way::Cost(setup) => scrip::drain(stage, &setup).await.cost,
             Way::Live(setup) => {
                 let rate = scrip::live(stage, &setup).await;
-                stage.seen_live(rate);
+                if setup == cases::USUAL {
+                    stage.usual_live.add(rate);
+                }
                 vec![rate]
             }
+            Way::Outcome(0) => latency::parts(latency::run(stage, 0.0).await),
             Way::Outcome(percent) => {
-                if percent > 0 && stage.highest_live() == 0.0 {
-                    let rate = scrip::live(stage, &cases::USUAL).await;
-                    stage.seen_live(rate);
-                }
-                latency::parts(latency::run(stage, percent).await)
+                let load = usual_live(stage).await * f64::from(percent) / 100.0;
+                latency::parts(latency::run(stage, load).await)
             }
             Way::EmbeddedPlain => vec![embedded::plain(&few(stage, sizes.embedded_plain)).await],
             Way::EmbeddedDrain => vec![embedded::drain(&few(stage, sizes.embedded)).await],
@@ -148,4 +148,13 @@ impl Case {
             .map(|(value, part)| format!("{}{}{part}", self.unit.figure(*value), self.unit.symbol()));
         told.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The median of the usual live rates so far. Where there are none, one is taken now.
+async fn usual_live(stage: &mut Stage) -> f64 {
+    if stage.usual_live.is_empty() {
+        let rate = scrip::live(stage, &cases::USUAL).await;
+        stage.usual_live.add(rate);
+    }
+    stage.usual_live.median()
 }

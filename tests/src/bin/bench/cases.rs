@@ -227,7 +227,7 @@ pub static ALL: &[Case] = &[
     ),
     case(
         "outcome-10",
-        "command and outcome at 10% of the highest live rate",
+        "command and outcome at 10% of live, 2 lanes, uniform",
         Profile::Full,
         Unit::Latency,
         Way::Outcome(10),

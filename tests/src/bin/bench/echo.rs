@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::join};
 use lapin::{
     BasicProperties, Channel, Connection, Consumer,
+    message::Delivery,
     options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions},
     types::FieldTable,
 };
@@ -24,7 +25,7 @@ struct End {
 }
 
 impl End {
-    /// That serves a queue, or a new one of its own.
+    /// That serves a queue, or a new one of its own; what comes to that is not acknowledged, as with the SDK.
     async fn open(broker: &TestBroker, queue: Option<String>) -> Self {
         let connections = [publisher::connect(broker).await, publisher::connect(broker).await];
         let sending = connections[0].create_channel().await.expect("a channel");
@@ -33,6 +34,10 @@ impl End {
             exclusive: true,
             ..QueueDeclareOptions::default()
         };
+        let consuming = BasicConsumeOptions {
+            no_ack: queue.is_none(),
+            ..BasicConsumeOptions::default()
+        };
         let queue = if let Some(queue) = queue {
             queue
         } else {
@@ -40,12 +45,7 @@ impl End {
             declared.await.expect("a queue").name().as_str().to_owned()
         };
         let name = queue.as_str().into();
-        let receiving = channel.basic_consume(
-            name,
-            "".into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        );
+        let receiving = channel.basic_consume(name, "".into(), consuming, FieldTable::default());
         Self {
             receiving: receiving.await.expect("a subscription"),
             connections,
@@ -54,33 +54,21 @@ impl End {
         }
     }
 
-    async fn send(&self, queue: &str, properties: BasicProperties) {
-        let options = BasicPublishOptions::default();
-        let sent = self
-            .sending
-            .basic_publish("".into(), queue.into(), options, &BODY, properties);
-        sent.await.expect("published");
-    }
-
-    async fn receive(&mut self) -> BasicProperties {
-        let delivery = self
-            .receiving
-            .next()
-            .await
-            .expect("a delivery")
-            .expect("a delivery");
-        delivery
-            .ack(BasicAckOptions::default())
-            .await
-            .expect("acknowledged");
-        delivery.properties
-    }
-
     async fn close(self) {
         for connection in self.connections {
             let _ = connection.close(200, "bye".into()).await;
         }
     }
+}
+
+async fn send(channel: &Channel, queue: &str, properties: BasicProperties) {
+    let options = BasicPublishOptions::default();
+    let sent = channel.basic_publish("".into(), queue.into(), options, &BODY, properties);
+    sent.await.expect("published");
+}
+
+async fn receive(deliveries: &mut Consumer) -> Delivery {
+    deliveries.next().await.expect("a delivery").expect("a delivery")
 }
 
 /// How long each of so many requests took.
@@ -92,13 +80,13 @@ pub async fn run(samples: usize) -> Vec<Duration> {
     let mut client = End::open(&broker, None).await;
     let serving = tokio::spawn(async move {
         for _ in 0..samples {
-            let request = server.receive().await;
-            let reply_to = request
-                .reply_to()
-                .as_ref()
-                .expect("a place for the reply")
-                .to_string();
-            server.send(&reply_to, BasicProperties::default()).await;
+            let request = receive(&mut server.receiving).await;
+            let reply_to = request.properties.reply_to().as_ref();
+            let reply_to = reply_to.expect("a place for the reply").as_str();
+            // The reply goes first, as a worker's does, and does not wait for the acknowledgement.
+            let replying = send(&server.sending, reply_to, BasicProperties::default());
+            let ((), acknowledged) = join(replying, request.ack(BasicAckOptions::default())).await;
+            acknowledged.expect("acknowledged");
         }
         server.close().await;
     });
@@ -108,8 +96,8 @@ pub async fn run(samples: usize) -> Vec<Duration> {
             .with_delivery_mode(2)
             .with_reply_to(client.queue.as_str().into());
         let started = Instant::now();
-        client.send(&requests, asking).await;
-        client.receive().await;
+        let asked = send(&client.sending, &requests, asking);
+        join(asked, receive(&mut client.receiving)).await;
         took.push(started.elapsed());
     }
     serving.await.expect("an end");

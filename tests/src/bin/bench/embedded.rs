@@ -20,13 +20,15 @@ use crate::{
 /// One transaction for each command, without any queue.
 pub async fn plain(workload: &Workload) -> f64 {
     let (ledger, before) = ledger(workload).await;
+    let connection = plain::prepared(&ledger.store).await;
     let started = Instant::now();
     for command in workload.only_commands() {
-        plain::consume(&ledger.store, &command)
+        plain::consume(&connection, &command)
             .await
             .expect("a committed command");
     }
     let rate = rate(workload.messages, started.elapsed());
+    connection.release().await;
     ledger.check(before, workload).await;
     rate
 }

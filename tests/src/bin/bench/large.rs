@@ -1,6 +1,5 @@
 //! A large ledger, filled by a few statements.
 
-use sea_orm::ConnectionTrait;
 use tests::db::TestDatabase;
 
 /// How large.
@@ -59,8 +58,9 @@ SELECT CAST('01910000-0000-7000-8000-' || lpad(to_hex(n), 12, '0') AS uuid),
           FROM generate_series(CAST(0 AS bigint), {transactions} - 1) n) allocation",
 ];
 
-/// Fills an empty ledger so that the book balances.
-pub async fn fill(database: &TestDatabase, size: &Large) {
+/// A database with a large ledger of which the book balances.
+pub async fn fill(size: &Large) -> TestDatabase {
+    let database = TestDatabase::postgres().await.migrated().await;
     let numbers = [
         ("{wallets}", size.wallets),
         ("{batches}", size.batches),
@@ -72,8 +72,5 @@ pub async fn fill(database: &TestDatabase, size: &Large) {
             .execute(&numbers.into_iter().fold(text.to_owned(), fill))
             .await;
     }
-    // What autovacuum would have done meanwhile.
-    database.execute("VACUUM (ANALYZE)").await;
-    // So that writing this to disk is not measured. Not everybody may; then it is.
-    let _ = database.connection().execute_unprepared("CHECKPOINT").await;
+    database
 }

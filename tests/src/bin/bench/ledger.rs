@@ -7,20 +7,17 @@ use scrip::{
     catalog::Catalog,
     store::{Store, StoreOptions},
 };
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tests::db::TestDatabase;
 
-use crate::{
-    large::{self, Large},
-    workload::Workload,
-};
+use crate::{large, workload::Workload};
 
 /// What each batch of a user holds at first.
 const FUNDS: i64 = 1_000_000_000;
 
 /// A ledger.
 pub struct Ledger {
-    pub database: TestDatabase,
+    pub database: Arc<TestDatabase>,
     pub store: Store,
     pub rules: Arc<Rules>,
 }
@@ -45,7 +42,8 @@ impl Totals {
 impl Ledger {
     /// A ledger in which each of so many users has so many batches.
     pub async fn of(database: TestDatabase, users: u32, batches: u32) -> Self {
-        let ledger = Self::on(database.migrated().await).await;
+        let database = Arc::new(database.migrated().await);
+        let ledger = Self::on(database.clone()).await;
         let all: Vec<_> = (0..users)
             .flat_map(|user| (0..batches).map(move |n| fund(user, n)))
             .collect();
@@ -53,17 +51,23 @@ impl Ledger {
             let committed = ledger.store.commit_group(some, &ledger.rules, chrono::Utc::now());
             committed.await.expect("funds");
         }
-        ledger
+        ledger.store.close().await.expect("closed");
+        Self::open(database).await
     }
 
-    /// A large ledger.
-    pub async fn large(size: &Large) -> Self {
-        let database = TestDatabase::postgres().await.migrated().await;
-        large::fill(&database, size).await;
+    /// A ledger that is there already, as every measurement finds it: its tables are vacuumed and on disk, and the store
+    /// has seen none of its wallets.
+    pub async fn open(database: Arc<TestDatabase>) -> Self {
+        if database.backend() == DbBackend::Postgres {
+            // What autovacuum would have done meanwhile.
+            database.execute("VACUUM (ANALYZE)").await;
+            // So that writing this to disk is not measured. Not everybody may; then it is.
+            let _ = database.connection().execute_unprepared("CHECKPOINT").await;
+        }
         Self::on(database).await
     }
 
-    async fn on(database: TestDatabase) -> Self {
+    async fn on(database: Arc<TestDatabase>) -> Self {
         let options = StoreOptions::default();
         let store = Store::connect(database.url(), &options);
         let mut rules = tests::ledger::rules();

@@ -13,6 +13,7 @@ mod cases;
 mod cpu;
 mod echo;
 mod embedded;
+mod held;
 mod lanes;
 mod large;
 mod latency;
@@ -24,6 +25,7 @@ mod processes;
 mod publisher;
 mod report;
 mod scrip;
+mod series;
 mod stage;
 mod targets;
 mod workload;
@@ -102,6 +104,9 @@ async fn measure(arguments: &Arguments, cases: &[&Case]) {
             let measured = case.run(&mut stage).await;
             bar.suspend(|| eprintln!("round {round}: {} {}", case.name, case.tell(&measured)));
             report.add(case, &measured);
+            for note in stage.notes.drain(..) {
+                report.note(format!("{}, round {round}: {note}", case.name));
+            }
             bar.inc(1);
         }
     }

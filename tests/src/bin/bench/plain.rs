@@ -1,5 +1,5 @@
-//! The plain way: one transaction for each command, a statement for each step. Prepared statements, `TCP_NODELAY`, the
-//! same tables and constraints, the same queue.
+//! The plain way: one transaction for each command, a statement for each step. Prepared statements, `TCP_NODELAY`, a
+//! connection for each task, the same tables and constraints, the same queue.
 
 use std::time::Instant;
 
@@ -11,13 +11,13 @@ use lapin::{
     types::FieldTable,
 };
 use producer_sdk::contract::{Body, Command, bucket};
-use scrip::store::{SQLITE_INSTANT, Store, StoreError};
+use scrip::store::{SQLITE_INSTANT, Store};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use tests::{broker::TestBroker, db::TestDatabase};
 use tokio::{sync::mpsc, task::JoinSet};
 use uuid::Uuid;
 
-use crate::{ledger::Ledger, publisher, report::rate, workload::Workload};
+use crate::{held::Held, large, ledger::Ledger, publisher, report::rate, workload::Workload};
 
 const TASKS: usize = 8;
 
@@ -35,16 +35,16 @@ pub async fn run(workload: &Workload) -> f64 {
         broker.topology().commands(0).into(),
         BasicConsumeOptions::default(),
     );
-    let started = Instant::now();
-    let deliveries = channel.basic_consume(queue, "plain".into(), options, FieldTable::default());
-    let mut deliveries = deliveries.await.expect("a subscription");
     let mut tasks = JoinSet::new();
     let mut inboxes = Vec::new();
     for _ in 0..TASKS {
         let (sender, receiver) = mpsc::channel(64);
         inboxes.push(sender);
-        tasks.spawn(task(ledger.store.clone(), receiver));
+        tasks.spawn(task(prepared(&ledger.store).await, receiver));
     }
+    let started = Instant::now();
+    let deliveries = channel.basic_consume(queue, "plain".into(), options, FieldTable::default());
+    let mut deliveries = deliveries.await.expect("a subscription");
     for _ in 0..workload.messages {
         let delivery = deliveries.next().await.expect("a delivery").expect("a delivery");
         let command = Command::from_json(&delivery.data).expect("a command");
@@ -53,38 +53,46 @@ pub async fn run(workload: &Workload) -> f64 {
         inboxes[task].send((command, delivery)).await.expect("a task");
     }
     drop(inboxes);
-    while let Some(done) = tasks.join_next().await {
-        done.expect("a task");
-    }
+    let all_held = tasks.join_all().await;
     let rate = rate(workload.messages, started.elapsed());
+    for held in all_held {
+        held.release().await;
+    }
     let _ = connection.close(200, "bye".into()).await;
     broker.wait_for_ready(&broker.topology().commands(0), 0).await;
     ledger.check(before, workload).await;
     rate
 }
 
-async fn task(store: Store, mut inbox: mpsc::Receiver<(Command, Delivery)>) {
+async fn task(connection: Held, mut inbox: mpsc::Receiver<(Command, Delivery)>) -> Held {
     while let Some((command, delivery)) = inbox.recv().await {
-        consume(&store, &command).await.expect("a committed command");
+        consume(&connection, &command).await.expect("a committed command");
         delivery
             .ack(BasicAckOptions::default())
             .await
             .expect("acknowledged");
     }
+    connection
+}
+
+/// A connection on which all statements are prepared, by a command that is rolled back.
+pub async fn prepared(store: &Store) -> Held {
+    let connection = Held::of(store).await;
+    let transaction = connection.begin().await.expect("a transaction");
+    let dry = Command::consume("dry", large::user(0), "google:fast");
+    steps(transaction, &dry).await.expect("prepared statements");
+    connection.roll_back().await.expect("nothing done");
+    connection
 }
 
 /// Spends one credit, in a transaction of its own.
-pub async fn consume(store: &Store, command: &Command) -> Result<(), StoreError> {
-    let transaction = store.begin().await?;
-    let consumed = steps(&transaction, command).await;
-    let ended = match &consumed {
-        Ok(true) => transaction.commit().await,
-        Ok(false) | Err(_) => transaction.rollback().await,
-    };
-    consumed.and(ended).map_err(|source| StoreError::Database {
-        doing: "consume",
-        source,
-    })
+pub async fn consume(connection: &Held, command: &Command) -> Result<(), DbErr> {
+    let transaction = connection.begin().await?;
+    if steps(transaction, command).await? {
+        connection.commit().await
+    } else {
+        connection.roll_back().await
+    }
 }
 
 /// As few statements as there are kinds of rows to touch: who has the wallet's row has the wallet, and the unique index

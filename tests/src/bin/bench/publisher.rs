@@ -1,9 +1,10 @@
-//! Publishes as fast as the broker confirms.
+//! Publishes as fast as the broker confirms, the way the SDK does: a message is handed over and not waited for.
 
 use std::collections::VecDeque;
 
+use futures_util::{FutureExt, future::BoxFuture};
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, PublisherConfirm,
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
 use producer_sdk::contract::{QUERY_KEY, Topology, bucket};
@@ -14,6 +15,9 @@ use crate::workload::Message;
 /// Unconfirmed messages at most.
 const WINDOW: usize = 2_000;
 
+/// A message on its way, until the broker says what became of it.
+type Confirming = BoxFuture<'static, lapin::Result<Confirmation>>;
+
 /// A connection that publishes messages in order, each confirmed.
 pub struct Publisher {
     connection: Connection,
@@ -21,7 +25,7 @@ pub struct Publisher {
     topology: Topology,
     /// Where answers to queries go.
     reply_to: String,
-    unconfirmed: VecDeque<PublisherConfirm>,
+    unconfirmed: VecDeque<Confirming>,
 }
 
 impl Publisher {
@@ -45,7 +49,7 @@ impl Publisher {
         queue.clone_into(&mut self.reply_to);
     }
 
-    /// Publishes a message, when there is room in the window.
+    /// Publishes a message as soon as there is room in the window.
     pub async fn publish(&mut self, message: &Message) {
         if self.unconfirmed.len() >= WINDOW {
             self.confirm_first().await;
@@ -71,10 +75,16 @@ impl Publisher {
             mandatory: true,
             immediate: false,
         };
-        let published = self
-            .channel
-            .basic_publish(exchange.into(), key.into(), options, &body, properties);
-        self.unconfirmed.push_back(published.await.expect("published"));
+        let channel = self.channel.clone();
+        let mut confirming: Confirming = Box::pin(async move {
+            let published = channel.basic_publish(exchange.into(), key.into(), options, &body, properties);
+            published.await?.await
+        });
+        // The first poll queues its frames. That they are written is nothing to wait for.
+        match (&mut confirming).now_or_never() {
+            None => self.unconfirmed.push_back(confirming),
+            Some(confirmed) => expect_taken(&confirmed),
+        }
     }
 
     /// Waits until everything is confirmed.
@@ -92,10 +102,13 @@ impl Publisher {
 
     async fn confirm_first(&mut self) {
         if let Some(first) = self.unconfirmed.pop_front() {
-            let confirmed = first.await;
-            assert!(matches!(confirmed, Ok(Confirmation::Ack(None))), "{confirmed:?}");
+            expect_taken(&first.await);
         }
     }
+}
+
+fn expect_taken(confirmed: &lapin::Result<Confirmation>) {
+    assert!(matches!(confirmed, Ok(Confirmation::Ack(None))), "{confirmed:?}");
 }
 
 /// A connection of its own.

@@ -1,12 +1,16 @@
 //! Medians with their ranges, and the ratios.
 
-use std::{fmt::Write, time::Duration};
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
 use crate::{
     case::{Case, Profile, Unit},
-    targets,
+    series::Series,
+    targets::{self, Target},
 };
 
 /// The plain worker counts only where it is at least this fast, compared with pgbench.
@@ -24,24 +28,15 @@ struct Figure {
     name: String,
     what: String,
     unit: Unit,
-    all: Vec<f64>,
+    series: Series,
 }
 
-impl Figure {
-    fn sorted(&self) -> Vec<f64> {
-        let mut all = self.all.clone();
-        all.sort_by(f64::total_cmp);
-        all
-    }
-
-    fn median(&self) -> f64 {
-        self.sorted()[self.all.len() / 2]
-    }
-
-    fn range(&self) -> (f64, f64) {
-        let all = self.sorted();
-        (all[0], all[all.len() - 1])
-    }
+/// What a target's ratio is.
+struct Reached {
+    target: &'static Target,
+    /// Of the figures of the same round each.
+    ratio: Series,
+    verdict: &'static str,
 }
 
 /// What was measured.
@@ -49,16 +44,20 @@ impl Figure {
 pub struct Report {
     profile: Profile,
     machine: String,
+    started: Instant,
     figures: Vec<Figure>,
+    notes: Vec<String>,
 }
 
 impl Report {
-    /// Nothing yet.
+    /// Nothing yet. The run begins.
     pub fn new(profile: Profile, machine: String) -> Self {
         Self {
             profile,
             machine,
+            started: Instant::now(),
             figures: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -67,34 +66,52 @@ impl Report {
         for (value, part) in measured.iter().zip(case.unit.parts()) {
             let name = format!("{}{part}", case.name);
             match self.figures.iter_mut().find(|figure| figure.name == name) {
-                Some(figure) => figure.all.push(*value),
+                Some(figure) => figure.series.add(*value),
                 None => self.figures.push(Figure {
                     name,
                     what: format!("{}{part}", case.what),
                     unit: case.unit,
-                    all: vec![*value],
+                    series: Series::of(*value),
                 }),
             }
         }
     }
 
-    fn median(&self, name: &str) -> f64 {
-        let figure = self.figures.iter().find(|figure| figure.name == name);
-        figure.map_or(f64::NAN, Figure::median)
+    /// Adds what else is to be told.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// Of two figures, round by round; empty where one was not taken.
+    fn ratio(&self, figure: &str, to: &str) -> Series {
+        let series = |name: &str| {
+            let figure = self.figures.iter().find(|figure| figure.name == name);
+            figure.map(|figure| figure.series.clone()).unwrap_or_default()
+        };
+        series(figure).per(&series(to))
     }
 
     /// Whether the plain worker is slower than it should be. Where there is no pgbench nobody knows.
     fn plain_is_void(&self) -> bool {
-        self.median("plain") / self.median("pgbench") < HONEST
+        self.ratio("plain", "pgbench").median() < HONEST
     }
 
-    fn targets(&self) -> impl Iterator<Item = (&'static targets::Target, f64, &'static str)> {
+    fn targets(&self) -> impl Iterator<Item = Reached> {
         let measured = targets::ALL.iter().map(|target| {
-            let ratio = self.median(target.figure) / self.median(target.to);
+            let ratio = self.ratio(target.figure, target.to);
             let void = target.to == "plain" && self.plain_is_void();
-            (target, ratio, if void { "void" } else { target.reached(ratio) })
+            let verdict = if void {
+                "void"
+            } else {
+                target.reached(ratio.median())
+            };
+            Reached {
+                target,
+                ratio,
+                verdict,
+            }
         });
-        measured.filter(|(_, ratio, _)| !ratio.is_nan())
+        measured.filter(|reached| !reached.ratio.is_empty())
     }
 
     /// For people.
@@ -103,19 +120,30 @@ impl Report {
         let _ = writeln!(table, "{}\n", self.machine);
         let _ = writeln!(table, "{:<68}{:>12}{:>22}", "", "median", "range");
         for figure in &self.figures {
-            let (low, high) = figure.range();
+            let (low, high) = figure.series.range();
             let in_unit = |value| figure.unit.figure(value);
-            let median = format!("{} {:<2}", in_unit(figure.median()), figure.unit.symbol());
+            let median = format!("{} {:<2}", in_unit(figure.series.median()), figure.unit.symbol());
             let range = format!("{}–{}", in_unit(low), in_unit(high));
             let _ = writeln!(table, "{:<68}{median:>12}{range:>22}", figure.what);
         }
-        let _ = writeln!(table, "\n{:<48}{:>8}{:>8}{:>8}", "ratio", "", "solid", "goal");
-        for (target, ratio, reached) in self.targets() {
+        let _ = writeln!(
+            table,
+            "\n{:<48}{:>8}{:>16}{:>8}{:>8}",
+            "ratio, round by round", "median", "range", "solid", "goal"
+        );
+        for reached in self.targets() {
+            let (target, (low, high)) = (reached.target, reached.ratio.range());
+            let (median, range) = (reached.ratio.median(), format!("{low:.2}–{high:.2}"));
             let _ = writeln!(
                 table,
-                "{:<48}{ratio:>8.2}{:>8}{:>8}  {reached}",
-                target.name, target.solid, target.goal
+                "{:<48}{median:>8.2}{range:>16}{:>8}{:>8}  {}",
+                target.name, target.solid, target.goal, reached.verdict
             );
+        }
+        let seconds = self.started.elapsed().as_secs();
+        let _ = writeln!(table, "\nthe run took {} min {} s", seconds / 60, seconds % 60);
+        for note in &self.notes {
+            let _ = writeln!(table, "{note}");
         }
         table
     }
@@ -124,14 +152,17 @@ impl Report {
     pub fn to_json(&self) -> String {
         let figures = self.figures.iter().map(|figure| {
             json!({ "name": figure.name, "what": figure.what, "unit": figure.unit.symbol(),
-                "median": figure.median(), "all": figure.all })
+                "median": figure.series.median(), "all": figure.series.all() })
         });
-        let targets = self.targets().map(|(target, ratio, reached)| {
-            json!({ "name": target.name, "figure": target.figure, "to": target.to, "ratio": ratio,
-                "solid": target.solid, "goal": target.goal, "reached": reached })
+        let targets = self.targets().map(|reached| {
+            let (target, (low, high)) = (reached.target, reached.ratio.range());
+            json!({ "name": target.name, "figure": target.figure, "to": target.to, "ratio": reached.ratio.median(),
+                "low": low, "high": high, "all": reached.ratio.all(), "solid": target.solid, "goal": target.goal,
+                "reached": reached.verdict })
         });
         json!({ "profile": format!("{:?}", self.profile).to_lowercase(), "machine": self.machine,
-            "figures": figures.collect::<Vec<_>>(), "targets": targets.collect::<Vec<_>>() })
+            "seconds": self.started.elapsed().as_secs(), "figures": figures.collect::<Vec<_>>(),
+            "targets": targets.collect::<Vec<_>>(), "notes": self.notes })
         .to_string()
     }
 }

@@ -26,7 +26,7 @@ pub enum Books {
 }
 
 /// What is measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     pub lanes: u32,
     pub users: Users,
@@ -42,14 +42,14 @@ impl Setup {
     }
 }
 
-/// The ledger for a workload: a new one, which is dropped with it, or the large one.
-async fn ledger<'a>(stage: &'a Stage, new: &'a mut Option<Ledger>, books: Books, users: u32) -> &'a Ledger {
+/// The ledger for a workload: a new one, or the large one.
+async fn ledger(stage: &Stage, books: Books, users: u32) -> Ledger {
     let batches = match books {
         Books::Large => return stage.large().await,
         Books::Fresh => 1,
         Books::Batches(batches) => batches,
     };
-    new.insert(Ledger::of(TestDatabase::postgres().await, users, batches).await)
+    Ledger::of(TestDatabase::postgres().await, users, batches).await
 }
 
 /// How fast full queues were drained, and at what cost.
@@ -69,8 +69,7 @@ pub async fn drain(stage: &mut Stage, setup: &Setup) -> Drained {
         _ => stage.sizes.drain,
     };
     let workload = setup.workload(stage, messages);
-    let mut new = None;
-    let ledger = ledger(stage, &mut new, setup.books, workload.users).await;
+    let ledger = ledger(stage, setup.books, workload.users).await;
     let before = ledger.totals().await;
     let broker = TestBroker::with_shards(setup.lanes).await;
     let mut replies = broker.replies().await;
@@ -81,7 +80,7 @@ pub async fn drain(stage: &mut Stage, setup: &Setup) -> Drained {
     }
     publisher.close().await;
 
-    let lanes = Lanes::start(ledger, &broker, setup.group_max).await;
+    let lanes = Lanes::start(&ledger, &broker, setup.group_max).await;
     let (early, cpu) = (lanes.settled(), Cpu::now());
     let started = Instant::now();
     lanes.until_settled(workload.commands()).await;
@@ -99,11 +98,10 @@ pub async fn drain(stage: &mut Stage, setup: &Setup) -> Drained {
 /// Commands are published, confirmed, applied and acknowledged at once; a second.
 pub async fn live(stage: &mut Stage, setup: &Setup) -> f64 {
     let workload = setup.workload(stage, stage.sizes.live);
-    let mut new = None;
-    let ledger = ledger(stage, &mut new, setup.books, workload.users).await;
+    let ledger = ledger(stage, setup.books, workload.users).await;
     let before = ledger.totals().await;
     let broker = TestBroker::with_shards(setup.lanes).await;
-    let lanes = Lanes::start(ledger, &broker, setup.group_max).await;
+    let lanes = Lanes::start(&ledger, &broker, setup.group_max).await;
     let mut publisher = Publisher::to(&broker).await;
     let started = Instant::now();
     for message in workload.messages() {

@@ -1,9 +1,17 @@
-//! What cases share: sizes, the large ledger, pgbench's database, the highest live rate that was seen.
+//! What cases share: sizes, the large ledger, pgbench's database, the usual live rate, notes.
+
+use std::sync::Arc;
 
 use tests::db::TestDatabase;
 use tokio::sync::OnceCell;
 
-use crate::{case::Profile, large::Large, ledger::Ledger, pgbench};
+use crate::{
+    case::Profile,
+    large::{self, Large},
+    ledger::Ledger,
+    pgbench,
+    series::Series,
+};
 
 /// How many of everything.
 #[derive(Clone, Copy, Debug)]
@@ -68,10 +76,13 @@ impl Sizes {
 /// What cases share.
 pub struct Stage {
     pub sizes: Sizes,
+    /// Live rates of the usual two lanes.
+    pub usual_live: Series,
+    /// What is to be told besides the figures.
+    pub notes: Vec<String>,
     workloads: u32,
-    large: OnceCell<Ledger>,
+    large: OnceCell<Arc<TestDatabase>>,
     pgbench: OnceCell<TestDatabase>,
-    highest_live: f64,
 }
 
 impl Stage {
@@ -82,10 +93,11 @@ impl Stage {
                 Profile::Quick => Sizes::QUICK,
                 Profile::Full => Sizes::FULL,
             },
+            usual_live: Series::default(),
+            notes: Vec::new(),
             workloads: 0,
             large: OnceCell::new(),
             pgbench: OnceCell::new(),
-            highest_live: 0.0,
         }
     }
 
@@ -95,23 +107,14 @@ impl Stage {
         self.workloads
     }
 
-    /// The large ledger, filled when it is needed first.
-    pub async fn large(&self) -> &Ledger {
-        self.large.get_or_init(|| Ledger::large(&self.sizes.large)).await
+    /// The large ledger, filled when it is needed first, and opened anew.
+    pub async fn large(&self) -> Ledger {
+        let fill = || async { Arc::new(large::fill(&self.sizes.large).await) };
+        Ledger::open(self.large.get_or_init(fill).await.clone()).await
     }
 
     /// pgbench's database, filled when it is needed first.
     pub async fn pgbench(&self) -> &TestDatabase {
         self.pgbench.get_or_init(pgbench::fill).await
-    }
-
-    /// Notes a live rate.
-    pub fn seen_live(&mut self, rate: f64) {
-        self.highest_live = self.highest_live.max(rate);
-    }
-
-    /// The highest live rate so far.
-    pub fn highest_live(&self) -> f64 {
-        self.highest_live
     }
 }

@@ -1,12 +1,12 @@
-//! The pool's sockets do not wait to fill packets. A process of its own: it looks at every socket it has.
+//! The pool's sockets do not wait to fill packets, and notice that a peer has vanished. A process of its own: it looks at every socket it has.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-use scrip::store::{Purpose, StoreOptions, connect, nodelay};
+use scrip::store::{Purpose, StoreOptions, connect, sockets};
 use sea_orm::{ConnectionTrait, sqlx::postgres::PgConnectOptions};
 use tests::{certificates::Certificates, servers::Server};
 
 #[tokio::test]
-async fn every_connection_of_the_pool_has_nodelay() {
+async fn every_connection_of_the_pool_has_nodelay_and_gives_a_silent_peer_up() {
     check(&tests::db::server_url()).await;
 }
 
@@ -30,7 +30,7 @@ async fn check(url: &str) {
         first.and(second).expect("two connections at once");
         pools.push(pool);
     }
-    let (with, without) = nodelay::count_on_connections_to(port);
+    let (with, without) = sockets::count_connections_to(port);
     assert!(with >= 2, "{with} connections");
     assert_eq!(without, 0);
 }

@@ -1,0 +1,49 @@
+//! Values of one thing, one a round.
+
+/// Values, in the order of rounds.
+#[derive(Clone, Debug, Default)]
+pub struct Series(Vec<f64>);
+
+impl Series {
+    /// One value.
+    pub fn of(value: f64) -> Self {
+        Self(vec![value])
+    }
+
+    /// Adds the value of the next round.
+    pub fn add(&mut self, value: f64) {
+        self.0.push(value);
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[f64] {
+        &self.0
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The one in the middle, or what lies between the two there; not a number where there are none.
+    pub fn median(&self) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let Some(last) = sorted.len().checked_sub(1) else {
+            return f64::NAN;
+        };
+        f64::midpoint(sorted[last / 2], sorted[last.div_ceil(2)])
+    }
+
+    /// The lowest and the highest.
+    pub fn range(&self) -> (f64, f64) {
+        let fold = |pick: fn(f64, f64) -> f64| self.0.iter().copied().fold(f64::NAN, pick);
+        (fold(f64::min), fold(f64::max))
+    }
+
+    /// Each divided by the other's value of the same round, where that is a number.
+    pub fn per(&self, other: &Self) -> Self {
+        let ratios = self.0.iter().zip(&other.0).map(|(value, to)| value / to);
+        Self(ratios.filter(|ratio| !ratio.is_nan()).collect())
+    }
+}
