@@ -114,7 +114,7 @@ on_servers! {
         "what was looked at must stay so until the refusal is committed",
     quick::a_refusal_for_one_wallet_beside_a_change_of_another:
         "what changes and what is only looked at would be locked one after the other, each in its own order",
-    quick::a_wallet_is_written_between_the_two_looks_at_it:
+    quick::a_wallet_is_written_while_it_waits_to_be_read:
         "a wallet as it was with batches as they are promises credits that nobody has",
     quick::one_reference_quickly_for_a_kept_wallet:
         "nobody has looked whether the reference is known",

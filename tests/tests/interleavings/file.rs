@@ -112,7 +112,7 @@ pub async fn a_worker_is_taken_over_in_the_middle_of_a_group(ledger: TestLedger)
     let until = ledger.now + TimeDelta::seconds(3);
     let lease = format!(
         "INSERT INTO queue_lease (lane, owner, until) VALUES ('commands', 'first', '{}')",
-        until.format(scrip::store::SQLITE_INSTANT)
+        scrip::store::sqlite_instant(until)
     );
     group.execute_unprepared(&lease).await.expect("the lease");
     let commands = [use_service("c1", "ada", "google:chat", None)];
@@ -146,7 +146,7 @@ pub async fn a_worker_comes_to_a_group_without_its_lease(ledger: TestLedger) {
     let until = ledger.now + TimeDelta::seconds(60);
     let lease = format!(
         "UPDATE queue_lease SET owner = 'second', until = '{}'",
-        until.format(scrip::store::SQLITE_INSTANT)
+        scrip::store::sqlite_instant(until)
     );
     ledger.database.execute(&lease).await;
     let producer = Producer::connect(ledger.database.url(), Options::default()).await;

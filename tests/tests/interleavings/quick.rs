@@ -124,14 +124,14 @@ pub async fn a_refusal_for_one_wallet_beside_a_change_of_another(stage: &mut Sta
     ]
 }
 
-pub async fn a_wallet_is_written_between_the_two_looks_at_it(stage: &mut Stage) -> Vec<Booked> {
+pub async fn a_wallet_is_written_while_it_waits_to_be_read(stage: &mut Stage) -> Vec<Booked> {
     stage.ledger.one(buy_credits("p1", "ada", 10)).await;
     let first = stage.writer("first").await;
     let held = stage
         .hold("LOCK TABLE credits_batch IN ACCESS EXCLUSIVE MODE")
         .await;
     let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
-    stage.until_waits(&one, held.pid, sql::BATCHES.postgres).await;
+    stage.until_waits(&one, held.pid, sql::READ_WALLETS).await;
     let ledger = &stage.ledger;
     let spent = ledger
         .store

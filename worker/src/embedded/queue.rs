@@ -12,7 +12,7 @@ use serde_json::json;
 use super::EmbeddedError;
 use crate::{
     lane::{Delivery, Reply, ReplyTo, Settled, Settlement},
-    store::SQLITE_INSTANT,
+    store::sqlite_instant,
 };
 
 /// How long a poisonous message waits before it is tried again.
@@ -241,11 +241,7 @@ pub async fn purge<C: ConnectionTrait>(connection: &C, now: DateTime<Utc>) -> Re
 
 /// An instant in the one form that the file has.
 pub fn instant(at: DateTime<Utc>) -> Value {
-    text(at).into()
-}
-
-fn text(at: DateTime<Utc>) -> String {
-    at.format(SQLITE_INSTANT).to_string()
+    sqlite_instant(at).into()
 }
 
 /// What a message that is not done with becomes: delayed, or a dead letter.
@@ -258,20 +254,20 @@ fn put_back(
         headers::EXCHANGE: delivery.ticket.door,
         headers::ORIGIN: delivery.ticket.door,
         headers::ROUTING_KEY: routing_key(&delivery.body),
-        headers::FIRST_SEEN: text(delivery.first_seen),
+        headers::FIRST_SEEN: sqlite_instant(delivery.first_seen),
     });
     let (queue, attempt, not_before) = match settlement {
         Settlement::Ack => return None,
         Settlement::Delay(delay) => {
             headers[headers::REASON] = "poison".into();
             headers[headers::ERROR] = delay.error.as_str().into();
-            ("commands", delay.attempt, Some(text(now + DELAY)))
+            ("commands", delay.attempt, Some(sqlite_instant(now + DELAY)))
         }
         Settlement::Dead(dead) => {
             headers[headers::REASON] = dead.reason.as_ref().into();
             headers[headers::ERROR] = dead.error.as_str().into();
             headers[headers::FIELD] = dead.field.as_deref().into();
-            headers[headers::LAST_SEEN] = text(now).into();
+            headers[headers::LAST_SEEN] = sqlite_instant(now).into();
             ("dead", delivery.attempt, None)
         }
     };

@@ -2,15 +2,17 @@
 //!
 //! The text of a statement is constant whatever the number of rows, so its plan stays cached.
 
-use chrono::{DateTime, Utc};
+use std::fmt::Write;
+
+use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
     DbBackend, Value,
     sea_query::{ArrayType, ValueType},
 };
 use uuid::Uuid;
 
-/// The one format of an instant in SQLite: text order is time order.
-pub const SQLITE_INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.6f+00:00";
+/// About so many bytes a cell has.
+const CELL: usize = 16;
 
 /// One column of a set of rows. PostgreSQL's arrays hold no NULL here: an absent value travels as the column
 /// type's sentinel (empty text, nil UUID, the year 1, −1), which the statement turns back with `NULLIF`.
@@ -58,13 +60,20 @@ impl Column {
         }
     }
 
-    fn cell(&self, row: usize) -> serde_json::Value {
+    /// Writes a cell as JSON.
+    fn write(&self, row: usize, json: &mut String) {
         match self {
-            Self::Text(values) => values[row].as_str().into(),
-            Self::Number(values) => values[row].into(),
-            Self::Id(values) => hex(values[row].as_bytes()).into(),
-            Self::Bytes(values) => hex(&values[row]).into(),
-            Self::Instant(values) => values[row].format(SQLITE_INSTANT).to_string().into(),
+            Self::Text(values) => quoted(&values[row], json),
+            Self::Number(values) => {
+                let _ = write!(json, "{}", values[row]);
+            }
+            Self::Id(values) => hex(values[row].as_bytes(), json),
+            Self::Bytes(values) => hex(&values[row], json),
+            Self::Instant(values) => {
+                json.push('"');
+                json.push_str(&sqlite_instant(values[row]));
+                json.push('"');
+            }
         }
     }
 }
@@ -75,27 +84,87 @@ pub fn rows(backend: DbBackend, columns: Vec<Column>) -> Vec<Value> {
         return columns.into_iter().map(Column::into_array).collect();
     }
     let count = columns.first().map_or(0, Column::len);
-    let rows: Vec<Vec<serde_json::Value>> = (0..count)
-        .map(|row| columns.iter().map(|column| column.cell(row)).collect())
-        .collect();
-    vec![serde_json::Value::from(rows).to_string().into()]
+    let mut json = String::with_capacity(2 + count * columns.len() * CELL);
+    json.push('[');
+    for row in 0..count {
+        for (place, column) in columns.iter().enumerate() {
+            json.push_str(match (row, place) {
+                (0, 0) => "[",
+                (_, 0) => "],[",
+                _ => ",",
+            });
+            column.write(row, &mut json);
+        }
+    }
+    json.push_str(if count > 0 { "]]" } else { "]" });
+    vec![json.into()]
 }
 
 /// An instant as a parameter.
 pub fn instant(backend: DbBackend, at: DateTime<Utc>) -> Value {
     if backend == DbBackend::Sqlite {
-        at.format(SQLITE_INSTANT).to_string().into()
+        sqlite_instant(at).into()
     } else {
         at.into()
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+/// An instant in the one form that SQLite's files have it: text order is time order.
+pub fn sqlite_instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, false)
+}
+
+fn quoted(text: &str, json: &mut String) {
+    match serde_json::to_string(text) {
+        Ok(quoted) => json.push_str(&quoted),
+        // Writing a text into memory does not fail.
+        Err(_) => json.push_str("null"),
+    }
+}
+
+fn hex(bytes: &[u8], json: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    json.push('"');
+    json.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    json.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_for_sqlite_are_one_document_that_says_what_the_columns_say() {
+        let at = DateTime::from_timestamp(1_769_851_800, 5_000).unwrap();
+        let columns = vec![
+            Column::Text(vec!["a\"\\\n\u{1}ß".to_owned(), String::new()]),
+            Column::Number(vec![i64::MIN, 7]),
+            Column::Id(vec![Uuid::nil(), Uuid::from_u128(0xab)]),
+            Column::Bytes(vec![vec![1, 0xfe], Vec::new()]),
+            Column::Instant(vec![at, DateTime::from_timestamp(-62_135_596_800, 0).unwrap()]),
+        ];
+        let Value::String(Some(json)) = &rows(DbBackend::Sqlite, columns)[0] else {
+            panic!("no text");
+        };
+        let expected = serde_json::json!([
+            [
+                "a\"\\\n\u{1}ß",
+                i64::MIN,
+                "0".repeat(32),
+                "01fe",
+                "2026-01-31T09:30:00.000005+00:00"
+            ],
+            [
+                "",
+                7,
+                format!("{}ab", "0".repeat(30)),
+                "",
+                "0001-01-01T00:00:00.000000+00:00"
+            ],
+        ]);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(json).unwrap(), expected);
+        let nothing = rows(DbBackend::Sqlite, vec![Column::Number(Vec::new())]);
+        assert_eq!(nothing, vec![Value::from("[]")]);
+    }
 }

@@ -24,11 +24,11 @@ fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsis
 }
 
 pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
-    let id: Uuid = get(row, "id")?;
-    let status: String = get(row, "status")?;
+    let id: Uuid = get(row, "wallet_id")?;
+    let status: String = get(row, "wallet_status")?;
     let mut wallet = Wallet::prepared(id, get(row, "user_id")?);
     wallet.balance = get(row, "balance")?;
-    wallet.held = get(row, "held")?;
+    wallet.held = get(row, "wallet_held")?;
     wallet.total_earned = get(row, "total_earned")?;
     wallet.total_spent = get(row, "total_spent")?;
     wallet.transaction_count = get(row, "transaction_count")?;

@@ -1,6 +1,6 @@
 //! Reads what a group of commands needs into a [`Book`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 use chrono::{DateTime, Utc};
 use ledger::{Action, Batch, Book, Command, Outcome, Record, Rules, Wallet};
@@ -56,15 +56,50 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         demand
     }
 
-    /// Reads wallets without locking them, on PostgreSQL.
-    pub async fn read_wallets(&self, demand: &BTreeMap<&str, i64>) -> Result<Vec<Wallet>, StoreError> {
-        let values = self.rows(vec![texts(demand.keys().copied())]);
+    /// Reads wallets without locking them, with the batches that commands may need, on PostgreSQL. Tells whose batches are not
+    /// all there; nothing where somebody has no wallet.
+    pub async fn read_wallets(
+        &self,
+        mut demand: BTreeMap<&str, i64>,
+        book: &mut Book,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let mut values = self.rows(vec![texts(demand.keys().copied())]);
+        values.push(FIRST_WINDOW.into());
         let statement = Statement::from_sql_and_values(self.backend(), sql::READ_WALLETS, values);
         let rows = self
             .patience
             .wait("read wallets", self.connection.query_all_raw(statement))
             .await?;
-        rows.iter().map(wallet).collect()
+        let mut found: HashMap<String, (Wallet, Vec<Batch>)> = HashMap::with_capacity(demand.len());
+        for row in &rows {
+            let (_, batches) = match found.entry(get(row, "user_id")?) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert((wallet(row)?, Vec::new())),
+            };
+            if get::<Option<Uuid>>(row, "id")?.is_some() {
+                batches.push(batch(row)?);
+            }
+        }
+        if found.len() < demand.len() {
+            return Ok(None);
+        }
+        let mut partial = Vec::new();
+        for (user_id, (mut wallet, batches)) in found {
+            let wanted = demand.get(user_id.as_str()).copied().unwrap_or_default();
+            wallet.open = true;
+            if let Some(whole) = self.take(batches, FIRST_WINDOW, wanted, &mut wallet) {
+                demand.remove(user_id.as_str());
+                if !whole {
+                    partial.push(user_id);
+                }
+            }
+            book.add_wallet(wallet);
+        }
+        partial.extend(
+            self.more_batches(demand, FIRST_WINDOW * WINDOW_GROWTH, book)
+                .await?,
+        );
+        Ok(Some(partial))
     }
 
     /// Makes the rows of wallets that commands of this group may open, so that they can be locked.
@@ -196,15 +231,21 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     }
 
     /// Reads the batches that commands may need: every lapsed one, and of the others as many as cover what each user's
-    /// commands may spend. Tells who has more.
-    pub async fn batches(
+    /// commands may spend.
+    async fn batches(&self, mut demand: BTreeMap<&str, i64>, book: &mut Book) -> Result<(), StoreError> {
+        demand.retain(|user_id, _| book.wallet(user_id).is_some_and(|wallet| wallet.balance > 0));
+        self.more_batches(demand, FIRST_WINDOW, book).await?;
+        Ok(())
+    }
+
+    /// The same, beginning with so many batches of each. Tells who has more.
+    async fn more_batches(
         &self,
         mut demand: BTreeMap<&str, i64>,
+        mut window: i64,
         book: &mut Book,
     ) -> Result<Vec<String>, StoreError> {
         let mut partial = Vec::new();
-        demand.retain(|user_id, _| book.wallet(user_id).is_some_and(|wallet| wallet.balance > 0));
-        let mut window = FIRST_WINDOW;
         while !demand.is_empty() {
             let mut values = self.rows(vec![texts(demand.keys().copied())]);
             values.push(window.into());
@@ -214,21 +255,31 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             }
             demand.retain(|user_id, wanted| {
                 let batches = found.remove(*user_id).unwrap_or_default();
-                let whole = i64::try_from(batches.len()).is_ok_and(|count| count < window);
-                let covered = covers(&batches, whole, *wanted, self.now);
-                if covered && !whole {
+                let Some(wallet) = book.wallet_mut(user_id) else {
+                    return false;
+                };
+                let taken = self.take(batches, window, *wanted, wallet);
+                if taken == Some(false) {
                     partial.push((*user_id).to_owned());
                 }
-                if let (true, Some(wallet)) = (covered, book.wallet_mut(user_id)) {
-                    for batch in batches {
-                        wallet.add_batch(batch);
-                    }
-                }
-                !covered
+                taken.is_none()
             });
             window = window.saturating_mul(WINDOW_GROWTH);
         }
         Ok(partial)
+    }
+
+    /// Puts the first batches of a wallet into it, of which `window` were asked for, if they cover what is wanted. Tells
+    /// whether they are all that it has.
+    fn take(&self, batches: Vec<Batch>, window: i64, wanted: i64, wallet: &mut Wallet) -> Option<bool> {
+        let whole = i64::try_from(batches.len()).is_ok_and(|count| count < window);
+        if !covers(&batches, whole, wanted, self.now) {
+            return None;
+        }
+        for batch in batches {
+            wallet.add_batch(batch);
+        }
+        Some(whole)
     }
 
     fn backend(&self) -> DbBackend {

@@ -53,7 +53,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use answer::Patience;
-pub use bulk::SQLITE_INSTANT;
+pub use bulk::sqlite_instant;
 pub use connect::{Purpose, StoreOptions, connect};
 pub use error::StoreError;
 pub(crate) use error::kind as kind_of;

@@ -125,16 +125,11 @@ impl Store {
         if demand.is_empty() {
             return Ok(Some((book, partial)));
         }
-        // Wallets before batches: where somebody writes both in between the version tells.
-        let wallets = loader.read_wallets(&demand).await?;
-        if wallets.len() < demand.len() {
+        // Where somebody writes a wallet before more of its batches are read, the version tells.
+        let Some(more) = loader.read_wallets(demand, &mut book).await? else {
             return Ok(None);
-        }
-        for mut wallet in wallets {
-            wallet.open = true;
-            book.add_wallet(wallet);
-        }
-        partial.extend(loader.batches(demand, &mut book).await?);
+        };
+        partial.extend(more);
         Ok(Some((book, partial)))
     }
 }

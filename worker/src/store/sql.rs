@@ -28,16 +28,18 @@ pub const PREPARE_WALLETS: Sql = Sql {
         ON CONFLICT (user_id) DO NOTHING RETURNING user_id",
     sqlite: r"INSERT INTO credits_balance (id, user_id, balance, held, total_earned, total_spent,
           transaction_count, status, version, created_at, updated_at)
-        SELECT unhex(value ->> 0), value ->> 1, 0, 0, 0, 0, 0, 'ACTIVE', 0, $2, $2 FROM json_each($1)
+        SELECT unhex(value ->> 0), value ->> 1, 0, 0, 0, 0, 0, 'ACTIVE', 0, $2, $2 FROM jsonb_each($1)
         WHERE true ON CONFLICT (user_id) DO NOTHING RETURNING user_id",
 };
 
 /// Locks wallets in the order of their users. `users` → wallets.
 pub const LOCK_WALLETS: Sql = Sql {
-    postgres: r"SELECT id, user_id, balance, held, total_earned, total_spent, transaction_count, status, version
+    postgres: r"SELECT id AS wallet_id, user_id, balance, held AS wallet_held, total_earned, total_spent,
+          transaction_count, status AS wallet_status, version
         FROM credits_balance WHERE user_id = ANY($1) ORDER BY user_id FOR UPDATE",
-    sqlite: r"SELECT id, user_id, balance, held, total_earned, total_spent, transaction_count, status, version
-        FROM credits_balance WHERE user_id IN (SELECT value ->> 0 FROM json_each($1)) ORDER BY user_id",
+    sqlite: r"SELECT id AS wallet_id, user_id, balance, held AS wallet_held, total_earned, total_spent,
+          transaction_count, status AS wallet_status, version
+        FROM credits_balance WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1)) ORDER BY user_id",
 };
 
 /// Looks up references. `(origins, references)` → their transactions.
@@ -48,7 +50,7 @@ pub const KNOWN_REFERENCES: Sql = Sql {
         JOIN credits_transaction t ON t.origin = r.origin AND t.reference_id = r.reference_id",
     sqlite: r"SELECT t.id, t.user_id, t.type, t.amount, t.origin, t.reference_id, t.fingerprint, t.error_code,
           t.balance_after, t.detail
-        FROM json_each($1) AS r
+        FROM jsonb_each($1) AS r
         JOIN credits_transaction t ON t.origin = r.value ->> 0 AND t.reference_id = r.value ->> 1",
 };
 
@@ -57,7 +59,7 @@ pub const BELONGING: Sql = Sql {
     postgres: r"SELECT id, related_id, type, amount, balance_after, error_code, detail::text AS detail
         FROM credits_transaction WHERE related_id = ANY($1) AND type IN ('bonus', 'monthly_grant') ORDER BY id",
     sqlite: r"SELECT id, related_id, type, amount, balance_after, error_code, detail
-        FROM credits_transaction WHERE related_id IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND type IN ('bonus', 'monthly_grant')
+        FROM credits_transaction WHERE related_id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1)) AND type IN ('bonus', 'monthly_grant')
         ORDER BY id",
 };
 
@@ -68,7 +70,7 @@ pub const ALLOCATIONS: Sql = Sql {
         ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id",
     sqlite: r"SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining
         FROM credits_allocation a JOIN credits_batch b ON b.id = a.batch_id
-        WHERE a.transaction_id IN (SELECT unhex(value ->> 0) FROM json_each($1))
+        WHERE a.transaction_id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1))
         ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id",
 };
 
@@ -76,7 +78,7 @@ pub const ALLOCATIONS: Sql = Sql {
 pub const REGISTERED: Sql = Sql {
     postgres: r"SELECT user_id FROM credits_transaction
         WHERE user_id = ANY($1) AND type = 'registration_bonus' AND status = 'COMPLETED'",
-    sqlite: r"SELECT user_id FROM credits_transaction WHERE user_id IN (SELECT value ->> 0 FROM json_each($1))
+    sqlite: r"SELECT user_id FROM credits_transaction WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1))
         AND type = 'registration_bonus' AND status = 'COMPLETED'",
 };
 
@@ -92,7 +94,7 @@ pub const BATCHES: Sql = Sql {
             grant_period, paid_micros, currency, transaction_id, expirations,
             row_number() OVER (PARTITION BY user_id
               ORDER BY (expires_at IS NULL), expires_at, (source_type = 'PURCHASE'), issued_at, id) AS place
-          FROM credits_batch WHERE status = 'ACTIVE' AND user_id IN (SELECT value ->> 0 FROM json_each($1)))
+          FROM credits_batch WHERE status = 'ACTIVE' AND user_id IN (SELECT value ->> 0 FROM jsonb_each($1)))
         WHERE place <= $2",
 };
 
@@ -130,7 +132,7 @@ pub const INSERT_TRANSACTIONS: Sql = Sql {
           NULLIF(unhex(value ->> 13), zeroblob(16)), NULLIF(value ->> 14, ''),
           NULLIF(value ->> 15, ''), NULLIF(value ->> 16, ''), value ->> 17, NULLIF(value ->> 18, ''),
           NULLIF(value ->> 19, '0001-01-01T00:00:00.000000+00:00'), $2
-        FROM json_each($1)",
+        FROM jsonb_each($1)",
 };
 
 /// Inserts batches. `(id, user, amount, remaining, held, issued at, expires at, status, source, plan, period, paid,
@@ -154,7 +156,7 @@ pub const INSERT_BATCHES: Sql = Sql {
           NULLIF(value ->> 6, '0001-01-01T00:00:00.000000+00:00'), value ->> 7, value ->> 8, NULLIF(value ->> 9, ''),
           NULLIF(value ->> 10, ''), NULLIF(value ->> 11, -1), NULLIF(value ->> 12, ''), unhex(value ->> 13),
           value ->> 14, $2, $2
-        FROM json_each($1)",
+        FROM jsonb_each($1)",
 };
 
 /// Inserts allocations. `(transaction, batch, amount, remaining), now`.
@@ -164,7 +166,7 @@ pub const INSERT_ALLOCATIONS: Sql = Sql {
         FROM UNNEST($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
           AS a (transaction_id, batch_id, amount, batch_remaining)",
     sqlite: r"INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
-        SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, $2 FROM json_each($1)",
+        SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, $2 FROM jsonb_each($1)",
 };
 
 /// Updates batches. `(id, remaining, held, status, expirations), now`.
@@ -176,7 +178,7 @@ pub const UPDATE_BATCHES: Sql = Sql {
         WHERE b.id = n.id",
     sqlite: r"UPDATE credits_batch SET remaining = n.value ->> 1, held = n.value ->> 2, status = n.value ->> 3,
           expirations = n.value ->> 4, updated_at = $2
-        FROM json_each($1) AS n WHERE credits_batch.id = unhex(n.value ->> 0)",
+        FROM jsonb_each($1) AS n WHERE credits_batch.id = unhex(n.value ->> 0)",
 };
 
 /// Updates wallets, each only from the version that was read.
@@ -192,14 +194,14 @@ pub const UPDATE_WALLETS: Sql = Sql {
     sqlite: r"UPDATE credits_balance SET balance = n.value ->> 1, held = n.value ->> 2, total_earned = n.value ->> 3,
           total_spent = n.value ->> 4, transaction_count = n.value ->> 5, version = n.value ->> 6,
           status = n.value ->> 7, updated_at = $2
-        FROM json_each($1) AS n
+        FROM jsonb_each($1) AS n
         WHERE credits_balance.id = unhex(n.value ->> 0) AND credits_balance.version = (n.value ->> 6) - 1",
 };
 
 /// Removes wallets that were prepared and that nobody opened. `ids`.
 pub const DROP_UNOPENED: Sql = Sql {
     postgres: r"DELETE FROM credits_balance WHERE id = ANY($1) AND version = 0",
-    sqlite: r"DELETE FROM credits_balance WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND version = 0",
+    sqlite: r"DELETE FROM credits_balance WHERE id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1)) AND version = 0",
 };
 
 /// Reads the subscriptions of users, and those with given ids. `users, ids`.
@@ -210,11 +212,11 @@ pub const SUBSCRIPTIONS: Sql = Sql {
         SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
         FROM subscription WHERE id = ANY($2) AND user_id <> ALL($1)",
     sqlite: r"SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
-        FROM subscription WHERE user_id IN (SELECT value ->> 0 FROM json_each($1))
+        FROM subscription WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1))
         UNION ALL
         SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
-        FROM subscription WHERE id IN (SELECT value ->> 0 FROM json_each($2))
-          AND user_id NOT IN (SELECT value ->> 0 FROM json_each($1))",
+        FROM subscription WHERE id IN (SELECT value ->> 0 FROM jsonb_each($2))
+          AND user_id NOT IN (SELECT value ->> 0 FROM jsonb_each($1))",
 };
 
 /// Writes subscriptions, each only if it is new or its user's. `(id, user, plan, status, anchor, activated at, ended at,
@@ -240,7 +242,7 @@ pub const WRITE_SUBSCRIPTIONS: Sql = Sql {
           NULLIF(value ->> 5, '0001-01-01T00:00:00.000000+00:00'), NULLIF(value ->> 6, '0001-01-01T00:00:00.000000+00:00'),
           NULLIF(value ->> 7, '0001-01-01T00:00:00.000000+00:00'), NULLIF(value ->> 8, '0001-01-01T00:00:00.000000+00:00'),
           NULLIF(value ->> 9, '0001-01-01T00:00:00.000000+00:00'), value ->> 10, $2, $2
-        FROM json_each($1) WHERE true
+        FROM jsonb_each($1) WHERE true
         ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, status = excluded.status, anchor = excluded.anchor,
           activated_at = excluded.activated_at, ended_at = excluded.ended_at, paid_through = excluded.paid_through,
           next_period_start = excluded.next_period_start, due_at = excluded.due_at, status_at = excluded.status_at,
@@ -248,10 +250,16 @@ pub const WRITE_SUBSCRIPTIONS: Sql = Sql {
         WHERE subscription.user_id = excluded.user_id",
 };
 
-/// Reads wallets without locking them, on PostgreSQL. `users` → wallets.
-pub const READ_WALLETS: &str = r"SELECT id, user_id, balance, held, total_earned, total_spent, transaction_count, status,
-      version
-    FROM credits_balance WHERE user_id = ANY($1)";
+/// Reads wallets without locking them, each with its first batches in spending order, on PostgreSQL. `users, limit` → a row
+/// for each batch, and one for a wallet that has none.
+pub const READ_WALLETS: &str = r"SELECT w.id AS wallet_id, w.user_id, w.balance, w.held AS wallet_held, w.total_earned,
+      w.total_spent, w.transaction_count, w.status AS wallet_status, w.version, b.*
+    FROM UNNEST($1::text[]) AS u (user_id) JOIN credits_balance w ON w.user_id = u.user_id
+    LEFT JOIN LATERAL (
+      SELECT id, amount, remaining, held, issued_at, expires_at, source_type, source_plan, grant_period, paid_micros,
+        currency, transaction_id, expirations
+      FROM credits_batch WHERE user_id = w.user_id AND status = 'ACTIVE' AND w.balance > 0
+      ORDER BY (expires_at IS NULL), expires_at, (source_type = 'PURCHASE'), issued_at, id LIMIT $2) b ON true";
 
 /// Writes a whole group on PostgreSQL, unless a wallet has another version than the one that was read: then it fails, as a
 /// serialization failure. Wallets come first, in the order in which they are given, and nothing goes through `gate` before all

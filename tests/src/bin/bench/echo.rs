@@ -90,17 +90,20 @@ pub async fn run(samples: usize) -> Vec<Duration> {
         }
         server.close().await;
     });
-    let mut took = Vec::with_capacity(samples);
-    for _ in 0..samples {
-        let asking = BasicProperties::default()
-            .with_delivery_mode(2)
-            .with_reply_to(client.queue.as_str().into());
-        let started = Instant::now();
-        let asked = send(&client.sending, &requests, asking);
-        join(asked, receive(&mut client.receiving)).await;
-        took.push(started.elapsed());
-    }
+    let asking = tokio::spawn(async move {
+        let mut took = Vec::with_capacity(samples);
+        for _ in 0..samples {
+            let asking = BasicProperties::default()
+                .with_delivery_mode(2)
+                .with_reply_to(client.queue.as_str().into());
+            let started = Instant::now();
+            let asked = send(&client.sending, &requests, asking);
+            join(asked, receive(&mut client.receiving)).await;
+            took.push(started.elapsed());
+        }
+        client.close().await;
+        took
+    });
     serving.await.expect("an end");
-    client.close().await;
-    took
+    asking.await.expect("an end")
 }

@@ -61,7 +61,9 @@ pub async fn run(stage: &mut Stage, offered: f64) -> Vec<Duration> {
     let first = Command::consume("first", large::user(ASKER), "google:fast");
     client.send(&first).await.expect("an outcome");
     let took = if load == 0 {
-        one_by_one(&client, sizes.samples).await
+        // A task of its own, as a service's are.
+        let asking = tokio::spawn(one_by_one(client.clone(), sizes.samples));
+        asking.await.expect("an end")
     } else {
         let publishing = publish(Publisher::to(&broker).await, workload.clone(), seconds);
         let publishing = tokio::spawn(publishing);
@@ -85,7 +87,7 @@ fn command(n: usize) -> Command {
 }
 
 /// Each is sent when the one before has its outcome.
-async fn one_by_one(client: &Client, samples: usize) -> Vec<Duration> {
+async fn one_by_one(client: Arc<Client>, samples: usize) -> Vec<Duration> {
     let mut took = Vec::with_capacity(samples);
     for n in 0..samples {
         let started = Instant::now();

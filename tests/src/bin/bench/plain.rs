@@ -11,7 +11,7 @@ use lapin::{
     types::FieldTable,
 };
 use producer_sdk::contract::{Body, Command, bucket};
-use scrip::store::{SQLITE_INSTANT, Store};
+use scrip::store::{Store, sqlite_instant};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use tests::{broker::TestBroker, db::TestDatabase};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -105,7 +105,7 @@ async fn steps(connection: &impl ConnectionTrait, command: &Command) -> Result<b
     let sql = |text: &str, values: Vec<Value>| Statement::from_sql_and_values(backend, text, values);
     let user: Value = command.user_id.as_str().into();
     let now: Value = match backend {
-        DbBackend::Sqlite => Utc::now().format(SQLITE_INSTANT).to_string().into(),
+        DbBackend::Sqlite => sqlite_instant(Utc::now()).into(),
         _ => Utc::now().into(),
     };
     let update = "UPDATE credits_balance SET balance = balance - 1, total_spent = total_spent + 1, \
