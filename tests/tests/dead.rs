@@ -424,6 +424,30 @@ async fn nobody_mints_by_what_he_writes_on_a_message_that_the_broker_sets_aside(
     assert!(worker.terminate().await.success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_letters_none_stays_that_was_replayed() {
+    const MANY: u32 = 1_000;
+    let broker = TestBroker::start().await;
+    let namespace = broker.topology().namespace().to_owned();
+    let database = TestDatabase::postgres().await.migrated().await;
+    let deployment = Deployment::on_servers(&broker_url(), database.url(), &namespace);
+    let dead = broker.topology().dead();
+    let of_apps = table(&[(headers::ORIGIN, "usage"), (headers::REASON, "poison")]);
+    for n in 0..MANY {
+        let body = Command::consume(format!("c-{n}"), "ada", "s").to_json();
+        let properties = BasicProperties::default().with_headers(of_apps.clone());
+        broker.publish("", &dead, &body, properties).await;
+    }
+    broker.wait_for_ready(&dead, MANY).await;
+    let said = deployment.succeed(&["--json", "dead", "replay", "--all"]).await;
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said["counts"]["replayed"], MANY);
+    broker.wait_for_ready(&dead, 0).await;
+    let back = broker.ready_in(&broker.topology().commands(0)).await
+        + broker.ready_in(&broker.topology().unrouted()).await;
+    assert_eq!(back, MANY);
+}
+
 fn table(entries: &[(&str, &str)]) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, text) in entries {

@@ -33,6 +33,10 @@ const DEATHS: &str = "x-death";
 const FIRST_DEATH: &str = "x-first-death-reason";
 /// Replayed letters whose confirm is open.
 const UNCONFIRMED: usize = 200;
+/// Of many acknowledgements at once the broker writes some down and holds the others back until those are written; what it holds
+/// back when the channel is closed is forgotten. A fetch waits until all is written that was written down before it, and by
+/// the next one the rest has been, too.
+const FLUSHES: u32 = 2;
 /// How long the queue may take to have back what was kept.
 const TAKING_BACK: Duration = Duration::from_secs(2);
 /// How often it is asked meanwhile.
@@ -123,6 +127,10 @@ impl DeadLetters {
             }
         }
         pass.settle().await?;
+        for _ in 0..FLUSHES {
+            let flush = fetching.basic_get(self.queue(), BasicGetOptions { no_ack: false });
+            flush.await.map_err(AmqpError::doing("fetching a dead letter"))?;
+        }
         let counts = pass.counts;
         // What is kept goes back to its place.
         let _ = fetching.close(200, "bye".into()).await;
