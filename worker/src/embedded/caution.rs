@@ -59,8 +59,9 @@ impl Caution {
             round::serve(pipeline, owner, if is_alone { 1 } else { most }, now).await
         };
         // However it ended, nobody has died of it.
-        store.forget_alone(QUEUE).await?;
+        let forgotten = store.forget_alone(QUEUE).await;
         served?;
+        forgotten?;
         Ok(match self {
             Self::First if !is_alone => Self::Over,
             Self::First => Self::Alone(most),

@@ -1,4 +1,4 @@
-//! Rows as parameters: one array a column on PostgreSQL (`UNNEST`), one JSON document on SQLite (`json_each`).
+//! Rows as parameters: one array a column on PostgreSQL (`UNNEST`), one JSON document on SQLite (`jsonb_each`).
 //!
 //! The text of a statement is constant whatever the number of rows, so its plan stays cached.
 
