@@ -424,9 +424,11 @@ async fn nobody_mints_by_what_he_writes_on_a_message_that_the_broker_sets_aside(
     assert!(worker.terminate().await.success());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_letters_none_stays_that_was_replayed() {
-    const MANY: u32 = 1_000;
+/// More letters than a worker looks at in one portion.
+const MANY: u32 = 1_000;
+
+/// A deployment with many letters, all of them apps'; every tenth is another user's.
+async fn with_many_letters() -> (TestBroker, TestDatabase, Deployment) {
     let broker = TestBroker::start().await;
     let namespace = broker.topology().namespace().to_owned();
     let database = TestDatabase::postgres().await.migrated().await;
@@ -434,18 +436,64 @@ async fn of_many_letters_none_stays_that_was_replayed() {
     let dead = broker.topology().dead();
     let of_apps = table(&[(headers::ORIGIN, "usage"), (headers::REASON, "poison")]);
     for n in 0..MANY {
-        let body = Command::consume(format!("c-{n}"), "ada", "s").to_json();
+        let user = if n % 10 == 0 { "bob" } else { "ada" };
+        let body = Command::consume(format!("c-{n}"), user, "s").to_json();
         let properties = BasicProperties::default().with_headers(of_apps.clone());
         broker.publish("", &dead, &body, properties).await;
     }
     broker.wait_for_ready(&dead, MANY).await;
-    let said = deployment.succeed(&["--json", "dead", "replay", "--all"]).await;
+    (broker, database, deployment)
+}
+
+/// The references that a listing shows, in its order.
+async fn listed(deployment: &Deployment) -> Vec<String> {
+    let limit = MANY.to_string();
+    let said = deployment
+        .succeed(&["--json", "dead", "list", "--limit", &limit])
+        .await;
+    let reference = |line: &str| {
+        let letter: Value = serde_json::from_str(line).expect("a letter a line");
+        letter["referenceId"].as_str().expect("a reference").to_owned()
+    };
+    said.lines().map(reference).collect()
+}
+
+async fn replayed(deployment: &Deployment, arguments: &[&str]) -> Value {
+    let said = deployment
+        .succeed(&[&["--json", "dead", "replay"], arguments].concat())
+        .await;
     let said: Value = serde_json::from_str(&said).expect("JSON");
-    assert_eq!(said["counts"]["replayed"], MANY);
-    broker.wait_for_ready(&dead, 0).await;
-    let back = broker.ready_in(&broker.topology().commands(0)).await
-        + broker.ready_in(&broker.topology().unrouted()).await;
-    assert_eq!(back, MANY);
+    said["counts"]["replayed"].clone()
+}
+
+async fn back_in_their_queues(broker: &TestBroker) -> u32 {
+    broker.ready_in(&broker.topology().commands(0)).await
+        + broker.ready_in(&broker.topology().unrouted()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_letters_none_stays_that_was_replayed() {
+    let (broker, _database, deployment) = with_many_letters().await;
+    assert_eq!(replayed(&deployment, &["--all"]).await, MANY);
+    broker.wait_for_ready(&broker.topology().dead(), 0).await;
+    assert_eq!(back_in_their_queues(&broker).await, MANY);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_letters_each_is_looked_at_once_and_goes_back_to_its_place() {
+    let (broker, _database, deployment) = with_many_letters().await;
+    let all: Vec<String> = (0..MANY).map(|n| format!("c-{n}")).collect();
+    for _ in 0..2 {
+        assert_eq!(listed(&deployment).await, all);
+    }
+    // What is replayed is among what stays.
+    assert_eq!(replayed(&deployment, &["--user", "bob"]).await, MANY / 10);
+    assert_eq!(back_in_their_queues(&broker).await, MANY / 10);
+    let kept: Vec<String> = (0..MANY)
+        .filter(|n| n % 10 != 0)
+        .map(|n| format!("c-{n}"))
+        .collect();
+    assert_eq!(listed(&deployment).await, kept);
 }
 
 fn table(entries: &[(&str, &str)]) -> FieldTable {

@@ -1,8 +1,8 @@
 //! The dead-letter queue, letter by letter.
 //!
-//! Letters are fetched one at a time, so that no more than one is in memory however many there are, and stay
-//! unacknowledged: what is kept goes back to its place when the channel is closed. A letter that is replayed is
-//! acknowledged after its confirm, so it may exist twice if something breaks in between, never not at all.
+//! No more than a portion is in memory however many there are, and what is looked at stays unacknowledged: what is kept goes
+//! back to its place when the channel is closed. A letter that is replayed is acknowledged after its confirm, so it may exist
+//! twice if something breaks in between, never not at all.
 
 use std::time::Duration;
 
@@ -10,9 +10,7 @@ use chrono::{DateTime, Utc};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, PublisherConfirm,
     message::Delivery,
-    options::{
-        BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
-    },
+    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable, ShortString},
 };
 use producer_sdk::contract::{Door, Topology, headers};
@@ -22,6 +20,7 @@ use super::{
     AmqpError, connection,
     incoming::{header, integer, text},
     outgoing,
+    portions::Portions,
 };
 use crate::{
     dead::{Counts, Fate, Letter},
@@ -33,10 +32,6 @@ const DEATHS: &str = "x-death";
 const FIRST_DEATH: &str = "x-first-death-reason";
 /// Replayed letters whose confirm is open.
 const UNCONFIRMED: usize = 200;
-/// Of many acknowledgements at once the broker writes some down and holds the others back until those are written; what it holds
-/// back when the channel is closed is forgotten. A fetch waits until all is written that was written down before it, and by
-/// the next one the rest has been, too.
-const FLUSHES: u32 = 2;
 /// How long the queue may take to have back what was kept.
 const TAKING_BACK: Duration = Duration::from_secs(2);
 /// How often it is asked meanwhile.
@@ -97,7 +92,7 @@ impl DeadLetters {
             .await
             .map_err(AmqpError::doing("asking for confirms"))?;
         let mut pass = Pass {
-            fetching: &fetching,
+            letters: Portions::open(fetching, self.queue()).await?,
             publishing: &publishing,
             open: Vec::new(),
             counts: Counts::default(),
@@ -105,19 +100,19 @@ impl DeadLetters {
             rate,
         };
         while pass.counts.seen < total {
-            let fetched = fetching.basic_get(self.queue(), BasicGetOptions { no_ack: false });
-            let fetched = fetched
-                .await
-                .map_err(AmqpError::doing("fetching a dead letter"))?;
-            let Some(fetched) = fetched else { break };
+            if pass.letters.is_full() {
+                pass.settle().await?;
+            }
+            let Some(delivery) = pass.letters.next().await? else {
+                break;
+            };
             pass.counts.seen += 1;
-            let delivery = fetched.delivery;
             let letter = read(&self.topology, &delivery);
             match fate(&letter) {
                 None => break,
                 Some(Fate::Keep) => {}
                 Some(Fate::Drop) => {
-                    pass.ack(delivery.delivery_tag).await?;
+                    pass.letters.ack(delivery.delivery_tag).await?;
                     pass.counts.dropped += 1;
                 }
                 Some(Fate::Replay) => match letter.door.or(door) {
@@ -127,13 +122,9 @@ impl DeadLetters {
             }
         }
         pass.settle().await?;
-        for _ in 0..FLUSHES {
-            let flush = fetching.basic_get(self.queue(), BasicGetOptions { no_ack: false });
-            flush.await.map_err(AmqpError::doing("fetching a dead letter"))?;
-        }
         let counts = pass.counts;
         // What is kept goes back to its place.
-        let _ = fetching.close(200, "bye".into()).await;
+        pass.letters.close().await?;
         let _ = publishing.close(200, "bye".into()).await;
         self.until_back(total - counts.replayed - counts.dropped).await?;
         Ok(counts)
@@ -201,7 +192,7 @@ fn noted<'a>(properties: &'a BasicProperties, what: &str) -> Option<&'a str> {
 
 /// One way through the queue.
 struct Pass<'a> {
-    fetching: &'a Channel,
+    letters: Portions,
     publishing: &'a Channel,
     open: Vec<(u64, PublisherConfirm)>,
     counts: Counts,
@@ -210,13 +201,6 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    async fn ack(&self, tag: u64) -> Result<(), AmqpError> {
-        self.fetching
-            .basic_ack(tag, BasicAckOptions::default())
-            .await
-            .map_err(AmqpError::doing("acknowledging a dead letter"))
-    }
-
     /// Sends a letter back as it was: its body, and the properties that are the sender's.
     async fn publish(&mut self, exchange: &str, delivery: Delivery) -> Result<(), AmqpError> {
         let sent = self.counts.replayed + self.open.len() as u64;
@@ -263,7 +247,7 @@ impl Pass<'_> {
             return Ok(());
         }
         for tag in taken {
-            self.ack(tag).await?;
+            self.letters.ack(tag).await?;
             self.counts.replayed += 1;
         }
         Ok(())

@@ -11,7 +11,7 @@
 //! | `queries` | serves the query queue |
 //! | `jobs` | serves the queue of job requests |
 //! | `outgoing` | dead letters, delayed messages and replies as AMQP messages |
-//! | `dead` | the dead-letter queue, letter by letter |
+//! | `dead`, `portions` | the dead-letter queue, letter by letter; a queue looked through in portions |
 //! | `remove` | deletes a namespace |
 //! | `publisher` | publishes them: the first two confirmed, replies from a bounded buffer |
 //! | `room` | bounds the bytes of replies that wait |
@@ -32,6 +32,7 @@ mod links;
 mod options;
 mod outgoing;
 mod place;
+mod portions;
 mod publisher;
 mod queries;
 mod remove;

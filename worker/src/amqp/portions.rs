@@ -1,0 +1,153 @@
+//! The letters of a queue in portions: looked at from the first to the last, while none of them is lost.
+//!
+//! What was looked at stays unacknowledged, so that it goes back when the channel is closed. A subscription hands out as many
+//! as its prefetch and no more; when all of those are in hand it ends, and the next one goes on behind them. Fetching one by
+//! one would do, too, but of a quorum queue each fetch takes longer the more is in hand.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::{
+    Channel, Consumer,
+    message::Delivery,
+    options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions},
+    types::{FieldTable, ShortString},
+};
+
+use super::AmqpError;
+
+/// Letters in memory at a time, at most.
+pub const PORTION: u16 = 200;
+/// How long nothing may come before the queue is asked whether there is more.
+const SILENCE: Duration = Duration::from_millis(500);
+/// Of many acknowledgements at once the broker writes some down and holds the others back until those are written; what it
+/// holds back when the channel is closed is forgotten. A fetch waits until all is written that was written down before it, and
+/// by the next one the rest has been, too.
+const FLUSHES: u32 = 2;
+
+/// A queue that is looked through, on a channel of its own.
+#[derive(Debug)]
+pub struct Portions {
+    channel: Channel,
+    queue: ShortString,
+    portion: Consumer,
+    /// Which portion it is, from 1.
+    number: u32,
+    /// Of this portion: received, and not acknowledged.
+    in_hand: u16,
+    /// The last delivery that was received.
+    last: u64,
+    /// The last one of the portion before.
+    before: u64,
+}
+
+impl Portions {
+    /// Begins at the head of `queue`. The channel is used for nothing else.
+    pub async fn open(channel: Channel, queue: ShortString) -> Result<Self, AmqpError> {
+        channel
+            .basic_qos(PORTION, BasicQosOptions { global: false })
+            .await
+            .map_err(AmqpError::doing("setting the prefetch"))?;
+        let portion = subscribe(&channel, &queue, 1).await?;
+        Ok(Self {
+            channel,
+            queue,
+            portion,
+            number: 1,
+            in_hand: 0,
+            last: 0,
+            before: 0,
+        })
+    }
+
+    /// Whether the whole portion is in hand: acknowledging some of it saves the next subscription.
+    pub fn is_full(&self) -> bool {
+        self.in_hand >= PORTION
+    }
+
+    /// The next letter; none when there is no more.
+    pub async fn next(&mut self) -> Result<Option<Delivery>, AmqpError> {
+        if self.is_full() {
+            self.turn().await?;
+        }
+        if let Ok(next) = tokio::time::timeout(SILENCE, self.portion.next()).await {
+            return self.received(next).map(Some);
+        }
+        // The broker may only be slow. What it answers comes after what it has sent before.
+        if let Some(delivery) = self.fetch().await? {
+            return Ok(Some(delivery));
+        }
+        match self.portion.next().now_or_never() {
+            Some(next) => self.received(next).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a letter out of the queue.
+    pub async fn ack(&mut self, tag: u64) -> Result<(), AmqpError> {
+        self.channel
+            .basic_ack(tag, BasicAckOptions::default())
+            .await
+            .map_err(AmqpError::doing("acknowledging a dead letter"))?;
+        if tag > self.before {
+            self.in_hand = self.in_hand.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    /// Lets everything go back that was not acknowledged; what was is gone for good.
+    pub async fn close(self) -> Result<(), AmqpError> {
+        for _ in 0..FLUSHES {
+            self.fetch().await?;
+        }
+        let _ = self.channel.close(200, "bye".into()).await;
+        Ok(())
+    }
+
+    fn received(&mut self, next: Option<lapin::Result<Delivery>>) -> Result<Delivery, AmqpError> {
+        let delivery = next
+            .ok_or(AmqpError::Ended)?
+            .map_err(AmqpError::doing("receiving a dead letter"))?;
+        self.in_hand += 1;
+        self.last = delivery.delivery_tag;
+        Ok(delivery)
+    }
+
+    /// Ends this portion, all of which is in hand, and begins the next one.
+    async fn turn(&mut self) -> Result<(), AmqpError> {
+        self.channel
+            .basic_cancel(tag(self.number), BasicCancelOptions::default())
+            .await
+            .map_err(AmqpError::doing("ending a subscription"))?;
+        self.number += 1;
+        self.portion = subscribe(&self.channel, &self.queue, self.number).await?;
+        (self.in_hand, self.before) = (0, self.last);
+        Ok(())
+    }
+
+    async fn fetch(&self) -> Result<Option<Delivery>, AmqpError> {
+        let fetched = self
+            .channel
+            .basic_get(self.queue.clone(), BasicGetOptions { no_ack: false })
+            .await
+            .map_err(AmqpError::doing("fetching a dead letter"))?;
+        Ok(fetched.map(|fetched| fetched.delivery))
+    }
+}
+
+async fn subscribe(channel: &Channel, queue: &ShortString, number: u32) -> Result<Consumer, AmqpError> {
+    channel
+        .basic_consume(
+            queue.clone(),
+            tag(number),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .map_err(AmqpError::doing("subscribing to dead letters"))
+}
+
+/// As long for each, so that their order is that of the numbers: the broker takes portions back in the order of their tags.
+fn tag(number: u32) -> ShortString {
+    ShortString::try_new(format!("portion-{number:010}")).unwrap_or_default()
+}
