@@ -1,6 +1,7 @@
 //! `scrip dead`: looking at what was set aside, replaying it and throwing it away, in both queues.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+use futures_util::{StreamExt, stream};
 use lapin::{
     BasicProperties,
     options::BasicRejectOptions,
@@ -424,8 +425,8 @@ async fn nobody_mints_by_what_he_writes_on_a_message_that_the_broker_sets_aside(
     assert!(worker.terminate().await.success());
 }
 
-/// More letters than a worker looks at in one portion.
-const MANY: u32 = 1_000;
+/// Several portions of those that are looked at in turn.
+const MANY: u32 = 3_000;
 
 /// A deployment with many letters, all of them apps'; every tenth is another user's.
 async fn with_many_letters() -> (TestBroker, TestDatabase, Deployment) {
@@ -435,19 +436,24 @@ async fn with_many_letters() -> (TestBroker, TestDatabase, Deployment) {
     let deployment = Deployment::on_servers(&broker_url(), database.url(), &namespace);
     let dead = broker.topology().dead();
     let of_apps = table(&[(headers::ORIGIN, "usage"), (headers::REASON, "poison")]);
-    for n in 0..MANY {
-        let user = if n % 10 == 0 { "bob" } else { "ada" };
+    let publish = async |n: u32| {
+        let user = if n.is_multiple_of(10) { "bob" } else { "ada" };
         let body = Command::consume(format!("c-{n}"), user, "s").to_json();
         let properties = BasicProperties::default().with_headers(of_apps.clone());
         broker.publish("", &dead, &body, properties).await;
-    }
+    };
+    stream::iter(0..MANY)
+        .map(publish)
+        .buffered(500)
+        .collect::<()>()
+        .await;
     broker.wait_for_ready(&dead, MANY).await;
     (broker, database, deployment)
 }
 
 /// The references that a listing shows, in its order.
-async fn listed(deployment: &Deployment) -> Vec<String> {
-    let limit = MANY.to_string();
+async fn listed(deployment: &Deployment, limit: u32) -> Vec<String> {
+    let limit = limit.to_string();
     let said = deployment
         .succeed(&["--json", "dead", "list", "--limit", &limit])
         .await;
@@ -456,6 +462,13 @@ async fn listed(deployment: &Deployment) -> Vec<String> {
         letter["referenceId"].as_str().expect("a reference").to_owned()
     };
     said.lines().map(reference).collect()
+}
+
+/// Where two lists differ first, if they do.
+fn same(found: &[String], expected: &[String]) {
+    let differ = found.iter().zip(expected).position(|(a, b)| a != b);
+    let around = differ.map(|at| &found[at.saturating_sub(2)..found.len().min(at + 40)]);
+    assert_eq!((differ, found.len()), (None, expected.len()), "{around:?}");
 }
 
 async fn replayed(deployment: &Deployment, arguments: &[&str]) -> Value {
@@ -483,17 +496,17 @@ async fn of_many_letters_none_stays_that_was_replayed() {
 async fn of_many_letters_each_is_looked_at_once_and_goes_back_to_its_place() {
     let (broker, _database, deployment) = with_many_letters().await;
     let all: Vec<String> = (0..MANY).map(|n| format!("c-{n}")).collect();
-    for _ in 0..2 {
-        assert_eq!(listed(&deployment).await, all);
-    }
+    same(&listed(&deployment, MANY).await, &all);
+    same(&listed(&deployment, 5).await, &all[..5]);
+    same(&listed(&deployment, MANY).await, &all);
     // What is replayed is among what stays.
     assert_eq!(replayed(&deployment, &["--user", "bob"]).await, MANY / 10);
     assert_eq!(back_in_their_queues(&broker).await, MANY / 10);
     let kept: Vec<String> = (0..MANY)
-        .filter(|n| n % 10 != 0)
+        .filter(|n| !n.is_multiple_of(10))
         .map(|n| format!("c-{n}"))
         .collect();
-    assert_eq!(listed(&deployment).await, kept);
+    same(&listed(&deployment, MANY).await, &kept);
 }
 
 fn table(entries: &[(&str, &str)]) -> FieldTable {

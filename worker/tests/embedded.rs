@@ -5,51 +5,14 @@ mod process;
 
 use std::{fmt::Write, time::Duration};
 
-use process::{Home, eventually, said};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use process::{
+    Home,
+    bodies::{consume, promotion},
+    eventually,
+    look::Look,
+    said,
+};
 use serde_json::{Value, json};
-
-fn consume(reference: &str, user: &str) -> String {
-    format!(r#"{{"type":"consume","referenceId":"{reference}","userId":"{user}","service":"google:fast"}}"#)
-}
-
-fn promotion(reference: &str, user: &str, amount: i64) -> String {
-    format!(
-        r#"{{"type":"grant","referenceId":"{reference}","userId":"{user}","reason":"promotion","amount":{amount}}}"#
-    )
-}
-
-/// The file, looked at from outside.
-struct Look {
-    runtime: tokio::runtime::Runtime,
-    connection: DatabaseConnection,
-}
-
-impl Look {
-    fn at(home: &Home) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let url = format!("sqlite://{}", home.database().display());
-        let connection = runtime.block_on(Database::connect(url)).expect("a file");
-        Self { runtime, connection }
-    }
-
-    fn number(&self, sql: &str) -> i64 {
-        let statement = Statement::from_string(DbBackend::Sqlite, sql);
-        let row = self.runtime.block_on(self.connection.query_one_raw(statement));
-        row.expect("it answers")
-            .expect("a row")
-            .try_get_by_index(0)
-            .expect("a number")
-    }
-
-    fn execute(&self, sql: &str) {
-        let done = self.runtime.block_on(self.connection.execute_unprepared(sql));
-        done.expect("it may");
-    }
-}
 
 #[test]
 fn another_process_publishes_and_gets_its_outcome() {
@@ -319,72 +282,6 @@ fn what_cannot_be_understood_becomes_a_dead_letter_and_the_rest_goes_through() {
 /// As SQL writes it.
 fn text(value: Option<&str>) -> String {
     value.map_or("NULL".to_owned(), |text| format!("'{text}'"))
-}
-
-#[test]
-fn a_command_that_the_database_refuses_is_delayed_and_its_neighbours_go_through() {
-    let home = Home::new();
-    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5)).ok();
-    let look = Look::at(&home);
-    // What no CHECK of ours refuses: a rule that only this test has.
-    look.execute(
-        "CREATE TRIGGER poison BEFORE INSERT ON credits_transaction WHEN NEW.reference_id = 'poison'
-         BEGIN SELECT RAISE(ABORT, 'not this one'); END",
-    );
-    let lines = [consume("c-1", "u"), consume("poison", "u"), consume("c-2", "u")].join("\n");
-    home.scrip_reading(&["replay", "-"], &lines).ok();
-    let worker = home.ready_worker();
-    eventually("the neighbours are recorded", || {
-        (look.number("SELECT count(*) FROM credits_transaction") == 3).then_some(())
-    });
-    let delayed = "SELECT attempt FROM queue_message WHERE queue = 'commands' AND not_before > enqueued_at";
-    assert_eq!(look.number(delayed), 1);
-    look.execute("DROP TRIGGER poison");
-    look.execute("UPDATE queue_message SET not_before = NULL");
-    eventually("the delayed one is recorded too", || {
-        (look.number("SELECT count(*) FROM credits_transaction") == 4).then_some(())
-    });
-    drop(worker);
-}
-
-#[test]
-fn a_command_that_kills_its_worker_lets_the_others_go_first_and_is_recorded_when_it_kills_no_more() {
-    let home = Home::new();
-    home.scrip_reading(&["replay", "-"], &promotion("before", "u", 1))
-        .ok();
-    let look = Look::at(&home);
-    // Whoever records it never comes back, and is killed then.
-    look.execute(
-        "CREATE VIEW forever AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT 1 - x FROM n) SELECT x FROM n;
-         CREATE TRIGGER trap BEFORE INSERT ON credits_transaction WHEN NEW.reference_id = 'killer'
-         BEGIN SELECT count(*) FROM forever; END",
-    );
-    let lines = [promotion("killer", "u", 1), promotion("behind", "u", 1)].join("\n");
-    home.scrip_reading(&["replay", "-"], &lines).ok();
-    // With its group; alone, after what is before it; and twice more.
-    for (id, tries) in [(1, 1), (2, 1), (2, 2), (2, 3)] {
-        let worker = home.worker();
-        let noted = "SELECT coalesce((SELECT CAST(message AS INTEGER) * 10 + tries FROM lane_trial), 0)";
-        eventually("the command is noted", || {
-            (look.number(noted) == id * 10 + tries).then_some(())
-        });
-        worker.kill();
-    }
-    let worker = home.ready_worker();
-    eventually("the neighbours are recorded", || {
-        let recorded = "SELECT count(*) FROM credits_transaction WHERE reference_id IN ('before', 'behind')";
-        (look.number(recorded) == 2).then_some(())
-    });
-    let delayed = "SELECT attempt FROM queue_message WHERE not_before > enqueued_at \
-        AND json_extract(headers, '$.x-scrip-error') LIKE 'it was taken 4 times without an answer%'";
-    assert_eq!(look.number(delayed), 1);
-    look.execute("DROP TRIGGER trap");
-    look.execute("UPDATE queue_message SET not_before = NULL");
-    eventually("the delayed one is recorded too", || {
-        (look.number("SELECT count(*) FROM credits_transaction WHERE reference_id = 'killer'") == 1)
-            .then_some(())
-    });
-    assert!(worker.terminate().success(), "it drains");
 }
 
 #[test]

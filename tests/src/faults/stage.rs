@@ -225,12 +225,19 @@ impl<'a> Stage<'a> {
     }
 
     /// Ends every connection of others to its database.
-    pub async fn end_sessions(&self) {
-        self.sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+    pub async fn end_sessions(&self) -> i64 {
+        self.number(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
              WHERE datname = current_database() AND application_name = 'scrip'",
         )
-        .await;
+        .await
+    }
+
+    /// The number that a query of the ledger's database gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let statement = Statement::from_string(self.ledger.get_database_backend(), sql);
+        let row = self.ledger.query_one_raw(statement).await.expect("an answer");
+        row.expect("a row").try_get_by_index(0).expect("a number")
     }
 
     /// Waits for a moment that nobody can foresee: until up to so many more commands are applied.

@@ -14,6 +14,8 @@ use tests::{
 const HEARTBEAT: u32 = 2;
 /// How often the broker is asked for what it has no event for.
 const LOOK: Duration = Duration::from_millis(50);
+/// What a worker says whose subscription is gone.
+const LOST: &str = "the subscription was lost";
 
 /// Stopped in order, and started.
 pub async fn restarted(bench: &mut Bench) -> Verdict {
@@ -148,8 +150,10 @@ pub async fn closes_every_channel(bench: &mut Bench) -> Verdict {
         stage.moment(400).await;
         let closing = "[gen_server2:cast(C, {method, {'basic.ack', 987654321, false}, none, noflow}) \
                        || C <- rabbit_channel:list()].";
+        let said = worker.times_said(LOST);
         stage.ctl(&["eval", closing]).await;
         let closed = stage.fault();
+        worker.wait_for_more(LOST, said).await;
         stage.recovered(closed).await;
     }
     stage.finish(vec![worker]).await

@@ -75,7 +75,7 @@ impl Drop for Folder {
     }
 }
 
-/// A small disk of the row's own. Mounting one takes rights: root's, or those of a container that has them.
+/// A small disk of the row's own. Mounting one takes rights: root's, which `sudo` may give without a question.
 struct Disk {
     folder: PathBuf,
     _removed: Folder,
@@ -85,14 +85,11 @@ impl Disk {
     fn new() -> Self {
         let removed = Folder::new();
         let folder = removed.0.clone();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={DISK}m"), "scrip-test"]);
-        let output = mount.arg(&folder).output().expect("mount is there");
-        assert!(
-            output.status.success(),
-            "a disk that may be filled cannot be mounted: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let size = format!("size={DISK}m");
+        let mounted = as_root(&["mount", "-t", "tmpfs", "-o", &size, "scrip-test"], &folder);
+        if let Err(why) = mounted {
+            panic!("a disk that may be filled cannot be mounted: {why}");
+        }
         Self {
             folder,
             _removed: removed,
@@ -114,6 +111,20 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").args(["--lazy"]).arg(&self.folder).output();
+        let _ = as_root(&["umount", "--lazy"], &self.folder);
     }
+}
+
+/// Runs a command with `folder` as its last argument, by `sudo` where it fails without. The error is what both said.
+fn as_root(command: &[&str], folder: &Path) -> Result<(), String> {
+    let mut said = Vec::new();
+    for before in [&[][..], &["sudo", "--non-interactive"]] {
+        let command = [before, command].concat();
+        match Command::new(command[0]).args(&command[1..]).arg(folder).output() {
+            Ok(output) if output.status.success() => return Ok(()),
+            Ok(output) => said.push(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            Err(error) => said.push(format!("{}: {error}", command[0])),
+        }
+    }
+    Err(said.join("; "))
 }

@@ -33,7 +33,7 @@ const FIRST_DEATH: &str = "x-first-death-reason";
 /// Replayed letters whose confirm is open.
 const UNCONFIRMED: usize = 200;
 /// How long the queue may take to have back what was kept.
-const TAKING_BACK: Duration = Duration::from_secs(2);
+const TAKING_BACK: Duration = Duration::from_secs(10);
 /// How often it is asked meanwhile.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -123,7 +123,6 @@ impl DeadLetters {
         }
         pass.settle().await?;
         let counts = pass.counts;
-        // What is kept goes back to its place.
         pass.letters.close().await?;
         let _ = publishing.close(200, "bye".into()).await;
         self.until_back(total - counts.replayed - counts.dropped).await?;

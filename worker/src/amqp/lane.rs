@@ -410,14 +410,18 @@ fn commands(group: Vec<Admitted<Ticket>>) -> Vec<Command> {
 }
 
 fn report(trouble: &Trouble, waiting: usize, away: Duration) {
-    let error = chain(trouble);
+    let (error, code) = (chain(trouble), trouble.code());
     let away_ms = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
     match trouble {
         Trouble::Infrastructure(_) => {
-            warn!(error, waiting, away_ms, "nothing can be committed; trying again");
+            warn!(
+                error,
+                code, waiting, away_ms, "nothing can be committed; trying again"
+            );
         }
         Trouble::Poison(_) => error!(
             error,
+            code,
             waiting,
             away_ms,
             alarm = true,

@@ -3,6 +3,9 @@
 //! What was looked at stays unacknowledged, so that it goes back when the channel is closed. A subscription hands out as many
 //! as its prefetch and no more; when all of those are in hand it ends, and the next one goes on behind them. Fetching one by
 //! one would do, too, but of a quorum queue each fetch takes longer the more is in hand.
+//!
+//! RabbitMQ takes the portions of a closed channel back in the order of their tags, if there are at most 32: more of them go
+//! back in an order of its own, each portion by itself as it was.
 
 use std::time::Duration;
 
@@ -17,7 +20,7 @@ use lapin::{
 use super::AmqpError;
 
 /// Letters in memory at a time, at most.
-pub const PORTION: u16 = 200;
+const PORTION: u16 = 500;
 /// How long nothing may come before the queue is asked whether there is more.
 const SILENCE: Duration = Duration::from_millis(500);
 /// Of many acknowledgements at once the broker writes some down and holds the others back until those are written; what it
@@ -35,10 +38,7 @@ pub struct Portions {
     number: u32,
     /// Of this portion: received, and not acknowledged.
     in_hand: u16,
-    /// The last delivery that was received.
-    last: u64,
-    /// The last one of the portion before.
-    before: u64,
+    has_acknowledged: bool,
 }
 
 impl Portions {
@@ -55,13 +55,12 @@ impl Portions {
             portion,
             number: 1,
             in_hand: 0,
-            last: 0,
-            before: 0,
+            has_acknowledged: false,
         })
     }
 
-    /// Whether the whole portion is in hand: acknowledging some of it saves the next subscription.
-    pub fn is_full(&self) -> bool {
+    /// Whether the whole portion is in hand. Whatever of it is to be acknowledged has to be before the next letter.
+    pub const fn is_full(&self) -> bool {
         self.in_hand >= PORTION
     }
 
@@ -83,23 +82,25 @@ impl Portions {
         }
     }
 
-    /// Takes a letter out of the queue.
+    /// Takes a letter of this portion out of the queue.
     pub async fn ack(&mut self, tag: u64) -> Result<(), AmqpError> {
         self.channel
             .basic_ack(tag, BasicAckOptions::default())
             .await
             .map_err(AmqpError::doing("acknowledging a dead letter"))?;
-        if tag > self.before {
-            self.in_hand = self.in_hand.saturating_sub(1);
-        }
+        self.in_hand = self.in_hand.saturating_sub(1);
+        self.has_acknowledged = true;
         Ok(())
     }
 
     /// Lets everything go back that was not acknowledged; what was is gone for good.
     pub async fn close(self) -> Result<(), AmqpError> {
-        for _ in 0..FLUSHES {
-            self.fetch().await?;
+        if self.has_acknowledged {
+            for _ in 0..FLUSHES {
+                self.fetch().await?;
+            }
         }
+        // When this fails the channel is gone already, which is as good.
         let _ = self.channel.close(200, "bye".into()).await;
         Ok(())
     }
@@ -109,7 +110,6 @@ impl Portions {
             .ok_or(AmqpError::Ended)?
             .map_err(AmqpError::doing("receiving a dead letter"))?;
         self.in_hand += 1;
-        self.last = delivery.delivery_tag;
         Ok(delivery)
     }
 
@@ -120,8 +120,8 @@ impl Portions {
             .await
             .map_err(AmqpError::doing("ending a subscription"))?;
         self.number += 1;
+        self.in_hand = 0;
         self.portion = subscribe(&self.channel, &self.queue, self.number).await?;
-        (self.in_hand, self.before) = (0, self.last);
         Ok(())
     }
 
@@ -147,7 +147,7 @@ async fn subscribe(channel: &Channel, queue: &ShortString, number: u32) -> Resul
         .map_err(AmqpError::doing("subscribing to dead letters"))
 }
 
-/// As long for each, so that their order is that of the numbers: the broker takes portions back in the order of their tags.
+/// As long for each, so that their order is that of the numbers.
 fn tag(number: u32) -> ShortString {
     ShortString::try_new(format!("portion-{number:010}")).unwrap_or_default()
 }

@@ -1,8 +1,10 @@
 //! `scrip dead`: what was set aside, and what is to become of it.
 
-use std::{process::ExitCode, time::Duration};
+mod filters;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::process::ExitCode;
+
+use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use producer_sdk::contract::Door;
 
@@ -14,11 +16,12 @@ use super::{
 };
 use crate::{
     amqp::DeadLetters,
-    config::{self, Backend},
+    config::Backend,
     dead::{Counts, Fate, Filter, Letter},
     embedded,
     store::Store,
 };
+use filters::Filters;
 
 /// Look at dead letters, replay them, throw them away.
 #[derive(Debug, clap::Subcommand)]
@@ -43,29 +46,6 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Throw letters away
     Drop(DropArgs),
-}
-
-/// Which letters are meant: those that fit everything that is said.
-#[derive(Debug, clap::Args)]
-pub struct Filters {
-    /// Why: not_json, invalid_field, unapplied, unapplied:unknown_package, poison, ...
-    #[arg(long, value_name = "REASON")]
-    reason: Option<String>,
-    /// The command's name
-    #[arg(long = "type", value_name = "TYPE")]
-    kind: Option<String>,
-    /// Whose wallet
-    #[arg(long, value_name = "ID")]
-    user: Option<String>,
-    /// The caller's reference
-    #[arg(long, value_name = "ID")]
-    reference: Option<String>,
-    /// Set aside longer ago than this, such as 90m or 7d
-    #[arg(long, value_name = "TIME", value_parser = length)]
-    older_than: Option<TimeDelta>,
-    /// Set aside no longer ago than this
-    #[arg(long, value_name = "TIME", value_parser = length)]
-    newer_than: Option<TimeDelta>,
 }
 
 /// Shows letters.
@@ -148,7 +128,7 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
         Command::List(args) => list(context, &letters, args).await,
         Command::Show(args) => show_one(context, &letters, &args.reference).await,
         Command::Replay(args) => {
-            let wanted = Wanted::new(args.filters, args.all)?;
+            let wanted = args.filters.wanted(args.all)?;
             let how = How {
                 fate: Fate::Replay,
                 dry_run: args.dry_run,
@@ -158,7 +138,7 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
             settle(context, &letters, &wanted, how).await
         }
         Command::Drop(args) => {
-            let wanted = Wanted::new(args.filters, args.all)?;
+            let wanted = args.filters.wanted(args.all)?;
             if !args.yes && !args.dry_run {
                 return Err(Failure::new(
                     "what is thrown away is gone: add --yes, or --dry-run to count first",
@@ -178,7 +158,7 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
 }
 
 async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<ExitCode, Failure> {
-    let (filter, now) = (filter(args.filters), Utc::now());
+    let (filter, now) = (Filter::from(args.filters), Utc::now());
     let mut rows = Rows::new(&[
         "reference",
         "type",
@@ -188,23 +168,29 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
         "set aside",
         "error",
     ]);
-    let all = letters.count().await?;
-    let mut left = args.limit;
+    let bar = progress::bar(letters.count().await?, "letters");
+    let moved = bar.clone();
+    let mut shown = 0;
     let mut written = Ok(());
-    let counts = letters
+    // To the end, for a letter changes its place where others stay behind it that were looked at before.
+    let looked = letters
         .each(None, None, |letter| {
-            if !filter.takes(letter, now) {
-                return Some(Fate::Keep);
+            moved.inc(1);
+            if shown < args.limit && filter.takes(letter, now) {
+                shown += 1;
+                written = moved.suspend(|| {
+                    if context.json {
+                        return print::json(letter);
+                    }
+                    rows.push(row(letter));
+                    rows.print_page()
+                });
             }
-            left = left.checked_sub(1)?;
-            if context.json {
-                written = print::json(letter);
-                return written.is_ok().then_some(Fate::Keep);
-            }
-            rows.push(row(letter));
-            Some(Fate::Keep)
+            written.is_ok().then_some(Fate::Keep)
         })
-        .await?;
+        .await;
+    bar.finish_and_clear();
+    let counts = looked?;
     written?;
     if context.json {
         return Ok(ExitCode::SUCCESS);
@@ -214,8 +200,8 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
         return Ok(ExitCode::SUCCESS);
     }
     rows.print()?;
-    if all > args.limit - left {
-        print::line(&format!("{} of {all}", args.limit - left))?;
+    if counts.seen > shown {
+        print::line(&format!("{shown} of {}", counts.seen))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -292,22 +278,6 @@ fn describe(letter: &Letter) -> std::io::Result<()> {
     ))
 }
 
-/// Which letters are to be settled.
-struct Wanted(Filter);
-
-impl Wanted {
-    fn new(filters: Filters, all: bool) -> Result<Self, Failure> {
-        let filter = filter(filters);
-        if filter.is_empty() && !all {
-            return Err(Failure::new(
-                "which letters? say so by --reason, --type, --user, --reference, --older-than or --newer-than, \
-                 or say --all",
-            ));
-        }
-        Ok(Self(filter))
-    }
-}
-
 /// How they are settled.
 #[derive(Clone, Copy)]
 struct How {
@@ -320,7 +290,7 @@ struct How {
 async fn settle(
     context: &Context,
     letters: &Letters,
-    wanted: &Wanted,
+    wanted: &Filter,
     how: How,
 ) -> Result<ExitCode, Failure> {
     let now = Utc::now();
@@ -330,7 +300,7 @@ async fn settle(
     let settled = letters
         .each(how.rate, how.door, |letter| {
             moved.inc(1);
-            if !wanted.0.takes(letter, now) {
+            if !wanted.takes(letter, now) {
                 return Some(Fate::Keep);
             }
             fit += 1;
@@ -383,23 +353,6 @@ fn told(counts: &Counts) -> String {
         }
     }
     parts.join(", ")
-}
-
-fn filter(filters: Filters) -> Filter {
-    Filter {
-        reason: filters.reason,
-        kind: filters.kind,
-        user_id: filters.user,
-        reference_id: filters.reference,
-        older_than: filters.older_than,
-        newer_than: filters.newer_than,
-    }
-}
-
-fn length(text: &str) -> Result<TimeDelta, String> {
-    let parsed: Option<Duration> = config::duration::parse(text);
-    let length = parsed.and_then(|length| TimeDelta::from_std(length).ok());
-    length.ok_or_else(|| "allowed is a number and a unit: 90s, 15m, 36h, 7d".to_owned())
 }
 
 /// Where the letters are.

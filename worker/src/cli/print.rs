@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 
 /// Writes a line to stdout.
@@ -45,40 +45,82 @@ fn is_hidden(character: char) -> bool {
 
 /// A table without frame: a head and rows. Columns whose head begins with `>` are aligned right.
 #[derive(Debug)]
-pub struct Rows(Table);
+pub struct Rows {
+    table: Table,
+    head: Vec<String>,
+    /// The widths of what is written already, the head among it.
+    written: Option<Vec<u16>>,
+}
 
 impl Rows {
+    /// Rows in memory where there may be very many.
+    const PAGE: usize = 1_000;
+
     /// A table with that head.
     pub fn new(head: &[&str]) -> Self {
-        let mut table = Table::new();
-        table
-            .load_preset(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled)
-            .set_header(head.iter().map(|name| name.trim_start_matches('>')));
-        for (column, name) in table.column_iter_mut().zip(head) {
-            column.set_padding((0, 2));
-            if name.starts_with('>') {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
+        let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            table: with_head(&head),
+            head,
+            written: None,
         }
-        Self(table)
     }
 
     /// Adds a row; its texts are escaped.
     pub fn push<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        self.0
+        self.table
             .add_row(cells.into_iter().map(|cell| escape(cell.as_ref())));
     }
 
     /// The lines of the table, without trailing spaces.
     pub fn lines(&self) -> Vec<String> {
-        self.0.lines().map(|line| line.trim_end().to_owned()).collect()
+        let lines = self.table.lines().skip(usize::from(self.written.is_some()));
+        lines.map(|line| line.trim_end().to_owned()).collect()
     }
 
     /// Writes it to stdout.
     pub fn print(&self) -> io::Result<()> {
         self.lines().iter().try_for_each(|text| line(text))
     }
+
+    /// Writes what there is to stdout when it has become a page.
+    pub fn print_page(&mut self) -> io::Result<()> {
+        if self.table.row_count() < Self::PAGE {
+            return Ok(());
+        }
+        self.print()?;
+        self.turn();
+        Ok(())
+    }
+
+    /// Forgets what there is; what comes is at least as wide.
+    fn turn(&mut self) {
+        let mut widths = self.table.column_max_content_widths();
+        for (width, before) in widths.iter_mut().zip(self.written.iter().flatten()) {
+            *width = (*width).max(*before);
+        }
+        self.table = with_head(&self.head);
+        for (column, width) in self.table.column_iter_mut().zip(&widths) {
+            let wide = width.saturating_add(column.padding_width());
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wide)));
+        }
+        self.written = Some(widths);
+    }
+}
+
+fn with_head(head: &[String]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(head.iter().map(|name| name.trim_start_matches('>')));
+    for (column, name) in table.column_iter_mut().zip(head) {
+        column.set_padding((0, 2));
+        if name.starts_with('>') {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }
 
 #[cfg(test)]
@@ -98,5 +140,16 @@ mod tests {
         rows.push(["b-1", "5"]);
         rows.push(["b-22", "1000"]);
         assert_eq!(rows.lines(), ["batch  left", "b-1       5", "b-22   1000"]);
+    }
+    #[test]
+    fn a_table_that_goes_on_is_as_wide_as_before_and_has_no_second_head() {
+        let mut rows = Rows::new(&["batch", ">left"]);
+        rows.push(["a-long-name", "5"]);
+        rows.turn();
+        rows.push(["b", "1000000"]);
+        assert_eq!(rows.lines(), ["b            1000000"]);
+        rows.turn();
+        rows.push(["c", "1"]);
+        assert_eq!(rows.lines(), ["c                  1"]);
     }
 }

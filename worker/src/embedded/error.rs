@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 
 use crate::{
     lane::Trouble,
-    store::{StoreError, kind_of},
+    store::{StoreError, code_of, kind_of},
 };
 
 /// An error of the embedded queue.
@@ -38,6 +38,16 @@ impl EmbeddedError {
             Self::Ledger(trouble) => trouble.kind(),
             Self::Store(error) => error.kind(),
             Self::LostLease => "lost_lease",
+        }
+    }
+
+    /// The database's code.
+    pub(super) fn code(&self) -> Option<String> {
+        match self {
+            Self::File { source, .. } => code_of(source),
+            Self::Ledger(trouble) => trouble.code(),
+            Self::Store(error) => error.code(),
+            Self::LostLease => None,
         }
     }
 

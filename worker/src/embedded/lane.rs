@@ -60,15 +60,7 @@ impl Lane {
                 Err(error) => {
                     let pause = backoff.wait();
                     self.stats().retried(error.kind());
-                    self.stats().condition.set(match error {
-                        EmbeddedError::Ledger(Trouble::Poison(_)) => Condition::Alarmed,
-                        _ => Condition::Retrying,
-                    });
-                    error!(
-                        error = chain(&error),
-                        ?pause,
-                        "the embedded queue cannot be served now"
-                    );
+                    self.stats().condition.set(report(&error, pause));
                     self.pause(pause).await;
                 }
             }
@@ -173,4 +165,26 @@ impl Lane {
     fn store(&self) -> &crate::store::Store {
         self.pipeline.ledger().store()
     }
+}
+
+/// Tells why the queue cannot be served, and what state the lane is in for that.
+fn report(error: &EmbeddedError, pause: Duration) -> Condition {
+    let (text, code) = (chain(error), error.code());
+    if matches!(error, EmbeddedError::Ledger(Trouble::Poison(_))) {
+        error!(
+            error = text,
+            code,
+            ?pause,
+            alarm = true,
+            "the database refuses one command after the other: it is not the commands; nothing is set aside"
+        );
+        return Condition::Alarmed;
+    }
+    error!(
+        error = text,
+        code,
+        ?pause,
+        "the embedded queue cannot be served now"
+    );
+    Condition::Retrying
 }

@@ -61,6 +61,12 @@ impl Trouble {
         }
     }
 
+    /// The database's code, for logs: SQLSTATE on PostgreSQL, the extended result code on SQLite.
+    pub fn code(&self) -> Option<String> {
+        let (Self::Poison(error) | Self::Infrastructure(error)) = self;
+        error.downcast_ref().and_then(StoreError::code)
+    }
+
     /// The whole chain of causes in one line, for dead letters and logs.
     pub fn chain(&self) -> String {
         chain(self)

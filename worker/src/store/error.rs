@@ -82,16 +82,7 @@ impl StoreError {
         let Self::Database { source, .. } = self else {
             return None;
         };
-        let (DbErr::Conn(inner) | DbErr::Exec(inner) | DbErr::Query(inner)) = source else {
-            return None;
-        };
-        let RuntimeErr::SqlxError(error) = inner else {
-            return None;
-        };
-        match error.as_ref() {
-            sqlx::Error::Database(error) => error.code().map(std::borrow::Cow::into_owned),
-            _ => None,
-        }
+        code(source)
     }
 
     /// Two writers wrote the same reference; deciding again sees the other's.
@@ -143,6 +134,20 @@ impl StoreError {
             return false;
         };
         matches!(error.as_ref(), sqlx::Error::Database(error) if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some())
+    }
+}
+
+/// The database's code of an error: SQLSTATE on PostgreSQL, the extended result code on SQLite.
+pub(crate) fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Conn(inner) | DbErr::Exec(inner) | DbErr::Query(inner)) = error else {
+        return None;
+    };
+    let RuntimeErr::SqlxError(error) = inner else {
+        return None;
+    };
+    match error.as_ref() {
+        sqlx::Error::Database(error) => error.code().map(std::borrow::Cow::into_owned),
+        _ => None,
     }
 }
 

@@ -56,7 +56,7 @@ use answer::Patience;
 pub use bulk::sqlite_instant;
 pub use connect::{Purpose, StoreOptions, connect};
 pub use error::StoreError;
-pub(crate) use error::kind as kind_of;
+pub(crate) use error::{code as code_of, kind as kind_of};
 pub use job_run::{Claim, JobRun};
 use kept::Keeper;
 use quick::Quickly;

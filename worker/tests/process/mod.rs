@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+pub mod bodies;
+pub mod look;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -156,16 +159,16 @@ impl Drop for Home {
 }
 
 impl Worker {
-    /// Waits until it logs a line with `text` in it.
-    pub fn wait_for(&mut self, text: &str) {
+    /// Waits until it logs a line with `text` in it, which it gives.
+    pub fn wait_for(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.log.recv_timeout(left) {
                 Ok(line) => {
-                    self.seen.push(line);
-                    if self.seen.last().is_some_and(|line| line.contains(text)) {
-                        return;
+                    self.seen.push(line.clone());
+                    if line.contains(text) {
+                        return line;
                     }
                 }
                 Err(error) => panic!("{error}: the worker never said {text:?}, but: {:#?}", self.seen),

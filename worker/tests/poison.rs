@@ -1,0 +1,103 @@
+//! What the database refuses, and what kills its worker, on the embedded default.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod process;
+
+use process::{
+    Home,
+    bodies::{consume, promotion},
+    eventually,
+    look::Look,
+};
+
+#[test]
+fn a_command_that_the_database_refuses_is_delayed_and_its_neighbours_go_through() {
+    let home = Home::new();
+    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5)).ok();
+    let look = Look::at(&home);
+    // What no CHECK of ours refuses: a rule that only this test has.
+    look.execute(
+        "CREATE TRIGGER poison BEFORE INSERT ON credits_transaction WHEN NEW.reference_id = 'poison'
+         BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+    );
+    let lines = [consume("c-1", "u"), consume("poison", "u"), consume("c-2", "u")].join("\n");
+    home.scrip_reading(&["replay", "-"], &lines).ok();
+    let worker = home.ready_worker();
+    eventually("the neighbours are recorded", || {
+        (look.number("SELECT count(*) FROM credits_transaction") == 3).then_some(())
+    });
+    let delayed = "SELECT attempt FROM queue_message WHERE queue = 'commands' AND not_before > enqueued_at";
+    assert_eq!(look.number(delayed), 1);
+    look.execute("DROP TRIGGER poison");
+    look.execute("UPDATE queue_message SET not_before = NULL");
+    eventually("the delayed one is recorded too", || {
+        (look.number("SELECT count(*) FROM credits_transaction") == 4).then_some(())
+    });
+    drop(worker);
+}
+
+#[test]
+fn a_command_that_kills_its_worker_lets_the_others_go_first_and_is_recorded_when_it_kills_no_more() {
+    let home = Home::new();
+    home.scrip_reading(&["replay", "-"], &promotion("before", "u", 1))
+        .ok();
+    let look = Look::at(&home);
+    // Whoever records it never comes back, and is killed then.
+    look.execute(
+        "CREATE VIEW forever AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT 1 - x FROM n) SELECT x FROM n;
+         CREATE TRIGGER trap BEFORE INSERT ON credits_transaction WHEN NEW.reference_id = 'killer'
+         BEGIN SELECT count(*) FROM forever; END",
+    );
+    let lines = [promotion("killer", "u", 1), promotion("behind", "u", 1)].join("\n");
+    home.scrip_reading(&["replay", "-"], &lines).ok();
+    // With its group; alone, after what is before it; and twice more.
+    for (id, tries) in [(1, 1), (2, 1), (2, 2), (2, 3)] {
+        let worker = home.worker();
+        let noted = "SELECT coalesce((SELECT CAST(message AS INTEGER) * 10 + tries FROM lane_trial), 0)";
+        eventually("the command is noted", || {
+            (look.number(noted) == id * 10 + tries).then_some(())
+        });
+        worker.kill();
+    }
+    let worker = home.ready_worker();
+    eventually("the neighbours are recorded", || {
+        let recorded = "SELECT count(*) FROM credits_transaction WHERE reference_id IN ('before', 'behind')";
+        (look.number(recorded) == 2).then_some(())
+    });
+    let delayed = "SELECT attempt FROM queue_message WHERE not_before > enqueued_at \
+        AND json_extract(headers, '$.x-scrip-error') LIKE 'it was taken 4 times without an answer%'";
+    assert_eq!(look.number(delayed), 1);
+    look.execute("DROP TRIGGER trap");
+    look.execute("UPDATE queue_message SET not_before = NULL");
+    eventually("the delayed one is recorded too", || {
+        (look.number("SELECT count(*) FROM credits_transaction WHERE reference_id = 'killer'") == 1)
+            .then_some(())
+    });
+    assert!(worker.terminate().success(), "it drains");
+}
+
+#[test]
+fn when_every_command_is_refused_somebody_is_called_and_nothing_is_set_aside() {
+    let home = Home::new();
+    home.scrip_reading(&["replay", "-"], &promotion("before", "u", 1))
+        .ok();
+    let look = Look::at(&home);
+    look.execute(
+        "CREATE TRIGGER mistake BEFORE INSERT ON credits_transaction BEGIN SELECT RAISE(ABORT, 'nobody'); END",
+    );
+    let lines: Vec<String> = (1..=5)
+        .map(|n| promotion(&format!("p-{n}"), &format!("u-{n}"), 1))
+        .collect();
+    home.scrip_reading(&["replay", "-"], &lines.join("\n")).ok();
+    let mut worker = home.worker();
+    let said = worker.wait_for("the database refuses one command after the other");
+    assert!(said.contains("alarm=true"), "{said}");
+    assert!(said.contains("code=\"1811\""), "{said}");
+    let set_aside = "SELECT count(*) FROM queue_message WHERE queue = 'dead'";
+    assert_eq!(look.number(set_aside), 0);
+    look.execute("DROP TRIGGER mistake");
+    eventually("all are recorded", || {
+        (look.number("SELECT count(*) FROM credits_transaction") == 6).then_some(())
+    });
+    assert!(worker.terminate().success(), "it drains");
+}

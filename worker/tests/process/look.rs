@@ -1,0 +1,37 @@
+//! The embedded file, looked at from outside.
+
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+
+use super::Home;
+
+/// The file, looked at from outside.
+pub struct Look {
+    runtime: tokio::runtime::Runtime,
+    connection: DatabaseConnection,
+}
+
+impl Look {
+    pub fn at(home: &Home) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let url = format!("sqlite://{}", home.database().display());
+        let connection = runtime.block_on(Database::connect(url)).expect("a file");
+        Self { runtime, connection }
+    }
+
+    pub fn number(&self, sql: &str) -> i64 {
+        let statement = Statement::from_string(DbBackend::Sqlite, sql);
+        let row = self.runtime.block_on(self.connection.query_one_raw(statement));
+        row.expect("it answers")
+            .expect("a row")
+            .try_get_by_index(0)
+            .expect("a number")
+    }
+
+    pub fn execute(&self, sql: &str) {
+        let done = self.runtime.block_on(self.connection.execute_unprepared(sql));
+        done.expect("it may");
+    }
+}
