@@ -9,6 +9,8 @@ mod markdown;
 mod sources;
 #[path = "architecture/sql.rs"]
 mod sql;
+#[path = "architecture/transactions.rs"]
+mod transactions;
 
 use std::process::Command;
 

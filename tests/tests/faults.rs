@@ -148,8 +148,12 @@ fn main() -> ExitCode {
     runtime.block_on(run(&args, &rows))
 }
 
-/// The ends of what the last workers said.
-fn show_logs(logs: &[String]) {
+/// The ends of what the last workers said; all of it goes to a file.
+fn show_logs(logs: &[String], name: &str) {
+    let file = std::env::temp_dir().join(format!("scrip-fault-{name}.log"));
+    if std::fs::write(&file, logs.join("\n")).is_ok() {
+        println!("  all that the workers said: {}", file.display());
+    }
     for (number, log) in logs.iter().enumerate().rev().take(4).rev() {
         let lines: Vec<&str> = log.lines().collect();
         println!("  worker {} said at last:", number + 1);
@@ -184,7 +188,7 @@ async fn run(args: &Args, rows: &[(Fault, &'static str)]) -> ExitCode {
                 for wrong in row.broke.iter().chain(&row.findings.wrong) {
                     println!("  {wrong}");
                 }
-                show_logs(&row.logs);
+                show_logs(&row.logs, &format!("{}-{run}", seed + round).replace("::", "-"));
                 let full = if args.full { " --full" } else { "" };
                 println!(
                     "  again: ./tests/run -p tests --test faults -- --seed {}{full} {run}",

@@ -3,8 +3,10 @@
 use chrono::{DateTime, SecondsFormat, Timelike, Utc};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
-    QueryResult, TransactionOptions, TransactionTrait, Value,
+    QueryResult, TransactionOptions, Value,
 };
+
+use crate::store::begin;
 
 /// The order in which batches are spent, as an `ORDER BY` over `credits_batch` under the name `b`.
 pub(crate) const FIFO: &str =
@@ -53,14 +55,14 @@ const PATIENT: &str = "SET LOCAL statement_timeout = 0; SET LOCAL enable_materia
 /// Everything as it is at one moment, for reading, and for as long as it takes.
 pub(crate) async fn snapshot(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
-        return db.begin().await;
+        return begin(db, TransactionOptions::default()).await;
     }
     let options = TransactionOptions {
         isolation_level: Some(IsolationLevel::RepeatableRead),
         access_mode: Some(AccessMode::ReadOnly),
         ..TransactionOptions::default()
     };
-    let snapshot = db.begin_with_options(options).await?;
+    let snapshot = begin(db, options).await?;
     snapshot.execute_unprepared(PATIENT).await?;
     Ok(snapshot)
 }

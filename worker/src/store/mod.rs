@@ -25,6 +25,7 @@
 //! On SQLite the transaction is `BEGIN IMMEDIATE`, which locks the whole file, and the same steps follow.
 
 mod answer;
+mod begin;
 pub(crate) mod bulk;
 mod connect;
 mod detail;
@@ -48,11 +49,12 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ledger::{Command, Decision, Rules};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+    TransactionOptions,
 };
 use uuid::Uuid;
 
 use answer::Patience;
+pub(crate) use begin::begin;
 pub use bulk::sqlite_instant;
 pub use connect::{Purpose, StoreOptions, connect};
 pub use error::StoreError;
@@ -224,13 +226,13 @@ impl Store {
         let _ = self.patience.wait("roll back", transaction.rollback()).await;
     }
 
-    /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite.
+    /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite. May be called off.
     pub async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let begun = self.commit.begin_with_options(options);
+        let begun = begin(&self.commit, options);
         self.patience.wait("begin a transaction", begun).await
     }
 
