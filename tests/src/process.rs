@@ -43,6 +43,11 @@ pub fn scrip_program() -> &'static Path {
         if profile.ends_with("release") {
             build.arg("--release");
         }
+        // Build scripts look at what cargo tells a test about its own package, and would take it for a change.
+        let of_a_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        for (name, _) in std::env::vars().filter(|(name, _)| of_a_package(name)) {
+            build.env_remove(name);
+        }
         assert!(
             build.status().expect("cargo runs").success(),
             "`cargo build -p scrip` failed"

@@ -1,10 +1,11 @@
 //! Beginning a transaction: wholly or not at all.
 //!
 //! Whoever waits for the database may be called off: a time limit passes, somebody stops waiting, a worker ends. Of a
-//! transaction whose beginning was called off the driver (sqlx 0.9) does not know that it was begun. Its connection would go
-//! back to the pool with the transaction open, and what the next one there is told to have written by a statement of its own
-//! would be a part of it, and gone with it. So a task of its own begins it, which nobody calls off: what is
-//! begun and not wanted any more is rolled back like any other transaction.
+//! transaction whose beginning was called off the driver does not know that it was begun (sqlx 0.9.0; transact-rs/sqlx #4393,
+//! mended by #4394, which is not released). Its connection would go back to the pool with the transaction open, and what
+//! the next one there is told to have written by a statement of its own would be a part of it, and gone with it. So a task of
+//! its own begins it, which nobody calls off: what is begun and not wanted any more is rolled back like any other
+//! transaction. The module goes when the driver does so.
 
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionOptions, TransactionTrait,
