@@ -10,13 +10,14 @@ use tests::faults::{
     stage::Setup,
 };
 
-/// How large the disk is, in MiB: larger than what the load writes.
-const DISK: u64 = 192;
+/// How large the disk is, in MiB: larger than what the load writes, in the short version of the table and in the full one.
+const DISK: [usize; 2] = [192, 1_024];
 
 /// Somebody fills the disk that the file is on, and makes room again. Producers are told, and try again.
 pub async fn disk_full(bench: &mut Bench) -> Verdict {
     let times = bench.times(2, 15);
-    let disk = Disk::new();
+    let [short, full] = DISK;
+    let disk = Disk::new(bench.times(short, full));
     let mut stage = bench.stage(on(&disk.folder)).await;
     let worker = stage.worker().await;
     for _ in 0..times {
@@ -82,10 +83,10 @@ struct Disk {
 }
 
 impl Disk {
-    fn new() -> Self {
+    fn new(size: usize) -> Self {
         let removed = Folder::new();
         let folder = removed.0.clone();
-        let size = format!("size={DISK}m");
+        let size = format!("size={size}m");
         let mounted = as_root(&["mount", "-t", "tmpfs", "-o", &size, "scrip-test"], &folder);
         if let Err(why) = mounted {
             panic!("a disk that may be filled cannot be mounted: {why}");

@@ -53,7 +53,7 @@ pub enum Command {
 pub struct ListArgs {
     #[command(flatten)]
     filters: Filters,
-    /// How many
+    /// How many are shown; all are looked at, so that none changes its place
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
 }
