@@ -493,6 +493,22 @@ async fn of_many_letters_none_stays_that_was_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replay_ends_when_somebody_else_has_emptied_the_queue_meanwhile() {
+    let (broker, _database, deployment) = with_many_letters().await;
+    let dead = broker.topology().dead();
+    let (replayed, ()) = tokio::join!(replayed(&deployment, &["--all", "--rate", "500"]), async {
+        while back_in_their_queues(&broker).await == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        broker.purge(&dead).await;
+    });
+    let went = replayed.as_u64().expect("a number");
+    assert!((1..u64::from(MANY)).contains(&went), "{went}");
+    assert_eq!(u64::from(back_in_their_queues(&broker).await), went);
+    broker.wait_for_ready(&dead, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_many_letters_each_is_looked_at_once_and_goes_back_to_its_place() {
     let (broker, _database, deployment) = with_many_letters().await;
     let all: Vec<String> = (0..MANY).map(|n| format!("c-{n}")).collect();

@@ -224,7 +224,7 @@ impl<'a> Stage<'a> {
         url.rsplit('/').next().unwrap_or_default().to_owned()
     }
 
-    /// Ends every connection of others to its database.
+    /// Ends every connection of workers to its database. Returns how many there were.
     pub async fn end_sessions(&self) -> i64 {
         self.number(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, PublisherConfirm,
     message::Delivery,
-    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
+    options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable, ShortString},
 };
 use producer_sdk::contract::{Door, Topology, headers};
@@ -20,7 +20,7 @@ use super::{
     AmqpError, connection,
     incoming::{header, integer, text},
     outgoing,
-    portions::Portions,
+    portions::{Portions, ready},
 };
 use crate::{
     dead::{Counts, Fate, Letter},
@@ -64,16 +64,9 @@ impl DeadLetters {
     /// How many letters there are.
     pub async fn count(&self) -> Result<u64, AmqpError> {
         let channel = connection::channel(&self.fetching).await?;
-        let passive = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let queue = channel
-            .queue_declare(self.queue(), passive, FieldTable::default())
-            .await
-            .map_err(AmqpError::doing("looking up the dead-letter queue"))?;
+        let count = ready(&channel, self.queue()).await;
         let _ = channel.close(200, "bye".into()).await;
-        Ok(queue.message_count().into())
+        count
     }
 
     /// Looks at each letter that is there now, in order, and does with it what `fate` says. At most `rate` a second are
@@ -125,11 +118,12 @@ impl DeadLetters {
         let counts = pass.counts;
         pass.letters.close().await?;
         let _ = publishing.close(200, "bye".into()).await;
-        self.until_back(total - counts.replayed - counts.dropped).await?;
+        self.until_back(counts.seen - counts.replayed - counts.dropped)
+            .await?;
         Ok(counts)
     }
 
-    /// Waits, for a moment at most, until there are `kept` letters again: the queue takes back in its own time, and
+    /// Waits, for some seconds at most, until there are `kept` letters again: the queue takes back in its own time, and
     /// whoever looks next is to find them all.
     async fn until_back(&self, kept: u64) -> Result<(), AmqpError> {
         let began = Instant::now();

@@ -9,11 +9,14 @@
 
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use lapin::{
     Channel, Consumer,
     message::Delivery,
-    options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions},
+    options::{
+        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions,
+        QueueDeclareOptions,
+    },
     types::{FieldTable, ShortString},
 };
 
@@ -69,16 +72,16 @@ impl Portions {
         if self.is_full() {
             self.turn().await?;
         }
-        if let Ok(next) = tokio::time::timeout(SILENCE, self.portion.next()).await {
-            return self.received(next).map(Some);
-        }
-        // The broker may only be slow. What it answers comes after what it has sent before.
-        if let Some(delivery) = self.fetch().await? {
-            return Ok(Some(delivery));
-        }
-        match self.portion.next().now_or_never() {
-            Some(next) => self.received(next).map(Some),
-            None => Ok(None),
+        let mut is_empty = false;
+        loop {
+            if let Ok(next) = tokio::time::timeout(SILENCE, self.portion.next()).await {
+                return self.received(next).map(Some);
+            }
+            if is_empty {
+                return Ok(None);
+            }
+            // The broker may only be slow; and what it has handed out last may still be under way.
+            is_empty = ready(&self.channel, self.queue.clone()).await? == 0;
         }
     }
 
@@ -97,7 +100,10 @@ impl Portions {
     pub async fn close(self) -> Result<(), AmqpError> {
         if self.has_acknowledged {
             for _ in 0..FLUSHES {
-                self.fetch().await?;
+                self.channel
+                    .basic_get(self.queue.clone(), BasicGetOptions { no_ack: false })
+                    .await
+                    .map_err(AmqpError::doing("fetching a dead letter"))?;
             }
         }
         // When this fails the channel is gone already, which is as good.
@@ -124,15 +130,19 @@ impl Portions {
         self.portion = subscribe(&self.channel, &self.queue, self.number).await?;
         Ok(())
     }
+}
 
-    async fn fetch(&self) -> Result<Option<Delivery>, AmqpError> {
-        let fetched = self
-            .channel
-            .basic_get(self.queue.clone(), BasicGetOptions { no_ack: false })
-            .await
-            .map_err(AmqpError::doing("fetching a dead letter"))?;
-        Ok(fetched.map(|fetched| fetched.delivery))
-    }
+/// How many letters wait in `queue`: those in hand are not among them.
+pub async fn ready(channel: &Channel, queue: ShortString) -> Result<u64, AmqpError> {
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let found = channel
+        .queue_declare(queue, passive, FieldTable::default())
+        .await
+        .map_err(AmqpError::doing("looking up the dead-letter queue"))?;
+    Ok(found.message_count().into())
 }
 
 async fn subscribe(channel: &Channel, queue: &ShortString, number: u32) -> Result<Consumer, AmqpError> {

@@ -1,18 +1,19 @@
 //! `scrip dead`: what was set aside, and what is to become of it.
 
 mod filters;
+mod letter;
 
 use std::process::ExitCode;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use clap::ValueEnum;
 use producer_sdk::contract::Door;
 
 use super::{
     context::Context,
     failure::{Doing, Failure},
-    print::{self, Rows, escape, escape_lines},
-    progress, show,
+    print::{self, Rows, escape},
+    progress,
 };
 use crate::{
     amqp::DeadLetters,
@@ -182,7 +183,7 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
                     if context.json {
                         return print::json(letter);
                     }
-                    rows.push(row(letter));
+                    rows.push(letter::row(letter));
                     rows.print_page()
                 });
             }
@@ -206,28 +207,6 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(letter: &Letter) -> [String; 7] {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    [
-        text(&letter.reference_id),
-        text(&letter.kind),
-        text(&letter.user_id),
-        letter.reason.clone(),
-        letter.attempts.to_string(),
-        letter.last_seen.map(show::instant).unwrap_or_default(),
-        letter.error.as_deref().map(first_words).unwrap_or_default(),
-    ]
-}
-
-/// As much of an error as fits into a line.
-fn first_words(text: &str) -> String {
-    const MOST: usize = 80;
-    if text.chars().count() <= MOST {
-        return text.to_owned();
-    }
-    text.chars().take(MOST - 1).chain(['…']).collect()
-}
-
 async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Result<ExitCode, Failure> {
     let mut found = 0;
     let mut written = Ok(());
@@ -238,7 +217,7 @@ async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Resu
                 written = if context.json {
                     print::json(letter)
                 } else {
-                    describe(letter)
+                    letter::describe(letter)
                 };
             }
             written.is_ok().then_some(Fate::Keep)
@@ -252,30 +231,6 @@ async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Resu
         )));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn describe(letter: &Letter) -> std::io::Result<()> {
-    let at = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
-    for (name, value) in [
-        ("reference", letter.reference_id.clone()),
-        ("type", letter.kind.clone()),
-        ("user", letter.user_id.clone()),
-        ("reason", Some(letter.reason.clone())),
-        ("field", letter.field.clone()),
-        ("error", letter.error.clone()),
-        ("attempts", Some(letter.attempts.to_string())),
-        ("first seen", at(letter.first_seen)),
-        ("set aside", at(letter.last_seen)),
-        ("door", letter.door.map(|door| door.as_str().to_owned())),
-    ] {
-        if let Some(value) = value {
-            print::line(&format!("{name:<11}{}", escape(&value)))?;
-        }
-    }
-    print::line(&format!(
-        "body       {}\n",
-        escape_lines(&String::from_utf8_lossy(&letter.body))
-    ))
 }
 
 /// How they are settled.

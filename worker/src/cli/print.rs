@@ -141,6 +141,7 @@ mod tests {
         rows.push(["b-22", "1000"]);
         assert_eq!(rows.lines(), ["batch  left", "b-1       5", "b-22   1000"]);
     }
+
     #[test]
     fn a_table_that_goes_on_is_as_wide_as_before_and_has_no_second_head() {
         let mut rows = Rows::new(&["batch", ">left"]);
