@@ -13,6 +13,7 @@ mod m20261122_000005_lane_trial;
 mod m20261124_000006_booked;
 mod m20261125_000007_expect;
 mod m20261125_000008_short_checks;
+mod m20261126_000009_rules;
 mod run;
 
 use sea_orm_migration::prelude::*;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_booked::Migration),
             Box::new(m20261125_000007_expect::Migration),
             Box::new(m20261125_000008_short_checks::Migration),
+            Box::new(m20261126_000009_rules::Migration),
         ]
     }
 

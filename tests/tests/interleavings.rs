@@ -106,6 +106,8 @@ on_servers! {
         "what is kept says one thing and the row another",
     quick::both_write_a_kept_wallet:
         "both decide on the same credits before either has written",
+    quick::both_write_a_kept_wallet_in_larger_groups:
+        "the same by the statement for any group",
     quick::a_refusal_from_a_kept_wallet_that_was_filled_since:
         "a refusal changes no wallet, so no version stands in its way, and it is kept for ever",
     quick::a_refusal_while_the_wallet_is_being_filled:
@@ -118,6 +120,8 @@ on_servers! {
         "a wallet as it was with batches as they are promises credits that nobody has",
     quick::one_reference_quickly_for_a_kept_wallet:
         "nobody has looked whether the reference is known",
+    quick::one_reference_quickly_in_larger_groups:
+        "the same by the statement for any group",
     quick::one_reference_quickly_for_two_wallets:
         "the same, and no wallet stands between them",
     quick::a_careful_writer_waits_for_a_quick_one:
@@ -126,6 +130,8 @@ on_servers! {
         "the same the other way round",
     quick::the_session_dies_with_a_quick_group:
         "a store must not keep what was rolled back",
+    quick::the_session_dies_with_a_larger_quick_group:
+        "the same by the statement for any group",
     quick::the_answer_to_a_quick_commit_is_lost:
         "the store knows neither whether its group is booked nor what the wallet is now",
 

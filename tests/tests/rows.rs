@@ -1,8 +1,8 @@
 //! What the rows of the ledger look like, on both databases.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-use chrono::TimeDelta;
-use ledger::{Action, Item, Origin};
+use chrono::{DateTime, TimeDelta};
+use ledger::{Action, Command, Item, Origin};
 use sea_orm::{ConnectionTrait, Statement, prelude::Uuid};
 use tests::{
     db::TestDatabase,
@@ -110,7 +110,7 @@ CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_allocation
   FOR EACH STATEMENT EXECUTE FUNCTION count_it()";
 
 #[tokio::test]
-async fn a_group_of_a_thousand_is_written_by_as_many_statements_as_a_group_of_one() {
+async fn a_group_of_a_thousand_is_written_by_as_many_statements_as_a_group_of_two() {
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     let user = |nth: usize| format!("user-{nth}");
     let funds: Vec<_> = (0..1000)
@@ -119,7 +119,7 @@ async fn a_group_of_a_thousand_is_written_by_as_many_statements_as_a_group_of_on
     ledger.settle(&funds).await;
     ledger.database.execute(COUNT).await;
     let mut counts = Vec::new();
-    for size in [1, 10, 1000] {
+    for size in [2, 10, 1000, 1] {
         let before = ledger.number("SELECT last_value FROM written").await;
         let group: Vec<_> = (0..size)
             .map(|nth| consume(&format!("c{size}-{nth}"), &user(nth), 3))
@@ -128,6 +128,59 @@ async fn a_group_of_a_thousand_is_written_by_as_many_statements_as_a_group_of_on
         counts.push(ledger.number("SELECT last_value FROM written").await - before);
     }
     // Wallets, transactions, new batches (though there are none), allocations, batches spent from; the first value of a
-    // sequence is 1 before and after it is taken.
-    assert_eq!(counts, [4, 5, 5]);
+    // sequence is 1 before and after it is taken. One command alone has no part for new batches.
+    assert_eq!(counts, [4, 5, 5, 4]);
+}
+
+/// A consumption of `user`'s with all that a command can say.
+fn told(reference: &str, user: &str, amount: i64) -> Command {
+    Command {
+        occurred_at: DateTime::from_timestamp(1_795_341_000, 5_000),
+        description: Some("a \"long\" talk".to_owned()),
+        metadata: Some(r#"{"model": "m-1",  "n": 7}"#.to_owned()),
+        ..consume(reference, user, amount)
+    }
+}
+
+#[tokio::test]
+async fn a_command_by_itself_leaves_the_same_rows_as_one_in_a_group() {
+    let ledger = TestLedger::on(TestDatabase::postgres().await).await;
+    for user in ["user-1", "user-2", "another"] {
+        ledger.one(buy_credits(&format!("p-{user}"), user, 100)).await;
+    }
+    let used = |user: &str| Command {
+        metadata: None,
+        description: None,
+        ..told(&format!("u-{user}"), user, 7)
+    };
+    // The last takes all that is left, which closes the batch.
+    let commands = |user: &str| [used(user), told(&format!("c-{user}"), user, 93)];
+    for (first, second) in commands("user-1").into_iter().zip(commands("user-2")) {
+        let another = consume(&format!("{}-too", second.reference_id), "another", 1);
+        ledger.one(first).await;
+        ledger.settle(&[second, another]).await;
+    }
+    let rows = |user| {
+        format!(
+            "SELECT replace(line, '{user}', 'USER') FROM (
+               SELECT (to_jsonb(w) - 'id')::text AS line FROM credits_balance w WHERE user_id = '{user}'
+               UNION ALL SELECT (to_jsonb(b) - 'id' - 'transaction_id')::text FROM credits_batch b WHERE user_id = '{user}'
+               UNION ALL SELECT (to_jsonb(t) - 'id' - 'fingerprint')::text FROM credits_transaction t WHERE user_id = '{user}'
+               UNION ALL SELECT (to_jsonb(a) - 'transaction_id' - 'batch_id')::text FROM credits_allocation a
+                 JOIN credits_batch b ON b.id = a.batch_id WHERE b.user_id = '{user}') AS rows ORDER BY 1"
+        )
+    };
+    let (alone, in_group) = (
+        texts(&ledger, &rows("user-1")).await,
+        texts(&ledger, &rows("user-2")).await,
+    );
+    assert_eq!(alone.len(), 1 + 1 + 3 + 3);
+    assert!(alone.iter().any(|row| row.contains("CONSUMED")) && alone.iter().any(|row| row.contains("m-1")));
+    assert_eq!(alone, in_group);
+    for command in commands("user-1") {
+        assert!(
+            ledger.one(command).await.replayed,
+            "its fingerprint is the same, too"
+        );
+    }
 }

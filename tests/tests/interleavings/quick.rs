@@ -1,6 +1,6 @@
 //! Groups that are decided without a lock, from wallets as a store has kept or read them.
 
-use ledger::{Command, Refusal};
+use ledger::{Command, Outcome, Refusal};
 use scrip::store::sql;
 use tests::ledger::{buy_credits, consume};
 
@@ -31,6 +31,38 @@ async fn both_know(stage: &Stage) -> (Writer, Writer, Vec<Booked>) {
     (first, second, booked)
 }
 
+/// Commands of ada's that spend credits, and how they are written.
+struct Group {
+    commands: Vec<Command>,
+    statement: &'static str,
+    spent: i64,
+    booked: Vec<Booked>,
+}
+
+/// A command by itself.
+fn alone(reference: &str, amount: i64) -> Group {
+    Group {
+        commands: vec![consume(reference, "ada", amount)],
+        statement: sql::WRITE_SPENDING,
+        spent: amount,
+        booked: vec![booked("ada", reference, -amount)],
+    }
+}
+
+/// The same and another one, for one credit.
+fn in_company(reference: &str, amount: i64) -> Group {
+    let (another, mut group) = (format!("{reference}-too"), alone(reference, amount));
+    group.commands.push(consume(&another, "ada", 1));
+    group.statement = sql::WRITE_GROUP;
+    group.spent += 1;
+    group.booked.push(booked("ada", &another, -1));
+    group
+}
+
+fn last_balance(outcomes: &[Outcome]) -> Option<i64> {
+    outcomes.last().and_then(|outcome| outcome.balance)
+}
+
 async fn balance(writer: &Writer, command: Command) -> Option<i64> {
     let outcomes = writer.commits_quickly(&[command]).await.outcomes().await;
     assert_eq!(outcomes[0].refused, None);
@@ -51,16 +83,29 @@ pub async fn a_kept_wallet_was_written_by_the_other(stage: &mut Stage) -> Vec<Bo
 }
 
 pub async fn both_write_a_kept_wallet(stage: &mut Stage) -> Vec<Booked> {
+    both_write(stage, alone).await
+}
+
+pub async fn both_write_a_kept_wallet_in_larger_groups(stage: &mut Stage) -> Vec<Booked> {
+    both_write(stage, in_company).await
+}
+
+async fn both_write(stage: &mut Stage, of: fn(&str, i64) -> Group) -> Vec<Booked> {
     let (first, second, mut expected) = both_know(stage).await;
+    let (ones, twos) = (of("c1", 3), of("c2", 4));
     let gate = stage.close("first AFTER UPDATE credits_balance").await;
-    let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
-    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
-    let two = second.commits_quickly(&[consume("c2", "ada", 4)]).await;
-    stage.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
+    let one = first.commits_quickly(&ones.commands).await;
+    stage.until_waits(&one, gate.pid, ones.statement).await;
+    let two = second.commits_quickly(&twos.commands).await;
+    stage.until_waits(&two, one.pid, twos.statement).await;
     gate.let_go().await;
-    assert_eq!(one.outcomes().await[0].balance, Some(7));
-    assert_eq!(two.outcomes().await[0].balance, Some(3));
-    expected.extend([booked("ada", "c1", -3), booked("ada", "c2", -4)]);
+    assert_eq!(last_balance(&one.outcomes().await), Some(10 - ones.spent));
+    assert_eq!(
+        last_balance(&two.outcomes().await),
+        Some(10 - ones.spent - twos.spent)
+    );
+    expected.extend(ones.booked);
+    expected.extend(twos.booked);
     expected
 }
 
@@ -156,17 +201,27 @@ pub async fn a_wallet_is_written_while_it_waits_to_be_read(stage: &mut Stage) ->
 }
 
 pub async fn one_reference_quickly_for_a_kept_wallet(stage: &mut Stage) -> Vec<Booked> {
+    one_reference(stage, alone).await
+}
+
+pub async fn one_reference_quickly_in_larger_groups(stage: &mut Stage) -> Vec<Booked> {
+    one_reference(stage, in_company).await
+}
+
+async fn one_reference(stage: &mut Stage, of: fn(&str, i64) -> Group) -> Vec<Booked> {
     let (first, second, mut expected) = both_know(stage).await;
+    let group = of("c1", 3);
     let gate = stage.close("first AFTER INSERT credits_transaction").await;
-    let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
-    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
-    let two = second.commits_quickly(&[consume("c1", "ada", 3)]).await;
-    stage.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
+    let one = first.commits_quickly(&group.commands).await;
+    stage.until_waits(&one, gate.pid, group.statement).await;
+    let two = second.commits_quickly(&group.commands).await;
+    stage.until_waits(&two, one.pid, group.statement).await;
     gate.let_go().await;
-    let (one, two) = (one.outcomes().await, two.outcomes().await);
-    assert!(two[0].replayed && !one[0].replayed);
-    assert_eq!(two[0].transactions, one[0].transactions);
-    expected.push(booked("ada", "c1", -3));
+    for (one, two) in one.outcomes().await.iter().zip(two.outcomes().await) {
+        assert!(two.replayed && !one.replayed);
+        assert_eq!(two.transactions, one.transactions);
+    }
+    expected.extend(group.booked);
     expected
 }
 
@@ -176,7 +231,7 @@ pub async fn one_reference_quickly_for_two_wallets(stage: &mut Stage) -> Vec<Boo
     let (first, second) = stage.writers().await;
     let gate = stage.close("first AFTER INSERT credits_transaction").await;
     let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
-    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
+    stage.until_waits(&one, gate.pid, sql::WRITE_SPENDING).await;
     let group = [consume("c1", "bob", 4), consume("c2", "bob", 1)];
     let two = second.commits_quickly(&group).await;
     stage.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
@@ -230,16 +285,27 @@ pub async fn a_quick_writer_waits_for_a_careful_one(stage: &mut Stage) -> Vec<Bo
 }
 
 pub async fn the_session_dies_with_a_quick_group(stage: &mut Stage) -> Vec<Booked> {
+    the_session_dies(stage, alone).await
+}
+
+pub async fn the_session_dies_with_a_larger_quick_group(stage: &mut Stage) -> Vec<Booked> {
+    the_session_dies(stage, in_company).await
+}
+
+async fn the_session_dies(stage: &mut Stage, of: fn(&str, i64) -> Group) -> Vec<Booked> {
     let (first, second, mut expected) = both_know(stage).await;
+    let group = of("c1", 3);
     let gate = stage.close("first AFTER INSERT credits_allocation").await;
-    let one = first.commits_quickly(&[consume("c1", "ada", 3)]).await;
-    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
+    let one = first.commits_quickly(&group.commands).await;
+    stage.until_waits(&one, gate.pid, group.statement).await;
     stage.terminate(one.pid).await;
     one.error().await;
     gate.let_go().await;
     assert_eq!(balance(&second, consume("c2", "ada", 4)).await, Some(6));
-    assert_eq!(balance(&first, consume("c1", "ada", 3)).await, Some(3));
-    expected.extend([booked("ada", "c1", -3), booked("ada", "c2", -4)]);
+    let again = first.commits_quickly(&group.commands).await;
+    assert_eq!(last_balance(&again.outcomes().await), Some(6 - group.spent));
+    expected.push(booked("ada", "c2", -4));
+    expected.extend(group.booked);
     expected
 }
 

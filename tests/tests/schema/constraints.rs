@@ -107,8 +107,9 @@ async fn every_constraint_refuses_its_contrary_by_name() {
 #[tokio::test]
 async fn no_constraint_is_left_untested() {
     let database = TestDatabase::postgres().await.migrated().await;
-    let all = "SELECT conname::text FROM pg_constraint
-                WHERE connamespace = 'public'::regnamespace AND conname NOT LIKE 'scrip_migration%'
+    // A table keeps rules, and it is a rule's name that an error gives.
+    let all = "SELECT conname::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+                 AND conname NOT LIKE 'scrip_migration%' AND conname NOT LIKE '%_keeps_rules'
                UNION SELECT indexrelid::regclass::text FROM pg_index
                 WHERE indisunique AND indrelid::regclass::text IN
                   (SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'scrip_migration')";

@@ -18,7 +18,7 @@ async fn defenceless(database: &TestDatabase) {
     }
     let drops =
         "SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname FROM pg_constraint
-                  WHERE contype = 'c' AND connamespace = 'public'::regnamespace";
+                  WHERE contype = 'c' AND connamespace = 'public'::regnamespace AND conrelid <> 0";
     let statement = Statement::from_string(DbBackend::Postgres, drops);
     for row in database
         .connection()

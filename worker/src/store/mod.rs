@@ -38,6 +38,7 @@ mod quick;
 mod rows;
 mod scratch;
 pub mod sockets;
+mod spending;
 pub mod sql;
 mod trial;
 mod ways;

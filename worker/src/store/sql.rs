@@ -329,8 +329,33 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
       WHERE gate.is_open AND b.id = n.id RETURNING b.id)
     SELECT credits_expect((SELECT count(*) FROM spent), cardinality($50))";
 
+/// Writes a group that is one `consume` out of one batch on PostgreSQL, unless the wallet has another version than the one
+/// that was read: then it fails, as a serialization failure. The same rows as by [`WRITE_GROUP`], in the same order: nothing is
+/// inserted before the wallet is held.
+///
+/// Wallet as in [`UPDATE_WALLETS`]; `(id, user, amount, other account, origin, reference, fingerprint, balance after, service,
+/// quantity, description, metadata, detail, occurred at)` of the transaction; `(amount, remaining)` of the allocation;
+/// batch as in [`UPDATE_BATCHES`]; `now` once.
+pub const WRITE_SPENDING: &str = r"WITH changed AS (
+      UPDATE credits_balance SET balance = $2, held = $3, total_earned = $4, total_spent = $5, transaction_count = $6,
+        version = $7, status = $8, updated_at = $30
+      WHERE id = $1 AND version = $7 - 1 RETURNING id),
+    posted AS (
+      INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
+        fingerprint, status, balance_after, service, quantity, description, metadata, detail, occurred_at, created_at)
+      SELECT $9::uuid, $10::text, 'consumption', $11::bigint, 'WALLET:' || $10, $12::text, $13::text, $14::text,
+        $15::bytea, 'COMPLETED', $16::bigint, $17::text, $18::bigint, $19::text, $20::json, $21::json, $22::timestamptz, $30
+      FROM changed),
+    allocated AS (
+      INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
+      SELECT $9, $25::uuid, $23::bigint, $24::bigint, $30 FROM changed),
+    spent AS (
+      UPDATE credits_batch b SET remaining = $26, held = $27, status = $28, expirations = $29, updated_at = $30
+      FROM changed WHERE b.id = $25 RETURNING b.id)
+    SELECT credits_expect((SELECT count(*) FROM spent), 1)";
+
 /// All statements on PostgreSQL by name, for the test that looks at their plans.
-pub const ALL: [(&str, &str); 17] = [
+pub const ALL: [(&str, &str); 18] = [
     ("prepare wallets", PREPARE_WALLETS.postgres),
     ("lock wallets", LOCK_WALLETS.postgres),
     ("known references", KNOWN_REFERENCES.postgres),
@@ -348,4 +373,5 @@ pub const ALL: [(&str, &str); 17] = [
     ("write subscriptions", WRITE_SUBSCRIPTIONS.postgres),
     ("read wallets", READ_WALLETS),
     ("write a group", WRITE_GROUP),
+    ("write a spending", WRITE_SPENDING),
 ];

@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use ledger::Changes;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::{
     answer::Patience,
     bulk::{self, Column},
     error::StoreError,
     rows,
+    spending::Spending,
     sql::{self, Sql},
 };
 
@@ -76,6 +77,19 @@ impl<C: ConnectionTrait> Writer<'_, C> {
     /// each other rather than deadlock.
     pub async fn write_unless_stale(&self, changes: &mut Changes) -> Result<(), StoreError> {
         sort(changes);
+        let backend = self.connection.get_database_backend();
+        let (sql, values) = match Spending::of(changes) {
+            Some(spending) => (sql::WRITE_SPENDING, spending.values(self.now)),
+            None => (sql::WRITE_GROUP, self.group(changes)),
+        };
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let written = self.connection.execute_raw(statement);
+        self.patience.wait("write a group", written).await?;
+        Ok(())
+    }
+
+    /// The parameters of [`sql::WRITE_GROUP`].
+    fn group(&self, changes: &Changes) -> Vec<Value> {
         let mut columns = rows::changed_wallets(&changes.wallets);
         columns.extend(rows::held_wallets(&changes.wallets));
         columns.extend(rows::transactions(&changes.postings));
@@ -85,10 +99,7 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         let backend = self.connection.get_database_backend();
         let mut values = bulk::rows(backend, columns);
         values.push(bulk::instant(backend, self.now));
-        let statement = Statement::from_sql_and_values(backend, sql::WRITE_GROUP, values);
-        let written = self.connection.execute_raw(statement);
-        self.patience.wait("write a group", written).await?;
-        Ok(())
+        values
     }
 
     /// Runs a statement that writes these rows, unless there are none, and expects that it does.
@@ -107,12 +118,7 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         Err(StoreError::LostLock { expected, updated })
     }
 
-    async fn execute(
-        &self,
-        doing: &'static str,
-        sql: &Sql,
-        values: Vec<sea_orm::Value>,
-    ) -> Result<u64, StoreError> {
+    async fn execute(&self, doing: &'static str, sql: &Sql, values: Vec<Value>) -> Result<u64, StoreError> {
         let backend = self.connection.get_database_backend();
         let statement = Statement::from_sql_and_values(backend, sql.text(backend), values);
         let written = self.connection.execute_raw(statement);

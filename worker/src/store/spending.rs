@@ -1,0 +1,103 @@
+//! One command that takes credits from one batch: what an idle worker's group is, as a rule.
+//!
+//! The statement for any group has an array for each column of each kind of row; where there is but one row of each, setting
+//! those up takes longer than the work. So this group has a statement without them, which writes the same rows.
+
+use chrono::{DateTime, Utc};
+use ledger::{Allocation, Batch, Changes, Posting, TransactionType, Wallet};
+use sea_orm::Value;
+
+use super::detail;
+
+/// What such a group changes.
+pub struct Spending<'a> {
+    posting: &'a Posting,
+    allocation: &'a Allocation,
+    wallet: &'a Wallet,
+    batch: &'a Batch,
+}
+
+impl<'a> Spending<'a> {
+    /// The changes of a group, if they are no more than that.
+    pub fn of(changes: &'a Changes) -> Option<Self> {
+        let ([posting], [wallet], [], []) = (
+            changes.postings.as_slice(),
+            changes.wallets.as_slice(),
+            changes.subscriptions.as_slice(),
+            changes.unopened.as_slice(),
+        ) else {
+            return None;
+        };
+        let Posting {
+            kind: TransactionType::Consumption,
+            refusal: None,
+            purchase_id: None,
+            subscription_id: None,
+            period_start: None,
+            related_id: None,
+            amount: ..0,
+            allocations,
+            ..
+        } = posting
+        else {
+            return None;
+        };
+        let [allocation] = allocations.as_slice() else {
+            return None;
+        };
+        let mut changed = wallet.batches().iter().filter(|batch| batch.dirty || batch.new);
+        let (Some(batch), None) = (changed.next(), changed.next()) else {
+            return None;
+        };
+        let is_whole = wallet.dirty && !batch.new && batch.id == allocation.batch_id;
+        is_whole.then_some(Self {
+            posting,
+            allocation,
+            wallet,
+            batch,
+        })
+    }
+
+    /// The parameters of [`super::sql::WRITE_SPENDING`].
+    pub fn values(&self, now: DateTime<Utc>) -> Vec<Value> {
+        let Self {
+            posting,
+            allocation,
+            wallet,
+            batch,
+        } = self;
+        let detail = Some(detail::to_text(&posting.detail)).filter(|detail| !detail.is_empty());
+        vec![
+            wallet.id.into(),
+            wallet.balance.into(),
+            wallet.held.into(),
+            wallet.total_earned.into(),
+            wallet.total_spent.into(),
+            wallet.transaction_count.into(),
+            wallet.version.into(),
+            wallet.status.as_str().into(),
+            posting.id.into(),
+            posting.user_id.as_str().into(),
+            posting.amount.into(),
+            posting.other_account.clone().into(),
+            posting.origin.as_str().into(),
+            posting.reference_id.as_str().into(),
+            posting.fingerprint.map(Vec::from).into(),
+            posting.balance_after.into(),
+            posting.service.clone().into(),
+            posting.quantity.into(),
+            posting.description.clone().into(),
+            posting.metadata.clone().into(),
+            detail.into(),
+            posting.occurred_at.into(),
+            allocation.amount.into(),
+            allocation.batch_remaining.into(),
+            batch.id.into(),
+            batch.remaining.into(),
+            batch.held.into(),
+            batch.status.as_str().into(),
+            batch.expirations.into(),
+            now.into(),
+        ]
+    }
+}
