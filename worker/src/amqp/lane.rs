@@ -15,7 +15,10 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration}
 
 use lapin::{Connection, message::Delivery};
 use ledger::Command;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -315,6 +318,7 @@ impl<L: Ledger> Lane<L> {
             return Ok(());
         };
         let mut letters = Vec::new();
+        let mut is_awaited = false;
         for Settled {
             delivery,
             settlement,
@@ -323,6 +327,7 @@ impl<L: Ledger> Lane<L> {
         {
             if let Some(reply) = reply {
                 self.publisher.reply(reply);
+                is_awaited = true;
             }
             let topology = &self.options.topology;
             match settlement {
@@ -338,6 +343,10 @@ impl<L: Ledger> Lane<L> {
         }
         if !letters.is_empty() {
             self.publisher.publish(letters).await?;
+        }
+        if is_awaited {
+            // Somebody waits for a reply, and nobody for the acknowledgement: the publisher goes first.
+            yield_now().await;
         }
         subscription.ack_through(last).await?;
         self.pipeline.stats().settled();
