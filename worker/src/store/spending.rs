@@ -28,16 +28,29 @@ impl<'a> Spending<'a> {
         ) else {
             return None;
         };
+        // Every field is named, so that one that is added is either written or stands in the way.
         let Posting {
             kind: TransactionType::Consumption,
+            amount: ..0,
             refusal: None,
             purchase_id: None,
             subscription_id: None,
             period_start: None,
             related_id: None,
-            amount: ..0,
             allocations,
-            ..
+            id: _,
+            user_id: _,
+            other_account: _,
+            origin: _,
+            reference_id: _,
+            fingerprint: _,
+            balance_after: _,
+            service: _,
+            quantity: _,
+            description: _,
+            metadata: _,
+            detail: _,
+            occurred_at: _,
         } = posting
         else {
             return None;
