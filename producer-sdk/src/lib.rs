@@ -106,7 +106,7 @@ mod window;
 pub use contract::{Command, Outcome, Query};
 #[cfg(feature = "embedded")]
 #[doc(hidden)]
-pub use embedded::only_sound;
+pub use embedded::{only_sound, open_patiently};
 
 #[cfg(any(feature = "amqp", feature = "embedded"))]
 pub use self::{

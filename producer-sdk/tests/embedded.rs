@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use producer_sdk::contract::{Answer, BalanceResult, Outcome, Reply, Status};
 use producer_sdk::{Client, Command, Error, Options, Producer, Query, WhenFull};
@@ -188,6 +188,31 @@ fn answer(message: &Waiting) -> Reply {
         stale: None,
         error: None,
     })
+}
+
+/// SQLite says "locked" at once here, not after the busy timeout.
+#[tokio::test]
+async fn a_file_that_another_process_is_making_is_waited_for() {
+    let file = File::migrated().await;
+    let foreign = file.connect().await;
+    foreign
+        .execute_unprepared("BEGIN IMMEDIATE")
+        .await
+        .expect("begun");
+    let patience = Duration::from_millis(300);
+    let hasty = Options {
+        connect_timeout: patience,
+        ..Options::default()
+    };
+    let began = Instant::now();
+    let error = Producer::open(&file.path, hasty).await.expect_err("it is held");
+    assert!(matches!(error, Error::Connect(_)), "{error:?}");
+    let waited = began.elapsed();
+    assert!(waited >= patience, "gave up after {waited:?}: {error:?}");
+    foreign.execute_unprepared("COMMIT").await.expect("committed");
+    let producer = file.producer().await;
+    producer.publish(&consume(1)).await.expect("enqueued");
+    producer.close().await.expect("closed");
 }
 
 #[tokio::test]

@@ -157,6 +157,8 @@ on_servers! {
 on_a_file! {
     file::a_writer_finds_the_file_taken:
         "it knows nothing of the group that is being written, and must not be told that its command is to blame",
+    file::a_file_is_opened_while_another_makes_it:
+        "until the file has its write-ahead log SQLite says at once that it is locked, whatever the busy timeout",
     file::a_reader_looks_while_a_group_is_written:
         "between two statements of a group wallet and batches do not agree",
     file::a_worker_is_taken_over_in_the_middle_of_a_group:

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
-use super::pool::only_sound;
+use super::pool::{only_sound, open_patiently};
 use crate::error::{Error, Result};
 
 const TABLES: &str = "SELECT count(*) AS tables FROM sqlite_master WHERE type = 'table' AND name IN ('queue_message', 'queue_reply')";
@@ -67,7 +67,7 @@ impl Source {
                     .synchronous(synchronous)
                     .busy_timeout(patience)
             });
-        let connection = Database::connect(options)
+        let connection = open_patiently(options, timeout)
             .await
             .map_err(|error| Error::Connect(Box::new(error)))?;
         let tables = connection

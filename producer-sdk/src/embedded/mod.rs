@@ -13,5 +13,5 @@ mod writer;
 
 pub(crate) use client::EmbeddedClient;
 pub(crate) use file::Source;
-pub use pool::only_sound;
+pub use pool::{only_sound, open_patiently};
 pub(crate) use producer::EmbeddedProducer;

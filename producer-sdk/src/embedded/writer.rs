@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::file::{Purpose, Source};
+use super::pool::is_busy;
 use crate::contract::{Door, headers};
 use crate::envelope::Envelope;
 use crate::error::{Cause, Error, Result};
@@ -132,20 +133,6 @@ fn explain(error: &DbErr, patience: Duration) -> Error {
         };
     }
     Error::Queue(cause)
-}
-
-/// Another process held the file for all of the busy timeout (primary result codes BUSY and LOCKED).
-fn is_busy(error: &DbErr) -> bool {
-    let (DbErr::Exec(error) | DbErr::Query(error) | DbErr::Conn(error)) = error else {
-        return false;
-    };
-    let sea_orm::RuntimeErr::SqlxError(error) = error else {
-        return false;
-    };
-    let code = error
-        .as_database_error()
-        .and_then(|error| error.code()?.parse::<u32>().ok());
-    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 async fn insert(file: &DatabaseConnection, group: &[Insert]) -> Result<(), DbErr> {

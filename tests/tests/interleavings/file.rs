@@ -15,7 +15,7 @@ use scrip::{
     embedded::{Embedded, EmbeddedOptions},
     store::{Store, StoreOptions},
 };
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement, TransactionTrait};
 use tests::ledger::{TestLedger, buy_credits, consume, rules, settled, use_service};
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -56,6 +56,29 @@ pub async fn a_writer_finds_the_file_taken(ledger: TestLedger) {
     assert!(outcomes[0].replayed);
     assert_eq!(outcomes[1].balance, Some(5));
     assert_eq!(balance(ledger.store.read_connection()).await, 5);
+    ledger.verify().await;
+}
+
+/// SQLite says "locked" at once here, not after the busy timeout.
+pub async fn a_file_is_opened_while_another_makes_it(ledger: TestLedger) {
+    let url = ledger.database.url().replace("scrip.db", "new.db");
+    let mut one = ConnectOptions::new(&url);
+    one.max_connections(1).sqlx_logging(false);
+    let other = Database::connect(one).await.expect("a connection");
+    other.execute_unprepared("BEGIN IMMEDIATE").await.expect("begun");
+    let patience = Duration::from_millis(300);
+    let hasty = StoreOptions {
+        busy_timeout: patience,
+        ..StoreOptions::default()
+    };
+    let began = Instant::now();
+    let error = Store::connect(&url, &hasty).await.expect_err("it is held");
+    let waited = began.elapsed();
+    assert_eq!(error.code().as_deref(), Some("5"), "{error:?}");
+    assert!(waited >= patience, "gave up after {waited:?}: {error:?}");
+    other.execute_unprepared("COMMIT").await.expect("committed");
+    let store = Store::connect(&url, &hasty).await.expect("a store");
+    migration::up(store.read_connection()).await.expect("migrated");
     ledger.verify().await;
 }
 

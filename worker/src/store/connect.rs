@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
-use producer_sdk::only_sound;
+use producer_sdk::{only_sound, open_patiently};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::{
@@ -128,17 +128,19 @@ pub(super) async fn connect_and(
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(busy_timeout)
             });
+            open_patiently(connect, busy_timeout).await
         }
-        "postgres" | "postgresql" => postgres(url, purpose, options, &mut connect, and_then)?,
+        "postgres" | "postgresql" => {
+            postgres(url, purpose, options, &mut connect, and_then)?;
+            Database::connect(connect).await
+        }
         scheme => {
             return Err(StoreError::Url(format!(
                 "has the scheme `{scheme}`; allowed are `postgres` and `sqlite`"
             )));
         }
     }
-    Database::connect(connect)
-        .await
-        .map_err(StoreError::database("connect to the database"))
+    .map_err(StoreError::database("connect to the database"))
 }
 
 fn postgres(
