@@ -19,8 +19,10 @@ async fn every_connection_of_the_pool_has_nodelay_under_tls() {
 
 async fn check(url: &str) {
     let port = url.parse::<PgConnectOptions>().expect("a URL").get_port();
-    let options = StoreOptions::default();
-    let mut pools = Vec::new();
+    let options = StoreOptions::default().of_worker(1);
+    let mut pools = vec![connect(url, Purpose::Commit, &options).await.expect("a pool")];
+    let there = sockets::count_connections_to(port);
+    assert_eq!(there, (3, 0), "open before they are needed");
     for purpose in [Purpose::Commit, Purpose::Read] {
         let pool = connect(url, purpose, &options).await.expect("a connection");
         let (first, second) = tokio::join!(

@@ -8,7 +8,7 @@ use tracing::info;
 use super::failure::{Doing, Failure};
 use crate::{
     config::{Backend, SecretUrl, Settings},
-    store::Store,
+    store::{Store, StoreOptions},
 };
 
 /// What every command is given.
@@ -40,11 +40,11 @@ impl Context {
 
     /// The ledger, with its schema as this program needs it. The embedded file makes it by itself.
     pub async fn ledger(&self) -> Result<Store, Failure> {
-        let url = self.settings.ledger_url()?;
         if let Ok(Backend::Embedded { path }) = self.settings.backend() {
+            let url = self.settings.ledger_url()?;
             return open_embedded(&path, &url, &self.settings).await;
         }
-        let store = self.connect(&url).await?;
+        let store = self.database().await?;
         require_schema(&store).await?;
         Ok(store)
     }
@@ -58,15 +58,22 @@ impl Context {
 
     /// The database, whatever schema it has.
     pub async fn database(&self) -> Result<Store, Failure> {
+        self.database_with(&self.settings.database.options()).await
+    }
+
+    /// The same, with connections as a worker needs them.
+    pub async fn workers_database(&self) -> Result<Store, Failure> {
+        let options = self.settings.database.options();
+        self.database_with(&options.of_worker(self.settings.worker.shards))
+            .await
+    }
+
+    async fn database_with(&self, options: &StoreOptions) -> Result<Store, Failure> {
         let url = self.settings.ledger_url()?;
         if let Ok(Backend::Embedded { path }) = self.settings.backend() {
             make_folder(&path)?;
         }
-        self.connect(&url).await
-    }
-
-    async fn connect(&self, url: &SecretUrl) -> Result<Store, Failure> {
-        Store::connect(url.expose(), &self.settings.database.options())
+        Store::connect(url.expose(), options)
             .await
             .doing(format!("open the ledger at {url}"))
     }

@@ -81,7 +81,7 @@ async fn open(context: &Context, backend: &Backend, migrate: bool) -> Result<Sto
         }
         Backend::Servers { amqp, database } => {
             info!(%amqp, %database, namespace = context.settings.namespace, "starting");
-            let store = context.database().await?;
+            let store = context.workers_database().await?;
             if migrate {
                 migration::up(store.connection())
                     .await

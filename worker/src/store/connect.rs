@@ -18,6 +18,9 @@ use super::{error::StoreError, sockets};
 pub struct StoreOptions {
     /// Connections at most; a lane uses one, queries another.
     pub max_connections: u32,
+    /// So many connections for committing are open from the start, on PostgreSQL, and never more; else they are made as
+    /// they are needed.
+    pub committing: Option<u32>,
     /// A statement that takes longer is given up.
     pub statement_timeout: Duration,
     /// How long to wait for a connection.
@@ -26,10 +29,27 @@ pub struct StoreOptions {
     pub busy_timeout: Duration,
 }
 
+impl StoreOptions {
+    /// As a worker of so many shards needs them: a connection for committing for each lane, and one that is on its way back
+    /// into the pool. To make one takes as long as many groups. With more of them each is used less often, and a connection
+    /// that was not used for a while is slower.
+    #[must_use]
+    pub const fn of_worker(self, shards: u32) -> Self {
+        // One more lane takes what was published to no shard.
+        let needed = shards.saturating_add(2);
+        let most = self.max_connections;
+        Self {
+            committing: Some(if needed < most { needed } else { most }),
+            ..self
+        }
+    }
+}
+
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             max_connections: 8,
+            committing: None,
             statement_timeout: Duration::from_secs(30),
             acquire_timeout: Duration::from_secs(10),
             busy_timeout: Duration::from_secs(10),
@@ -131,8 +151,8 @@ pub(super) async fn connect_and(
             open_patiently(connect, busy_timeout).await
         }
         "postgres" | "postgresql" => {
-            postgres(url, purpose, options, &mut connect, and_then)?;
-            Database::connect(connect).await
+            let port = postgres(url, purpose, options, &mut connect, and_then)?;
+            sockets::while_connecting_to(port, Box::pin(Database::connect(connect))).await
         }
         scheme => {
             return Err(StoreError::Url(format!(
@@ -149,7 +169,7 @@ fn postgres(
     options: &StoreOptions,
     connect: &mut ConnectOptions,
     and_then: impl Fn() + Send + Sync + 'static,
-) -> Result<(), StoreError> {
+) -> Result<u16, StoreError> {
     check_parameters(url)?;
     let parsed =
         PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
@@ -158,6 +178,9 @@ fn postgres(
     let and_then = Arc::new(and_then);
     if purpose == Purpose::Commit {
         connect.test_before_acquire_if_idle_for(UNTESTED);
+        if let Some(committing) = options.committing {
+            connect.min_connections(committing).max_connections(committing);
+        }
     }
     connect
         .map_sqlx_postgres_opts(move |postgres| {
@@ -184,7 +207,7 @@ fn postgres(
                 Box::pin(std::future::ready(Ok(())))
             })
         });
-    Ok(())
+    Ok(port)
 }
 
 /// The library ignores what it does not know. A misspelt `sslmode` would be a connection that nobody checks.

@@ -10,14 +10,17 @@
 //! can do both.
 
 use std::{
+    future::Future,
     io,
     mem::ManuallyDrop,
     net::TcpStream,
     os::fd::{FromRawFd, RawFd},
+    pin::pin,
     time::Duration,
 };
 
 use socket2::{SockRef, TcpKeepalive};
+use tokio::time::{MissedTickBehavior, interval};
 
 /// How long what was sent may stay without an acknowledgement, and, together, how long nothing may be heard where nothing is
 /// sent. The server is told the same about us.
@@ -26,6 +29,26 @@ const SILENCE: Duration = Duration::from_mins(1);
 const IDLE: Duration = Duration::from_secs(30);
 /// And then again and again.
 const INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often sockets are looked for while a connection is made.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// Sets up sockets while a connection to `port` is being made. Shaking hands is a few small packets, too, two of which
+/// wait for a delayed acknowledgement if nobody does.
+pub async fn while_connecting_to<T>(port: u16, connecting: impl Future<Output = T>) -> T {
+    let mut connecting = pin!(connecting);
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            connected = &mut connecting => return connected,
+            _ = look.tick() => {
+                set_up_connections_to(port);
+            }
+        }
+    }
+}
 
 /// Sets up every TCP socket of this process that is connected to `port`, and tells how many those are. Where the system
 /// does not list descriptors (`/proc/self/fd`), nothing is set.
@@ -90,4 +113,28 @@ fn with_stream<T>(fd: RawFd, look: impl FnOnce(&TcpStream) -> T) -> T {
     // was closed in the meantime.
     let stream = ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(fd) });
     look(&stream)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+    use tokio::{net::TcpListener, task::yield_now};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_is_set_up_before_its_connection_is_made() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let connecting = async {
+            let stream = tokio::net::TcpStream::connect(address).await.expect("a stream");
+            while !stream.nodelay().expect("an option") {
+                yield_now().await;
+            }
+        };
+        let limit = Duration::from_mins(1);
+        let connected = tokio::time::timeout(limit, while_connecting_to(address.port(), connecting));
+        connected.await.expect("it is set up");
+    }
 }

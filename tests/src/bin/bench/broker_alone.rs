@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// Acknowledged together; Scrip's largest group.
-const GROUP: usize = 1_000;
+pub const GROUP: usize = 1_000;
 /// Scrip's prefetch.
-const PREFETCH: u16 = 2_000;
+pub const PREFETCH: u16 = 2_000;
 
 /// Drains a full queue.
 pub async fn drain(workload: &Workload) -> f64 {

@@ -67,8 +67,9 @@ pub enum Way {
     BrokerDrain,
     /// The broker alone: commands are published, confirmed, delivered and acknowledged at once.
     BrokerLive,
-    /// A request and its reply over the broker, with nobody's ledger in between.
-    Echo,
+    /// A request and its reply over the broker, with nobody's ledger in between, while so many percent of the usual live rate
+    /// are published besides.
+    Echo(u32),
     /// One transaction for each command, from a full queue.
     Plain,
     /// pgbench, TPC-B, prepared.
@@ -115,7 +116,10 @@ impl Case {
         match self.way {
             Way::BrokerDrain => vec![broker_alone::drain(&uniform(stage, sizes.broker)).await],
             Way::BrokerLive => vec![broker_alone::live(&uniform(stage, sizes.live)).await],
-            Way::Echo => latency::parts(echo::run(sizes.samples).await),
+            Way::Echo(percent) => {
+                let load = load(stage, percent).await;
+                latency::parts(echo::run(stage, load).await)
+            }
             Way::Plain => vec![plain::run(&uniform(stage, sizes.plain)).await],
             Way::Pgbench => vec![pgbench::run(stage).await],
             Way::Drain(setup) => vec![scrip::drain(stage, &setup).await.rate],
@@ -127,9 +131,8 @@ impl Case {
                 }
                 vec![rate]
             }
-            Way::Outcome(0) => latency::parts(latency::run(stage, 0.0).await),
             Way::Outcome(percent) => {
-                let load = usual_live(stage).await * f64::from(percent) / 100.0;
+                let load = load(stage, percent).await;
                 latency::parts(latency::run(stage, load).await)
             }
             Way::EmbeddedPlain => vec![embedded::plain(&few(stage, sizes.embedded_plain)).await],
@@ -150,11 +153,14 @@ impl Case {
     }
 }
 
-/// The median of the usual live rates so far. Where there are none, one is taken now.
-async fn usual_live(stage: &mut Stage) -> f64 {
+/// So many percent of the median of the usual live rates so far. Where there are none, one is taken now.
+async fn load(stage: &mut Stage, percent: u32) -> f64 {
+    if percent == 0 {
+        return 0.0;
+    }
     if stage.usual_live.is_empty() {
         let rate = scrip::live(stage, &cases::USUAL).await;
         stage.usual_live.add(rate);
     }
-    stage.usual_live.median()
+    stage.usual_live.median() * f64::from(percent) / 100.0
 }

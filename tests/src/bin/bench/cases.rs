@@ -105,7 +105,7 @@ pub static ALL: &[Case] = &[
         "bare request and reply over the broker",
         Profile::Quick,
         Unit::Latency,
-        Way::Echo,
+        Way::Echo(0),
     ),
     case(
         "outcome-idle",
@@ -226,6 +226,13 @@ pub static ALL: &[Case] = &[
         Way::Takeover,
     ),
     case(
+        "echo-10",
+        "bare request and reply beside 10% of live, which is only acknowledged",
+        Profile::Full,
+        Unit::Latency,
+        Way::Echo(10),
+    ),
+    case(
         "outcome-10",
         "command and outcome at 10% of live, 2 lanes, uniform",
         Profile::Full,
@@ -233,11 +240,25 @@ pub static ALL: &[Case] = &[
         Way::Outcome(10),
     ),
     case(
+        "echo-50",
+        "bare request and reply beside 50% of it",
+        Profile::Full,
+        Unit::Latency,
+        Way::Echo(50),
+    ),
+    case(
         "outcome-50",
         "command and outcome at 50% of it",
         Profile::Full,
         Unit::Latency,
         Way::Outcome(50),
+    ),
+    case(
+        "echo-90",
+        "bare request and reply beside 90% of it",
+        Profile::Full,
+        Unit::Latency,
+        Way::Echo(90),
     ),
     case(
         "outcome-90",

@@ -1,18 +1,30 @@
 //! A request and its reply over the broker, with nothing in between: what a command and its outcome cannot be faster than.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::{StreamExt, future::join};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+};
 use lapin::{
     BasicProperties, Channel, Connection, Consumer,
     message::Delivery,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions},
+    options::{
+        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
+    },
     types::FieldTable,
 };
 use tests::broker::TestBroker;
+use tokio::{task::JoinSet, time::Instant};
 
-use crate::publisher;
+use crate::{
+    broker_alone::{GROUP, PREFETCH},
+    load::{Load, Times},
+    publisher::{self, Publisher},
+    stage::{Sizes, Stage},
+};
 
+const LANES: u32 = 2;
 /// As large as a command and its outcome are.
 const BODY: [u8; 200] = [b' '; 200];
 
@@ -30,6 +42,8 @@ impl End {
         let connections = [publisher::connect(broker).await, publisher::connect(broker).await];
         let sending = connections[0].create_channel().await.expect("a channel");
         let channel = connections[1].create_channel().await.expect("a channel");
+        let limit = channel.basic_qos(PREFETCH, BasicQosOptions::default());
+        limit.await.expect("a prefetch");
         let exclusive = QueueDeclareOptions {
             exclusive: true,
             ..QueueDeclareOptions::default()
@@ -71,39 +85,101 @@ async fn receive(deliveries: &mut Consumer) -> Delivery {
     deliveries.next().await.expect("a delivery").expect("a delivery")
 }
 
-/// How long each of so many requests took.
-pub async fn run(samples: usize) -> Vec<Duration> {
-    let broker = TestBroker::start().await;
-    // Persistent, through the quorum queue that commands wait in.
+/// Answers whatever asks, and acknowledges, until the subscription ends: what has arrived together, as a lane does.
+async fn serve(mut end: End) {
+    while let Some(arrived) = (&mut end.receiving).ready_chunks(GROUP).next().await {
+        let deliveries: Vec<Delivery> = arrived.into_iter().map(|one| one.expect("a delivery")).collect();
+        // Replies go first, as a worker's do, and do not wait for the acknowledgement.
+        let asking = deliveries.iter().filter_map(|one| {
+            let properties = &one.properties;
+            properties
+                .reply_to()
+                .as_ref()
+                .zip(properties.correlation_id().clone())
+        });
+        let replies: Vec<_> = asking
+            .map(|(to, id)| {
+                send(
+                    &end.sending,
+                    to.as_str(),
+                    BasicProperties::default().with_correlation_id(id),
+                )
+            })
+            .collect();
+        let last = deliveries.last().expect("a chunk is not empty");
+        let together = BasicAckOptions { multiple: true };
+        let (_, acknowledged) = join(join_all(replies), last.ack(together)).await;
+        acknowledged.expect("acknowledged");
+    }
+}
+
+/// The number of the request that a reply is for.
+fn number(reply: &Delivery) -> usize {
+    let id = reply.properties.correlation_id().as_ref();
+    id.and_then(|id| id.as_str().parse().ok()).expect("its number")
+}
+
+fn asking(end: &End, n: usize) -> BasicProperties {
+    BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_correlation_id(n.to_string().into())
+        .with_reply_to(end.queue.as_str().into())
+}
+
+/// How long each request took while so many commands a second were published besides.
+pub async fn run(stage: &mut Stage, offered: f64) -> Vec<Duration> {
+    let sizes = stage.sizes;
+    let load = Load::new(stage, offered);
+    let broker = TestBroker::with_shards(LANES).await;
+    let mut serving = JoinSet::new();
+    for shard in 0..LANES {
+        // Persistent, through the quorum queues that commands wait in.
+        let queue = broker.topology().commands(shard);
+        serving.spawn(serve(End::open(&broker, Some(queue)).await));
+    }
     let requests = broker.topology().commands(0);
-    let mut server = End::open(&broker, Some(requests.clone())).await;
-    let mut client = End::open(&broker, None).await;
-    let serving = tokio::spawn(async move {
+    let client = End::open(&broker, None).await;
+    if load.is_none() {
+        let asking = tokio::spawn(one_by_one(client, requests, sizes.samples));
+        return asking.await.expect("an end");
+    }
+    let publishing = tokio::spawn(load.clone().publish(Publisher::to(&broker).await));
+    let took = at_their_times(client, &requests, &sizes).await;
+    load.check(stage, publishing.await.expect("an end"));
+    took
+}
+
+/// Each is sent when the one before is answered.
+async fn one_by_one(mut client: End, requests: String, samples: usize) -> Vec<Duration> {
+    let mut took = Vec::with_capacity(samples);
+    for n in 0..samples {
+        let started = Instant::now();
+        let asked = send(&client.sending, &requests, asking(&client, n));
+        join(asked, receive(&mut client.receiving)).await;
+        took.push(started.elapsed());
+    }
+    client.close().await;
+    took
+}
+
+/// Each is sent at its time, and counts from then on.
+async fn at_their_times(client: End, requests: &str, sizes: &Sizes) -> Vec<Duration> {
+    let mut times = Times::start(sizes);
+    let (samples, mut replies) = (sizes.loaded_samples, client.receiving.clone());
+    let receiving = tokio::spawn(async move {
+        let mut arrived = Vec::new();
         for _ in 0..samples {
-            let request = receive(&mut server.receiving).await;
-            let reply_to = request.properties.reply_to().as_ref();
-            let reply_to = reply_to.expect("a place for the reply").as_str();
-            // The reply goes first, as a worker's does, and does not wait for the acknowledgement.
-            let replying = send(&server.sending, reply_to, BasicProperties::default());
-            let ((), acknowledged) = join(replying, request.ack(BasicAckOptions::default())).await;
-            acknowledged.expect("acknowledged");
+            let reply = receive(&mut replies).await;
+            arrived.push((number(&reply), Instant::now()));
         }
-        server.close().await;
+        arrived
     });
-    let asking = tokio::spawn(async move {
-        let mut took = Vec::with_capacity(samples);
-        for _ in 0..samples {
-            let asking = BasicProperties::default()
-                .with_delivery_mode(2)
-                .with_reply_to(client.queue.as_str().into());
-            let started = Instant::now();
-            let asked = send(&client.sending, &requests, asking);
-            join(asked, receive(&mut client.receiving)).await;
-            took.push(started.elapsed());
-        }
-        client.close().await;
-        took
-    });
-    serving.await.expect("an end");
-    asking.await.expect("an end")
+    let mut dues = Vec::new();
+    while let Some((n, due)) = times.next().await {
+        send(&client.sending, requests, asking(&client, n)).await;
+        dues.push(due);
+    }
+    let arrived = receiving.await.expect("an end");
+    client.close().await;
+    arrived.into_iter().map(|(n, at)| at - dues[n]).collect()
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use scrip::{
     amqp::{Drained, Inbound, InboundOptions},
     lane::{StoreLedger, StoreQuestions},
+    store::{Store, StoreOptions},
 };
 use tests::broker::TestBroker;
 use tokio::time::{Instant, interval};
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Running lanes.
 pub struct Lanes {
     inbound: Inbound,
+    store: Store,
 }
 
 impl Lanes {
@@ -27,11 +29,14 @@ impl Lanes {
             registration_spread: Duration::ZERO,
             ..InboundOptions::new(broker.url(), broker.topology().clone(), "bench")
         };
-        let store = StoreLedger::new(ledger.store.clone(), ledger.rules.clone(), None);
-        let questions = StoreQuestions::new(ledger.store.clone(), ledger.catalog(), None);
-        let inbound = Inbound::start(options, Arc::new(store), Arc::new(questions)).expect("lanes");
+        let connections = StoreOptions::default().of_worker(broker.topology().shards());
+        let store = Store::connect(ledger.database.url(), &connections).await;
+        let store = store.expect("a store");
+        let committing = StoreLedger::new(store.clone(), ledger.rules.clone(), None);
+        let questions = StoreQuestions::new(store.clone(), ledger.catalog(), None);
+        let inbound = Inbound::start(options, Arc::new(committing), Arc::new(questions)).expect("lanes");
         inbound.ready().await;
-        Self { inbound }
+        Self { inbound, store }
     }
 
     /// Commands that are settled.
@@ -67,6 +72,7 @@ impl Lanes {
     pub async fn stop(self, broker: &TestBroker) {
         let drained = self.inbound.drain(Duration::from_secs(30)).await;
         assert_eq!(drained, Drained::Clean);
+        self.store.close().await.expect("closed");
         for queue in broker.topology().queues() {
             assert_eq!(
                 broker.ready_in(&queue.name).await,

@@ -18,6 +18,7 @@ mod lanes;
 mod large;
 mod latency;
 mod ledger;
+mod load;
 mod machine;
 mod pgbench;
 mod plain;
