@@ -3,9 +3,9 @@
 //! Opening: while another process makes the file, or turns it into one with a write-ahead log, SQLite says "locked" at
 //! once, whatever the busy timeout: one that reads and waits in order to write could wait for one that waits for it.
 //!
-//! Using: connections that the library and SQLite do not agree about are not used again. When the disk is full, SQLite rolls a transaction back by itself. The library (sqlx 0.9.0) is not told: it believes that
-//! the transaction is still open, takes the next one for a part of it, and after one more failure of that kind a "commit"
-//! commits nothing, without an error.
+//! Using: connections that the library and SQLite do not agree about are not used again. When the disk is full, SQLite rolls
+//! a transaction back by itself. The library (sqlx 0.9.0) is not told: it believes that the transaction is still open, takes
+//! the next one for a part of it, and after one more failure of that kind a "commit" commits nothing, without an error.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,8 @@ pub async fn open_patiently(
     }
 }
 
-/// Another process held the file for all of the busy timeout (primary result codes BUSY and LOCKED).
+/// Another process holds the file (primary result codes BUSY and LOCKED), and did for all of the busy timeout wherever SQLite
+/// waits at all.
 pub(super) fn is_busy(error: &DbErr) -> bool {
     let (DbErr::Exec(error) | DbErr::Query(error) | DbErr::Conn(error)) = error else {
         return false;

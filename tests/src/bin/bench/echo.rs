@@ -19,12 +19,11 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     broker_alone::{GROUP, PREFETCH},
-    load::{Load, Times},
+    load::{LANES, Load, Times},
     publisher::{self, Publisher},
     stage::{Sizes, Stage},
 };
 
-const LANES: u32 = 2;
 /// As large as a command and its outcome are.
 const BODY: [u8; 200] = [b' '; 200];
 

@@ -10,12 +10,11 @@ use crate::{
     lanes::Lanes,
     large,
     ledger::Ledger,
-    load::{Load, Times},
+    load::{LANES, Load, Times},
     publisher::Publisher,
     stage::{Sizes, Stage},
 };
 
-const LANES: u32 = 2;
 /// Whose commands are waited for.
 const ASKER: u32 = 0;
 

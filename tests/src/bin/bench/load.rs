@@ -11,6 +11,8 @@ use crate::{
     workload::{Users, Workload},
 };
 
+/// Whose queues both go through.
+pub const LANES: u32 = 2;
 /// The load is published in so many portions a second, which is as finely as the timer goes.
 const PORTIONS: u32 = 1_000;
 /// What is published of it at least, or it is told.
