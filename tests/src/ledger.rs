@@ -6,7 +6,7 @@ use scrip::{
     store::{Store, StoreOptions},
     verify::{Options, verify},
 };
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::db::TestDatabase;
 
@@ -36,6 +36,18 @@ impl TestLedger {
             rules: rules(),
             now,
         }
+    }
+
+    /// Whether groups may be committed without a lock here: on PostgreSQL.
+    pub fn is_quick(&self) -> bool {
+        self.store.backend() == DbBackend::Postgres
+    }
+
+    /// How many groups the store has committed so, and how many it tried to in vain.
+    pub fn quick_groups(&self) -> (u64, u64) {
+        let ways = self.store.ways().read();
+        let count = |name| ways.iter().find(|(known, _)| *known == name).expect("a way").1;
+        (count("quick"), count("quick_in_vain"))
     }
 
     /// Another store on the same database, as another worker has.
@@ -86,7 +98,7 @@ impl TestLedger {
             "credits_allocation",
             "subscription",
         ] {
-            let row = if self.store.backend() == sea_orm::DbBackend::Sqlite {
+            let row = if self.store.backend() == DbBackend::Sqlite {
                 let columns = self.columns(table).await;
                 columns
                     .iter()

@@ -53,6 +53,7 @@ on_every_store! {
     idempotency::a_refusal_by_the_configuration_is_answered_and_not_recorded,
     idempotency::a_group_of_a_thousand_replays_writes_nothing,
     kept::two_stores_in_turn_decide_as_one_book_does,
+    kept::whoever_is_alone_decides_nothing_in_vain,
     kept::what_was_applied_is_replayed_whatever_the_configuration_says_now,
     kept::a_wallet_of_many_batches_is_spent_in_order_however_few_are_known,
     ledger_rules::credits_that_expire_first_are_spent_first,

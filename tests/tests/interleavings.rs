@@ -132,6 +132,8 @@ on_servers! {
         "a store must not keep what was rolled back",
     quick::the_session_dies_with_a_larger_quick_group:
         "the same by the statement for any group",
+    quick::the_session_dies_in_a_quick_commit:
+        "the whole statement is done, and its commit, which nobody asked for by name, is not",
     quick::the_answer_to_a_quick_commit_is_lost:
         "the store knows neither whether its group is booked nor what the wallet is now",
 

@@ -121,6 +121,29 @@ pub async fn two_stores_in_turn_decide_as_one_book_does(mut ledger: TestLedger) 
     ledger.verify().await;
 }
 
+pub async fn whoever_is_alone_decides_nothing_in_vain(ledger: TestLedger) {
+    let fund = USERS.map(|user| buy_credits(&format!("p-{user}"), user, 30));
+    ledger.settle(&fund).await;
+    let (quick, vain) = ledger.quick_groups();
+    // Alone and in company, out of one batch and of several, that are spent up; new batches; refusals.
+    for nth in 0..12 {
+        let user = USERS[nth % USERS.len()];
+        let of = |what: &str| format!("{what}-{nth}");
+        ledger.one(consume(&of("alone"), user, 1)).await;
+        let company = [
+            consume(&of("some"), user, 4),
+            promote(&of("gift"), user, 3, Some(nth as i64 + 1)),
+            buy_credits(&of("more"), "eve", 2),
+            consume(&of("too-much"), "zoe", 999),
+            consume(&of("others"), "bob", 2),
+        ];
+        ledger.settle(&company).await;
+    }
+    let expected = if ledger.is_quick() { 24 } else { 0 };
+    assert_eq!(ledger.quick_groups(), (quick + expected, vain));
+    ledger.verify().await;
+}
+
 pub async fn what_was_applied_is_replayed_whatever_the_configuration_says_now(mut ledger: TestLedger) {
     ledger.one(register("g1", "ada")).await;
     let group = [

@@ -10,6 +10,9 @@ use super::{
     stage::Stage,
 };
 
+/// Where all rows of a quick group are written, and it is not committed.
+const BEFORE_COMMIT: &str = "first AFTER INSERT credits_allocation";
+
 /// Two stores that both keep ada's wallet with its ten credits, and what is booked so far.
 async fn both_know(stage: &Stage) -> (Writer, Writer, Vec<Booked>) {
     stage.ledger.one(buy_credits("p1", "ada", 10)).await;
@@ -285,17 +288,21 @@ pub async fn a_quick_writer_waits_for_a_careful_one(stage: &mut Stage) -> Vec<Bo
 }
 
 pub async fn the_session_dies_with_a_quick_group(stage: &mut Stage) -> Vec<Booked> {
-    the_session_dies(stage, alone).await
+    the_session_dies(stage, BEFORE_COMMIT, alone).await
 }
 
 pub async fn the_session_dies_with_a_larger_quick_group(stage: &mut Stage) -> Vec<Booked> {
-    the_session_dies(stage, in_company).await
+    the_session_dies(stage, BEFORE_COMMIT, in_company).await
 }
 
-async fn the_session_dies(stage: &mut Stage, of: fn(&str, i64) -> Group) -> Vec<Booked> {
+pub async fn the_session_dies_in_a_quick_commit(stage: &mut Stage) -> Vec<Booked> {
+    the_session_dies(stage, "first COMMIT", in_company).await
+}
+
+async fn the_session_dies(stage: &mut Stage, place: &str, of: fn(&str, i64) -> Group) -> Vec<Booked> {
     let (first, second, mut expected) = both_know(stage).await;
     let group = of("c1", 3);
-    let gate = stage.close("first AFTER INSERT credits_allocation").await;
+    let gate = stage.close(place).await;
     let one = first.commits_quickly(&group.commands).await;
     stage.until_waits(&one, gate.pid, group.statement).await;
     stage.terminate(one.pid).await;

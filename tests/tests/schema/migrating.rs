@@ -146,11 +146,16 @@ async fn the_embedded_queue_exists_on_sqlite_only() {
     }
 }
 
-/// A ledger to which the last migration is yet to be applied, and somebody who is reading a table that it alters.
-async fn before_the_last_migration() -> (TestDatabase, DatabaseTransaction) {
+/// A ledger that is yet to get its rules as domains, and somebody who is reading a table that this alters.
+async fn before_the_rules() -> (TestDatabase, DatabaseTransaction) {
     let database = TestDatabase::postgres().await.migrated().await;
-    let back = Migrator::down(database.connection(), Some(1)).await;
-    back.expect("one step back");
+    let since = Migrator::migrations()
+        .iter()
+        .rev()
+        .position(|migration| migration.name().ends_with("_rules"));
+    let steps = u32::try_from(since.expect("the rules") + 1).expect("few");
+    let back = Migrator::down(database.connection(), Some(steps)).await;
+    back.expect("so many steps back");
     let reader = database.connect().await.begin().await.expect("a transaction");
     let read = "SELECT count(*) FROM credits_transaction";
     let locked = reader.execute_unprepared(read).await;
@@ -160,7 +165,7 @@ async fn before_the_last_migration() -> (TestDatabase, DatabaseTransaction) {
 
 #[tokio::test]
 async fn a_migration_is_tried_again_after_a_deadlock_with_a_reader() {
-    let (database, reader) = before_the_last_migration().await;
+    let (database, reader) = before_the_rules().await;
     // Whoever waits for this long looks whether there is a deadlock, and gives up: that is to be the migration.
     let patient = "SET LOCAL deadlock_timeout = '1h'";
     reader.execute_unprepared(patient).await.expect("a setting");
@@ -182,7 +187,7 @@ async fn a_migration_is_tried_again_after_a_deadlock_with_a_reader() {
 
 #[tokio::test]
 async fn a_migration_may_take_longer_than_a_statement_of_the_worker_that_runs_it() {
-    let (database, reader) = before_the_last_migration().await;
+    let (database, reader) = before_the_rules().await;
     let options = StoreOptions {
         statement_timeout: Duration::from_millis(50),
         ..StoreOptions::default()

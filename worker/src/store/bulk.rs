@@ -14,8 +14,17 @@ use uuid::Uuid;
 /// About so many bytes a cell has.
 const CELL: usize = 16;
 
+/// Stands for an absent instant: the beginning of the year 1, which no message can name.
+const NEVER: DateTime<Utc> = match DateTime::from_timestamp(-62_135_596_800, 0) {
+    Some(at) => at,
+    None => DateTime::UNIX_EPOCH,
+};
+/// Stands for an absent number.
+const NONE: i64 = -1;
+
 /// One column of a set of rows. PostgreSQL's arrays hold no NULL here: an absent value travels as the column
-/// type's sentinel (empty text, nil UUID, the year 1, −1), which the statement turns back with `NULLIF`.
+/// type's sentinel (empty text, nil UUID, [`NEVER`], [`NONE`]), which the statement turns back with `NULLIF`. A column in
+/// which all are absent is empty, and then the statement finds NULL in each row.
 pub enum Column {
     Text(Vec<String>),
     Number(Vec<i64>),
@@ -33,6 +42,43 @@ impl Column {
             Self::Id(values) => values.len(),
             Self::Bytes(values) => values.len(),
             Self::Instant(values) => values.len(),
+        }
+    }
+
+    /// Texts that may be absent.
+    pub fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Self {
+        Self::Text(values.map(|value| value.unwrap_or_default().to_owned()).collect()).unless_absent()
+    }
+
+    /// Numbers that may be absent.
+    pub fn numbers(values: impl Iterator<Item = Option<i64>>) -> Self {
+        Self::Number(values.map(|value| value.unwrap_or(NONE)).collect()).unless_absent()
+    }
+
+    /// Ids that may be absent.
+    pub fn ids(values: impl Iterator<Item = Option<Uuid>>) -> Self {
+        Self::Id(values.map(Option::unwrap_or_default).collect()).unless_absent()
+    }
+
+    /// Bytes that may be absent.
+    pub fn bytes(values: impl Iterator<Item = Option<Vec<u8>>>) -> Self {
+        Self::Bytes(values.map(Option::unwrap_or_default).collect()).unless_absent()
+    }
+
+    /// Instants that may be absent.
+    pub fn instants(values: impl Iterator<Item = Option<DateTime<Utc>>>) -> Self {
+        Self::Instant(values.map(|value| value.unwrap_or(NEVER)).collect()).unless_absent()
+    }
+
+    /// An empty column where all values are absent: most are in most groups, and each takes its time on both sides.
+    pub fn unless_absent(self) -> Self {
+        match self {
+            Self::Text(values) if values.iter().all(String::is_empty) => Self::Text(Vec::new()),
+            Self::Number(values) if values.iter().all(|value| *value == NONE) => Self::Number(Vec::new()),
+            Self::Id(values) if values.iter().all(Uuid::is_nil) => Self::Id(Vec::new()),
+            Self::Bytes(values) if values.iter().all(Vec::is_empty) => Self::Bytes(Vec::new()),
+            Self::Instant(values) if values.iter().all(|value| *value == NEVER) => Self::Instant(Vec::new()),
+            some => some,
         }
     }
 
@@ -63,6 +109,7 @@ impl Column {
     /// Writes a cell as JSON.
     fn write(&self, row: usize, json: &mut String) {
         match self {
+            absent if absent.len() == 0 => json.push_str("null"),
             Self::Text(values) => quoted(&values[row], json),
             Self::Number(values) => {
                 let _ = write!(json, "{}", values[row]);
@@ -135,6 +182,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_column_is_empty_where_all_of_its_values_are_absent_and_whole_where_one_is_not() {
+        let at = DateTime::from_timestamp(1_769_851_800, 0);
+        let columns = |first: bool| {
+            [
+                Column::texts([first.then_some("a"), None].into_iter()),
+                Column::numbers([first.then_some(-1_000), None].into_iter()),
+                Column::ids([first.then_some(Uuid::from_u128(7)), None].into_iter()),
+                Column::bytes([first.then_some(vec![1]), None].into_iter()),
+                Column::instants([at.filter(|_| first), None].into_iter()),
+            ]
+        };
+        assert!(columns(false).iter().all(|column| column.len() == 0));
+        assert!(columns(true).iter().all(|column| column.len() == 2));
+        // What may not be absent is never left out, whatever it is.
+        assert_eq!(Column::Number(vec![NONE, NONE]).len(), 2);
+    }
+
+    #[test]
     fn rows_for_sqlite_are_one_document_that_says_what_the_columns_say() {
         let at = DateTime::from_timestamp(1_769_851_800, 5_000).unwrap();
         let columns = vec![
@@ -164,6 +229,15 @@ mod tests {
             ],
         ]);
         assert_eq!(serde_json::from_str::<serde_json::Value>(json).unwrap(), expected);
+        let absent = vec![
+            Column::Number(vec![7, 8]),
+            Column::texts([None, None].into_iter()),
+            Column::numbers([None, Some(-2)].into_iter()),
+        ];
+        assert_eq!(
+            rows(DbBackend::Sqlite, absent),
+            vec![Value::from("[[7,null,-1],[8,null,-2]]")]
+        );
         let nothing = rows(DbBackend::Sqlite, vec![Column::Number(Vec::new())]);
         assert_eq!(nothing, vec![Value::from("[]")]);
     }

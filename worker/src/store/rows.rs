@@ -1,50 +1,39 @@
 //! The rows of a group, column by column, as the statements of [`super::sql`] want them.
 
 use chrono::{DateTime, Utc};
-use ledger::{Batch, Posting, Subscription, Wallet};
+use ledger::{Batch, Posting, Refusal, Subscription, Wallet};
 use uuid::Uuid;
 
 use super::{bulk::Column, detail};
-
-/// Stands for an absent instant: the beginning of the year 1, which no message can name.
-const NEVER: DateTime<Utc> = match DateTime::from_timestamp(-62_135_596_800, 0) {
-    Some(at) => at,
-    None => DateTime::UNIX_EPOCH,
-};
-/// Stands for an absent number.
-const NONE: i64 = -1;
 
 /// Transactions.
 pub fn transactions(postings: &[Posting]) -> Vec<Column> {
     let text = |of: fn(&Posting) -> &str| Column::Text(postings.iter().map(|p| of(p).to_owned()).collect());
     let number = |of: fn(&Posting) -> i64| Column::Number(postings.iter().map(of).collect());
     let id = |of: fn(&Posting) -> Uuid| Column::Id(postings.iter().map(of).collect());
+    let maybe_text = |of: fn(&Posting) -> Option<&str>| Column::texts(postings.iter().map(of));
+    let maybe_number = |of: fn(&Posting) -> Option<i64>| Column::numbers(postings.iter().map(of));
     vec![
         id(|p| p.id),
         text(|p| &p.user_id),
         text(|p| p.kind.as_str()),
         number(|p| p.amount),
-        text(|p| p.other_account.as_deref().unwrap_or_default()),
+        maybe_text(|p| p.other_account.as_deref()),
         text(|p| p.origin.as_str()),
         text(|p| &p.reference_id),
-        Column::Bytes(
-            postings
-                .iter()
-                .map(|p| p.fingerprint.map(Vec::from).unwrap_or_default())
-                .collect(),
-        ),
-        text(|p| p.refusal.map(ledger::Refusal::as_str).unwrap_or_default()),
-        number(|p| p.balance_after.unwrap_or(NONE)),
-        text(|p| p.service.as_deref().unwrap_or_default()),
-        number(|p| p.quantity.unwrap_or(NONE)),
-        text(|p| p.purchase_id.as_deref().unwrap_or_default()),
-        id(|p| p.related_id.unwrap_or_default()),
-        text(|p| p.description.as_deref().unwrap_or_default()),
-        text(|p| p.metadata.as_deref().unwrap_or_default()),
-        Column::Text(postings.iter().map(|p| detail::to_text(&p.detail)).collect()),
+        Column::bytes(postings.iter().map(|p| p.fingerprint.map(Vec::from))),
+        maybe_text(|p| p.refusal.map(Refusal::as_str)),
+        maybe_number(|p| p.balance_after),
+        maybe_text(|p| p.service.as_deref()),
+        maybe_number(|p| p.quantity),
+        maybe_text(|p| p.purchase_id.as_deref()),
+        Column::ids(postings.iter().map(|p| p.related_id)),
+        maybe_text(|p| p.description.as_deref()),
+        maybe_text(|p| p.metadata.as_deref()),
+        Column::Text(postings.iter().map(|p| detail::to_text(&p.detail)).collect()).unless_absent(),
         Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
-        text(|p| p.subscription_id.as_deref().unwrap_or_default()),
-        Column::Instant(postings.iter().map(|p| p.period_start.unwrap_or(NEVER)).collect()),
+        maybe_text(|p| p.subscription_id.as_deref()),
+        Column::instants(postings.iter().map(|p| p.period_start)),
     ]
 }
 
@@ -60,6 +49,7 @@ pub fn new_batches(wallets: &[Wallet]) -> Vec<Column> {
     let text = |of: fn(&Batch) -> &str| Column::Text(batches.iter().map(|(_, b)| of(b).to_owned()).collect());
     let number = |of: fn(&Batch) -> i64| Column::Number(batches.iter().map(|(_, b)| of(b)).collect());
     let id = |of: fn(&Batch) -> Uuid| Column::Id(batches.iter().map(|(_, b)| of(b)).collect());
+    let maybe_text = |of: fn(&Batch) -> Option<&str>| Column::texts(batches.iter().map(|(_, b)| of(b)));
     vec![
         id(|b| b.id),
         Column::Text(batches.iter().map(|(user_id, _)| (*user_id).to_owned()).collect()),
@@ -67,18 +57,13 @@ pub fn new_batches(wallets: &[Wallet]) -> Vec<Column> {
         number(|b| b.remaining),
         number(|b| b.held),
         Column::Instant(batches.iter().map(|(_, b)| b.issued_at).collect()),
-        Column::Instant(
-            batches
-                .iter()
-                .map(|(_, b)| b.expires_at.unwrap_or(NEVER))
-                .collect(),
-        ),
+        Column::instants(batches.iter().map(|(_, b)| b.expires_at)),
         text(|b| b.status.as_str()),
         text(|b| b.source.as_str()),
-        text(|b| b.source_plan.as_deref().unwrap_or_default()),
-        text(|b| b.grant_period.as_deref().unwrap_or_default()),
-        number(|b| b.paid_micros.unwrap_or(NONE)),
-        text(|b| b.currency.as_deref().unwrap_or_default()),
+        maybe_text(|b| b.source_plan.as_deref()),
+        maybe_text(|b| b.grant_period.as_deref()),
+        Column::numbers(batches.iter().map(|(_, b)| b.paid_micros)),
+        maybe_text(|b| b.currency.as_deref()),
         id(|b| b.transaction_id),
         number(|b| b.expirations.into()),
     ]
@@ -157,20 +142,21 @@ pub fn subscriptions(subscriptions: &[Subscription]) -> Vec<Column> {
     let text = |of: fn(&Subscription) -> &str| {
         Column::Text(subscriptions.iter().map(|s| of(s).to_owned()).collect())
     };
-    let instant = |of: fn(&Subscription) -> Option<DateTime<Utc>>| {
-        Column::Instant(subscriptions.iter().map(|s| of(s).unwrap_or(NEVER)).collect())
-    };
+    let instant =
+        |of: fn(&Subscription) -> DateTime<Utc>| Column::Instant(subscriptions.iter().map(of).collect());
+    let maybe_instant =
+        |of: fn(&Subscription) -> Option<DateTime<Utc>>| Column::instants(subscriptions.iter().map(of));
     vec![
         text(|s| &s.id),
         text(|s| &s.user_id),
         text(|s| &s.plan),
         text(|s| s.status.as_str()),
-        instant(|s| Some(s.anchor)),
-        instant(|s| s.activated_at),
-        instant(|s| s.ended_at),
-        instant(|s| s.paid_through),
-        instant(|s| s.next_period_start),
-        instant(Subscription::due_at),
-        instant(|s| Some(s.status_at)),
+        instant(|s| s.anchor),
+        maybe_instant(|s| s.activated_at),
+        maybe_instant(|s| s.ended_at),
+        maybe_instant(|s| s.paid_through),
+        maybe_instant(|s| s.next_period_start),
+        maybe_instant(Subscription::due_at),
+        instant(|s| s.status_at),
     ]
 }

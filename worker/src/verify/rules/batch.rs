@@ -46,8 +46,8 @@ pub(super) const RULES: &[Rule] = &[
                 CAST(coalesce(s.total, 0) AS text) AS expected
            FROM credits_batch b
            LEFT JOIN (SELECT a.batch_id, sum(a.amount) AS total
-                        FROM credits_batch c JOIN credits_allocation a ON a.batch_id = c.id
-                       WHERE c.user_id > $1 AND c.user_id <= $2 GROUP BY a.batch_id) s
+                        FROM credits_transaction t JOIN credits_allocation a ON a.transaction_id = t.id
+                       WHERE t.user_id > $1 AND t.user_id <= $2 GROUP BY a.batch_id) s
              ON s.batch_id = b.id
           WHERE b.user_id > $1 AND b.user_id <= $2 AND b.remaining <> coalesce(s.total, 0)",
     ),
@@ -60,19 +60,19 @@ pub(super) const RULES: &[Rule] = &[
                 CASE WHEN e.excess > 0 THEN 'left ' || e.excess || ' times too often'
                      ELSE 'reached ' || -e.excess || ' times too often' END AS expected
            FROM (SELECT id, value, sum(step) AS excess
-                   FROM (SELECT b.id, a.batch_remaining - a.amount AS value, 1 AS step
-                           FROM credits_batch b JOIN credits_allocation a ON a.batch_id = b.id
-                          WHERE b.user_id > $1 AND b.user_id <= $2
+                   FROM (SELECT a.batch_id AS id, a.batch_remaining - a.amount AS value, 1 AS step
+                           FROM credits_transaction t JOIN credits_allocation a ON a.transaction_id = t.id
+                          WHERE t.user_id > $1 AND t.user_id <= $2
                          UNION ALL
-                         SELECT b.id, a.batch_remaining, -1
-                           FROM credits_batch b JOIN credits_allocation a ON a.batch_id = b.id
-                          WHERE b.user_id > $1 AND b.user_id <= $2
+                         SELECT a.batch_id, a.batch_remaining, -1
+                           FROM credits_transaction t JOIN credits_allocation a ON a.transaction_id = t.id
+                          WHERE t.user_id > $1 AND t.user_id <= $2
                          UNION ALL
                          SELECT id, remaining, 1 FROM credits_batch WHERE user_id > $1 AND user_id <= $2
                          UNION ALL
                          SELECT id, 0, -1 FROM credits_batch WHERE user_id > $1 AND user_id <= $2) steps
                   GROUP BY id, value HAVING sum(step) <> 0) e
-           JOIN credits_batch b ON b.id = e.id",
+           JOIN credits_batch b ON b.id = e.id AND b.user_id > $1 AND b.user_id <= $2",
     ),
     rule(
         "batch.has_originating_transaction",
