@@ -1,8 +1,8 @@
 //! The schema, as migrations for PostgreSQL 13 or newer and for SQLite.
 //!
 //! Each migration works under the worker that was built for it and under the one before: it adds, and only a later
-//! release takes away what nobody uses any more, but for indexes, without which the worker before is slower, not wrong. Never imports the entities: a migration says what the schema was on
-//! its day, whatever the entities say today.
+//! release takes away what nobody uses any more, but for indexes, without which the worker before is slower, not wrong.
+//! Never imports the entities: a migration says what the schema was on its day, whatever the entities say today.
 
 mod dialect;
 mod m20261122_000001_ledger;
