@@ -32,6 +32,7 @@ SCRIP_TEST_SERVERS=compose|packages says how to run it; by default through Docke
 where an engine answers, else by the programs of the distribution's packages.
 SCRIP_TEST_TLS=FOLDER with server.crt and server.key for localhost: it speaks TLS, too, and the URL
 is the one for that; always by the distribution's packages.
+SCRIP_TEST_POSTGRES="-c NAME=VALUE ..." are options of the program \`postgres\`, kept for the next starts in DIR.
 END
 }
 
@@ -147,7 +148,7 @@ how_to_run() {
 compose() {
     local project
     project="scrip-test-$service-$port"
-    SCRIP_TEST_PORT=$port docker compose --project-name "$project" --file "$here/compose.yml" "$@" >&2
+    SCRIP_TEST_PORT=$port SCRIP_TEST_POSTGRES=$(options) docker compose --project-name "$project" --file "$here/compose.yml" "$@" >&2
 }
 
 serve() {
@@ -191,6 +192,12 @@ take_certificates() {
 }
 
 with_tls() { [ -d "$dir/tls" ]; }
+
+# What the program `postgres` is started with: as it is said now, or was at the first start.
+options() {
+    if [ -n "${SCRIP_TEST_POSTGRES:-}" ]; then echo "$SCRIP_TEST_POSTGRES" >"$dir/options"; fi
+    cat "$dir/options" 2>/dev/null || true
+}
 
 # The port for TLS, where a server has one beside the other.
 tls_port() {

@@ -30,6 +30,13 @@ impl Server {
         Self::begin(kind, script).await
     }
 
+    /// A `postgres` whose program has these options besides: `-c NAME=VALUE ...`.
+    pub async fn postgres_with(options: &str) -> Self {
+        let mut script = Command::new(Self::script("postgres"));
+        script.env("SCRIP_TEST_POSTGRES", options);
+        Self::begin("postgres", script).await
+    }
+
     async fn begin(kind: &'static str, mut script: Command) -> Self {
         let parent = std::env::var_os("SCRIP_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let folder = parent.join(format!("{kind}-{}", Uuid::now_v7().simple()));

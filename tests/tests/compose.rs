@@ -12,7 +12,9 @@ mod yaml;
 use std::path::PathBuf;
 
 use producer_sdk::contract::{Role, Topology};
+use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use serde_json::{Map, Value};
+use tests::servers::Server;
 
 const COMPOSE: &str = "docker-compose.yml";
 const TEST_SERVERS: &str = "tests/servers/compose.yml";
@@ -307,4 +309,34 @@ fn the_worker_image_runs_without_root_and_from_a_file_that_exists() {
         user.is_some_and(|user| user != "root" && !user.starts_with('0')),
         "{user:?}"
     );
+}
+
+/// What the program `postgres` is started with, as `NAME=VALUE`.
+fn postgres_settings(compose: &Value) -> Vec<(&str, &str)> {
+    let command = compose["services"]["postgres"]["command"].as_array();
+    let words = command.expect("a list").iter().filter_map(Value::as_str);
+    words.filter_map(|word| word.split_once('=')).collect()
+}
+
+#[tokio::test]
+async fn postgresql_starts_with_the_settings_of_the_compose_file_and_has_them_after_a_restart() {
+    let compose = compose(COMPOSE);
+    let settings = postgres_settings(&compose);
+    assert!(!settings.is_empty(), "{COMPOSE}: PostgreSQL has no settings");
+    let options: Vec<String> = settings
+        .iter()
+        .map(|(name, value)| format!("-c {name}={value}"))
+        .collect();
+    let mut server = Server::postgres_with(&options.join(" ")).await;
+    for _ in 0..2 {
+        let connection = Database::connect(server.url()).await.unwrap();
+        for (name, value) in &settings {
+            let show = Statement::from_string(DbBackend::Postgres, format!("SHOW {name}"));
+            let row = connection.query_one_raw(show).await.unwrap().unwrap();
+            let shown: String = row.try_get_by_index(0).unwrap();
+            assert_eq!(&shown, value, "{name}");
+        }
+        connection.close().await.unwrap();
+        server.restart().await;
+    }
 }

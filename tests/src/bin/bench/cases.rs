@@ -14,6 +14,7 @@ pub const USUAL: Setup = Setup {
     references: References::Ordered,
     group_max: 1_000,
     books: Books::Fresh,
+    is_long: false,
 };
 
 const fn case(name: &'static str, what: &'static str, profile: Profile, unit: Unit, way: Way) -> Case {
@@ -54,6 +55,13 @@ const fn books(books: Books, users: Users) -> Setup {
     }
 }
 
+const fn long(setup: Setup) -> Setup {
+    Setup {
+        is_long: true,
+        ..setup
+    }
+}
+
 const fn mix(mix: Mix) -> Setup {
     Setup { mix, ..USUAL }
 }
@@ -91,9 +99,14 @@ pub static ALL: &[Case] = &[
         Way::Drain(users(Users::One)),
     ),
     quick(
+        "drain-long",
+        "drain, 2 lanes, uniform, many commands",
+        Way::Drain(long(USUAL)),
+    ),
+    quick(
         "drain-large",
-        "drain, 2 lanes, uniform, large ledger",
-        Way::Drain(books(Books::Large, Users::Scattered(10_000))),
+        "drain, 2 lanes, uniform, many commands, large ledger",
+        Way::Drain(long(books(Books::Large, Users::Scattered(10_000)))),
     ),
     quick(
         "drain-groups-10",

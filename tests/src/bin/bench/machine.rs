@@ -16,7 +16,11 @@ pub async fn describe() -> String {
         |kilobytes| format!("{} GB", kilobytes >> 20),
     );
     let connection = Database::connect(db::server_url()).await.expect("a database");
-    let ask = Statement::from_string(DbBackend::Postgres, "SHOW server_version");
+    let ask = Statement::from_string(
+        DbBackend::Postgres,
+        "SELECT current_setting('server_version') || ', shared_buffers ' || current_setting('shared_buffers')
+                || ', fsync ' || current_setting('fsync')",
+    );
     let row = connection
         .query_one_raw(ask)
         .await

@@ -34,6 +34,8 @@ pub struct Setup {
     pub references: References,
     pub group_max: u16,
     pub books: Books,
+    /// Whether there are many more commands.
+    pub is_long: bool,
 }
 
 impl Setup {
@@ -66,6 +68,7 @@ pub async fn drain(stage: &mut Stage, setup: &Setup) -> Drained {
     let messages = match setup.group_max {
         ..10 => stage.sizes.plain,
         10..100 => stage.sizes.drain / 4,
+        _ if setup.is_long => stage.sizes.long_drain,
         _ => stage.sizes.drain,
     };
     let workload = setup.workload(stage, messages);

@@ -20,6 +20,9 @@ pub struct Sizes {
     pub broker: usize,
     /// Commands in full queues.
     pub drain: usize,
+    /// The same where the large ledger is compared with an empty one: so many that what is paid once for each user, reading him
+    /// and the first change of a page after a checkpoint, is not most of it.
+    pub long_drain: usize,
     /// Commands that are published while they are applied.
     pub live: usize,
     /// Commands, one transaction each.
@@ -40,6 +43,7 @@ impl Sizes {
     const QUICK: Self = Self {
         broker: 100_000,
         drain: 60_000,
+        long_drain: 60_000,
         live: 30_000,
         plain: 2_000,
         embedded: 12_000,
@@ -57,6 +61,7 @@ impl Sizes {
     const FULL: Self = Self {
         broker: 1_000_000,
         drain: 100_000,
+        long_drain: 300_000,
         live: 60_000,
         plain: 4_000,
         embedded: 20_000,

@@ -41,7 +41,13 @@ pub const ALL: [Target; 9] = [
     ),
     more("drain : pgbench TPC-B prepared", "drain-2", "pgbench", 6.0, 12.0),
     more("hot wallet : uniform", "drain-hot", "drain-2", 1.0, 1.5),
-    more("large ledger : empty ledger", "drain-large", "drain-2", 0.7, 0.9),
+    more(
+        "large ledger : empty ledger",
+        "drain-large",
+        "drain-long",
+        0.7,
+        0.9,
+    ),
     more(
         "groups of 10 : one transaction a command",
         "drain-groups-10",
