@@ -328,7 +328,10 @@ async fn postgresql_starts_with_the_settings_of_the_compose_file_and_has_them_af
         .map(|(name, value)| format!("-c {name}={value}"))
         .collect();
     let mut server = Server::postgres_with(&options.join(" ")).await;
-    for _ in 0..2 {
+    for is_restarted in [false, true] {
+        if is_restarted {
+            server.restart().await;
+        }
         let connection = Database::connect(server.url()).await.unwrap();
         for (name, value) in &settings {
             let show = Statement::from_string(DbBackend::Postgres, format!("SHOW {name}"));
@@ -337,6 +340,5 @@ async fn postgresql_starts_with_the_settings_of_the_compose_file_and_has_them_af
             assert_eq!(&shown, value, "{name}");
         }
         connection.close().await.unwrap();
-        server.restart().await;
     }
 }

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use tests::db;
 
-/// Processors, memory and versions.
+/// Processors, memory, and the database with those of its settings that count most.
 pub async fn describe() -> String {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
