@@ -3,14 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "architecture/calls.rs"]
+mod calls;
 #[path = "architecture/markdown.rs"]
 mod markdown;
 #[path = "architecture/sources.rs"]
 mod sources;
 #[path = "architecture/sql.rs"]
 mod sql;
-#[path = "architecture/transactions.rs"]
-mod transactions;
 
 use std::process::Command;
 

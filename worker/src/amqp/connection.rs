@@ -1,32 +1,42 @@
 //! One connection: its name, its heartbeat and a time limit.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
-use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
+use lapin::{Channel, Connection, ConnectionProperties, ConnectionState, ErrorKind, uri::AMQPUri};
+use tokio::time::timeout;
 
 use super::AmqpError;
 
 /// Seconds without a sign of life after which either side gives the connection up.
 const HEARTBEAT: u16 = 20;
 const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// Whoever waits for a channel looks this often whether the connection still is one.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Connects. The library sets `TCP_NODELAY` on the socket; its recovery stays off.
 pub async fn open(url: &str, name: String) -> Result<Connection, AmqpError> {
     let mut uri = parse(url)?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    match tokio::time::timeout(TIME_LIMIT, Connection::connect_uri(uri, properties)).await {
+    match timeout(TIME_LIMIT, Connection::connect_uri(uri, properties)).await {
         Ok(connected) => connected.map_err(AmqpError::doing("connecting")),
         Err(_) => Err(AmqpError::Timeout(TIME_LIMIT)),
     }
 }
 
-/// Opens a channel.
+/// Opens a channel; the only way to. Whoever asks the library for one just when a connection ends, it never answers.
 pub async fn channel(connection: &Connection) -> Result<Channel, AmqpError> {
-    connection
-        .create_channel()
-        .await
-        .map_err(AmqpError::doing("opening a channel"))
+    let mut opening = pin!(connection.create_channel());
+    let opened = loop {
+        if let Ok(opened) = timeout(LOOK_AGAIN, &mut opening).await {
+            break opened;
+        }
+        if !connection.status().connected() {
+            // As the library itself says a moment later.
+            break Err(ErrorKind::InvalidConnectionState(ConnectionState::Error).into());
+        }
+    };
+    opened.map_err(AmqpError::doing("opening a channel"))
 }
 
 /// Reads a URL. The library's error may repeat it, with its password.
@@ -44,6 +54,10 @@ pub fn virtual_host(url: &str) -> Result<String, AmqpError> {
 pub async fn close(connection: &Connection) {
     if connection.status().connected() {
         // What is lost by then is lost either way; the broker notices the closed socket.
-        let _ = tokio::time::timeout(TIME_LIMIT, connection.close(200, "bye".into())).await;
+        let _ = timeout(TIME_LIMIT, connection.close(200, "bye".into())).await;
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

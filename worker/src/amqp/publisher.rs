@@ -192,10 +192,7 @@ impl Outbox {
     }
 
     async fn serve(&mut self, connection: &Connection) -> Result<(), AmqpError> {
-        let channel = connection
-            .create_channel()
-            .await
-            .map_err(AmqpError::doing("opening a channel"))?;
+        let channel = connection::channel(connection).await?;
         channel
             .confirm_select(ConfirmSelectOptions::default())
             .await
@@ -300,10 +297,7 @@ impl Replies {
     /// the default exchange, say) must not touch the dead letters.
     async fn serve(&mut self, connection: &Connection) -> Result<(), AmqpError> {
         loop {
-            let channel = connection
-                .create_channel()
-                .await
-                .map_err(AmqpError::doing("opening a channel"))?;
+            let channel = connection::channel(connection).await?;
             match self.serve_channel(connection, &channel).await {
                 Ok(()) => return leave(&channel).await,
                 Err(error) if connection.status().connected() => {

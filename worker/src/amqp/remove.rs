@@ -15,7 +15,7 @@ pub async fn remove_at(url: &str, topology: &Topology) -> Result<(), AmqpError> 
 
 async fn remove(connection: &lapin::Connection, topology: &Topology) -> Result<(), AmqpError> {
     let doing = || AmqpError::doing("removing a namespace");
-    let channel = connection.create_channel().await.map_err(doing())?;
+    let channel = connection::channel(connection).await?;
     for queue in topology.queues() {
         channel
             .queue_delete(queue.name.into(), QueueDeleteOptions::default())
