@@ -18,8 +18,9 @@ pub async fn describe() -> String {
     let connection = Database::connect(db::server_url()).await.expect("a database");
     let ask = Statement::from_string(
         DbBackend::Postgres,
-        "SELECT current_setting('server_version') || ', shared_buffers ' || current_setting('shared_buffers')
-                || ', fsync ' || current_setting('fsync')",
+        "SELECT current_setting('server_version') || CASE WHEN ssl THEN ', TLS' ELSE ', no TLS' END
+                || ', shared_buffers ' || current_setting('shared_buffers') || ', fsync ' || current_setting('fsync')
+         FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
     );
     let row = connection
         .query_one_raw(ask)

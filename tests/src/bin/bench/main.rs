@@ -38,6 +38,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
 use stage::Stage;
+use tokio::runtime::Runtime;
 
 /// Measures how fast Scrip is, beside the broker alone, pgbench, and a worker with one transaction for each command.
 #[derive(Debug, Parser)]
@@ -60,8 +61,7 @@ struct Arguments {
     json: bool,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let chosen = |case: &&Case| {
         let named = arguments
@@ -84,10 +84,23 @@ async fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    tokio::select! {
-        () = measure(&arguments, &cases) => ExitCode::SUCCESS,
-        // What was made is removed as it is dropped.
-        _ = tokio::signal::ctrl_c() => ExitCode::from(130),
+    let runtime = Runtime::new().expect("a runtime");
+    let mut measuring = Box::pin(measure(&arguments, &cases));
+    let interrupted = runtime.block_on(async {
+        tokio::select! {
+            () = &mut measuring => false,
+            _ = tokio::signal::ctrl_c() => true,
+        }
+    });
+    // Workers first, which would declare again what is removed; then what was made is removed as it is dropped.
+    let handle = runtime.handle().clone();
+    runtime.shutdown_timeout(Duration::from_secs(10));
+    let _entered = handle.enter();
+    drop(measuring);
+    if interrupted {
+        ExitCode::from(130)
+    } else {
+        ExitCode::SUCCESS
     }
 }
 
