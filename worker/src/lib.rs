@@ -15,6 +15,7 @@ pub mod lane;
 pub mod outcome;
 mod pace;
 pub mod read;
+pub mod runtime;
 pub mod scheduler;
 pub mod store;
 pub mod telemetry;

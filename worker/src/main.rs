@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use scrip::cli::{Cli, Failure};
+use scrip::{
+    cli::{Cli, Failure},
+    runtime::runtime,
+};
 
 /// Something failed. What is wrong with the command line itself is 2, by clap.
 const FAILED: u8 = 1;
@@ -22,7 +25,6 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    cli.run().await
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    runtime()?.block_on(cli.run())
 }

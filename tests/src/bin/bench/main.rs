@@ -33,12 +33,12 @@ mod workload;
 
 use std::{process::ExitCode, time::Duration};
 
+use ::scrip::runtime::runtime;
 use case::{Case, Profile};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
 use stage::Stage;
-use tokio::runtime::Runtime;
 
 /// Measures how fast Scrip is, beside the broker alone, pgbench, and a worker with one transaction for each command.
 #[derive(Debug, Parser)]
@@ -84,7 +84,8 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let runtime = Runtime::new().expect("a runtime");
+    // As a worker has it, whose lanes run in it.
+    let runtime = runtime().expect("a runtime");
     let mut measuring = Box::pin(measure(&arguments, &cases));
     let interrupted = runtime.block_on(async {
         tokio::select! {
