@@ -59,5 +59,6 @@ pub async fn close(connection: &Connection) {
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 #[path = "connection_tests.rs"]
 mod tests;
