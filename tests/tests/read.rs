@@ -56,6 +56,31 @@ async fn a_balance_counts_out_what_has_lapsed_from_the_instant_on() {
 }
 
 #[tokio::test]
+async fn the_next_expiry_sums_all_batches_of_its_instant() {
+    for database in TestDatabase::each_migrated().await {
+        let mut book = Book::default();
+        book.credit("ann", "purchase", 100, Some(60));
+        let bonus = book.credit("ann", "bonus", 10, Some(60));
+        book.debit("ann", "consumption", &[(bonus, 5)]);
+        let reserved = book.credit("ann", "promotion", 7, Some(60));
+        book.hold(reserved, 4);
+        let held = book.credit("ann", "promotion", 9, Some(50));
+        book.hold(held, 9);
+        book.credit("ann", "promotion", 1_000, Some(61));
+        book.credit("ann", "promotion", 2_000, None);
+        book.credit("bob", "promotion", 4_000, Some(60));
+        book.write(database.connection()).await;
+        let balance = read::balance(database.connection(), "ann", &Rules::default(), at(0))
+            .await
+            .expect("reads")
+            .expect("is there");
+        let next = balance.next_expiring_batch.expect("some expire");
+        // 100 bought, 5 of the bonus, 3 of the 7 that are not held; nothing is free of what expires earlier.
+        assert_eq!((next.amount, next.expires_at), (108, at(60)));
+    }
+}
+
+#[tokio::test]
 async fn what_is_held_is_not_available_and_never_subtracted_twice() {
     for database in each_with_sample().await {
         let db = database.connection();

@@ -219,6 +219,21 @@ async fn apps_read_balances_in_redis_and_an_emptied_redis_fills_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn redis_has_the_sum_of_what_expires_next() {
+    let stage = Stage::new().await;
+    // 100 credits and a bonus of 10, which expire together.
+    let purchase = Command::purchase_package("p-1", "ada", "lite", "pi-1");
+    let outcome = stage.client.send(&purchase).await.expect("an outcome");
+    assert_eq!(outcome.balance, Some(110));
+    stage.wait_for(110).await;
+    let known = read(stage.redis.url(), &stage.namespace, "ada")
+        .await
+        .expect("a value");
+    assert_eq!(known.next_expiring_batch.expect("it expires").amount, 110);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_balance_is_answered_from_redis_while_it_is_there() {
     let stage = Stage::new().await;
     assert_eq!(stage.give(5).await, 5);

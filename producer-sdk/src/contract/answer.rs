@@ -42,7 +42,7 @@ pub struct BalanceResult {
     pub total_spent: i64,
     /// `ACTIVE` or `FROZEN`.
     pub status: String,
-    /// The batch that lapses next.
+    /// What expires next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_expiring_batch: Option<ExpiringBatch>,
     /// The next grant of a plan.
@@ -65,13 +65,13 @@ pub struct NextGrant {
     pub plan_name: String,
 }
 
-/// A batch that will lapse.
+/// What expires next: the credits of all batches that expire at one instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExpiringBatch {
-    /// Credits left in it.
+    /// The sum of the credits left in these batches, without what is held.
     pub amount: i64,
-    /// When it lapses.
+    /// First instant at which they cannot be spent any more.
     pub expires_at: DateTime<Utc>,
 }
 

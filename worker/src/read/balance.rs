@@ -28,12 +28,12 @@ const SQL: &str = "\
 SELECT w.user_id, w.balance, w.held, w.total_earned, w.total_spent, w.status, w.version,
        (SELECT CAST(coalesce(sum(b.remaining - b.held), 0) AS bigint) FROM credits_batch b
          WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at <= $2) AS lapsed,
-       (SELECT b.remaining - b.held FROM credits_batch b
+       (SELECT CAST(sum(b.remaining - b.held) AS bigint) FROM credits_batch b
          WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at > $2 AND b.remaining > b.held
-         ORDER BY b.expires_at, b.id LIMIT 1) AS next_amount,
-       (SELECT b.expires_at FROM credits_batch b
-         WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at > $2 AND b.remaining > b.held
-         ORDER BY b.expires_at, b.id LIMIT 1) AS next_expires_at
+         GROUP BY b.expires_at ORDER BY b.expires_at LIMIT 1) AS next_amount,
+       (SELECT min(b.expires_at) FROM credits_batch b
+         WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at > $2 AND b.remaining > b.held)
+         AS next_expires_at
   FROM credits_balance w
  WHERE w.user_id IN ({users})";
 
