@@ -40,6 +40,11 @@ pub struct Model {
     pub quantity: Option<i64>,
     /// The payment.
     pub purchase_id: Option<String>,
+    /// The line of the payment, where it has several.
+    pub purchase_line: Option<String>,
+    /// Of a purchase that credited a payment again before that was refused: the transaction that credited it first. Only a
+    /// migration writes it.
+    pub duplicate_of: Option<Uuid>,
     /// The subscription that a grant belongs to.
     pub subscription_id: Option<String>,
     /// Start of the subscription's period that was granted.

@@ -46,6 +46,7 @@ fn statements(text: &str, backend: DbBackend) -> Result<Vec<String>, DbErr> {
     let text = lines.join("\n");
     let table = text
         .split_once("CREATE TABLE ")
+        .or_else(|| text.split_once("ALTER TABLE "))
         .and_then(|(_, rest)| rest.split_whitespace().next());
     let expanded = expand(&text, table.unwrap_or_default(), backend)?;
     Ok(expanded

@@ -242,6 +242,8 @@ impl Book {
             service: None,
             quantity: None,
             purchase_id: None,
+            purchase_line: None,
+            duplicate_of: None,
             subscription_id: None,
             period_start: None,
             related_id: None,

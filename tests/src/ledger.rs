@@ -222,6 +222,7 @@ pub fn buy(reference: &str, user: &str, item: Item) -> Command {
     let action = Action::Purchase {
         item,
         purchase_id: reference.to_owned(),
+        purchase_line: None,
         paid_micros: Some(9_990_000),
         currency: Some("USD".to_owned()),
     };

@@ -13,6 +13,8 @@ mod idempotency;
 mod kept;
 #[path = "conformance/ledger_rules.rs"]
 mod ledger_rules;
+#[path = "conformance/payments.rs"]
+mod payments;
 #[path = "conformance/subscriptions.rs"]
 mod subscriptions;
 
@@ -67,6 +69,11 @@ on_every_store! {
     ledger_rules::a_command_before_the_one_that_opens_the_wallet_finds_none,
     ledger_rules::a_wallet_of_a_thousand_batches_is_spent_in_order,
     ledger_rules::what_the_caller_said_is_kept,
+    payments::a_payment_under_a_second_reference_is_refused_and_names_the_first,
+    payments::a_payment_twice_in_a_group_is_credited_once,
+    payments::each_line_of_a_payment_is_credited_once,
+    payments::a_payment_that_was_credited_to_another_user_leaves_no_wallet,
+    payments::two_writers_with_the_same_payments_credit_each_once,
     subscriptions::an_activation_is_written_with_its_grant_and_replayed_whole,
     subscriptions::a_clipped_grant_of_an_activation_is_replayed_with_what_did_not_fit,
     subscriptions::what_is_known_of_a_subscription_survives_from_group_to_group,

@@ -14,6 +14,7 @@ mod interleavings {
     pub mod ending;
     pub mod file;
     pub mod once;
+    pub mod payments;
     pub mod quick;
     pub mod references;
     pub mod session;
@@ -21,7 +22,9 @@ mod interleavings {
     pub mod wallets;
 }
 
-use interleavings::{batches, beside, broken, claims, file, once, quick, references, stage::Stage, wallets};
+use interleavings::{
+    batches, beside, broken, claims, file, once, payments, quick, references, stage::Stage, wallets,
+};
 use tests::{db::TestDatabase, ledger::TestLedger};
 
 /// Each interleaving with the reason why it is dangerous, on PostgreSQL.
@@ -57,6 +60,15 @@ on_servers! {
         "a lookup before the lock would not see what the first is about to commit",
     references::two_references_in_opposite_order:
         "each would hold in the unique index what the other wants to enter",
+
+    payments::one_payment_for_two_wallets_and_the_first_commits:
+        "neither a wallet nor a reference stands between them: only the unique index keeps the second from crediting it again",
+    payments::one_payment_for_two_wallets_and_the_first_rolls_back:
+        "the second waits for a payment that is never credited, and must not be refused for it",
+    payments::one_payment_quickly_for_two_wallets:
+        "nobody has looked whether the payment was credited",
+    payments::one_payment_quickly_and_carefully:
+        "the same, and the first looked before the second began",
 
     wallets::two_wallets_in_opposite_order:
         "each would hold the wallet that the other wants",

@@ -33,6 +33,7 @@ fn paid(reference: &str, user: &str, item: Item, paid: Option<(i64, &str)>) -> C
     let action = Action::Purchase {
         item,
         purchase_id: reference.to_owned(),
+        purchase_line: None,
         paid_micros: paid.map(|(micros, _)| micros),
         currency: paid.map(|(_, currency)| currency.to_owned()),
     };

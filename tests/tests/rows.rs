@@ -87,6 +87,7 @@ async fn what_was_paid_is_kept_with_the_batch_that_was_paid_for_and_not_with_its
         let action = Action::Purchase {
             item: Item::Package("lite".to_owned()),
             purchase_id: "pi_1".to_owned(),
+            purchase_line: None,
             paid_micros: Some(8_880_000),
             currency: Some("EUR".to_owned()),
         };

@@ -6,6 +6,7 @@ mod schema {
     mod constraints;
     mod entities;
     mod migrating;
+    mod payments;
     mod refused;
     mod refused_transactions;
     mod rows;

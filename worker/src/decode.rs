@@ -40,6 +40,7 @@ pub fn command_of(command: contract::Command, door: Door) -> Result<Command, Rej
                 },
             },
             purchase_id: purchase.purchase_id,
+            purchase_line: purchase.purchase_line,
             paid_micros: purchase.amount_paid.map(contract::AmountPaid::micros),
             currency: purchase.currency,
         },

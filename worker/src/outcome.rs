@@ -60,5 +60,7 @@ fn error(refused: &Refused) -> OutcomeError {
         message: refused.to_string(),
         required: refused.required,
         available: refused.available,
+        first_reference_id: refused.first.as_ref().map(|first| first.reference_id.clone()),
+        first_transaction_id: refused.first.as_ref().map(|first| first.transaction_id),
     }
 }

@@ -10,7 +10,7 @@ use process::{
     bodies::{consume, promotion},
     eventually,
     look::Look,
-    said,
+    payment, said,
 };
 use serde_json::{Value, json};
 
@@ -72,6 +72,14 @@ fn another_process_publishes_and_gets_its_outcome() {
     );
     home.scrip(&["verify"]).ok();
     assert!(worker.terminate().success());
+}
+
+#[test]
+fn a_payment_that_is_published_twice_is_credited_once_through_the_embedded_queue() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    payment::is_credited_once(&home);
+    drop(worker);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod process;
 
 use std::fmt::Write;
 
-use process::{Database, Home, Namespace, amqp_url};
+use process::{Database, Home, Namespace, amqp_url, payment};
 
 /// A home with servers: everything in it is this test's own.
 struct Servers {
@@ -71,6 +71,14 @@ fn a_command_is_published_served_and_found_in_the_ledger() {
     home.scrip(&["verify"]).ok();
     assert!(worker.terminate().success());
     assert!(!home.database().exists());
+}
+
+#[test]
+fn a_payment_that_is_published_twice_is_credited_once_through_rabbitmq() {
+    let servers = Servers::new();
+    let worker = servers.home.ready_worker();
+    payment::is_credited_once(&servers.home);
+    drop(worker);
 }
 
 #[test]

@@ -172,6 +172,7 @@ impl Command {
         let purchase = Purchase {
             item,
             purchase_id: purchase_id.into(),
+            purchase_line: None,
             amount_paid: None,
             currency: None,
         };
@@ -246,6 +247,16 @@ impl Command {
                 *validity_days = Some(days);
             }
             _ => self.misplaced = Some("validityDays"),
+        }
+        self
+    }
+
+    /// The line of the payment (`purchase`), where one payment has several: each line is credited once.
+    #[must_use]
+    pub fn purchase_line(mut self, line: impl Into<String>) -> Self {
+        match &mut self.body {
+            Body::Purchase(purchase) => purchase.purchase_line = Some(line.into()),
+            _ => self.misplaced = Some("purchaseLine"),
         }
         self
     }

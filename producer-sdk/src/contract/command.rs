@@ -162,6 +162,8 @@ pub struct Purchase {
     pub item: Item,
     /// The payment, as the payment provider names it.
     pub purchase_id: String,
+    /// The line of the payment, where one payment has several: each line is credited once.
+    pub purchase_line: Option<String>,
     /// What was paid.
     pub amount_paid: Option<AmountPaid>,
     /// In which currency: three upper-case letters.
@@ -433,6 +435,9 @@ impl Purchase {
             }
         }
         limits::id("purchaseId", &self.purchase_id)?;
+        self.purchase_line
+            .as_deref()
+            .map_or(Ok(()), |line| limits::id("purchaseLine", line))?;
         self.currency.as_deref().map_or(Ok(()), limits::currency)
     }
 }

@@ -153,6 +153,7 @@ fn purchase(fields: &Fields<'_>) -> Result<Body, Rejection> {
             "credits",
             "validityDays",
             "purchaseId",
+            "purchaseLine",
             "amountPaid",
             "currency",
         ],
@@ -188,6 +189,7 @@ fn purchase(fields: &Fields<'_>) -> Result<Body, Rejection> {
     Ok(Body::Purchase(Purchase {
         item,
         purchase_id: fields.id("purchaseId")?,
+        purchase_line: fields.optional("purchaseLine", |name, raw| text(name, raw, ID))?,
         amount_paid: fields.optional("amountPaid", |name, raw| {
             text(name, raw, AMOUNT_PAID)?.parse::<AmountPaid>()
         })?,

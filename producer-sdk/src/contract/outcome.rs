@@ -120,4 +120,10 @@ pub struct OutcomeError {
     /// Credits that were there (`insufficient_credits`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
+    /// Reference of the command that credited the payment (`duplicate_payment`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_reference_id: Option<String>,
+    /// Transaction that credited the payment (`duplicate_payment`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_transaction_id: Option<Uuid>,
 }

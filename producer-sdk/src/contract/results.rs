@@ -70,6 +70,9 @@ pub struct TransactionItem {
     /// The payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase_id: Option<String>,
+    /// The line of the payment, where it has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase_line: Option<String>,
     /// The subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,

@@ -34,6 +34,7 @@ fn every_command_comes_back_as_it_was_written() {
             .expect("paid"),
         Command::purchase_price("pi_2", "user_1", "price_1", "pi_2"),
         Command::purchase_credits("pi_3", "user_1", 100, "pi_3").validity_days(MAX_VALIDITY_DAYS),
+        Command::purchase_package("pi_4:2", "user_1", "lite", "pi_4").purchase_line("2"),
         Command::subscription("evt_1", "user_1", "sub_1", "pro", SubscriptionStatus::PastDue),
         Command::subscription("evt_2", "user_1", "sub_1", "pro", SubscriptionStatus::Active)
             .anchor(at("2026-01-31T09:00:00.123456789Z"))
@@ -57,6 +58,10 @@ fn bodies_are_camel_case_and_leave_out_what_is_absent() {
     let purchase = Command::purchase_package("pi_1", "user_123", "lite", "pi_1")
         .paid("9.99", "USD")
         .expect("paid");
+    assert_eq!(
+        String::from_utf8(purchase.clone().purchase_line("2").to_json()).expect("text"),
+        r#"{"type":"purchase","referenceId":"pi_1","userId":"user_123","packageId":"lite","purchaseId":"pi_1","purchaseLine":"2","amountPaid":"9.99","currency":"USD"}"#
+    );
     assert_eq!(
         String::from_utf8(purchase.to_json()).expect("text"),
         r#"{"type":"purchase","referenceId":"pi_1","userId":"user_123","packageId":"lite","purchaseId":"pi_1","amountPaid":"9.99","currency":"USD"}"#
@@ -556,6 +561,10 @@ fn ids_that_nobody_can_see_or_type_again_are_refused() {
             ("userId", Command::consume("r", id, "s")),
             ("service", Command::consume("r", "u", id)),
             ("purchaseId", Command::purchase_credits("r", "u", 1, id)),
+            (
+                "purchaseLine",
+                Command::purchase_credits("r", "u", 1, "p").purchase_line(id),
+            ),
         ] {
             let rejection = Command::from_json(&command.to_json()).expect_err(id);
             assert_eq!(
@@ -671,6 +680,8 @@ fn replies_come_back_as_they_were_written() {
             message: "5 needed, 3 there".to_owned(),
             required: Some(5),
             available: Some(3),
+            first_reference_id: Some("evt_1".to_owned()),
+            first_transaction_id: Some(uuid::Uuid::from_u128(7)),
         }),
     };
     let balance = BalanceResult {

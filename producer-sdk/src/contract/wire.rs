@@ -32,6 +32,8 @@ pub(crate) struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     purchase_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    purchase_line: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     amount_paid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'a str>,
@@ -98,6 +100,7 @@ impl<'a> From<&'a Command> for Wire<'a> {
                     }
                 }
                 wire.purchase_id = Some(&purchase.purchase_id);
+                wire.purchase_line = purchase.purchase_line.as_deref();
                 wire.amount_paid = purchase.amount_paid.map(|paid| paid.to_string());
                 wire.currency = purchase.currency.as_deref();
             }

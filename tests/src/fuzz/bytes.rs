@@ -94,6 +94,7 @@ fn step([op, who, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
                 },
             },
             purchase_id: format!("pi_{}", d % 4),
+            purchase_line: (d & 16 != 0).then(|| "2".to_owned()),
             paid_micros: (d & 4 == 0).then_some(9_990_000),
             currency: (d & 8 == 0).then(|| "USD".to_owned()),
         }),

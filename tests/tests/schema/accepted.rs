@@ -101,6 +101,32 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             TO_WALLET,
         ],
     ),
+    // A payment, one line of it, the refusal of that payment again, and one that was credited again before there was a rule.
+    (TX, &[PURCHASE, FIVE, FROM_PAYMENT, TO_WALLET, PAYMENT]),
+    (TX, &[PURCHASE, FIVE, FROM_PAYMENT, TO_WALLET, PAYMENT, LINE]),
+    (TX, &[FAILED, ZERO, NO_DEBIT, NO_CREDIT, ERROR, PURCHASE, PAYMENT]),
+    (
+        TX,
+        &[
+            PURCHASE,
+            FIVE,
+            FROM_PAYMENT,
+            TO_WALLET,
+            PAYMENT,
+            ("duplicate_of", "#1"),
+        ],
+    ),
+    // What belongs to a payment has its id, too.
+    (
+        TX,
+        &[
+            ("type", "'bonus'"),
+            FIVE,
+            ("debit_account", "'SYSTEM:purchase-bonus'"),
+            TO_WALLET,
+            PAYMENT,
+        ],
+    ),
     (
         TX,
         &[

@@ -29,6 +29,10 @@ const UNIQUE_ON_SQLITE: &[(&str, &str)] = &[
         "credits_transaction.subscription_id, credits_transaction.period_start",
     ),
     (
+        "credits_transaction_payment_key",
+        "index 'credits_transaction_payment_key'",
+    ),
+    (
         "credits_allocation_pkey",
         "credits_allocation.transaction_id, credits_allocation.batch_id",
     ),
@@ -186,6 +190,7 @@ async fn postgresql_compares_ids_and_references_bytewise() {
         "credits_transaction.credit_account",
         "credits_transaction.debit_account",
         "credits_transaction.purchase_id",
+        "credits_transaction.purchase_line",
         "credits_transaction.reference_id",
         "credits_transaction.subscription_id",
         "credits_transaction.user_id",

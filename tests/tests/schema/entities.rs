@@ -93,6 +93,8 @@ async fn every_entity_of_the_ledger_round_trips() {
             service: Some("s".into()),
             quantity: Some(2417),
             purchase_id: Some("pi_1".into()),
+            purchase_line: Some("1".into()),
+            duplicate_of: Some(id(5)),
             subscription_id: Some("sub_1".into()),
             period_start: Some(at(1)),
             related_id: Some(id(4)),

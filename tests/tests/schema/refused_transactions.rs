@@ -180,4 +180,14 @@ pub const REFUSED_TRANSACTIONS: &[(&str, Values<'static>, &str)] = &[
         &[("subscription_id", "'s'")],
         "credits_transaction_period_key",
     ),
+    (
+        TX,
+        &[PURCHASE, FIVE, FROM_PAYMENT, TO_WALLET, PAYMENT],
+        "credits_transaction_payment_key",
+    ),
+    (
+        TX,
+        &[PURCHASE, FIVE, FROM_PAYMENT, TO_WALLET, PAYMENT, LINE],
+        "credits_transaction_payment_key",
+    ),
 ];

@@ -192,6 +192,27 @@ pub const CASES: &[Case] = &[
         "it is one of 2 registration bonuses of its user",
     ),
     case(
+        "transaction.payment_credited_once",
+        "DROP INDEX IF EXISTS credits_transaction_payment_key;
+         UPDATE credits_transaction SET purchase_id = 'pi_9', reference_id = 'evt_1'
+          WHERE user_id = 'ann' AND type = 'purchase';
+         INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
+           status, balance_after, purchase_id, occurred_at, created_at)
+         SELECT {new_id}, user_id, type, amount, debit_account, credit_account, origin, 'evt_2', status, balance_after,
+                purchase_id, occurred_at, created_at
+           FROM credits_transaction WHERE reference_id = 'evt_1'",
+        "",
+        "it credits payment pi_9 by reference evt_2; that was credited before by reference evt_1 of user ann",
+    ),
+    // As a migration marks it.
+    case(
+        "transaction.payment_credited_once",
+        "UPDATE credits_transaction SET purchase_id = 'pi_9', purchase_line = '2', duplicate_of = {new_id},
+                reference_id = 'evt_1' WHERE user_id = 'ann' AND type = 'purchase'",
+        "SELECT id FROM credits_transaction WHERE user_id = 'ann' AND type = 'purchase'",
+        "it credits payment pi_9 line 2 by reference evt_1; that was credited before by nothing",
+    ),
+    case(
         "transaction.period_granted_once",
         "DROP INDEX IF EXISTS credits_transaction_period_key;
          INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,

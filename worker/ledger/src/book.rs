@@ -10,6 +10,7 @@ use crate::{
     command::{Action, Command, Origin},
     consume, expire, grant, monthly,
     outcome::{Decision, Outcome, Record},
+    payment::{CreditedPayment, PaymentKey},
     posting::{Detail, Posting, TransactionType},
     purchase,
     refusal::{Refusal, Refused},
@@ -25,6 +26,7 @@ pub struct Book {
     wallets: HashMap<String, Wallet>,
     records: HashMap<Origin, HashMap<String, Record>>,
     registered: HashSet<String>,
+    payments: HashMap<PaymentKey, CreditedPayment>,
     postings: Vec<Posting>,
     subscriptions: HashMap<String, Vec<Subscription>>,
     owners: HashMap<String, String>,
@@ -77,6 +79,7 @@ impl<F: FnMut() -> Uuid> Context<'_, F> {
             service: None,
             quantity: None,
             purchase_id: None,
+            purchase_line: None,
             subscription_id: None,
             period_start: None,
             related_id: None,
@@ -151,6 +154,11 @@ impl Book {
         self.registered.insert(user_id);
     }
 
+    /// Notes that a payment was credited.
+    pub fn add_payment(&mut self, payment: PaymentKey, credited: CreditedPayment) {
+        self.payments.insert(payment, credited);
+    }
+
     /// Adds a subscription: one of a user whose commands need it, or one that a command names and that may be somebody
     /// else's.
     pub fn add_subscription(&mut self, subscription: Subscription) {
@@ -199,7 +207,8 @@ impl Book {
             Verdict::Unapplied(refused) => return Ok(Decision::Unapplied(refused)),
             Verdict::Refuse(refused) => refused,
         };
-        if command.is_paid() {
+        // The money of a duplicate payment is credited already: there is nothing to keep for later.
+        if command.is_paid() && refused.code != Refusal::DuplicatePayment {
             return Ok(Decision::Unapplied(refused));
         }
         let wallet = self.wallet(&command.user_id);
@@ -213,6 +222,7 @@ impl Book {
         posting.balance_after = balance;
         posting.detail.required = refused.required;
         posting.detail.available = refused.available;
+        posting.detail.first = refused.first;
         posting.detail.request = Some(Box::new(command.clone()));
         if let Action::Consume {
             service, quantity, ..
@@ -220,6 +230,10 @@ impl Book {
         {
             posting.service = Some(service.clone());
             posting.quantity = *quantity;
+        }
+        if let Some(payment) = PaymentKey::from_command(command) {
+            posting.purchase_id = Some(payment.purchase_id);
+            posting.purchase_line = payment.purchase_line;
         }
         if let Action::MonthlyGrant {
             subscription_id,
@@ -266,6 +280,7 @@ impl Book {
             Action::Purchase {
                 item,
                 purchase_id,
+                purchase_line,
                 paid_micros,
                 currency,
             } => {
@@ -274,11 +289,15 @@ impl Book {
                     Err(refusal) => return Ok(refusal.into()),
                 };
                 let payment = purchase::Payment {
-                    purchase_id,
+                    key: PaymentKey {
+                        purchase_id: purchase_id.clone(),
+                        purchase_line: purchase_line.clone(),
+                    },
                     paid_micros: *paid_micros,
                     currency: currency.as_ref(),
                 };
-                purchase::decide(open(&mut self.wallets, context), &lot, &payment, context)
+                let wallet = open(&mut self.wallets, context);
+                purchase::decide(wallet, &lot, payment, &mut self.payments, context)
             }
             Action::MonthlyGrant {
                 subscription_id,

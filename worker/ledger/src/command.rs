@@ -76,6 +76,8 @@ pub enum Action {
         item: Item,
         /// The payment; names the account the credits come from.
         purchase_id: String,
+        /// The line of the payment, where it has several; each line is credited once.
+        purchase_line: Option<String>,
         /// What was paid, in millionths of the currency's unit.
         paid_micros: Option<i64>,
         /// ISO 4217 code.

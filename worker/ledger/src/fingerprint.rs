@@ -68,7 +68,10 @@ pub(crate) fn of(command: &Command) -> Fingerprint {
             hasher.number("validityDays", *validity_days);
         }
         Action::Purchase {
-            item, purchase_id, ..
+            item,
+            purchase_id,
+            purchase_line,
+            ..
         } => {
             match item {
                 Item::Package(id) => hasher.text("packageId", id),
@@ -82,6 +85,9 @@ pub(crate) fn of(command: &Command) -> Fingerprint {
                 }
             }
             hasher.text("purchaseId", purchase_id);
+            if let Some(line) = purchase_line {
+                hasher.text("purchaseLine", line);
+            }
         }
         Action::Expire { cutoff } => {
             hasher.instant("cutoff", Some(*cutoff));

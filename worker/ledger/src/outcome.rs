@@ -116,6 +116,7 @@ impl Outcome {
                         code,
                         required: posting.detail.required,
                         available: posting.detail.available,
+                        first: posting.detail.first.clone(),
                     });
                 }
             }

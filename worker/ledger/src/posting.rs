@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{
     command::{Command, Origin},
     fingerprint::Fingerprint,
+    payment::CreditedPayment,
     refusal::Refusal,
 };
 
@@ -131,6 +132,8 @@ pub struct Detail {
     pub required: Option<i64>,
     /// `insufficient_credits`: what was spendable.
     pub available: Option<i64>,
+    /// `duplicate_payment`: what credited the payment.
+    pub first: Option<CreditedPayment>,
     /// The instant the caller named, where it was clamped.
     pub claimed_at: Option<DateTime<Utc>>,
     /// The command, where it was refused or moves nothing.
@@ -173,6 +176,8 @@ pub struct Posting {
     pub quantity: Option<i64>,
     /// The payment.
     pub purchase_id: Option<String>,
+    /// The line of the payment, where it has several.
+    pub purchase_line: Option<String>,
     /// The subscription that it is about.
     pub subscription_id: Option<String>,
     /// The start of the period that it grants.

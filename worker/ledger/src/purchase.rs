@@ -1,5 +1,7 @@
 //! `purchase`: credits that were paid for, and the bonus that comes with a package.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -7,8 +9,9 @@ use crate::{
     amount::MAX_AMOUNT,
     book::{Context, Verdict},
     command::Item,
+    payment::{CreditedPayment, PaymentKey},
     posting::{Allocation, Posting, TransactionType},
-    refusal::Refusal,
+    refusal::{Refusal, Refused},
     rules::{Package, Rules},
     wallet::{Batch, BatchStatus, Inconsistency, Source, Wallet},
 };
@@ -23,7 +26,7 @@ pub(crate) struct Lot {
 
 /// What the payment provider said.
 pub(crate) struct Payment<'a> {
-    pub purchase_id: &'a str,
+    pub key: PaymentKey,
     pub paid_micros: Option<i64>,
     pub currency: Option<&'a String>,
 }
@@ -63,7 +66,8 @@ pub(crate) fn lot(item: &Item, rules: &Rules) -> Result<Lot, Refusal> {
 pub(crate) fn decide<F: FnMut() -> Uuid>(
     wallet: &mut Wallet,
     lot: &Lot,
-    payment: &Payment<'_>,
+    payment: Payment<'_>,
+    payments: &mut HashMap<PaymentKey, CreditedPayment>,
     context: &mut Context<'_, F>,
 ) -> Result<Verdict, Inconsistency> {
     let whole = lot
@@ -75,11 +79,15 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     let (Some(_), Ok(expires_at)) = (earned, expires_at) else {
         return Ok(Verdict::Unapplied(Refusal::InvalidAmount.into()));
     };
+    if let Some(first) = payments.get(&payment.key) {
+        return Ok(Verdict::Refuse(Refused::duplicate_payment(first.clone())));
+    }
     let mut paid = context.posting(TransactionType::Purchase);
-    paid.purchase_id = Some(payment.purchase_id.to_owned());
+    paid.purchase_id = Some(payment.key.purchase_id.clone());
+    paid.purchase_line.clone_from(&payment.key.purchase_line);
     let deposited = Deposit {
         amount: lot.credits,
-        account: format!("PAYMENT:{}", payment.purchase_id),
+        account: format!("PAYMENT:{}", payment.key.purchase_id),
         source: Source::Purchase,
         source_plan: lot.package.clone(),
         grant_period: None,
@@ -92,7 +100,8 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     if lot.bonus > 0 {
         let reference = format!("bonus:{}", context.command.reference_id);
         let mut bonus = context.derived(TransactionType::Bonus, reference, Some(postings[0].id));
-        bonus.purchase_id = Some(payment.purchase_id.to_owned());
+        bonus.purchase_id.clone_from(&postings[0].purchase_id);
+        bonus.purchase_line.clone_from(&postings[0].purchase_line);
         let deposited = Deposit {
             amount: lot.bonus,
             account: "SYSTEM:purchase-bonus".to_owned(),
@@ -106,6 +115,11 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
         deposit(wallet, &mut bonus, deposited, context)?;
         postings.push(bonus);
     }
+    let credited = CreditedPayment {
+        reference_id: context.command.reference_id.clone(),
+        transaction_id: postings[0].id,
+    };
+    payments.insert(payment.key, credited);
     postings[0].detail.over_cap = wallet.spendable_at(context.at) > context.rules.max_user_balance;
     Ok(Verdict::Post(postings))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::payment::CreditedPayment;
+
 /// A refusal's code. The order of the variants is the order of precedence: where several apply, the first is
 /// the answer. Documentation and tests keep the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +32,8 @@ pub enum Refusal {
     WalletFrozen,
     /// What can be granted once was granted before.
     AlreadyGranted,
+    /// The payment was credited before, under another reference.
+    DuplicatePayment,
     /// The wallet holds as much as it may.
     MaxBalanceReached,
     /// The wallet cannot pay for it.
@@ -46,7 +50,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All codes in their order of precedence.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ReferenceConflict,
         Self::CreditsDisabled,
         Self::InvalidAmount,
@@ -59,6 +63,7 @@ impl Refusal {
         Self::WalletNotFound,
         Self::WalletFrozen,
         Self::AlreadyGranted,
+        Self::DuplicatePayment,
         Self::MaxBalanceReached,
         Self::InsufficientCredits,
         Self::OriginalNotFound,
@@ -82,6 +87,7 @@ impl Refusal {
             Self::WalletNotFound => "wallet_not_found",
             Self::WalletFrozen => "wallet_frozen",
             Self::AlreadyGranted => "already_granted",
+            Self::DuplicatePayment => "duplicate_payment",
             Self::MaxBalanceReached => "max_balance_reached",
             Self::InsufficientCredits => "insufficient_credits",
             Self::OriginalNotFound => "original_not_found",
@@ -123,6 +129,8 @@ pub struct Refused {
     pub required: Option<i64>,
     /// `insufficient_credits`: what was spendable at the command's effective time.
     pub available: Option<i64>,
+    /// `duplicate_payment`: what credited the payment.
+    pub first: Option<CreditedPayment>,
 }
 
 impl From<Refusal> for Refused {
@@ -131,6 +139,7 @@ impl From<Refusal> for Refused {
             code,
             required: None,
             available: None,
+            first: None,
         }
     }
 }
@@ -142,6 +151,17 @@ impl Refused {
             code: Refusal::InsufficientCredits,
             required: Some(required),
             available: Some(available),
+            first: None,
+        }
+    }
+
+    /// `duplicate_payment` with what credited the payment.
+    pub const fn duplicate_payment(first: CreditedPayment) -> Self {
+        Self {
+            code: Refusal::DuplicatePayment,
+            required: None,
+            available: None,
+            first: Some(first),
         }
     }
 }
@@ -150,6 +170,13 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(required), Some(available)) = (self.required, self.available) {
             return write!(f, "{required} credits are required, {available} are available");
+        }
+        if let Some(first) = &self.first {
+            return write!(
+                f,
+                "this payment was credited before, by reference `{}` (transaction {})",
+                first.reference_id, first.transaction_id
+            );
         }
         f.write_str(match self.code {
             Refusal::ReferenceConflict => "this referenceId was used before for a command with other content",
@@ -164,6 +191,7 @@ impl fmt::Display for Refused {
             Refusal::WalletNotFound => "this user has no wallet",
             Refusal::WalletFrozen => "this wallet is frozen",
             Refusal::AlreadyGranted => "this was granted before",
+            Refusal::DuplicatePayment => "this payment was credited before",
             Refusal::MaxBalanceReached => "the wallet holds as many credits as it may",
             Refusal::InsufficientCredits => "there are not enough credits",
             Refusal::OriginalNotFound => "the original transaction does not exist",

@@ -35,8 +35,16 @@ fn fingerprints_are_those_of_the_vectors() {
     let purchase = |item| Action::Purchase {
         item,
         purchase_id: "pi_1".to_owned(),
+        purchase_line: None,
         paid_micros: Some(9_990_000),
         currency: Some("USD".to_owned()),
+    };
+    let of_line = |line: &str| Action::Purchase {
+        item: Item::Package("lite".to_owned()),
+        purchase_id: "pi_1".to_owned(),
+        purchase_line: Some(line.to_owned()),
+        paid_micros: None,
+        currency: None,
     };
     let commands = [
         command("user_123", consume(None, None)),
@@ -66,6 +74,8 @@ fn fingerprints_are_those_of_the_vectors() {
                 validity_days: Some(90),
             }),
         ),
+        command("user_123", of_line("1")),
+        command("user_123", of_line("größer")),
     ];
     let vectors: Vec<&str> = include_str!("../vectors/fingerprints.txt").lines().collect();
     let found: Vec<String> = commands
@@ -159,6 +169,7 @@ fn what_decides_no_movement_takes_no_part() {
     let action = Action::Purchase {
         item: Item::Package("lite".to_owned()),
         purchase_id: "pi_1".to_owned(),
+        purchase_line: None,
         paid_micros: None,
         currency: None,
     };

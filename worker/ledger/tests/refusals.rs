@@ -42,9 +42,14 @@ fn promotion(amount: i64) -> Action {
 }
 
 fn purchase(item: Item) -> Action {
+    purchase_of("pi", item)
+}
+
+fn purchase_of(payment: &str, item: Item) -> Action {
     Action::Purchase {
         item,
-        purchase_id: "pi".to_owned(),
+        purchase_id: payment.to_owned(),
+        purchase_line: None,
         paid_micros: None,
         currency: None,
     }
@@ -89,7 +94,8 @@ fn rules() -> Rules {
 }
 
 /// A book in which `ada` has 100 credits (as many as she may), was registered and has a subscription to `gold` and
-/// one to `off`, of which no period is due, and `ice` is frozen with 20.
+/// one to `off`, of which no period is due, and `ice` is frozen with 20, and
+/// `zoe` has been credited payment `pi`.
 fn book() -> Book {
     let mut book = Book::default();
     let rules = rules();
@@ -97,6 +103,7 @@ fn book() -> Book {
         ("r1", "ada", Action::RegistrationBonus),
         ("r2", "ada", promotion(80)),
         ("r3", "ice", Action::RegistrationBonus),
+        ("r6", "zoe", purchase(Item::Package("lite".to_owned()))),
         (
             "r4",
             "ada",
@@ -234,6 +241,13 @@ fn each_refusal_answers_before_those_that_follow_it() {
             Action::RegistrationBonus,
             Refusal::AlreadyGranted,
         ),
+        (
+            &on,
+            "n1",
+            "eve",
+            purchase(Item::Package("lite".to_owned())),
+            Refusal::DuplicatePayment,
+        ),
         (&on, "n1", "ada", promotion(1), Refusal::MaxBalanceReached),
         (
             &on,
@@ -305,7 +319,12 @@ fn a_frozen_wallet_still_receives_and_expires() {
     let on = rules();
     assert_eq!(refusal(&on, "n1", "ice", promotion(5)), None);
     assert_eq!(
-        refusal(&on, "n2", "ice", purchase(Item::Package("lite".to_owned()))),
+        refusal(
+            &on,
+            "n2",
+            "ice",
+            purchase_of("pi_2", Item::Package("lite".to_owned()))
+        ),
         None
     );
     assert_eq!(refusal(&on, "n3", "ice", Action::Expire { cutoff: now() }), None);

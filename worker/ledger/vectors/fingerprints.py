@@ -24,5 +24,7 @@ for command in [
     {**purchase, "packageId": "lite", "purchaseId": "pi_1"},
     {**purchase, "priceId": "price_1", "purchaseId": "pi_1"},
     {**purchase, "credits": 100, "validityDays": 90, "purchaseId": "pi_1"},
+    {**purchase, "packageId": "lite", "purchaseId": "pi_1", "purchaseLine": "1"},
+    {**purchase, "packageId": "lite", "purchaseId": "pi_1", "purchaseLine": "größer"},
 ]:
     print(fingerprint(command))

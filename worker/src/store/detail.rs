@@ -1,7 +1,7 @@
 //! `credits_transaction.detail`: what an outcome said beyond the columns, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::{Action, Command, Detail, Inconsistency, Item, Skipped};
+use ledger::{Action, Command, CreditedPayment, Detail, Inconsistency, Item, Skipped};
 use serde_json::{Map, Value, json};
 
 /// The JSON of a detail; empty text where there is nothing to keep.
@@ -21,6 +21,13 @@ pub fn to_text(detail: &Detail) -> String {
     put("stale", detail.stale.then_some(Value::Bool(true)));
     put("required", detail.required.map(Value::from));
     put("available", detail.available.map(Value::from));
+    if let Some(first) = &detail.first {
+        put("firstReferenceId", Some(first.reference_id.as_str().into()));
+        put(
+            "firstTransactionId",
+            Some(first.transaction_id.to_string().into()),
+        );
+    }
     put("claimedAt", detail.claimed_at.map(|at| instant(at).into()));
     put("request", detail.request.as_deref().map(request));
     Value::Object(fields).to_string()
@@ -47,8 +54,18 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         stale: value.get("stale").and_then(Value::as_bool).unwrap_or(false),
         required: number("required"),
         available: number("available"),
+        first: first(&value),
         claimed_at: None,
         request: None,
+    })
+}
+
+/// What credited the payment of a refusal.
+fn first(detail: &Value) -> Option<CreditedPayment> {
+    let text = |name: &str| detail.get(name).and_then(Value::as_str);
+    Some(CreditedPayment {
+        reference_id: text("firstReferenceId")?.to_owned(),
+        transaction_id: text("firstTransactionId")?.parse().ok()?,
     })
 }
 
@@ -75,6 +92,7 @@ fn request(command: &Command) -> Value {
         Action::Purchase {
             item,
             purchase_id,
+            purchase_line,
             paid_micros,
             currency,
         } => {
@@ -87,6 +105,7 @@ fn request(command: &Command) -> Value {
                 } => json!({ "credits": credits, "validityDays": validity_days }),
             };
             fields["purchaseId"] = purchase_id.as_str().into();
+            fields["purchaseLine"] = purchase_line.as_deref().into();
             fields["paidMicros"] = (*paid_micros).into();
             fields["currency"] = currency.as_deref().into();
             fields

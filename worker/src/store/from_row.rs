@@ -2,8 +2,8 @@
 
 use chrono::DateTime;
 use ledger::{
-    Allocation, Batch, BatchStatus, Inconsistency, Origin, Posting, Refusal, Source, Subscription,
-    SubscriptionStatus, TransactionType, Wallet, WalletStatus,
+    Allocation, Batch, BatchStatus, CreditedPayment, Inconsistency, Origin, PaymentKey, Posting, Refusal,
+    Source, Subscription, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
 };
 use sea_orm::{DbErr, QueryResult};
 use uuid::Uuid;
@@ -75,6 +75,19 @@ pub fn allocation(row: &QueryResult) -> Result<Allocation, StoreError> {
         amount: get(row, "amount")?,
         batch_remaining: get(row, "batch_remaining")?,
     })
+}
+
+/// A payment, and the transaction that credited it.
+pub fn credited_payment(row: &QueryResult) -> Result<(PaymentKey, CreditedPayment), StoreError> {
+    let payment = PaymentKey {
+        purchase_id: get(row, "purchase_id")?,
+        purchase_line: get(row, "purchase_line")?,
+    };
+    let credited = CreditedPayment {
+        reference_id: get(row, "reference_id")?,
+        transaction_id: get(row, "id")?,
+    };
+    Ok((payment, credited))
 }
 
 /// A stored command: its own posting, then those that belong to it.
@@ -160,6 +173,7 @@ fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
         service: None,
         quantity: None,
         purchase_id: None,
+        purchase_line: None,
         subscription_id: None,
         period_start: None,
         related_id: None,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 use chrono::{DateTime, Utc};
-use ledger::{Action, Batch, Book, Command, Outcome, Record, Rules, Wallet};
+use ledger::{Action, Batch, Book, Command, Outcome, PaymentKey, Record, Rules, Wallet};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::{
     answer::Patience,
     bulk::{self, Column},
     error::StoreError,
-    from_row::{allocation, batch, get, known, part, subscription, wallet},
+    from_row::{allocation, batch, credited_payment, get, known, part, subscription, wallet},
     sql::{self, Sql},
 };
 
@@ -37,6 +37,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let wallets = self.lock_wallets(&users).await?;
         self.records(commands, &mut book).await?;
         self.registered(commands, &mut book).await?;
+        self.credited_payments(commands, &mut book).await?;
         self.subscriptions(commands, &mut book).await?;
         for mut wallet in wallets {
             wallet.open = !prepared.contains(&wallet.user_id);
@@ -200,6 +201,26 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             .await?
         {
             book.add_registered(get(&row, "user_id")?);
+        }
+        Ok(())
+    }
+
+    /// Reads which of the payments that purchases report were credited.
+    async fn credited_payments(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
+        let payments: BTreeSet<PaymentKey> = commands.iter().filter_map(PaymentKey::from_command).collect();
+        if payments.is_empty() {
+            return Ok(());
+        }
+        let ids = texts(payments.iter().map(|payment| payment.purchase_id.as_str()));
+        let lines = payments.iter().map(|payment| payment.purchase_line.as_deref());
+        let lines = texts(lines.map(Option::unwrap_or_default));
+        let values = self.rows(vec![ids, lines]);
+        for row in self
+            .query("look up payments", &sql::CREDITED_PAYMENTS, values)
+            .await?
+        {
+            let (payment, credited) = credited_payment(&row)?;
+            book.add_payment(payment, credited);
         }
         Ok(())
     }

@@ -9,7 +9,8 @@
 //! | 3 | known references | those that were applied before | exactly once; **after** the lock, so it sees what the writer before us committed |
 //! | 3a | what belongs to them, allocations | those of known references | a replay repeats the whole outcome; only if there is one |
 //! | 3b | registered | users who had the bonus | only if a command is a registration bonus |
-//! | 3c | subscriptions | those of the users | only if a command is about one |
+//! | 3c | credited payments | those that purchases report | one payment is credited once; only if a command is a purchase |
+//! | 3d | subscriptions | those of the users | only if a command is about one |
 //! | 4 | batches | the first of each user in spending order | what the commands may spend; read again, larger, only where that is not enough |
 //! | – | decide | – | [`ledger::Book`], in memory, nothing awaits |
 //! | 5 | insert transactions | one for each posting, in the order of references | the unique reference is the last guard |

@@ -2,8 +2,9 @@
 //!
 //! Who else writes a wallet is as a rule nobody, and a reference is as a rule new. So the group is decided from the wallets as
 //! they were written last (`kept`), or as they are read now, and written by a single statement, which is a transaction of
-//! its own, on condition that each wallet still has that version; that a reference is new is left to the unique index. Where
-//! either does not hold nothing is written, and the group goes the careful way, which locks before it looks.
+//! its own, on condition that each wallet still has that version; that references and payments are new is left to unique
+//! indexes. Where one of these does not hold nothing is written, and the group goes the careful way, which locks before it
+//! looks.
 
 use std::collections::HashSet;
 

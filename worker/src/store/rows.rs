@@ -27,6 +27,7 @@ pub fn transactions(postings: &[Posting]) -> Vec<Column> {
         maybe_text(|p| p.service.as_deref()),
         maybe_number(|p| p.quantity),
         maybe_text(|p| p.purchase_id.as_deref()),
+        maybe_text(|p| p.purchase_line.as_deref()),
         Column::ids(postings.iter().map(|p| p.related_id)),
         maybe_text(|p| p.description.as_deref()),
         maybe_text(|p| p.metadata.as_deref()),

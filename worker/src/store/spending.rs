@@ -34,6 +34,7 @@ impl<'a> Spending<'a> {
             amount: ..0,
             refusal: None,
             purchase_id: None,
+            purchase_line: None,
             subscription_id: None,
             period_start: None,
             related_id: None,

@@ -82,6 +82,19 @@ pub const REGISTERED: Sql = Sql {
         AND type = 'registration_bonus' AND status = 'COMPLETED'",
 };
 
+/// Which payments were credited. `(purchases, purchase lines)`, an empty line for a payment without lines → their
+/// transactions.
+pub const CREDITED_PAYMENTS: Sql = Sql {
+    postgres: r"SELECT t.id, t.reference_id, t.purchase_id, t.purchase_line
+        FROM UNNEST($1::text[], $2::text[]) AS p (purchase_id, purchase_line)
+        JOIN credits_transaction t ON t.purchase_id = p.purchase_id AND COALESCE(t.purchase_line, '') = p.purchase_line
+        WHERE t.type = 'purchase' AND t.status = 'COMPLETED' AND t.duplicate_of IS NULL",
+    sqlite: r"SELECT t.id, t.reference_id, t.purchase_id, t.purchase_line
+        FROM jsonb_each($1) AS p CROSS JOIN credits_transaction t
+        WHERE t.purchase_id = p.value ->> 0 AND COALESCE(t.purchase_line, '') = p.value ->> 1
+          AND t.type = 'purchase' AND t.status = 'COMPLETED' AND t.duplicate_of IS NULL",
+};
+
 /// The first batches of each user in spending order. `users, limit`.
 pub const BATCHES: Sql = Sql {
     postgres: r"SELECT b.* FROM UNNEST($1::text[]) AS u (user_id) CROSS JOIN LATERAL (
@@ -99,39 +112,40 @@ pub const BATCHES: Sql = Sql {
 };
 
 /// Inserts transactions. `(id, user, type, amount, other account, origin, reference, fingerprint, error code,
-/// balance after, service, quantity, purchase, related, description, metadata, detail, occurred at, subscription,
-/// period start), now`.
+/// balance after, service, quantity, purchase, purchase line, related, description, metadata, detail, occurred at,
+/// subscription, period start), now`.
 pub const INSERT_TRANSACTIONS: Sql = Sql {
     postgres: r"INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
-          reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, related_id,
-          description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
+          reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, purchase_line,
+          related_id, description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
         SELECT t.id, t.user_id, t.type, t.amount,
           CASE WHEN t.amount < 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
           CASE WHEN t.amount > 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
           t.origin, t.reference_id, NULLIF(t.fingerprint, ''::bytea),
           CASE WHEN t.error_code > '' THEN 'FAILED' ELSE 'COMPLETED' END, NULLIF(t.error_code, ''),
           NULLIF(t.balance_after, -1), NULLIF(t.service, ''), NULLIF(t.quantity, -1), NULLIF(t.purchase_id, ''),
+          NULLIF(t.purchase_line, ''),
           NULLIF(t.related_id, '00000000-0000-0000-0000-000000000000'::uuid), NULLIF(t.description, ''),
           NULLIF(t.metadata, '')::json, NULLIF(t.detail, '')::json, t.occurred_at,
-          NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), $21
+          NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), $22
         FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
-            $8::bytea[], $9::text[], $10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::uuid[],
-            $15::text[], $16::text[], $17::text[], $18::timestamptz[], $19::text[], $20::timestamptz[])
+            $8::bytea[], $9::text[], $10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::uuid[],
+            $16::text[], $17::text[], $18::text[], $19::timestamptz[], $20::text[], $21::timestamptz[])
           AS t (id, user_id, type, amount, other, origin, reference_id, fingerprint, error_code, balance_after,
-            service, quantity, purchase_id, related_id, description, metadata, detail, occurred_at, subscription_id,
-            period_start)",
+            service, quantity, purchase_id, purchase_line, related_id, description, metadata, detail, occurred_at,
+            subscription_id, period_start)",
     sqlite: r"INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
-          reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, related_id,
-          description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
+          reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, purchase_line,
+          related_id, description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
         SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3,
           CASE WHEN value ->> 3 < 0 THEN 'WALLET:' || (value ->> 1) ELSE NULLIF(value ->> 4, '') END,
           CASE WHEN value ->> 3 > 0 THEN 'WALLET:' || (value ->> 1) ELSE NULLIF(value ->> 4, '') END,
           value ->> 5, value ->> 6, unhex(NULLIF(value ->> 7, '')),
           CASE WHEN value ->> 8 > '' THEN 'FAILED' ELSE 'COMPLETED' END, NULLIF(value ->> 8, ''),
           NULLIF(value ->> 9, -1), NULLIF(value ->> 10, ''), NULLIF(value ->> 11, -1), NULLIF(value ->> 12, ''),
-          NULLIF(unhex(value ->> 13), zeroblob(16)), NULLIF(value ->> 14, ''),
-          NULLIF(value ->> 15, ''), NULLIF(value ->> 16, ''), value ->> 17, NULLIF(value ->> 18, ''),
-          NULLIF(value ->> 19, '0001-01-01T00:00:00.000000+00:00'), $2
+          NULLIF(value ->> 13, ''), NULLIF(unhex(value ->> 14), zeroblob(16)), NULLIF(value ->> 15, ''),
+          NULLIF(value ->> 16, ''), NULLIF(value ->> 17, ''), value ->> 18, NULLIF(value ->> 19, ''),
+          NULLIF(value ->> 20, '0001-01-01T00:00:00.000000+00:00'), $2
         FROM jsonb_each($1)",
 };
 
@@ -276,7 +290,7 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
     changed AS (
       UPDATE credits_balance w SET balance = n.balance, held = n.held, total_earned = n.total_earned,
         total_spent = n.total_spent, transaction_count = n.transaction_count, version = n.version, status = n.status,
-        updated_at = $55
+        updated_at = $56
       FROM holding CROSS JOIN UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
           $7::bigint[], $8::text[])
         AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status)
@@ -285,22 +299,24 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
       SELECT holding.is_so AND credits_expect((SELECT count(*) FROM changed), cardinality($1)) AS is_open FROM holding),
     posted AS (
       INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
-        fingerprint, status, error_code, balance_after, service, quantity, purchase_id, related_id, description, metadata,
-        detail, occurred_at, subscription_id, period_start, created_at)
+        fingerprint, status, error_code, balance_after, service, quantity, purchase_id, purchase_line, related_id, description,
+        metadata, detail, occurred_at, subscription_id, period_start, created_at)
       SELECT t.id, t.user_id, t.type, t.amount,
         CASE WHEN t.amount < 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
         CASE WHEN t.amount > 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
         t.origin, t.reference_id, NULLIF(t.fingerprint, ''::bytea),
         CASE WHEN t.error_code > '' THEN 'FAILED' ELSE 'COMPLETED' END, NULLIF(t.error_code, ''),
         NULLIF(t.balance_after, -1), NULLIF(t.service, ''), NULLIF(t.quantity, -1), NULLIF(t.purchase_id, ''),
+        NULLIF(t.purchase_line, ''),
         NULLIF(t.related_id, '00000000-0000-0000-0000-000000000000'::uuid), NULLIF(t.description, ''),
         NULLIF(t.metadata, '')::json, NULLIF(t.detail, '')::json, t.occurred_at,
-        NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), $55
+        NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), $56
       FROM gate CROSS JOIN UNNEST($11::uuid[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::text[],
-          $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::text[], $22::bigint[], $23::text[], $24::uuid[],
-          $25::text[], $26::text[], $27::text[], $28::timestamptz[], $29::text[], $30::timestamptz[])
+          $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::text[], $22::bigint[], $23::text[], $24::text[], $25::uuid[],
+          $26::text[], $27::text[], $28::text[], $29::timestamptz[], $30::text[], $31::timestamptz[])
         AS t (id, user_id, type, amount, other, origin, reference_id, fingerprint, error_code, balance_after, service,
-          quantity, purchase_id, related_id, description, metadata, detail, occurred_at, subscription_id, period_start)
+          quantity, purchase_id, purchase_line, related_id, description, metadata, detail, occurred_at, subscription_id,
+          period_start)
       WHERE gate.is_open),
     added AS (
       INSERT INTO credits_batch (id, user_id, amount, remaining, held, issued_at, expires_at, status, source_type,
@@ -308,26 +324,26 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
       SELECT b.id, b.user_id, b.amount, b.remaining, b.held, b.issued_at,
         NULLIF(b.expires_at, '0001-01-01 00:00:00+00'), b.status, b.source_type, NULLIF(b.source_plan, ''),
         NULLIF(b.grant_period, ''), NULLIF(b.paid_micros, -1), NULLIF(b.currency, ''), b.transaction_id, b.expirations,
-        $55, $55
-      FROM gate CROSS JOIN UNNEST($31::uuid[], $32::text[], $33::bigint[], $34::bigint[], $35::bigint[],
-          $36::timestamptz[], $37::timestamptz[], $38::text[], $39::text[], $40::text[], $41::text[], $42::bigint[],
-          $43::text[], $44::uuid[], $45::bigint[])
+        $56, $56
+      FROM gate CROSS JOIN UNNEST($32::uuid[], $33::text[], $34::bigint[], $35::bigint[], $36::bigint[],
+          $37::timestamptz[], $38::timestamptz[], $39::text[], $40::text[], $41::text[], $42::text[], $43::bigint[],
+          $44::text[], $45::uuid[], $46::bigint[])
         AS b (id, user_id, amount, remaining, held, issued_at, expires_at, status, source_type, source_plan,
           grant_period, paid_micros, currency, transaction_id, expirations)
       WHERE gate.is_open),
     allocated AS (
       INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
-      SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining, $55
-      FROM gate CROSS JOIN UNNEST($46::uuid[], $47::uuid[], $48::bigint[], $49::bigint[])
+      SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining, $56
+      FROM gate CROSS JOIN UNNEST($47::uuid[], $48::uuid[], $49::bigint[], $50::bigint[])
         AS a (transaction_id, batch_id, amount, batch_remaining)
       WHERE gate.is_open),
     spent AS (
       UPDATE credits_batch b SET remaining = n.remaining, held = n.held, status = n.status,
-        expirations = n.expirations, updated_at = $55
-      FROM gate CROSS JOIN UNNEST($50::uuid[], $51::bigint[], $52::bigint[], $53::text[], $54::bigint[])
+        expirations = n.expirations, updated_at = $56
+      FROM gate CROSS JOIN UNNEST($51::uuid[], $52::bigint[], $53::bigint[], $54::text[], $55::bigint[])
         AS n (id, remaining, held, status, expirations)
       WHERE gate.is_open AND b.id = n.id RETURNING b.id)
-    SELECT credits_expect((SELECT count(*) FROM spent), cardinality($50))";
+    SELECT credits_expect((SELECT count(*) FROM spent), cardinality($51))";
 
 /// Writes a group that is one `consume` out of one batch on PostgreSQL, unless the wallet has another version than the one
 /// that was read: then it fails, as a serialization failure. The same rows as by [`WRITE_GROUP`], in the same order: nothing is
@@ -355,13 +371,14 @@ pub const WRITE_SPENDING: &str = r"WITH changed AS (
     SELECT credits_expect((SELECT count(*) FROM spent), 1)";
 
 /// All statements on PostgreSQL by name, for the test that looks at their plans.
-pub const ALL: [(&str, &str); 18] = [
+pub const ALL: [(&str, &str); 19] = [
     ("prepare wallets", PREPARE_WALLETS.postgres),
     ("lock wallets", LOCK_WALLETS.postgres),
     ("known references", KNOWN_REFERENCES.postgres),
     ("belonging", BELONGING.postgres),
     ("allocations", ALLOCATIONS.postgres),
     ("registered", REGISTERED.postgres),
+    ("credited payments", CREDITED_PAYMENTS.postgres),
     ("batches", BATCHES.postgres),
     ("insert transactions", INSERT_TRANSACTIONS.postgres),
     ("insert batches", INSERT_BATCHES.postgres),

@@ -4,6 +4,7 @@
 
 pub mod bodies;
 pub mod look;
+pub mod payment;
 
 use std::{
     fs,

@@ -163,6 +163,7 @@ fn fund(user: u32, n: u32) -> Command {
                 validity_days: None,
             },
             purchase_id: reference,
+            purchase_line: None,
             paid_micros: None,
             currency: None,
         },

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Batch, Book, Command, DefaultPrice, Item, MAX_AMOUNT, Outcome, Period, Refusal, Rules, Skipped,
-    Source, Subscription, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
+    Action, Batch, Book, Command, DefaultPrice, Item, MAX_AMOUNT, Outcome, Period, Posting, Refusal, Rules,
+    Skipped, Source, Subscription, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
 };
 use uuid::Uuid;
 
@@ -18,6 +18,8 @@ pub struct Expected {
     pub amount: Option<i64>,
     pub skipped: Option<Skipped>,
     pub stale: bool,
+    /// Reference and transaction that credited the payment before.
+    pub first: Option<(String, Uuid)>,
     /// The plans whose credits it may grant.
     pub plans: Vec<String>,
 }
@@ -110,8 +112,13 @@ impl<'a> Sight<'a> {
             amount: Some(0),
             skipped: None,
             stale: false,
+            first: None,
             plans: Vec::new(),
         };
+        if refusal == Some(Refusal::DuplicatePayment) {
+            let first = self.credited(command);
+            expected.first = first.map(|first| (first.reference_id.clone(), first.id));
+        }
         if refusal.is_some() {
             return expected;
         }
@@ -242,7 +249,10 @@ impl<'a> Sight<'a> {
             Action::Promotion { .. } => is_full(),
             Action::Purchase { item, .. } => {
                 let unknown = Item::Package("no such package".to_owned());
-                (*item == unknown).then_some(Refusal::UnknownPackage)
+                if *item == unknown {
+                    return Some(Refusal::UnknownPackage);
+                }
+                self.credited(command).map(|_| Refusal::DuplicatePayment)
             }
             Action::Subscription {
                 subscription_id,
@@ -266,6 +276,24 @@ impl<'a> Sight<'a> {
                 wallet.is_none().then_some(Refusal::WalletNotFound)
             }
         }
+    }
+
+    /// The posting that credited the payment that a purchase reports, looked for among all of them.
+    pub fn credited(self, command: &Command) -> Option<&'a Posting> {
+        let Action::Purchase {
+            purchase_id,
+            purchase_line,
+            ..
+        } = &command.action
+        else {
+            return None;
+        };
+        self.book.postings().iter().find(|posting| {
+            posting.kind == TransactionType::Purchase
+                && posting.refusal.is_none()
+                && posting.purchase_id.as_ref() == Some(purchase_id)
+                && posting.purchase_line == *purchase_line
+        })
     }
 
     fn grant_refusal(self, command: &Command, id: &str, start: DateTime<Utc>) -> Option<Refusal> {

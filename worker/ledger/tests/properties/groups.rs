@@ -8,8 +8,8 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Batch, BatchStatus, Book, Changes, Command, Decision, Origin, Outcome, Posting, Record, Rules,
-    Subscription, TransactionType, Wallet,
+    Batch, BatchStatus, Book, Changes, Command, CreditedPayment, Decision, Origin, Outcome, PaymentKey,
+    Posting, Record, Rules, Subscription, TransactionType, Wallet,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -99,6 +99,9 @@ impl Rows {
         for posting in &self.postings {
             if posting.kind == TransactionType::RegistrationBonus && posting.refusal.is_none() {
                 book.add_registered(posting.user_id.clone());
+            }
+            if let Some((payment, credited)) = credited(posting) {
+                book.add_payment(payment, credited);
             }
         }
         for Sent { command, .. } in group {
@@ -190,6 +193,22 @@ impl Rows {
         }
         Ok(())
     }
+}
+
+/// The payment that a posting credits.
+fn credited(posting: &Posting) -> Option<(PaymentKey, CreditedPayment)> {
+    if posting.kind != TransactionType::Purchase || posting.refusal.is_some() {
+        return None;
+    }
+    let payment = PaymentKey {
+        purchase_id: posting.purchase_id.clone()?,
+        purchase_line: posting.purchase_line.clone(),
+    };
+    let credited = CreditedPayment {
+        reference_id: posting.reference_id.clone(),
+        transaction_id: posting.id,
+    };
+    Some((payment, credited))
 }
 
 fn clean(batch: &Batch) -> Batch {

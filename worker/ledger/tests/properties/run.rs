@@ -270,6 +270,9 @@ impl Run {
         let at = effective(command, &self.rules, self.now);
         if outcome.status() == Status::Failed {
             prop_assert_eq!(was, is, "a refusal moves nothing");
+            let first = outcome.refused.as_ref().and_then(|refused| refused.first.clone());
+            let first = first.map(|first| (first.reference_id, first.transaction_id));
+            prop_assert_eq!(&first, &expected.first, "it names what credited the payment");
             prop_assert!(new.iter().all(|posting| posting.refusal.is_some()));
             let expires = matches!(command.action, Action::Expire { .. });
             let stored = refusal.is_some_and(Refusal::is_stored) && !expires;

@@ -188,6 +188,7 @@ fn action() -> impl Strategy<Value = Action> {
             validity_days
         }),
     ];
+    let line = proptest::option::of(1..4_u8);
     let (reason, actor) = ("chargeback".to_owned(), "ops".to_owned());
     let freeze = Action::Freeze {
         reason: reason.clone(),
@@ -197,9 +198,10 @@ fn action() -> impl Strategy<Value = Action> {
         10 => consume(),
         2 => Just(Action::RegistrationBonus),
         3 => (amount(), days()).prop_map(|(amount, validity_days)| Action::Promotion { amount, validity_days }),
-        3 => (item, 0..4_u8, any::<bool>()).prop_map(|(item, payment, told)| Action::Purchase {
+        4 => (item, 0..6_u8, line, any::<bool>()).prop_map(|(item, payment, line, told)| Action::Purchase {
             item,
             purchase_id: format!("pi_{payment}"),
+            purchase_line: line.map(|line| line.to_string()),
             paid_micros: told.then_some(9_990_000),
             currency: told.then(|| "USD".to_owned()),
         }),

@@ -29,7 +29,24 @@ fn account(name: &str) -> Account {
 pub fn check(book: &Book) -> Result<(), TestCaseError> {
     check_wallets(book)?;
     check_accounts(book)?;
+    check_payments(book)?;
     check_periods(book)
+}
+
+/// Each line of each payment is credited once.
+fn check_payments(book: &Book) -> Result<(), TestCaseError> {
+    let mut credited = HashSet::new();
+    let purchases = book
+        .postings()
+        .iter()
+        .filter(|posting| posting.kind == TransactionType::Purchase && posting.refusal.is_none());
+    for purchase in purchases {
+        prop_assert!(
+            credited.insert((&purchase.purchase_id, &purchase.purchase_line)),
+            "credited twice: {purchase:?}"
+        );
+    }
+    Ok(())
 }
 
 fn check_wallets(book: &Book) -> Result<(), TestCaseError> {

@@ -59,7 +59,7 @@ struct Common {
     #[arg(long, value_name = "ID")]
     user: String,
     /// The caller's own name for this change; the same name again changes nothing. Default: a fresh one (a purchase:
-    /// its payment's)
+    /// its payment's, and its line's after a colon)
     #[arg(long, value_name = "ID")]
     reference: Option<String>,
     /// When it happened (RFC 3339). Default: now
@@ -134,6 +134,9 @@ struct Purchase {
     /// The payment
     #[arg(long = "purchase-id", value_name = "ID")]
     payment: String,
+    /// The line of the payment, where one payment has several: each is credited once
+    #[arg(long = "purchase-line", value_name = "ID")]
+    line: Option<String>,
     /// What was paid, such as 9.99
     #[arg(long, value_name = "DECIMAL", requires = "currency")]
     amount_paid: Option<AmountPaid>,
@@ -235,9 +238,13 @@ impl Grant {
 
 impl Purchase {
     fn command(self) -> Result<(Command, Sending), Failure> {
-        let reference = self.common.reference.as_ref().unwrap_or(&self.payment);
         let user = &self.common.user;
         let payment = &self.payment;
+        let of_payment = || match &self.line {
+            Some(line) => format!("{payment}:{line}"),
+            None => payment.clone(),
+        };
+        let reference = self.common.reference.clone().unwrap_or_else(of_payment);
         let mut command = match (self.package, self.price_id, self.credits) {
             (Some(package), _, _) => Command::purchase_package(reference, user, package, payment),
             (_, Some(price), _) => Command::purchase_price(reference, user, price, payment),
@@ -250,6 +257,9 @@ impl Purchase {
         };
         if let Some(days) = self.validity_days {
             command = command.validity_days(days);
+        }
+        if let Some(line) = self.line {
+            command = command.purchase_line(line);
         }
         if let (Some(paid), Some(currency)) = (self.amount_paid, &self.currency) {
             command = command.paid(&paid.to_string(), currency)?;

@@ -58,16 +58,16 @@ pub struct Page {
 // Columns are named, because a statement that is kept prepared must not change when a migration adds one.
 const NEWEST: &str = "\
 SELECT id, user_id, type, amount, debit_account, credit_account, origin, reference_id, fingerprint, status, error_code,
-       balance_after, service, quantity, purchase_id, subscription_id, period_start, related_id, description, metadata,
-       detail, occurred_at, created_at
+       balance_after, service, quantity, purchase_id, purchase_line, duplicate_of, subscription_id, period_start,
+       related_id, description, metadata, detail, occurred_at, created_at
   FROM credits_transaction
  WHERE user_id = $1
  ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3";
 
 const OLDER: &str = "\
 SELECT id, user_id, type, amount, debit_account, credit_account, origin, reference_id, fingerprint, status, error_code,
-       balance_after, service, quantity, purchase_id, subscription_id, period_start, related_id, description, metadata,
-       detail, occurred_at, created_at
+       balance_after, service, quantity, purchase_id, purchase_line, duplicate_of, subscription_id, period_start,
+       related_id, description, metadata, detail, occurred_at, created_at
   FROM credits_transaction
  WHERE user_id = $1 AND (created_at, id) < ($3, $4)
  ORDER BY created_at DESC, id DESC LIMIT $2";

@@ -19,6 +19,7 @@ pub(super) fn item(model: credits_transaction::Model, allocations: Vec<Allocatio
         service: model.service,
         quantity: model.quantity,
         purchase_id: model.purchase_id,
+        purchase_line: model.purchase_line,
         subscription_id: model.subscription_id,
         period_start: model.period_start,
         related_id: model.related_id,

@@ -91,6 +91,21 @@ pub(super) const RULES: &[Rule] = &[
           WHERE t.type = 'registration_bonus' AND t.status = 'COMPLETED'",
     ),
     rule(
+        "transaction.payment_credited_once",
+        "a payment, or each line of it, is credited once",
+        "it credits {stored}; that was credited before by {expected}",
+        "SELECT t.id, NULL AS other, t.user_id,
+                'payment ' || t.purchase_id || coalesce(' line ' || t.purchase_line, '') || ' by reference '
+                  || t.reference_id AS stored,
+                'reference ' || f.reference_id || ' of user ' || f.user_id AS expected
+           FROM credits_transaction t LEFT JOIN credits_transaction f
+             ON f.purchase_id = t.purchase_id AND coalesce(f.purchase_line, '') = coalesce(t.purchase_line, '')
+            AND f.type = 'purchase' AND f.status = 'COMPLETED' AND f.duplicate_of IS NULL
+            AND (f.created_at, f.id) < (t.created_at, t.id)
+          WHERE t.user_id > $1 AND t.user_id <= $2 AND t.type = 'purchase' AND t.status = 'COMPLETED'
+            AND (f.id IS NOT NULL OR t.duplicate_of IS NOT NULL)",
+    ),
+    rule(
         "transaction.period_granted_once",
         "a period of a subscription is granted once",
         "it is one of {stored} grants of the period of {expected}",

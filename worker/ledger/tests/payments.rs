@@ -1,0 +1,140 @@
+//! A payment is credited once, whatever the references of the commands that report it.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use ledger::{
+    Action, Book, Command, Decision, Item, Origin, Outcome, Refusal, Refused, Rules, TransactionType,
+};
+use uuid::Uuid;
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 0).expect("an instant")
+}
+
+/// Ids that never repeat in this process.
+fn ids() -> impl FnMut() -> Uuid {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    || Uuid::from_u128(NEXT.fetch_add(1, Ordering::Relaxed).into())
+}
+
+/// A purchase of the package `lite`: 100 credits and 10 as a bonus.
+fn purchase(reference: &str, user: &str, payment: &str, line: Option<&str>) -> Command {
+    Command {
+        origin: Origin::Funding,
+        reference_id: reference.to_owned(),
+        user_id: user.to_owned(),
+        occurred_at: None,
+        description: None,
+        metadata: None,
+        action: Action::Purchase {
+            item: Item::Package("lite".to_owned()),
+            purchase_id: payment.to_owned(),
+            purchase_line: line.map(ToOwned::to_owned),
+            paid_micros: None,
+            currency: None,
+        },
+    }
+}
+
+fn decide(book: &mut Book, rules: &Rules, command: &Command) -> Decision {
+    book.decide(command, rules, now(), &mut ids())
+        .expect("a consistent book")
+}
+
+fn settled(book: &mut Book, command: &Command) -> Outcome {
+    match decide(book, &Rules::default(), command) {
+        Decision::Settled(outcome) => outcome,
+        Decision::Unapplied(refused) => panic!("unapplied: {refused}"),
+    }
+}
+
+fn refused(outcome: &Outcome) -> &Refused {
+    let refused = outcome.refused.as_ref().expect("a refusal");
+    assert_eq!(refused.code, Refusal::DuplicatePayment);
+    refused
+}
+
+#[test]
+fn a_payment_under_a_second_reference_is_refused_and_names_the_first() {
+    let mut book = Book::default();
+    let first = settled(&mut book, &purchase("evt_1", "ada", "pi_9", None));
+    assert_eq!((first.amount, first.balance), (110, Some(110)));
+    let second = settled(&mut book, &purchase("evt_2", "ada", "pi_9", None));
+    assert_eq!((second.amount, second.balance), (0, Some(110)));
+    let named = refused(&second).first.as_ref().expect("the first");
+    assert_eq!(named.reference_id, "evt_1");
+    assert_eq!(named.transaction_id, first.transactions[0].0);
+    let row = book.postings().last().expect("a posting");
+    assert_eq!((row.kind, row.amount), (TransactionType::Purchase, 0));
+    assert_eq!(row.purchase_id.as_deref(), Some("pi_9"));
+    assert!(row.detail.request.is_some(), "the request is kept");
+}
+
+#[test]
+fn the_refusal_of_a_duplicate_payment_is_final_for_its_reference() {
+    let mut book = Book::default();
+    settled(&mut book, &purchase("evt_1", "ada", "pi_9", None));
+    let second = settled(&mut book, &purchase("evt_2", "ada", "pi_9", None));
+    let posted = book.postings().len();
+    let again = settled(&mut book, &purchase("evt_2", "ada", "pi_9", None));
+    assert!(again.replayed);
+    assert_eq!(again.refused, second.refused);
+    assert_eq!(book.postings().len(), posted, "nothing is written");
+    let first = settled(&mut book, &purchase("evt_1", "ada", "pi_9", None));
+    assert!(first.replayed);
+    assert_eq!((first.amount, first.refused), (110, None));
+}
+
+#[test]
+fn a_payment_that_was_credited_to_another_user_opens_no_wallet() {
+    let mut book = Book::default();
+    settled(&mut book, &purchase("evt_1", "ada", "pi_9", None));
+    let second = settled(&mut book, &purchase("evt_2", "bob", "pi_9", None));
+    refused(&second);
+    assert_eq!(second.balance, None);
+    assert!(book.wallet("bob").is_none());
+}
+
+#[test]
+fn each_line_of_a_payment_is_credited_once() {
+    let mut book = Book::default();
+    for (reference, line, credited) in [
+        ("evt_1", Some("1"), 110),
+        ("evt_2", Some("2"), 110),
+        ("evt_3", Some("1"), 0),
+        ("evt_4", None, 110),
+        ("evt_5", None, 0),
+        ("evt_6", Some("2"), 0),
+    ] {
+        let outcome = settled(&mut book, &purchase(reference, "ada", "pi_9", line));
+        assert_eq!(outcome.amount, credited, "{reference}");
+        assert_eq!(outcome.refused.is_some(), credited == 0, "{reference}");
+    }
+    let bonus = book
+        .postings()
+        .iter()
+        .find(|posting| posting.kind == TransactionType::Bonus);
+    let bonus = bonus.expect("a bonus");
+    assert_eq!(bonus.purchase_id.as_deref(), Some("pi_9"));
+    assert_eq!(bonus.purchase_line.as_deref(), Some("1"));
+}
+
+#[test]
+fn a_payment_that_could_not_be_applied_is_not_credited_yet() {
+    let mut book = Book::default();
+    let off = Rules {
+        enabled: false,
+        ..Rules::default()
+    };
+    let decision = decide(&mut book, &off, &purchase("evt_1", "ada", "pi_9", None));
+    assert_eq!(decision, Decision::Unapplied(Refusal::CreditsDisabled.into()));
+    let second = settled(&mut book, &purchase("evt_2", "ada", "pi_9", None));
+    assert_eq!(second.amount, 110);
+    let replayed = settled(&mut book, &purchase("evt_1", "ada", "pi_9", None));
+    assert_eq!(
+        refused(&replayed).first.as_ref().expect("the first").reference_id,
+        "evt_2"
+    );
+}
