@@ -19,7 +19,7 @@
 //! # use producer_sdk::Command;
 //! let mut handles = Vec::new();
 //! for number in 0..10_000 {
-//!     let command = Command::consume(format!("req-{number}"), "user_123", "llm:tokens").quantity(2417);
+//!     let command = Command::consume(format!("req-{number}"), "user_123", "google:image").quantity(5);
 //!     handles.push(producer.enqueue(&command).await?);
 //! }
 //! for handle in handles {

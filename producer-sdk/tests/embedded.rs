@@ -184,6 +184,7 @@ fn answer(message: &Waiting) -> Reply {
         granted: None,
         clipped: None,
         over_cap: None,
+        default_price: None,
         skipped: None,
         stale: None,
         error: None,

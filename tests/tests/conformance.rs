@@ -66,6 +66,7 @@ on_every_store! {
     ledger_rules::a_registration_opens_the_wallet_once_and_the_free_subscription,
     ledger_rules::a_free_grant_is_clipped_to_the_cap,
     ledger_rules::a_free_service_is_recorded_and_moves_nothing,
+    ledger_rules::what_the_default_price_charges_is_marked_also_when_it_is_replayed,
     ledger_rules::a_command_before_the_one_that_opens_the_wallet_finds_none,
     ledger_rules::a_wallet_of_a_thousand_batches_is_spent_in_order,
     ledger_rules::what_the_caller_said_is_kept,

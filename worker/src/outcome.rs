@@ -50,6 +50,7 @@ fn settled(command: &Command, outcome: &Outcome) -> contract::Outcome {
         skipped: outcome.skipped.map(|skipped| skipped.as_str().to_owned()),
         stale: outcome.stale.then_some(true),
         over_cap: outcome.over_cap.then_some(true),
+        default_price: outcome.default_price.then_some(true),
         error: outcome.refused.as_ref().map(error),
     }
 }

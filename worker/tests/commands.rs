@@ -98,7 +98,7 @@ fn each_of_these_commands_explains_itself() {
 
 #[test]
 fn a_price_is_told_to_people_and_to_programs_without_a_ledger() {
-    let home = Home::new();
+    let home = Home::new().with("SCRIP__LEDGER__DEFAULT_CONSUMPTION", "1");
     home.write(
         "scrip.toml",
         "[prices]\n\"google:image\" = 5\n\"llm:tokens\" = { credits = 1, per = 1000 }\n",
@@ -130,9 +130,63 @@ fn a_price_is_told_to_people_and_to_programs_without_a_ledger() {
     assert!(!home.database().exists());
 }
 
+/// A command for a service that no price list has.
+const MISSPELT: [&str; 11] = [
+    "publish",
+    "consume",
+    "--user",
+    "u",
+    "--service",
+    "googel:chat",
+    "--quantity",
+    "5",
+    "--reference",
+    "c-1",
+    "--wait",
+];
+
+#[test]
+fn a_misspelt_service_is_refused_by_default() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    give(&home, "u", "50");
+    let said = home.scrip(&MISSPELT);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    assert_eq!(
+        said.out,
+        "refused: unknown_service: this service has no price, balance 50, available 50\n"
+    );
+    drop(worker);
+}
+
+#[test]
+fn what_the_default_price_charges_is_marked_wherever_it_is_shown() {
+    let home = Home::new().with("SCRIP__LEDGER__DEFAULT_CONSUMPTION", "1");
+    let worker = home.ready_worker();
+    give(&home, "u", "50");
+    let said = home.scrip(&MISSPELT).ok();
+    assert_eq!(
+        said.out,
+        "completed: -5 credits, balance 45, available 45, default price (the service has no price)\n"
+    );
+    let again = home.scrip(&[&["--json"][..], &MISSPELT].concat()).ok().json();
+    assert_eq!(
+        (&again["replayed"], &again["defaultPrice"]),
+        (&json!(true), &json!(true))
+    );
+    let history = home.scrip(&["history", "u", "--limit", "1"]).ok().out;
+    assert!(history.contains("  consumption (default price)  "), "{history}");
+    let history = home
+        .scrip(&["--json", "history", "u", "--limit", "1"])
+        .ok()
+        .json();
+    assert_eq!(history["items"][0]["detail"]["defaultPrice"], true);
+    drop(worker);
+}
+
 #[test]
 fn a_price_that_nobody_can_tell_is_a_failure() {
-    let home = Home::new().with("SCRIP__LEDGER__DEFAULT_CONSUMPTION", "reject");
+    let home = Home::new();
     let said = home.scrip(&["price", "other"]);
     assert_eq!(
         (said.code, said.err.as_str()),

@@ -48,6 +48,9 @@ pub struct Outcome {
     /// A purchase took the wallet above the largest balance allowed (it is credited all the same).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_cap: Option<bool>,
+    /// The service has no price, so the worker's default price was charged, or would have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_price: Option<bool>,
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<OutcomeError>,

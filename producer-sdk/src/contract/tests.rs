@@ -673,6 +673,7 @@ fn replies_come_back_as_they_were_written() {
         granted: None,
         clipped: None,
         over_cap: None,
+        default_price: Some(true),
         skipped: None,
         stale: None,
         error: Some(OutcomeError {

@@ -96,6 +96,7 @@ fn answer(delivery: &Delivery, seen: &Seen) -> Reply {
         granted: None,
         clipped: None,
         over_cap: None,
+        default_price: None,
         skipped: None,
         stale: None,
         error: None,

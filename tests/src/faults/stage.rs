@@ -23,7 +23,7 @@ const STANDSTILL: Duration = Duration::from_secs(100);
 /// How often the database is asked; it has no event for this.
 const LOOK: Duration = Duration::from_millis(5);
 /// What services cost here.
-const PRICES: &str = "[prices]\n\"llm:tokens\" = { credits = 1, per = 1000 }\n\"google:image\" = 5\n";
+const PRICES: &str = "[ledger]\ndefault_consumption = 1\n[prices]\n\"llm:tokens\" = { credits = 1, per = 1000 }\n\"google:image\" = 5\n";
 
 /// What a row needs.
 #[derive(Clone, Debug)]

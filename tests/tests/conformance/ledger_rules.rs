@@ -1,7 +1,7 @@
 //! The rules of the ledger, through the database.
 
 use chrono::TimeDelta;
-use ledger::{Decision, Item, Refusal, Status};
+use ledger::{Decision, DefaultPrice, Item, Price, Refusal, Status};
 use sea_orm::EntityTrait;
 use tests::ledger::{
     TestLedger, buy, buy_credits, buy_package, consume, expire, late, promote, register, use_service,
@@ -241,6 +241,26 @@ pub async fn a_free_service_is_recorded_and_moves_nothing(mut ledger: TestLedger
             .await,
         2
     );
+    ledger.verify().await;
+}
+
+pub async fn what_the_default_price_charges_is_marked_also_when_it_is_replayed(mut ledger: TestLedger) {
+    ledger.one(buy_credits("p1", "ada", 50)).await;
+    let typo = |reference, quantity| use_service(reference, "ada", "googel:chat", Some(quantity));
+    let refused = ledger.one(typo("c1", 50)).await.refused.expect("a refusal");
+    assert_eq!(refused.code, Refusal::UnknownService, "refused by default");
+
+    ledger.rules.default_price = DefaultPrice::Price(Price::each(1));
+    for replayed in [false, true] {
+        let charged = ledger.one(typo("c1", 40)).await;
+        assert_eq!((charged.amount, charged.replayed), (-40, replayed));
+        assert!(charged.default_price);
+        let poor = ledger.one(typo("c2", 50)).await;
+        assert_eq!((poor.status(), poor.replayed), (Status::Failed, replayed));
+        assert!(poor.default_price);
+        let priced = ledger.one(use_service("c3", "ada", "google:chat", None)).await;
+        assert_eq!((priced.amount, priced.default_price), (-2, false));
+    }
     ledger.verify().await;
 }
 

@@ -220,6 +220,8 @@ impl Book {
         let mut posting = context.posting(transaction_type(&command.action));
         posting.refusal = Some(refused.code);
         posting.balance_after = balance;
+        posting.detail.default_price =
+            refused.required.is_some() && context.rules.uses_default_price(&command.action);
         posting.detail.required = refused.required;
         posting.detail.available = refused.available;
         posting.detail.first = refused.first;

@@ -48,6 +48,7 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     let mut posting = context.posting(TransactionType::Consumption);
     posting.service = Some(service.to_owned());
     posting.quantity = quantity;
+    posting.detail.default_price = context.rules.uses_default_price(&context.command.action);
     posting.allocations = wallet.take(cost, context.at)?;
     wallet.post(-cost)?;
     wallet.total_spent = wallet

@@ -49,6 +49,8 @@ pub struct Outcome {
     pub stale: bool,
     /// A purchase took the wallet over the cap.
     pub over_cap: bool,
+    /// The service has no price, so the default price was charged, or would have been.
+    pub default_price: bool,
     /// Why it was refused.
     pub refused: Option<Refused>,
 }
@@ -76,6 +78,7 @@ impl Outcome {
             skipped: None,
             stale: false,
             over_cap: false,
+            default_price: false,
             refused: Some(refused),
         }
     }
@@ -94,6 +97,7 @@ impl Outcome {
             skipped: None,
             stale: false,
             over_cap: false,
+            default_price: false,
             refused: None,
         };
         for (nth, posting) in postings.iter().enumerate() {
@@ -102,6 +106,7 @@ impl Outcome {
             outcome.clipped = outcome.clipped.or(posting.detail.clipped);
             outcome.over_cap |= posting.detail.over_cap;
             outcome.stale |= posting.detail.stale;
+            outcome.default_price |= posting.detail.default_price;
             if nth == 0 {
                 outcome.skipped = posting.detail.skipped;
             }

@@ -122,6 +122,8 @@ pub struct Allocation {
 pub struct Detail {
     /// Free grants: what was asked for, where less was granted.
     pub clipped: Option<i64>,
+    /// Consumptions: the service has no price, so the default price was charged.
+    pub default_price: bool,
     /// Purchases: the wallet holds more than free grants may fill it to.
     pub over_cap: bool,
     /// Monthly grants: why the period brings nothing.

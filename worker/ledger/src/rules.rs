@@ -84,6 +84,19 @@ impl Rules {
         })
     }
 
+    /// Whether a command is charged by the default price, because its service has none.
+    pub fn uses_default_price(&self, action: &Action) -> bool {
+        let Action::Consume {
+            service,
+            amount: None,
+            ..
+        } = action
+        else {
+            return false;
+        };
+        matches!(self.default_price, DefaultPrice::Price(_)) && !self.prices.contains_key(service)
+    }
+
     /// How many credits a command may take from spendable batches at most.
     pub fn demand(&self, action: &Action) -> i64 {
         match action {
@@ -98,7 +111,7 @@ impl Rules {
 }
 
 impl Default for Rules {
-    /// The classic credit table.
+    /// The classic credit table; a service without a price is refused.
     fn default() -> Self {
         let package = |credits, bonus, days| Package {
             credits,
@@ -141,7 +154,7 @@ impl Default for Rules {
             ]
             .map(|(service, credits)| (service.to_owned(), Price::each(credits)))
             .into(),
-            default_price: DefaultPrice::Price(Price::each(1)),
+            default_price: DefaultPrice::Reject,
         }
     }
 }

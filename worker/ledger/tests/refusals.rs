@@ -289,6 +289,24 @@ fn a_service_without_a_price_is_refused_until_it_has_one() {
 }
 
 #[test]
+fn what_the_default_price_charges_is_marked() {
+    let (mut book, mut rules) = (book(), rules());
+    rules.default_price = DefaultPrice::Price(Price::each(1));
+    for (reference, action, marked) in [
+        ("n1", consume("googel:chat", None, Some(50)), true),
+        ("n1", consume("googel:chat", None, Some(50)), true),
+        ("n2", consume("google:chat", None, None), false),
+        ("n3", consume("googel:chat", Some(5), None), false),
+        ("n4", consume("googel:chat", None, Some(500)), true),
+    ] {
+        let outcome = settled(&mut book, &rules, &command(reference, "ada", action));
+        assert_eq!(outcome.default_price, marked, "{reference}");
+    }
+    let outcome = settled(&mut book, &rules, &command("n5", "eve", consume("x", None, None)));
+    assert!(!outcome.default_price, "without a wallet no price matters");
+}
+
+#[test]
 fn what_is_said_to_happen_in_the_future_happens_now() {
     let (mut book, rules) = (book(), rules());
     let day = |amount| Action::Promotion {

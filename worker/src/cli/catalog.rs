@@ -15,7 +15,7 @@ use crate::lane;
 
 /// What a service costs, by the configuration; exit code 1 if it has no price.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  scrip price google:image\n  scrip price llm:tokens --quantity 2417")]
+#[command(after_help = "Examples:\n  scrip price google:image\n  scrip price google:image --quantity 5")]
 pub struct PriceArgs {
     /// The service
     service: String,

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use producer_sdk::contract::TransactionItem;
+use serde_json::Value;
 
 use super::{
     balance::no_wallet,
@@ -53,13 +54,23 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The type, with a mark where the default price was charged.
+fn kind(transaction: &TransactionItem) -> String {
+    let detail = transaction.detail.as_ref();
+    let flag = detail.and_then(|detail| detail.get("defaultPrice"));
+    if flag.and_then(Value::as_bool) == Some(true) {
+        return format!("{} (default price)", transaction.kind);
+    }
+    transaction.kind.clone()
+}
+
 fn table(transactions: &[TransactionItem]) -> Rows {
     let mut rows = Rows::new(&["when", "type", ">amount", ">balance", "from", "to", "reference"]);
     for transaction in transactions {
         let refused = transaction.error_code.clone();
         rows.push([
             show::instant(transaction.created_at),
-            transaction.kind.clone(),
+            kind(transaction),
             refused.map_or_else(
                 || show::signed(transaction.amount),
                 |code| format!("refused: {code}"),

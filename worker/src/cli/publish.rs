@@ -91,6 +91,9 @@ pub fn summary(outcome: &Outcome) -> String {
     if let Some(available) = outcome.available {
         parts.push(format!("available {}", show::credits(available)));
     }
+    if outcome.default_price == Some(true) {
+        parts.push("default price (the service has no price)".to_owned());
+    }
     if outcome.stale == Some(true) {
         parts.push("stale (something later was known already)".to_owned());
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ledger::{DefaultPrice, MAX_AMOUNT, Price};
+use ledger::{DefaultPrice, MAX_AMOUNT};
 use toml::{Table, Value};
 
 use super::{duration, prices, section::Section};
@@ -18,7 +18,7 @@ pub struct Ledger {
     pub max_user_balance: i64,
     /// How far back `occurredAt` may reach.
     pub max_lateness: Duration,
-    /// What a service without a price costs.
+    /// What becomes of a service without a price: it is refused, or costs this.
     pub default_consumption: DefaultPrice,
     /// Whether somebody without a paid plan may buy packages; told by `canPurchase`, never a reason to refuse a
     /// purchase that was paid.
@@ -31,7 +31,7 @@ impl Default for Ledger {
             enabled: true,
             max_user_balance: 10_000,
             max_lateness: DAY,
-            default_consumption: DefaultPrice::Price(Price::each(1)),
+            default_consumption: DefaultPrice::Reject,
             allow_free_user_purchase_packages: true,
         }
     }

@@ -75,7 +75,6 @@ fn the_conservative_and_the_generous_values_of_the_example_are_valid() {
         ledger: Ledger {
             max_user_balance: 1000,
             max_lateness: Duration::from_hours(1),
-            default_consumption: DefaultPrice::Reject,
             allow_free_user_purchase_packages: false,
             ..Ledger::default()
         },

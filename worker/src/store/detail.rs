@@ -17,6 +17,7 @@ pub fn to_text(detail: &Detail) -> String {
     };
     put("clipped", detail.clipped.map(Value::from));
     put("overCap", detail.over_cap.then_some(Value::Bool(true)));
+    put("defaultPrice", detail.default_price.then_some(Value::Bool(true)));
     put("skipped", detail.skipped.map(|skipped| skipped.as_str().into()));
     put("stale", detail.stale.then_some(Value::Bool(true)));
     put("required", detail.required.map(Value::from));
@@ -44,14 +45,16 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         message: format!("detail is not JSON: {error}"),
     })?;
     let number = |name: &str| value.get(name).and_then(Value::as_i64);
+    let flag = |name: &str| value.get(name).and_then(Value::as_bool).unwrap_or(false);
     Ok(Detail {
         clipped: number("clipped"),
-        over_cap: value.get("overCap").and_then(Value::as_bool).unwrap_or(false),
+        over_cap: flag("overCap"),
+        default_price: flag("defaultPrice"),
         skipped: value
             .get("skipped")
             .and_then(Value::as_str)
             .and_then(Skipped::parse),
-        stale: value.get("stale").and_then(Value::as_bool).unwrap_or(false),
+        stale: flag("stale"),
         required: number("required"),
         available: number("available"),
         first: first(&value),

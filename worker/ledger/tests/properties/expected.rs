@@ -18,6 +18,8 @@ pub struct Expected {
     pub amount: Option<i64>,
     pub skipped: Option<Skipped>,
     pub stale: bool,
+    /// A consumption is priced although its service has no price.
+    pub default_price: bool,
     /// Reference and transaction that credited the payment before.
     pub first: Option<(String, Uuid)>,
     /// The plans whose credits it may grant.
@@ -112,6 +114,7 @@ impl<'a> Sight<'a> {
             amount: Some(0),
             skipped: None,
             stale: false,
+            default_price: self.is_priced_by_default(command, refusal),
             first: None,
             plans: Vec::new(),
         };
@@ -153,6 +156,15 @@ impl<'a> Sight<'a> {
             _ => expected.amount = Some(self.amount(command)),
         }
         expected
+    }
+
+    /// Only a price that was looked up counts, not one of a command that was refused before.
+    fn is_priced_by_default(self, command: &Command, refusal: Option<Refusal>) -> bool {
+        let is_unpriced = matches!(
+            &command.action,
+            Action::Consume { service, amount: None, .. } if service == "unpriced"
+        );
+        is_unpriced && refusal.is_none_or(|code| code == Refusal::InsufficientCredits)
     }
 
     fn wallet(self, command: &Command) -> Option<&'a Wallet> {

@@ -267,6 +267,7 @@ impl Run {
             "expected was {:?}, not {refusal:?}: {command:?}",
             expected.refusal
         );
+        prop_assert_eq!(outcome.default_price, expected.default_price);
         let at = effective(command, &self.rules, self.now);
         if outcome.status() == Status::Failed {
             prop_assert_eq!(was, is, "a refusal moves nothing");

@@ -107,6 +107,7 @@ pub fn rules(start: &Start) -> Rules {
         max_lateness: TimeDelta::hours(start.lateness_hours),
         trial_grants: start.trial_grants,
         past_due_grace: TimeDelta::days(start.grace_days),
+        default_price: DefaultPrice::Price(Price::each(1)),
         ..Rules::default()
     };
     rules.prices.insert(

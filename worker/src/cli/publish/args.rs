@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 Examples:
   scrip publish grant --user u1 --reason registration_bonus --wait
   scrip publish purchase --user u1 --package lite --purchase-id pi_1 --amount-paid 9.99 --currency USD
-  scrip publish consume --user u1 --service llm:tokens --quantity 2417 --wait
+  scrip publish consume --user u1 --service google:image --quantity 5 --wait
   scrip publish subscription --user u1 --subscription sub_1 --plan pro --status active --wait
   scrip publish freeze --user u1 --reason 'chargeback pi_1' --actor ops:maria")]
 pub struct Args {
