@@ -148,9 +148,12 @@ impl Line<'_> {
     }
 }
 
+/// Characters that make a spreadsheet take a cell for a formula. Those of full width count for some of them, too.
+const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
 /// A text as a cell. Names come from outside: one that a spreadsheet would take for a formula is marked as text.
 fn cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    let text = if text.starts_with(FORMULA) {
         format!("'{text}")
     } else {
         text.to_owned()
@@ -171,6 +174,9 @@ mod tests {
         assert_eq!(cell("=1+1"), "'=1+1");
         assert_eq!(cell("@SUM(A1)"), "'@SUM(A1)");
         assert_eq!(cell("-2+3,x"), "\"'-2+3,x\"");
+        for wide in ["＝1+1", "＋1", "－1", "＠SUM(A1)"] {
+            assert_eq!(cell(wide), format!("'{wide}"));
+        }
         assert_eq!(cell("google:chat"), "google:chat");
     }
 

@@ -2,34 +2,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use iso_currency::Currency;
 use serde::{Serialize, Serializer};
 
-/// Currencies whose smallest unit is not a hundredth (ISO 4217), with their decimals.
-const DECIMALS: [(&str, u32); 23] = [
-    ("BHD", 3),
-    ("BIF", 0),
-    ("CLP", 0),
-    ("DJF", 0),
-    ("GNF", 0),
-    ("IQD", 3),
-    ("ISK", 0),
-    ("JOD", 3),
-    ("JPY", 0),
-    ("KMF", 0),
-    ("KRW", 0),
-    ("KWD", 3),
-    ("LYD", 3),
-    ("OMR", 3),
-    ("PYG", 0),
-    ("RWF", 0),
-    ("TND", 3),
-    ("UGX", 0),
-    ("VND", 0),
-    ("VUV", 0),
-    ("XAF", 0),
-    ("XOF", 0),
-    ("XPF", 0),
-];
+/// Decimals of a currency that ISO 4217 gives none, or that it does not know.
+const USUAL_DECIMALS: u32 = 2;
+/// Decimals of a millionth.
+const MICRO_DECIMALS: u32 = 6;
 const MICROS: i128 = 1_000_000;
 const FRACTION: u32 = 64;
 /// What is so close to a whole millionth is one.
@@ -77,10 +56,15 @@ impl Money {
     }
 }
 
+/// How many decimals the smallest unit of a currency has.
+fn decimals(currency: &str) -> u32 {
+    let known = Currency::from_code(currency).and_then(Currency::exponent);
+    known.map_or(USUAL_DECIMALS, u32::from).min(MICRO_DECIMALS)
+}
+
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = DECIMALS.iter().find(|(currency, _)| *currency == self.currency);
-        let decimals = known.map_or(2, |(_, decimals)| *decimals);
+        let decimals = decimals(&self.currency);
         let unit = MICROS / 10_i128.pow(decimals);
         // Three thirds are one, although each of them was cut.
         let micros = self.micros + i128::from(self.fraction >= NEARLY_ONE);
@@ -147,6 +131,11 @@ mod tests {
         assert_eq!(money("JPY", 1_500_000), "2");
         assert_eq!(money("KWD", 1_000_500), "1.001");
         assert_eq!(money("USD", 0), "0.00");
+        assert_eq!(money("CLF", 1_000_050), "1.0001");
+        assert_eq!(money("UYW", 1_000_050), "1.0001");
+        assert_eq!(money("UYI", 1_500_000), "2");
+        assert_eq!(money("XAU", 1_005_000), "1.01", "ISO 4217 gives it no decimals");
+        assert_eq!(money("ZZZ", 1_005_000), "1.01", "ISO 4217 does not know it");
     }
 
     #[test]
