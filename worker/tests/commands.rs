@@ -185,6 +185,50 @@ fn what_the_default_price_charges_is_marked_wherever_it_is_shown() {
 }
 
 #[test]
+fn ids_that_begin_with_a_hyphen_are_taken_by_every_command() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    let user = "-1001234567890";
+    assert_eq!(give(&home, user, "50").json()["balance"], 50);
+    let consume = [
+        "consume",
+        "--user",
+        user,
+        "--service",
+        "-s",
+        "--amount",
+        "5",
+        "--reference",
+        "-r",
+    ];
+    assert_eq!(publish(&home, &consume).ok().json()["balance"], 45);
+    let balance = home.scrip(&["balance", user, "--json"]).ok().json();
+    assert_eq!(balance["userId"], user);
+    let history = home
+        .scrip(&["history", user, "--limit", "1", "--json"])
+        .ok()
+        .json();
+    assert_eq!(history["items"][0]["referenceId"], "-r");
+    home.scrip(&["batches", user]).ok();
+    home.scrip(&["can-purchase", user, "--package", "lite"]).ok();
+    let letters = home.scrip(&["--json", "dead", "list", "--user", user, "--reference", "-r"]);
+    assert_eq!(letters.ok().out, "");
+    drop(worker);
+}
+
+#[test]
+fn metadata_with_a_key_twice_is_refused_before_it_is_published() {
+    let home = Home::new();
+    let consume = ["publish", "consume", "--user", "u", "--service", "s"];
+    let said = home.scrip(&[&consume[..], &["--metadata", r#"{"a":{"b":1,"b":2}}"#]].concat());
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    assert!(
+        said.err.contains("`metadata` has the key \"b\" twice"),
+        "{said:#?}"
+    );
+}
+
+#[test]
 fn a_price_that_nobody_can_tell_is_a_failure() {
     let home = Home::new();
     let said = home.scrip(&["price", "other"]);

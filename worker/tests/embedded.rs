@@ -83,6 +83,22 @@ fn a_payment_that_is_published_twice_is_credited_once_through_the_embedded_queue
 }
 
 #[test]
+fn a_file_that_begins_with_a_byte_order_mark_is_replayed() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    let file = format!(
+        "\u{feff}{}\n{}\n",
+        promotion("g-1", "u", 5),
+        promotion("g-2", "u", 5)
+    );
+    let said = home
+        .scrip_reading(&["--json", "replay", "-", "--wait"], &file)
+        .ok();
+    assert_eq!(said.json()["completed"], 2, "{said:#?}");
+    drop(worker);
+}
+
+#[test]
 fn what_is_published_without_a_worker_waits_for_one() {
     let home = Home::new();
     let confirmed = home.scrip(&[

@@ -225,6 +225,11 @@ impl Kind {
         Self::Expire,
     ];
 
+    /// Whether only the worker itself sends it.
+    pub fn is_internal(self) -> bool {
+        self == Self::Expire
+    }
+
     /// The name as it stands on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -37,7 +37,9 @@ pub(crate) fn command(body: &[u8]) -> Result<Command, Rejection> {
     let object = read_object(body)?;
     let name = type_of(&object)?;
     let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == name) else {
-        return Err(unknown_type(&name, &Kind::ALL.map(Kind::as_str)));
+        let of_senders = Kind::ALL.into_iter().filter(|kind| !kind.is_internal());
+        let allowed: Vec<&str> = of_senders.map(Kind::as_str).collect();
+        return Err(unknown_type(&name, &allowed));
     };
     let fields = Fields {
         of: kind.as_str(),

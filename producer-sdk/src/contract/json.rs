@@ -16,6 +16,9 @@ use super::rejection::{Rejection, RejectionCode};
 /// Longest piece of foreign text that a message repeats, in characters.
 const SHOWN: usize = 60;
 
+/// RFC 8259 allows no byte order mark in JSON that is sent.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The fields of the body, in the order they were sent, no name twice.
 pub(crate) type RawFields<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
@@ -29,6 +32,9 @@ pub(crate) fn read_object(body: &[u8]) -> Result<RawFields<'_>, Rejection> {
         return Err(Rejection::of_body(RejectionCode::TooLarge, message));
     }
     let text = std::str::from_utf8(body).map_err(|error| not_json(&format!("{error}")))?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        return Err(not_json("it begins with a byte order mark, U+FEFF"));
+    }
     nesting(text, MAX_NESTING).map_err(|field| too_deep(field.as_deref()))?;
     if !text.trim_ascii_start().starts_with('{') {
         return Err(match serde_json::from_str::<IgnoredAny>(text) {
@@ -191,7 +197,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 }
 
 /// A field name, borrowed from the body unless it has escapes in it.
-struct Key<'a>(Cow<'a, str>);
+pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,9 +1,10 @@
 //! The limits of single values, with the sentence that each rejection uses. One place for reading and for writing.
 
 use chrono::{DateTime, Datelike, Utc};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::json::{found_text, nesting};
+use super::metadata::Contents;
 use super::rejection::{Rejection, RejectionCode};
 
 /// Largest body, in bytes.
@@ -168,7 +169,7 @@ pub(crate) fn traceparent(text: &str) -> Result<(), Rejection> {
     Err(Rejection::invalid("traceparent", found_text(text), allowed))
 }
 
-const METADATA: &str = "a JSON object of at most 4096 bytes and 256 values, nested at most 31 deep, without U+0000 in any key or string";
+const METADATA: &str = "a JSON object of at most 4096 bytes and 256 values, nested at most 31 deep, without U+0000 in any key or string, and with each key once in its object";
 
 pub(crate) fn metadata(raw: &RawValue) -> Result<(), Rejection> {
     let text = raw.get();
@@ -183,36 +184,30 @@ pub(crate) fn metadata(raw: &RawValue) -> Result<(), Rejection> {
         let message = format!("`metadata` is nested too deep; allowed is {METADATA}");
         return Err(Rejection::of_field(RejectionCode::TooDeep, "metadata", message));
     }
-    match serde_json::from_str::<Value>(text) {
-        Err(error) => invalid(format!("not storable ({error})")),
-        Ok(value) if values_in(&value) > MAX_METADATA_VALUES => {
-            let message = format!(
-                "`metadata` is an object that holds {} values; allowed is {METADATA}",
-                values_in(&value)
-            );
-            Err(Rejection::of_field(RejectionCode::TooMany, "metadata", message))
-        }
-        Ok(value) if holds_nul(&value) => invalid("an object with U+0000 in it".to_owned()),
-        Ok(_) => Ok(()),
+    let contents = match Contents::from_json(text) {
+        Ok(contents) => contents,
+        Err(error) => return invalid(format!("not storable ({error})")),
+    };
+    if let Some(key) = contents.duplicate {
+        let message = format!(
+            "`metadata` has the key {} twice; allowed is {METADATA}",
+            found_text(&key)
+        );
+        return Err(Rejection::of_field(
+            RejectionCode::DuplicateField,
+            "metadata",
+            message,
+        ));
     }
-}
-
-/// Everything inside of a value, at any depth.
-fn values_in(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => items.iter().map(|item| 1 + values_in(item)).sum(),
-        Value::Object(fields) => fields.values().map(|field| 1 + values_in(field)).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    if contents.values > MAX_METADATA_VALUES {
+        let message = format!(
+            "`metadata` is an object that holds {} values; allowed is {METADATA}",
+            contents.values
+        );
+        return Err(Rejection::of_field(RejectionCode::TooMany, "metadata", message));
     }
-}
-
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    if contents.holds_nul {
+        return invalid("an object with U+0000 in it".to_owned());
     }
+    Ok(())
 }

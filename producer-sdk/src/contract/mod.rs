@@ -13,6 +13,7 @@ mod instant;
 mod job;
 mod json;
 mod limits;
+mod metadata;
 mod money;
 mod outcome;
 mod permissions;

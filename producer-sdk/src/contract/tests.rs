@@ -171,6 +171,17 @@ fn broken_bodies_are_named_for_what_they_are() {
             DuplicateField,
             Some("service"),
         ),
+        (format!("\u{feff}{}", consume(r#","service":"s""#)), NotJson, None),
+        (
+            consume(r#","service":"s","metadata":{"a":"\u0000","a":1}"#),
+            DuplicateField,
+            Some("metadata"),
+        ),
+        (
+            consume(r#","service":"s","metadata":{"x":[{"y":{"b":1,"\u0062":2}}]}"#),
+            DuplicateField,
+            Some("metadata"),
+        ),
         ("{}".to_owned(), MissingField, Some("type")),
         (r#"{"type":7}"#.to_owned(), InvalidField, Some("type")),
         (r#"{"type":"consum"}"#.to_owned(), UnknownType, Some("type")),
@@ -191,6 +202,20 @@ fn broken_bodies_are_named_for_what_they_are() {
     }
     let not_utf8 = Command::from_json(b"{\"type\":\"\xff\"}").expect_err("not UTF-8");
     assert_eq!(not_utf8.code, NotJson);
+}
+
+#[test]
+fn an_unknown_type_is_told_which_commands_senders_have() {
+    for name in ["expir", "mint", "monthly_grant"] {
+        let rejection = rejection(&format!(r#"{{"type":"{name}","referenceId":"r","userId":"u"}}"#));
+        assert_eq!(rejection.code, UnknownType);
+        let allowed = r#"allowed are "consume", "grant", "purchase", "subscription", "freeze", "unfreeze""#;
+        assert!(rejection.message.ends_with(allowed), "{rejection}");
+        assert!(
+            !rejection.message.contains("did you mean `expire`"),
+            "{rejection}"
+        );
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::read;
 #[command(after_help = "Examples:\n  scrip balance user_123\n  scrip --json balance user_123")]
 pub struct Args {
     /// The user
+    #[arg(allow_hyphen_values = true)]
     user: String,
 }
 

@@ -19,6 +19,7 @@ use crate::read;
 #[command(after_help = "Examples:\n  scrip batches user_123\n  scrip --json batches user_123 --all")]
 pub struct Args {
     /// The user
+    #[arg(allow_hyphen_values = true)]
     user: String,
     /// Also those from which nothing is left
     #[arg(long)]

@@ -18,6 +18,7 @@ use crate::lane;
 #[command(after_help = "Examples:\n  scrip price google:image\n  scrip price google:image --quantity 5")]
 pub struct PriceArgs {
     /// The service
+    #[arg(allow_hyphen_values = true)]
     service: String,
     /// Units of it
     #[arg(long, value_name = "UNITS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=ledger::MAX_AMOUNT))]
@@ -29,12 +30,18 @@ pub struct PriceArgs {
 #[command(after_help = "Examples:\n  scrip can-purchase user_123 --package lite")]
 pub struct CanPurchaseArgs {
     /// The user
+    #[arg(allow_hyphen_values = true)]
     user: String,
     /// The package; without it: any
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     package: Option<String>,
     /// The package by the payment provider's price id
-    #[arg(long, value_name = "ID", conflicts_with = "package")]
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with = "package",
+        allow_hyphen_values = true
+    )]
     price_id: Option<String>,
 }
 

@@ -63,6 +63,7 @@ pub struct ListArgs {
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
     /// Its reference
+    #[arg(allow_hyphen_values = true)]
     reference: String,
 }
 

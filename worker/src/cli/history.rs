@@ -21,6 +21,7 @@ use crate::read::{self, Cursor, PageRequest};
 )]
 pub struct Args {
     /// The user
+    #[arg(allow_hyphen_values = true)]
     user: String,
     /// How many transactions
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(read::MAX_PAGE)))]

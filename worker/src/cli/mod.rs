@@ -68,7 +68,7 @@ struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// What everything on the broker is called after
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", allow_hyphen_values = true)]
     namespace: Option<String>,
     /// Write JSON, for programs
     #[arg(long, global = true)]
@@ -191,5 +191,35 @@ impl Command {
             Self::Run(_) => "info",
             _ => "warn",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, builder::ValueParser};
+
+    use super::*;
+
+    /// Arguments that take any text, of a command and of its subcommands.
+    fn texts(command: &clap::Command, found: &mut Vec<(String, bool)>) {
+        let any_text = ValueParser::string().type_id();
+        for argument in command.get_arguments() {
+            if argument.get_action().takes_values() && argument.get_value_parser().type_id() == any_text {
+                let name = format!("{} {}", command.get_name(), argument.get_id());
+                found.push((name, argument.is_allow_hyphen_values_set()));
+            }
+        }
+        for subcommand in command.get_subcommands() {
+            texts(subcommand, found);
+        }
+    }
+
+    #[test]
+    fn every_argument_that_takes_any_text_takes_one_that_begins_with_a_hyphen() {
+        let mut found = Vec::new();
+        texts(&Cli::command(), &mut found);
+        assert!(found.len() > 20, "{found:?}");
+        let wrong: Vec<_> = found.iter().filter(|(_, allowed)| !allowed).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 }

@@ -47,9 +47,10 @@ pub struct UserArgs {
     #[arg(value_enum, value_name = "KIND")]
     role: Kind,
     /// Its name
+    #[arg(allow_hyphen_values = true)]
     name: String,
     /// The virtual host. Default: that of AMQP_URL, else /
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     vhost: Option<String>,
 }
 

@@ -10,16 +10,16 @@ use crate::{cli::Failure, config, dead::Filter};
 #[derive(Debug, clap::Args)]
 pub struct Filters {
     /// Why: not_json, invalid_field, unapplied, unapplied:unknown_package, poison, ...
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", allow_hyphen_values = true)]
     reason: Option<String>,
     /// The command's name
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", allow_hyphen_values = true)]
     kind: Option<String>,
     /// Whose wallet
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     user: Option<String>,
     /// The caller's reference
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     reference: Option<String>,
     /// Set aside longer ago than this, such as 90m or 7d
     #[arg(long, value_name = "TIME", value_parser = length)]

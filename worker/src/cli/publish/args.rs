@@ -6,7 +6,7 @@ use producer_sdk::{
     Command,
     contract::{AmountPaid, SubscriptionStatus},
 };
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::cli::failure::Failure;
@@ -56,21 +56,21 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct Common {
     /// Whose wallet
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     user: String,
     /// The caller's own name for this change; the same name again changes nothing. Default: a fresh one (a purchase:
     /// its payment's, and its line's after a colon)
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     reference: Option<String>,
     /// When it happened (RFC 3339). Default: now
     #[arg(long, value_name = "INSTANT")]
     occurred_at: Option<DateTime<Utc>>,
     /// Words for people
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     description: Option<String>,
     /// A JSON object for programs
-    #[arg(long, value_name = "JSON", value_parser = object)]
-    metadata: Option<Map<String, Value>>,
+    #[arg(long, value_name = "JSON", value_parser = object, allow_hyphen_values = true)]
+    metadata: Option<Box<RawValue>>,
     #[command(flatten)]
     sending: Sending,
 }
@@ -80,7 +80,7 @@ struct Consume {
     #[command(flatten)]
     common: Common,
     /// The service, as the price list names it
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     service: String,
     /// Credits to spend, whatever the service costs
     #[arg(long, value_name = "CREDITS", conflicts_with = "quantity")]
@@ -120,10 +120,10 @@ struct Purchase {
     #[command(flatten)]
     common: Common,
     /// A package of the configuration
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     package: Option<String>,
     /// A package by the payment provider's price id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     price_id: Option<String>,
     /// Credits without a package
     #[arg(long, value_name = "CREDITS")]
@@ -132,16 +132,21 @@ struct Purchase {
     #[arg(long, value_name = "DAYS", requires = "credits")]
     validity_days: Option<i64>,
     /// The payment
-    #[arg(long = "purchase-id", value_name = "ID")]
+    #[arg(long = "purchase-id", value_name = "ID", allow_hyphen_values = true)]
     payment: String,
     /// The line of the payment, where one payment has several: each is credited once
-    #[arg(long = "purchase-line", value_name = "ID")]
+    #[arg(long = "purchase-line", value_name = "ID", allow_hyphen_values = true)]
     line: Option<String>,
     /// What was paid, such as 9.99
     #[arg(long, value_name = "DECIMAL", requires = "currency")]
     amount_paid: Option<AmountPaid>,
     /// In which currency, such as USD
-    #[arg(long, value_name = "CODE", requires = "amount_paid")]
+    #[arg(
+        long,
+        value_name = "CODE",
+        requires = "amount_paid",
+        allow_hyphen_values = true
+    )]
     currency: Option<String>,
 }
 
@@ -150,10 +155,10 @@ struct Subscription {
     #[command(flatten)]
     common: Common,
     /// The payment provider's id of the subscription
-    #[arg(long = "subscription", value_name = "ID")]
+    #[arg(long = "subscription", value_name = "ID", allow_hyphen_values = true)]
     id: String,
     /// The plan, as the configuration names it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     plan: String,
     /// What it is now
     #[arg(long, value_enum)]
@@ -182,10 +187,10 @@ struct AccountChange {
     #[command(flatten)]
     common: Common,
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: String,
     /// Who wants it, such as ops:maria
-    #[arg(long, value_name = "WHO")]
+    #[arg(long, value_name = "WHO", allow_hyphen_values = true)]
     actor: String,
 }
 
@@ -320,12 +325,18 @@ impl Common {
             command = command.description(description);
         }
         if let Some(metadata) = self.metadata {
-            command = command.metadata(&Value::Object(metadata));
+            command.metadata = Some(metadata);
         }
         (command, self.sending)
     }
 }
 
-fn object(text: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))
+/// The text as it stands; what it holds is looked at with the rest of the command.
+fn object(text: &str) -> Result<Box<RawValue>, String> {
+    let raw: Box<RawValue> =
+        serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))?;
+    if raw.get().starts_with('{') {
+        return Ok(raw);
+    }
+    Err("not a JSON object".to_owned())
 }

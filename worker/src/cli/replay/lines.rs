@@ -15,6 +15,8 @@ use crate::cli::failure::{Doing, Failure};
 
 const STDIN: &str = "-";
 const NAMED: usize = 20;
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The text of a file of commands.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub struct Lines {
 pub struct Wrong(Vec<(usize, Rejection)>);
 
 impl Lines {
-    /// Reads a file, or stdin.
+    /// Reads a file, or stdin. A byte order mark at the start, as some editors write it, is skipped.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let mut text = Vec::new();
         let read = if path == Path::new(STDIN) {
@@ -36,7 +38,14 @@ impl Lines {
             fs::read(path).map(|read| text = read)
         };
         read.doing(format!("read {}", path.display()))?;
-        Ok(Self { text })
+        Ok(Self::new(text))
+    }
+
+    fn new(mut text: Vec<u8>) -> Self {
+        if text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len());
+        }
+        Self { text }
     }
 
     /// How many commands there are.
@@ -101,9 +110,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Lines {
-        Lines {
-            text: text.as_bytes().to_vec(),
-        }
+        Lines::new(text.as_bytes().to_vec())
     }
 
     const GOOD: &str = r#"{"type":"consume","referenceId":"r","userId":"u","service":"s"}"#;
@@ -114,6 +121,17 @@ mod tests {
         let numbers: Vec<usize> = lines.each().map(|(number, _)| number).collect();
         assert_eq!((lines.commands(), numbers), (2, vec![2, 4]));
         assert!(lines.check().is_empty());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_at_the_start_and_named_elsewhere() {
+        let marked = lines(&format!("\u{feff}{GOOD}\n{GOOD}"));
+        assert_eq!(marked.commands(), 2);
+        assert!(marked.check().is_empty());
+        let twice = lines(&format!("\u{feff}{GOOD}\n\u{feff}{GOOD}")).check();
+        let text = twice.into_failure().to_string();
+        assert!(text.contains("line 2: not_json: "), "{text}");
+        assert!(text.contains("byte order mark"), "{text}");
     }
 
     #[test]
