@@ -28,6 +28,10 @@ pub enum Status {
 
 /// What became of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, as on the wire"
+)]
 pub struct Outcome {
     /// Whether the outcome was decided by an earlier delivery.
     pub replayed: bool,
