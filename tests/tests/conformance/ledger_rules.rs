@@ -225,10 +225,7 @@ pub async fn a_free_grant_is_clipped_to_the_cap(mut ledger: TestLedger) {
 }
 
 pub async fn a_free_service_is_recorded_and_moves_nothing(mut ledger: TestLedger) {
-    ledger
-        .rules
-        .prices
-        .insert("free".to_owned(), ledger::Price::each(0));
+    ledger.rules.prices.insert("free".to_owned(), Price::each(0));
     ledger.one(buy_credits("p1", "ada", 5)).await;
     let free = ledger.one(use_service("c1", "ada", "free", None)).await;
     assert_eq!(

@@ -106,6 +106,15 @@ fn rank(status: SubscriptionStatus) -> u8 {
     }
 }
 
+/// Whether the default price counts for a command: it does not where the command is refused before it is priced.
+fn is_priced_by_default(command: &Command, refusal: Option<Refusal>) -> bool {
+    let is_unpriced = matches!(
+        &command.action,
+        Action::Consume { service, amount: None, .. } if service == "unpriced"
+    );
+    is_unpriced && refusal.is_none_or(|code| code == Refusal::InsufficientCredits)
+}
+
 impl<'a> Sight<'a> {
     pub fn expected(self, command: &Command) -> Expected {
         let refusal = self.refusal(command);
@@ -114,7 +123,7 @@ impl<'a> Sight<'a> {
             amount: Some(0),
             skipped: None,
             stale: false,
-            default_price: self.is_priced_by_default(command, refusal),
+            default_price: is_priced_by_default(command, refusal),
             first: None,
             plans: Vec::new(),
         };
@@ -156,15 +165,6 @@ impl<'a> Sight<'a> {
             _ => expected.amount = Some(self.amount(command)),
         }
         expected
-    }
-
-    /// Only a price that was looked up counts, not one of a command that was refused before.
-    fn is_priced_by_default(self, command: &Command, refusal: Option<Refusal>) -> bool {
-        let is_unpriced = matches!(
-            &command.action,
-            Action::Consume { service, amount: None, .. } if service == "unpriced"
-        );
-        is_unpriced && refusal.is_none_or(|code| code == Refusal::InsufficientCredits)
     }
 
     fn wallet(self, command: &Command) -> Option<&'a Wallet> {
