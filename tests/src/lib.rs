@@ -17,5 +17,6 @@ pub mod raw_amqp;
 pub mod secured;
 pub mod servers;
 pub mod slow;
+pub mod standby;
 pub mod trace;
 pub mod year;

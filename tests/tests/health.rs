@@ -7,6 +7,8 @@
 
 #[path = "health/alive.rs"]
 mod alive;
+#[path = "health/durability.rs"]
+mod durability;
 #[path = "health/http.rs"]
 mod http;
 #[path = "health/metrics.rs"]

@@ -67,6 +67,21 @@ const PIECES: &[Piece] = &[
         because: "of `sum`: `&'static str`",
     },
     Piece {
+        within: "worker/src/store/durability.rs",
+        begins: "ROW.replace(\"{settings}\", SETTINGS)",
+        because: "a constant within a constant",
+    },
+    Piece {
+        within: "worker/src/store/session.rs",
+        begins: "set.join(",
+        because: "names and values of settings: constants, and a number of ours",
+    },
+    Piece {
+        within: "worker/src/store/session.rs",
+        begins: "AssertSqlSafe(statement)",
+        because: "the same, put together once a pool",
+    },
+    Piece {
         within: "worker/src/store/job_run.rs",
         begins: "self.json()",
         because: "a parameter, with a cast on PostgreSQL: `&'static str`",

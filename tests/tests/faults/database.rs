@@ -190,8 +190,8 @@ pub async fn read_only(bench: &mut Bench) -> Verdict {
         let set = format!("ALTER DATABASE {database} SET default_transaction_read_only = on");
         until_it_notices(&stage, &admin, &worker, (&set, "read-only transaction")).await;
         let reset = format!("ALTER DATABASE {database} RESET default_transaction_read_only");
+        // The sessions that were opened meanwhile stay as they are: the worker has to open others.
         admin.execute_unprepared(&reset).await.expect("resets");
-        stage.end_sessions().await;
         let lifted = stage.fault();
         stage.recovered(lifted).await;
     }

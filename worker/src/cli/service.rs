@@ -40,7 +40,7 @@ pub struct Service {
     inbound: Lanes,
     /// Ends scheduler and jobs.
     stop: CancellationToken,
-    /// Scheduler, job runner.
+    /// Scheduler and job runner, the watch on the database's settings.
     tasks: Vec<JoinHandle<()>>,
     /// Ended without being waited for.
     mirror: Option<JoinHandle<()>>,
@@ -104,6 +104,8 @@ impl Service {
             tasks: Vec::new(),
             mirror,
         };
+        let watch = store.clone().watch_settings(service.stop.clone());
+        service.tasks.push(tokio::spawn(watch));
         let ready = service.ready_later();
         service.start_jobs(
             context,
@@ -161,13 +163,15 @@ impl Service {
             Lanes::Amqp(inbound) => health::Lanes::Amqp(inbound.watch()),
             Lanes::Embedded(embedded) => health::Lanes::Embedded(embedded.watch()),
         };
-        let jobs = self.tasks.iter().map(|task| ("jobs", task.abort_handle()));
+        let names = ["settings", "jobs"];
+        let tasks = names.iter().zip(&self.tasks);
+        let tasks = tasks.map(|(name, task)| (*name, task.abort_handle()));
         let mirror = self.mirror.iter().map(|task| ("mirror", task.abort_handle()));
         Watched {
             lanes,
             store,
             redis,
-            tasks: jobs.chain(mirror).collect(),
+            tasks: tasks.chain(mirror).collect(),
             patience: Watched::patience(context.settings.database.statement_timeout),
         }
     }

@@ -8,7 +8,10 @@ use super::{
     Health, STALE,
     prober::{Answers, answers},
 };
-use crate::lane::{Condition, Link, Queues, Seen};
+use crate::{
+    lane::{Condition, Link, Queues, Seen},
+    store::Risk,
+};
 
 /// What was looked at.
 #[derive(Debug)]
@@ -96,6 +99,12 @@ impl Health {
             checks.extend(broker(receiving, publishing));
         }
         checks.extend([lanes(&seen), self.lag(&seen)]);
+        // A risk that the server's settings bring does not keep the worker from serving, and no
+        // restart cures it.
+        if let Some(risks) = watched.store.durability_risks() {
+            let risks: Vec<&str> = risks.into_iter().map(Risk::as_str).collect();
+            checks.push(("durability", true, json!({ "risks": risks })));
+        }
         // Nobody needs it.
         checks.extend(redis.map(|up| ("redis", true, json!({ "answers": up }))));
         Report::new(checks)

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     lane::{Condition, Link, Seen, SeenLane},
-    store::Ways,
+    store::{Risk, Ways},
 };
 
 const CONNECTIONS: [&str; 2] = ["receiving", "publishing"];
@@ -39,6 +39,7 @@ impl Health {
             }
             queues(&mut text, &seen);
             probed(&mut text, &self.probed());
+            durability(&mut text, watched.store.durability_risks());
         }
         text.into_string()
     }
@@ -210,6 +211,17 @@ fn probed(text: &mut Text, probed: &Probed) {
             );
             told.push(key);
         }
+    }
+}
+
+fn durability(text: &mut Text, risks: Option<Vec<Risk>>) {
+    let Some(risks) = risks else { return };
+    let mut family = text.gauge(
+        "scrip_durability_risk",
+        "Whether the database's settings risk acknowledged commands, by risk.",
+    );
+    for risk in Risk::ALL {
+        family.sample(&[("risk", risk.as_str())], u8::from(risks.contains(&risk)));
     }
 }
 

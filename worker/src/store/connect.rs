@@ -1,4 +1,4 @@
-//! Connections: what every session of the pool is told.
+//! Connections: to what, how many, and from when on they are replaced.
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -11,7 +11,11 @@ use sea_orm::{
     },
 };
 
-use super::{error::StoreError, sockets};
+use super::{
+    error::StoreError,
+    session::{self, Sessions},
+    sockets,
+};
 
 /// How the store connects.
 #[derive(Clone, Debug)]
@@ -66,38 +70,9 @@ pub enum Purpose {
     Read,
 }
 
-/// What the sessions of the group commit are told on PostgreSQL. Its statements look up rows by index whatever the
-/// statistics of a young table say: a generic plan of nested index scans is right for 1 and for 1,000 rows, and is
-/// made once a connection.
-const INDEXED: [(&str, &str); 6] = [
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_bitmapscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    ("jit", "off"),
-];
-
-/// How long a session of the group commit may rest in the middle of its transaction. Between two statements of a group lies
-/// only deciding, so one that rests for longer belongs to a worker that is suspended, or cut off: the server ends it, for it
-/// holds locks that others wait for.
-const REST: Duration = Duration::from_secs(10);
-
-/// How a server notices that a worker's machine is gone.
-const KEEPALIVE: [(&str, &str); 4] = [
-    ("tcp_keepalives_idle", "30"),
-    ("tcp_keepalives_interval", "10"),
-    ("tcp_keepalives_count", "3"),
-    ("tcp_user_timeout", "60000"),
-];
-
 /// A connection for the group commit that was used within this time is taken to be alive: asking would be a round trip
 /// before every group. Where it is not, the group is tried again.
 const UNTESTED: Duration = Duration::from_secs(1);
-
-/// What the sessions for reading are told. A plan that was made while a table was small would be kept until its
-/// statistics are gathered anew, which a busy server may be late with; planning costs a fraction of a millisecond.
-const FRESH: [(&str, &str); 1] = [("plan_cache_mode", "force_custom_plan")];
 
 /// What may stand in the query of a URL of PostgreSQL.
 const PARAMETERS: [&str; 13] = [
@@ -122,14 +97,16 @@ pub async fn connect(
     purpose: Purpose,
     options: &StoreOptions,
 ) -> Result<DatabaseConnection, StoreError> {
-    connect_and(url, purpose, options, || {}).await
+    connect_and(url, purpose, options, &Sessions::default(), || {}).await
 }
 
-/// The same; `and_then` is called for each connection to PostgreSQL that the pool makes, also later.
+/// The same; `sessions` says which connections to PostgreSQL may still be used, and `and_then` is
+/// called for each one that the pool makes, also later.
 pub(super) async fn connect_and(
     url: &str,
     purpose: Purpose,
     options: &StoreOptions,
+    sessions: &Sessions,
     and_then: impl Fn() + Send + Sync + 'static,
 ) -> Result<DatabaseConnection, StoreError> {
     let mut connect = ConnectOptions::new(url);
@@ -151,7 +128,7 @@ pub(super) async fn connect_and(
             open_patiently(connect, busy_timeout).await
         }
         "postgres" | "postgresql" => {
-            let port = postgres(url, purpose, options, &mut connect, and_then)?;
+            let port = postgres(url, purpose, options, &mut connect, (sessions, and_then))?;
             sockets::while_connecting_to(port, Box::pin(Database::connect(connect))).await
         }
         scheme => {
@@ -168,14 +145,15 @@ fn postgres(
     purpose: Purpose,
     options: &StoreOptions,
     connect: &mut ConnectOptions,
-    and_then: impl Fn() + Send + Sync + 'static,
+    (sessions, and_then): (&Sessions, impl Fn() + Send + Sync + 'static),
 ) -> Result<u16, StoreError> {
     check_parameters(url)?;
     let parsed =
         PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
     let port = parsed.get_port();
-    let statement_timeout = options.statement_timeout.as_millis().to_string();
     let and_then = Arc::new(and_then);
+    let set_up: Arc<str> = session::set_up_statement(purpose, options).into();
+    let (opened, used) = (sessions.clone(), sessions.clone());
     if purpose == Purpose::Commit {
         connect.test_before_acquire_if_idle_for(UNTESTED);
         if let Some(committing) = options.committing {
@@ -183,28 +161,20 @@ fn postgres(
         }
     }
     connect
-        .map_sqlx_postgres_opts(move |postgres| {
-            let postgres = postgres.application_name("scrip").options([
-                ("statement_timeout", statement_timeout.as_str()),
-                ("default_transaction_isolation", "read committed"),
-                ("TimeZone", "UTC"),
-            ]);
-            let postgres = postgres.options(KEEPALIVE);
-            match purpose {
-                Purpose::Commit => {
-                    let rest = REST.as_millis().to_string();
-                    let rest = [("idle_in_transaction_session_timeout", rest.as_str())];
-                    postgres.options(INDEXED).options(rest)
-                }
-                Purpose::Read => postgres.options(FRESH),
-            }
+        .map_sqlx_postgres_opts(|postgres| {
+            // Everything is read in the binary format, and poolers refuse the parameter.
+            postgres.application_name("scrip").extra_float_digits(None)
+        })
+        .map_sqlx_postgres_before_acquire(move |_, connection| {
+            Box::pin(std::future::ready(Ok(used.is_current(connection.age))))
         })
         .map_sqlx_postgres_pool_opts(move |pool| {
-            let and_then = and_then.clone();
-            pool.after_connect(move |_, _| {
+            let (and_then, set_up, sessions) = (and_then.clone(), set_up.clone(), opened.clone());
+            pool.after_connect(move |connection, _| {
                 sockets::set_up_connections_to(port);
                 and_then();
-                Box::pin(std::future::ready(Ok(())))
+                let (set_up, sessions) = (set_up.clone(), sessions.clone());
+                Box::pin(async move { session::set_up(connection, set_up, &sessions).await })
             })
         });
     Ok(port)

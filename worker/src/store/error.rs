@@ -59,6 +59,8 @@ const SQLITE_UNIQUE: [&str; 2] = ["2067", "1555"];
 
 /// It cannot be reached, or the connection broke.
 const CONNECTION: &str = "connection";
+/// It takes no writes.
+const READ_ONLY: &str = "read_only";
 /// None of the others.
 const OTHER: &str = "other";
 
@@ -71,7 +73,7 @@ impl StoreError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Database { source, .. } => kind(source),
-            Self::ReadOnly => "read_only",
+            Self::ReadOnly => READ_ONLY,
             Self::NoAnswer { .. } => "timeout",
             Self::Inconsistent(_) | Self::LostLock { .. } | Self::Url(_) => OTHER,
         }
@@ -94,6 +96,11 @@ impl StoreError {
     /// A statement found that rows are not as they were read.
     pub fn is_stale(&self) -> bool {
         self.code().is_some_and(|code| code == SERIALIZATION)
+    }
+
+    /// The database or the session takes no writes.
+    pub fn is_read_only(&self) -> bool {
+        self.kind() == READ_ONLY
     }
 
     /// The schema is older than what was asked of it.
@@ -185,7 +192,7 @@ fn postgres_kind(code: &str) -> &'static str {
     match code {
         "57014" | "55P03" => "timeout",
         "53100" => "full",
-        "25006" => "read_only",
+        "25006" => READ_ONLY,
         "42501" => "rights",
         _ => match code.get(..2) {
             Some("08" | "57") => CONNECTION,
@@ -200,7 +207,7 @@ fn postgres_kind(code: &str) -> &'static str {
 fn sqlite_kind(code: &str) -> &'static str {
     match code.parse::<i32>().map(|code| code & 0xff) {
         Ok(5 | 6) => "conflict",
-        Ok(8) => "read_only",
+        Ok(8) => READ_ONLY,
         Ok(10 | 14) => CONNECTION,
         Ok(13) => "full",
         _ => OTHER,

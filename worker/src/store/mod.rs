@@ -30,6 +30,7 @@ mod begin;
 pub(crate) mod bulk;
 mod connect;
 mod detail;
+mod durability;
 mod error;
 mod from_row;
 mod job_run;
@@ -38,6 +39,7 @@ mod load;
 mod quick;
 mod rows;
 mod scratch;
+mod session;
 pub mod sockets;
 mod spending;
 pub mod sql;
@@ -59,12 +61,15 @@ use answer::Patience;
 pub(crate) use begin::begin;
 pub use bulk::sqlite_instant;
 pub use connect::{Purpose, StoreOptions, connect};
+use durability::Durability;
+pub use durability::Risk;
 pub use error::StoreError;
 pub(crate) use error::{code as code_of, kind as kind_of};
 pub use job_run::{Claim, JobRun};
 use kept::Keeper;
 use quick::Quickly;
 pub use scratch::ScratchSchema;
+use session::Sessions;
 use ways::Way;
 pub use ways::Ways;
 
@@ -79,6 +84,8 @@ pub struct Store {
     patience: Patience,
     kept: Arc<Mutex<Keeper>>,
     ways: Arc<Ways>,
+    sessions: Sessions,
+    durability: Durability,
 }
 
 impl Store {
@@ -87,8 +94,9 @@ impl Store {
         let kept: Arc<Mutex<Keeper>> = Arc::default();
         let forgetful = kept.clone();
         let forget = move || keeper(&forgetful).clear();
-        let commit = connect::connect_and(url, Purpose::Commit, options, forget).await?;
-        let read = connect(url, Purpose::Read, options).await?;
+        let sessions = Sessions::default();
+        let commit = connect::connect_and(url, Purpose::Commit, options, &sessions, forget).await?;
+        let read = connect::connect_and(url, Purpose::Read, options, &sessions, || {}).await?;
         let patience = Patience::with(&commit, options);
         Ok(Self {
             commit,
@@ -96,6 +104,8 @@ impl Store {
             patience,
             kept,
             ways: Arc::default(),
+            sessions,
+            durability: Durability::default(),
         })
     }
 
@@ -139,7 +149,16 @@ impl Store {
         if read_only == 0 {
             return Ok(());
         }
-        Err(StoreError::ReadOnly)
+        self.reconnect_if_read_only(Err(StoreError::ReadOnly))
+    }
+
+    /// A session that cannot write may be so since it was opened, and a new one would not be: none
+    /// that is open is used again.
+    fn reconnect_if_read_only<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.as_ref().is_err_and(StoreError::is_read_only) {
+            self.sessions.replace();
+        }
+        result
     }
 
     /// Decides a group of commands in order and commits it as one transaction: all or nothing.
@@ -152,6 +171,16 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<Decision>, StoreError> {
         let now = now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now);
+        let committed = self.commit_group_either_way(commands, rules, now).await;
+        self.reconnect_if_read_only(committed)
+    }
+
+    async fn commit_group_either_way(
+        &self,
+        commands: &[Command],
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Decision>, StoreError> {
         let way = match self.commit_quickly(commands, rules, now).await? {
             Quickly::Committed(decisions) => {
                 self.ways.took(Way::Quick, commands.len());
@@ -215,7 +244,7 @@ impl Store {
         let transaction = self.begin().await?;
         let rehearsed = self.commit_group_in(&transaction, commands, rules, now).await;
         self.roll_back(transaction).await;
-        rehearsed
+        self.reconnect_if_read_only(rehearsed)
     }
 
     /// Wallets that were written last.
