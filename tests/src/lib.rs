@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod memory;
 pub mod model;
 pub mod oracle;
+pub mod pooler;
 pub mod process;
 pub mod proxy;
 pub mod raw_amqp;

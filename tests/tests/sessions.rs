@@ -4,6 +4,7 @@
 
 mod sessions {
     mod durable;
+    mod pooler;
     mod replaced;
     mod settings;
 }

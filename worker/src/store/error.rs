@@ -28,6 +28,24 @@ pub enum StoreError {
     /// It answers, and takes no writes.
     #[error("cannot write to the database: it is read-only")]
     ReadOnly,
+    /// Connections do not keep their sessions.
+    #[error(
+        "a connection pooler gives every transaction another session (PgBouncer: `pool_mode = transaction`), \
+         so that settings and prepared statements are lost; allowed are sessions of their own: set \
+         `pool_mode = session` for this database, or let `DATABASE_URL` name the server itself"
+    )]
+    SharedSessions,
+    /// What the URL asks for is not in force.
+    #[error(
+        "`DATABASE_URL` asks for the search_path {asked}, and {found} is in force, because a connection pooler ignores \
+         `options`; set it for the role or the database instead (`ALTER ROLE … SET search_path = …`)"
+    )]
+    SearchPath {
+        /// What the URL asks for.
+        asked: String,
+        /// What is in force.
+        found: String,
+    },
     /// Rows contradict each other.
     #[error(transparent)]
     Inconsistent(#[from] Inconsistency),
@@ -75,7 +93,11 @@ impl StoreError {
             Self::Database { source, .. } => kind(source),
             Self::ReadOnly => READ_ONLY,
             Self::NoAnswer { .. } => "timeout",
-            Self::Inconsistent(_) | Self::LostLock { .. } | Self::Url(_) => OTHER,
+            Self::SharedSessions
+            | Self::SearchPath { .. }
+            | Self::Inconsistent(_)
+            | Self::LostLock { .. }
+            | Self::Url(_) => OTHER,
         }
     }
 

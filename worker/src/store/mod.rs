@@ -36,6 +36,7 @@ mod from_row;
 mod job_run;
 mod kept;
 mod load;
+mod pooler;
 mod quick;
 mod rows;
 mod scratch;
@@ -97,6 +98,10 @@ impl Store {
         let sessions = Sessions::default();
         let commit = connect::connect_and(url, Purpose::Commit, options, &sessions, forget).await?;
         let read = connect::connect_and(url, Purpose::Read, options, &sessions, || {}).await?;
+        if commit.get_database_backend() != DbBackend::Sqlite {
+            pooler::require_search_path(url, &read).await?;
+            pooler::require_own_sessions(&commit, &read).await?;
+        }
         let patience = Patience::with(&commit, options);
         Ok(Self {
             commit,
