@@ -4,6 +4,7 @@
 
 mod sessions {
     mod durable;
+    mod encoding;
     mod pooler;
     mod replaced;
     mod settings;

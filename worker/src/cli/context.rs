@@ -52,6 +52,7 @@ impl Context {
     /// The same, with the schema made whatever the database is.
     pub async fn ledger_made(&self) -> Result<Store, Failure> {
         let store = self.database().await?;
+        store.require_utf8().await.doing("make the schema")?;
         migration::up(store.connection()).await.doing("make the schema")?;
         Ok(store)
     }

@@ -36,7 +36,10 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
     let store = context.database().await?;
     let connection = store.connection();
     match command {
-        Command::Up => migration::up(connection).await.doing(format!("migrate {url}"))?,
+        Command::Up => {
+            store.require_utf8().await.doing(format!("migrate {url}"))?;
+            migration::up(connection).await.doing(format!("migrate {url}"))?;
+        }
         Command::Down { .. } => migration::down(connection)
             .await
             .doing(format!("drop the schema of {url}"))?,

@@ -82,6 +82,7 @@ async fn open(context: &Context, backend: &Backend, migrate: bool) -> Result<Sto
         Backend::Servers { amqp, database } => {
             info!(%amqp, %database, namespace = context.settings.namespace, "starting");
             let store = context.workers_database().await?;
+            store.require_utf8().await.doing("use the database")?;
             if migrate {
                 migration::up(store.connection())
                     .await

@@ -46,6 +46,15 @@ pub enum StoreError {
         /// What is in force.
         found: String,
     },
+    /// The database cannot store every text.
+    #[error(
+        "the database's encoding is {found}, which cannot store every text; allowed is UTF8: create a database with \
+         `CREATE DATABASE scrip ENCODING 'UTF8' TEMPLATE template0` and let `DATABASE_URL` name it"
+    )]
+    Encoding {
+        /// As PostgreSQL calls it.
+        found: String,
+    },
     /// Rows contradict each other.
     #[error(transparent)]
     Inconsistent(#[from] Inconsistency),
@@ -95,6 +104,7 @@ impl StoreError {
             Self::NoAnswer { .. } => "timeout",
             Self::SharedSessions
             | Self::SearchPath { .. }
+            | Self::Encoding { .. }
             | Self::Inconsistent(_)
             | Self::LostLock { .. }
             | Self::Url(_) => OTHER,

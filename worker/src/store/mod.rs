@@ -157,6 +157,25 @@ impl Store {
         self.reconnect_if_read_only(Err(StoreError::ReadOnly))
     }
 
+    /// Fails on PostgreSQL unless the database can store every text.
+    pub async fn require_utf8(&self) -> Result<(), StoreError> {
+        let doing = "read the database's encoding";
+        if self.backend() == DbBackend::Sqlite {
+            return Ok(());
+        }
+        let statement = Statement::from_string(self.backend(), "SELECT current_setting('server_encoding')");
+        let row = self
+            .patience
+            .wait(doing, self.read.query_one_raw(statement))
+            .await?;
+        let found = row.map_or(Ok("unknown".to_owned()), |row| row.try_get_by_index::<String>(0));
+        let found = found.map_err(StoreError::database(doing))?;
+        if found == "UTF8" {
+            return Ok(());
+        }
+        Err(StoreError::Encoding { found })
+    }
+
     /// A session that cannot write may be so since it was opened, and a new one would not be: none
     /// that is open is used again.
     fn reconnect_if_read_only<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
