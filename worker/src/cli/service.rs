@@ -252,7 +252,12 @@ impl Jobs {
         let mut tasks = JoinSet::new();
         let queue = if self.amqp {
             let url = self.url.expose().to_owned();
-            tasks.spawn(amqp::jobs::serve(url, self.topology.clone(), runner));
+            tasks.spawn(amqp::jobs::serve(
+                url,
+                self.topology.clone(),
+                runner,
+                amqp::jobs::JobWait::default(),
+            ));
             JobQueue::Amqp(Box::new(producer), self.topology)
         } else {
             let (sender, requests) = mpsc::channel(WAITING_JOBS);

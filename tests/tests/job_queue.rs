@@ -1,0 +1,106 @@
+//! The queue of job requests while the database is away.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::{sync::Arc, time::Duration};
+
+use lapin::BasicProperties;
+use producer_sdk::{
+    Client, Options,
+    contract::{Job, JobRequest},
+};
+use scrip::{
+    amqp::jobs::{JobWait, serve},
+    clock::Clock,
+    jobs::{PATIENCE, Runner},
+    store::{Store, StoreOptions},
+};
+use tests::{
+    broker::TestBroker,
+    db::TestDatabase,
+    ledger::{TestLedger, rules},
+    proxy::Proxy,
+};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// The broker makes a dead letter of what has gone back so often.
+const DELIVERY_LIMIT: u32 = 50;
+/// Short, so that a worker that gave a request back with every try would reach the limit many times
+/// over.
+const WAIT: JobWait = JobWait {
+    retry_limit: Duration::from_millis(10),
+    give_back_after: Duration::from_millis(30),
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_request_waits_however_long_the_database_is_away() {
+    let broker = TestBroker::start().await;
+    let ledger = TestLedger::on(TestDatabase::postgres().await).await;
+    let relay = Proxy::before(Proxy::target(ledger.database.url())).await;
+    let url = relay.instead_of(ledger.database.url());
+    let store = Store::connect(&url, &StoreOptions::default()).await;
+    let store = store.expect("a store");
+    let named = Options {
+        namespace: broker.topology().namespace().to_owned(),
+        ..Options::default()
+    };
+    let client = Client::connect(broker.url(), named).await.expect("a client");
+    let stop = CancellationToken::new();
+    let runner = Runner {
+        store,
+        rules: Arc::new(rules()),
+        client: Arc::new(client),
+        clock: Clock::system(),
+        worker: "w".to_owned(),
+        patience: PATIENCE,
+        stop: stop.clone(),
+    };
+    let client = runner.client.clone();
+    let serving = tokio::spawn(serve(
+        broker.url().to_owned(),
+        broker.topology().clone(),
+        runner,
+        WAIT,
+    ));
+    let request = |job| JobRequest {
+        job,
+        date: "2026-01-02".to_owned(),
+        started_by: "test".to_owned(),
+    };
+    let publish = async |job| {
+        let (queue, body) = (broker.topology().jobs(), request(job).to_json());
+        broker
+            .publish("", &queue, &body, BasicProperties::default())
+            .await;
+    };
+    // The first one shows that the queue is served.
+    publish(Job::Expire).await;
+    finished(&ledger, 1).await;
+    relay.close();
+    publish(Job::Verify).await;
+    // As long as it takes to try as often as the limit, and as often again.
+    sleep((WAIT.retry_limit + WAIT.give_back_after) * DELIVERY_LIMIT * 3).await;
+    assert_eq!(broker.ready_in(&broker.topology().dead()).await, 0);
+    relay.open();
+    finished(&ledger, 2).await;
+    broker.wait_for_ready(&broker.topology().jobs(), 0).await;
+    stop.cancel();
+    serving.await.expect("no panic");
+    assert_eq!(broker.ready_in(&broker.topology().dead()).await, 0);
+    assert_eq!(broker.ready_in(&broker.topology().jobs()).await, 0);
+    client.close().await.expect("closed");
+}
+
+/// Waits until so many runs have come to their end. There is no event for this.
+async fn finished(ledger: &TestLedger, runs: usize) {
+    let began = Instant::now();
+    loop {
+        let found = ledger.store.job_runs(10).await.expect("runs");
+        let ended = found.iter().filter(|run| run.status == "COMPLETED");
+        if ended.count() == runs {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_mins(1), "{found:?}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
