@@ -33,6 +33,9 @@ pub struct Model {
     pub owner: String,
     /// Its counts and duration.
     pub result: Option<Json>,
+    /// How often it was claimed; only the last claim may renew the lease or finish the run. 0: by a
+    /// worker of a release that does not count.
+    pub claim: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -11,7 +11,7 @@ use scrip::{
     catalog::Catalog,
     clock::{Clock, Hand},
     embedded::{Embedded, EmbeddedOptions},
-    jobs::{Counts, PATIENCE, Runner, WINDOW},
+    jobs::{Counts, JobError, PATIENCE, Runner, WINDOW},
     store::{Claim, JobRun},
 };
 use serde_json::Value;
@@ -261,6 +261,46 @@ async fn a_run_is_one_workers_until_his_lease_is_over_and_runs_once_for_a_date()
     );
     stage.ours(Job::Verify, true).await;
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_claims_a_run_anew_does_not_go_on_under_the_claim_that_it_lost() {
+    let mut stage = Stage::new(&[]).await;
+    let lost = stage.ours(Job::Verify, false).await;
+    let later = stage.ledger.now + TimeDelta::seconds(61);
+    stage.at(later);
+    let kept = stage.ours(Job::Verify, false).await;
+    assert_eq!((&lost.owner, lost.id), (&kept.owner, kept.id));
+    let store = &stage.ledger.store;
+    let nothing = serde_json::json!({});
+    for renewed in [
+        store.renew_job(&lost, None, &nothing, later).await,
+        store.release_job(&lost, None, &nothing, later).await,
+        store.finish_job(&lost, true, &nothing, later).await,
+    ] {
+        assert!(!renewed.expect("an answer"), "the claim is lost");
+    }
+    let again = stage.runner.run(Job::Verify, lost, |_| {}).await;
+    assert!(matches!(again, Err(JobError::TakenOver)), "{again:?}");
+    let finished = stage.runner.run(Job::Verify, kept, |_| {}).await;
+    assert_eq!(finished.expect("an end").counts.holds, Some(true));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_claims_that_are_made_at_once_by_one_worker_one_is_his() {
+    for database in TestDatabase::each().await {
+        let ledger = TestLedger::on(database).await;
+        let date = ledger.now.date_naive();
+        let claim = || {
+            ledger
+                .store
+                .claim_job("verify", date, ("test", "worker"), ledger.now, false)
+        };
+        let claims = futures_util::future::join_all((0..4).map(|_| claim())).await;
+        let ours = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Ours(_))));
+        assert_eq!(ours.count(), 1, "{claims:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -148,6 +148,7 @@ async fn every_entity_of_the_jobs_round_trips() {
             owner: "w".into(),
             started_by: "w".into(),
             result: Some(data()),
+            claim: 3,
         };
         round_trips(database, run).await;
         let trial = entity::lane_trial::Model {

@@ -110,6 +110,7 @@ pub fn good(table: &str) -> Values<'static> {
             ("owner", "'w'"),
             ("started_by", "'w'"),
             ("result", "'{}'"),
+            ("claim", "1"),
         ],
         "queue_message" => &[
             ("queue", "'commands'"),

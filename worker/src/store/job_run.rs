@@ -1,7 +1,12 @@
 //! Runs of jobs: who runs which one, how far it is, and what came of it.
 //!
-//! A run is claimed by writing its row: one for each job and date, so it is run once whoever asks for it. Whoever has
-//! claimed it renews a lease; when the lease has run out, somebody else may go on where he was.
+//! A run is claimed by writing its row: one for each job and date, so it is run once whoever asks
+//! for it. Whoever has claimed it renews a lease; when the lease has run out, somebody else may go
+//! on where he was.
+//!
+//! Each claim has a number, one higher than the one before. Only the last claim may renew the lease
+//! or finish the run, so a worker that has lost its lease and claims the run anew does not go on
+//! under the old claim as well.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::job_run;
@@ -15,6 +20,8 @@ use super::{Store, StoreError, bulk};
 
 /// For how long a run is its owner's without a sign of life.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+const CLAIMING: &str = "claim a job";
 
 /// A run as it stands in the database.
 pub type JobRun = job_run::Model;
@@ -30,25 +37,26 @@ pub enum Claim {
 
 /// `id, name, date, reference, started by, owner, now, lease until, whether a finished one is run again`.
 const CLAIM: &str = "\
-INSERT INTO job_run (id, name, run_date, status, reference_id, started_at, lease_until, started_by, owner)
-VALUES ($1, $2, $3, 'RUNNING', $4, $7, $8, $5, $6)
-ON CONFLICT (name, run_date) DO UPDATE SET status = 'RUNNING', owner = excluded.owner,
+INSERT INTO job_run (id, name, run_date, status, reference_id, started_at, lease_until, started_by, owner, claim)
+VALUES ($1, $2, $3, 'RUNNING', $4, $7, $8, $5, $6, 1)
+ON CONFLICT (name, run_date) DO UPDATE SET status = 'RUNNING', owner = excluded.owner, claim = job_run.claim + 1,
   lease_until = excluded.lease_until, finished_at = NULL,
   started_by = CASE WHEN job_run.status = 'RUNNING' THEN job_run.started_by ELSE excluded.started_by END,
   started_at = CASE WHEN job_run.status = 'RUNNING' THEN job_run.started_at ELSE excluded.started_at END,
   cursor = CASE WHEN job_run.status = 'RUNNING' THEN job_run.cursor ELSE NULL END,
   result = CASE WHEN job_run.status = 'RUNNING' THEN job_run.result ELSE NULL END
-WHERE (job_run.status = 'RUNNING' AND job_run.lease_until <= $7) OR (job_run.status <> 'RUNNING' AND $9 = 1)";
+WHERE (job_run.status = 'RUNNING' AND job_run.lease_until <= $7) OR (job_run.status <> 'RUNNING' AND $9 = 1)
+RETURNING claim";
 
-/// `id, owner, cursor, result, lease until`.
+/// `id, owner, cursor, result, lease until, claim`.
 const RENEW: &str = "\
 UPDATE job_run SET cursor = $3, result = {json}, lease_until = $5
-WHERE id = $1 AND owner = $2 AND status = 'RUNNING'";
+WHERE id = $1 AND owner = $2 AND claim = $6 AND status = 'RUNNING'";
 
-/// `id, owner, status, result, now`.
+/// `id, owner, status, result, now, claim`.
 const FINISH: &str = "\
 UPDATE job_run SET status = $3, result = {json}, finished_at = $5, lease_until = NULL
-WHERE id = $1 AND owner = $2 AND status = 'RUNNING'";
+WHERE id = $1 AND owner = $2 AND claim = $6 AND status = 'RUNNING'";
 
 impl Store {
     /// Claims the run of a job for a date: a new one, one whose owner has not been heard of, or, if `again`, a
@@ -61,7 +69,6 @@ impl Store {
         now: DateTime<Utc>,
         again: bool,
     ) -> Result<Claim, StoreError> {
-        let doing = || StoreError::database("claim a job");
         let date = date.to_string();
         let values = [
             Uuid::now_v7().into(),
@@ -74,26 +81,34 @@ impl Store {
             self.instant(now + LEASE),
             i32::from(again).into(),
         ];
-        let mut claimed = self.change(CLAIM, values.clone().into(), doing()).await;
+        let mut claimed = self.write_claim(values.clone().into()).await;
         if claimed.as_ref().is_err_and(StoreError::is_unique_violation) {
             // Somebody wrote the row just as we did, and ours met his under its reference first. Now his is seen.
-            claimed = self.change(CLAIM, values.into(), doing()).await;
+            claimed = self.write_claim(values.into()).await;
         }
         let claimed = claimed?;
         let row = job_run::Entity::find()
             .filter(job_run::Column::Name.eq(name))
             .filter(job_run::Column::RunDate.eq(date))
-            .one(&self.commit)
-            .await
-            .map_err(doing())?;
-        let missing = || doing()(sea_orm::DbErr::RecordNotFound("the run just claimed".to_owned()));
-        let row = row.ok_or_else(missing)?;
+            .one(&self.commit);
+        let row = self.patience.wait(CLAIMING, row).await?;
+        let missing = sea_orm::DbErr::RecordNotFound("the run just claimed".to_owned());
+        let row = row.ok_or_else(|| StoreError::database(CLAIMING)(missing))?;
         // Somebody else may have claimed it between the two statements, when our lease was as good as over.
-        Ok(if claimed == 1 && row.owner == owner {
+        Ok(if claimed == Some(row.claim) && row.owner == owner {
             Claim::Ours(row)
         } else {
             Claim::Taken(row)
         })
+    }
+
+    /// The number of the claim, if the run could be claimed.
+    async fn write_claim(&self, values: Vec<Value>) -> Result<Option<i64>, StoreError> {
+        let statement = Statement::from_sql_and_values(self.backend(), CLAIM, values);
+        let written = self.patience.wait(CLAIMING, self.commit.query_all_raw(statement));
+        let rows = self.reconnect_if_read_only(written.await)?;
+        let claim = rows.first().map(|row| row.try_get_by_index(0)).transpose();
+        claim.map_err(StoreError::database(CLAIMING))
     }
 
     /// Notes how far a run is and keeps it ours. `false`: it is not ours any more.
@@ -132,11 +147,10 @@ impl Store {
             cursor.into(),
             result.to_string().into(),
             self.instant(until),
+            run.claim.into(),
         ];
         let text = RENEW.replace("{json}", self.json());
-        let kept = self
-            .change(&text, values, StoreError::database("renew a job's lease"))
-            .await?;
+        let kept = self.change(&text, values, "renew a job's lease").await?;
         Ok(kept == 1)
     }
 
@@ -155,11 +169,10 @@ impl Store {
             status.into(),
             result.to_string().into(),
             self.instant(now),
+            run.claim.into(),
         ];
         let text = FINISH.replace("{json}", self.json());
-        let ended = self
-            .change(&text, values, StoreError::database("finish a job"))
-            .await?;
+        let ended = self.change(&text, values, "finish a job").await?;
         Ok(ended == 1)
     }
 
@@ -210,14 +223,10 @@ impl Store {
         }
     }
 
-    async fn change(
-        &self,
-        text: &str,
-        values: Vec<Value>,
-        doing: impl FnOnce(sea_orm::DbErr) -> StoreError,
-    ) -> Result<u64, StoreError> {
+    async fn change(&self, text: &str, values: Vec<Value>, doing: &'static str) -> Result<u64, StoreError> {
         let statement = Statement::from_sql_and_values(self.backend(), text, values);
-        let result = self.commit.execute_raw(statement).await.map_err(doing)?;
-        Ok(result.rows_affected())
+        let changed = self.patience.wait(doing, self.commit.execute_raw(statement));
+        let changed = self.reconnect_if_read_only(changed.await)?;
+        Ok(changed.rows_affected())
     }
 }
