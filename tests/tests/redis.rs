@@ -131,6 +131,52 @@ async fn a_balance_is_gone_when_it_stops_being_true_and_after_a_minute_at_the_la
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_no_balance_of_ours_is_written_over() {
+    let (url, namespace) = redis();
+    let key = format!("{namespace}:balance:ada");
+    let balances = Balances::new(Redis::new(&url, &namespace).expect("a URL"));
+    for foreign in [
+        r#"{"version":"newest"}"#,
+        r#"{"version":"9"}"#,
+        r#"{"version":"inf"}"#,
+        r#"{"version":null}"#,
+        r#"{"version":{}}"#,
+        r#"{"version":[9]}"#,
+        r#"{"version":true}"#,
+        r#"{"version":1e999}"#,
+        r#"{"version":NaN}"#,
+        r#"{"version":9e15}"#,
+        "{}",
+        "[]",
+        "9",
+        "not JSON",
+    ] {
+        // None of them ever expires, and some do.
+        for expires in [&[][..], &["PX", "60000"]] {
+            if foreign.contains("9e15") && !expires.is_empty() {
+                // That is a version.
+                continue;
+            }
+            let set = [&["SET", &key, foreign], expires].concat();
+            assert_eq!(ask(&url, &set).await.as_deref(), Some("+OK"));
+            let other = BalanceResult {
+                user_id: "bob".to_owned(),
+                ..balance(2)
+            };
+            balances.put(&[balance(1), other.clone()], Utc::now()).await;
+            assert_eq!(read(&url, &namespace, "ada").await, Some(balance(1)), "{foreign}");
+            let neighbour = read(&url, &namespace, "bob").await;
+            assert_eq!(neighbour, Some(other), "{foreign}");
+        }
+    }
+    ask(&url, &["DEL", &key]).await;
+    ask(&url, &["RPUSH", &key, "a list"]).await;
+    balances.put(&[balance(1)], Utc::now()).await;
+    assert_eq!(read(&url, &namespace, "ada").await, Some(balance(1)));
+    ask(&url, &["DEL", &key]).await;
+}
+
 /// A worker with a Redis of its own, and a client of it.
 struct Stage {
     namespace: String,

@@ -18,11 +18,14 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// A query that Redis does not answer in this time is answered by the database.
 const QUICK: Duration = Duration::from_millis(50);
 
-/// Writes `ARGV[1]` for `ARGV[3]` ms unless a newer version than `ARGV[2]` stands there.
-const WRITE_TEXT: &str = r"local known = redis.call('GET', KEYS[1])
-if known then
+/// Writes `ARGV[1]` for `ARGV[3]` ms unless a newer version than `ARGV[2]` stands there. A value
+/// that is no balance of ours is written over: another type of value, a version that is no number
+/// or larger than any, a value that never expires.
+const WRITE_TEXT: &str = r"local known = redis.pcall('GET', KEYS[1])
+if type(known) == 'string' and redis.call('PTTL', KEYS[1]) > 0 then
   local read, value = pcall(cjson.decode, known)
-  if read and type(value) == 'table' and tonumber(value.version or 0) > tonumber(ARGV[2]) then
+  local version = read and type(value) == 'table' and value.version
+  if type(version) == 'number' and version < 2 ^ 53 and version > tonumber(ARGV[2]) then
     return 0
   end
 end
