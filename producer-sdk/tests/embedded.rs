@@ -192,6 +192,37 @@ fn answer(message: &Waiting) -> Reply {
 }
 
 /// SQLite says "locked" at once here, not after the busy timeout.
+/// Set in the process that works in the folder of the file.
+const RELATIVE: &str = "SCRIP_TEST_RELATIVE";
+
+#[tokio::test]
+async fn a_relative_url_works_with_any_character_in_its_path() {
+    if std::env::var_os(RELATIVE).is_some() {
+        for url in [
+            "sqlite://a file, 100%25 ours.db",
+            "sqlite:a%20file%2C 100%25 ours.db?mode=rw",
+        ] {
+            let producer = Producer::connect(url, Options::default()).await;
+            let producer = producer.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+            producer.publish(&consume(1)).await.expect("confirmed");
+            producer.close().await.expect("closed");
+        }
+        return;
+    }
+    let file = File::migrated().await;
+    let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "a_relative_url_works_with_any_character_in_its_path"])
+        .env(RELATIVE, "yes")
+        .current_dir(&file.folder)
+        .output()
+        .expect("it runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
 #[tokio::test]
 async fn a_file_that_another_process_is_making_is_waited_for() {
     let file = File::migrated().await;

@@ -378,3 +378,40 @@ fn a_replay_keeps_to_its_rate() {
     let took = Duration::from_secs_f64(summary["seconds"].as_f64().expect("a number"));
     assert!(took >= Duration::from_millis(290), "{took:?}");
 }
+
+#[test]
+fn a_relative_data_folder_works_with_any_character_in_its_name() {
+    for name in ["data", "my data, 100% ours? #1/%20", "ä&=+:@;"] {
+        let home = Home::new().with("SCRIP_DATA_DIR", name);
+        let worker = home.ready_worker();
+        let granted = home.scrip_reading(&["--json", "replay", "-", "--wait"], &promotion("g", "u", 5));
+        assert_eq!(granted.ok().json()["completed"], 1, "{name}");
+        assert!(worker.terminate().success());
+        let balance = home.scrip(&["--json", "balance", "u"]).ok().json();
+        assert_eq!(balance["balance"], 5, "{name}");
+        assert!(home.folder().join(name).join("scrip.db").is_file(), "{name}");
+        assert!(!home.folder().join("scrip").exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_worker_with_empty_urls_starts_no_ledger_in_a_file() {
+    let home = Home::new().with("AMQP_URL", "").with("DATABASE_URL", "");
+    for arguments in [
+        &["run"][..],
+        &["balance", "u"],
+        &["migrate", "up"],
+        &["config", "check"],
+    ] {
+        let said = home.scrip(arguments);
+        assert_eq!(said.code, Some(1), "{said:#?}");
+        for variable in ["AMQP_URL", "DATABASE_URL"] {
+            assert!(
+                said.err.contains(&format!("(set by {variable}) is empty")),
+                "{said:#?}"
+            );
+        }
+    }
+    let left = std::fs::read_dir(home.folder()).expect("the folder").count();
+    assert_eq!(left, 0, "something was made");
+}

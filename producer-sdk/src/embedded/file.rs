@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
@@ -35,33 +36,25 @@ impl Source {
         patience: Duration,
         timeout: Duration,
     ) -> Result<DatabaseConnection> {
-        let url = match self {
-            Self::Url(url) => url.clone(),
-            Self::Path(_) => "sqlite://".to_owned(),
-        };
-        let path = match self {
-            Self::Url(_) => None,
-            Self::Path(path) => Some(path.clone()),
-        };
-        if !self.file()?.exists() {
+        let parsed = self.options()?;
+        if !parsed.get_filename().exists() {
             return Err(Error::NotMigrated);
         }
         let synchronous = match purpose {
             Purpose::Writing => SqliteSynchronous::Full,
             Purpose::Reading => SqliteSynchronous::Normal,
         };
-        let mut options = ConnectOptions::new(url);
+        // Parsed above: the ORM refuses URLs of relative paths with a space.
+        let mut options = ConnectOptions::new("sqlite://");
         options
             .max_connections(1)
             .connect_timeout(timeout)
             .sqlx_logging(false)
             .map_sqlx_sqlite_pool_opts(only_sound)
-            .map_sqlx_sqlite_opts(move |options| {
-                let options = match &path {
-                    Some(path) => options.filename(path),
-                    None => options,
-                };
-                options
+            .map_sqlx_sqlite_opts(move |_| {
+                parsed
+                    .clone()
+                    .disable_statement_logging()
                     .create_if_missing(false)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(synchronous)
@@ -80,15 +73,12 @@ impl Source {
         }
     }
 
-    fn file(&self) -> Result<PathBuf> {
+    fn options(&self) -> Result<SqliteConnectOptions> {
         match self {
-            Self::Path(path) => Ok(path.clone()),
-            Self::Url(url) => {
-                let options: SqliteConnectOptions = url
-                    .parse()
-                    .map_err(|error: sea_orm::sqlx::Error| Error::Url(error.to_string()))?;
-                Ok(options.get_filename().to_path_buf())
-            }
+            Self::Path(path) => Ok(SqliteConnectOptions::new().filename(path)),
+            Self::Url(url) => url
+                .parse()
+                .map_err(|error: sea_orm::sqlx::Error| Error::Url(error.to_string())),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use super::{SecretUrl, Settings};
@@ -42,6 +42,11 @@ pub enum MissingUrl {
     /// Nobody has a data folder.
     #[error("there is no folder for the embedded default's file: set HOME, XDG_DATA_HOME or SCRIP_DATA_DIR")]
     Folder,
+    /// The data folder's path is not UTF-8, or is relative to a working directory that is gone.
+    #[error(
+        "the folder {0:?} cannot hold the embedded default's file; allowed is a path in UTF-8, absolute or below an existing working directory (set SCRIP_DATA_DIR)"
+    )]
+    UnusableFolder(PathBuf),
 }
 
 impl Settings {
@@ -79,8 +84,17 @@ impl Settings {
     }
 
     fn embedded_file(&self) -> Result<PathBuf, MissingUrl> {
+        let folder = self.embedded_folder()?;
+        // A relative path would be read as the host of a URL.
+        match path::absolute(&folder) {
+            Ok(absolute) if absolute.to_str().is_some() => Ok(absolute.join(FILE)),
+            _ => Err(MissingUrl::UnusableFolder(folder)),
+        }
+    }
+
+    fn embedded_folder(&self) -> Result<PathBuf, MissingUrl> {
         if let Some(folder) = &self.data_dir {
-            return Ok(folder.join(FILE));
+            return Ok(folder.clone());
         }
         let absolute = |name: &str| {
             env::var_os(name)
@@ -89,7 +103,7 @@ impl Settings {
         };
         absolute("XDG_DATA_HOME")
             .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-            .map(|data| data.join("scrip").join(FILE))
+            .map(|data| data.join("scrip"))
             .ok_or(MissingUrl::Folder)
     }
 }

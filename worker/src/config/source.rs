@@ -7,10 +7,11 @@
 //! | `CREDIT_LITE_PRICE_ID`, and so for `STANDARD`, `PRO`, `MAX` | `packages.lite.price_id`, and so on |
 //! | `SCRIP__SECTION__KEY` | any other key, in lower case |
 //!
-//! A variable that is set to nothing counts as not set.
+//! A variable that is set but empty is refused: a container whose secrets are missing must not fall back to another
+//! ledger. Only `RUST_LOG`, which other programs read too, counts as not set when it is empty.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     path::{Path, PathBuf},
 };
@@ -25,13 +26,15 @@ use super::{
 /// Read when no other file is named and it exists.
 const DEFAULT_FILE: &str = "scrip.toml";
 const PREFIX: &str = "SCRIP__";
+const CONFIG_FILE: &str = "SCRIP_CONFIG";
+const LOG_FILTER: &str = "RUST_LOG";
 const NAMED: [(&str, &[&str]); 6] = [
     ("DATABASE_URL", &["database", "url"]),
     ("AMQP_URL", &["amqp", "url"]),
     ("REDIS_URL", &["redis", "url"]),
     ("SCRIP_NAMESPACE", &["namespace"]),
     ("SCRIP_DATA_DIR", &["data_dir"]),
-    ("RUST_LOG", &["logging", "filter"]),
+    (LOG_FILTER, &["logging", "filter"]),
 ];
 const PRICE_IDS: [(&str, &str); 4] = [
     ("CREDIT_LITE_PRICE_ID", "lite"),
@@ -42,35 +45,63 @@ const PRICE_IDS: [(&str, &str); 4] = [
 
 /// The environment variables that matter here.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    values: BTreeMap<String, String>,
+    /// Variables whose value is not UTF-8.
+    undecodable: BTreeSet<String>,
+}
 
 impl Environment {
     /// Those of this process.
     pub fn of_process() -> Self {
-        env::vars_os()
-            .filter_map(|(name, value)| {
-                Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
-            })
-            .collect()
+        let mut environment = Self::default();
+        for (name, value) in env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            if value.to_str().is_none() {
+                environment.undecodable.insert(name.clone());
+            }
+            environment
+                .values
+                .insert(name, value.to_string_lossy().into_owned());
+        }
+        environment
     }
 
     /// Sets a variable for this program, as the command line does.
     pub fn set(&mut self, name: &str, value: String) {
-        self.0.insert(name.to_owned(), value);
+        self.undecodable.remove(name);
+        self.values.insert(name.to_owned(), value);
     }
 
     /// The value of a variable that is set to something.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
+        self.values
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// The variables of this program whose value cannot be used: `(variable, key, what is wrong)`.
+    fn unusable(&self) -> impl Iterator<Item = (&str, String, &'static str)> {
+        self.values.iter().filter_map(|(name, value)| {
+            let key = key_of(name)?;
+            if value.is_empty() {
+                (name != LOG_FILTER).then_some((name.as_str(), key, "empty"))
+            } else if self.undecodable.contains(name) {
+                Some((name, key, "not UTF-8"))
+            } else {
+                None
+            }
+        })
     }
 }
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
+        Self {
+            values: pairs.into_iter().collect(),
+            undecodable: BTreeSet::new(),
+        }
     }
 }
 
@@ -94,7 +125,7 @@ pub struct Source {
 impl Source {
     /// Reads `file`, or the one that `SCRIP_CONFIG` names, or `scrip.toml` if there is one; then the environment.
     pub fn read(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
-        let named = file.or_else(|| environment.get("SCRIP_CONFIG").map(Path::new));
+        let named = file.or_else(|| environment.get(CONFIG_FILE).map(Path::new));
         let default = Path::new(DEFAULT_FILE);
         let file = named.or_else(|| default.exists().then_some(default));
         let mut source = Self {
@@ -128,6 +159,14 @@ impl Source {
     }
 
     fn overlay(&mut self, environment: &Environment) {
+        for (variable, key, found) in environment.unusable() {
+            self.problems.push(Problem {
+                variable: Some(variable.to_owned()).filter(|variable| *variable != key),
+                key,
+                found: found.to_owned(),
+                allowed: "a value; without the variable, the file or the default holds".to_owned(),
+            });
+        }
         for (variable, path) in NAMED {
             if let Some(text) = environment.get(variable) {
                 let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
@@ -139,7 +178,7 @@ impl Source {
                 self.price_ids.insert(package, (variable, text.to_owned()));
             }
         }
-        for (variable, text) in &environment.0 {
+        for (variable, text) in &environment.values {
             let Some(path) = variable.strip_prefix(PREFIX).filter(|_| !text.is_empty()) else {
                 continue;
             };
@@ -193,6 +232,21 @@ pub enum Origin {
     File,
     /// An environment variable.
     Environment(String),
+}
+
+/// The key that a variable sets; none for variables of other programs.
+fn key_of(variable: &str) -> Option<String> {
+    if variable == CONFIG_FILE {
+        return Some(CONFIG_FILE.to_owned());
+    }
+    if let Some((_, path)) = NAMED.iter().find(|(name, _)| *name == variable) {
+        return Some(path.join("."));
+    }
+    if let Some((_, package)) = PRICE_IDS.iter().find(|(name, _)| *name == variable) {
+        return Some(format!("packages.{package}.price_id"));
+    }
+    let path = variable.strip_prefix(PREFIX)?;
+    Some(path.replace("__", ".").to_lowercase())
 }
 
 /// The keys of all values below a table, sections joined by dots.

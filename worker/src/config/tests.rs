@@ -186,7 +186,6 @@ fn the_environment_goes_before_the_file() {
             ("SCRIP__PRICES__LLM:TOKENS", "{ credits = 1, per = 1000 }"),
             ("SCRIP__WORKER__DRAIN_TIMEOUT", "90s"),
             ("CREDIT_LITE_PRICE_ID", "price_lite"),
-            ("REDIS_URL", ""),
         ],
     )
     .expect("valid");
@@ -197,7 +196,6 @@ fn the_environment_goes_before_the_file() {
     assert_eq!(rules.default_price, DefaultPrice::Reject);
     assert_eq!(rules.prices.len(), 5, "one more than the built-in prices");
     assert_eq!(rules.packages["lite"].price_id.as_deref(), Some("price_lite"));
-    assert_eq!(settings.redis.url, None);
 }
 
 #[test]
@@ -271,4 +269,57 @@ fn both_urls_mean_servers_and_none_means_the_embedded_default() {
     assert_eq!(of(&[database]), Err(MissingUrl::Amqp));
     let path = "/data/scrip.db".into();
     assert_eq!(of(&[]), Ok(Backend::Embedded { path }));
+}
+
+#[test]
+fn a_variable_that_is_set_but_empty_is_refused_by_name() {
+    let found = problems(
+        "",
+        &[
+            ("AMQP_URL", ""),
+            ("DATABASE_URL", ""),
+            ("REDIS_URL", ""),
+            ("SCRIP_CONFIG", ""),
+            ("SCRIP_DATA_DIR", ""),
+            ("SCRIP_NAMESPACE", ""),
+            ("SCRIP__LEDGER__ENABLED", ""),
+            ("CREDIT_LITE_PRICE_ID", ""),
+            // Other programs read this one too.
+            ("RUST_LOG", ""),
+            ("SOMEBODY_ELSES", ""),
+        ],
+    );
+    let refused = |key: &str, variable: &str| {
+        format!(
+            "`{key}`{variable} is empty; allowed is a value; without the variable, the file or the default holds"
+        )
+    };
+    let expected = [
+        refused("amqp.url", " (set by AMQP_URL)"),
+        refused("packages.lite.price_id", " (set by CREDIT_LITE_PRICE_ID)"),
+        refused("database.url", " (set by DATABASE_URL)"),
+        refused("redis.url", " (set by REDIS_URL)"),
+        refused("SCRIP_CONFIG", ""),
+        refused("data_dir", " (set by SCRIP_DATA_DIR)"),
+        refused("namespace", " (set by SCRIP_NAMESPACE)"),
+        refused("ledger.enabled", " (set by SCRIP__LEDGER__ENABLED)"),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_relative_data_folder_becomes_an_absolute_path_with_any_character() {
+    let name = "my data, 100% ours? #1";
+    let settings = load("", &[("SCRIP_DATA_DIR", name)]).expect("valid");
+    let path = std::env::current_dir()
+        .expect("a folder")
+        .join(name)
+        .join("scrip.db");
+    assert_eq!(settings.backend(), Ok(Backend::Embedded { path: path.clone() }));
+    let folder = path.parent().and_then(Path::parent).expect("a folder").display();
+    let url = settings.ledger_url().expect("a file");
+    assert_eq!(
+        url.expose(),
+        format!("sqlite://{folder}/my data, 100%25 ours%3F %231/scrip.db")
+    );
 }

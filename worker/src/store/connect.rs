@@ -6,8 +6,9 @@ use producer_sdk::{only_sound, open_patiently};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::{
+        ConnectOptions as _,
         postgres::PgConnectOptions,
-        sqlite::{SqliteJournalMode, SqliteSynchronous},
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
 
@@ -109,17 +110,22 @@ pub(super) async fn connect_and(
     sessions: &Sessions,
     and_then: impl Fn() + Send + Sync + 'static,
 ) -> Result<DatabaseConnection, StoreError> {
-    let mut connect = ConnectOptions::new(url);
+    let scheme = url.split(':').next().unwrap_or_default();
+    // The ORM refuses URLs of relative paths with a space; SQLite's are parsed below.
+    let mut connect = ConnectOptions::new(if scheme == "sqlite" { "sqlite://" } else { url });
     connect
         .max_connections(options.max_connections)
         .acquire_timeout(options.acquire_timeout)
         .sqlx_logging(false);
-    match url.split(':').next().unwrap_or_default() {
+    match scheme {
         "sqlite" => {
             let busy_timeout = options.busy_timeout;
+            let parsed = sqlite(url)?;
             connect.map_sqlx_sqlite_pool_opts(only_sound);
-            connect.map_sqlx_sqlite_opts(move |sqlite| {
-                sqlite
+            connect.map_sqlx_sqlite_opts(move |_| {
+                parsed
+                    .clone()
+                    .disable_statement_logging()
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
@@ -138,6 +144,16 @@ pub(super) async fn connect_and(
         }
     }
     .map_err(StoreError::database("connect to the database"))
+}
+
+fn sqlite(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+    let parsed = SqliteConnectOptions::from_str(url)
+        .map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
+    // SQLite would make a temporary database.
+    if parsed.get_filename().as_os_str().is_empty() {
+        return Err(StoreError::Url("names no file".to_owned()));
+    }
+    Ok(parsed)
 }
 
 fn postgres(
