@@ -98,15 +98,22 @@ mod options;
 mod pending;
 #[cfg(any(feature = "amqp", feature = "embedded"))]
 mod producer;
+mod server_url;
 #[cfg(any(feature = "amqp", feature = "embedded"))]
 mod transport;
 #[cfg(any(feature = "amqp", feature = "embedded"))]
 mod window;
 
+#[cfg(feature = "amqp")]
+#[doc(hidden)]
+pub use amqp::parse_amqp_url;
 pub use contract::{Command, Outcome, Query};
 #[cfg(feature = "embedded")]
 #[doc(hidden)]
 pub use embedded::{only_sound, open_patiently};
+
+#[doc(hidden)]
+pub use server_url::check_url;
 
 #[cfg(any(feature = "amqp", feature = "embedded"))]
 pub use self::{

@@ -6,6 +6,7 @@ use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 
+use super::uri::parse_amqp_url;
 use crate::error::{Cause, Error, Result};
 
 /// Seconds between heartbeats unless the URL says otherwise: a dead peer is noticed within two of them.
@@ -23,10 +24,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn parse(url: &str, name: String, timeout: Duration) -> Result<Self> {
-        // The library's error may repeat the URL, with its password.
-        let mut uri: AMQPUri = url
-            .parse()
-            .map_err(|why: String| Error::Url(why.replace(url, "***")))?;
+        let mut uri = parse_amqp_url(url).map_err(Error::Url)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         if uri.scheme == AMQPScheme::AMQPS && rustls::crypto::CryptoProvider::get_default().is_none() {
             // Losing the race against another installer is as good as winning it.

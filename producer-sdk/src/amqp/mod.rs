@@ -12,6 +12,8 @@ mod producer;
 mod publisher;
 mod replies;
 mod session;
+mod uri;
 
 pub(crate) use client::AmqpClient;
 pub(crate) use producer::AmqpProducer;
+pub use uri::parse_amqp_url;

@@ -3,6 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use lapin::{Channel, Connection, ConnectionProperties, ConnectionState, ErrorKind, uri::AMQPUri};
+use producer_sdk::parse_amqp_url;
 use tokio::time::timeout;
 
 use super::AmqpError;
@@ -39,10 +40,9 @@ pub async fn channel(connection: &Connection) -> Result<Channel, AmqpError> {
     opened.map_err(AmqpError::doing("opening a channel"))
 }
 
-/// Reads a URL. The library's error may repeat it, with its password.
+/// Reads a URL, as the SDK does.
 pub fn parse(url: &str) -> Result<AMQPUri, AmqpError> {
-    url.parse()
-        .map_err(|why: String| AmqpError::Url(why.replace(url, "***")))
+    parse_amqp_url(url).map_err(AmqpError::Url)
 }
 
 /// The virtual host that a URL names.

@@ -25,7 +25,7 @@ impl Default for Redis {
 impl Redis {
     pub(super) fn read(section: Section<'_>) -> Self {
         let read = Self {
-            url: section.url("url", &["redis", "rediss"]),
+            url: section.url("url", &["redis", "rediss", "redis+unix", "unix"]),
             balances: section.boolean("balances", true),
         };
         section.finish();

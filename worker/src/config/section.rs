@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
-use producer_sdk::contract;
+use producer_sdk::{check_url, contract};
 use toml::{Table, Value};
 
 use super::{duration, problem::Problem, secret::SecretUrl, source::Source};
@@ -187,7 +187,16 @@ impl<'a> Section<'a> {
         let text = self.text(name)?;
         let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
         if schemes.contains(&scheme) {
-            return Some(SecretUrl::new(text));
+            // A file and a socket have no host.
+            let checked = match scheme {
+                "sqlite" | "unix" | "redis+unix" => Ok(()),
+                _ => check_url(&text),
+            };
+            let allowed = "a URL such as scheme://user:password@host:port/name";
+            return match checked {
+                Ok(()) => Some(SecretUrl::new(text)),
+                Err(why) => self.wrong(name, format!("no such URL: {why}"), allowed, None),
+            };
         }
         let allowed: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}:")).collect();
         let allowed = format!("a URL that begins with {}", allowed.join(" or "));

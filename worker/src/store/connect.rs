@@ -179,7 +179,9 @@ fn postgres(
     connect
         .map_sqlx_postgres_opts(|postgres| {
             // Everything is read in the binary format, and poolers refuse the parameter.
-            postgres.application_name("scrip").extra_float_digits(None)
+            without_brackets(postgres)
+                .application_name("scrip")
+                .extra_float_digits(None)
         })
         .map_sqlx_postgres_before_acquire(move |_, connection| {
             Box::pin(std::future::ready(Ok(used.is_current(connection.age))))
@@ -194,6 +196,18 @@ fn postgres(
             })
         });
     Ok(port)
+}
+
+/// The library (sqlx 0.9.0) keeps the brackets of an IPv6 address, with which it is a name that does not exist.
+fn without_brackets(postgres: PgConnectOptions) -> PgConnectOptions {
+    let host = postgres.get_host();
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => {
+            let address = address.to_owned();
+            postgres.host(&address)
+        }
+        None => postgres,
+    }
 }
 
 /// The library ignores what it does not know. A misspelt `sslmode` would be a connection that nobody checks.
