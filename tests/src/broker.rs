@@ -268,6 +268,7 @@ async fn remove(url: &str, topology: &Topology) {
         .queues()
         .into_iter()
         .map(|queue| queue.name)
+        .chain([topology.ledger()])
         .chain(shards)
     {
         channel

@@ -6,7 +6,7 @@ mod process;
 use process::{Database, Home, Namespace, amqp_url};
 use serde_json::json;
 
-const COMMANDS: [&[&str]; 33] = [
+const COMMANDS: [&[&str]; 34] = [
     &[],
     &["run"],
     &["demo"],
@@ -23,6 +23,7 @@ const COMMANDS: [&[&str]; 33] = [
     &["verify"],
     &["topology"],
     &["topology", "declare"],
+    &["topology", "claim"],
     &["topology", "permissions"],
     &["topology", "user"],
     &["config"],

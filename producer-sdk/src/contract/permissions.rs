@@ -63,6 +63,7 @@ impl Topology {
             Role::Worker => {
                 let exchanges = self.exchanges().into_iter().map(|exchange| exchange.name);
                 let queues = self.queues().into_iter().map(|queue| queue.name);
+                let queues = queues.chain([self.ledger()]);
                 let everything = self.any_of(&exchanges.chain(queues).collect::<Vec<_>>());
                 let served = format!("^({REPLIES}|{everything})$");
                 Permissions {
@@ -115,8 +116,7 @@ mod tests {
                 (bridge.configure, bridge.read),
                 (app.configure.clone(), app.read.clone())
             );
-            let everything =
-                "till[.]v-1[.](commands[.][0-9]+|dead|delay|funding|internal|jobs|queries|unrouted|usage)";
+            let everything = "till[.]v-1[.](commands[.][0-9]+|dead|delay|funding|internal|jobs|ledger|queries|unrouted|usage)";
             let worker = topology.permissions(Role::Worker);
             assert_eq!(worker.configure, format!("^(amq[.]gen-.*|{everything})$"));
             assert_eq!(worker.write, format!("^(amq[.]default|{everything})$"));

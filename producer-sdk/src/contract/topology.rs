@@ -5,6 +5,8 @@
 //! - at-least-once dead lettering stands with `reject-publish`, without which it falls back silently;
 //! - queues that several connections use are durable: transient non-exclusive queues are deprecated.
 
+use uuid::Uuid;
+
 use super::bucket::BUCKETS;
 use super::command::Door;
 
@@ -181,6 +183,26 @@ impl Topology {
         self.name("jobs")
     }
 
+    /// Queue that says to which ledger the namespace belongs: `{ns}.ledger`. It stays empty.
+    pub fn ledger(&self) -> String {
+        self.name("ledger")
+    }
+
+    /// The declaration of [`Self::ledger`] for the ledger with this id, which is the dead-letter routing key: RabbitMQ
+    /// refuses a declaration whose key is another.
+    pub fn ledger_queue(&self, id: Uuid) -> QueueSpec {
+        QueueSpec {
+            name: self.ledger(),
+            args: vec![
+                text("x-queue-type", "quorum"),
+                text("x-dead-letter-exchange", self.dead()),
+                text("x-dead-letter-routing-key", id.simple().to_string()),
+                limit(DELIVERY_LIMIT),
+            ],
+            durable: true,
+        }
+    }
+
     /// Whether a reply may be sent there. Anything else could be made to write into any queue of the broker.
     pub fn allows_reply_to(&self, queue: &str) -> bool {
         queue.starts_with("amq.gen-")
@@ -211,7 +233,7 @@ impl Topology {
         exchanges
     }
 
-    /// All queues.
+    /// All queues but [`Self::ledger_queue`].
     pub fn queues(&self) -> Vec<QueueSpec> {
         let durable = |name, args| QueueSpec {
             name,

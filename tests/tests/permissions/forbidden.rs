@@ -69,7 +69,7 @@ async fn an_app_and_a_bridge_reach_nothing_but_the_exchanges_they_send_to() {
         }
         exchanges_are_out_of_reach(&connection, &reached, &others).await;
         let queues = topology.queues().into_iter().map(|queue| queue.name);
-        let queues: Vec<String> = queues.collect();
+        let queues: Vec<String> = queues.chain([topology.ledger()]).collect();
         queues_are_out_of_reach(&connection, &queues, &reached).await;
         tricks_are_refused(&connection, &reached[0], &others).await;
     }

@@ -134,3 +134,33 @@ async fn wait_for_one_in(stage: &Stage, queue: &str) {
     });
     filled.await.expect("a message in the queue");
 }
+
+#[tokio::test]
+async fn a_worker_that_cannot_compare_its_ledger_with_the_brokers_serves_nothing() {
+    let stage = Stage::declared().await;
+    // As a worker's user was before the namespace had the ledger's queue.
+    let names = format!("{}.*", NAMESPACE.replace('.', "[.]"));
+    let definitions = serde_json::json!({
+        "users": [{ "name": "worker", "password": "of-worker", "tags": [] }],
+        "permissions": [{
+            "user": "worker",
+            "vhost": "/",
+            "configure": format!("^{}[.]usage$", NAMESPACE.replace('.', "[.]")),
+            "write": names,
+            "read": names,
+        }],
+    });
+    stage.import(&definitions.to_string(), &["worker"]).await;
+    let database = TestDatabase::postgres().await.migrated().await;
+    let worker = Deployment::on_servers(&stage.url("worker"), database.url(), NAMESPACE).worker();
+    worker
+        .wait_for(&format!("the broker's user may not declare `{NAMESPACE}.ledger`"))
+        .await;
+    assert!(
+        worker.log().contains("scrip topology permissions"),
+        "{}",
+        worker.log()
+    );
+    assert!(!worker.log().contains("registered"), "{}", worker.log());
+    assert!(worker.terminate().await.success());
+}

@@ -41,6 +41,7 @@ const UNIQUE_ON_SQLITE: &[(&str, &str)] = &[
     ("job_run_reference_id_key", "job_run.reference_id"),
     ("job_run_name_run_date_key", "job_run.name, job_run.run_date"),
     ("lane_trial_pkey", "lane_trial.queue"),
+    ("ledger_identity_pkey", "ledger_identity.singleton"),
     ("queue_lease_pkey", "queue_lease.lane"),
 ];
 

@@ -158,6 +158,12 @@ async fn every_entity_of_the_jobs_round_trips() {
             updated_at: at(1),
         };
         round_trips(database, trial).await;
+        database.execute("DELETE FROM ledger_identity").await;
+        let identity = entity::ledger_identity::Model {
+            singleton: 1,
+            id: id(5),
+        };
+        round_trips(database, identity).await;
     }
 }
 

@@ -183,6 +183,12 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
     ),
     ("lane_trial", &[("queue", "'q'")], "lane_trial_pkey"),
     ("lane_trial", &[("tries", "0")], "lane_trial_tries_positive"),
+    ("ledger_identity", &[], "ledger_identity_pkey"),
+    (
+        "ledger_identity",
+        &[("singleton", "2")],
+        "ledger_identity_is_one_row",
+    ),
     (
         "subscription",
         &[("status", "'PAUSED'")],

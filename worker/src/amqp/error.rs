@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::OtherLedger;
+
 /// What can go wrong with the broker.
 #[derive(Debug, thiserror::Error)]
 pub enum AmqpError {
@@ -14,6 +16,28 @@ pub enum AmqpError {
     /// TLS was asked for, and something else answered.
     #[error("the broker does not speak TLS on this port, as amqps:// demands")]
     NotTls,
+    /// The namespace belongs to another ledger.
+    #[error(transparent)]
+    OtherLedger(#[from] OtherLedger),
+    /// The broker's user may not declare the queue that carries the ledger's id.
+    #[error(
+        "the broker's user may not declare `{queue}`, which says to which ledger the namespace belongs: give it the permissions that `scrip topology permissions` lists for a worker"
+    )]
+    LedgerQueueForbidden {
+        /// The queue.
+        queue: String,
+        /// What the broker said.
+        #[source]
+        source: Box<AmqpError>,
+    },
+    /// The namespace cannot be given to another ledger while a worker serves it.
+    #[error("`{queue}` has {consumers} subscribers: stop all workers of this namespace first")]
+    StillServed {
+        /// One of the queues that are served.
+        queue: String,
+        /// How many serve it.
+        consumers: u32,
+    },
     /// The broker or the way to it.
     #[error("the broker cannot be used: {doing}")]
     Broker {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    future::pending,
     sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
-    AmqpError, InboundOptions, connection,
+    AmqpError, InboundOptions, OtherLedger, connection,
     links::{InboundWatch, Links},
     publisher::Publisher,
     supervisor::{AllStats, Supervisor},
@@ -40,6 +41,7 @@ pub struct Inbound {
     stats: AllStats,
     links: Arc<Links>,
     registered: watch::Receiver<usize>,
+    refused: watch::Receiver<Option<OtherLedger>>,
     lanes: usize,
     queries: String,
 }
@@ -63,6 +65,7 @@ impl Inbound {
         let stop = CancellationToken::new();
         let stats = AllStats::default();
         let (sender, registered) = watch::channel(0);
+        let (refusal, refused) = watch::channel(None);
         let supervisor = Supervisor {
             options: Arc::new(options),
             ledger,
@@ -72,6 +75,7 @@ impl Inbound {
             stats: stats.clone(),
             links: links.clone(),
             registered: sender,
+            refused: refusal,
         };
         let supervisor = tokio::spawn(supervisor.run());
         Ok(Self {
@@ -82,6 +86,7 @@ impl Inbound {
             stats,
             links,
             registered,
+            refused,
             lanes,
             queries,
         })
@@ -93,6 +98,22 @@ impl Inbound {
         async move {
             // The sender lives as long as the supervisor.
             let _ = registered.wait_for(|registered| *registered >= lanes).await;
+        }
+    }
+
+    /// Returns when the namespace turns out to belong to another ledger, at the start or after a reconnect. Nothing is
+    /// served any more by then.
+    pub fn refused(&self) -> impl Future<Output = OtherLedger> + Send + 'static {
+        let mut refused = self.refused.clone();
+        async move {
+            loop {
+                if let Some(other) = refused.borrow_and_update().clone() {
+                    return other;
+                }
+                if refused.changed().await.is_err() {
+                    return pending().await;
+                }
+            }
         }
     }
 

@@ -20,8 +20,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
+use uuid::Uuid;
 
-use super::{AmqpError, connection, subscription::Subscription};
+use super::{AmqpError, connection, ledger_id, subscription::Subscription};
 use crate::{
     jobs::Runner,
     lane::{Backoff, chain},
@@ -76,10 +77,19 @@ impl From<AmqpError> for Interruption {
 }
 
 /// Serves the queue of job requests until `runner.stop`; ends when all runs have ended.
-pub async fn serve(url: String, topology: Topology, runner: Runner, wait: JobWait) {
+///
+/// Before it subscribes it compares `ledger_id` with the one on the broker, which may be another broker after a reconnect.
+pub async fn serve(
+    url: String,
+    topology: Topology,
+    ledger_id: Option<Uuid>,
+    runner: Runner,
+    wait: JobWait,
+) {
     let mut server = Server {
         url,
         topology,
+        ledger_id,
         stop: runner.stop.clone(),
         runner,
         wait,
@@ -118,6 +128,7 @@ pub async fn serve(url: String, topology: Topology, runner: Runner, wait: JobWai
 struct Server {
     url: String,
     topology: Topology,
+    ledger_id: Option<Uuid>,
     runner: Runner,
     stop: CancellationToken,
     wait: JobWait,
@@ -160,6 +171,11 @@ impl Server {
             Ok(connection) => connection,
             Err(error) => return Interruption::Broker(error),
         };
+        if let Some(id) = self.ledger_id
+            && let Err(error) = ledger_id::compare(&connection, &self.topology, id).await
+        {
+            return Interruption::Broker(error);
+        }
         let (queue, worker) = (self.topology.jobs(), self.runner.worker.clone());
         let mut subscription = match Subscription::open(&connection, &queue, &worker, 1).await {
             Ok(subscription) => subscription,

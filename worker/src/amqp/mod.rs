@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connection` | one connection: name, heartbeat, time limit |
 //! | `topology` | declares what the namespace needs |
+//! | `ledger_id` | compares the ledger's id with the one on the broker |
 //! | `links`, `lengths`, `place` | what health and metrics see: connections, what waits in the queues, who is registered |
 //! | `subscription` | one channel with one subscription; never cancelled, only closed |
 //! | `incoming` | from AMQP deliveries to the lane's |
@@ -27,6 +28,7 @@ mod inbound;
 pub mod incoming;
 pub mod jobs;
 mod lane;
+mod ledger_id;
 mod lengths;
 mod links;
 mod options;
@@ -45,6 +47,7 @@ pub use connection::virtual_host;
 pub use dead::DeadLetters;
 pub use error::AmqpError;
 pub use inbound::{Drained, Inbound};
+pub use ledger_id::{OtherLedger, claim_at as claim_ledger_at, compare_at as compare_ledger_at};
 pub use links::InboundWatch;
 pub use options::InboundOptions;
 pub use remove::remove_at;

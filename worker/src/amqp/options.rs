@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use producer_sdk::contract::Topology;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 
@@ -13,6 +14,9 @@ pub struct InboundOptions {
     pub url: String,
     /// The names of everything, and the number of shards.
     pub topology: Topology,
+    /// The id of the ledger that is served, compared with the one on the broker before anything is subscribed to; `None`:
+    /// not compared.
+    pub ledger_id: Option<Uuid>,
     /// This worker's name: in connection names, subscription tags and logs.
     pub worker: String,
     /// At most this many commands are committed together; twice as many are prefetched, and may be committed together
@@ -45,6 +49,7 @@ impl InboundOptions {
         Self {
             url: url.into(),
             topology,
+            ledger_id: None,
             worker: worker.into(),
             group_max: 1000,
             prefer: Vec::new(),
@@ -69,6 +74,7 @@ impl fmt::Debug for InboundOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InboundOptions")
             .field("topology", &self.topology)
+            .field("ledger_id", &self.ledger_id)
             .field("worker", &self.worker)
             .field("group_max", &self.group_max)
             .field("prefer", &self.prefer)

@@ -16,9 +16,10 @@ pub async fn remove_at(url: &str, topology: &Topology) -> Result<(), AmqpError> 
 async fn remove(connection: &lapin::Connection, topology: &Topology) -> Result<(), AmqpError> {
     let doing = || AmqpError::doing("removing a namespace");
     let channel = connection::channel(connection).await?;
-    for queue in topology.queues() {
+    let queues = topology.queues().into_iter().map(|queue| queue.name);
+    for queue in queues.chain([topology.ledger()]) {
         channel
-            .queue_delete(queue.name.into(), QueueDeleteOptions::default())
+            .queue_delete(queue.into(), QueueDeleteOptions::default())
             .await
             .map_err(doing())?;
     }

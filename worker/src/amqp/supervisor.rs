@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
-    AmqpError, InboundOptions, connection,
+    AmqpError, InboundOptions, OtherLedger, connection,
     lane::{Interruption, Lane},
-    lengths,
+    ledger_id, lengths,
     links::Links,
     place::Place,
     publisher::Publisher,
@@ -49,6 +49,8 @@ pub struct Supervisor<L, Q> {
     pub links: Arc<Links>,
     /// How many lanes are registered on the broker.
     pub registered: watch::Sender<usize>,
+    /// Set when the namespace turns out to belong to another ledger; then nothing is served any more.
+    pub refused: watch::Sender<Option<OtherLedger>>,
 }
 
 /// What a lane serves.
@@ -80,6 +82,11 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
                 continue;
             };
             this.links.receiving.lost();
+            if let AmqpError::OtherLedger(other) = error {
+                error!(error = %other, alarm = true, "the namespace belongs to another ledger; serving nothing");
+                this.refused.send_replace(Some(other));
+                return this.stop.cancelled().await;
+            }
             // One message's properties may be unreadable. Nothing was settled, so it is delivered alone now,
             // and after its last delivery the broker sets it aside: the sooner the better.
             declare = !error.is_unreadable();
@@ -154,6 +161,10 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
     async fn prepare(&self, declare: bool) -> Result<(Connection, Vec<u32>), AmqpError> {
         let name = format!("scrip {} receiving", self.options.worker);
         let connection = connection::open(&self.options.url, name).await?;
+        // First of all, and again after each reconnect: this broker may be another one.
+        if let Some(id) = self.options.ledger_id {
+            ledger_id::compare(&connection, &self.options.topology, id).await?;
+        }
         if declare {
             topology::declare(&connection, &self.options.topology).await?;
             topology::unbind_moved(&connection, &self.options.topology).await?;

@@ -15,8 +15,9 @@ use tracing::{debug, warn};
 
 use super::{AmqpError, connection};
 
-const ACCESS_REFUSED: u16 = 403;
-const PRECONDITION_FAILED: u16 = 406;
+pub(super) const ACCESS_REFUSED: u16 = 403;
+pub(super) const NOT_FOUND: u16 = 404;
+pub(super) const PRECONDITION_FAILED: u16 = 406;
 
 /// Something that is not as it would have been declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,7 +237,7 @@ impl Declarer<'_> {
     }
 }
 
-fn short(name: impl Into<String>) -> Result<ShortString, AmqpError> {
+pub(super) fn short(name: impl Into<String>) -> Result<ShortString, AmqpError> {
     let name = name.into();
     ShortString::try_new(name.as_str()).map_err(|error| AmqpError::NotTaken {
         exchange: name,
@@ -244,7 +245,7 @@ fn short(name: impl Into<String>) -> Result<ShortString, AmqpError> {
     })
 }
 
-fn table(args: &[(String, Arg)]) -> Result<FieldTable, AmqpError> {
+pub(super) fn table(args: &[(String, Arg)]) -> Result<FieldTable, AmqpError> {
     let mut table = FieldTable::default();
     for (name, arg) in args {
         let value = match arg {

@@ -15,8 +15,9 @@ use super::{
     progress, publish, service, show,
 };
 use crate::{
+    amqp,
     clock::Clock,
-    config::Schedule,
+    config::{Backend, Schedule},
     jobs::{Counts, PATIENCE, Runner, WINDOW, due},
     scheduler,
     store::{Claim, JobRun},
@@ -93,6 +94,12 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
     }
     let store = context.ledger().await?;
     let url = context.queue_url().await?;
+    if let Ok(Backend::Servers { amqp, .. }) = context.settings.backend() {
+        // What is due in this database must not be granted in another.
+        amqp::compare_ledger_at(amqp.expose(), &context.topology()?, store.ledger_id().await?)
+            .await
+            .doing("run a job")?;
+    }
     let options = producer_sdk::Options {
         // With room to spare: whoever waits for a place may be overtaken.
         window: 2 * WINDOW,

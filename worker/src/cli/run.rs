@@ -42,20 +42,24 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         info!("ready");
         pending().await
     };
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
-        signal = serving => signal,
+    let ended = tokio::select! {
+        signal = signals.next() => Ok(signal),
+        signal = serving => Ok(signal),
+        other = service.refused() => Err(other),
     };
     if let Some(health) = &health {
         health.drain();
     }
-    info!(signal, "stopping: finishing what has begun");
+    if let Ok(signal) = &ended {
+        info!(signal, "stopping: finishing what has begun");
+    }
     signals.end_at_next();
     if service.drain(context.settings.worker.drain_timeout).await {
         info!("stopped");
     } else {
         warn!("stopped before everything was finished; it will be delivered again");
     }
+    ended?;
     Ok(ExitCode::SUCCESS)
 }
 

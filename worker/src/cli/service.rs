@@ -1,6 +1,6 @@
 //! The worker as a whole: wired up, running, drained.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use producer_sdk::{Client, Options, Producer, contract::JobRequest};
 use tokio::{
@@ -18,7 +18,7 @@ use super::{
     publish,
 };
 use crate::{
-    amqp::{self, Drained, Inbound, InboundOptions},
+    amqp::{self, Drained, Inbound, InboundOptions, OtherLedger},
     cache::{Balances, Mirror, Redis},
     catalog::Catalog,
     clock::Clock,
@@ -64,6 +64,10 @@ impl Service {
         let worker = worker_name();
         let redis = redis(context, backend)?;
         let mut mirror = None;
+        let ledger_id = match backend {
+            Backend::Servers { .. } => Some(store.ledger_id().await?),
+            Backend::Embedded { .. } => None,
+        };
         let inbound = match backend {
             Backend::Servers { amqp, .. } => {
                 let balances = redis
@@ -79,6 +83,7 @@ impl Service {
                     group_max: context.settings.worker.group_max,
                     prefer: context.settings.worker.prefer.clone(),
                     look_every: health.map(|_| LOOK_EVERY),
+                    ledger_id,
                     ..InboundOptions::new(amqp.expose(), context.topology()?, worker.as_str())
                 };
                 let questions = Arc::new(StoreQuestions::new(store.clone(), catalog.clone(), balances));
@@ -113,7 +118,7 @@ impl Service {
             &worker,
             store.clone(),
             &catalog,
-            (redis.clone(), ready),
+            (redis.clone(), ledger_id, ready),
         )?;
         if let Some(health) = health {
             health.watch(service.watched(context, store, redis));
@@ -129,7 +134,11 @@ impl Service {
         worker: &str,
         store: Store,
         catalog: &Catalog,
-        (redis, ready): (Option<Redis>, impl Future<Output = ()> + Send + 'static),
+        (redis, ledger_id, ready): (
+            Option<Redis>,
+            Option<Uuid>,
+            impl Future<Output = ()> + Send + 'static,
+        ),
     ) -> Result<(), Failure> {
         let setup = Jobs {
             url: context.settings.queue_url()?,
@@ -140,6 +149,7 @@ impl Service {
                 ..publish::options(context, &format!("scrip jobs of {worker}"))
             },
             topology: context.topology()?,
+            ledger_id,
             schedule: context.settings.schedule,
             rules: catalog.rules.clone(),
             store,
@@ -196,6 +206,20 @@ impl Service {
         }
     }
 
+    /// Returns when the namespace turns out to belong to another ledger: the worker must end.
+    pub fn refused(&self) -> impl Future<Output = OtherLedger> + Send + 'static {
+        let refused = match &self.inbound {
+            Lanes::Amqp(inbound) => Some(inbound.refused()),
+            Lanes::Embedded(_) => None,
+        };
+        async move {
+            match refused {
+                Some(refused) => refused.await,
+                None => pending().await,
+            }
+        }
+    }
+
     /// Finishes what has begun, at most until `deadline` has passed; tells whether it was in time.
     pub async fn drain(self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
@@ -225,6 +249,7 @@ struct Jobs {
     amqp: bool,
     options: Options,
     topology: producer_sdk::contract::Topology,
+    ledger_id: Option<Uuid>,
     schedule: crate::config::Schedule,
     rules: Arc<ledger::Rules>,
     store: Store,
@@ -255,6 +280,7 @@ impl Jobs {
             tasks.spawn(amqp::jobs::serve(
                 url,
                 self.topology.clone(),
+                self.ledger_id,
                 runner,
                 amqp::jobs::JobWait::default(),
             ));

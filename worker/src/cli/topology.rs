@@ -8,6 +8,7 @@ use std::{
 use clap::ValueEnum;
 use producer_sdk::contract::{Permissions, Role};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
     context::Context,
@@ -15,7 +16,7 @@ use super::{
     print::{self, Rows, escape},
 };
 use crate::{
-    amqp::{topology, virtual_host},
+    amqp::{self, topology, virtual_host},
     config::Backend,
 };
 
@@ -31,6 +32,15 @@ pub enum Command {
     ///
     /// What exists with other arguments is named and left as it is: exit code 1.
     Declare,
+    /// Give the namespace to the ledger in DATABASE_URL, also if it belongs to another
+    ///
+    /// For an intended change of the database; a restored backup is the same ledger and needs no claim. Messages that
+    /// wait in the queues go to the new ledger. Stop all workers first.
+    Claim {
+        /// Yes, to this ledger
+        #[arg(long)]
+        yes: bool,
+    },
     /// What each kind of user needs: regular expressions of what it may configure, write and read
     Permissions,
     /// Write a user with these permissions, as definitions for `rabbitmqctl import_definitions`
@@ -78,6 +88,7 @@ impl From<Kind> for Role {
 pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Declare => declare(context).await,
+        Command::Claim { yes } => claim(context, yes).await,
         Command::Permissions => permissions(context),
         Command::User(args) => user(context, &args),
     }
@@ -91,10 +102,18 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
     }
     let url = context.settings.queue_url()?;
     let topology = context.topology()?;
+    let ledger_id = ledger_id(context).await?;
+    if let Some(id) = ledger_id {
+        amqp::compare_ledger_at(url.expose(), &topology, id)
+            .await
+            .doing(format!("declare the topology at {url}"))?;
+    }
     let differences = topology::declare_at(url.expose(), &topology)
         .await
         .doing(format!("declare the topology at {url}"))?;
-    let (exchanges, queues) = (topology.exchanges(), topology.queues());
+    let exchanges = topology.exchanges();
+    let mut queues = topology.queues();
+    queues.extend(ledger_id.map(|id| topology.ledger_queue(id)));
     if context.json {
         let differences: Vec<_> = differences
             .iter()
@@ -103,6 +122,7 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
         print::json(&json!({
             "exchanges": exchanges.iter().map(|exchange| &exchange.name).collect::<Vec<_>>(),
             "queues": queues.iter().map(|queue| &queue.name).collect::<Vec<_>>(),
+            "ledger": ledger_id,
             "differences": differences,
         }))?;
     } else {
@@ -111,6 +131,9 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
         }
         for queue in &queues {
             print::line(&format!("queue    {}", queue.name))?;
+        }
+        if let Some(id) = ledger_id {
+            print::line(&format!("ledger   {id}"))?;
         }
         for difference in &differences {
             let why = escape(&difference.why);
@@ -121,6 +144,43 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::from(u8::from(!differences.is_empty())))
+}
+
+/// The id of the ledger, where a database with a schema is configured. Without one the first worker claims the namespace.
+async fn ledger_id(context: &Context) -> Result<Option<Uuid>, Failure> {
+    if context.settings.database.url.is_none() {
+        return Ok(None);
+    }
+    let store = context.database().await?;
+    if !migration::is_current(store.connection()).await? {
+        return Ok(None);
+    }
+    Ok(Some(store.ledger_id().await?))
+}
+
+async fn claim(context: &Context, yes: bool) -> Result<ExitCode, Failure> {
+    let Backend::Servers { amqp: url, .. } = context.settings.backend()? else {
+        return Err(Failure::new(
+            "AMQP_URL is missing: with the embedded default the file is the queue, and nothing has to be claimed",
+        ));
+    };
+    if !yes {
+        return Err(Failure::new(
+            "this applies everything that waits in the namespace to the ledger in DATABASE_URL; add --yes if that is what you want",
+        ));
+    }
+    let topology = context.topology()?;
+    let id = context.ledger().await?.ledger_id().await?;
+    amqp::claim_ledger_at(url.expose(), &topology, id)
+        .await
+        .doing(format!("claim the namespace at {url}"))?;
+    let namespace = topology.namespace();
+    if context.json {
+        print::json(&json!({ "namespace": namespace, "ledger": id }))?;
+    } else {
+        print::line(&format!("the namespace {namespace} belongs to the ledger {id}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn permissions(context: &Context) -> Result<ExitCode, Failure> {

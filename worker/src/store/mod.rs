@@ -33,6 +33,7 @@ mod detail;
 mod durability;
 mod error;
 mod from_row;
+mod identity;
 mod job_run;
 mod kept;
 mod load;

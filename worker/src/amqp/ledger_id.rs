@@ -1,0 +1,169 @@
+//! The id of the ledger behind a namespace, on the broker.
+//!
+//! The queue `{ns}.ledger` is declared with the id as its dead-letter routing key. RabbitMQ (3.10 to 4.x) answers a
+//! declaration with another key by 406 and names both keys. So the first worker that declares the queue claims the
+//! namespace for its ledger, also when two start at once, and the claim survives a restart of the broker.
+
+use lapin::{
+    Connection,
+    options::{QueueDeclareOptions, QueueDeleteOptions},
+    types::FieldTable,
+};
+use producer_sdk::contract::Topology;
+use uuid::Uuid;
+
+use super::{
+    AmqpError, connection,
+    topology::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, short, table},
+};
+
+/// The namespace belongs to another ledger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the namespace `{namespace}` on this broker belongs to the ledger {on_broker}, the database has the ledger \
+     {in_database}: set DATABASE_URL to the database of that ledger, choose another namespace (SCRIP_NAMESPACE), or, if \
+     this database is to take the namespace over, stop all workers and run `scrip topology claim --yes`"
+)]
+pub struct OtherLedger {
+    /// The namespace.
+    pub namespace: String,
+    /// The id in the database.
+    pub in_database: Uuid,
+    /// The id on the broker; with `…` at its end where the broker's answer was too long to hold all of it.
+    pub on_broker: String,
+}
+
+/// Compares the ledger's id with the one on the broker, which takes it over if it has none.
+pub async fn compare(connection: &Connection, topology: &Topology, id: Uuid) -> Result<(), AmqpError> {
+    let channel = connection::channel(connection).await?;
+    let spec = topology.ledger_queue(id);
+    let declared = channel
+        .queue_declare(
+            short(&spec.name)?,
+            QueueDeclareOptions::durable(),
+            table(&spec.args)?,
+        )
+        .await;
+    let Err(source) = declared else {
+        let _ = channel.close(200, "bye".into()).await;
+        return Ok(());
+    };
+    let text = source.to_string();
+    let error = AmqpError::doing("comparing the ledger's id")(source);
+    match error.code() {
+        Some(PRECONDITION_FAILED) => Err(key_on_broker(&text).map_or(error, |on_broker| {
+            AmqpError::OtherLedger(OtherLedger {
+                namespace: topology.namespace().to_owned(),
+                in_database: id,
+                on_broker,
+            })
+        })),
+        Some(ACCESS_REFUSED) => Err(AmqpError::LedgerQueueForbidden {
+            queue: spec.name,
+            source: Box::new(error),
+        }),
+        _ => Err(error),
+    }
+}
+
+/// Connects, compares and leaves.
+pub async fn compare_at(url: &str, topology: &Topology, id: Uuid) -> Result<(), AmqpError> {
+    let connection = connection::open(url, "scrip topology".to_owned()).await?;
+    let compared = compare(&connection, topology, id).await;
+    connection::close(&connection).await;
+    compared
+}
+
+/// Connects, gives the namespace to the ledger with this id, also if it belonged to another, and leaves. Fails while a
+/// worker serves the namespace.
+pub async fn claim_at(url: &str, topology: &Topology, id: Uuid) -> Result<(), AmqpError> {
+    let connection = connection::open(url, "scrip topology".to_owned()).await?;
+    let claimed = claim(&connection, topology, id).await;
+    connection::close(&connection).await;
+    claimed
+}
+
+async fn claim(connection: &Connection, topology: &Topology, id: Uuid) -> Result<(), AmqpError> {
+    for queue in topology.queues() {
+        let consumers = consumers_of(connection, &queue.name).await?;
+        if consumers > 0 {
+            return Err(AmqpError::StillServed {
+                queue: queue.name,
+                consumers,
+            });
+        }
+    }
+    let channel = connection::channel(connection).await?;
+    channel
+        .queue_delete(short(topology.ledger())?, QueueDeleteOptions::default())
+        .await
+        .map_err(AmqpError::doing("deleting the queue with the other ledger's id"))?;
+    let _ = channel.close(200, "bye".into()).await;
+    compare(connection, topology, id).await
+}
+
+/// How many subscribers a queue has; none if there is no such queue.
+async fn consumers_of(connection: &Connection, queue: &str) -> Result<u32, AmqpError> {
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let channel = connection::channel(connection).await?;
+    let looked_up = channel
+        .queue_declare(short(queue)?, passive, FieldTable::default())
+        .await
+        .map_err(AmqpError::doing("looking up a queue"));
+    match looked_up {
+        Ok(queue) => {
+            let _ = channel.close(200, "bye".into()).await;
+            Ok(queue.consumer_count())
+        }
+        Err(error) if error.code() == Some(NOT_FOUND) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// The routing key that the queue was declared with, from the broker's text: `inequivalent arg
+/// 'x-dead-letter-routing-key' for queue '…' in vhost '…': received '…' but current is '…'`. The broker cuts its texts to
+/// 255 bytes and ends those with dots.
+fn key_on_broker(text: &str) -> Option<String> {
+    if !text.contains("inequivalent arg 'x-dead-letter-routing-key'") {
+        return None;
+    }
+    let current = text
+        .rsplit_once("but current is '")
+        .map_or("", |(_, current)| current);
+    let key: String = current.chars().take_while(char::is_ascii_hexdigit).collect();
+    Some(
+        key.parse::<Uuid>()
+            .map_or_else(|_| format!("{key}…"), |id| id.to_string()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_brokers_answer_names_the_key_that_it_has() {
+        let said = |current: &str| {
+            format!(
+                "PRECONDITION_FAILED - inequivalent arg 'x-dead-letter-routing-key' for queue 'till.ledger' in vhost \
+                 '/': received 'eb7a11f2c1ee4fdeb9557ec27fb291fe' but current is '{current}"
+            )
+        };
+        for (current, expected) in [
+            (
+                "f0f4fe262ce042a6adfd8e76d82656b7'",
+                "f0f4fe26-2ce0-42a6-adfd-8e76d82656b7",
+            ),
+            ("f0f4fe262ce0...", "f0f4fe262ce0…"),
+            ("...", "…"),
+        ] {
+            assert_eq!(key_on_broker(&said(current)).as_deref(), Some(expected));
+        }
+        let other =
+            "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue 'till.ledger' in vhost '/'";
+        assert_eq!(key_on_broker(other), None);
+    }
+}
