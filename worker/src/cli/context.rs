@@ -1,15 +1,25 @@
 //! What every command is given, and the way to the ledger.
 
-use std::{fs::DirBuilder, path::Path};
+use std::{
+    fs::DirBuilder,
+    mem,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use producer_sdk::contract::Topology;
-use tracing::info;
+use tokio::time::timeout;
+use tracing::{debug, info};
 
 use super::failure::{Doing, Failure};
 use crate::{
     config::{Backend, SecretUrl, Settings},
-    store::{Store, StoreOptions},
+    store::{self, Store, StoreOptions},
 };
+
+/// A connection that is in use for longer than this is left to the end of the process.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// What every command is given.
 #[derive(Clone, Debug)]
@@ -18,6 +28,33 @@ pub struct Context {
     pub settings: Settings,
     /// Whether the output is for a program.
     pub json: bool,
+    /// Ledgers in SQLite files that the command opened.
+    pub files: Files,
+}
+
+/// SQLite files that are open, with their URLs. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Files(Arc<Mutex<Vec<(SecretUrl, Store)>>>);
+
+impl Files {
+    fn add(&self, url: &SecretUrl, store: &Store) {
+        if url.expose().starts_with("sqlite:") {
+            let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            files.push((url.clone(), store.clone()));
+        }
+    }
+
+    /// Closes them all. Each file is the whole ledger afterwards, unless other processes keep a part of its write-ahead
+    /// log in use for longer than `patience`.
+    pub async fn close(&self, patience: Duration) {
+        let files = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (url, store) in files {
+            let closed = timeout(CLOSE_WITHIN, store.close()).await;
+            let moved = store::checkpoint(url.expose(), patience).await;
+            // Nothing is lost: the log is read by the next process that opens the file.
+            debug!(file = %url, ?closed, ?moved, "closed a file");
+        }
+    }
 }
 
 impl Context {
@@ -33,7 +70,7 @@ impl Context {
     pub async fn queue_url(&self) -> Result<SecretUrl, Failure> {
         let url = self.settings.queue_url()?;
         if let Ok(Backend::Embedded { path }) = self.settings.backend() {
-            open_embedded(&path, &url, &self.settings).await?;
+            self.open_embedded(&path, &url).await?;
         }
         Ok(url)
     }
@@ -42,7 +79,7 @@ impl Context {
     pub async fn ledger(&self) -> Result<Store, Failure> {
         if let Ok(Backend::Embedded { path }) = self.settings.backend() {
             let url = self.settings.ledger_url()?;
-            return open_embedded(&path, &url, &self.settings).await;
+            return self.open_embedded(&path, &url).await;
         }
         let store = self.database().await?;
         require_schema(&store).await?;
@@ -74,25 +111,28 @@ impl Context {
         if let Ok(Backend::Embedded { path }) = self.settings.backend() {
             make_folder(&path)?;
         }
-        Store::connect(url.expose(), options)
+        let store = Store::connect(url.expose(), options)
             .await
-            .doing(format!("open the ledger at {url}"))
+            .doing(format!("open the ledger at {url}"))?;
+        self.files.add(&url, &store);
+        Ok(store)
     }
-}
 
-/// Opens an embedded file; makes folder, file and schema as they are missing.
-pub async fn open_embedded(path: &Path, url: &SecretUrl, settings: &Settings) -> Result<Store, Failure> {
-    make_folder(path)?;
-    let store = Store::connect(url.expose(), &settings.database.options())
-        .await
-        .doing(format!("open {}", path.display()))?;
-    if !migration::is_current(store.connection()).await? {
-        info!(file = %path.display(), "making the schema");
-        migration::up(store.connection())
+    /// Opens an embedded file; makes folder, file and schema as they are missing.
+    pub async fn open_embedded(&self, path: &Path, url: &SecretUrl) -> Result<Store, Failure> {
+        make_folder(path)?;
+        let store = Store::connect(url.expose(), &self.settings.database.options())
             .await
-            .doing(format!("make the schema in {}", path.display()))?;
+            .doing(format!("open {}", path.display()))?;
+        self.files.add(url, &store);
+        if !migration::is_current(store.connection()).await? {
+            info!(file = %path.display(), "making the schema");
+            migration::up(store.connection())
+                .await
+                .doing(format!("make the schema in {}", path.display()))?;
+        }
+        Ok(store)
     }
-    Ok(store)
 }
 
 /// Fails when the database's schema is older than this program.

@@ -44,6 +44,7 @@ pub async fn run(context: &Context) -> Result<ExitCode, Failure> {
         played = play(&stage) => played,
         signal = signals.next() => Err(Failure::new(format!("stopped by {signal}"))),
     };
+    stage.context.files.close(Duration::ZERO).await;
     let cleared = stage.clear().await;
     played?;
     cleared?;

@@ -117,9 +117,17 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         patience: PATIENCE,
         stop: CancellationToken::new(),
     };
-    let run = match runner.claim(job, date, "command line", args.again).await? {
-        Claim::Ours(run) => run,
-        Claim::Taken(run) => return Err(taken(&run)),
+    let claimed = match runner.claim(job, date, "command line", args.again).await {
+        Ok(Claim::Ours(run)) => Ok(run),
+        Ok(Claim::Taken(run)) => Err(taken(&run)),
+        Err(error) => Err(error.into()),
+    };
+    let run = match claimed {
+        Ok(run) => run,
+        Err(failure) => {
+            runner.client.close().await?;
+            return Err(failure);
+        }
     };
     let bar = progress::counter(job.as_str());
     let moved = bar.clone();

@@ -28,7 +28,7 @@ mod signals;
 mod topology;
 mod verify;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -38,7 +38,10 @@ use crate::{
     config::{ConfigError, Environment, LogFormat, Settings},
     telemetry,
 };
-use context::Context;
+use context::{Context, Files};
+
+/// How long a worker that ends waits for processes that read its SQLite file.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -141,25 +144,46 @@ impl Cli {
             context => context?,
         };
         telemetry::start(&context.settings.logging, command.log_level());
-        match command {
-            Command::Run(args) => run::run(&context, args).await,
-            Command::Demo(demo::Args {}) => demo::run(&context).await,
-            Command::Migrate(command) => migrate::run(&context, command).await,
-            Command::Publish(args) => publish::run(&context, *args).await,
-            Command::Replay(args) => replay::run(&context, args).await,
-            Command::Balance(args) => balance::run(&context, args).await,
-            Command::History(args) => history::run(&context, args).await,
-            Command::Batches(args) => batches::run(&context, args).await,
-            Command::Price(args) => catalog::price(&context, &args),
-            Command::Packages => catalog::packages(&context),
-            Command::CanPurchase(args) => catalog::can_purchase(&context, args).await,
-            Command::Job(command) => job::run(&context, command).await,
-            Command::Report(args) => report::run(&context, args).await,
-            Command::Health(args) => health::run(&context, args).await,
-            Command::Dead(command) => dead::run(&context, command).await,
-            Command::Verify(args) => verify::run(&context, args).await,
-            Command::Topology(command) => topology::run(&context, command).await,
-            Command::Config(command) => config::run(&context, &command),
+        let patience = match command {
+            Command::Run(_) => LAST_CHECKPOINT,
+            // A worker that runs meanwhile moves its log itself.
+            _ => Duration::ZERO,
+        };
+        let done = command.run(&context).await;
+        context.files.close(patience).await;
+        done
+    }
+}
+
+impl Command {
+    async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Run(args) => run::run(context, args).await,
+            Self::Demo(demo::Args {}) => demo::run(context).await,
+            Self::Migrate(command) => migrate::run(context, command).await,
+            Self::Publish(args) => publish::run(context, *args).await,
+            Self::Replay(args) => replay::run(context, args).await,
+            Self::Balance(args) => balance::run(context, args).await,
+            Self::History(args) => history::run(context, args).await,
+            Self::Batches(args) => batches::run(context, args).await,
+            Self::Price(args) => catalog::price(context, &args),
+            Self::Packages => catalog::packages(context),
+            Self::CanPurchase(args) => catalog::can_purchase(context, args).await,
+            Self::Job(command) => job::run(context, command).await,
+            Self::Report(args) => report::run(context, args).await,
+            Self::Health(args) => health::run(context, args).await,
+            Self::Dead(command) => dead::run(context, command).await,
+            Self::Verify(args) => verify::run(context, args).await,
+            Self::Topology(command) => topology::run(context, command).await,
+            Self::Config(command) => config::run(context, &command),
+        }
+    }
+
+    /// What is logged if nobody says otherwise: a server tells what it does, a command only what is wrong.
+    const fn log_level(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "info",
+            _ => "warn",
         }
     }
 }
@@ -180,17 +204,8 @@ impl Global {
         Ok(Context {
             settings,
             json: self.json,
+            files: Files::default(),
         })
-    }
-}
-
-impl Command {
-    /// What is logged if nobody says otherwise: a server tells what it does, a command only what is wrong.
-    const fn log_level(&self) -> &'static str {
-        match self {
-            Self::Run(_) => "info",
-            _ => "warn",
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{future::pending, process::ExitCode};
 use tracing::{info, warn};
 
 use super::{
-    context::{Context, open_embedded, require_schema},
+    context::{Context, require_schema},
     failure::{Doing, Failure},
     print,
     service::Service,
@@ -78,7 +78,7 @@ async fn open(context: &Context, backend: &Backend, migrate: bool) -> Result<Sto
     match backend {
         Backend::Embedded { path } => {
             let url = context.settings.ledger_url()?;
-            let store = open_embedded(path, &url, &context.settings).await?;
+            let store = context.open_embedded(path, &url).await?;
             // Where somebody's ledger is must be known whatever is logged.
             print::line(&format!("ledger and queue: {}", path.display()))?;
             Ok(store)

@@ -288,6 +288,9 @@ impl Jobs {
         } else {
             let (sender, requests) = mpsc::channel(WAITING_JOBS);
             tasks.spawn(run_local(runner, requests));
+            if let Err(error) = producer.close().await {
+                warn!(%error, "a connection to the file was not closed in order");
+            }
             JobQueue::Local(sender)
         };
         let scheduler = Scheduler {

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sea_orm::DatabaseConnection;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -13,6 +14,8 @@ use crate::{
     lane::{LaneStats, Pipeline, Snapshot, StoreQuestions},
     store::{self, Purpose, Store, StoreOptions},
 };
+
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the embedded worker can be told.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct Embedded {
     serving: watch::Receiver<bool>,
     stats: Arc<LaneStats>,
     store: Store,
+    /// The lane's connection for watching the file.
+    watching: DatabaseConnection,
 }
 
 impl Embedded {
@@ -59,7 +64,7 @@ impl Embedded {
             pipeline: Pipeline::new(ledger, stats.clone()),
             questions: StoreQuestions::new(store.clone(), catalog, None),
             clock: options.clock,
-            watch,
+            watch: watch.clone(),
             stop: stop.clone(),
             serving: sender,
         };
@@ -69,6 +74,7 @@ impl Embedded {
             serving,
             stats,
             store,
+            watching: watch,
         })
     }
 
@@ -108,6 +114,8 @@ impl Embedded {
             );
             self.lane.abort();
         }
+        // The file's write-ahead log goes with the last connection. One that is still in use closes with its task.
+        let _ = tokio::time::timeout(CLOSE_WITHIN, self.watching.close()).await;
         in_time
     }
 }

@@ -146,7 +146,8 @@ pub(super) async fn connect_and(
     .map_err(StoreError::database("connect to the database"))
 }
 
-fn sqlite(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+/// Reads the URL of an SQLite file.
+pub(super) fn sqlite(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     let parsed = SqliteConnectOptions::from_str(url)
         .map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
     // SQLite would make a temporary database.

@@ -28,6 +28,7 @@
 mod answer;
 mod begin;
 pub(crate) mod bulk;
+mod checkpoint;
 mod connect;
 mod detail;
 mod durability;
@@ -62,6 +63,7 @@ use uuid::Uuid;
 use answer::Patience;
 pub(crate) use begin::begin;
 pub use bulk::sqlite_instant;
+pub use checkpoint::checkpoint;
 pub use connect::{Purpose, StoreOptions, connect};
 use durability::Durability;
 pub use durability::Risk;

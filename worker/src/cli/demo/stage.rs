@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     amqp,
     cli::{
-        context::Context,
+        context::{Context, Files},
         failure::{Doing, Failure},
     },
     config::{Backend, Schedule, SecretUrl, Settings},
@@ -67,6 +67,7 @@ impl Stage {
         let context = Context {
             settings: own,
             json: false,
+            files: Files::default(),
         };
         Ok(Self {
             context,

@@ -1,0 +1,158 @@
+//! The file of the embedded default is the whole ledger when nothing runs, and can be backed up and restored as
+//! OPERATIONS.md says.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod process;
+
+use std::{fs, path::PathBuf};
+
+use process::{Home, bodies::promotion, look::Look};
+
+impl Home {
+    /// The file's write-ahead log and its index, as far as they are there.
+    fn leftovers(&self) -> Vec<PathBuf> {
+        let beside = |suffix: &str| {
+            let mut path = self.database().into_os_string();
+            path.push(suffix);
+            PathBuf::from(path)
+        };
+        let paths = [beside("-wal"), beside("-shm"), beside("-journal")];
+        paths.into_iter().filter(|path| path.exists()).collect()
+    }
+
+    fn grant(&self, reference: &str, amount: i64) {
+        let sent = self.scrip_reading(
+            &["--json", "replay", "-", "--wait"],
+            &promotion(reference, "u", amount),
+        );
+        assert_eq!(sent.ok().json()["completed"], 1);
+    }
+
+    fn balance(&self) -> i64 {
+        let balance = self.scrip(&["--json", "balance", "u"]).ok().json();
+        balance["balance"].as_i64().expect("a number")
+    }
+
+    /// Another home with a copy of the file, and of nothing beside it.
+    fn copied(&self) -> Self {
+        let copy = Self::new();
+        fs::create_dir(copy.database().parent().expect("a folder")).expect("made");
+        fs::copy(self.database(), copy.database()).expect("copied");
+        copy
+    }
+}
+
+#[test]
+fn after_a_clean_stop_the_file_is_the_whole_ledger() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    home.grant("g-1", 5);
+    assert!(worker.terminate().success());
+    assert_eq!(home.leftovers(), [] as [PathBuf; 0]);
+    let copy = home.copied();
+    assert_eq!(copy.balance(), 5);
+    copy.scrip(&["verify"]).ok();
+}
+
+#[test]
+fn after_a_clean_stop_the_file_is_the_whole_ledger_though_an_app_has_it_open() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    let app = Look::at(&home);
+    home.grant("g-1", 5);
+    assert_eq!(app.number("SELECT count(*) FROM credits_balance"), 1);
+    assert!(worker.terminate().success());
+    let copy = home.copied();
+    assert_eq!(copy.balance(), 5);
+    copy.scrip(&["verify"]).ok();
+    drop(app);
+}
+
+#[test]
+fn no_command_leaves_a_part_of_the_ledger_beside_the_file() {
+    let home = Home::new();
+    let commands: &[&[&str]] = &[
+        &["migrate", "up"],
+        &[
+            "publish",
+            "grant",
+            "--user",
+            "u",
+            "--reason",
+            "registration_bonus",
+        ],
+        &[
+            "publish",
+            "consume",
+            "--user",
+            "u",
+            "--service",
+            "s",
+            "--wait",
+            "--timeout",
+            "1",
+        ],
+        &["balance", "nobody"],
+        &["history", "u"],
+        &["batches", "u"],
+        &["can-purchase", "u", "--package", "lite"],
+        &["job", "list"],
+        &["job", "run", "verify"],
+        &["job", "run", "verify"],
+        &["dead", "list"],
+        &["dead", "drop", "--reason", "not_json", "--yes"],
+        &["report"],
+        &["verify"],
+        &["migrate", "status"],
+        &["migrate", "down", "--yes"],
+    ];
+    for arguments in commands {
+        home.scrip(arguments);
+        assert_eq!(home.leftovers(), [] as [PathBuf; 0], "{arguments:?}");
+    }
+    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5)).ok();
+    assert_eq!(home.leftovers(), [] as [PathBuf; 0]);
+    assert_eq!(Look::at(&home).number("SELECT count(*) FROM queue_message"), 1);
+}
+
+#[test]
+fn a_file_is_backed_up_while_a_worker_runs_and_restored_over_what_a_crash_left() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    home.grant("g-1", 5);
+    let backup = home.folder().join("backup.db");
+    Look::at(&home).execute(&format!("VACUUM INTO '{}'", backup.display()));
+    home.grant("g-2", 7);
+    worker.kill();
+    assert!(!home.leftovers().is_empty(), "a crash leaves the log");
+
+    // As OPERATIONS.md says.
+    for leftover in home.leftovers() {
+        fs::remove_file(leftover).expect("removed");
+    }
+    fs::copy(&backup, home.database()).expect("restored");
+    home.scrip(&["verify"]).ok();
+    assert_eq!(home.balance(), 5);
+
+    let worker = home.ready_worker();
+    home.grant("g-2", 7);
+    assert_eq!(home.balance(), 12);
+    assert!(worker.terminate().success());
+    assert_eq!(home.leftovers(), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn a_copy_that_was_made_after_a_clean_stop_is_a_backup() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    home.grant("g-1", 5);
+    assert!(worker.terminate().success());
+    let backup = home.folder().join("backup.db");
+    fs::copy(home.database(), &backup).expect("copied");
+    let worker = home.ready_worker();
+    home.grant("g-2", 7);
+    assert!(worker.terminate().success());
+    fs::copy(&backup, home.database()).expect("restored");
+    assert_eq!(home.balance(), 5);
+    home.scrip(&["verify"]).ok();
+}
