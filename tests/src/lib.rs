@@ -19,5 +19,6 @@ pub mod secured;
 pub mod servers;
 pub mod slow;
 pub mod standby;
+pub mod stepped_clock;
 pub mod trace;
 pub mod year;

@@ -115,6 +115,8 @@ fn rows() -> Vec<(Fault, &'static str)> {
         "file: worker SIGKILL" => file::its_worker_is_killed,
         "redis: SIGKILL and emptied" => redis::killed_and_emptied,
         "clock: steps back and forth" => clock::steps_back_and_forth,
+        "clock: far off and right again" => clock::far_off_and_right_again,
+        "clock: of a file, far off and right again" => clock::of_a_file_far_off_and_right_again,
         "shards: another number, drained first" => shards::changed_when_drained,
         "shards: another number, messages queued" => shards::changed_while_messages_are_queued,
         "schema: older and newer than the worker" => shards::the_schema_changes_under_serving_workers,

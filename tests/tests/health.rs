@@ -7,6 +7,8 @@
 
 #[path = "health/alive.rs"]
 mod alive;
+#[path = "health/clock.rs"]
+mod clock;
 #[path = "health/durability.rs"]
 mod durability;
 #[path = "health/http.rs"]

@@ -21,7 +21,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     cache::Redis,
-    clock::Clock,
+    clock::{Clock, ClockError},
     config::Schedule,
     jobs::due,
     lane::chain,
@@ -112,7 +112,18 @@ impl Scheduler {
 
     /// Enqueues what is due now.
     pub async fn look(&self) -> Result<(), StoreError> {
-        let now = self.clock.now();
+        let now = match self.clock.compare_for_jobs().await {
+            Ok(now) => now,
+            Err(ClockError::Unknown(error)) => return Err(error),
+            Err(error @ ClockError::Unsteady { .. }) => {
+                warn!(error = chain(&error), "jobs wait for a steady clock");
+                return Ok(());
+            }
+            Err(error) => {
+                warn!(error = chain(&error), "jobs wait for the clocks to agree");
+                return Ok(());
+            }
+        };
         for job in Job::ALL {
             let Some(at) = self.time(job) else { continue };
             let date = due::newest(at, now);

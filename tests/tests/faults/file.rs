@@ -52,7 +52,8 @@ pub async fn its_worker_is_killed(bench: &mut Bench) -> Verdict {
     verdict
 }
 
-fn on(folder: &Path) -> Setup {
+/// On the file in a folder.
+pub fn on(folder: &Path) -> Setup {
     Setup {
         file: Some(folder.to_owned()),
         ..Setup::default()
@@ -60,10 +61,10 @@ fn on(folder: &Path) -> Setup {
 }
 
 /// A folder of the row's own.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = std::env::temp_dir().join(format!("scrip-test-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir_all(&folder).expect("a writable folder");
         Self(folder)

@@ -88,6 +88,7 @@ async fn a_lane_that_hangs_although_everything_answers_is_not_alive() {
     health.watch(Watched {
         lanes: Lanes::Amqp(inbound.watch()),
         store: ledger.store.clone(),
+        clock: Clock::system(),
         redis: None,
         tasks: Vec::new(),
         patience: Duration::from_secs(5),
@@ -123,6 +124,7 @@ async fn a_worker_whose_lane_has_ended_is_not_alive_unless_it_was_asked_to_stop(
         health.watch(Watched {
             lanes: Lanes::Embedded(embedded.watch()),
             store: ledger.store.clone(),
+            clock: Clock::system(),
             redis: None,
             tasks: Vec::new(),
             patience: PATIENCE,

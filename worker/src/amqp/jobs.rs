@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use lapin::{message::Delivery, options::BasicRejectOptions};
 use producer_sdk::contract::{JobRequest, Topology};
 use tokio::{
@@ -24,9 +24,10 @@ use uuid::Uuid;
 
 use super::{AmqpError, connection, ledger_id, subscription::Subscription};
 use crate::{
-    jobs::Runner,
+    clock::ClockError,
+    jobs::{ClaimError, Runner},
     lane::{Backoff, chain},
-    store::{Claim, StoreError},
+    store::Claim,
 };
 
 /// A connection that held this long was a good one.
@@ -149,19 +150,24 @@ impl Server {
                     }
                     Err(error) => Err(error),
                 },
-                None => self.runner.store.probe().await,
+                None => self.has_time_and_database().await,
             };
             match tried {
                 Ok(()) => return !self.stop.is_cancelled(),
                 Err(error) => warn!(
                     error = chain(&error),
-                    "the queue of jobs is not subscribed to, because the database is away"
+                    "the queue of jobs is not subscribed to, because the database is away or the clock is wrong"
                 ),
             }
             if !self.sleep(backoff.wait()).await {
                 return false;
             }
         }
+    }
+
+    async fn has_time_and_database(&self) -> Result<(), ClaimError> {
+        time(&self.runner).await?;
+        Ok(self.runner.store.probe().await?)
     }
 
     /// Takes requests until something gets in the way.
@@ -206,7 +212,18 @@ impl Server {
     }
 
     async fn take_one(&mut self, subscription: &Subscription, message: Delivery) -> Result<(), Interruption> {
-        let today = self.runner.clock.now().date_naive();
+        let mut backoff = Backoff::new(self.wait.retry_limit);
+        let since = Instant::now();
+        // By a clock that is behind, a good request would be one for a date to come.
+        let today = loop {
+            match time(&self.runner).await {
+                Ok(now) => break now.date_naive(),
+                Err(error) => warn!(error = chain(&error), "a job request waits for a right clock"),
+            }
+            if !self.sleep(backoff.wait()).await {
+                return Err(Interruption::Stopped);
+            }
+        };
         let Some(request) = read(&message.data, today) else {
             // To the dead letters.
             message
@@ -215,14 +232,11 @@ impl Server {
                 .map_err(AmqpError::doing("rejecting a job request"))?;
             return Ok(());
         };
-        let mut backoff = Backoff::new(self.wait.retry_limit);
-        let since = Instant::now();
         let claim = loop {
             match self.claim(&request).await {
                 Ok(claim) => break claim,
                 Err(error) => warn!(
                     error = chain(&error),
-                    code = error.code(),
                     reference = request.content.reference_id(),
                     "a job request waits for the database"
                 ),
@@ -239,7 +253,7 @@ impl Server {
         Ok(())
     }
 
-    async fn claim(&self, request: &Request) -> Result<Claim, StoreError> {
+    async fn claim(&self, request: &Request) -> Result<Claim, ClaimError> {
         let JobRequest { job, started_by, .. } = &request.content;
         self.runner.claim(*job, request.date, started_by, false).await
     }
@@ -270,6 +284,15 @@ impl Server {
             () = sleep(pause) => true,
             () = self.stop.cancelled() => false,
         }
+    }
+}
+
+/// The time, unless it is known to be wrong.
+async fn time(runner: &Runner) -> Result<DateTime<Utc>, ClockError> {
+    match runner.clock.confirmed().await {
+        // Where the database does not answer, the claim finds out.
+        Err(ClockError::Unknown(_)) => Ok(runner.clock.now()),
+        confirmed => confirmed,
     }
 }
 

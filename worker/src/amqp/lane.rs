@@ -13,6 +13,7 @@
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use lapin::{Connection, message::Delivery};
 use ledger::Command;
 use tokio::{
@@ -24,6 +25,7 @@ use tracing::{error, info, warn};
 
 use super::{
     AmqpError, InboundOptions,
+    clock_wait::ClockWait,
     incoming::{self, Ticket},
     outgoing,
     publisher::{Publisher, Stopped},
@@ -59,6 +61,8 @@ pub enum Interruption {
     Trusted,
     /// The database has been away for too long; what was not settled is back in the queue. These are the first of it.
     Database(Vec<Command>),
+    /// The clocks have differed for too long; what was not settled is back in the queue.
+    Clock,
     /// The broker, or the way to it.
     Broker(AmqpError),
 }
@@ -210,7 +214,8 @@ impl<L: Ledger> Lane<L> {
             }
             return worked;
         }
-        let delivery = incoming::read(&self.options.topology, delivery, self.options.clock.now());
+        let now = self.clock().before_deciding(1).await?;
+        let delivery = incoming::read(&self.options.topology, delivery, now);
         let settled = self.pipeline.set_apart(delivery, tries);
         self.settle(subscription, vec![settled]).await
     }
@@ -222,13 +227,14 @@ impl<L: Ledger> Lane<L> {
         group: Vec<Delivery>,
         behind: Behind<'_>,
     ) -> Result<(), Interruption> {
-        let mut group = self.admit(group);
+        let mut now = self.clock().before_deciding(group.len()).await?;
+        let mut group = self.admit(group, now);
         self.pipeline.stats().pulse.turn();
         let mut backoff = Backoff::new(self.options.retry_limit);
         let mut since = None;
         let mut retried = false;
         loop {
-            let pass = self.pipeline.pass(group, self.options.clock.now()).await;
+            let pass = self.pipeline.pass(group, now).await;
             if !pass.settled.is_empty() {
                 since = None;
                 self.refusals = 0;
@@ -269,6 +275,7 @@ impl<L: Ledger> Lane<L> {
                 () = self.stop.cancelled() => return Err(Interruption::Drained),
                 () = sleep(backoff.wait()) => {}
             }
+            now = self.clock().before_deciding(group.len()).await?;
             if matches!(halt.trouble, Trouble::Infrastructure(_)) {
                 continue;
             }
@@ -277,16 +284,24 @@ impl<L: Ledger> Lane<L> {
                 Behind::Arrivals => {
                     let room = usize::from(self.options.prefetch()).saturating_sub(group.len());
                     let more = subscription.arrived(room)?;
-                    group.extend(self.admit(more));
+                    group.extend(self.admit(more, now));
                 }
                 Behind::Gathered(deliveries) => {
                     let topology = &self.options.topology;
                     let decode = |delivery| incoming::command(topology, delivery);
                     let witnesses: Vec<Command> = deliveries.iter().filter_map(decode).collect();
                     // If it cannot be asked, the next pass will say so.
-                    let _ = self.pipeline.acquit(&witnesses, self.options.clock.now()).await;
+                    let _ = self.pipeline.acquit(&witnesses, now).await;
                 }
             }
+        }
+    }
+
+    fn clock(&self) -> ClockWait<'_> {
+        ClockWait {
+            options: &self.options,
+            stats: self.pipeline.stats(),
+            stop: &self.stop,
         }
     }
 
@@ -302,8 +317,7 @@ impl<L: Ledger> Lane<L> {
         }
     }
 
-    fn admit(&self, messages: Vec<Delivery>) -> Vec<Admitted<Ticket>> {
-        let now = self.options.clock.now();
+    fn admit(&self, messages: Vec<Delivery>, now: DateTime<Utc>) -> Vec<Admitted<Ticket>> {
         let admit = |message| Pipeline::<L>::admit(incoming::read(&self.options.topology, message, now));
         messages.into_iter().map(admit).collect()
     }
@@ -351,6 +365,11 @@ impl<L: Ledger> Lane<L> {
         subscription.ack_through(last).await?;
         self.pipeline.stats().settled();
         Ok(())
+    }
+
+    /// Returns when the clock is right as far as it can be told, or when the lane is to stop.
+    pub async fn wait_for_clock(&self) {
+        self.clock().before_subscribing().await;
     }
 
     /// Returns when the database answers and would commit `waiting`, or when the lane is to stop. Without it there is

@@ -8,7 +8,7 @@
 //! | `links`, `lengths`, `place` | what health and metrics see: connections, what waits in the queues, who is registered |
 //! | `subscription` | one channel with one subscription; never cancelled, only closed |
 //! | `incoming` | from AMQP deliveries to the lane's |
-//! | `lane` | serves one command queue |
+//! | `lane`, `clock_wait` | serves one command queue; waits for a time to decide by |
 //! | `queries` | serves the query queue |
 //! | `jobs` | serves the queue of job requests |
 //! | `outgoing` | dead letters, delayed messages and replies as AMQP messages |
@@ -21,6 +21,7 @@
 //! The library's own recovery stays off: after a failure everything is built anew, so that there is one way to
 //! begin and one order of things.
 
+mod clock_wait;
 mod connection;
 mod dead;
 mod error;

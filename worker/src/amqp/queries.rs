@@ -80,7 +80,7 @@ impl<Q: Questions> QueryLane<Q> {
         let answer = lane::answer(
             &*self.questions,
             &message.data,
-            self.options.clock.now(),
+            &self.options.clock,
             self.options.query_deadline,
         )
         .await;

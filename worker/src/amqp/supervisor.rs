@@ -255,6 +255,7 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
         let mut waiting = Vec::new();
         loop {
             lane.wait_for_database(&waiting).await;
+            lane.wait_for_clock().await;
             waiting.clear();
             if stop.is_cancelled() {
                 return Ok(());
@@ -271,6 +272,9 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
                 Interruption::Database(commands) => {
                     waiting = commands;
                     warn!("gave everything back to the queue until the database answers");
+                }
+                Interruption::Clock => {
+                    warn!("gave everything back to the queue until the clocks agree");
                 }
                 Interruption::Broker(error) => {
                     if started.elapsed() > GOOD || stats.snapshot().commands > committed {

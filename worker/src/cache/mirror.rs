@@ -45,7 +45,10 @@ impl Mirror {
             loop {
                 let users = waiting.take().await;
                 let users: Vec<&str> = users.iter().map(String::as_str).collect();
-                let now = clock.now();
+                // What is read by a wrong time must not stay.
+                let Ok(now) = clock.confirmed().await else {
+                    continue;
+                };
                 match read::balances(store.read_connection(), &users, &rules, now).await {
                     Ok(found) => balances.put(&found, now).await,
                     Err(error) => debug!(%error, "balances were not read for Redis"),

@@ -109,10 +109,10 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         .await
         .doing(format!("connect to {url}"))?;
     let runner = Runner {
+        clock: Clock::system().checked(store.clone(), context.settings.worker.clock_limits()),
         store,
         rules: Arc::new(context.settings.rules()),
         client: Arc::new(client),
-        clock: Clock::system(),
         worker: service::worker_name(),
         patience: PATIENCE,
         stop: CancellationToken::new(),

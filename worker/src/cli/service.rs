@@ -44,6 +44,9 @@ pub struct Service {
     tasks: Vec<JoinHandle<()>>,
     /// Ended without being waited for.
     mirror: Option<JoinHandle<()>>,
+    clock: Clock,
+    /// Compares the clocks; ended without being waited for.
+    clock_watch: JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -62,6 +65,7 @@ impl Service {
     ) -> Result<Self, Failure> {
         let catalog = Arc::new(context.settings.catalog());
         let worker = worker_name();
+        let clock = Clock::system().checked(store.clone(), context.settings.worker.clock_limits());
         let redis = redis(context, backend)?;
         let mut mirror = None;
         let ledger_id = match backend {
@@ -75,7 +79,7 @@ impl Service {
                     .filter(|_| context.settings.redis.balances)
                     .map(Balances::new);
                 let mirroring = balances.clone().map(|balances| {
-                    Mirror::start(store.clone(), balances, catalog.rules.clone(), Clock::system())
+                    Mirror::start(store.clone(), balances, catalog.rules.clone(), clock.clone())
                 });
                 let (mirrored, task) = mirroring.unzip();
                 mirror = task;
@@ -84,6 +88,7 @@ impl Service {
                     prefer: context.settings.worker.prefer.clone(),
                     look_every: health.map(|_| LOOK_EVERY),
                     ledger_id,
+                    clock: clock.clone(),
                     ..InboundOptions::new(amqp.expose(), context.topology()?, worker.as_str())
                 };
                 let questions = Arc::new(StoreQuestions::new(store.clone(), catalog.clone(), balances));
@@ -95,7 +100,7 @@ impl Service {
                     url: context.settings.ledger_url()?.expose().to_owned(),
                     worker: worker.clone(),
                     group_max: context.settings.worker.group_max,
-                    clock: Clock::system(),
+                    clock: clock.clone(),
                 };
                 let embedded = Embedded::start(options, store.clone(), catalog.clone())
                     .await
@@ -108,6 +113,8 @@ impl Service {
             stop: CancellationToken::new(),
             tasks: Vec::new(),
             mirror,
+            clock_watch: tokio::spawn(clock.watch()),
+            clock,
         };
         let watch = store.clone().watch_settings(service.stop.clone());
         service.tasks.push(tokio::spawn(watch));
@@ -153,6 +160,7 @@ impl Service {
             schedule: context.settings.schedule,
             rules: catalog.rules.clone(),
             store,
+            clock: self.clock.clone(),
             redis,
             worker: worker.to_owned(),
             stop: self.stop.clone(),
@@ -177,11 +185,13 @@ impl Service {
         let tasks = names.iter().zip(&self.tasks);
         let tasks = tasks.map(|(name, task)| (*name, task.abort_handle()));
         let mirror = self.mirror.iter().map(|task| ("mirror", task.abort_handle()));
+        let clock = [("clock", self.clock_watch.abort_handle())];
         Watched {
             lanes,
             store,
             redis,
-            tasks: tasks.chain(mirror).collect(),
+            clock: self.clock.clone(),
+            tasks: tasks.chain(mirror).chain(clock).collect(),
             patience: Watched::patience(context.settings.database.statement_timeout),
         }
     }
@@ -239,6 +249,7 @@ impl Service {
         if let Some(mirror) = self.mirror {
             mirror.abort();
         }
+        self.clock_watch.abort();
         in_time && drained
     }
 }
@@ -253,6 +264,7 @@ struct Jobs {
     schedule: crate::config::Schedule,
     rules: Arc<ledger::Rules>,
     store: Store,
+    clock: Clock,
     redis: Option<Redis>,
     worker: String,
     stop: CancellationToken,
@@ -268,7 +280,7 @@ impl Jobs {
             store: self.store.clone(),
             rules: self.rules.clone(),
             client: Arc::new(client),
-            clock: Clock::system(),
+            clock: self.clock.clone(),
             worker: self.worker.clone(),
             patience: PATIENCE,
             stop: stop.clone(),
@@ -298,7 +310,7 @@ impl Jobs {
             store: self.store,
             redis: self.redis,
             queue,
-            clock: Clock::system(),
+            clock: self.clock,
             worker: self.worker,
             stop,
         };

@@ -203,7 +203,7 @@ fn every_problem_is_told_at_once_with_key_finding_and_what_is_allowed() {
     let found = problems(
         "namespace = \"Big Letters\"\nledgr = 1\n[ledger]\nenabled = \"yes\"\nmax_user_balance = -1\n\
          default_consumption = 1.5\n[registration]\nplan = \"gold\"\n[packages.tiny]\ncredits = 0\nprice = \"1,50\"\n\
-         [prices]\nx = { credits = 1, per = 0 }\n[worker]\nprefer = [1]\ndrain_timeout = 20\n[health]\nlisten = \"localhost:80\"\nmax_lag = 0\n[logging]\nformat = \"xml\"",
+         [prices]\nx = { credits = 1, per = 0 }\n[worker]\nprefer = [1]\ndrain_timeout = 20\nclock_warn = \"2m\"\nclock_stop = \"90s\"\n[health]\nlisten = \"localhost:80\"\nmax_lag = 0\n[logging]\nformat = \"xml\"",
         &[
             ("SCRIP__DATABASE__MAX_CONNECTIONS", "many"),
             ("SCRIP__WORKER__SHARD", "2"),
@@ -222,7 +222,8 @@ fn every_problem_is_told_at_once_with_key_finding_and_what_is_allowed() {
         "`prices.x` is credits = 1, per = 0; allowed is a whole number of credits from 0 to 1000000000000000, or { credits = 1, per = 1000 }",
         "`worker.prefer` is [1]; allowed is a list of shards, each from 0 to 0",
         "`worker.drain_timeout` is 20; allowed is a number with a unit (ms, s, m, h, d) in quotes, from \"1s\" to \"1h\"",
-        "`worker.shard` (set by SCRIP__WORKER__SHARD) is an unknown key; allowed is one of drain_timeout, group_max, prefer, shards",
+        "`worker.clock_stop` is \"90s\"; allowed is at least `worker.clock_warn`, \"2m\"",
+        "`worker.shard` (set by SCRIP__WORKER__SHARD) is an unknown key; allowed is one of clock_stop, clock_warn, drain_timeout, group_max, prefer, shards",
         "`health.max_lag` is 0; allowed is a whole number from 1 to 1000000000000",
         "`health.listen` is \"localhost:80\"; allowed is an IP address with a port in quotes, such as \"127.0.0.1:9464\" or \"[::]:9464\"",
         "`logging.format` is \"xml\"; allowed is \"human\" or \"json\"",

@@ -1,13 +1,16 @@
 //! `[worker]`: how commands are taken from the queue.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use producer_sdk::contract::BUCKETS;
 use toml::{Table, Value};
 
 use super::{duration, section::Section};
+use crate::clock::ClockLimits;
 
 const MAX_GROUP: u32 = 10_000;
+/// A limit of a century is none.
+const CLOCK_LIMITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 36_500);
 
 /// How commands are taken from the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,10 @@ pub struct Worker {
     pub group_max: u16,
     /// How long the running groups and their replies may take when the worker is asked to stop.
     pub drain_timeout: Duration,
+    /// Beyond this difference between this machine's clock and the database's the log warns.
+    pub clock_warn: Duration,
+    /// Beyond this difference nothing is decided.
+    pub clock_stop: Duration,
 }
 
 impl Default for Worker {
@@ -29,6 +36,8 @@ impl Default for Worker {
             prefer: Vec::new(),
             group_max: 1000,
             drain_timeout: Duration::from_secs(20),
+            clock_warn: Duration::from_mins(1),
+            clock_stop: Duration::from_mins(5),
         }
     }
 }
@@ -39,14 +48,25 @@ impl Worker {
         let shards = section.count("shards", BUCKETS, default.shards);
         let group_max = section.count("group_max", MAX_GROUP, default.group_max.into());
         let seconds = Duration::from_secs(1)..=Duration::from_hours(1);
+        let clock_warn = section.duration("clock_warn", CLOCK_LIMITS, default.clock_warn);
         let read = Self {
             shards,
             prefer: prefer(&section, shards),
             group_max: u16::try_from(group_max).unwrap_or(default.group_max),
             drain_timeout: section.duration("drain_timeout", seconds, default.drain_timeout),
+            clock_warn,
+            clock_stop: clock_stop(&section, clock_warn, default.clock_stop),
         };
         section.finish();
         read
+    }
+
+    /// How far the clocks may be apart.
+    pub const fn clock_limits(&self) -> ClockLimits {
+        ClockLimits {
+            warn: self.clock_warn,
+            stop: self.clock_stop,
+        }
     }
 
     pub(super) fn show(&self) -> Table {
@@ -59,6 +79,8 @@ impl Worker {
                 "drain_timeout".to_owned(),
                 duration::format(self.drain_timeout).into(),
             ),
+            ("clock_warn".to_owned(), duration::format(self.clock_warn).into()),
+            ("clock_stop".to_owned(), duration::format(self.clock_stop).into()),
         ])
     }
 }
@@ -78,4 +100,18 @@ fn prefer(section: &Section<'_>, shards: u32) -> Vec<u32> {
         let allowed = format!("a list of shards, each from 0 to {}", shards - 1);
         section.wrong("prefer", value.to_string(), allowed, Vec::new())
     })
+}
+
+fn clock_stop(section: &Section<'_>, warn: Duration, default: Duration) -> Duration {
+    let stop = section.duration("clock_stop", CLOCK_LIMITS, default);
+    if stop >= warn {
+        return stop;
+    }
+    let allowed = format!("at least `worker.clock_warn`, \"{}\"", duration::format(warn));
+    section.wrong(
+        "clock_stop",
+        format!("\"{}\"", duration::format(stop)),
+        allowed,
+        default,
+    )
 }

@@ -3,6 +3,7 @@
 use sea_orm::DbErr;
 
 use crate::{
+    clock::ClockError,
     lane::Trouble,
     store::{StoreError, code_of, kind_of},
 };
@@ -25,6 +26,9 @@ pub enum EmbeddedError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// This machine's clock is wrong, or cannot be compared.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// Another worker took the lane, because ours was too slow to renew its lease.
     #[error("another worker took the lane")]
     LostLease,
@@ -37,6 +41,7 @@ impl EmbeddedError {
             Self::File { source, .. } => kind_of(source),
             Self::Ledger(trouble) => trouble.kind(),
             Self::Store(error) => error.kind(),
+            Self::Clock(error) => error.kind(),
             Self::LostLease => "lost_lease",
         }
     }
@@ -47,6 +52,7 @@ impl EmbeddedError {
             Self::File { source, .. } => code_of(source),
             Self::Ledger(trouble) => trouble.code(),
             Self::Store(error) => error.code(),
+            Self::Clock(error) => error.code(),
             Self::LostLease => None,
         }
     }

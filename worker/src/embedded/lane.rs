@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DatabaseConnection;
 use tokio::{
     sync::watch,
@@ -22,6 +22,8 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 /// Well before the lease is over, by the same clock.
 const RENEW_EVERY: TimeDelta = TimeDelta::seconds(1);
 const PURGE_EVERY: Duration = Duration::from_mins(1);
+/// The clocks are compared this often in any case.
+const COMPARED_EVERY: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Serves the queue of a file while this worker holds the lease.
@@ -58,7 +60,11 @@ impl Lane {
                     self.stats().condition.set(Condition::Starting);
                 }
                 Err(error) => {
-                    let pause = backoff.wait();
+                    let longest = match &error {
+                        EmbeddedError::Clock(_) => COMPARED_EVERY,
+                        _ => LONGEST_PAUSE,
+                    };
+                    let pause = backoff.wait().min(longest);
                     self.stats().retried(error.kind());
                     self.stats().condition.set(report(&error, pause));
                     self.pause(pause).await;
@@ -80,27 +86,27 @@ impl Lane {
         }
         let mut caution = Caution::default();
         let mut purged: Option<Instant> = None;
-        let mut renewed = self.clock.now();
+        let mut renewed = self.clock.confirmed().await?;
         while !self.stop.is_cancelled() {
             self.stats().pulse.turn();
             let seen = queue::version(&self.watch).await?;
             // Groups of commands renew the lease; queries and looking around do not.
-            let now = self.clock.now();
+            let now = self.clock.confirmed().await?;
             if (now - renewed).abs() >= RENEW_EVERY {
-                self.renew().await?;
+                self.renew(now).await?;
                 renewed = now;
             }
             if purged.is_none_or(|at| at.elapsed() >= PURGE_EVERY) {
-                queue::purge(self.store().connection(), self.clock.now()).await?;
+                queue::purge(self.store().connection(), now).await?;
                 purged = Some(Instant::now());
             }
-            let is_waiting = queue::is_waiting(&self.watch, self.clock.now()).await?;
+            let is_waiting = queue::is_waiting(&self.watch, now).await?;
             if is_waiting {
-                let now = self.clock.now();
+                let now = self.clock.confirmed().await?;
                 caution = caution
                     .serve(&mut self.pipeline, &self.owner, self.group_max, now)
                     .await?;
-                questions::serve(self.pipeline.ledger().store(), &self.questions, self.clock.now()).await?;
+                questions::serve(self.pipeline.ledger().store(), &self.questions, &self.clock).await?;
             }
             self.stats().condition.set(Condition::Serving);
             if !is_waiting {
@@ -115,7 +121,8 @@ impl Lane {
         while !self.stop.is_cancelled() {
             self.stats().pulse.turn();
             let seen = queue::version(&self.watch).await?;
-            if lease::take(self.store().connection(), &self.owner, self.clock.now()).await? {
+            let now = self.clock.confirmed().await?;
+            if lease::take(self.store().connection(), &self.owner, now).await? {
                 info!("serving the queue of the file");
                 self.serving.send_replace(true);
                 return Ok(());
@@ -144,8 +151,8 @@ impl Lane {
         Ok(())
     }
 
-    async fn renew(&self) -> Result<(), EmbeddedError> {
-        if lease::take(self.store().connection(), &self.owner, self.clock.now()).await? {
+    async fn renew(&self, now: DateTime<Utc>) -> Result<(), EmbeddedError> {
+        if lease::take(self.store().connection(), &self.owner, now).await? {
             return Ok(());
         }
         Err(EmbeddedError::LostLease)

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use super::{EmbeddedError, queue};
 use crate::{
+    clock::Clock,
     lane::{self, Reply, StoreQuestions},
     store::Store,
 };
@@ -14,11 +13,8 @@ const AT_ONCE: u16 = 100;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Answers the queries that wait; tells how many.
-pub async fn serve(
-    store: &Store,
-    questions: &StoreQuestions,
-    now: DateTime<Utc>,
-) -> Result<usize, EmbeddedError> {
+pub async fn serve(store: &Store, questions: &StoreQuestions, clock: &Clock) -> Result<usize, EmbeddedError> {
+    let now = clock.now();
     let rows = queue::take(store.read_connection(), "queries", AT_ONCE, now).await?;
     if rows.is_empty() {
         return Ok(0);
@@ -26,7 +22,9 @@ pub async fn serve(
     let mut replies = Vec::new();
     for row in &rows {
         if let Some(to) = row.reply_to() {
-            let body = lane::answer(questions, &row.body, now, DEADLINE).await.to_json();
+            let body = lane::answer(questions, &row.body, clock, DEADLINE)
+                .await
+                .to_json();
             replies.push(Reply { to, body });
         }
     }

@@ -42,7 +42,10 @@ impl EmbeddedWatch {
     /// What can be seen now.
     pub fn see(&self) -> Seen {
         let condition = self.stats.condition.get();
-        let is_registered = !matches!(condition, Condition::Starting | Condition::AwaitingDatabase);
+        let is_registered = !matches!(
+            condition,
+            Condition::Starting | Condition::AwaitingDatabase | Condition::AwaitingClock
+        );
         let ended = self.lane.is_finished().then_some("lane");
         Seen {
             lanes: vec![SeenLane {

@@ -9,6 +9,7 @@ use super::{
     prober::{Answers, answers},
 };
 use crate::{
+    clock::ClockReport,
     lane::{Condition, Link, Queues, Seen},
     store::Risk,
 };
@@ -98,6 +99,7 @@ impl Health {
         if let Some([receiving, publishing]) = &seen.broker {
             checks.extend(broker(receiving, publishing));
         }
+        checks.extend(watched.clock.report().map(clock));
         checks.extend([lanes(&seen), self.lag(&seen)]);
         // A risk that the server's settings bring does not keep the worker from serving, and no
         // restart cures it.
@@ -143,6 +145,15 @@ fn database(database: Answers) -> (&'static str, bool, Value) {
     ("database", database.is_good(), facts)
 }
 
+fn clock(clock: ClockReport) -> (&'static str, bool, Value) {
+    let facts = json!({
+        "differenceMs": clock.difference.map(|difference| difference.num_milliseconds()),
+        "ageMs": clock.compared.map(|at| millis(at.elapsed())),
+        "limitMs": millis(clock.limits.stop),
+    });
+    ("clock", !clock.is_stopped, facts)
+}
+
 fn broker(receiving: &Link, publishing: &Link) -> [(&'static str, bool, Value); 2] {
     let answered = receiving.answered.map(|at| millis(at.elapsed()));
     let facts = json!({
@@ -170,6 +181,7 @@ fn lanes(seen: &Seen) -> (&'static str, bool, Value) {
     };
     let paused = [
         Condition::AwaitingDatabase,
+        Condition::AwaitingClock,
         Condition::Retrying,
         Condition::Alarmed,
     ];
@@ -180,6 +192,7 @@ fn lanes(seen: &Seen) -> (&'static str, bool, Value) {
         "serving": count(Condition::Serving),
         "standby": count(Condition::Standby),
         "awaitingDatabase": count(Condition::AwaitingDatabase),
+        "awaitingClock": count(Condition::AwaitingClock),
         "retrying": count(Condition::Retrying),
         "alarmed": count(Condition::Alarmed),
     });

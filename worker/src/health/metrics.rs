@@ -9,6 +9,7 @@ use super::{
     text::{Text, Unit},
 };
 use crate::{
+    clock::Clock,
     lane::{Condition, Link, Seen, SeenLane},
     store::{Risk, Ways},
 };
@@ -40,6 +41,7 @@ impl Health {
             queues(&mut text, &seen);
             probed(&mut text, &self.probed());
             durability(&mut text, watched.store.durability_risks());
+            clock(&mut text, &watched.clock);
         }
         text.into_string()
     }
@@ -223,6 +225,22 @@ fn durability(text: &mut Text, risks: Option<Vec<Risk>>) {
     for risk in Risk::ALL {
         family.sample(&[("risk", risk.as_str())], u8::from(risks.contains(&risk)));
     }
+}
+
+fn clock(text: &mut Text, clock: &Clock) {
+    let Some(report) = clock.report() else { return };
+    if let Some(difference) = report.difference {
+        text.gauge(
+            "scrip_clock_difference_seconds",
+            "This machine's clock minus the database's; of a file, beyond what its entries and the monotonic clock allow.",
+        )
+        .sample(&[], difference.as_seconds_f64());
+    }
+    text.gauge(
+        "scrip_clock_stopped",
+        "Whether nothing is decided because the clocks differ.",
+    )
+    .sample(&[], u8::from(report.is_stopped));
 }
 
 fn age(at: Instant) -> f64 {

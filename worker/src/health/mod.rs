@@ -30,7 +30,9 @@ use std::{
 
 use tokio::{net::TcpListener, task::AbortHandle};
 
-use crate::{amqp::InboundWatch, cache::Redis, config, embedded::EmbeddedWatch, lane::Seen, store::Store};
+use crate::{
+    amqp::InboundWatch, cache::Redis, clock::Clock, config, embedded::EmbeddedWatch, lane::Seen, store::Store,
+};
 use prober::Probed;
 
 /// How often the AMQP side looks what waits in its queues.
@@ -57,6 +59,8 @@ pub struct Watched {
     pub lanes: Lanes,
     /// The ledger.
     pub store: Store,
+    /// The time, and whether it is confirmed.
+    pub clock: Clock,
     /// Redis, where there is one.
     pub redis: Option<Redis>,
     /// Tasks beside the lanes, which go on until the worker stops.

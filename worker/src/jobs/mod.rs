@@ -20,5 +20,5 @@ mod work;
 
 pub use asking::PATIENCE;
 pub use counts::Counts;
-pub use runner::{Finished, JobError, Runner};
+pub use runner::{ClaimError, Finished, JobError, Runner};
 pub use work::WINDOW;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{Stream, StreamExt};
 use ledger::Rules;
 use producer_sdk::{Client, contract::Job};
@@ -23,7 +23,7 @@ use super::{
     work::{Done, Work},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, ClockError},
     lane::{Backoff, chain},
     read::ReadError,
     store::{Claim, JobRun, Store, StoreError},
@@ -66,6 +66,17 @@ pub struct Finished {
     pub counts: Counts,
 }
 
+/// Why a run cannot be claimed now.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// The database does not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no time to claim it by.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+}
+
 /// A run that did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
@@ -98,11 +109,11 @@ impl Runner {
         date: NaiveDate,
         started_by: &str,
         again: bool,
-    ) -> Result<Claim, StoreError> {
+    ) -> Result<Claim, ClaimError> {
+        let now = self.clock.compare().await?;
         let who = (started_by, self.worker.as_str());
-        self.store
-            .claim_job(job.as_str(), date, who, self.clock.now(), again)
-            .await
+        let claim = self.store.claim_job(job.as_str(), date, who, now, again);
+        Ok(claim.await?)
     }
 
     /// Runs what was claimed, from where it was left. `progress` is told what was counted so far.
@@ -156,27 +167,11 @@ impl Runner {
         let mut failures = 0;
         loop {
             let began_at = state.cursor.clone();
-            let date: NaiveDate = state.run.run_date.parse().unwrap_or_default();
-            let work = Work {
-                store: self.store.clone(),
-                rules: self.rules.clone(),
-                client: self.client.clone(),
-                patience: self.patience,
-                stop: self.stop.clone(),
-                until: due::until(date, self.clock.now()),
-                date: state.run.run_date.clone(),
-            };
-            let cursor = state.cursor.clone();
-            let went = match job {
-                Job::Grant => {
-                    let count: Count = |counts, outcome| counts.grant(outcome);
-                    self.through(work.grant(cursor), count, state, progress).await
-                }
-                Job::Expire => {
-                    let count: Count = |counts, outcome| counts.expire(outcome);
-                    self.through(work.expire(cursor), count, state, progress).await
-                }
-                Job::Verify => self.verify(state, progress).await,
+            // What is due is told by a time that was compared just now.
+            let went = match self.clock.compare().await {
+                Ok(now) => self.pass(job, now, state, progress).await,
+                Err(ClockError::Unknown(error)) => Err(Interrupted::ByDatabase(chain(&error))),
+                Err(error) => Err(Interrupted::ByClock(chain(&error))),
             };
             match went {
                 Ok(()) => return Ok(()),
@@ -202,7 +197,52 @@ impl Runner {
                         () = self.stop.cancelled() => return self.release(state).await,
                     }
                 }
+                Err(Interrupted::ByClock(error)) => {
+                    let pause = backoff.wait();
+                    warn!(
+                        job = state.run.name,
+                        error,
+                        ?pause,
+                        "job waits for the clocks to agree"
+                    );
+                    tokio::select! {
+                        () = sleep(pause) => {}
+                        () = self.stop.cancelled() => return self.release(state).await,
+                    }
+                }
             }
+        }
+    }
+
+    /// Goes once through what is due at `now`, from the cursor on.
+    async fn pass(
+        &self,
+        job: Job,
+        now: DateTime<Utc>,
+        state: &mut State,
+        progress: &mut (impl FnMut(&Counts) + Send),
+    ) -> Result<(), Interrupted> {
+        let date: NaiveDate = state.run.run_date.parse().unwrap_or_default();
+        let work = Work {
+            store: self.store.clone(),
+            rules: self.rules.clone(),
+            client: self.client.clone(),
+            patience: self.patience,
+            stop: self.stop.clone(),
+            until: due::until(date, now),
+            date: state.run.run_date.clone(),
+        };
+        let cursor = state.cursor.clone();
+        match job {
+            Job::Grant => {
+                let count: Count = |counts, outcome| counts.grant(outcome);
+                self.through(work.grant(cursor), count, state, progress).await
+            }
+            Job::Expire => {
+                let count: Count = |counts, outcome| counts.expire(outcome);
+                self.through(work.expire(cursor), count, state, progress).await
+            }
+            Job::Verify => self.verify(now, state, progress).await,
         }
     }
 
@@ -247,6 +287,7 @@ impl Runner {
 
     async fn verify(
         &self,
+        now: DateTime<Utc>,
         state: &mut State,
         progress: &mut (impl FnMut(&Counts) + Send),
     ) -> Result<(), Interrupted> {
@@ -256,7 +297,7 @@ impl Runner {
         };
         let (told, mut so_far) = tokio::sync::watch::channel(0);
         let db = self.store.read_connection();
-        let verifying = verify::verify(db, &options, self.clock.now(), move |progress| {
+        let verifying = verify::verify(db, &options, now, move |progress| {
             told.send_replace(progress.users_checked);
         });
         let mut verifying = pin!(verifying);
@@ -298,9 +339,16 @@ impl Runner {
     async fn renew(&self, state: &mut State) -> Result<(), Interrupted> {
         state.counts.duration_ms = state.before + millis(state.began.elapsed());
         let result = state.counts.to_json();
+        let now = match self.clock.confirmed().await {
+            Ok(now) => now,
+            Err(error) => {
+                warn!(error = chain(&error), "the lease of a job could not be renewed");
+                return Ok(());
+            }
+        };
         let renewed = self
             .store
-            .renew_job(&state.run, state.cursor.as_deref(), &result, self.clock.now());
+            .renew_job(&state.run, state.cursor.as_deref(), &result, now);
         match renewed.await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Interrupted::For(JobError::TakenOver)),
@@ -313,9 +361,13 @@ impl Runner {
 
     async fn release(&self, state: &State) -> Result<(), JobError> {
         let result = state.counts.to_json();
-        let released = self
-            .store
-            .release_job(&state.run, state.cursor.as_deref(), &result, self.clock.now());
+        let released = async {
+            let now = self.clock.confirmed().await?;
+            let released = self
+                .store
+                .release_job(&state.run, state.cursor.as_deref(), &result, now);
+            Ok::<_, ClaimError>(released.await?)
+        };
         if let Err(error) = released.await {
             warn!(error = chain(&error), "the lease of a job runs until its end");
         }
@@ -327,9 +379,11 @@ impl Runner {
         let mut backoff = Backoff::new(LONGEST_PAUSE);
         loop {
             let result = state.counts.to_json();
-            let finished = self
-                .store
-                .finish_job(&state.run, completed, &result, self.clock.now());
+            let finished = async {
+                let now = self.clock.confirmed().await?;
+                let finished = self.store.finish_job(&state.run, completed, &result, now);
+                Ok::<_, ClaimError>(finished.await?)
+            };
             match finished.await {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(JobError::TakenOver),
@@ -351,6 +405,7 @@ type Count = fn(&mut Counts, Option<&producer_sdk::Outcome>);
 enum Interrupted {
     For(JobError),
     ByDatabase(String),
+    ByClock(String),
 }
 
 fn notes() -> tokio::time::Interval {

@@ -15,6 +15,8 @@ pub enum Condition {
     Starting,
     /// It is not registered, because the database is away.
     AwaitingDatabase,
+    /// It is not registered, because this machine's clock is wrong.
+    AwaitingClock,
     /// It is registered, and nothing was delivered since: another worker is served, or there is nothing to do.
     Standby,
     /// It is registered and was delivered to.
@@ -27,9 +29,10 @@ pub enum Condition {
 
 impl Condition {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Starting,
         Self::AwaitingDatabase,
+        Self::AwaitingClock,
         Self::Standby,
         Self::Serving,
         Self::Retrying,
@@ -41,6 +44,7 @@ impl Condition {
         match self {
             Self::Starting => "starting",
             Self::AwaitingDatabase => "awaiting_database",
+            Self::AwaitingClock => "awaiting_clock",
             Self::Standby => "standby",
             Self::Serving => "serving",
             Self::Retrying => "retrying",

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use producer_sdk::contract::{Answer, Query, Reply};
 use tracing::warn;
 
-use super::Trouble;
+use super::{Trouble, chain};
+use crate::clock::{Clock, ClockError};
 
 /// Where the answers come from.
 pub trait Questions: Send + Sync + 'static {
@@ -18,20 +19,26 @@ pub trait Questions: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Answer, Trouble>> + Send;
 }
 
-/// What to reply to a message on the query queue: the answer, a rejection, or that there is none in time.
-pub async fn answer<Q: Questions>(
-    questions: &Q,
-    body: &[u8],
-    now: DateTime<Utc>,
-    deadline: Duration,
-) -> Reply {
+/// What to reply to a message on the query queue: the answer, a rejection, or that there is none in time, or none while
+/// the clock is wrong.
+pub async fn answer<Q: Questions>(questions: &Q, body: &[u8], clock: &Clock, deadline: Duration) -> Reply {
     let query = match Query::from_json(body) {
         Ok(query) => query,
         Err(rejection) => return Reply::Rejected(rejection),
     };
-    let error = match tokio::time::timeout(deadline, questions.answer(&query, now)).await {
+    let answered = async {
+        let now = match clock.confirmed().await {
+            Ok(now) => now,
+            // Much can be answered without the database.
+            Err(ClockError::Unknown(_)) => clock.now(),
+            Err(error) => return Err(chain(&error)),
+        };
+        let answer = questions.answer(&query, now).await;
+        answer.map_err(|trouble| trouble.chain())
+    };
+    let error = match tokio::time::timeout(deadline, answered).await {
         Ok(Ok(answer)) => return Reply::Answer(answer),
-        Ok(Err(trouble)) => trouble.chain(),
+        Ok(Err(error)) => error,
         Err(_) => format!("no answer within {deadline:?}"),
     };
     warn!(query = query.kind(), error, "a query cannot be answered");

@@ -23,7 +23,7 @@ const COMMITS: [u64; 14] = [
 const SIZES: [u64; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
 /// The kinds of trouble for which a group is tried again.
-const RETRIES: [&str; 10] = [
+const RETRIES: [&str; 11] = [
     "connection",
     "timeout",
     "conflict",
@@ -33,6 +33,7 @@ const RETRIES: [&str; 10] = [
     "rights",
     "refused",
     "lost_lease",
+    "clock",
     "other",
 ];
 

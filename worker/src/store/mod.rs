@@ -46,6 +46,7 @@ mod session;
 pub mod sockets;
 mod spending;
 pub mod sql;
+mod time;
 mod trial;
 mod ways;
 mod write;

@@ -1,0 +1,139 @@
+//! A worker whose clock is wrong decides nothing, so paid credits outlive it.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use serde_json::Value;
+use tests::{
+    broker::TestBroker,
+    db::TestDatabase,
+    process::{Deployment, Worker},
+    stepped_clock::SteppedClock,
+};
+
+const DAY: i64 = 86_400;
+/// Longer than the credits of any package are valid.
+const FAR: i64 = 400 * DAY;
+/// What a worker says when it stops deciding, and when it goes on.
+const STOPPED: &str = "clocks differ too much, nothing is decided";
+const RESUMED: &str = "clocks agree again";
+/// Credits of the package `lite`, with its bonus.
+const PAID: i64 = 110;
+
+async fn buy(deployment: &Deployment) {
+    let purchase = "publish purchase --user ada --package lite --purchase-id pi_1 --amount-paid 9.99 \
+                    --currency USD --wait";
+    deployment
+        .succeed(&purchase.split_whitespace().collect::<Vec<_>>())
+        .await;
+}
+
+async fn spend(deployment: &Deployment, reference: &str) {
+    let consume = format!(
+        "publish consume --user ada --service llm:tokens --quantity 2000 --reference {reference} --wait"
+    );
+    deployment
+        .succeed(&consume.split_whitespace().collect::<Vec<_>>())
+        .await;
+}
+
+async fn available(deployment: &Deployment) -> i64 {
+    let balance = deployment.succeed(&["--json", "balance", "ada"]).await;
+    let balance: Value = serde_json::from_str(&balance).expect("JSON");
+    balance["availableCredits"].as_i64().expect("a number")
+}
+
+/// A worker with the right time sells credits and ends.
+async fn sell(deployment: &Deployment) {
+    let worker = deployment.ready_worker().await;
+    buy(deployment).await;
+    assert!(worker.terminate().await.success());
+}
+
+/// Nothing was lost while the clock was wrong, and the worker serves again.
+async fn assert_unharmed(deployment: &Deployment, worker: Worker) {
+    assert_eq!(available(deployment).await, PAID);
+    spend(deployment, "after").await;
+    assert_eq!(available(deployment).await, PAID - 2);
+    let dead = deployment.succeed(&["dead", "list", "--json"]).await;
+    assert_eq!(dead.trim(), "");
+    deployment.succeed(&["verify"]).await;
+    assert!(worker.terminate().await.success());
+}
+
+async fn on_servers() -> (Deployment, TestBroker, TestDatabase) {
+    let database = TestDatabase::postgres().await.migrated().await;
+    let broker = TestBroker::start().await;
+    let namespace = broker.topology().namespace();
+    let deployment = Deployment::on_servers(broker.url(), database.url(), namespace);
+    (deployment, broker, database)
+}
+
+#[tokio::test]
+async fn a_worker_that_starts_with_a_wrong_clock_expires_no_paid_credits() {
+    for step in [FAR, -FAR] {
+        let (mut deployment, _broker, _database) = on_servers().await;
+        sell(&deployment).await;
+        let clock = SteppedClock::install(&mut deployment).await;
+        clock.step(step);
+        let worker = deployment.worker();
+        worker.wait_for(STOPPED).await;
+        // It would have swept by then: it catches up with jobs as soon as it serves.
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        assert_eq!(worker.times_said("registered"), 0, "{}", worker.log());
+        clock.step(0);
+        worker.wait_for(RESUMED).await;
+        worker.wait_for("ready").await;
+        assert_unharmed(&deployment, worker).await;
+    }
+}
+
+#[tokio::test]
+async fn on_a_file_a_clock_far_ahead_at_the_start_expires_no_paid_credits() {
+    let mut deployment = Deployment::embedded();
+    sell(&deployment).await;
+    let clock = SteppedClock::install(&mut deployment).await;
+    clock.step(FAR);
+    let worker = deployment.worker();
+    worker.wait_for("jobs wait for a steady clock").await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    clock.step(0);
+    worker.wait_for(STOPPED).await;
+    assert!(worker.terminate().await.success());
+    let worker = deployment.ready_worker().await;
+    assert_unharmed(&deployment, worker).await;
+}
+
+#[tokio::test]
+async fn on_a_file_a_clock_behind_the_newest_entry_decides_nothing() {
+    let mut deployment = Deployment::embedded();
+    sell(&deployment).await;
+    let clock = SteppedClock::install(&mut deployment).await;
+    clock.step(-FAR);
+    let worker = deployment.worker();
+    worker.wait_for(STOPPED).await;
+    clock.step(0);
+    worker.wait_for(RESUMED).await;
+    worker.wait_for("ready").await;
+    assert_unharmed(&deployment, worker).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_stops_a_worker_until_it_is_right_again() {
+    for servers in [true, false] {
+        let (mut deployment, _servers) = if servers {
+            let (deployment, broker, database) = on_servers().await;
+            (deployment, Some((broker, database)))
+        } else {
+            (Deployment::embedded(), None)
+        };
+        let clock = SteppedClock::install(&mut deployment).await;
+        let worker = deployment.ready_worker().await;
+        buy(&deployment).await;
+        for (times, step) in [FAR, -FAR, 3600, -3600].into_iter().enumerate() {
+            clock.step(step);
+            worker.wait_for_more(STOPPED, times).await;
+            clock.step(0);
+            worker.wait_for_more(RESUMED, times).await;
+        }
+        assert_unharmed(&deployment, worker).await;
+    }
+}

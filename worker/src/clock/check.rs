@@ -1,0 +1,239 @@
+//! The comparison with the second clock, and what follows from it.
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::{error, info, warn};
+
+use super::{
+    ClockError, TimeOfDay,
+    judgement::{FileClock, difference_from},
+    reading::{Reading, delta},
+};
+use crate::store::Store;
+
+/// How often the clocks are compared in the background.
+const EVERY: Duration = Duration::from_secs(1);
+/// A time of day that has moved further than this from the monotonic clock since the last comparison is not confirmed
+/// by it.
+const JUMP: TimeDelta = TimeDelta::seconds(1);
+
+/// How far the clocks may be apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockLimits {
+    /// Beyond this the log warns.
+    pub warn: Duration,
+    /// Beyond this nothing is decided.
+    pub stop: Duration,
+}
+
+/// What the last comparison found.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockReport {
+    /// This machine's clock minus the second one; `None` before the first comparison.
+    pub difference: Option<TimeDelta>,
+    /// When they were compared.
+    pub compared: Option<Instant>,
+    /// Whether they differ by more than the limit.
+    pub is_stopped: bool,
+    /// The limits.
+    pub limits: ClockLimits,
+}
+
+/// A time of day with a second clock to confirm it.
+pub struct Check {
+    time_of_day: TimeOfDay,
+    store: Store,
+    limits: ClockLimits,
+    /// The name of the second clock.
+    second: &'static str,
+    state: Mutex<State>,
+    /// One comparison at a time.
+    comparing: AsyncMutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    compared: Option<Comparison>,
+    level: Level,
+    /// Used on SQLite only.
+    file: FileClock,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Comparison {
+    reading: Reading,
+    difference: TimeDelta,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Level {
+    #[default]
+    Agrees,
+    Warns,
+    Stops,
+}
+
+impl Check {
+    pub fn new(time_of_day: TimeOfDay, store: Store, limits: ClockLimits) -> Self {
+        let second = if store.has_clock() {
+            "the database's clock"
+        } else {
+            "the ledger's newest entry and the monotonic clock allow"
+        };
+        Self {
+            time_of_day,
+            store,
+            limits,
+            second,
+            state: Mutex::default(),
+            comparing: AsyncMutex::default(),
+        }
+    }
+
+    /// The time of day, if the last comparison confirms it; otherwise after another one.
+    pub async fn confirmed(&self) -> Result<DateTime<Utc>, ClockError> {
+        let reading = Reading::take(&self.time_of_day);
+        if self.confirms(&reading) {
+            return Ok(reading.time_of_day);
+        }
+        let _one = self.comparing.lock().await;
+        // Another lane may have compared meanwhile.
+        let reading = Reading::take(&self.time_of_day);
+        if self.confirms(&reading) {
+            return Ok(reading.time_of_day);
+        }
+        self.compare_alone().await
+    }
+
+    /// The time of day, after a comparison.
+    pub async fn compare(&self) -> Result<DateTime<Utc>, ClockError> {
+        let _one = self.comparing.lock().await;
+        self.compare_alone().await
+    }
+
+    /// The same, where a file may have to be waited for.
+    pub async fn compare_for_jobs(&self) -> Result<DateTime<Utc>, ClockError> {
+        let now = self.compare().await?;
+        match self.state().file.unsteady_for(Instant::now()) {
+            Some(left) => Err(ClockError::Unsteady { left }),
+            None => Ok(now),
+        }
+    }
+
+    /// Compares every second.
+    pub async fn watch(&self) {
+        let mut rounds = interval(EVERY);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            rounds.tick().await;
+            // An error is in the log, or the database is away, which others report.
+            let _ = self.compare().await;
+        }
+    }
+
+    /// What the last comparison found.
+    pub fn report(&self) -> ClockReport {
+        let state = self.state();
+        ClockReport {
+            difference: state.compared.map(|compared| compared.difference),
+            compared: state.compared.map(|compared| compared.reading.monotonic),
+            is_stopped: state.level == Level::Stops,
+            limits: self.limits,
+        }
+    }
+
+    fn confirms(&self, reading: &Reading) -> bool {
+        let state = self.state();
+        let jump = state
+            .compared
+            .map(|compared| reading.jump_since(&compared.reading));
+        state.level != Level::Stops && jump.is_some_and(|jump| jump.abs() <= JUMP)
+    }
+
+    async fn compare_alone(&self) -> Result<DateTime<Utc>, ClockError> {
+        let began = Instant::now();
+        let second = self.store.time().await.map_err(ClockError::Unknown)?;
+        let reading = Reading::take(&self.time_of_day);
+        let took = reading.monotonic.saturating_duration_since(began);
+        self.judge(reading, second, took)
+    }
+
+    /// Notes what a comparison found: `second` was read within `took` before `reading`.
+    fn judge(
+        &self,
+        reading: Reading,
+        second: Option<DateTime<Utc>>,
+        took: Duration,
+    ) -> Result<DateTime<Utc>, ClockError> {
+        let limit = delta(self.limits.stop);
+        let mut state = self.state();
+        let difference = match second {
+            Some(second) if self.store.has_clock() => difference_from(second, reading.time_of_day, took),
+            newest => state.file.difference(&reading.with_uptime(), newest, limit),
+        };
+        state.compared = Some(Comparison { reading, difference });
+        let level = if difference.abs() > limit {
+            Level::Stops
+        } else if difference.abs() > delta(self.limits.warn) {
+            Level::Warns
+        } else {
+            Level::Agrees
+        };
+        let before = std::mem::replace(&mut state.level, level);
+        drop(state);
+        if level != before {
+            self.tell(level, before, difference);
+        }
+        if level == Level::Stops {
+            return Err(ClockError::Differs {
+                difference,
+                limit: self.limits.stop,
+                second: self.second,
+            });
+        }
+        Ok(reading.time_of_day)
+    }
+
+    fn tell(&self, level: Level, before: Level, difference: TimeDelta) {
+        let difference_ms = difference.num_milliseconds();
+        let (warn, stop) = (self.limits.warn, self.limits.stop);
+        if level == Level::Stops {
+            error!(
+                alarm = true,
+                difference_ms,
+                limit = ?stop,
+                second = self.second,
+                "clocks differ too much, nothing is decided"
+            );
+            return;
+        }
+        if before == Level::Stops {
+            info!(difference_ms, "clocks agree again");
+        }
+        if level == Level::Warns {
+            warn!(difference_ms, limit = ?warn, second = self.second, "clocks differ");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Check")
+            .field("limits", &self.limits)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! Why there is no time to decide by.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::store::StoreError;
+
+/// Why there is no time to decide by.
+#[derive(Debug, thiserror::Error)]
+pub enum ClockError {
+    /// The clocks differ by more than the limit.
+    #[error(
+        "this machine's clock is {} than {second}; allowed are at most {:.0} s (worker.clock_stop)",
+        described(*difference), limit.as_secs_f64()
+    )]
+    Differs {
+        /// This machine's clock minus the second one.
+        difference: TimeDelta,
+        /// The most that is allowed.
+        limit: Duration,
+        /// The clock that it was compared with.
+        second: &'static str,
+    },
+    /// The clock runs ahead of the newest entry of the file, which may be due to a pause or to a wrong clock.
+    #[error("the clock has to be steady for {} s more before jobs run by it", left.as_secs())]
+    Unsteady {
+        /// How much longer.
+        left: Duration,
+    },
+    /// The second clock cannot be read.
+    #[error("the clocks cannot be compared")]
+    Unknown(#[source] StoreError),
+}
+
+impl ClockError {
+    /// What kind of error it is, as metrics count it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Differs { .. } | Self::Unsteady { .. } => "clock",
+            Self::Unknown(error) => error.kind(),
+        }
+    }
+
+    /// The database's code, where it is the database that does not answer.
+    pub fn code(&self) -> Option<String> {
+        match self {
+            Self::Differs { .. } | Self::Unsteady { .. } => None,
+            Self::Unknown(error) => error.code(),
+        }
+    }
+
+    /// Whether the clocks were compared, and the time of day is not to be trusted.
+    pub const fn is_wrong_time(&self) -> bool {
+        !matches!(self, Self::Unknown(_))
+    }
+}
+
+fn described(difference: TimeDelta) -> String {
+    let seconds = difference.abs().as_seconds_f64();
+    let direction = if difference < TimeDelta::zero() {
+        "earlier"
+    } else {
+        "later"
+    };
+    format!("{seconds:.1} s {direction}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_both_clocks_the_difference_and_the_limit() {
+        let error = ClockError::Differs {
+            difference: TimeDelta::milliseconds(-610_250),
+            limit: Duration::from_mins(5),
+            second: "the database's clock",
+        };
+        assert_eq!(
+            error.to_string(),
+            "this machine's clock is 610.2 s earlier than the database's clock; allowed are at most 300 s \
+             (worker.clock_stop)"
+        );
+        assert_eq!(error.kind(), "clock");
+        assert!(error.is_wrong_time());
+    }
+}
