@@ -1,6 +1,9 @@
 //! `scrip dead`: looking at what was set aside, replaying it and throwing it away, in both queues.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "dead/order.rs"]
+mod order;
+
 use futures_util::{StreamExt, stream};
 use lapin::{
     BasicProperties,

@@ -1,9 +1,13 @@
 //! Dead letters as operators look at them, whichever queue they are in.
 
+mod by_arrival;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use producer_sdk::contract::Door;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+
+pub(crate) use by_arrival::{Arrivals, ByArrival};
 
 /// A message that was set aside.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

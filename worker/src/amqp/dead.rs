@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, PublisherConfirm,
+    BasicProperties, Connection,
     message::Delivery,
-    options::{BasicPublishOptions, ConfirmSelectOptions},
-    types::{AMQPValue, FieldTable, ShortString},
+    options::ConfirmSelectOptions,
+    types::{AMQPValue, ShortString},
 };
 use producer_sdk::contract::{Door, Topology, headers};
 use tokio::time::Instant;
@@ -19,19 +19,14 @@ use tokio::time::Instant;
 use super::{
     AmqpError, connection,
     incoming::{header, integer, text},
-    outgoing,
     portions::{Portions, ready},
+    replay::{Replay, Wanted},
 };
-use crate::{
-    dead::{Counts, Fate, Letter},
-    pace::pace,
-};
+use crate::dead::{Arrivals, Counts, Fate, Letter};
 
 /// What the broker writes on a message that it sets aside itself, newest first. Our own letters have no such headers.
 const DEATHS: &str = "x-death";
 const FIRST_DEATH: &str = "x-first-death-reason";
-/// Replayed letters whose confirm is open.
-const UNCONFIRMED: usize = 200;
 /// How long the queue may take to have back what was kept.
 const TAKING_BACK: Duration = Duration::from_secs(10);
 /// How often it is asked meanwhile.
@@ -69,8 +64,9 @@ impl DeadLetters {
         count
     }
 
-    /// Looks at each letter that is there now, in order, and does with it what `fate` says. At most `rate` a second are
-    /// replayed, those of unknown origin by `door` if it is said. Ends when `fate` says nothing any more.
+    /// Looks at each letter that is there now, in order, and does with it what `fate` says; ends when it says nothing any
+    /// more. What is to be replayed is so afterwards, in the order of first arrival, at most `rate` a second, those of
+    /// unknown origin by `door` if it is said.
     pub async fn each(
         &self,
         rate: Option<u32>,
@@ -79,47 +75,73 @@ impl DeadLetters {
     ) -> Result<Counts, AmqpError> {
         let total = self.count().await?;
         let fetching = connection::channel(&self.fetching).await?;
+        let mut letters = Portions::open(fetching, self.queue()).await?;
+        let mut counts = Counts::default();
+        let mut arrivals = Arrivals::default();
+        let mut wanted = Wanted::default();
+        while counts.seen < total {
+            let Some(delivery) = letters.next().await? else {
+                break;
+            };
+            counts.seen += 1;
+            let letter = read(&self.topology, &delivery);
+            let arrived = arrivals.next(letter.first_seen);
+            match fate(&letter) {
+                None => break,
+                Some(Fate::Keep) => {}
+                Some(Fate::Drop) => {
+                    letters.ack(delivery.delivery_tag).await?;
+                    counts.dropped += 1;
+                }
+                Some(Fate::Replay) => match letter.door.or(door) {
+                    None => counts.failed += 1,
+                    Some(_) => wanted.add(&delivery, arrived),
+                },
+            }
+        }
+        letters.close().await?;
+        self.until_back(counts.seen - counts.dropped).await?;
+        match wanted.in_order() {
+            None => Ok(counts),
+            Some(wanted) => self.replay(&wanted, rate, door, counts).await,
+        }
+    }
+
+    /// Replays what is wanted, with as many readings of the queue as memory takes.
+    async fn replay(
+        &self,
+        wanted: &Wanted,
+        rate: Option<u32>,
+        door: Option<Door>,
+        counts: Counts,
+    ) -> Result<Counts, AmqpError> {
         let publishing = connection::channel(&self.publishing).await?;
         publishing
             .confirm_select(ConfirmSelectOptions::default())
             .await
             .map_err(AmqpError::doing("asking for confirms"))?;
-        let mut pass = Pass {
-            letters: Portions::open(fetching, self.queue()).await?,
-            publishing: &publishing,
-            open: Vec::new(),
-            counts: Counts::default(),
-            began: Instant::now(),
-            rate,
-        };
-        while pass.counts.seen < total {
-            if pass.letters.is_full() {
-                pass.settle().await?;
-            }
-            let Some(delivery) = pass.letters.next().await? else {
-                break;
-            };
-            pass.counts.seen += 1;
-            let letter = read(&self.topology, &delivery);
-            match fate(&letter) {
-                None => break,
-                Some(Fate::Keep) => {}
-                Some(Fate::Drop) => {
-                    pass.letters.ack(delivery.delivery_tag).await?;
-                    pass.counts.dropped += 1;
-                }
-                Some(Fate::Replay) => match letter.door.or(door) {
-                    None => pass.counts.failed += 1,
-                    Some(door) => pass.publish(&self.topology.door(door), delivery).await?,
-                },
-            }
+        let mut replay = Replay::new(&publishing, &self.topology, rate, counts);
+        let mut from = Some(DateTime::default());
+        while let Some(start) = from {
+            // The queue may still be taking letters back.
+            let kept = replay.counts.seen - replay.counts.dropped - replay.counts.replayed;
+            let total = self.count().await?.max(kept);
+            let before = replay.counts.replayed;
+            let fetching = connection::channel(&self.fetching).await?;
+            let mut letters = Portions::open(fetching, self.queue()).await?;
+            from = replay
+                .read(&mut letters, total, wanted, start, |delivery| {
+                    let letter = read(&self.topology, delivery);
+                    let door = letter.door.or(door);
+                    (letter, door)
+                })
+                .await?;
+            letters.close().await?;
+            self.until_back(kept.saturating_sub(replay.counts.replayed - before))
+                .await?;
         }
-        pass.settle().await?;
-        let counts = pass.counts;
-        pass.letters.close().await?;
+        let counts = replay.counts;
         let _ = publishing.close(200, "bye".into()).await;
-        self.until_back(counts.seen - counts.replayed - counts.dropped)
-            .await?;
         Ok(counts)
     }
 
@@ -181,79 +203,4 @@ fn noted<'a>(properties: &'a BasicProperties, what: &str) -> Option<&'a str> {
         return None;
     };
     last.inner().get(what).and_then(text)
-}
-
-/// One way through the queue.
-struct Pass<'a> {
-    letters: Portions,
-    publishing: &'a Channel,
-    open: Vec<(u64, PublisherConfirm)>,
-    counts: Counts,
-    began: Instant,
-    rate: Option<u32>,
-}
-
-impl Pass<'_> {
-    /// Sends a letter back as it was: its body, and the properties that are the sender's.
-    async fn publish(&mut self, exchange: &str, delivery: Delivery) -> Result<(), AmqpError> {
-        let sent = self.counts.replayed + self.open.len() as u64;
-        pace(self.began, sent, self.rate).await;
-        let mandatory = BasicPublishOptions {
-            mandatory: true,
-            immediate: false,
-        };
-        let confirm = self
-            .publishing
-            .basic_publish(
-                ShortString::try_new(exchange).unwrap_or_default(),
-                delivery.routing_key,
-                mandatory,
-                &delivery.data,
-                as_it_was(&delivery.properties),
-            )
-            .await
-            .map_err(AmqpError::doing("replaying a dead letter"))?;
-        self.open.push((delivery.delivery_tag, confirm));
-        if self.open.len() >= UNCONFIRMED {
-            self.settle().await?;
-        }
-        Ok(())
-    }
-
-    /// Waits for the confirms of what was sent. The library may attach a returned message to the confirm of another, so
-    /// if one came back all of these stay: what was taken twice is applied once.
-    async fn settle(&mut self) -> Result<(), AmqpError> {
-        let mut taken = Vec::new();
-        let mut came_back = false;
-        for (tag, confirm) in std::mem::take(&mut self.open) {
-            match confirm.await.map_err(AmqpError::doing("waiting for a confirm"))? {
-                Confirmation::Ack(None) => taken.push(tag),
-                Confirmation::Ack(Some(_)) => {
-                    came_back = true;
-                    self.counts.failed += 1;
-                }
-                _ => self.counts.failed += 1,
-            }
-        }
-        if came_back {
-            self.counts.failed += taken.len() as u64;
-            return Ok(());
-        }
-        for tag in taken {
-            self.letters.ack(tag).await?;
-            self.counts.replayed += 1;
-        }
-        Ok(())
-    }
-}
-
-/// The sender's properties; of the headers only the trace context is left.
-fn as_it_was(received: &BasicProperties) -> BasicProperties {
-    let properties = outgoing::kept(received);
-    let Some(trace) = header(received, headers::TRACEPARENT) else {
-        return properties;
-    };
-    let mut table = FieldTable::default();
-    table.insert(headers::TRACEPARENT.into(), trace.clone());
-    properties.with_headers(table)
 }

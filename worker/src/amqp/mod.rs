@@ -12,7 +12,7 @@
 //! | `queries` | serves the query queue |
 //! | `jobs` | serves the queue of job requests |
 //! | `outgoing` | dead letters, delayed messages and replies as AMQP messages |
-//! | `dead`, `portions` | the dead-letter queue, letter by letter; a queue looked through in portions |
+//! | `dead`, `portions`, `replay` | the dead-letter queue, letter by letter; a queue looked through in portions; letters on their way back |
 //! | `remove` | deletes a namespace |
 //! | `publisher` | publishes them: the first two confirmed, replies from a bounded buffer |
 //! | `room` | bounds the bytes of replies that wait |
@@ -39,6 +39,7 @@ mod portions;
 mod publisher;
 mod queries;
 mod remove;
+mod replay;
 mod room;
 mod subscription;
 mod supervisor;

@@ -41,6 +41,9 @@ pub struct Portions {
     number: u32,
     /// Of this portion: received, and not acknowledged.
     in_hand: u16,
+    /// The last letter of the portions before it.
+    before: u64,
+    last: u64,
     has_acknowledged: bool,
 }
 
@@ -58,12 +61,14 @@ impl Portions {
             portion,
             number: 1,
             in_hand: 0,
+            before: 0,
+            last: 0,
             has_acknowledged: false,
         })
     }
 
-    /// Whether the whole portion is in hand. Whatever of it is to be acknowledged has to be before the next letter.
-    pub const fn is_full(&self) -> bool {
+    /// Whether the whole portion is in hand.
+    const fn is_full(&self) -> bool {
         self.in_hand >= PORTION
     }
 
@@ -85,13 +90,15 @@ impl Portions {
         }
     }
 
-    /// Takes a letter of this portion out of the queue.
+    /// Takes a letter, of this portion or an earlier one, out of the queue.
     pub async fn ack(&mut self, tag: u64) -> Result<(), AmqpError> {
         self.channel
             .basic_ack(tag, BasicAckOptions::default())
             .await
             .map_err(AmqpError::doing("acknowledging a dead letter"))?;
-        self.in_hand = self.in_hand.saturating_sub(1);
+        if tag > self.before {
+            self.in_hand = self.in_hand.saturating_sub(1);
+        }
         self.has_acknowledged = true;
         Ok(())
     }
@@ -116,6 +123,7 @@ impl Portions {
             .ok_or(AmqpError::Ended)?
             .map_err(AmqpError::doing("receiving a dead letter"))?;
         self.in_hand += 1;
+        self.last = delivery.delivery_tag;
         Ok(delivery)
     }
 
@@ -127,6 +135,7 @@ impl Portions {
             .map_err(AmqpError::doing("ending a subscription"))?;
         self.number += 1;
         self.in_hand = 0;
+        self.before = self.last;
         self.portion = subscribe(&self.channel, &self.queue, self.number).await?;
         Ok(())
     }

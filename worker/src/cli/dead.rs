@@ -39,9 +39,9 @@ pub enum Command {
     List(ListArgs),
     /// One letter with everything that is known of it, its body untouched
     Show(ShowArgs),
-    /// Send letters back to where they came from, as they were
+    /// Send letters back to where they came from, as they were, in the order in which they first arrived
     ///
-    /// A letter keeps its reference, so what was applied meanwhile is not applied again. One of unknown origin (the
+    /// One of which that is not known goes behind those that stand before it in the queue. A letter keeps its reference, so what was applied meanwhile is not applied again. One of unknown origin (the
     /// broker set it aside itself, or it was put into a queue past the exchanges) stays unless --door says where it
     /// goes.
     Replay(ReplayArgs),
