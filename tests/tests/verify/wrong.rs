@@ -12,7 +12,7 @@ use tests::{
 use super::cases::{CASES, Case};
 
 /// Takes away the CHECKs that would keep the harm from being done.
-async fn defenceless(database: &TestDatabase) {
+pub async fn defenceless(database: &TestDatabase) {
     if database.backend() == DbBackend::Sqlite {
         return database.execute("PRAGMA ignore_check_constraints = ON").await;
     }
@@ -81,12 +81,21 @@ async fn each_harm_is_found_and_named_with_its_row() {
         for case in CASES {
             restored(&database).await;
             let id = id_of(&database, case).await;
-            let (new_id, anchor) = if database.backend() == DbBackend::Postgres {
-                ("gen_random_uuid()", "'2026-10-21 09:00:00+00'")
+            let (new_id, anchor, zeros) = if database.backend() == DbBackend::Postgres {
+                (
+                    "gen_random_uuid()",
+                    "'2026-10-21 09:00:00+00'",
+                    "decode(repeat('00', 17), 'hex')",
+                )
             } else {
-                ("randomblob(16)", "'2026-10-21T09:00:00.000000+00:00'")
+                (
+                    "randomblob(16)",
+                    "'2026-10-21T09:00:00.000000+00:00'",
+                    "zeroblob(17)",
+                )
             };
             let harm = case.harm.replace("{new_id}", new_id).replace("{anchor}", anchor);
+            let harm = harm.replace("{zeros}", zeros);
             database.execute(&harm).await;
             let found = violations(&database).await;
             let named = found.iter().any(|violation| {

@@ -36,7 +36,7 @@ pub use invariants::{Broken, check_wallet};
 pub use outcome::{Decision, Outcome, Record, Status};
 pub use payment::{CreditedPayment, PaymentKey};
 pub use period::Period;
-pub use posting::{Allocation, Detail, Posting, Skipped, TransactionType};
+pub use posting::{Allocation, BatchNote, Detail, Posting, Skipped, TransactionType};
 pub use refusal::{Refusal, Refused};
 pub use rules::{DefaultPrice, Package, Plan, Registration, Rules};
 pub use subscription::{NextGrant, Subscription, SubscriptionStatus, has_paid_plan, next_grant};

@@ -117,6 +117,19 @@ pub struct Allocation {
     pub batch_remaining: i64,
 }
 
+/// What a transaction notes of the batch that it brings, so that a change of the batch's row contradicts it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchNote {
+    /// First instant at which its credits cannot be spent any more; never if absent.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Plan or package it came from.
+    pub plan: Option<String>,
+    /// What was paid for it, in millionths of the currency's unit.
+    pub paid_micros: Option<i64>,
+    /// ISO 4217 code.
+    pub currency: Option<String>,
+}
+
 /// What else an outcome said, so that it can be said again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
@@ -140,6 +153,8 @@ pub struct Detail {
     pub claimed_at: Option<DateTime<Utc>>,
     /// The command, where it was refused or moves nothing.
     pub request: Option<Box<Command>>,
+    /// The batch that it brings.
+    pub batch: Option<Box<BatchNote>>,
 }
 
 impl Detail {

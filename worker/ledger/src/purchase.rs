@@ -10,7 +10,7 @@ use crate::{
     book::{Context, Verdict},
     command::Item,
     payment::{CreditedPayment, PaymentKey},
-    posting::{Allocation, Posting, TransactionType},
+    posting::{Allocation, BatchNote, Posting, TransactionType},
     refusal::{Refusal, Refused},
     rules::{Package, Rules},
     wallet::{Batch, BatchStatus, Inconsistency, Source, Wallet},
@@ -169,6 +169,12 @@ pub(crate) fn deposit<F: FnMut() -> Uuid>(
         return Ok(());
     }
     posting.other_account = Some(deposit.account);
+    posting.detail.batch = Some(Box::new(BatchNote {
+        expires_at: deposit.expires_at,
+        plan: deposit.source_plan.clone(),
+        paid_micros: deposit.paid_micros,
+        currency: deposit.currency.clone(),
+    }));
     let batch = Batch {
         id: context.id(),
         amount: deposit.amount,

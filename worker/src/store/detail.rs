@@ -1,7 +1,7 @@
 //! `credits_transaction.detail`: what an outcome said beyond the columns, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::{Action, Command, CreditedPayment, Detail, Inconsistency, Item, Skipped};
+use ledger::{Action, BatchNote, Command, CreditedPayment, Detail, Inconsistency, Item, Skipped};
 use serde_json::{Map, Value, json};
 
 /// The JSON of a detail; empty text where there is nothing to keep.
@@ -31,10 +31,11 @@ pub fn to_text(detail: &Detail) -> String {
     }
     put("claimedAt", detail.claimed_at.map(|at| instant(at).into()));
     put("request", detail.request.as_deref().map(request));
+    put("batch", detail.batch.as_deref().map(batch));
     Value::Object(fields).to_string()
 }
 
-/// Reads back what an outcome needs. The claimed instant and the request are for people.
+/// Reads back what an outcome needs. The claimed instant and the request are for people, the batch for `verify`.
 pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> {
     let Some(text) = text else {
         return Ok(Detail::default());
@@ -60,6 +61,7 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         first: first(&value),
         claimed_at: None,
         request: None,
+        batch: None,
     })
 }
 
@@ -74,6 +76,19 @@ fn first(detail: &Value) -> Option<CreditedPayment> {
 
 fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+fn batch(note: &BatchNote) -> Value {
+    let mut fields = json!({
+        "expiresAt": note.expires_at.map(instant),
+        "plan": note.plan,
+        "paidMicros": note.paid_micros,
+        "currency": note.currency,
+    });
+    if let Value::Object(fields) = &mut fields {
+        fields.retain(|_, value| !value.is_null());
+    }
+    fields
 }
 
 fn request(command: &Command) -> Value {

@@ -6,6 +6,9 @@
 //! every possible user id, so rows of users without a wallet fall into one of them too. The sums of the whole book are
 //! put together from those of the ranges.
 //!
+//! Every column that the ledger writes is checked against another row, or is in the table "What `verify` cannot find" of
+//! SEMANTICS.md. A test changes each column of each row in turn.
+//!
 //! Not checked: that a reference is unique, since the index that refuses a second one is also what would have to find it.
 //! The order of `balance_after` and of `batch_remaining` is checked without any
 //! clock: see `wallet.balances_after_form_a_chain`.
@@ -17,6 +20,7 @@ mod range;
 mod report;
 mod rule;
 mod rules;
+mod sql;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;

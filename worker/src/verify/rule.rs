@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, prelude::Uuid};
 
-use super::{Report, Violation};
+use super::{Report, Violation, sql};
 
 /// Something that must hold for every row of a table.
 #[derive(Debug)]
@@ -17,8 +17,9 @@ pub struct Rule {
     pub scope: Scope,
     /// What is said of a row that breaks it; `{stored}` and `{expected}` stand for what the statement returned.
     pub(super) message: &'static str,
-    /// The statement that finds the rows that break it, the same for both databases. It returns `id`, `other` (the
-    /// second part of the id of an allocation), `user_id`, `stored` and `expected`, the last two as text.
+    /// The statement that finds the rows that break it, the same for both databases but for what [`sql::dialect`]
+    /// replaces. It returns `id`, `other` (the second part of the id of an allocation), `user_id`, `stored` and
+    /// `expected`, the last two as text.
     pub(super) sql: &'static str,
 }
 
@@ -52,7 +53,7 @@ impl Rule {
         let limit = report.room().max(1);
         let text = format!(
             "SELECT v.*, count(*) OVER () AS total FROM ({}) v ORDER BY v.user_id, v.id, v.other LIMIT {limit}",
-            self.sql
+            sql::dialect(self.sql, db.get_database_backend())
         );
         let values = match self.scope {
             Scope::Users => vec![bounds.0.into(), bounds.1.into()],

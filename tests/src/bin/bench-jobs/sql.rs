@@ -3,13 +3,15 @@
 //! Every `n`-th row is made alike, from its number alone. What is due and what lapsed is spread evenly over the users,
 //! and over a day.
 
-/// What every user has from his share of [`BATCHES`].
+/// What every user has from his share of [`BATCHES`]; opened by the first of them.
 pub const WALLETS: &str = "\
 INSERT INTO credits_balance (id, user_id, balance, total_earned, transaction_count, version, created_at, updated_at)
 SELECT CAST('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0') AS uuid), 'user-' || lpad(CAST(n AS text), 8, '0'),
        10 * batches, 10 * batches, batches, batches, at, at
   FROM (SELECT n, ({batches} - n + {users}) / {users} AS batches,
-               CAST('{now}' AS timestamptz) - interval '200 days' AS at
+               CAST('{now}' AS timestamptz) - interval '90 days' + interval '1 second' * CASE
+                 WHEN n * {lapsed} % {batches} < {lapsed} THEN -(90000 + n * 7919 % 82800)
+                 ELSE 172800 + n * 7919 % 7516800 END AS at
           FROM generate_series(CAST(1 AS bigint), {users}) n) wallet";
 
 /// A subscription of every user. It began four years ago, when a leap year was as far away, so the next period starts
@@ -80,7 +82,7 @@ WITH step AS MATERIALIZED (
   INSERT INTO credits_batch (id, user_id, amount, remaining, issued_at, status, source_type, transaction_id, created_at,
                              updated_at)
   SELECT batch_id, '{historian}', 999, remains, at, CASE remains WHEN 0 THEN 'CONSUMED' ELSE 'ACTIVE' END, 'PURCHASE',
-         transaction_id, at, at
+         transaction_id, at, at + interval '1 second' * (999 - remains)
     FROM (SELECT batch_id, transaction_id, at, 999 - least(999, {history} - 1 - n) AS remains
             FROM step WHERE buys) bought
 )

@@ -44,6 +44,31 @@ pub(super) const RULES: &[Rule] = &[
             AND ((a.amount > 0) <> (t.amount > 0) OR (a.amount < 0) <> (t.amount < 0))",
     ),
     rule(
+        "allocation.written_with_its_transaction",
+        Scope::Users,
+        "an allocation is written when its transaction is",
+        "`created_at` is {stored}; that of its transaction is {expected}",
+        "SELECT a.transaction_id AS id, a.batch_id AS other, t.user_id, CAST(a.created_at AS text) AS stored,
+                CAST(t.created_at AS text) AS expected
+           FROM credits_transaction t JOIN credits_allocation a ON a.transaction_id = t.id
+          WHERE t.user_id > $1 AND t.user_id <= $2 AND a.created_at <> t.created_at",
+    ),
+    rule(
+        "allocation.fits_the_expiry_of_its_batch",
+        Scope::Users,
+        "a consumption takes from a batch that has not expired, an expiration from one that has",
+        "its transaction happened at {stored}; its batch expires at {expected}",
+        "SELECT a.transaction_id AS id, a.batch_id AS other, t.user_id, CAST(t.occurred_at AS text) AS stored,
+                CAST(b.expires_at AS text) AS expected
+           FROM credits_transaction t
+           JOIN credits_allocation a ON a.transaction_id = t.id
+           JOIN credits_batch b ON b.id = a.batch_id
+          WHERE t.user_id > $1 AND t.user_id <= $2
+            AND CASE t.type WHEN 'consumption' THEN b.expires_at <= t.occurred_at
+                            WHEN 'expiration' THEN b.expires_at IS NULL OR b.expires_at > t.occurred_at
+                            ELSE FALSE END",
+    ),
+    rule(
         "allocation.has_transaction",
         Scope::Book,
         "the transaction of an allocation exists",

@@ -2,9 +2,13 @@
 
 mod allocation;
 mod batch;
+mod batch_origin;
+mod refusal;
 mod subscription;
 mod transaction;
+mod transaction_fields;
 mod wallet;
+mod wallet_history;
 
 use super::Rule;
 
@@ -14,8 +18,12 @@ use super::Rule;
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [
         wallet::RULES,
+        wallet_history::RULES,
         batch::RULES,
+        batch_origin::RULES,
         transaction::RULES,
+        transaction_fields::RULES,
+        refusal::RULES,
         allocation::RULES,
         subscription::RULES,
     ]

@@ -71,4 +71,12 @@ pub(super) const RULES: &[Rule] = &[
           GROUP BY s.id, s.user_id, s.next_period_start
          HAVING s.next_period_start IS NULL OR max(t.period_start) >= s.next_period_start",
     ),
+    rule(
+        "subscription.free_one_names_its_owner",
+        "the subscription that came with a registration is named after its user",
+        "`id` names another user than its owner {stored}",
+        "SELECT id, NULL AS other, user_id, user_id AS stored, NULL AS expected
+           FROM subscription
+          WHERE user_id > $1 AND user_id <= $2 AND substr(id, 1, 5) = 'free:' AND id <> 'free:' || user_id",
+    ),
 ];

@@ -1,0 +1,59 @@
+//! Rules on the FAILED rows of `credits_transaction`, which keep what was asked for.
+
+use crate::verify::{Rule, Scope};
+
+const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+    Rule {
+        name,
+        table: "credits_transaction",
+        claim,
+        scope: Scope::Users,
+        message,
+        sql,
+    }
+}
+
+pub(super) const RULES: &[Rule] = &[
+    // A code that this list does not have is one of a newer worker.
+    rule(
+        "transaction.refusal_fits_request",
+        "a refusal repeats what was asked for, and its code fits that",
+        "{stored} does not fit the refused {expected}",
+        "SELECT id, NULL AS other, user_id, wrong AS stored, type AS expected
+           FROM (SELECT id, user_id, type, CASE
+                   WHEN request IS NULL AND type <> 'monthly_grant' THEN '`detail`'
+                   WHEN CASE request ->> 'type' WHEN 'consume' THEN 'consumption' WHEN 'grant' THEN request ->> 'reason'
+                                                ELSE request ->> 'type' END <> type THEN '`type`'
+                   WHEN coalesce(service, '') <> coalesce(request ->> 'service', '') THEN '`service`'
+                   WHEN coalesce(CAST(quantity AS text), '') <> coalesce(CAST(request ->> 'quantity' AS text), '')
+                     THEN '`quantity`'
+                   WHEN purchase_id <> coalesce(request ->> 'purchaseId', '') THEN '`purchase_id`'
+                   WHEN coalesce(purchase_line, '') <> coalesce(request ->> 'purchaseLine', '') THEN '`purchase_line`'
+                   WHEN subscription_id <> request ->> 'subscriptionId' THEN '`subscription_id`'
+                   WHEN {instant period_start} <> request ->> 'periodStart' THEN '`period_start`'
+                   WHEN NOT CASE error_code
+                       WHEN 'wallet_not_found' THEN balance_after IS NULL AND type IN ('consumption', 'freeze', 'unfreeze')
+                       WHEN 'wallet_frozen' THEN balance_after IS NOT NULL AND type = 'consumption'
+                       WHEN 'insufficient_credits' THEN balance_after IS NOT NULL AND type = 'consumption'
+                       WHEN 'already_granted' THEN balance_after IS NOT NULL AND type = 'registration_bonus' AND EXISTS (
+                         SELECT 1 FROM credits_transaction g
+                          WHERE g.user_id = t.user_id AND g.type = 'registration_bonus' AND g.status = 'COMPLETED')
+                       WHEN 'max_balance_reached' THEN type IN ('promotion', 'monthly_grant')
+                         OR (type = 'registration_bonus' AND NOT EXISTS (
+                         SELECT 1 FROM credits_transaction g
+                          WHERE g.user_id = t.user_id AND g.type = 'registration_bonus' AND g.status = 'COMPLETED'
+                            AND g.created_at < t.created_at))
+                       WHEN 'duplicate_payment' THEN type = 'purchase'
+                       WHEN 'original_not_found' THEN type = 'refund'
+                       WHEN 'refund_exceeds_consumption' THEN type = 'refund'
+                       WHEN 'hold_not_found' THEN type IN ('capture', 'release')
+                       WHEN 'hold_closed' THEN type IN ('capture', 'release')
+                       ELSE FALSE END THEN '`error_code`'
+                   WHEN (error_code = 'insufficient_credits') <> (required IS NOT NULL) THEN '`error_code`'
+                   END AS wrong
+                   FROM (SELECT c.*, {json detail} -> 'request' AS request, {json detail} ->> 'required' AS required
+                           FROM credits_transaction c
+                          WHERE user_id > $1 AND user_id <= $2 AND status = 'FAILED') t) s
+          WHERE wrong IS NOT NULL",
+    ),
+];

@@ -1,0 +1,105 @@
+//! Rules on `credits_transaction`: each field fits the type, and what it names.
+
+use crate::verify::{Rule, Scope};
+
+const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+    Rule {
+        name,
+        table: "credits_transaction",
+        claim,
+        scope: Scope::Users,
+        message,
+        sql,
+    }
+}
+
+pub(super) const RULES: &[Rule] = &[
+    rule(
+        "transaction.fields_fit_type",
+        "origin, fingerprint, service, payment, subscription, period and reference are those of the type, and repeat what the \
+         accounts say",
+        "{stored} does not fit a {expected}",
+        "SELECT id, NULL AS other, user_id, wrong AS stored, type AS expected
+           FROM (SELECT id, user_id, type, CASE
+                   WHEN origin <> CASE
+                       WHEN type IN ('bonus', 'monthly_grant', 'expiration') THEN 'internal'
+                       WHEN type = 'consumption' THEN 'usage'
+                       WHEN type IN ('purchase', 'registration_bonus', 'promotion', 'subscription', 'freeze', 'unfreeze')
+                         THEN 'funding'
+                       ELSE origin END THEN '`origin`'
+                   WHEN error_code IS NOT NULL AND status = 'COMPLETED' THEN '`error_code`'
+                   WHEN (fingerprint IS NULL) <> (type IN ('bonus', 'expiration')) THEN '`fingerprint`'
+                   WHEN fingerprint IS NOT NULL AND substr({bytes fingerprint}, 1, 2) <> '01' THEN '`fingerprint`'
+                   WHEN (service IS NOT NULL) <> (type IN ('consumption', 'refund')) THEN '`service`'
+                   WHEN amount < 0 AND credit_account <> 'SERVICE:' || service THEN '`service`'
+                   WHEN amount > 0 AND debit_account <> 'SERVICE:' || service THEN '`service`'
+                   WHEN quantity IS NOT NULL AND type <> 'consumption' THEN '`quantity`'
+                   WHEN purchase_id IS NULL AND status = 'COMPLETED' AND type IN ('purchase', 'bonus') THEN '`purchase_id`'
+                   WHEN purchase_id IS NOT NULL AND type NOT IN ('purchase', 'bonus', 'refund', 'revocation')
+                     THEN '`purchase_id`'
+                   WHEN purchase_line IS NOT NULL AND type NOT IN ('purchase', 'bonus') THEN '`purchase_line`'
+                   WHEN duplicate_of IS NOT NULL AND (type <> 'purchase' OR status <> 'COMPLETED') THEN '`duplicate_of`'
+                   WHEN type = 'purchase' AND debit_account <> 'PAYMENT:' || purchase_id THEN '`purchase_id`'
+                   WHEN (subscription_id IS NOT NULL) <> (type IN ('monthly_grant', 'subscription')) THEN '`subscription_id`'
+                   WHEN (period_start IS NOT NULL) <> (type = 'monthly_grant') THEN '`period_start`'
+                   WHEN type = 'monthly_grant'
+                    AND reference_id <> 'grant:' || subscription_id || ':' || substr({instant period_start}, 1, 10)
+                     THEN '`reference_id`'
+                   WHEN type = 'subscription' AND subscription_id <> {json detail} -> 'request' ->> 'subscriptionId'
+                     THEN '`subscription_id`'
+                   WHEN related_id IS NULL AND type = 'bonus' THEN '`related_id`'
+                   WHEN related_id IS NOT NULL AND type NOT IN ('bonus', 'monthly_grant', 'refund', 'revocation')
+                     THEN '`related_id`'
+                   WHEN amount = 0 AND coalesce(debit_account, credit_account) IS NOT NULL THEN 'an account'
+                   WHEN balance_after IS NULL AND status = 'COMPLETED' THEN '`balance_after`'
+                   WHEN amount = 0 AND status = 'COMPLETED' AND type NOT IN (
+                       'consumption', 'registration_bonus', 'monthly_grant', 'subscription', 'freeze', 'unfreeze')
+                     THEN 'an `amount` of 0'
+                   WHEN type IN ('subscription', 'freeze', 'unfreeze')
+                    AND coalesce({json detail} -> 'request' ->> 'type', '') <> type THEN '`detail`'
+                   END AS wrong
+                   FROM credits_transaction WHERE user_id > $1 AND user_id <= $2) t
+          WHERE wrong IS NOT NULL",
+    ),
+    rule(
+        "transaction.fits_what_it_belongs_to",
+        "the transaction that `related_id` names exists, was booked with it for the same user, and is the purchase of a bonus",
+        "it belongs to {stored}; it should belong to {expected}",
+        "SELECT t.id, NULL AS other, t.user_id,
+                coalesce('the ' || c.type || ' ' || c.reference_id || ' of ' || c.user_id, 'no transaction') AS stored,
+                CASE t.type WHEN 'bonus' THEN 'the purchase of ' || t.reference_id || ', payment ' || t.purchase_id
+                            ELSE 'a command of ' || t.user_id || ' booked with it' END AS expected
+           FROM credits_transaction t LEFT JOIN credits_transaction c ON c.id = t.related_id
+          WHERE t.user_id > $1 AND t.user_id <= $2 AND t.related_id IS NOT NULL AND t.type IN ('bonus', 'monthly_grant')
+            AND (c.id IS NULL OR c.user_id <> t.user_id OR c.created_at <> t.created_at
+              OR (t.type = 'bonus' AND (c.type <> 'purchase' OR t.reference_id <> 'bonus:' || c.reference_id
+                                     OR t.purchase_id <> c.purchase_id
+                                     OR coalesce(t.purchase_line, '') <> coalesce(c.purchase_line, '') OR t.occurred_at <> c.occurred_at)))",
+    ),
+    rule(
+        "transaction.expiration_names_its_batch",
+        "the reference of an expiration is that of a sweep of its batch",
+        "`reference_id` is {stored}; it should be one of the {expected} sweeps of its batch",
+        "SELECT id, NULL AS other, user_id, reference_id AS stored, sweeps AS expected
+           FROM (SELECT t.id, t.user_id, t.reference_id, CAST(b.expirations AS text) AS sweeps,
+                        'expire:' || {uuid b.id} || ':' AS start, replace(t.reference_id, '-', '') AS plain,
+                        substr(replace(t.reference_id, '-', ''), 41) AS nth
+                   FROM credits_transaction t
+                   JOIN credits_allocation a ON a.transaction_id = t.id
+                   JOIN credits_batch b ON b.id = a.batch_id
+                  WHERE t.user_id > $1 AND t.user_id <= $2 AND t.type = 'expiration') e
+          WHERE substr(plain, 1, 40) <> start OR nth < '1' OR length(nth) > length(sweeps)
+             OR (length(nth) = length(sweeps) AND nth > sweeps)",
+    ),
+    rule(
+        "transaction.found_a_balance_of_the_wallet",
+        "the balance after what moves nothing, refusals included, is 0 or one that a movement of the wallet left",
+        "`balance_after` is {stored}; the wallet never had that balance",
+        "SELECT t.id, NULL AS other, t.user_id, CAST(t.balance_after AS text) AS stored, NULL AS expected
+           FROM credits_transaction t
+           LEFT JOIN (SELECT user_id, balance_after FROM credits_transaction
+                       WHERE user_id > $1 AND user_id <= $2 AND amount <> 0 GROUP BY user_id, balance_after) s
+             ON s.user_id = t.user_id AND s.balance_after = t.balance_after
+          WHERE t.user_id > $1 AND t.user_id <= $2 AND t.amount = 0 AND t.balance_after <> 0 AND s.user_id IS NULL",
+    ),
+];

@@ -1,0 +1,53 @@
+//! Expressions that the two databases write differently.
+
+use sea_orm::DbBackend;
+
+/// Replaces `{uuid X}` and `{bytes X}` (lower-case hexadecimal digits of a column), `{instant X}` (its text as in
+/// `2026-01-31T09:00:00.000000Z`) and `{json X}` (null where the text is no JSON) by what `backend` understands.
+pub(super) fn dialect(text: &str, backend: DbBackend) -> String {
+    let mut sql = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, (name, operand, after))) = rest.split_once('{').and_then(|(before, call)| {
+        let (call, after) = call.split_once('}')?;
+        let (name, operand) = call.split_once(' ')?;
+        Some((before, (name, operand, after)))
+    }) {
+        sql.push_str(before);
+        sql.push_str(&expression(name, operand, backend));
+        rest = after;
+    }
+    sql.push_str(rest);
+    sql
+}
+
+fn expression(name: &str, operand: &str, backend: DbBackend) -> String {
+    match (name, backend) {
+        ("uuid" | "bytes", DbBackend::Sqlite) => format!("lower(hex({operand}))"),
+        ("uuid", _) => format!("replace(CAST({operand} AS text), '-', '')"),
+        ("bytes", _) => format!("encode({operand}, 'hex')"),
+        ("instant", DbBackend::Sqlite) => format!("replace({operand}, '+00:00', 'Z')"),
+        ("instant", _) => {
+            format!("to_char({operand} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+        }
+        ("json", DbBackend::Sqlite) => format!("CASE WHEN json_valid({operand}) THEN {operand} END"),
+        _ => operand.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_database_gets_its_own_expressions() {
+        let text = "SELECT {uuid b.id}, {json t.detail} ->> 'a' FROM t";
+        assert_eq!(
+            dialect(text, DbBackend::Postgres),
+            "SELECT replace(CAST(b.id AS text), '-', ''), t.detail ->> 'a' FROM t"
+        );
+        assert_eq!(
+            dialect(text, DbBackend::Sqlite),
+            "SELECT lower(hex(b.id)), CASE WHEN json_valid(t.detail) THEN t.detail END ->> 'a' FROM t"
+        );
+    }
+}
