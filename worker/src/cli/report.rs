@@ -1,10 +1,10 @@
 //! `scrip report`
 
-mod csv;
+pub(super) mod csv;
 
 use std::process::ExitCode;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::{
     context::Context,
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::read::{
     self,
-    report::{Money, Report, Span},
+    report::{Horizon, Money, Report, Span},
 };
 
 /// What was sold, granted, spent and lost in a time, and what was owed at its end.
 ///
 /// Days are those of UTC, both included. What moved counts by when it was booked, so the report of a time that is over
-/// stays the same. Nothing later than now is looked at.
+/// stays the same: it ends before anything that may still be booked, and a day whose end is not that old is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -32,7 +32,7 @@ pub struct Args {
     /// The first day; default: the first of this month
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: Option<NaiveDate>,
-    /// The last day; default: today
+    /// The last day; default: today, as far as nothing can be booked any more
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: Option<NaiveDate>,
     /// How many services are named; the others are one sum
@@ -48,8 +48,8 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.csv && context.json {
         return Err(Failure::new("--csv and --json exclude each other"));
     }
-    let span = span(&args, Utc::now())?;
     let store = context.ledger().await?;
+    let span = span(&args, &read::report::horizon(&store).await?)?;
     let report = read::report(store.read_connection(), span, args.top).await?;
     if context.json {
         print::json(&report)?;
@@ -61,8 +61,11 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(!report.adds_up)))
 }
 
-fn span(args: &Args, now: DateTime<Utc>) -> Result<Span, Failure> {
-    let today = now.date_naive();
+/// The clock of the database may be set back by so much without a row falling into a day that was reported already.
+const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(1);
+
+fn span(args: &Args, horizon: &Horizon) -> Result<Span, Failure> {
+    let today = horizon.now.date_naive();
     let from = args.from.unwrap_or_else(|| today.with_day(1).unwrap_or(today));
     let to = args.to.unwrap_or(today);
     if from > to {
@@ -74,11 +77,41 @@ fn span(args: &Args, now: DateTime<Utc>) -> Result<Span, Failure> {
         )));
     }
     let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
-    let end = to.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
+    let end = midnight(to.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX));
+    let latest = horizon.at - CLOCK_MARGIN;
+    if end <= horizon.now && end > latest {
+        return Err(too_recent(&format!("{to} is not closed yet"), horizon, latest));
+    }
+    let from = midnight(from);
+    if from >= horizon.at {
+        return Err(too_recent(
+            &format!("nothing of {from} is closed yet"),
+            horizon,
+            latest,
+        ));
+    }
     Ok(Span {
-        from: midnight(from),
-        until: midnight(end).min(now),
+        from,
+        until: end.min(horizon.at),
     })
+}
+
+/// A report that ends too recently: something may still be booked before its end.
+fn too_recent(what: &str, horizon: &Horizon, latest: DateTime<Utc>) -> Failure {
+    let cause = horizon.open.as_ref().map_or_else(String::new, |open| {
+        format!(
+            ", because process {} of the database ({}) has a transaction open since {} UTC",
+            open.pid,
+            print::escape(&open.application),
+            show::instant(horizon.at)
+        )
+    });
+    let day = latest.date_naive().pred_opt().unwrap_or(NaiveDate::MIN);
+    Failure::new(format!(
+        "{what}: something may still be booked in it. A report can end at {} UTC at the latest now{cause}; the last \
+         closed day is --to {day}. Try again later",
+        show::instant(latest)
+    ))
 }
 
 fn table(report: &Report) -> Result<(), Failure> {
@@ -281,6 +314,7 @@ fn count(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read::report::OpenTransaction;
 
     fn args(from: Option<&str>, to: Option<&str>) -> Args {
         let date = |text: &str| text.parse().ok();
@@ -293,11 +327,64 @@ mod tests {
     }
 
     fn told(from: Option<&str>, to: Option<&str>) -> Result<(String, String), String> {
-        let now = "2028-02-29T12:00:00Z"
-            .parse()
-            .map_err(|_| "no instant".to_owned())?;
-        let span = span(&args(from, to), now).map_err(|failure| failure.to_string())?;
+        told_at("2028-02-29T12:00:00Z", "2028-02-29T12:00:00Z", from, to)
+    }
+
+    fn told_at(
+        at: &str,
+        now: &str,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<(String, String), String> {
+        let instant = |text: &str| text.parse().map_err(|_| "no instant".to_owned());
+        let horizon = Horizon {
+            at: instant(at)?,
+            now: instant(now)?,
+            open: (at != now).then(|| OpenTransaction {
+                pid: 17,
+                application: "scrip".to_owned(),
+            }),
+        };
+        let span = span(&args(from, to), &horizon).map_err(|failure| failure.to_string())?;
         Ok((show::instant(span.from), show::instant(span.until)))
+    }
+
+    #[test]
+    fn a_day_is_reported_when_nothing_can_be_booked_in_it_any_more() {
+        let day = Some("2028-02-28");
+        let whole = Ok(("2028-02-28 00:00:00".to_owned(), "2028-02-29 00:00:00".to_owned()));
+        assert_eq!(
+            told_at("2028-02-29T00:01:00Z", "2028-02-29T00:01:00Z", day, day),
+            whole
+        );
+        assert_eq!(
+            told_at("2028-02-29T00:01:00Z", "2028-02-29T08:00:00Z", day, day),
+            whole
+        );
+        let refused = told_at("2028-02-29T00:00:59Z", "2028-02-29T00:00:59Z", day, day);
+        assert_eq!(
+            refused,
+            Err(
+                "error: 2028-02-28 is not closed yet: something may still be booked in it. A report can end at 2028-02-28 \
+                 23:59:59 UTC at the latest now; the last closed day is --to 2028-02-27. Try again later"
+                    .to_owned()
+            )
+        );
+        let hanging = told_at("2028-02-28T23:59:59Z", "2028-02-29T08:00:00Z", day, day);
+        let hanging = hanging.expect_err("a transaction of yesterday is open");
+        assert!(
+            hanging.contains(
+                "process 17 of the database (scrip) has a transaction open since 2028-02-28 23:59:59 UTC"
+            ),
+            "{hanging}"
+        );
+        let nothing = told_at(
+            "2028-02-28T23:59:59Z",
+            "2028-02-29T08:00:00Z",
+            Some("2028-02-29"),
+            None,
+        );
+        assert!(nothing.is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use toml::Table;
 
 use super::{duration, secret::SecretUrl, section::Section};
-use crate::store::StoreOptions;
+use crate::store::{BookingClock, StoreOptions};
 
 const MAX_CONNECTIONS: u32 = 1000;
 
@@ -55,6 +55,7 @@ impl Database {
     /// What the store is told.
     pub fn options(&self) -> StoreOptions {
         StoreOptions {
+            booking_clock: BookingClock::Database,
             max_connections: self.max_connections,
             statement_timeout: self.statement_timeout,
             acquire_timeout: self.acquire_timeout,

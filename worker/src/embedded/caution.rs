@@ -5,11 +5,10 @@
 //! the group has killed somebody: its messages are taken one at a time, each noted, and the one that was noted too often goes
 //! through the delay like any poison, while the others go on.
 
-use chrono::{DateTime, Utc};
 use tracing::warn;
 
 use super::{EmbeddedError, queue, round, round_ledger::RoundLedger};
-use crate::lane::Pipeline;
+use crate::{clock::Clock, lane::Pipeline};
 
 /// This often a message is noted, with its group or alone, before the others have their turn.
 const TRIES: u32 = 3;
@@ -35,12 +34,13 @@ impl Caution {
         pipeline: &mut Pipeline<RoundLedger>,
         owner: &str,
         most: u16,
-        now: DateTime<Utc>,
+        clock: &Clock,
     ) -> Result<Self, EmbeddedError> {
         if self == Self::Over {
-            round::serve(pipeline, owner, most, now).await?;
+            round::serve(pipeline, owner, most, clock).await?;
             return Ok(self);
         }
+        let now = clock.now();
         let store = pipeline.ledger().store().clone();
         let Some(head) = queue::first(store.connection(), QUEUE, now).await? else {
             return Ok(self);
@@ -48,7 +48,7 @@ impl Caution {
         let times = store.take_alone(QUEUE, &head.to_string(), now).await?;
         let is_alone = self != Self::First || times > 1;
         let served = if times > TRIES {
-            round::set_apart(pipeline, owner, times, now).await
+            round::set_apart(pipeline, owner, times, clock).await
         } else {
             if self == Self::First && is_alone {
                 warn!(
@@ -56,7 +56,7 @@ impl Caution {
                     times, "a worker may have died of this group; taking its messages one at a time"
                 );
             }
-            round::serve(pipeline, owner, if is_alone { 1 } else { most }, now).await
+            round::serve(pipeline, owner, if is_alone { 1 } else { most }, clock).await
         };
         // However it ended, nobody has died of it.
         let forgotten = store.forget_alone(QUEUE).await;

@@ -102,9 +102,8 @@ impl Lane {
             }
             let is_waiting = queue::is_waiting(&self.watch, now).await?;
             if is_waiting {
-                let now = self.clock.confirmed().await?;
                 caution = caution
-                    .serve(&mut self.pipeline, &self.owner, self.group_max, now)
+                    .serve(&mut self.pipeline, &self.owner, self.group_max, &self.clock)
                     .await?;
                 questions::serve(self.pipeline.ledger().store(), &self.questions, &self.clock).await?;
             }

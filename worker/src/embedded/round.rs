@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use sea_orm::DatabaseTransaction;
 
 use super::{EmbeddedError, lease, queue, round_ledger::RoundLedger};
-use crate::lane::{Halt, Pipeline, Trouble};
+use crate::{
+    clock::Clock,
+    lane::{Halt, Pipeline, Trouble},
+};
 
 /// Serves up to `limit` commands; tells how many were taken. Fails when the lease is another's, or when the ledger
 /// cannot go on; what was settled before stands, the rest waits where it is.
@@ -12,9 +15,9 @@ pub async fn serve(
     pipeline: &mut Pipeline<RoundLedger>,
     owner: &str,
     limit: u16,
-    now: DateTime<Utc>,
+    clock: &Clock,
 ) -> Result<usize, EmbeddedError> {
-    let transaction = begin(pipeline, owner, now).await?;
+    let (transaction, now) = begin(pipeline, owner, clock).await?;
     let rows = queue::take(&transaction, "commands", limit, now).await?;
     let taken = rows.len();
     if let Some(first) = rows.first() {
@@ -53,9 +56,9 @@ pub async fn set_apart(
     pipeline: &mut Pipeline<RoundLedger>,
     owner: &str,
     times: u32,
-    now: DateTime<Utc>,
+    clock: &Clock,
 ) -> Result<usize, EmbeddedError> {
-    let transaction = begin(pipeline, owner, now).await?;
+    let (transaction, now) = begin(pipeline, owner, clock).await?;
     let rows = queue::take(&transaction, "commands", 1, now).await?;
     let settled: Vec<_> = rows
         .into_iter()
@@ -70,15 +73,17 @@ pub async fn set_apart(
     Ok(taken)
 }
 
-/// A transaction in which the lane is this worker's.
+/// A transaction in which the lane is this worker's, and what time it is in it. The clock is read under the lock of the
+/// file, so that nothing is booked before what others have read by then: see `read::report::horizon`.
 async fn begin(
     pipeline: &Pipeline<RoundLedger>,
     owner: &str,
-    now: DateTime<Utc>,
-) -> Result<DatabaseTransaction, EmbeddedError> {
+    clock: &Clock,
+) -> Result<(DatabaseTransaction, DateTime<Utc>), EmbeddedError> {
     let transaction = pipeline.ledger().store().begin().await?;
+    let now = clock.confirmed().await?;
     if lease::take(&transaction, owner, now).await? {
-        return Ok(transaction);
+        return Ok((transaction, now));
     }
     Err(EmbeddedError::LostLease)
 }

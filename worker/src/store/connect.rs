@@ -18,9 +18,22 @@ use super::{
     sockets,
 };
 
+/// Whose clock says when a transaction is booked (`created_at`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BookingClock {
+    /// The caller's: the `now` that a group is decided at. What tests with a clock of their own need.
+    #[default]
+    Caller,
+    /// PostgreSQL's own, read by the statement that writes the transactions, so that a statement which arrives late is
+    /// booked late: see `read::report::horizon`. On SQLite the caller's, who reads it under the lock of the file.
+    Database,
+}
+
 /// How the store connects.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
+    /// Whose clock says when a transaction is booked.
+    pub booking_clock: BookingClock,
     /// Connections at most; a lane uses one, queries another.
     pub max_connections: u32,
     /// So many connections for committing are open from the start, on PostgreSQL, and never more; else they are made as
@@ -53,6 +66,7 @@ impl StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
+            booking_clock: BookingClock::Caller,
             max_connections: 8,
             committing: None,
             statement_timeout: Duration::from_secs(30),

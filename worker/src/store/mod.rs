@@ -65,7 +65,7 @@ use answer::Patience;
 pub(crate) use begin::begin;
 pub use bulk::sqlite_instant;
 pub use checkpoint::checkpoint;
-pub use connect::{Purpose, StoreOptions, connect};
+pub use connect::{BookingClock, Purpose, StoreOptions, connect};
 use durability::Durability;
 pub use durability::Risk;
 pub use error::StoreError;
@@ -87,6 +87,7 @@ pub struct Store {
     commit: DatabaseConnection,
     read: DatabaseConnection,
     patience: Patience,
+    booking_clock: BookingClock,
     kept: Arc<Mutex<Keeper>>,
     ways: Arc<Ways>,
     sessions: Sessions,
@@ -111,6 +112,7 @@ impl Store {
             commit,
             read,
             patience,
+            booking_clock: options.booking_clock,
             kept,
             ways: Arc::default(),
             sessions,
@@ -319,6 +321,7 @@ impl Store {
         write::Writer {
             connection: transaction,
             patience: self.patience,
+            booking_clock: self.booking_clock,
             now,
         }
         .write(book.into_changes())

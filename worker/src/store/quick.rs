@@ -82,6 +82,7 @@ impl Store {
         let writer = Writer {
             connection: &self.commit,
             patience: self.patience,
+            booking_clock: self.booking_clock,
             now,
         };
         writer.write_unless_stale(&mut changes).await?;

@@ -3,7 +3,6 @@
 //! The statement for any group has an array for each column of each kind of row; where there is but one row of each, setting
 //! those up takes longer than the work. So this group has a statement without them, which writes the same rows.
 
-use chrono::{DateTime, Utc};
 use ledger::{Allocation, Batch, Changes, Posting, TransactionType, Wallet};
 use sea_orm::Value;
 
@@ -73,7 +72,7 @@ impl<'a> Spending<'a> {
     }
 
     /// The parameters of [`super::sql::WRITE_SPENDING`].
-    pub fn values(&self, now: DateTime<Utc>) -> Vec<Value> {
+    pub fn values(&self, booked: Value) -> Vec<Value> {
         let Self {
             posting,
             allocation,
@@ -111,7 +110,7 @@ impl<'a> Spending<'a> {
             batch.held.into(),
             batch.status.as_str().into(),
             batch.expirations.into(),
-            now.into(),
+            booked,
         ]
     }
 }

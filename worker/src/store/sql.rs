@@ -113,9 +113,12 @@ pub const BATCHES: Sql = Sql {
 
 /// Inserts transactions. `(id, user, type, amount, other account, origin, reference, fingerprint, error code,
 /// balance after, service, quantity, purchase, purchase line, related, description, metadata, detail, occurred at,
-/// subscription, period start), now`.
+/// subscription, period start), now`; on PostgreSQL, where `now` may be null for its own clock, → when they were booked,
+/// and how many.
 pub const INSERT_TRANSACTIONS: Sql = Sql {
-    postgres: r"INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
+    postgres: r"WITH booked AS MATERIALIZED (SELECT coalesce($22::timestamptz, clock_timestamp()) AS at),
+      posted AS (
+        INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
           reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, purchase_line,
           related_id, description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
         SELECT t.id, t.user_id, t.type, t.amount,
@@ -127,13 +130,15 @@ pub const INSERT_TRANSACTIONS: Sql = Sql {
           NULLIF(t.purchase_line, ''),
           NULLIF(t.related_id, '00000000-0000-0000-0000-000000000000'::uuid), NULLIF(t.description, ''),
           NULLIF(t.metadata, '')::json, NULLIF(t.detail, '')::json, t.occurred_at,
-          NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), $22
-        FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+          NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), booked.at
+        FROM booked CROSS JOIN UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
             $8::bytea[], $9::text[], $10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::uuid[],
             $16::text[], $17::text[], $18::text[], $19::timestamptz[], $20::text[], $21::timestamptz[])
           AS t (id, user_id, type, amount, other, origin, reference_id, fingerprint, error_code, balance_after,
             service, quantity, purchase_id, purchase_line, related_id, description, metadata, detail, occurred_at,
-            subscription_id, period_start)",
+            subscription_id, period_start)
+        RETURNING 1)
+      SELECT booked.at, (SELECT count(*) FROM posted) AS written FROM booked",
     sqlite: r"INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
           reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, purchase_line,
           related_id, description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
@@ -195,19 +200,20 @@ pub const UPDATE_BATCHES: Sql = Sql {
         FROM jsonb_each($1) AS n WHERE credits_batch.id = unhex(n.value ->> 0)",
 };
 
-/// Updates wallets, each only from the version that was read.
+/// Updates wallets, each only from the version that was read. One that was only prepared is opened now.
 /// `(id, balance, held, earned, spent, count, new version, status), now`.
 pub const UPDATE_WALLETS: Sql = Sql {
     postgres: r"UPDATE credits_balance w SET balance = n.balance, held = n.held, total_earned = n.total_earned,
           total_spent = n.total_spent, transaction_count = n.transaction_count, version = n.version, status = n.status,
-          updated_at = $9
+          created_at = CASE WHEN w.version = 0 THEN $9 ELSE w.created_at END, updated_at = $9
         FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
             $8::text[])
           AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status)
         WHERE w.id = n.id AND w.version = n.version - 1",
     sqlite: r"UPDATE credits_balance SET balance = n.value ->> 1, held = n.value ->> 2, total_earned = n.value ->> 3,
           total_spent = n.value ->> 4, transaction_count = n.value ->> 5, version = n.value ->> 6,
-          status = n.value ->> 7, updated_at = $2
+          status = n.value ->> 7,
+          created_at = CASE WHEN credits_balance.version = 0 THEN $2 ELSE credits_balance.created_at END, updated_at = $2
         FROM jsonb_each($1) AS n
         WHERE credits_balance.id = unhex(n.value ->> 0) AND credits_balance.version = (n.value ->> 6) - 1",
 };
@@ -281,22 +287,23 @@ pub const READ_WALLETS: &str = r"SELECT w.id AS wallet_id, w.user_id, w.balance,
 /// held first, so that they are locked in one order.
 ///
 /// Changed wallets as in [`UPDATE_WALLETS`]; `(id, version)` of those to be held; then as in [`INSERT_TRANSACTIONS`],
-/// [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`], [`UPDATE_BATCHES`], and `now` once.
+/// [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`], [`UPDATE_BATCHES`], and `now` once, or null for the database's clock.
 pub const WRITE_GROUP: &str = r"WITH held AS (
       SELECT w.id FROM UNNEST($9::uuid[], $10::bigint[]) AS n (id, version)
       JOIN credits_balance w ON w.id = n.id AND w.version = n.version FOR UPDATE OF w),
     holding AS MATERIALIZED (
-      SELECT credits_expect((SELECT count(*) FROM held), cardinality($9)) AS is_so),
+      SELECT credits_expect((SELECT count(*) FROM held), cardinality($9)) AS is_so,
+        coalesce($56::timestamptz, clock_timestamp()) AS at),
     changed AS (
       UPDATE credits_balance w SET balance = n.balance, held = n.held, total_earned = n.total_earned,
         total_spent = n.total_spent, transaction_count = n.transaction_count, version = n.version, status = n.status,
-        updated_at = $56
+        updated_at = holding.at
       FROM holding CROSS JOIN UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
           $7::bigint[], $8::text[])
         AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status)
       WHERE holding.is_so AND w.id = n.id AND w.version = n.version - 1 RETURNING w.id),
     gate AS MATERIALIZED (
-      SELECT holding.is_so AND credits_expect((SELECT count(*) FROM changed), cardinality($1)) AS is_open FROM holding),
+      SELECT holding.is_so AND credits_expect((SELECT count(*) FROM changed), cardinality($1)) AS is_open, holding.at FROM holding),
     posted AS (
       INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
         fingerprint, status, error_code, balance_after, service, quantity, purchase_id, purchase_line, related_id, description,
@@ -310,7 +317,7 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
         NULLIF(t.purchase_line, ''),
         NULLIF(t.related_id, '00000000-0000-0000-0000-000000000000'::uuid), NULLIF(t.description, ''),
         NULLIF(t.metadata, '')::json, NULLIF(t.detail, '')::json, t.occurred_at,
-        NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), $56
+        NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), gate.at
       FROM gate CROSS JOIN UNNEST($11::uuid[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::text[],
           $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::text[], $22::bigint[], $23::text[], $24::text[], $25::uuid[],
           $26::text[], $27::text[], $28::text[], $29::timestamptz[], $30::text[], $31::timestamptz[])
@@ -324,7 +331,7 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
       SELECT b.id, b.user_id, b.amount, b.remaining, b.held, b.issued_at,
         NULLIF(b.expires_at, '0001-01-01 00:00:00+00'), b.status, b.source_type, NULLIF(b.source_plan, ''),
         NULLIF(b.grant_period, ''), NULLIF(b.paid_micros, -1), NULLIF(b.currency, ''), b.transaction_id, b.expirations,
-        $56, $56
+        gate.at, gate.at
       FROM gate CROSS JOIN UNNEST($32::uuid[], $33::text[], $34::bigint[], $35::bigint[], $36::bigint[],
           $37::timestamptz[], $38::timestamptz[], $39::text[], $40::text[], $41::text[], $42::text[], $43::bigint[],
           $44::text[], $45::uuid[], $46::bigint[])
@@ -333,13 +340,13 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
       WHERE gate.is_open),
     allocated AS (
       INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
-      SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining, $56
+      SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining, gate.at
       FROM gate CROSS JOIN UNNEST($47::uuid[], $48::uuid[], $49::bigint[], $50::bigint[])
         AS a (transaction_id, batch_id, amount, batch_remaining)
       WHERE gate.is_open),
     spent AS (
       UPDATE credits_batch b SET remaining = n.remaining, held = n.held, status = n.status,
-        expirations = n.expirations, updated_at = $56
+        expirations = n.expirations, updated_at = gate.at
       FROM gate CROSS JOIN UNNEST($51::uuid[], $52::bigint[], $53::bigint[], $54::text[], $55::bigint[])
         AS n (id, remaining, held, status, expirations)
       WHERE gate.is_open AND b.id = n.id RETURNING b.id)
@@ -351,22 +358,22 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
 ///
 /// Wallet as in [`UPDATE_WALLETS`]; `(id, user, amount, other account, origin, reference, fingerprint, balance after, service,
 /// quantity, description, metadata, detail, occurred at)` of the transaction; `(amount, remaining)` of the allocation;
-/// batch as in [`UPDATE_BATCHES`]; `now` once.
+/// batch as in [`UPDATE_BATCHES`]; `now` once, or null for the database's clock.
 pub const WRITE_SPENDING: &str = r"WITH changed AS (
       UPDATE credits_balance SET balance = $2, held = $3, total_earned = $4, total_spent = $5, transaction_count = $6,
-        version = $7, status = $8, updated_at = $30
-      WHERE id = $1 AND version = $7 - 1 RETURNING id),
+        version = $7, status = $8, updated_at = coalesce($30::timestamptz, clock_timestamp())
+      WHERE id = $1 AND version = $7 - 1 RETURNING id, updated_at AS at),
     posted AS (
       INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
         fingerprint, status, balance_after, service, quantity, description, metadata, detail, occurred_at, created_at)
       SELECT $9::uuid, $10::text, 'consumption', $11::bigint, 'WALLET:' || $10, $12::text, $13::text, $14::text,
-        $15::bytea, 'COMPLETED', $16::bigint, $17::text, $18::bigint, $19::text, $20::json, $21::json, $22::timestamptz, $30
+        $15::bytea, 'COMPLETED', $16::bigint, $17::text, $18::bigint, $19::text, $20::json, $21::json, $22::timestamptz, changed.at
       FROM changed),
     allocated AS (
       INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
-      SELECT $9, $25::uuid, $23::bigint, $24::bigint, $30 FROM changed),
+      SELECT $9, $25::uuid, $23::bigint, $24::bigint, changed.at FROM changed),
     spent AS (
-      UPDATE credits_batch b SET remaining = $26, held = $27, status = $28, expirations = $29, updated_at = $30
+      UPDATE credits_batch b SET remaining = $26, held = $27, status = $28, expirations = $29, updated_at = changed.at
       FROM changed WHERE b.id = $25 RETURNING b.id)
     SELECT credits_expect((SELECT count(*) FROM spent), 1)";
 

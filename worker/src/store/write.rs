@@ -2,12 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use ledger::Changes;
-use sea_orm::{ConnectionTrait, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use super::{
     answer::Patience,
     bulk::{self, Column},
+    connect::BookingClock,
     error::StoreError,
+    from_row::get,
     rows,
     spending::Spending,
     sql::{self, Sql},
@@ -17,6 +19,7 @@ use super::{
 pub struct Writer<'a, C> {
     pub connection: &'a C,
     pub(super) patience: Patience,
+    pub booking_clock: BookingClock,
     pub now: DateTime<Utc>,
 }
 
@@ -31,38 +34,18 @@ impl<C: ConnectionTrait> Writer<'_, C> {
             subscriptions,
             unopened,
         } = changes;
-        self.put(
-            "insert transactions",
-            &sql::INSERT_TRANSACTIONS,
-            rows::transactions(&postings),
-        )
-        .await?;
-        self.put(
-            "insert batches",
-            &sql::INSERT_BATCHES,
-            rows::new_batches(&wallets),
-        )
-        .await?;
-        self.put(
-            "insert allocations",
-            &sql::INSERT_ALLOCATIONS,
-            rows::allocations(&postings),
-        )
-        .await?;
-        self.put(
-            "update batches",
-            &sql::UPDATE_BATCHES,
-            rows::changed_batches(&wallets),
-        )
-        .await?;
-        self.put(
-            "update wallets",
-            &sql::UPDATE_WALLETS,
-            rows::changed_wallets(&wallets),
-        )
-        .await?;
+        let at = self.post(rows::transactions(&postings)).await?;
+        let rows = rows::new_batches(&wallets);
+        self.put("insert batches", &sql::INSERT_BATCHES, rows, at).await?;
+        let rows = rows::allocations(&postings);
+        self.put("insert allocations", &sql::INSERT_ALLOCATIONS, rows, at)
+            .await?;
+        let rows = rows::changed_batches(&wallets);
+        self.put("update batches", &sql::UPDATE_BATCHES, rows, at).await?;
+        let rows = rows::changed_wallets(&wallets);
+        self.put("update wallets", &sql::UPDATE_WALLETS, rows, at).await?;
         let rows = rows::subscriptions(&subscriptions);
-        self.put("write subscriptions", &sql::WRITE_SUBSCRIPTIONS, rows)
+        self.put("write subscriptions", &sql::WRITE_SUBSCRIPTIONS, rows, at)
             .await?;
         if !unopened.is_empty() {
             let rows = bulk::rows(self.connection.get_database_backend(), vec![Column::Id(unopened)]);
@@ -79,7 +62,7 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         sort(changes);
         let backend = self.connection.get_database_backend();
         let (sql, values) = match Spending::of(changes) {
-            Some(spending) => (sql::WRITE_SPENDING, spending.values(self.now)),
+            Some(spending) => (sql::WRITE_SPENDING, spending.values(self.booked())),
             None => (sql::WRITE_GROUP, self.group(changes)),
         };
         let statement = Statement::from_sql_and_values(backend, sql, values);
@@ -98,19 +81,58 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         columns.extend(rows::changed_batches(&changes.wallets));
         let backend = self.connection.get_database_backend();
         let mut values = bulk::rows(backend, columns);
-        values.push(bulk::instant(backend, self.now));
+        values.push(self.booked());
         values
     }
 
+    /// When the group is booked, as a parameter: null where the database's own clock is to say.
+    fn booked(&self) -> Value {
+        match self.booking_clock {
+            BookingClock::Caller => bulk::instant(self.connection.get_database_backend(), self.now),
+            BookingClock::Database => None::<DateTime<Utc>>.into(),
+        }
+    }
+
+    /// Inserts transactions. Returns when they were booked, which is when everything of the group is written.
+    async fn post(&self, rows: Vec<Column>) -> Result<DateTime<Utc>, StoreError> {
+        const DOING: &str = "insert transactions";
+        let expected = rows.first().map_or(0, Column::len) as u64;
+        let backend = self.connection.get_database_backend();
+        if backend == DbBackend::Sqlite || expected == 0 {
+            self.put(DOING, &sql::INSERT_TRANSACTIONS, rows, self.now).await?;
+            return Ok(self.now);
+        }
+        let mut values = bulk::rows(backend, rows);
+        values.push(self.booked());
+        let text = sql::INSERT_TRANSACTIONS.text(backend);
+        let statement = Statement::from_sql_and_values(backend, text, values);
+        let row = self
+            .patience
+            .wait(DOING, self.connection.query_one_raw(statement))
+            .await?;
+        let row = row.ok_or(StoreError::LostLock { expected, updated: 0 })?;
+        let updated = get::<i64>(&row, "written")?.unsigned_abs();
+        if updated != expected {
+            return Err(StoreError::LostLock { expected, updated });
+        }
+        get(&row, "at")
+    }
+
     /// Runs a statement that writes these rows, unless there are none, and expects that it does.
-    async fn put(&self, doing: &'static str, sql: &Sql, rows: Vec<Column>) -> Result<(), StoreError> {
+    async fn put(
+        &self,
+        doing: &'static str,
+        sql: &Sql,
+        rows: Vec<Column>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let expected = rows.first().map_or(0, Column::len) as u64;
         if expected == 0 {
             return Ok(());
         }
         let backend = self.connection.get_database_backend();
         let mut values = bulk::rows(backend, rows);
-        values.push(bulk::instant(backend, self.now));
+        values.push(bulk::instant(backend, at));
         let updated = self.execute(doing, sql, values).await?;
         if updated == expected {
             return Ok(());

@@ -152,7 +152,7 @@ impl Line<'_> {
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
 /// A text as a cell. Names come from outside: one that a spreadsheet would take for a formula is marked as text.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let text = if text.starts_with(FORMULA) {
         format!("'{text}")
     } else {

@@ -6,10 +6,12 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `horizon` | up to when nothing can be booked any more: no report ends later |
 //! | `movements` | what was booked: sold, granted, consumed, refused, expired |
 //! | `owed` | what the batches held at an instant: paid and free, by month of expiry |
 //! | `money` | amounts of money, and the value of what is left of what was paid |
 
+mod horizon;
 mod money;
 mod movements;
 mod owed;
@@ -18,6 +20,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DbErr};
 use serde::Serialize;
 
+pub use horizon::{Horizon, HorizonError, OpenTransaction, horizon};
 pub use money::Money;
 pub use movements::{Consumed, Expired, Granted, Refused, Service, Sold, SoldItem};
 pub use owed::{Month, Owed};
@@ -72,7 +75,7 @@ impl Report {
     }
 }
 
-/// The report of `span`, with the `top` services by credits; the rest of them as one sum. All of it from one snapshot.
+/// The report of `span`, which must not end after a [`horizon`] that was taken before, with the `top` services by credits; the rest of them as one sum. All of it from one snapshot.
 pub async fn report(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report, ReadError> {
     compose(db, span, top).await.map_err(ReadError::of("report"))
 }

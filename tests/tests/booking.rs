@@ -1,0 +1,253 @@
+//! What a report has seen of a time that is closed stays so, whatever hangs while it is made.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use ledger::Command;
+use scrip::{
+    read::{
+        self,
+        report::{Horizon, HorizonError, Report, Span, horizon},
+    },
+    store::{BookingClock, Store, StoreOptions},
+};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, Statement,
+    TransactionOptions, TransactionTrait,
+};
+use tests::{
+    db::TestDatabase,
+    ledger::{TestLedger, buy_credits, consume, promote, register},
+    proxy::Proxy,
+};
+use tokio::time::sleep;
+
+/// A store as a worker has it.
+async fn workers_store(url: &str) -> Store {
+    let options = StoreOptions {
+        booking_clock: BookingClock::Database,
+        ..StoreOptions::default()
+    };
+    Store::connect(url, &options).await.expect("a store")
+}
+
+/// A ledger in which ada has credits.
+async fn ledger() -> TestLedger {
+    let mut ledger = TestLedger::on(TestDatabase::postgres().await).await;
+    ledger.store = workers_store(ledger.database.url()).await;
+    ledger.now = Utc::now();
+    ledger.one(buy_credits("p", "ada", 100)).await;
+    ledger
+}
+
+async fn report(ledger: &TestLedger, until: DateTime<Utc>) -> Report {
+    let span = Span {
+        from: DateTime::UNIX_EPOCH,
+        until,
+    };
+    let report = read::report(ledger.store.read_connection(), span, 10).await;
+    report.expect("a report")
+}
+
+/// When the transaction of that reference was booked.
+async fn booked(ledger: &TestLedger, reference: &str) -> DateTime<Utc> {
+    let sql = format!("SELECT created_at FROM credits_transaction WHERE reference_id = '{reference}'");
+    let statement = Statement::from_string(ledger.store.backend(), sql);
+    let row = ledger.store.read_connection().query_one_raw(statement).await;
+    let row = row.expect("reads").expect("it is booked");
+    row.try_get_by_index(0).expect("an instant")
+}
+
+/// Locks the wallet of ada in a session of its own.
+async fn lock_wallet(ledger: &TestLedger) -> DatabaseTransaction {
+    let session = ledger.database.connect().await;
+    let lock = session.begin().await.expect("begins");
+    lock.execute_unprepared("SELECT 1 FROM credits_balance WHERE user_id = 'ada' FOR UPDATE")
+        .await
+        .expect("locks");
+    lock
+}
+
+/// Waits until so many sessions of the ledger wait for a lock.
+async fn wait_for_blocked(ledger: &TestLedger, sessions: i64) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while ledger.number(sql).await < sessions {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn commit(ledger: &TestLedger, command: Command, carefully: bool) -> tokio::task::JoinHandle<()> {
+    let (store, rules, now) = (ledger.store.clone(), ledger.rules.clone(), Utc::now());
+    tokio::spawn(async move {
+        let group = [command];
+        let committed = if carefully {
+            store.commit_group_carefully(&group, &rules, now).await
+        } else {
+            store.commit_group(&group, &rules, now).await
+        };
+        committed.expect("it is committed");
+    })
+}
+
+#[tokio::test]
+async fn a_commit_that_hangs_is_booked_after_what_was_reported() {
+    let ledger = ledger().await;
+    for (nth, carefully) in [false, true].into_iter().enumerate() {
+        let lock = lock_wallet(&ledger).await;
+        let reference = format!("c-{nth}");
+        let hanging = commit(&ledger, consume(&reference, "ada", 7), carefully);
+        wait_for_blocked(&ledger, 1).await;
+        // The period is over by every clock, and the commit comes afterwards.
+        sleep(Duration::from_millis(50)).await;
+        let seen = horizon(&ledger.store).await.expect("a horizon");
+        assert!(seen.at < seen.now, "{seen:?}");
+        assert!(seen.open.is_some());
+        let before = report(&ledger, seen.at).await;
+        lock.rollback().await.expect("lets go");
+        hanging.await.expect("it is committed");
+        assert!(booked(&ledger, &reference).await >= seen.at, "{seen:?}");
+        assert_eq!(report(&ledger, seen.at).await, before);
+        let after = horizon(&ledger.store).await.expect("a horizon");
+        assert!(after.at > booked(&ledger, &reference).await && after.open.is_none());
+        assert!(report(&ledger, after.at).await.adds_up);
+    }
+    ledger.verify().await;
+}
+
+#[tokio::test]
+async fn a_statement_that_arrives_late_is_booked_late() {
+    let ledger = ledger().await;
+    let proxy = Proxy::before(Proxy::target(ledger.database.url())).await;
+    let store = workers_store(&proxy.instead_of(ledger.database.url())).await;
+    let rules = ledger.rules.clone();
+    let group = [consume("warm", "ada", 1)];
+    store
+        .commit_group(&group, &rules, Utc::now())
+        .await
+        .expect("committed");
+    for (reference, command) in [
+        ("quick", consume("quick", "ada", 1)),
+        ("careful", register("careful", "bob")),
+        ("several", promote("several", "ada", 5, None)),
+    ] {
+        proxy.deafen();
+        let (other, rules, decided) = (store.clone(), rules.clone(), Utc::now());
+        let under_way = tokio::spawn(async move {
+            let group = [command];
+            other
+                .commit_group(&group, &rules, decided)
+                .await
+                .expect("committed");
+        });
+        sleep(Duration::from_millis(100)).await;
+        // The server does not know of it; the report is of a time after it was decided.
+        let seen = horizon(&ledger.store).await.expect("a horizon");
+        assert!(seen.at > decided);
+        let before = report(&ledger, seen.at).await;
+        proxy.open();
+        under_way.await.expect("it is committed");
+        assert!(
+            booked(&ledger, reference).await >= seen.at,
+            "{reference}: {seen:?}"
+        );
+        assert_eq!(report(&ledger, seen.at).await, before);
+    }
+    ledger.verify().await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_clock_is_wrong_books_nothing_into_a_closed_time() {
+    let ledger = ledger().await;
+    let seen = horizon(&ledger.store).await.expect("a horizon");
+    let before = report(&ledger, seen.at).await;
+    let slow = Utc::now() - chrono::TimeDelta::days(2);
+    for group in [
+        vec![consume("one", "ada", 1)],
+        vec![consume("two", "ada", 1), promote("three", "ada", 5, None)],
+        vec![register("four", "bob"), consume("five", "bob", 1)],
+    ] {
+        ledger
+            .store
+            .commit_group(&group, &ledger.rules, slow)
+            .await
+            .expect("committed");
+    }
+    for reference in ["one", "two", "three", "four", "five"] {
+        assert!(booked(&ledger, reference).await >= seen.at, "{reference}");
+    }
+    assert_eq!(report(&ledger, seen.at).await, before);
+    ledger.verify().await;
+}
+
+#[tokio::test]
+async fn readers_do_not_hold_the_horizon_back() {
+    let ledger = ledger().await;
+    let session = ledger.database.connect().await;
+    let options = TransactionOptions {
+        isolation_level: Some(IsolationLevel::RepeatableRead),
+        access_mode: Some(AccessMode::ReadOnly),
+        ..TransactionOptions::default()
+    };
+    let reader = session.begin_with_options(options).await.expect("begins");
+    reader
+        .execute_unprepared("SELECT count(*) FROM credits_transaction")
+        .await
+        .expect("reads");
+    let seen = horizon(&ledger.store).await.expect("a horizon");
+    assert_eq!((seen.at, seen.open), (seen.now, None));
+    reader.rollback().await.expect("ends");
+}
+
+#[tokio::test]
+async fn a_session_of_another_role_that_cannot_be_seen_is_named() {
+    let ledger = ledger().await;
+    let role = format!("reader_{}", uuid::Uuid::now_v7().simple());
+    ledger
+        .database
+        .execute(&format!("CREATE ROLE {role} LOGIN"))
+        .await;
+    let url = ledger.database.url();
+    let (scheme, rest) = url.split_once("://").expect("a URL");
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let reader = workers_store(&format!("{scheme}://{role}@{host}")).await;
+    let lock = lock_wallet(&ledger).await;
+    lock.execute_unprepared("UPDATE credits_balance SET updated_at = updated_at")
+        .await
+        .expect("writes");
+    let hidden = horizon(&reader).await;
+    assert!(matches!(hidden, Err(HorizonError::Hidden { .. })), "{hidden:?}");
+    ledger
+        .database
+        .execute(&format!("GRANT pg_read_all_stats TO {role}"))
+        .await;
+    let seen = horizon(&reader).await.expect("a horizon");
+    assert!(seen.at < seen.now);
+    lock.rollback().await.expect("ends");
+    reader.close().await.expect("closes");
+    ledger.database.execute(&format!("DROP ROLE {role}")).await;
+}
+
+#[tokio::test]
+async fn on_one_file_nothing_is_reported_while_somebody_writes() {
+    let ledger = TestLedger::on(TestDatabase::sqlite().await).await;
+    let hasty = StoreOptions {
+        busy_timeout: Duration::from_millis(50),
+        ..StoreOptions::default()
+    };
+    let reporter = Store::connect(ledger.database.url(), &hasty)
+        .await
+        .expect("a store");
+    let open = ledger.store.begin().await.expect("begins");
+    let group = [buy_credits("p", "ada", 100)];
+    let decided = ledger
+        .store
+        .commit_group_in(&open, &group, &ledger.rules, Utc::now());
+    decided.await.expect("written");
+    let locked = horizon(&reporter).await;
+    assert!(matches!(locked, Err(HorizonError::Locked(_))), "{locked:?}");
+    open.commit().await.expect("committed");
+    let Horizon { at, now, open } = horizon(&reporter).await.expect("a horizon");
+    assert!(at == now && open.is_none() && at > booked(&ledger, "p").await);
+    assert_eq!(reporter.backend(), DbBackend::Sqlite);
+}
