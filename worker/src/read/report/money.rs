@@ -9,15 +9,17 @@ use serde::{Serialize, Serializer};
 const USUAL_DECIMALS: u32 = 2;
 /// Decimals of a millionth.
 const MICRO_DECIMALS: u32 = 6;
-const MICROS: i128 = 1_000_000;
 const FRACTION: u32 = 64;
 /// What is so close to a whole millionth is one.
 const NEARLY_ONE: u128 = (1 << FRACTION) - (1 << (FRACTION / 2));
 
-/// An amount of money. Written as a decimal, rounded half up to the smallest unit of its currency.
+/// An amount of money. Written as a decimal with as many places as its currency has, and more where an amount that it
+/// is made of was paid with more; what has no end is rounded half up there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Money {
     currency: String,
+    /// Decimal places that the amounts have which it is made of, 0 to 6.
+    places: u32,
     /// Whole millionths.
     micros: i128,
     /// Parts of a millionth, in 2^-64.
@@ -29,13 +31,15 @@ impl Money {
     pub(super) const fn none(currency: String) -> Self {
         Self {
             currency,
+            places: 0,
             micros: 0,
             fraction: 0,
         }
     }
 
     /// Adds whole millionths.
-    pub(super) const fn add(&mut self, micros: i128) {
+    pub(super) fn add(&mut self, micros: i128) {
+        self.places = self.places.max(places(micros));
         self.micros += micros;
     }
 
@@ -43,6 +47,7 @@ impl Money {
     /// of a millionth, so that not even a billion such sums are out by one.
     pub(super) fn add_part(&mut self, credits: i128, amount: i64, paid_micros: i64) {
         let (amount, paid) = (i128::from(amount.max(1)), i128::from(paid_micros));
+        self.places = self.places.max(places(paid));
         let rest = credits % amount * paid;
         self.micros += credits / amount * paid + rest / amount;
         self.fraction += ((rest % amount).unsigned_abs() << FRACTION) / amount.unsigned_abs();
@@ -62,12 +67,28 @@ fn decimals(currency: &str) -> u32 {
     known.map_or(USUAL_DECIMALS, u32::from).min(MICRO_DECIMALS)
 }
 
+/// Decimal places that an amount in millionths needs, 0 to 6.
+fn places(micros: i128) -> u32 {
+    let mut places = MICRO_DECIMALS;
+    let mut rest = micros;
+    while places > 0 && rest % 10 == 0 {
+        rest /= 10;
+        places -= 1;
+    }
+    places
+}
+
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decimals = decimals(&self.currency);
-        let unit = MICROS / 10_i128.pow(decimals);
+        let decimals = decimals(&self.currency).max(self.places);
+        let unit = 10_i128.pow(MICRO_DECIMALS - decimals);
         // Three thirds are one, although each of them was cut.
-        let micros = self.micros + i128::from(self.fraction >= NEARLY_ONE);
+        let carry = if unit == 1 {
+            1 << (FRACTION - 1)
+        } else {
+            NEARLY_ONE
+        };
+        let micros = self.micros + i128::from(self.fraction >= carry);
         let units = (micros + unit / 2) / unit;
         let whole = 10_i128.pow(decimals);
         write!(f, "{}", units / whole)?;
@@ -123,19 +144,40 @@ mod tests {
     }
 
     #[test]
-    fn money_is_rounded_half_up_to_the_smallest_unit_of_its_currency() {
-        assert_eq!(money("USD", 9_990_000), "9.99");
-        assert_eq!(money("USD", 9_994_999), "9.99");
-        assert_eq!(money("USD", 9_995_000), "10.00");
-        assert_eq!(money("JPY", 1_499_999), "1");
-        assert_eq!(money("JPY", 1_500_000), "2");
-        assert_eq!(money("KWD", 1_000_500), "1.001");
-        assert_eq!(money("USD", 0), "0.00");
-        assert_eq!(money("CLF", 1_000_050), "1.0001");
-        assert_eq!(money("UYW", 1_000_050), "1.0001");
-        assert_eq!(money("UYI", 1_500_000), "2");
-        assert_eq!(money("XAU", 1_005_000), "1.01", "ISO 4217 gives it no decimals");
-        assert_eq!(money("ZZZ", 1_005_000), "1.01", "ISO 4217 does not know it");
+    fn an_amount_that_was_paid_is_shown_with_all_its_decimals() {
+        for (currency, micros, text) in [
+            ("USD", 9_990_000, "9.99"),
+            ("USD", 9_900_000, "9.90"),
+            ("USD", 9_994_999, "9.994999"),
+            ("USD", 9_995_000, "9.995"),
+            ("JPY", 1_500_000, "1.5"),
+            ("JPY", 2_000_000, "2"),
+            ("KWD", 1_000_500, "1.0005"),
+            ("USD", 0, "0.00"),
+            ("CLF", 1_000_000, "1.0000"),
+            ("UYW", 1_000_000, "1.0000"),
+            ("UYI", 1_000_000, "1"),
+            ("XAU", 1_000_000, "1.00"),
+            ("ZZZ", 1_000_000, "1.00"),
+        ] {
+            assert_eq!(money(currency, micros), text);
+        }
+    }
+
+    #[test]
+    fn a_share_is_rounded_half_up_to_the_decimals_of_its_price_or_currency() {
+        let share = |currency: &str, credits, amount, micros| {
+            let mut money = Money::none(currency.to_owned());
+            money.add_part(credits, amount, micros);
+            money.to_string()
+        };
+        assert_eq!(share("USD", 1, 2, 9_990_000), "5.00");
+        assert_eq!(share("USD", 97, 100, 9_990_000), "9.69");
+        assert_eq!(share("JPY", 190, 300, 1_000_000_000), "633");
+        assert_eq!(share("USD", 100, 100, 9_995_000), "9.995");
+        assert_eq!(share("USD", 50, 100, 9_995_000), "4.998");
+        assert_eq!(share("USD", 1, 3, 2), "0.000001");
+        assert_eq!(share("USD", 1, 3, 1), "0.000000");
     }
 
     #[test]
@@ -152,9 +194,14 @@ mod tests {
     fn parts_that_make_a_whole_are_one() {
         let mut money = Money::none("USD".to_owned());
         for _ in 0..3 {
-            money.add_part(1, 3, 5_000);
+            money.add_part(1, 3, 10_000);
         }
-        assert_eq!(money.to_string(), "0.01", "half a cent, rounded up");
+        assert_eq!(money.to_string(), "0.01");
+        let mut half = Money::none("USD".to_owned());
+        for _ in 0..3 {
+            half.add_part(1, 6, 10_000);
+        }
+        assert_eq!(half.to_string(), "0.01", "half a cent, rounded up");
     }
 
     #[test]
