@@ -56,6 +56,7 @@ fn every_command_explains_itself() {
         "publish",
         "replay",
         "balance",
+        "balances",
         "history",
         "batches",
         "verify",

@@ -688,3 +688,58 @@ fn config_show_tells_where_each_value_comes_from() {
     }
     assert_eq!(of("prices.google:chat"), None, "the file has the whole list");
 }
+
+#[test]
+fn all_balances_are_listed_as_a_table_json_lines_and_csv() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    for (user, amount) in [("ann", "10"), ("bob", "20"), ("=cyd", "30")] {
+        give(&home, user, amount);
+    }
+    let freeze = ["freeze", "--user", "bob", "--reason", "r", "--actor", "a"];
+    publish(&home, &freeze).ok();
+    drop(worker);
+    let table = home.scrip(&["balances"]).ok().out;
+    let users: Vec<_> = table
+        .lines()
+        .map(|line| line.split(' ').next().expect("a cell"))
+        .collect();
+    assert_eq!(users, ["user", "=cyd", "ann", "bob"]);
+    let lines = home.scrip(&["--json", "balances"]).ok().out;
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let one = home.scrip(&["--json", "balance", "bob"]).ok().json();
+    assert_eq!((lines.len(), &lines[2]), (3, &one));
+    let csv = home.scrip(&["balances", "--csv"]).ok().out;
+    let csv: Vec<_> = csv.lines().collect();
+    assert!(
+        csv[0].starts_with("user_id,status,available,held,balance,"),
+        "{csv:?}"
+    );
+    assert!(csv[1].starts_with("'=cyd,ACTIVE,30,0,30,30,0,"), "{csv:?}");
+    assert!(csv[3].starts_with("bob,FROZEN,20,0,20,20,0,"), "{csv:?}");
+    let first = home.scrip(&["balances", "--limit", "2"]).ok().out;
+    assert!(first.ends_with("\nmore: --cursor ann\n"), "{first}");
+    let rest = home.scrip(&["--json", "balances", "--cursor", "ann"]).ok();
+    assert_eq!(rest.json(), one);
+    let frozen = home.scrip(&[
+        "--json",
+        "balances",
+        "--status",
+        "frozen",
+        "--min-available",
+        "20",
+    ]);
+    assert_eq!(frozen.ok().json(), one);
+    assert_eq!(
+        home.scrip(&["balances", "--min-balance", "1000"])
+            .ok()
+            .out
+            .lines()
+            .count(),
+        1
+    );
+    assert_eq!(home.scrip(&["--json", "balances", "--csv"]).code, Some(1));
+}

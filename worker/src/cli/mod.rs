@@ -5,6 +5,7 @@
 )]
 
 mod balance;
+mod balances;
 mod batches;
 mod catalog;
 mod config;
@@ -102,6 +103,8 @@ enum Command {
     Replay(replay::Args),
     /// What a user has
     Balance(balance::Args),
+    /// What all users have: list and export
+    Balances(balances::Args),
     /// Where a user's credits went, newest first
     History(history::Args),
     /// Where a user's credits are, in the order in which they are spent
@@ -164,6 +167,7 @@ impl Command {
             Self::Publish(args) => publish::run(context, *args).await,
             Self::Replay(args) => replay::run(context, args).await,
             Self::Balance(args) => balance::run(context, args).await,
+            Self::Balances(args) => balances::run(context, args).await,
             Self::History(args) => history::run(context, args).await,
             Self::Batches(args) => batches::run(context, args).await,
             Self::Price(args) => catalog::price(context, &args),

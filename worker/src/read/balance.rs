@@ -81,17 +81,52 @@ pub async fn balances(
         ),
     };
     let values = [values, sql::instant(backend, now)];
-    let text = SQL.replace("{users}", list);
-    let rows = Row::find_by_statement(Statement::from_sql_and_values(backend, text, values))
-        .all(db)
-        .await
-        .map_err(ReadError::of("balance"))?;
+    let rows = Row::find_by_statement(Statement::from_sql_and_values(
+        backend,
+        SQL.replace("{users}", list),
+        values,
+    ))
+    .all(db)
+    .await
+    .map_err(ReadError::of("balance"))?;
     // After the wallets: a version of a wallet never goes with subscriptions that are older than it.
     let subscriptions = subscriptions(db, users).await?;
     Ok(rows
         .into_iter()
         .map(|row| result(row, &subscriptions, rules, now))
         .collect())
+}
+
+/// A page of wallets in the order of their users: those after `$1` up to `$3`, `$4` at most.
+const PAGE: &str =
+    "SELECT user_id FROM credits_balance WHERE user_id > $1 AND user_id <= $3 ORDER BY user_id LIMIT $4";
+
+/// What the first `limit` users after `after` up to `last` have at `now`, in their order, in two statements.
+pub(super) async fn page(
+    db: &DatabaseConnection,
+    (after, last): (&str, &str),
+    limit: u32,
+    rules: &Rules,
+    now: DateTime<Utc>,
+) -> Result<Vec<BalanceResult>, ReadError> {
+    let backend = db.get_database_backend();
+    let values: [Value; 4] = [
+        after.into(),
+        sql::instant(backend, now),
+        last.into(),
+        i64::from(limit).into(),
+    ];
+    let text = format!("{} ORDER BY w.user_id", SQL.replace("{users}", PAGE));
+    let rows = Row::find_by_statement(Statement::from_sql_and_values(backend, text, values))
+        .all(db)
+        .await
+        .map_err(ReadError::of("wallets"))?;
+    let users: Vec<&str> = rows.iter().map(|row| row.user_id.as_str()).collect();
+    let subscriptions = subscriptions(db, &users).await?;
+    let results = rows
+        .into_iter()
+        .map(|row| result(row, &subscriptions, rules, now));
+    Ok(results.collect())
 }
 
 fn result(

@@ -12,6 +12,7 @@ mod history;
 pub mod report;
 pub(crate) mod sql;
 mod subscriptions;
+mod wallets;
 
 pub use balance::{balance, balances, has_wallet};
 pub use batches::batches;
@@ -20,3 +21,4 @@ pub use error::ReadError;
 pub use history::{Cursor, CursorError, MAX_PAGE, Page, PageRequest, count, history};
 pub use report::report;
 pub use subscriptions::subscriptions;
+pub use wallets::{WalletFilter, WalletPage, wallets};
