@@ -31,6 +31,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When the row was written last.
     pub updated_at: DateTimeUtc,
+    /// When the next period of the user's subscriptions can be granted if nothing changes; `None`: none can.
+    pub next_due_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

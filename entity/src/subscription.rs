@@ -16,24 +16,26 @@ pub struct Model {
     pub plan: String,
     /// `ACTIVE`, `TRIALING`, `PAST_DUE`, `PAUSED`, `CANCELED` or `EXPIRED`.
     pub status: String,
-    /// From where periods are counted, for ever.
+    /// From where periods are counted; fixed when the first period is granted.
     pub anchor: DateTimeUtc,
     /// Since when it runs, or ran last; `None`: it never did.
     pub activated_at: Option<DateTimeUtc>,
-    /// No period that starts at or after this is granted.
+    /// Since when it does not run any more; `None` while it is neither over nor paused.
     pub ended_at: Option<DateTimeUtc>,
-    /// No period that starts at or after this is granted yet.
+    /// Up to where it is paid since it was last canceled or expired; `None`: no event named it.
     pub paid_through: Option<DateTimeUtc>,
-    /// Start of the next period that is still to be handled.
+    /// The same as `due_at`, for workers of an earlier version.
     pub next_period_start: Option<DateTimeUtc>,
-    /// The same while it may come due; `None`: nothing does.
+    /// Start of the earliest period that was not handled and that is or may become due; `None`: there is none.
     pub due_at: Option<DateTimeUtc>,
-    /// When what `status` says happened, as the message told: a later one wins.
+    /// Time of the latest event.
     pub status_at: DateTimeUtc,
     /// When the row was written.
     pub created_at: DateTimeUtc,
     /// When the row was written last.
     pub updated_at: DateTimeUtc,
+    /// When `status` was entered; `None`: written by an earlier version, which kept `status_at` only.
+    pub status_since: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -15,6 +15,7 @@ mod m20261125_000007_expect;
 mod m20261125_000008_short_checks;
 mod m20261126_000009_rules;
 mod m20261127_000010_batch_uses;
+mod m20261129_000011_due_periods;
 mod m20261129_000012_payment;
 mod m20261129_000013_ledger_identity;
 mod m20261129_000015_job_claim;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000008_short_checks::Migration),
             Box::new(m20261126_000009_rules::Migration),
             Box::new(m20261127_000010_batch_uses::Migration),
+            Box::new(m20261129_000011_due_periods::Migration),
             Box::new(m20261129_000012_payment::Migration),
             Box::new(m20261129_000013_ledger_identity::Migration),
             Box::new(m20261129_000015_job_claim::Migration),

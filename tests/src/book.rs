@@ -193,6 +193,7 @@ impl Book {
             status_at: anchor,
             created_at: anchor,
             updated_at: anchor,
+            status_since: Some(anchor),
         });
     }
 
@@ -246,6 +247,7 @@ impl Book {
                 version: 0,
                 created_at: now,
                 updated_at: now,
+                next_due_at: None,
             })
     }
 

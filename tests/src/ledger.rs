@@ -173,6 +173,7 @@ pub fn command(origin: Origin, reference: &str, user: &str, action: Action) -> C
         reference_id: reference.to_owned(),
         user_id: user.to_owned(),
         occurred_at: None,
+        received_at: None,
         description: None,
         metadata: None,
         action,

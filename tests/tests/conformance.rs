@@ -7,6 +7,8 @@
 
 #[path = "conformance/concurrency.rs"]
 mod concurrency;
+#[path = "conformance/due.rs"]
+mod due;
 #[path = "conformance/idempotency.rs"]
 mod idempotency;
 #[path = "conformance/kept.rs"]
@@ -84,6 +86,13 @@ on_every_store! {
     subscriptions::a_skipped_period_is_recorded_and_a_full_wallet_moves_on,
     subscriptions::the_free_plan_follows_a_registration_and_rests_under_a_paid_one,
     subscriptions::a_frozen_wallet_stays_frozen_until_it_is_let_go,
+    due::a_command_first_grants_the_periods_of_its_user_that_are_due,
+    due::every_kind_of_command_grants_what_is_due,
+    due::a_repeated_past_due_event_grants_nothing,
+    due::each_period_is_granted_by_the_plan_in_force_when_it_started,
+    due::periods_of_a_disabled_plan_wait_without_holding_back_others,
+    due::a_period_after_the_end_is_granted_in_no_order,
+    due::a_command_counts_from_when_it_was_received,
     concurrency::a_group_of_a_thousand_on_one_hot_wallet_is_exact,
     concurrency::two_writers_on_overlapping_wallets_lose_and_double_nothing,
     concurrency::a_writer_that_waited_for_a_lock_sees_the_batches_of_the_one_before,

@@ -249,11 +249,23 @@ async fn a_payment_that_is_replayed_when_its_cause_is_mended_is_credited_once(st
         })
         .await;
     assert_eq!(stage.references(&[]).await, ["-", "typo"], "the others stay");
+    let late = "SELECT count(*) FROM credits_batch b JOIN credits_transaction t ON t.id = b.transaction_id \
+                WHERE b.issued_at < t.created_at AND t.occurred_at = b.issued_at";
+    assert_eq!(
+        stage.number(late).await,
+        2,
+        "credits are valid from when they were received"
+    );
+    let letters = stage.list(&[]).await;
+    let received: Vec<_> = letters.iter().map(|letter| letter["firstSeen"].clone()).collect();
     // Unreadable, and so set aside again; nothing else happens.
     assert_eq!(replay(&["--all"]).await, "2 letters, 2 replayed\n");
     stage
         .wait_for("they are back", async |stage| stage.list(&[]).await.len() == 2)
         .await;
+    let letters = stage.list(&[]).await;
+    let again: Vec<_> = letters.iter().map(|letter| letter["firstSeen"].clone()).collect();
+    assert_eq!(again, received, "the time of receipt goes with them");
     assert!(worker.terminate().await.success());
     assert_eq!(
         stage

@@ -40,6 +40,7 @@ macro_rules! over_each_queue {
 over_each_queue! {
     balance::a_balance_names_what_lapses_next_and_the_next_grant_of_the_paid_plan,
     balance::a_balance_is_worded_as_the_contract_says_and_names_the_grant_of_the_free_plan,
+    balance::a_balance_counts_a_period_that_is_due_as_granted,
     balance::a_balance_leaves_out_what_lapsed_and_follows_each_change,
     balance::who_has_no_wallet_has_no_balance_no_batches_and_no_history,
     batches::open_batches_come_in_the_order_of_spending_and_closed_ones_when_asked_for,

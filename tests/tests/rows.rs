@@ -137,6 +137,7 @@ async fn a_group_of_a_thousand_is_written_by_as_many_statements_as_a_group_of_tw
 fn told(reference: &str, user: &str, amount: i64) -> Command {
     Command {
         occurred_at: DateTime::from_timestamp(1_795_341_000, 5_000),
+        received_at: None,
         description: Some("a \"long\" talk".to_owned()),
         metadata: Some(r#"{"model": "m-1",  "n": 7}"#.to_owned()),
         ..consume(reference, user, amount)

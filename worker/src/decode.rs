@@ -76,6 +76,7 @@ pub fn command_of(command: contract::Command, door: Door) -> Result<Command, Rej
         reference_id: command.reference_id,
         user_id: command.user_id,
         occurred_at: command.occurred_at.map(micros),
+        received_at: None,
         description: command.description.filter(|text| !text.is_empty()),
         metadata: command.metadata.map(|metadata| metadata.get().to_owned()),
         action,
@@ -102,7 +103,7 @@ const fn origin(door: Door) -> Origin {
 }
 
 /// PostgreSQL keeps microseconds.
-fn micros(at: DateTime<Utc>) -> DateTime<Utc> {
+pub(crate) fn micros(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
 }
 

@@ -289,7 +289,8 @@ fn what_cannot_be_understood_becomes_a_dead_letter_and_the_rest_goes_through() {
                 AND headers ->> 'x-scrip-reason' = '{reason}' AND headers ->> 'x-scrip-error' <> ''
                 AND headers ->> 'traceparent' = 't' AND headers ->> 'x-scrip-attempt' = 0
                 AND headers ->> 'x-scrip-exchange' = '{door}' AND headers ->> 'x-scrip-origin' = '{door}'
-                AND headers ->> 'x-scrip-first-seen' = enqueued_at AND headers ->> 'x-scrip-last-seen' > enqueued_at
+                AND headers ->> 'x-scrip-first-seen' > enqueued_at
+                AND headers ->> 'x-scrip-last-seen' >= headers ->> 'x-scrip-first-seen'
                 AND headers ->> 'x-scrip-field' IS {field} AND headers ->> 'x-scrip-routing-key' IS {routing_key}",
             field = text(*field),
             routing_key = text(*routing_key),

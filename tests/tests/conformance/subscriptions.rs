@@ -204,21 +204,21 @@ pub async fn a_skipped_period_is_recorded_and_a_full_wallet_moves_on(mut ledger:
         .one(subscribe("e1", "ada", "sub_1", "pro", Active, start))
         .await;
     ledger.rules.max_user_balance = 200;
-    ledger.now = after(start, 2) + TimeDelta::hours(1);
+    ledger.now = after(start, 2) - TimeDelta::minutes(1);
     let lapsed = ledger.one(grant_period("ada", "sub_1", after(start, 1))).await;
     assert_eq!(lapsed.skipped, Some(Skipped::Lapsed));
     ledger.one(buy_credits("p1", "ada", 500)).await;
+    ledger.now = after(start, 2) + TimeDelta::hours(1);
     let full = ledger.one(grant_period("ada", "sub_1", after(start, 2))).await;
     assert_eq!(
         full.refused.as_ref().map(|refused| refused.code),
         Some(Refusal::MaxBalanceReached)
     );
+    assert_eq!((full.amount, full.clipped), (0, Some(200)));
     let again = ledger.one(grant_period("ada", "sub_1", after(start, 2))).await;
     assert!(again.replayed && again.status() == Status::Failed);
-    assert_eq!(
-        row(&ledger, "sub_1").await.next_period_start,
-        Some(after(start, 3))
-    );
+    assert_eq!(again.clipped, Some(200));
+    assert_eq!(row(&ledger, "sub_1").await.due_at, Some(after(start, 3)));
     ledger.verify().await;
 }
 

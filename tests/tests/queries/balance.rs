@@ -7,7 +7,7 @@ use producer_sdk::{
     contract::{BalanceResult, ExpiringBatch, NextGrant},
 };
 use serde_json::json;
-use tests::ledger::{promote, register, subscribe};
+use tests::ledger::{consume, promote, register, subscribe};
 
 use crate::stage::{On, Stage, ago, code};
 
@@ -61,6 +61,35 @@ pub async fn a_balance_is_worded_as_the_contract_says_and_names_the_grant_of_the
     });
     let answer = stage.wire(&json!({"type": "balance", "userId": "ada"})).await;
     assert_eq!(answer, expected);
+    stage.end().await;
+}
+
+pub async fn a_balance_counts_a_period_that_is_due_as_granted(on: On) {
+    let mut stage = Stage::new(on, "").await;
+    let began = ago(TimeDelta::days(40));
+    stage.ledger.now = began;
+    let commands = [
+        subscribe("s", "ada", "sub-ada", "pro", Active, began),
+        consume("c", "ada", 200),
+    ];
+    stage.ledger.settle(&commands).await;
+    let second = period::start(began, 1);
+    let found = stage.client.balance("ada").await.expect("a balance");
+    assert_eq!(
+        (found.available_credits, found.balance, found.total_earned),
+        (200, 200, 400)
+    );
+    assert_eq!(
+        found.next_expiring_batch,
+        Some(ExpiringBatch {
+            amount: 200,
+            expires_at: second + TimeDelta::days(30),
+        })
+    );
+    let next = found.next_grant_info.expect("the next grant");
+    assert_eq!((next.amount, next.grant_date), (200, period::start(began, 2)));
+    stage.ledger.now = ago(TimeDelta::zero());
+    assert_eq!(stage.ledger.one(consume("c2", "ada", 200)).await.balance, Some(0));
     stage.end().await;
 }
 

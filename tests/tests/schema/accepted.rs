@@ -212,6 +212,11 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             ("paid_through", LATER),
         ],
     ),
+    // A period of a disabled plan waits from before a cancellation, with what was paid then.
+    (
+        "subscription",
+        &[("id", "'waiting'"), ("paid_through", AT), ("status_since", AT)],
+    ),
     (
         "job_run",
         &[("id", "#1"), ("name", "'grant'"), ("reference_id", "'r'")],

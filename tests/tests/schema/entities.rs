@@ -55,6 +55,7 @@ async fn every_entity_of_the_ledger_round_trips() {
             version: 7,
             created_at: at(1),
             updated_at: at(2),
+            next_due_at: Some(at(3)),
         };
         round_trips(database, wallet).await;
         let batch = entity::credits_batch::Model {
@@ -133,6 +134,7 @@ async fn every_entity_of_the_jobs_round_trips() {
             status_at: at(6),
             created_at: at(7),
             updated_at: at(8),
+            status_since: Some(at(6)),
         };
         round_trips(database, subscription).await;
         let run = entity::job_run::Model {

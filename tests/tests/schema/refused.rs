@@ -196,11 +196,6 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
     ),
     (
         "subscription",
-        &[("activated_at", "NULL")],
-        "subscription_periods_once_active",
-    ),
-    (
-        "subscription",
         &[("due_at", LATER)],
         "subscription_due_at_next_period",
     ),
@@ -211,8 +206,8 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
     ),
     (
         "subscription",
-        &[("paid_through", AT)],
-        "subscription_due_while_it_is_paid",
+        &[("status_since", LATER)],
+        "subscription_since_before_latest_event",
     ),
     ("job_run", &[("id", "#1")], "job_run_pkey"),
     ("job_run", &[("name", "'grant'")], "job_run_name_run_date_key"),

@@ -97,6 +97,7 @@ pub fn good(table: &str) -> Values<'static> {
             ("status_at", AT),
             ("created_at", AT),
             ("updated_at", AT),
+            ("status_since", AT),
         ],
         "job_run" => &[
             ("id", "NEXT"),

@@ -236,22 +236,22 @@ pub const CASES: &[Case] = &[
         "its owner eve has no wallet",
     ),
     case(
-        "subscription.due_at_is_next_period",
+        "subscription.follows_from_its_events",
         "UPDATE subscription SET due_at = NULL",
         BOBS,
-        "`due_at` is nothing; it should be 2026-12-22",
+        "`due_at` is absent; by its events and grants it should be 2026-12-22",
     ),
     case(
-        "subscription.next_period_counts_from_anchor",
+        "subscription.due_period_counts_from_anchor",
         "UPDATE subscription SET next_period_start = anchor, due_at = anchor, anchor = {anchor}",
         BOBS,
         "counted from its anchor it should be day 21 of a month, 09:00:00",
     ),
     case(
-        "subscription.granted_periods_lie_before_the_next",
+        "subscription.due_period_was_not_handled",
         "UPDATE subscription SET next_period_start = anchor, due_at = anchor",
         BOBS,
-        "was granted already",
+        "that period was handled already",
     ),
     case(
         "subscription.free_one_names_its_owner",

@@ -55,6 +55,7 @@ impl Store {
             reference_id: reference,
             user_id: user,
             occurred_at: None,
+            received_at: None,
             description: None,
             metadata: None,
             action,

@@ -16,7 +16,8 @@ use crate::{
     refusal::{Refusal, Refused},
     rules::Rules,
     subscribe,
-    subscription::{Event, Subscription},
+    subscription::Subscription,
+    timeline::Event,
     wallet::{Inconsistency, Wallet, WalletStatus},
 };
 
@@ -141,6 +142,11 @@ impl Book {
         self.wallets.get_mut(user_id)
     }
 
+    /// Whether a period of one of the users is due.
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.wallets.values().any(|wallet| wallet.is_due(now))
+    }
+
     /// Adds a stored outcome.
     pub fn add_record(&mut self, origin: Origin, reference_id: String, record: Record) {
         self.records
@@ -202,6 +208,7 @@ impl Book {
             at,
             ids,
         };
+        self.settle_due(&mut context)?;
         let refused = match self.judge(&mut context)? {
             Verdict::Post(postings) => return Ok(self.post(command, postings, now)),
             Verdict::Unapplied(refused) => return Ok(Decision::Unapplied(refused)),
@@ -270,7 +277,7 @@ impl Book {
                 if matches!(verdict, Verdict::Post(_)) {
                     self.registered.insert(context.command.user_id.clone());
                     if let Some(free) = grant::free_subscription(context) {
-                        self.open_subscription(free);
+                        self.open_subscription(free, context.rules, context.now);
                     }
                 }
                 Ok(verdict)
@@ -319,14 +326,14 @@ impl Book {
                 paid_through,
             } => {
                 let event = Event {
-                    id: subscription_id,
-                    plan,
+                    at: context.command.event_at(context.now),
+                    applied_at: context.now,
                     status: *status,
+                    plan: plan.clone(),
                     anchor: *anchor,
                     paid_through: *paid_through,
-                    at: Event::instant(context.command.occurred_at, context.now),
                 };
-                self.subscribe(&event, context)
+                self.subscribe(subscription_id, event, context)
             }
             Action::Freeze { .. } => {
                 let wallet = self.wallets.get_mut(&context.command.user_id);
@@ -348,27 +355,91 @@ impl Book {
 
     fn subscribe<F: FnMut() -> Uuid>(
         &mut self,
-        event: &Event<'_>,
+        id: &str,
+        event: Event,
         context: &mut Context<'_, F>,
     ) -> Result<Verdict, Inconsistency> {
         let user_id = &context.command.user_id;
-        if self.owners.get(event.id).is_some_and(|owner| owner != user_id) {
+        if self.owners.get(id).is_some_and(|owner| owner != user_id) {
             return Ok(Refusal::SubscriptionConflict.into());
         }
         let subscriptions = self.subscriptions.entry(user_id.clone()).or_default();
-        let verdict = subscribe::decide(open(&mut self.wallets, context), subscriptions, event, context)?;
+        let wallet = open(&mut self.wallets, context);
+        let verdict = subscribe::decide(wallet, subscriptions, (id, event), context)?;
         if matches!(verdict, Verdict::Post(_)) {
-            self.owners.insert(event.id.to_owned(), user_id.clone());
+            self.owners.insert(id.to_owned(), user_id.clone());
         }
         Ok(verdict)
     }
 
     /// Keeps a new subscription, unless it is known.
-    fn open_subscription(&mut self, subscription: Subscription) {
+    fn open_subscription(&mut self, subscription: Subscription, rules: &Rules, now: DateTime<Utc>) {
         let known = self.subscriptions(&subscription.user_id);
-        if !known.iter().any(|one| one.id == subscription.id) {
-            self.add_subscription(subscription);
+        if known.iter().any(|one| one.id == subscription.id) {
+            return;
         }
+        if let Some(wallet) = self.wallets.get_mut(&subscription.user_id) {
+            let both = [wallet.next_due_at, subscription.next_due_at(rules, now)];
+            wallet.set_next_due_at(both.into_iter().flatten().min());
+        }
+        self.add_subscription(subscription);
+    }
+
+    /// Grants the periods that are due before a command is looked at. Commands about subscriptions grant what is due themselves.
+    fn settle_due<F: FnMut() -> Uuid>(&mut self, context: &mut Context<'_, F>) -> Result<(), Inconsistency> {
+        let command = context.command;
+        let grants_itself = matches!(
+            command.action,
+            Action::Subscription { .. } | Action::MonthlyGrant { .. }
+        );
+        if grants_itself || !context.rules.enabled {
+            return Ok(());
+        }
+        let wallet = self.wallets.get_mut(&command.user_id);
+        let Some(wallet) = wallet.filter(|wallet| wallet.open && wallet.is_due(context.now)) else {
+            return Ok(());
+        };
+        let subscriptions = self.subscriptions.get_mut(&command.user_id);
+        let subscriptions = subscriptions.map_or(&mut [][..], Vec::as_mut_slice);
+        let effective = std::mem::replace(&mut context.at, context.now);
+        let postings = monthly::settle(wallet, subscriptions, context.now, None, context)?;
+        context.at = effective;
+        self.keep_grants(&postings);
+        self.postings.extend(postings);
+        Ok(())
+    }
+
+    /// Grants the periods of a user's subscriptions that are due by `now`, and returns what they bring.
+    ///
+    /// # Errors
+    /// Rows that contradict each other; the book must not be used further.
+    pub fn settle(
+        &mut self,
+        user_id: &str,
+        rules: &Rules,
+        now: DateTime<Utc>,
+        ids: &mut impl FnMut() -> Uuid,
+    ) -> Result<&[Posting], Inconsistency> {
+        let command = Command {
+            origin: Origin::Internal,
+            reference_id: String::new(),
+            user_id: user_id.to_owned(),
+            occurred_at: None,
+            received_at: None,
+            description: None,
+            metadata: None,
+            action: Action::Expire { cutoff: now },
+        };
+        let before = self.postings.len();
+        let mut context = Context {
+            command: &command,
+            rules,
+            now,
+            at: now,
+            ids,
+        };
+        self.settle_due(&mut context)?;
+        Ok(&self.postings[before..])
     }
 
     fn recorded(&self, command: &Command) -> Option<Decision> {
@@ -409,18 +480,24 @@ impl Book {
             };
             self.add_record(command.origin, command.reference_id.clone(), record);
         }
-        // What came with the command and the job may ask for, too.
-        for grant in postings.iter().filter(|posting| posting.related_id.is_some()) {
-            if grant.fingerprint.is_some() {
-                let record = Record {
-                    fingerprint: grant.fingerprint,
-                    outcome: Outcome::of(&[grant], None),
-                };
-                self.add_record(grant.origin, grant.reference_id.clone(), record);
-            }
-        }
+        let came_along = postings.iter().filter(|posting| posting.related_id.is_some());
+        self.keep_grants(came_along);
         self.postings.extend(postings);
         Decision::Settled(outcome)
+    }
+
+    /// Keeps the outcomes of grants that a job may ask for, too.
+    fn keep_grants<'a>(&mut self, postings: impl IntoIterator<Item = &'a Posting>) {
+        for grant in postings
+            .into_iter()
+            .filter(|posting| posting.fingerprint.is_some())
+        {
+            let record = Record {
+                fingerprint: grant.fingerprint,
+                outcome: Outcome::of(&[grant], None),
+            };
+            self.add_record(grant.origin, grant.reference_id.clone(), record);
+        }
     }
 
     /// What has to be written.

@@ -41,6 +41,8 @@ pub struct Command {
     pub user_id: String,
     /// When it happened, if the caller said so.
     pub occurred_at: Option<DateTime<Utc>>,
+    /// When a worker first received it; when it is decided if absent.
+    pub received_at: Option<DateTime<Utc>>,
     /// A text for people.
     pub description: Option<String>,
     /// A JSON object for programs, kept as it came.
@@ -141,12 +143,25 @@ pub enum Item {
 }
 
 impl Command {
-    /// The instant by which the command is judged: `occurred_at` clamped into `[now − max_lateness, now]`.
+    /// When a worker first received the command, and not later than `now`.
+    pub fn received(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.received_at.map_or(now, |at| at.min(now))
+    }
+
+    /// The instant by which the command is judged: `occurred_at` clamped into `[received − max_lateness, received]`.
     pub fn effective_at(&self, now: DateTime<Utc>, max_lateness: TimeDelta) -> DateTime<Utc> {
-        let earliest = now
+        let received = self.received(now);
+        let earliest = received
             .checked_sub_signed(max_lateness)
             .unwrap_or(DateTime::<Utc>::MIN_UTC);
-        self.occurred_at.map_or(now, |at| at.max(earliest).min(now))
+        self.occurred_at
+            .map_or(received, |at| at.max(earliest).min(received))
+    }
+
+    /// The instant of an event of a subscription: `occurred_at`, however long ago, and not later than it was received.
+    pub fn event_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let received = self.received(now);
+        self.occurred_at.map_or(received, |at| at.min(received))
     }
 
     /// Whether the command creates the wallet of a user who has none.

@@ -85,5 +85,10 @@ fn free_credits<F: FnMut() -> Uuid>(
 pub(crate) fn free_subscription<F>(context: &Context<'_, F>) -> Option<Subscription> {
     let plan = context.rules.free_plan.as_ref()?;
     subscription::enabled_plan(plan, context.rules)?;
-    Some(Subscription::free(&context.command.user_id, plan, context.at))
+    Some(Subscription::free(
+        &context.command.user_id,
+        plan,
+        context.at,
+        context.rules,
+    ))
 }

@@ -26,6 +26,7 @@ mod refusal;
 mod rules;
 mod subscribe;
 mod subscription;
+mod timeline;
 mod wallet;
 
 pub use amount::{MAX_AMOUNT, Price};
@@ -39,5 +40,9 @@ pub use period::Period;
 pub use posting::{Allocation, BatchNote, Detail, Posting, Skipped, TransactionType};
 pub use refusal::{Refusal, Refused};
 pub use rules::{DefaultPrice, Package, Plan, Registration, Rules};
-pub use subscription::{NextGrant, Subscription, SubscriptionStatus, has_paid_plan, next_grant};
+pub use subscription::{
+    DuePeriod, NextGrant, Subscription, SubscriptionState, SubscriptionStatus, has_paid_plan, next_due_at,
+    next_grant,
+};
+pub use timeline::Event;
 pub use wallet::{Batch, BatchStatus, Inconsistency, Source, Wallet, WalletStatus};

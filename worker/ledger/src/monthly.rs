@@ -11,7 +11,7 @@ use crate::{
     purchase::{Deposit, deposit},
     refusal::Refusal,
     rules::Plan,
-    subscription::{self, Subscription},
+    subscription::{self, DuePeriod, Subscription},
     wallet::{Inconsistency, Source, Wallet},
 };
 
@@ -23,7 +23,7 @@ pub(crate) fn reference(subscription_id: &str, start: DateTime<Utc>) -> String {
     format!("grant:{subscription_id}:{}", start.format("%Y-%m-%d"))
 }
 
-/// Grants one period on the job's command. `nth` is the place of the subscription.
+/// Grants one period on the job's command.
 pub(crate) fn decide<F: FnMut() -> Uuid>(
     wallet: Option<&mut Wallet>,
     subscriptions: &mut [Subscription],
@@ -32,25 +32,26 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
 ) -> Result<Verdict, Inconsistency> {
     // Grants are judged by the clock: what a producer stamped on the command is no event of the user's.
     context.at = context.now;
-    let Some(nth) = subscriptions.iter().position(|one| one.id == subscription_id) else {
+    let nth = subscriptions.iter().position(|one| one.id == subscription_id);
+    let due = nth.and_then(|nth| {
+        let due = subscriptions[nth].due_periods(context.rules, context.now, usize::MAX);
+        due.into_iter()
+            .find(|due| due.period.start == period_start)
+            .filter(|due| reference(subscription_id, due.period.start) == context.command.reference_id)
+    });
+    let (Some(nth), Some(due), Some(wallet)) = (nth, due, wallet) else {
         return Ok(Refusal::NotDue.into());
     };
-    let plan = match plan(&subscriptions[nth].plan, context) {
+    let plan = match plan(&due.plan, context) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(refusal.into()),
     };
-    let due = subscriptions[nth]
-        .next_due(context.rules, context.now)
-        .filter(|period| period.start == period_start)
-        .filter(|period| reference(subscription_id, period.start) == context.command.reference_id);
-    let (Some(period), Some(wallet)) = (due, wallet) else {
-        return Ok(Refusal::NotDue.into());
-    };
-    let posting = grant(wallet, subscriptions, nth, (period, plan), None, context)?;
-    if posting.refusal.is_some() {
-        // The pointer has moved, and the refusal is recorded like any other.
-        return Ok(Refusal::MaxBalanceReached.into());
-    }
+    let posting = grant(wallet, subscriptions, nth, (&due, plan), None, context)?;
+    wallet.set_next_due_at(subscription::next_due_at(
+        subscriptions,
+        context.rules,
+        context.now,
+    ));
     Ok(Verdict::Post(vec![posting]))
 }
 
@@ -63,46 +64,57 @@ pub(crate) fn plan<F>(name: &str, context: &Context<'_, F>) -> Result<Plan, Refu
     }
 }
 
-/// Grants every period of a subscription that is due by `now` and starts before `until`, while its plan is enabled.
+/// Grants every period of a user's subscriptions that starts by `until`, waits for no event any more and whose plan is enabled, in
+/// the order in which the periods start. The others stay due.
 pub(crate) fn settle<F: FnMut() -> Uuid>(
     wallet: &mut Wallet,
     subscriptions: &mut [Subscription],
-    nth: usize,
-    (now, until): (DateTime<Utc>, DateTime<Utc>),
-    related_id: Uuid,
+    until: DateTime<Utc>,
+    related_id: Option<Uuid>,
     context: &mut Context<'_, F>,
 ) -> Result<Vec<Posting>, Inconsistency> {
-    let mut postings = Vec::new();
-    while postings.len() < MOST_PERIODS {
-        let due = subscriptions[nth]
-            .next_due(context.rules, now)
-            .filter(|period| period.start < until);
-        let plan = subscription::enabled_plan(&subscriptions[nth].plan, context.rules).copied();
-        let (Some(period), Some(plan)) = (due, plan) else {
-            break;
-        };
-        let grant = grant(
+    let mut due = Vec::new();
+    for (nth, subscription) in subscriptions.iter().enumerate() {
+        for period in subscription.due_periods(context.rules, until, usize::MAX) {
+            let waits =
+                period.period.start <= context.now && subscription.due_from(period.period) > context.now;
+            if !waits && let Some(plan) = subscription::enabled_plan(&period.plan, context.rules) {
+                due.push((nth, period, *plan));
+            }
+        }
+    }
+    due.sort_by(|(a, one, _), (b, other, _)| {
+        (one.period.start, &subscriptions[*a].id).cmp(&(other.period.start, &subscriptions[*b].id))
+    });
+    let mut postings = Vec::with_capacity(due.len().min(MOST_PERIODS));
+    for (nth, period, plan) in due.into_iter().take(MOST_PERIODS) {
+        postings.push(grant(
             wallet,
             subscriptions,
             nth,
-            (period, plan),
-            Some(related_id),
+            (&period, plan),
+            related_id,
             context,
-        )?;
-        postings.push(grant);
+        )?);
     }
+    wallet.set_next_due_at(subscription::next_due_at(
+        subscriptions,
+        context.rules,
+        context.now,
+    ));
     Ok(postings)
 }
 
-/// Grants a period, or records why it brings nothing, and moves the pointer.
+/// Grants a period, or records why it brings nothing, and notes that it was handled.
 fn grant<F: FnMut() -> Uuid>(
     wallet: &mut Wallet,
     subscriptions: &mut [Subscription],
     nth: usize,
-    (period, plan): (Period, Plan),
+    (due, plan): (&DuePeriod, Plan),
     related_id: Option<Uuid>,
     context: &mut Context<'_, F>,
 ) -> Result<Posting, Inconsistency> {
+    let period = due.period;
     let expires_at = match plan.validity_days {
         None => Some(period.end),
         Some(days) => {
@@ -118,8 +130,7 @@ fn grant<F: FnMut() -> Uuid>(
         None
     };
     let subscription = &mut subscriptions[nth];
-    subscription.next_period_start = Some(period.end);
-    subscription.dirty = true;
+    subscription.handle(period.start, context.rules);
 
     let reference = reference(&subscription.id, period.start);
     let mut posting = context.derived(TransactionType::MonthlyGrant, reference, related_id);
@@ -139,7 +150,6 @@ fn grant<F: FnMut() -> Uuid>(
     if skipped.is_none() && granted < plan.credits {
         posting.detail.clipped = Some(plan.credits - granted);
         if granted == 0 {
-            posting.detail.clipped = None;
             posting.refusal = Some(Refusal::MaxBalanceReached);
             posting.balance_after = Some(wallet.balance);
             return Ok(posting);
@@ -149,7 +159,7 @@ fn grant<F: FnMut() -> Uuid>(
         amount: granted,
         account: "SYSTEM:subscription-grant".to_owned(),
         source: Source::Subscription,
-        source_plan: Some(subscription.plan.clone()),
+        source_plan: Some(due.plan.clone()),
         grant_period: Some(period.month()),
         expires_at,
         paid_micros: None,
@@ -166,6 +176,7 @@ fn command(subscription: &Subscription, reference: &str, period: Period) -> Comm
         reference_id: reference.to_owned(),
         user_id: subscription.user_id.clone(),
         occurred_at: None,
+        received_at: None,
         description: None,
         metadata: None,
         action: Action::MonthlyGrant {

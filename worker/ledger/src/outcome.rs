@@ -45,7 +45,7 @@ pub struct Outcome {
     pub transactions: Vec<(Uuid, TransactionType, i64)>,
     /// Which batches it moved, in order.
     pub allocations: Vec<Allocation>,
-    /// Credits of a free grant that did not fit under the cap.
+    /// Credits of free grants that did not fit under the cap.
     pub clipped: Option<i64>,
     /// Why the grant of a period brought nothing.
     pub skipped: Option<Skipped>,
@@ -107,7 +107,9 @@ impl Outcome {
         for (nth, posting) in postings.iter().enumerate() {
             outcome.amount = outcome.amount.saturating_add(posting.amount);
             outcome.balance = posting.balance_after;
-            outcome.clipped = outcome.clipped.or(posting.detail.clipped);
+            if let Some(clipped) = posting.detail.clipped {
+                outcome.clipped = Some(outcome.clipped.unwrap_or(0).saturating_add(clipped));
+            }
             outcome.over_cap |= posting.detail.over_cap;
             outcome.stale |= posting.detail.stale;
             outcome.default_price |= posting.detail.default_price;

@@ -133,7 +133,7 @@ pub struct BatchNote {
 /// What else an outcome said, so that it can be said again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// Free grants: what was asked for, where less was granted.
+    /// Free grants: credits that did not fit under the cap.
     pub clipped: Option<i64>,
     /// Consumptions: the service has no price, so the default price was charged.
     pub default_price: bool,

@@ -1,28 +1,29 @@
-//! Subscriptions: what a user is subscribed to, which of its periods are due, and what events do to it.
+//! Subscriptions: what a user is subscribed to, and which of its periods are due.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
 
 use crate::{
+    command::Command,
     period::Period,
     rules::{Plan, Rules},
+    timeline::{Event, MAX_AHEAD, Outlook, Span, Timeline},
 };
-
-/// How far an event may lie in the future; what lies further is taken for this.
-const MAX_AHEAD: TimeDelta = TimeDelta::minutes(5);
 
 /// What the id of a registration's own subscription begins with. No payment provider's does.
 const FREE: &str = "free:";
 
-/// What the payment provider says of a subscription.
+/// What the payment provider reports of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SubscriptionStatus {
-    /// It runs.
+    /// It runs and is paid.
     Active,
     /// It runs and nothing is paid yet.
     Trialing,
     /// A payment is late.
     PastDue,
-    /// It rests.
+    /// It is interrupted.
     Paused,
     /// It was ended.
     Canceled,
@@ -70,8 +71,13 @@ impl SubscriptionStatus {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }
 
-    /// Whether a subscription that says so is granted.
-    const fn runs(self, rules: &Rules) -> bool {
+    /// The status of a name on the wire.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.word() == word)
+    }
+
+    /// Whether a subscription runs by this status alone.
+    pub(crate) const fn runs(self, rules: &Rules) -> bool {
         match self {
             Self::Active => true,
             Self::Trialing => rules.trial_grants,
@@ -83,15 +89,27 @@ impl SubscriptionStatus {
     const fn is_over(self) -> bool {
         matches!(self, Self::Paused | Self::Canceled | Self::Expired)
     }
+}
 
-    /// Of two events of the same instant the one with the higher rank is the later.
-    const fn rank(self) -> u8 {
-        match self {
-            Self::Canceled | Self::Expired => 2,
-            Self::Active => 1,
-            Self::Trialing | Self::PastDue | Self::Paused => 0,
-        }
-    }
+/// What a subscription's row says: the summary of its events and grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionState {
+    /// Name of the plan in force.
+    pub plan: String,
+    /// The latest status.
+    pub status: SubscriptionStatus,
+    /// Since when that status has been reported without another one in between.
+    pub since: DateTime<Utc>,
+    /// Time of the latest event.
+    pub reported_at: DateTime<Utc>,
+    /// Since when it runs, or ran last.
+    pub activated_at: Option<DateTime<Utc>>,
+    /// Since when it does not run any more, where `status` is an end or a pause.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// No period of the current term that starts at or after this is granted.
+    pub paid_through: Option<DateTime<Utc>>,
+    /// Start of the earliest period that was not handled and that is or may become due.
+    pub due_at: Option<DateTime<Utc>>,
 }
 
 /// What a user is subscribed to.
@@ -101,24 +119,24 @@ pub struct Subscription {
     pub id: String,
     /// Whose.
     pub user_id: String,
-    /// Name of the plan.
-    pub plan: String,
-    /// What was said of it last.
-    pub status: SubscriptionStatus,
     /// From where its periods are counted.
     pub anchor: DateTime<Utc>,
-    /// Since when it runs, or ran last. The first period is the one that contains this.
-    pub activated_at: Option<DateTime<Utc>>,
-    /// No period that starts at or after this is granted.
-    pub ended_at: Option<DateTime<Utc>>,
-    /// No period that starts at or after this is granted yet.
-    pub paid_through: Option<DateTime<Utc>>,
-    /// Start of the next period that is still to be handled.
-    pub next_period_start: Option<DateTime<Utc>>,
-    /// When what `status` says happened.
-    pub status_at: DateTime<Utc>,
+    /// The summary that its row holds.
+    pub state: SubscriptionState,
     /// Whether it differs from its row.
     pub dirty: bool,
+    timeline: Timeline,
+    /// Starts of the periods that were granted, skipped or refused by the cap.
+    handled: BTreeSet<DateTime<Utc>>,
+}
+
+/// A period with the name of the plan that it is granted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DuePeriod {
+    /// The period.
+    pub period: Period,
+    /// Name of the plan in force when it started, or at the activation in it.
+    pub plan: String,
 }
 
 /// The next grant that a user can expect.
@@ -132,40 +150,78 @@ pub struct NextGrant {
     pub plan: String,
 }
 
-/// What the payment provider said.
-#[derive(Debug)]
-pub(crate) struct Event<'a> {
-    pub id: &'a str,
-    pub plan: &'a str,
-    pub status: SubscriptionStatus,
-    pub anchor: Option<DateTime<Utc>>,
-    pub paid_through: Option<DateTime<Utc>>,
-    pub at: DateTime<Utc>,
-}
-
-impl Event<'_> {
-    /// When it happened: as the message says, which is not clamped to the past and hardly to the future.
-    pub fn instant(occurred_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
-        let latest = now.checked_add_signed(MAX_AHEAD).unwrap_or(now);
-        occurred_at.unwrap_or(now).min(latest)
-    }
+/// Until when an event grants periods: a provider's clock may be a little ahead of the worker's.
+pub(crate) fn due_until(command: &Command, now: DateTime<Utc>) -> DateTime<Utc> {
+    let latest = now.checked_add_signed(MAX_AHEAD).unwrap_or(now);
+    command.occurred_at.map_or(now, |at| at.min(latest).max(now))
 }
 
 impl Subscription {
     /// The subscription that a registration at `anchor` opens: the first grant comes after a month.
-    pub(crate) fn free(user_id: &str, plan: &str, anchor: DateTime<Utc>) -> Self {
-        Self {
-            id: format!("{FREE}{user_id}"),
-            user_id: user_id.to_owned(),
-            plan: plan.to_owned(),
+    pub(crate) fn free(user_id: &str, plan: &str, anchor: DateTime<Utc>, rules: &Rules) -> Self {
+        let event = Event {
+            at: anchor,
+            applied_at: anchor,
             status: SubscriptionStatus::Active,
-            anchor,
-            activated_at: Some(anchor),
-            ended_at: None,
+            plan: plan.to_owned(),
+            anchor: Some(anchor),
             paid_through: None,
-            next_period_start: Some(Period::containing(anchor, anchor).end),
-            status_at: anchor,
+        };
+        Self::new(format!("{FREE}{user_id}"), user_id, event, rules)
+    }
+
+    /// A subscription of which nothing was known before `event`.
+    pub(crate) fn new(id: String, user_id: &str, event: Event, rules: &Rules) -> Self {
+        let mut subscription = Self {
+            id,
+            user_id: user_id.to_owned(),
+            anchor: event.anchor.unwrap_or(event.at),
+            state: SubscriptionState {
+                plan: event.plan.clone(),
+                status: event.status,
+                since: event.at,
+                reported_at: event.at,
+                activated_at: None,
+                ended_at: None,
+                paid_through: event.paid_through,
+                due_at: None,
+            },
             dirty: true,
+            timeline: Timeline::new(vec![event]),
+            handled: BTreeSet::new(),
+        };
+        subscription.refresh(rules);
+        subscription
+    }
+
+    /// A subscription as it is stored: its row, its events in the order of arrival, and the starts of the periods that were
+    /// handled. One that came with a registration has no events.
+    pub fn stored(
+        (id, user_id): (String, String),
+        anchor: DateTime<Utc>,
+        state: SubscriptionState,
+        mut events: Vec<Event>,
+        handled: BTreeSet<DateTime<Utc>>,
+    ) -> Self {
+        if events.is_empty() {
+            let at = state.activated_at.unwrap_or(state.since);
+            events.push(Event {
+                at,
+                applied_at: at,
+                status: state.status,
+                plan: state.plan.clone(),
+                anchor: Some(anchor),
+                paid_through: state.paid_through,
+            });
+        }
+        Self {
+            id,
+            user_id,
+            anchor,
+            state,
+            dirty: false,
+            timeline: Timeline::new(events),
+            handled,
         }
     }
 
@@ -174,116 +230,164 @@ impl Subscription {
         self.id.starts_with(FREE)
     }
 
-    /// One that was never heard of before `event`.
-    pub(crate) fn unheard_of(user_id: &str, event: &Event<'_>) -> Self {
-        Self {
-            id: event.id.to_owned(),
-            user_id: user_id.to_owned(),
-            plan: event.plan.to_owned(),
-            status: event.status,
-            anchor: event.anchor.unwrap_or(event.at),
-            activated_at: None,
-            ended_at: None,
-            paid_through: None,
-            next_period_start: None,
-            status_at: DateTime::<Utc>::MIN_UTC,
-            dirty: true,
-        }
+    /// Its events in the order of time.
+    pub fn events(&self) -> &[Event] {
+        self.timeline.events()
     }
 
-    /// When somebody has to look at it next: at the start of its next period, as far as it is known to be paid and
-    /// not over. Whether that period is granted is for [`Self::next_due`] to say.
-    pub fn due_at(&self) -> Option<DateTime<Utc>> {
-        let before = |end: Option<DateTime<Utc>>, start| end.is_none_or(|end| start < end);
-        self.next_period_start
-            .filter(|start| before(self.ended_at, *start) && before(self.paid_through, *start))
+    /// Whether something later is known than what an event says.
+    pub(crate) fn is_stale(&self, event: &Event) -> bool {
+        self.timeline.is_stale(event)
     }
 
-    /// The next period that is to be granted by `now`.
-    pub fn next_due(&self, rules: &Rules, now: DateTime<Utc>) -> Option<Period> {
-        let start = self.due_at().filter(|start| *start <= now)?;
-        self.is_granted(start, rules)
-            .then(|| Period::containing(self.anchor, start))
-    }
-
-    /// All periods that are to be granted by `now`, in order, at most `limit`.
-    pub fn due_periods(&self, rules: &Rules, now: DateTime<Utc>, limit: usize) -> Vec<Period> {
-        let mut ahead = self.clone();
-        let mut periods = Vec::new();
-        while let Some(period) = ahead.next_due(rules, now).filter(|_| periods.len() < limit) {
-            ahead.next_period_start = Some(period.end);
-            periods.push(period);
-        }
-        periods
-    }
-
-    /// Whether it covers an instant: the free plan is not granted then.
-    pub(crate) fn covers(&self, at: DateTime<Utc>, rules: &Rules) -> bool {
-        self.activated_at.is_some_and(|activated| activated <= at) && self.is_granted(at, rules)
-    }
-
-    fn is_granted(&self, start: DateTime<Utc>, rules: &Rules) -> bool {
-        self.granted_until(rules).is_none_or(|end| start < end)
-    }
-
-    /// Up to where its periods are granted; absent while there is no end in sight.
-    fn granted_until(&self, rules: &Rules) -> Option<DateTime<Utc>> {
-        let by_status = match self.status {
-            SubscriptionStatus::PastDue => Some(
-                self.status_at
-                    .checked_add_signed(rules.past_due_grace)
-                    .unwrap_or(DateTime::<Utc>::MAX_UTC),
-            ),
-            SubscriptionStatus::Trialing if !rules.trial_grants => Some(self.status_at),
-            _ => None,
-        };
-        match (by_status, self.ended_at) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
-    }
-
-    /// Whether an event comes too late to say what the subscription is now.
-    pub(crate) fn is_stale(&self, event: &Event<'_>) -> bool {
-        (event.at, event.status.rank()) < (self.status_at, self.status.rank())
-    }
-
-    /// Takes an event that is not stale.
-    pub(crate) fn change(&mut self, event: &Event<'_>, rules: &Rules) {
+    /// Takes an event, in whatever order it arrives.
+    pub(crate) fn record(&mut self, event: Event, rules: &Rules) {
+        self.timeline.insert(event);
+        self.refresh(rules);
         self.dirty = true;
-        if let (None, Some(anchor)) = (self.next_period_start, event.anchor) {
+    }
+
+    /// Notes that a period was granted, skipped or refused by the cap.
+    pub(crate) fn handle(&mut self, start: DateTime<Utc>, rules: &Rules) {
+        self.handled.insert(start);
+        self.refresh(rules);
+        self.dirty = true;
+    }
+
+    /// The row that follows from its events and grants under `rules`.
+    pub fn derived(&self, rules: &Rules) -> (DateTime<Utc>, SubscriptionState) {
+        let mut derived = self.clone();
+        derived.refresh(rules);
+        (derived.anchor, derived.state)
+    }
+
+    fn refresh(&mut self, rules: &Rules) {
+        if let Some(anchor) = self.timeline.anchor().filter(|_| self.handled.is_empty()) {
             self.anchor = anchor;
         }
-        let running = self.activated_at.is_some() && self.ended_at.is_none();
-        if event.status.is_over() && (running || self.ended_at.is_none()) {
-            let end = self.granted_until(rules).filter(|_| running);
-            self.ended_at = Some(end.map_or(event.at, |end| end.min(event.at)));
-        }
-        event.plan.clone_into(&mut self.plan);
-        self.paid_through = event.paid_through.or(self.paid_through);
-        self.status = event.status;
-        self.status_at = event.at;
-        if event.status.runs(rules) && !running {
-            self.ended_at = None;
-            self.activate(event.at);
+        let spans = self.timeline.spans(rules, Outlook::Decided);
+        let last = spans.len().checked_sub(1);
+        let first = last.map(|last| {
+            let is_joined = |nth: &usize| spans[nth - 1].end == Some(spans[*nth].start);
+            last - (1..=last).rev().take_while(is_joined).count()
+        });
+        let activated_at = first.map(|nth| spans[nth].start);
+        let end = last.and_then(|nth| spans[nth].end);
+        let due_at = self
+            .periods(rules, Outlook::Possible)
+            .find(|(period, _)| self.is_open(*period));
+        let due_at = due_at.map(|(period, _)| period.start);
+        let since = self.timeline.since();
+        if let (Some(event), Some(since)) = (self.timeline.last(), since) {
+            self.state = SubscriptionState {
+                plan: event.plan.clone(),
+                status: event.status,
+                since,
+                reported_at: event.at,
+                activated_at,
+                ended_at: event.status.is_over().then(|| end.unwrap_or(since)),
+                paid_through: self.timeline.paid_through(),
+                due_at,
+            };
         }
     }
 
-    /// Takes a stale event: only that a subscription ran before what is known of it is news. Once it is known to have
-    /// run, an older beginning is none: it may have ended in between.
-    pub(crate) fn recall(&mut self, event: &Event<'_>, rules: &Rules) {
-        if self.activated_at.is_none() && event.status.runs(rules) {
-            self.dirty = true;
-            self.anchor = event.anchor.unwrap_or(self.anchor.min(event.at));
-            self.paid_through = self.paid_through.or(event.paid_through);
-            self.activate(event.at);
-        }
+    /// Whether a period was not handled yet.
+    fn is_open(&self, period: Period) -> bool {
+        !self.handled.contains(&period.start)
     }
 
-    fn activate(&mut self, at: DateTime<Utc>) {
-        self.activated_at = Some(at);
-        let first = Period::containing(self.anchor, at).start;
-        self.next_period_start = Some(self.next_period_start.map_or(first, |next| next.max(first)));
+    /// All paid periods in which it runs, in order, each with the time that brings it; without an end while it goes on.
+    fn periods(&self, rules: &Rules, outlook: Outlook) -> impl Iterator<Item = (Period, Span<'_>)> {
+        let mut spans = self.timeline.spans(rules, outlook).into_iter();
+        let mut current = None;
+        // The registration itself brought the first period of its own subscription.
+        let mut last = self.is_free().then_some(self.anchor);
+        std::iter::from_fn(move || {
+            loop {
+                let (span, period) = if let Some(next) = current.take() {
+                    next
+                } else {
+                    let span = spans.next()?;
+                    (span, Period::containing(self.anchor, span.start))
+                };
+                let is_before = |end: Option<DateTime<Utc>>| end.is_none_or(|end| period.start < end);
+                let is_on_calendar = period.start < period.end;
+                if !(is_before(span.end) && is_before(span.paid_through) && is_on_calendar) {
+                    continue;
+                }
+                current = Some((span, Period::containing(self.anchor, period.end)));
+                if last.is_none_or(|last| period.start > last) {
+                    last = Some(period.start);
+                    return Some((period, span));
+                }
+            }
+        })
+    }
+
+    /// The periods that are to be granted by `now`, in order, at most `limit`.
+    pub fn due_periods(&self, rules: &Rules, now: DateTime<Utc>, limit: usize) -> Vec<DuePeriod> {
+        self.periods(rules, Outlook::Decided)
+            .take_while(|(period, _)| period.start <= now)
+            .filter(|(period, _)| self.is_open(*period))
+            .filter(|(period, _)| self.due_from(*period) <= now)
+            .map(|(period, span)| DuePeriod {
+                period,
+                plan: span.plan.to_owned(),
+            })
+            .take(limit)
+            .collect()
+    }
+
+    /// When the next period can be granted if nothing changes: in the past where one is due. Periods that have started and wait for
+    /// their plan are left out.
+    pub fn next_due_at(&self, rules: &Rules, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let open = self.periods(rules, Outlook::Decided).filter(|(period, span)| {
+            self.is_open(*period) && (period.start > now || enabled_plan(span.plan, rules).is_some())
+        });
+        let mut next = None;
+        for (period, _) in open {
+            // A later period can be due first, while an earlier one waits.
+            if next.is_some_and(|next| next <= period.start) {
+                break;
+            }
+            next = next.into_iter().chain([self.due_from(period)]).min();
+        }
+        next
+    }
+
+    /// From when a period can be granted.
+    pub(crate) fn due_from(&self, period: Period) -> DateTime<Utc> {
+        let waits_until = self.timeline.waits_until(period.start);
+        waits_until.map_or(period.start, |until| until.max(period.start))
+    }
+
+    /// The earliest period to come that brings credits.
+    fn next_grant(&self, rules: &Rules) -> Option<NextGrant> {
+        let open = self
+            .periods(rules, Outlook::Decided)
+            .filter(|(period, _)| self.is_open(*period));
+        for (period, span) in open {
+            match enabled_plan(span.plan, rules).filter(|plan| plan.credits > 0) {
+                Some(plan) => {
+                    return Some(NextGrant {
+                        amount: plan.credits,
+                        at: period.start,
+                        plan: span.plan.to_owned(),
+                    });
+                }
+                // No other plan follows this one.
+                None if span.end.is_none() => return None,
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// Whether it runs at an instant.
+    pub(crate) fn runs_at(&self, at: DateTime<Utc>, rules: &Rules) -> bool {
+        let spans = self.timeline.spans(rules, Outlook::Decided);
+        spans.iter().any(|span| span.contains(at))
     }
 }
 
@@ -292,18 +396,30 @@ pub(crate) fn enabled_plan<'a>(name: &str, rules: &'a Rules) -> Option<&'a Plan>
     rules.plans.get(name).filter(|plan| plan.enabled)
 }
 
-/// Whether a subscription of the user's other than the one that came with the registration covers an instant.
+/// When the next period of any of these subscriptions can be granted if nothing changes.
+pub fn next_due_at(
+    subscriptions: &[Subscription],
+    rules: &Rules,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    subscriptions
+        .iter()
+        .filter_map(|subscription| subscription.next_due_at(rules, now))
+        .min()
+}
+
+/// Whether a subscription of the user's other than the one that came with the registration runs at an instant.
 pub(crate) fn is_covered(subscriptions: &[Subscription], at: DateTime<Utc>, rules: &Rules) -> bool {
     subscriptions
         .iter()
-        .any(|other| !other.is_free() && other.covers(at, rules))
+        .any(|other| !other.is_free() && other.runs_at(at, rules))
 }
 
-/// Whether one of a user's subscriptions other than to the free plan is granted at `now`.
+/// Whether one of a user's subscriptions other than to the free plan runs at `now`.
 pub fn has_paid_plan(subscriptions: &[Subscription], rules: &Rules, now: DateTime<Utc>) -> bool {
-    subscriptions
-        .iter()
-        .any(|one| !one.is_free() && rules.free_plan.as_ref() != Some(&one.plan) && one.covers(now, rules))
+    subscriptions.iter().any(|one| {
+        !one.is_free() && rules.free_plan.as_ref() != Some(&one.state.plan) && one.runs_at(now, rules)
+    })
 }
 
 /// The next grant that a user with these subscriptions can expect.
@@ -312,16 +428,6 @@ pub fn next_grant(subscriptions: &[Subscription], rules: &Rules, now: DateTime<U
     subscriptions
         .iter()
         .filter(|subscription| !(covered && subscription.is_free()))
-        .filter_map(|subscription| {
-            let at = subscription
-                .due_at()
-                .filter(|start| subscription.is_granted(*start, rules))?;
-            let plan = enabled_plan(&subscription.plan, rules).filter(|plan| plan.credits > 0)?;
-            Some(NextGrant {
-                amount: plan.credits,
-                at,
-                plan: subscription.plan.clone(),
-            })
-        })
+        .filter_map(|subscription| subscription.next_grant(rules))
         .min_by_key(|grant| grant.at)
 }

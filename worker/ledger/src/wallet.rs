@@ -26,6 +26,8 @@ pub struct Wallet {
     pub transaction_count: i64,
     /// Whether it may spend.
     pub status: WalletStatus,
+    /// When the next period of the user's subscriptions can be granted if nothing changes; in the past where one is due.
+    pub next_due_at: Option<DateTime<Utc>>,
     /// Counts the writes of the row.
     pub version: i64,
     /// Whether a user has it: a row may have been prepared for a command that is still to open it.
@@ -197,6 +199,7 @@ impl Wallet {
             total_spent: 0,
             transaction_count: 0,
             status: WalletStatus::Active,
+            next_due_at: None,
             version: 0,
             open: false,
             dirty: false,
@@ -225,6 +228,17 @@ impl Wallet {
             batch.new = false;
             batch.dirty = false;
         }
+    }
+
+    /// Whether a period of the user's subscriptions is due.
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.next_due_at.is_some_and(|due_at| due_at <= now)
+    }
+
+    /// Notes when the next period can be granted.
+    pub(crate) fn set_next_due_at(&mut self, next: Option<DateTime<Utc>>) {
+        self.dirty |= self.next_due_at != next;
+        self.next_due_at = next;
     }
 
     /// Credits that can be spent at `at`: the balance without what is held and what lapsed.

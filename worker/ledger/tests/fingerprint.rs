@@ -14,6 +14,7 @@ fn command(user: &str, action: Action) -> Command {
         reference_id: "any".to_owned(),
         user_id: user.to_owned(),
         occurred_at: None,
+        received_at: None,
         description: None,
         metadata: None,
         action,

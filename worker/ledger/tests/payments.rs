@@ -26,6 +26,7 @@ fn purchase(reference: &str, user: &str, payment: &str, line: Option<&str>) -> C
         reference_id: reference.to_owned(),
         user_id: user.to_owned(),
         occurred_at: None,
+        received_at: None,
         description: None,
         metadata: None,
         action: Action::Purchase {

@@ -2,7 +2,7 @@
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
-use ledger::{Period, Subscription, SubscriptionStatus, period};
+use ledger::{Event, Period, Rules, Subscription, SubscriptionState, SubscriptionStatus, period};
 use proptest::prelude::*;
 
 /// The same day of the `nth` month after `anchor`, or that month's last day; found by walking days.
@@ -71,40 +71,63 @@ proptest! {
     ) {
         let activated_at = anchor + TimeDelta::hours(activated * 24 + 7);
         let now = activated_at + TimeDelta::days(days);
-        let subscription = Subscription {
-            id: "s".to_owned(),
-            user_id: "u".to_owned(),
-            plan: "pro".to_owned(),
-            status: if ended.is_some() { SubscriptionStatus::Canceled } else { SubscriptionStatus::Active },
-            anchor,
-            activated_at: Some(activated_at),
-            ended_at: ended.map(|days| activated_at + TimeDelta::days(days)),
-            paid_through: None,
-            next_period_start: Some(Period::containing(anchor, activated_at).start),
-            status_at: activated_at,
-            dirty: false,
-        };
-        let rules = ledger::Rules::default();
-        let at_once = subscription.due_periods(&rules, now, usize::MAX);
+        let ended_at = ended.map(|days| activated_at + TimeDelta::days(days));
+        let ended_at = ended_at.filter(|end| *end > activated_at);
+        let rules = Rules::default();
+        let handled = |starts: &[DateTime<Utc>]| stored(anchor, activated_at, ended_at, starts);
+        let at_once: Vec<_> = handled(&[])
+            .due_periods(&rules, now, usize::MAX)
+            .into_iter()
+            .map(|due| due.period.start)
+            .collect();
 
         let mut daily = Vec::new();
-        let mut walking = subscription.clone();
         let mut today = activated_at;
         while today <= now {
-            while let Some(period) = walking.next_due(&rules, today) {
-                walking.next_period_start = Some(period.end);
-                daily.push(period);
-            }
+            let due = handled(&daily).due_periods(&rules, today, usize::MAX);
+            daily.extend(due.into_iter().map(|due| due.period.start));
             today += TimeDelta::days(1);
         }
         prop_assert_eq!(&at_once, &daily);
-        let end = subscription.ended_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let end = ended_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
         let expected: Vec<_> = (0..100)
+            .filter(|nth| walked(anchor, nth + 1) > activated_at)
             .map(|nth| walked(anchor, nth))
-            .skip_while(|start| Some(*start) < subscription.next_period_start)
             .take_while(|start| *start <= now && *start < end)
             .collect();
-        let starts: Vec<_> = at_once.iter().map(|period| period.start).collect();
-        prop_assert_eq!(starts, expected);
+        prop_assert_eq!(at_once, expected);
     }
+}
+
+/// A subscription that began and perhaps ended, of which these periods were handled.
+fn stored(
+    anchor: DateTime<Utc>,
+    activated_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    handled: &[DateTime<Utc>],
+) -> Subscription {
+    let event = |at, status| Event {
+        at,
+        applied_at: at,
+        status,
+        plan: "pro".to_owned(),
+        anchor: Some(anchor),
+        paid_through: None,
+    };
+    let begun = event(activated_at, SubscriptionStatus::Active);
+    let ended = ended_at.map(|at| event(at, SubscriptionStatus::Canceled));
+    let events: Vec<_> = [begun].into_iter().chain(ended).collect();
+    let last = &events[events.len() - 1];
+    let state = SubscriptionState {
+        plan: "pro".to_owned(),
+        status: last.status,
+        since: last.at,
+        reported_at: last.at,
+        activated_at: Some(activated_at),
+        ended_at,
+        paid_through: None,
+        due_at: None,
+    };
+    let ids = ("s".to_owned(), "u".to_owned());
+    Subscription::stored(ids, anchor, state, events, handled.iter().copied().collect())
 }

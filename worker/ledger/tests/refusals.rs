@@ -20,6 +20,7 @@ fn command(reference: &str, user: &str, action: Action) -> Command {
         reference_id: reference.to_owned(),
         user_id: user.to_owned(),
         occurred_at: None,
+        received_at: None,
         description: None,
         metadata: None,
         action,
@@ -93,9 +94,8 @@ fn rules() -> Rules {
     rules
 }
 
-/// A book in which `ada` has 100 credits (as many as she may), was registered and has a subscription to `gold` and
-/// one to `off`, of which no period is due, and `ice` is frozen with 20, and
-/// `zoe` has been credited payment `pi`.
+/// A book in which `ada` has 100 credits (the cap), was registered and has a subscription to `gold` and one to `off`, each
+/// with a period that starts now and waits for its plan, `ice` is frozen with 20, and `zoe` has been credited payment `pi`.
 fn book() -> Book {
     let mut book = Book::default();
     let rules = rules();
@@ -104,19 +104,25 @@ fn book() -> Book {
         ("r2", "ada", promotion(80)),
         ("r3", "ice", Action::RegistrationBonus),
         ("r6", "zoe", purchase(Item::Package("lite".to_owned()))),
-        (
-            "r4",
-            "ada",
-            subscription("sub_gold", "gold", SubscriptionStatus::PastDue),
-        ),
-        (
-            "r5",
-            "ada",
-            subscription("sub_off", "off", SubscriptionStatus::PastDue),
-        ),
     ] {
         let decision = book.decide(&command(reference, user, action), &rules, now(), &mut ids());
         assert!(matches!(decision, Ok(Decision::Settled(outcome)) if outcome.refused.is_none()));
+    }
+    for (reference, id, plan) in [("r4", "sub_gold", "gold"), ("r5", "sub_off", "off")] {
+        let mut rules = rules.clone();
+        let enabled = Plan {
+            enabled: true,
+            credits: 5,
+            validity_days: None,
+        };
+        rules.plans.insert(plan.to_owned(), enabled);
+        let mut action = active(id, plan);
+        if let Action::Subscription { anchor, .. } = &mut action {
+            *anchor = Some(now());
+        }
+        let earlier = now() - TimeDelta::hours(1);
+        let decision = book.decide(&command(reference, "ada", action), &rules, earlier, &mut ids());
+        assert!(matches!(decision, Ok(Decision::Settled(outcome)) if outcome.amount == 0));
     }
     book.wallet_mut("ice").expect("a wallet").status = WalletStatus::Frozen;
     book
@@ -216,9 +222,21 @@ fn each_refusal_answers_before_those_that_follow_it() {
             Refusal::SubscriptionConflict,
         ),
         (&on, "n1", "eve", active("sub_new", "gold"), Refusal::UnknownPlan),
-        (&on, "n1", "ada", monthly("sub_gold"), Refusal::UnknownPlan),
+        (
+            &on,
+            "grant:sub_gold:2026-09-21",
+            "ada",
+            monthly("sub_gold"),
+            Refusal::UnknownPlan,
+        ),
         (&on, "n1", "eve", active("sub_new", "off"), Refusal::PlanDisabled),
-        (&on, "n1", "ada", monthly("sub_off"), Refusal::PlanDisabled),
+        (
+            &on,
+            "grant:sub_off:2026-09-21",
+            "ada",
+            monthly("sub_off"),
+            Refusal::PlanDisabled,
+        ),
         (&on, "n1", "eve", monthly("sub_none"), Refusal::NotDue),
         (
             &on,

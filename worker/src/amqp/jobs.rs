@@ -80,13 +80,7 @@ impl From<AmqpError> for Interruption {
 /// Serves the queue of job requests until `runner.stop`; ends when all runs have ended.
 ///
 /// Before it subscribes it compares `ledger_id` with the one on the broker, which may be another broker after a reconnect.
-pub async fn serve(
-    url: String,
-    topology: Topology,
-    ledger_id: Option<Uuid>,
-    runner: Runner,
-    wait: JobWait,
-) {
+pub async fn serve(url: String, topology: Topology, ledger_id: Option<Uuid>, runner: Runner, wait: JobWait) {
     let mut server = Server {
         url,
         topology,

@@ -12,10 +12,10 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use lapin::{
-    BasicProperties, Channel, Confirmation, PublisherConfirm,
+    Channel, Confirmation, PublisherConfirm,
     message::Delivery,
     options::BasicPublishOptions,
-    types::{FieldTable, ShortString},
+    types::{AMQPValue, FieldTable, ShortString},
 };
 use producer_sdk::contract::{Door, Topology, headers};
 use tokio::time::Instant;
@@ -136,14 +136,14 @@ impl<'a> Replay<'a> {
             held.hold(
                 arrived,
                 PER_LETTER + delivery.data.len(),
-                (delivery, door, letter.user_id),
+                (delivery, door, (letter.user_id, letter.first_seen)),
             );
-            while let Some((delivery, door, user_id)) = held.next() {
-                self.send(letters, delivery, door, user_id).await?;
+            while let Some((delivery, door, known)) = held.next() {
+                self.send(letters, delivery, door, known).await?;
             }
         }
-        while let Some((delivery, door, user_id)) = held.pop() {
-            self.send(letters, delivery, door, user_id).await?;
+        while let Some((delivery, door, known)) = held.pop() {
+            self.send(letters, delivery, door, known).await?;
         }
         self.settle(letters).await?;
         Ok(held.left_from())
@@ -155,7 +155,7 @@ impl<'a> Replay<'a> {
         letters: &mut Portions,
         delivery: Delivery,
         door: Door,
-        user_id: Option<String>,
+        (user_id, first_seen): (Option<String>, Option<DateTime<Utc>>),
     ) -> Result<(), AmqpError> {
         let by = user_id.as_ref().and_then(|user_id| self.doors.get(user_id));
         if by.is_some_and(|by| *by != door) || self.open.len() >= UNCONFIRMED {
@@ -174,14 +174,15 @@ impl<'a> Replay<'a> {
             mandatory: true,
             immediate: false,
         };
+        let headers = replay_headers(self.topology, door, first_seen, &delivery);
         let confirm = self
             .publishing
             .basic_publish(
-                ShortString::try_new(self.topology.door(door)).unwrap_or_default(),
+                ShortString::try_new(self.topology.door(Door::Internal)).unwrap_or_default(),
                 delivery.routing_key,
                 mandatory,
                 &delivery.data,
-                as_it_was(&delivery.properties),
+                outgoing::kept(&delivery.properties).with_headers(headers),
             )
             .await
             .map_err(AmqpError::doing("replaying a dead letter"))?;
@@ -222,13 +223,26 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// The sender's properties; of the headers only the trace context is left.
-fn as_it_was(received: &BasicProperties) -> BasicProperties {
-    let properties = outgoing::kept(received);
-    let Some(trace) = header(received, headers::TRACEPARENT) else {
-        return properties;
-    };
+/// The headers of a letter that is replayed. It goes through the internal exchange, to which only workers may write, so that its
+/// origin and the time at which a worker first received it are believed again.
+fn replay_headers(
+    topology: &Topology,
+    door: Door,
+    first_seen: Option<DateTime<Utc>>,
+    delivery: &Delivery,
+) -> FieldTable {
     let mut table = FieldTable::default();
-    table.insert(headers::TRACEPARENT.into(), trace.clone());
-    properties.with_headers(table)
+    let mut put = |name: &str, value: &str| {
+        table.insert(name.into(), AMQPValue::LongString(value.into()));
+    };
+    put(headers::ORIGIN, door.as_str());
+    put(headers::EXCHANGE, &topology.door(door));
+    put(headers::ROUTING_KEY, delivery.routing_key.as_str());
+    if let Some(at) = first_seen {
+        put(headers::FIRST_SEEN, &at.to_rfc3339());
+    }
+    if let Some(trace) = header(&delivery.properties, headers::TRACEPARENT) {
+        table.insert(headers::TRACEPARENT.into(), trace.clone());
+    }
+    table
 }

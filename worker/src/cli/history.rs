@@ -69,13 +69,19 @@ fn table(transactions: &[TransactionItem]) -> Rows {
     let mut rows = Rows::new(&["when", "type", ">amount", ">balance", "from", "to", "reference"]);
     for transaction in transactions {
         let refused = transaction.error_code.clone();
+        let amount = refused.map_or_else(
+            || show::signed(transaction.amount),
+            |code| format!("refused: {code}"),
+        );
+        let detail = transaction.detail.as_ref();
+        let clipped = detail.and_then(|detail| detail["clipped"].as_i64());
         rows.push([
             show::instant(transaction.created_at),
             kind(transaction),
-            refused.map_or_else(
-                || show::signed(transaction.amount),
-                |code| format!("refused: {code}"),
-            ),
+            match clipped {
+                Some(clipped) => format!("{amount} ({} clipped)", show::credits(clipped)),
+                None => amount,
+            },
             transaction.balance_after.map(show::credits).unwrap_or_default(),
             transaction.debit_account.clone().unwrap_or_default(),
             transaction.credit_account.clone().unwrap_or_default(),

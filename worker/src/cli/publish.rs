@@ -94,6 +94,12 @@ pub fn summary(outcome: &Outcome) -> String {
     if outcome.default_price == Some(true) {
         parts.push("default price (the service has no price)".to_owned());
     }
+    if let Some(clipped) = outcome.clipped {
+        parts.push(format!(
+            "clipped: {} credits did not fit under the balance cap",
+            show::credits(clipped)
+        ));
+    }
     if outcome.stale == Some(true) {
         parts.push("stale (something later was known already)".to_owned());
     }

@@ -134,6 +134,10 @@ fn table(report: &Report) -> Result<(), Failure> {
         heading("Granted")?;
         granted(report).print()?;
     }
+    if !report.clipped.is_empty() {
+        heading("Clipped (grants that did not fit under the balance cap)")?;
+        clipped(report).print()?;
+    }
     if report.consumed.commands > 0 {
         heading("Consumed")?;
         consumed(report).print()?;
@@ -208,6 +212,18 @@ fn granted(report: &Report) -> Rows {
             granted.plan.clone().unwrap_or_default(),
             count(granted.grants),
             show::large(granted.credits),
+        ]);
+    }
+    rows
+}
+
+fn clipped(report: &Report) -> Rows {
+    let mut rows = Rows::new(&["kind", ">grants", ">credits"]);
+    for clipped in &report.clipped {
+        rows.push([
+            clipped.kind.clone(),
+            count(clipped.grants),
+            show::large(clipped.credits),
         ]);
     }
     rows

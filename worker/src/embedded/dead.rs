@@ -20,10 +20,11 @@ SELECT id, door, body, message_id, attempt, headers FROM queue_message
 const NEWEST: &str =
     "SELECT coalesce(max(id), 0) AS newest, count(*) AS letters FROM queue_message WHERE queue = 'dead'";
 
-/// As it was: in the queue, as if nobody had looked at it yet.
+/// As it came, with the time at which a worker first received it.
 const REPLAY: &str = "\
 UPDATE queue_message SET queue = 'commands', attempt = 0, not_before = NULL,
-       headers = CASE WHEN headers ->> 'traceparent' IS NOT NULL THEN json_object('traceparent', headers ->> 'traceparent') END
+       headers = json_patch('{}', json_object('traceparent', headers ->> 'traceparent',
+                                              'x-scrip-first-seen', headers ->> 'x-scrip-first-seen'))
  WHERE id = $1 AND queue = 'dead'";
 
 const DROP: &str = "DELETE FROM queue_message WHERE id = $1 AND queue = 'dead'";

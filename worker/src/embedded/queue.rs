@@ -32,7 +32,9 @@ const FIRST: &str = "\
 SELECT id FROM queue_message WHERE queue = $1 AND (not_before IS NULL OR not_before <= $2) ORDER BY id LIMIT 1";
 
 const TAKE: &str = "\
-SELECT id, door, body, reply_to, correlation_id, attempt, enqueued_at FROM queue_message
+SELECT id, door, body, reply_to, correlation_id, attempt, enqueued_at,
+       headers ->> 'x-scrip-first-seen' AS first_seen
+  FROM queue_message
  WHERE queue = $1 AND (not_before IS NULL OR not_before <= $2) ORDER BY id LIMIT $3";
 
 /// From the index alone.
@@ -73,6 +75,8 @@ pub struct Row {
     correlation_id: Option<String>,
     attempt: i32,
     enqueued_at: DateTime<Utc>,
+    /// Written by a worker; absent on a message that none has settled yet.
+    first_seen: Option<String>,
 }
 
 impl Row {
@@ -98,14 +102,15 @@ impl Row {
         })
     }
 
-    /// The same as the lane sees it.
-    pub fn into_delivery(self) -> Delivery<Ticket> {
+    /// The same as the lane sees it, taken at `now`.
+    pub fn into_delivery(self, now: DateTime<Utc>) -> Delivery<Ticket> {
+        let first_seen = self.first_seen.as_deref().and_then(|at| at.parse().ok());
         Delivery {
             ticket: self.ticket(),
             door: Door::parse(&self.door),
             reply: self.reply_to(),
             attempt: u32::try_from(self.attempt).unwrap_or_default(),
-            first_seen: self.enqueued_at,
+            first_seen: first_seen.unwrap_or(now),
             body: self.body,
         }
     }

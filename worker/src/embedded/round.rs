@@ -28,7 +28,7 @@ pub async fn serve(
     }
     let group = rows
         .into_iter()
-        .map(|row| Pipeline::<RoundLedger>::admit(row.into_delivery()))
+        .map(|row| Pipeline::<RoundLedger>::admit(row.into_delivery(now)))
         .collect();
     pipeline.ledger().enter(transaction).await;
     let pass = pipeline.pass(group, now).await;
@@ -62,7 +62,7 @@ pub async fn set_apart(
     let rows = queue::take(&transaction, "commands", 1, now).await?;
     let settled: Vec<_> = rows
         .into_iter()
-        .map(|row| pipeline.set_apart(row.into_delivery(), times))
+        .map(|row| pipeline.set_apart(row.into_delivery(now), times))
         .collect();
     let taken = settled.len();
     queue::settle(&transaction, settled, now).await?;

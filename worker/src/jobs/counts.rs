@@ -22,6 +22,9 @@ pub struct Counts {
     /// Grant: credits.
     #[serde(skip_serializing_if = "is_nothing")]
     pub total_granted: i64,
+    /// Grant: credits that did not fit under the balance cap.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub total_clipped: i64,
     /// Expire: batches that were swept.
     #[serde(skip_serializing_if = "is_zero")]
     pub processed_batches: u64,
@@ -67,6 +70,10 @@ impl Counts {
     /// Counts one period.
     pub fn grant(&mut self, outcome: Option<&Outcome>) {
         self.processed += 1;
+        let clipped = outcome
+            .filter(|outcome| !outcome.replayed)
+            .and_then(|outcome| outcome.clipped);
+        self.total_clipped = self.total_clipped.saturating_add(clipped.unwrap_or(0));
         match outcome {
             None => self.failed += 1,
             Some(outcome) if outcome.is_completed() => {

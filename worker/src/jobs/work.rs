@@ -80,15 +80,16 @@ impl Work {
 
     async fn grant_one(&self, subscription: &Subscription) -> Vec<Option<Outcome>> {
         let mut outcomes = Vec::new();
-        for period in subscription.due_periods(&self.rules, self.until, MOST_PERIODS) {
-            let command = Command::monthly_grant(&subscription.user_id, &subscription.id, period.start);
+        let due = subscription.due_periods(&self.rules, self.until, MOST_PERIODS);
+        // Periods of a disabled plan stay due; those of an unknown one are asked for, so that the run counts them.
+        let is_disabled = |plan: &str| self.rules.plans.get(plan).is_some_and(|plan| !plan.enabled);
+        for due in due.iter().filter(|due| !is_disabled(&due.plan)) {
+            let start = due.period.start;
+            let command = Command::monthly_grant(&subscription.user_id, &subscription.id, start);
             let outcome = ask(&self.client, &command, self.patience).await;
-            let went_on = outcome.as_ref().is_some_and(|outcome| {
-                outcome.is_completed() || outcome.error_code() == Some("max_balance_reached")
-            });
+            let is_answered = outcome.is_some();
             outcomes.push(outcome);
-            // The next period is not due before this one is done.
-            if !went_on || self.stop.is_cancelled() {
+            if !is_answered || self.stop.is_cancelled() {
                 break;
             }
         }

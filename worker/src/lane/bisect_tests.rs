@@ -78,6 +78,7 @@ fn commands(references: &[&str]) -> Vec<Command> {
         reference_id: (*reference).to_owned(),
         user_id: format!("user of {reference}"),
         occurred_at: None,
+        received_at: None,
         description: None,
         metadata: None,
         action: Action::Consume {

@@ -18,7 +18,7 @@ pub struct Delivery<T> {
     pub reply: Option<ReplyTo>,
     /// How often it went through the delay queue.
     pub attempt: u32,
-    /// When it was first delivered.
+    /// When a worker first received it, also before a delay, or before it became a dead letter and was replayed.
     pub first_seen: DateTime<Utc>,
 }
 

@@ -80,7 +80,10 @@ impl<L: Ledger> Pipeline<L> {
     /// Decodes a delivery.
     pub fn admit<T>(delivery: Delivery<T>) -> Admitted<T> {
         let verdict = match delivery.door {
-            Some(door) => decode::decode(&delivery.body, door),
+            Some(door) => decode::decode(&delivery.body, door).map(|mut command| {
+                command.received_at = Some(decode::micros(delivery.first_seen));
+                command
+            }),
             None => Err(past_the_exchanges()),
         };
         Admitted { delivery, verdict }

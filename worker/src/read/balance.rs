@@ -1,11 +1,11 @@
 //! What users have.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
-use ledger::Rules;
+use ledger::{Book, Inconsistency, Rules, Subscription, Wallet};
 use producer_sdk::contract::{BalanceResult, ExpiringBatch, NextGrant};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value, prelude::Uuid,
+};
 
 use super::{ReadError, sql, subscriptions};
 
@@ -18,6 +18,7 @@ struct Row {
     total_spent: i64,
     status: String,
     version: i64,
+    next_due_at: Option<DateTime<Utc>>,
     lapsed: i64,
     next_amount: Option<i64>,
     next_expires_at: Option<DateTime<Utc>>,
@@ -25,7 +26,7 @@ struct Row {
 
 /// All of it in one statement, so that what it says fits together. `{users}` is the list of users.
 const SQL: &str = "\
-SELECT w.user_id, w.balance, w.held, w.total_earned, w.total_spent, w.status, w.version,
+SELECT w.user_id, w.balance, w.held, w.total_earned, w.total_spent, w.status, w.version, w.next_due_at,
        (SELECT CAST(coalesce(sum(b.remaining - b.held), 0) AS bigint) FROM credits_batch b
          WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at <= $2) AS lapsed,
        (SELECT CAST(sum(b.remaining - b.held) AS bigint) FROM credits_batch b
@@ -90,11 +91,13 @@ pub async fn balances(
     .await
     .map_err(ReadError::of("balance"))?;
     // After the wallets: a version of a wallet never goes with subscriptions that are older than it.
-    let subscriptions = subscriptions(db, users).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| result(row, &subscriptions, rules, now))
-        .collect())
+    let mut subscriptions = subscriptions(db, users).await?;
+    rows.into_iter()
+        .map(|row| {
+            let of_user = subscriptions.remove(&row.user_id).unwrap_or_default();
+            result(row, of_user, rules, now).map_err(ReadError::inconsistent("balance"))
+        })
+        .collect()
 }
 
 /// A page of wallets in the order of their users: those after `$1` up to `$3`, `$4` at most.
@@ -122,38 +125,76 @@ pub(super) async fn page(
         .await
         .map_err(ReadError::of("wallets"))?;
     let users: Vec<&str> = rows.iter().map(|row| row.user_id.as_str()).collect();
-    let subscriptions = subscriptions(db, &users).await?;
-    let results = rows
-        .into_iter()
-        .map(|row| result(row, &subscriptions, rules, now));
-    Ok(results.collect())
+    let mut subscriptions = subscriptions(db, &users).await?;
+    rows.into_iter()
+        .map(|row| {
+            let of_user = subscriptions.remove(&row.user_id).unwrap_or_default();
+            result(row, of_user, rules, now).map_err(ReadError::inconsistent("wallets"))
+        })
+        .collect()
 }
 
+/// What a user has, as if the periods that are due had been granted.
 fn result(
     row: Row,
-    subscriptions: &HashMap<String, Vec<ledger::Subscription>>,
+    subscriptions: Vec<Subscription>,
     rules: &Rules,
     now: DateTime<Utc>,
-) -> BalanceResult {
-    let subscriptions = subscriptions.get(&row.user_id).map_or(&[][..], Vec::as_slice);
-    let next_grant = ledger::next_grant(subscriptions, rules, now).filter(|_| rules.enabled);
-    BalanceResult {
-        user_id: row.user_id,
-        available_credits: row.balance.saturating_sub(row.held).saturating_sub(row.lapsed),
-        balance: row.balance,
+) -> Result<BalanceResult, Inconsistency> {
+    let mut book = Book::default();
+    let mut wallet = Wallet::prepared(Uuid::nil(), row.user_id.clone());
+    wallet.open = true;
+    // What expired is no part of it, so no batch is needed to tell what can be spent.
+    wallet.balance = row.balance.saturating_sub(row.lapsed);
+    wallet.held = row.held;
+    wallet.total_earned = row.total_earned;
+    wallet.next_due_at = row.next_due_at;
+    book.add_wallet(wallet);
+    for subscription in subscriptions {
+        book.add_subscription(subscription);
+    }
+    let granted = book.settle(&row.user_id, rules, now, &mut Uuid::now_v7)?;
+    let granted = granted
+        .iter()
+        .map(|posting| posting.amount)
+        .fold(0, i64::saturating_add);
+    let expiring = book.wallet(&row.user_id).into_iter().flat_map(Wallet::batches);
+    let expiring = expiring.filter_map(|batch| Some((batch.expires_at?, batch.remaining)));
+    let stored = row.next_expires_at.zip(row.next_amount);
+    let next_grant = ledger::next_grant(book.subscriptions(&row.user_id), rules, now);
+    Ok(BalanceResult {
+        available_credits: row
+            .balance
+            .saturating_sub(row.held)
+            .saturating_sub(row.lapsed)
+            .saturating_add(granted),
+        balance: row.balance.saturating_add(granted),
         held: row.held,
-        total_earned: row.total_earned,
+        total_earned: row.total_earned.saturating_add(granted),
         total_spent: row.total_spent,
         status: row.status,
-        next_expiring_batch: row
-            .next_amount
-            .zip(row.next_expires_at)
-            .map(|(amount, expires_at)| ExpiringBatch { amount, expires_at }),
-        next_grant_info: next_grant.map(|grant| NextGrant {
+        next_expiring_batch: first_expiring(stored.into_iter().chain(expiring)),
+        next_grant_info: next_grant.filter(|_| rules.enabled).map(|grant| NextGrant {
             amount: grant.amount,
             grant_date: grant.at,
             plan_name: grant.plan,
         }),
         version: row.version,
-    }
+        user_id: row.user_id,
+    })
+}
+
+/// The sum of what expires first.
+fn first_expiring(expiring: impl Iterator<Item = (DateTime<Utc>, i64)>) -> Option<ExpiringBatch> {
+    expiring.fold(
+        None,
+        |first: Option<ExpiringBatch>, (expires_at, amount)| match first {
+            Some(first) if first.expires_at < expires_at => Some(first),
+            Some(first) if first.expires_at == expires_at => Some(ExpiringBatch {
+                amount: first.amount.saturating_add(amount),
+                expires_at,
+            }),
+            _ => Some(ExpiringBatch { amount, expires_at }),
+        },
+    )
 }

@@ -1,11 +1,10 @@
 //! What jobs have to do in the ledger, page by page, in the order of an index. A place in that order is a cursor.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use entity::subscription;
-use ledger::{Rules, Subscription};
-use sea_orm::{ConnectionTrait, EntityTrait, Statement};
+use ledger::{DuePeriod, Rules, Subscription};
+use sea_orm::{ConnectionTrait, Statement};
 
 use super::{ReadError, sql, subscriptions};
 use crate::store::Store;
@@ -25,9 +24,7 @@ pub struct Page<T> {
 }
 
 const SUBSCRIPTIONS: &str = "\
-SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, due_at, status_at,
-       created_at, updated_at
-  FROM subscription
+SELECT id, due_at FROM subscription
  WHERE due_at IS NOT NULL AND due_at <= $1 AND (due_at, id) > ($2, $3)
  ORDER BY due_at, id LIMIT $4";
 
@@ -36,33 +33,42 @@ SELECT expires_at, user_id FROM credits_batch
  WHERE status = 'ACTIVE' AND expires_at IS NOT NULL AND expires_at <= $1 AND (expires_at, user_id) > ($2, $3)
  GROUP BY expires_at, user_id ORDER BY expires_at, user_id LIMIT $4";
 
-/// Subscriptions with a period that starts by `until`, behind `cursor`. Those whose plan is switched off are left out:
-/// their periods stay due.
+/// Subscriptions with a period that starts by `until`, behind `cursor`. Those of which the rules grant none are left out: their
+/// periods stay due.
 pub async fn due_subscriptions(
     store: &Store,
     rules: &Rules,
     until: DateTime<Utc>,
     cursor: Option<&str>,
 ) -> Result<Page<Subscription>, ReadError> {
-    let rows = subscription::Entity::find()
-        .from_raw_sql(statement(store, SUBSCRIPTIONS, until, cursor))
-        .all(store.read_connection())
-        .await
-        .map_err(ReadError::of("due subscriptions"))?;
-    let full = rows.len() == PAGE;
-    let mut items = Vec::with_capacity(rows.len());
-    let mut last = None;
-    for row in rows {
-        let cursor = format!("{}|{}", text(row.due_at.unwrap_or_default()), row.id);
-        last = Some(cursor.clone());
-        let off = rules.plans.get(&row.plan).is_some_and(|plan| !plan.enabled);
-        // One whose status this version does not know is left to a version that does.
-        if let Some(subscription) = subscriptions::of(row).filter(|_| !off) {
-            items.push((cursor, subscription));
-        }
+    let failed = || ReadError::of("due subscriptions");
+    let db = store.read_connection();
+    let rows = db
+        .query_all_raw(statement(store, SUBSCRIPTIONS, until, cursor))
+        .await;
+    let rows = rows.map_err(failed())?;
+    let mut places = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id: String = row.try_get_by("id").map_err(failed())?;
+        let due_at: DateTime<Utc> = row.try_get_by("due_at").map_err(failed())?;
+        places.push((format!("{}|{id}", text(due_at)), id));
     }
-    let next = last.filter(|_| full);
-    Ok(Page { items, next })
+    let next = places.last().map(|(cursor, _)| cursor.clone());
+    let next = next.filter(|_| rows.len() == PAGE);
+    let ids: Vec<&str> = places.iter().map(|(_, id)| id.as_str()).collect();
+    let found = subscriptions::with_ids(db, &ids).await?;
+    let mut found: HashMap<String, Subscription> =
+        found.into_iter().map(|one| (one.id.clone(), one)).collect();
+    let items = places.into_iter().filter_map(|(cursor, id)| {
+        let subscription = found.remove(&id)?;
+        let is_granted = |due: &DuePeriod| rules.plans.get(&due.plan).is_none_or(|plan| plan.enabled);
+        let due = subscription.due_periods(rules, until, usize::MAX);
+        due.iter().any(is_granted).then_some((cursor, subscription))
+    });
+    Ok(Page {
+        items: items.collect(),
+        next,
+    })
 }
 
 /// Users who have a batch that lapsed by `until`, behind `cursor`; a user may come again with another batch.

@@ -1,19 +1,41 @@
 //! What can go wrong when reading.
 
+use ledger::Inconsistency;
 use sea_orm::DbErr;
 use thiserror::Error;
+
+use crate::store::StoreError;
 
 /// A read that failed.
 #[derive(Debug, Error)]
 #[error("cannot read the {what}")]
 pub struct ReadError {
     what: &'static str,
-    source: DbErr,
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl ReadError {
     /// For `map_err`.
     pub(crate) fn of(what: &'static str) -> impl FnOnce(DbErr) -> Self {
-        move |source| Self { what, source }
+        move |source| Self {
+            what,
+            source: source.into(),
+        }
+    }
+
+    /// For `map_err`, where rows were read by the store.
+    pub(crate) fn store(what: &'static str) -> impl FnOnce(StoreError) -> Self {
+        move |source| Self {
+            what,
+            source: source.into(),
+        }
+    }
+
+    /// For `map_err`, where rows contradict each other.
+    pub(crate) fn inconsistent(what: &'static str) -> impl FnOnce(Inconsistency) -> Self {
+        move |source| Self {
+            what,
+            source: source.into(),
+        }
     }
 }

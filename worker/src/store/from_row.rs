@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use ledger::{
     Allocation, Batch, BatchStatus, CreditedPayment, Inconsistency, Origin, PaymentKey, Posting, Refusal,
-    Source, Subscription, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
+    Source, TransactionType, Wallet, WalletStatus,
 };
 use sea_orm::{DbErr, QueryResult};
 use uuid::Uuid;
@@ -33,6 +33,7 @@ pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
     wallet.total_spent = get(row, "total_spent")?;
     wallet.transaction_count = get(row, "transaction_count")?;
     wallet.version = get(row, "version")?;
+    wallet.next_due_at = get(row, "next_due_at")?;
     wallet.status = match status.as_str() {
         "ACTIVE" => WalletStatus::Active,
         "FROZEN" => WalletStatus::Frozen,
@@ -125,33 +126,6 @@ fn refusal(row: &QueryResult, id: Uuid) -> Result<Option<Refusal>, StoreError> {
         Refusal::parse(&code).ok_or_else(|| unknown("credits_transaction", id, "error_code", &code).into())
     })
     .transpose()
-}
-
-pub fn subscription(row: &QueryResult) -> Result<Subscription, StoreError> {
-    let id: String = get(row, "id")?;
-    let status: String = get(row, "status")?;
-    let Some(status) = SubscriptionStatus::parse(&status) else {
-        let message = format!("status is `{status}`");
-        return Err(Inconsistency {
-            table: "subscription",
-            id,
-            message,
-        }
-        .into());
-    };
-    Ok(Subscription {
-        id,
-        user_id: get(row, "user_id")?,
-        plan: get(row, "plan")?,
-        status,
-        anchor: get(row, "anchor")?,
-        activated_at: get(row, "activated_at")?,
-        ended_at: get(row, "ended_at")?,
-        paid_through: get(row, "paid_through")?,
-        next_period_start: get(row, "next_period_start")?,
-        status_at: get(row, "status_at")?,
-        dirty: false,
-    })
 }
 
 /// The part of a posting that an outcome is made of.

@@ -11,8 +11,9 @@ use super::{
     answer::Patience,
     bulk::{self, Column},
     error::StoreError,
-    from_row::{allocation, batch, credited_payment, get, known, part, subscription, wallet},
+    from_row::{allocation, batch, credited_payment, get, known, part, wallet},
     sql::{self, Sql},
+    subscriptions,
 };
 
 /// Batches of a wallet that are read at first; a wallet whose demand they do not cover is read again.
@@ -38,7 +39,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         self.records(commands, &mut book).await?;
         self.registered(commands, &mut book).await?;
         self.credited_payments(commands, &mut book).await?;
-        self.subscriptions(commands, &mut book).await?;
+        self.subscriptions(commands, &wallets, &mut book).await?;
         for mut wallet in wallets {
             wallet.open = !prepared.contains(&wallet.user_id);
             book.add_wallet(wallet);
@@ -225,9 +226,18 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         Ok(())
     }
 
-    /// Reads the subscriptions of users whose commands are about them, and those that commands name.
-    async fn subscriptions(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
-        let mut users = BTreeSet::new();
+    /// Reads the subscriptions of users whose commands are about them or of whom a period is due, and those that commands
+    /// name.
+    async fn subscriptions(
+        &self,
+        commands: &[Command],
+        wallets: &[Wallet],
+        book: &mut Book,
+    ) -> Result<(), StoreError> {
+        let due = wallets
+            .iter()
+            .filter(|wallet| self.rules.enabled && wallet.is_due(self.now));
+        let mut users: BTreeSet<&str> = due.map(|wallet| wallet.user_id.as_str()).collect();
         let mut ids = BTreeSet::new();
         for command in commands {
             if let Action::Subscription { subscription_id, .. }
@@ -240,13 +250,13 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         if users.is_empty() {
             return Ok(());
         }
-        let mut values = self.rows(vec![texts(users)]);
-        values.extend(self.rows(vec![texts(ids)]));
-        for row in self
-            .query("read subscriptions", &sql::SUBSCRIPTIONS, values)
-            .await?
-        {
-            book.add_subscription(subscription(&row)?);
+        let statement = subscriptions::statement(self.backend(), users, ids);
+        let rows = self
+            .patience
+            .wait("read subscriptions", self.connection.query_all_raw(statement))
+            .await?;
+        for subscription in subscriptions::from_rows(&rows)? {
+            book.add_subscription(subscription);
         }
         Ok(())
     }

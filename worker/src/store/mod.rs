@@ -10,7 +10,7 @@
 //! | 3a | what belongs to them, allocations | those of known references | a replay repeats the whole outcome; only if there is one |
 //! | 3b | registered | users who had the bonus | only if a command is a registration bonus |
 //! | 3c | credited payments | those that purchases report | one payment is credited once; only if a command is a purchase |
-//! | 3d | subscriptions | those of the users | only if a command is about one |
+//! | 3d | subscriptions | those of the users, with their events and grants | only if a command is about one or a period is due |
 //! | 4 | batches | the first of each user in spending order | what the commands may spend; read again, larger, only where that is not enough |
 //! | – | decide | – | [`ledger::Book`], in memory, nothing awaits |
 //! | 5 | insert transactions | one for each posting, in the order of references | the unique reference is the last guard |
@@ -46,6 +46,7 @@ mod session;
 pub mod sockets;
 mod spending;
 pub mod sql;
+pub(crate) mod subscriptions;
 mod time;
 mod trial;
 mod ways;

@@ -70,6 +70,9 @@ impl Store {
         let Some((mut book, partial)) = self.open_book(&loader, commands).await? else {
             return Ok(None);
         };
+        if rules.enabled && book.is_due(now) {
+            return Ok(None);
+        }
         let mut decisions = Vec::with_capacity(commands.len());
         for command in commands {
             let decision = book.decide(command, rules, now, &mut Uuid::now_v7)?;

@@ -123,6 +123,14 @@ pub fn changed_wallets(wallets: &[Wallet]) -> Vec<Column> {
     ]
 }
 
+/// Wallets that were changed, with when their next period is due.
+pub fn changed_wallets_and_dues(wallets: &[Wallet]) -> Vec<Column> {
+    let mut columns = changed_wallets(wallets);
+    let changed = wallets.iter().filter(|wallet| wallet.dirty);
+    columns.push(Column::instants(changed.map(|wallet| wallet.next_due_at)));
+    columns
+}
+
 /// All wallets with the versions that were read, where some are not changed; else none.
 pub fn held_wallets(wallets: &[Wallet]) -> Vec<Column> {
     let some = wallets.iter().any(|wallet| !wallet.dirty);
@@ -150,14 +158,14 @@ pub fn subscriptions(subscriptions: &[Subscription]) -> Vec<Column> {
     vec![
         text(|s| &s.id),
         text(|s| &s.user_id),
-        text(|s| &s.plan),
-        text(|s| s.status.as_str()),
+        text(|s| &s.state.plan),
+        text(|s| s.state.status.as_str()),
         instant(|s| s.anchor),
-        maybe_instant(|s| s.activated_at),
-        maybe_instant(|s| s.ended_at),
-        maybe_instant(|s| s.paid_through),
-        maybe_instant(|s| s.next_period_start),
-        maybe_instant(Subscription::due_at),
-        instant(|s| s.status_at),
+        maybe_instant(|s| s.state.activated_at),
+        maybe_instant(|s| s.state.ended_at),
+        maybe_instant(|s| s.state.paid_through),
+        maybe_instant(|s| s.state.due_at),
+        instant(|s| s.state.reported_at),
+        instant(|s| s.state.since),
     ]
 }

@@ -35,10 +35,10 @@ pub const PREPARE_WALLETS: Sql = Sql {
 /// Locks wallets in the order of their users. `users` → wallets.
 pub const LOCK_WALLETS: Sql = Sql {
     postgres: r"SELECT id AS wallet_id, user_id, balance, held AS wallet_held, total_earned, total_spent,
-          transaction_count, status AS wallet_status, version
+          transaction_count, status AS wallet_status, version, next_due_at
         FROM credits_balance WHERE user_id = ANY($1) ORDER BY user_id FOR UPDATE",
     sqlite: r"SELECT id AS wallet_id, user_id, balance, held AS wallet_held, total_earned, total_spent,
-          transaction_count, status AS wallet_status, version
+          transaction_count, status AS wallet_status, version, next_due_at
         FROM credits_balance WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1)) ORDER BY user_id",
 };
 
@@ -201,18 +201,19 @@ pub const UPDATE_BATCHES: Sql = Sql {
 };
 
 /// Updates wallets, each only from the version that was read. One that was only prepared is opened now.
-/// `(id, balance, held, earned, spent, count, new version, status), now`.
+/// `(id, balance, held, earned, spent, count, new version, status, next due at), now`.
 pub const UPDATE_WALLETS: Sql = Sql {
     postgres: r"UPDATE credits_balance w SET balance = n.balance, held = n.held, total_earned = n.total_earned,
           total_spent = n.total_spent, transaction_count = n.transaction_count, version = n.version, status = n.status,
-          created_at = CASE WHEN w.version = 0 THEN $9 ELSE w.created_at END, updated_at = $9
+          next_due_at = NULLIF(n.next_due_at, '0001-01-01 00:00:00+00'),
+          created_at = CASE WHEN w.version = 0 THEN $10 ELSE w.created_at END, updated_at = $10
         FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-            $8::text[])
-          AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status)
+            $8::text[], $9::timestamptz[])
+          AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status, next_due_at)
         WHERE w.id = n.id AND w.version = n.version - 1",
     sqlite: r"UPDATE credits_balance SET balance = n.value ->> 1, held = n.value ->> 2, total_earned = n.value ->> 3,
           total_spent = n.value ->> 4, transaction_count = n.value ->> 5, version = n.value ->> 6,
-          status = n.value ->> 7,
+          status = n.value ->> 7, next_due_at = NULLIF(n.value ->> 8, '0001-01-01T00:00:00.000000+00:00'),
           created_at = CASE WHEN credits_balance.version = 0 THEN $2 ELSE credits_balance.created_at END, updated_at = $2
         FROM jsonb_each($1) AS n
         WHERE credits_balance.id = unhex(n.value ->> 0) AND credits_balance.version = (n.value ->> 6) - 1",
@@ -224,56 +225,63 @@ pub const DROP_UNOPENED: Sql = Sql {
     sqlite: r"DELETE FROM credits_balance WHERE id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1)) AND version = 0",
 };
 
-/// Reads the subscriptions of users, and those with given ids. `users, ids`.
+/// Reads the subscriptions of users, and those with given ids, each with its history: a row for each event and grant in the
+/// order of arrival, and one for a subscription without any. `users, ids`.
 pub const SUBSCRIPTIONS: Sql = Sql {
-    postgres: r"SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
-        FROM subscription WHERE user_id = ANY($1)
-        UNION ALL
-        SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
-        FROM subscription WHERE id = ANY($2) AND user_id <> ALL($1)",
-    sqlite: r"SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
-        FROM subscription WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1))
-        UNION ALL
-        SELECT id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, status_at
-        FROM subscription WHERE id IN (SELECT value ->> 0 FROM jsonb_each($2))
-          AND user_id NOT IN (SELECT value ->> 0 FROM jsonb_each($1))",
+    postgres: r"SELECT s.id, s.user_id, s.plan, s.status, s.anchor, s.activated_at, s.ended_at, s.paid_through, s.due_at, s.status_at,
+          s.status_since, t.type AS entry, t.period_start, t.occurred_at, t.created_at AS applied_at, t.detail::text AS detail
+        FROM (SELECT * FROM subscription WHERE user_id = ANY($1)
+              UNION ALL
+              SELECT * FROM subscription WHERE id = ANY($2) AND user_id <> ALL($1)) s
+        LEFT JOIN credits_transaction t ON t.subscription_id = s.id
+          AND (t.type = 'monthly_grant' OR t.type = 'subscription' AND t.status = 'COMPLETED')
+        ORDER BY s.id, t.id",
+    sqlite: r"SELECT s.id, s.user_id, s.plan, s.status, s.anchor, s.activated_at, s.ended_at, s.paid_through, s.due_at, s.status_at,
+          s.status_since, t.type AS entry, t.period_start, t.occurred_at, t.created_at AS applied_at, t.detail
+        FROM (SELECT * FROM subscription WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1))
+              UNION ALL
+              SELECT * FROM subscription WHERE id IN (SELECT value ->> 0 FROM jsonb_each($2))
+                AND user_id NOT IN (SELECT value ->> 0 FROM jsonb_each($1))) s
+        LEFT JOIN credits_transaction t ON t.subscription_id = s.id
+          AND (t.type = 'monthly_grant' OR t.type = 'subscription' AND t.status = 'COMPLETED')
+        ORDER BY s.id, t.id",
 };
 
 /// Writes subscriptions, each only if it is new or its user's. `(id, user, plan, status, anchor, activated at, ended at,
-/// paid through, next period start, due at, status at), now`.
+/// paid through, due at, status at, status since), now`.
 pub const WRITE_SUBSCRIPTIONS: Sql = Sql {
     postgres: r"INSERT INTO subscription (id, user_id, plan, status, anchor, activated_at, ended_at, paid_through,
-          next_period_start, due_at, status_at, created_at, updated_at)
+          next_period_start, due_at, status_at, status_since, created_at, updated_at)
         SELECT s.id, s.user_id, s.plan, s.status, s.anchor, NULLIF(s.activated_at, '0001-01-01 00:00:00+00'),
-          NULLIF(s.ended_at, '0001-01-01 00:00:00+00'), NULLIF(s.paid_through, '0001-01-01 00:00:00+00'), NULLIF(s.next_period_start, '0001-01-01 00:00:00+00'),
-          NULLIF(s.due_at, '0001-01-01 00:00:00+00'), s.status_at, $12, $12
+          NULLIF(s.ended_at, '0001-01-01 00:00:00+00'), NULLIF(s.paid_through, '0001-01-01 00:00:00+00'),
+          NULLIF(s.due_at, '0001-01-01 00:00:00+00'), NULLIF(s.due_at, '0001-01-01 00:00:00+00'), s.status_at,
+          s.status_since, $12, $12
         FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
             $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
-          AS s (id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, due_at,
-            status_at)
+          AS s (id, user_id, plan, status, anchor, activated_at, ended_at, paid_through, due_at, status_at, status_since)
         ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, status = excluded.status, anchor = excluded.anchor,
           activated_at = excluded.activated_at, ended_at = excluded.ended_at, paid_through = excluded.paid_through,
           next_period_start = excluded.next_period_start, due_at = excluded.due_at, status_at = excluded.status_at,
-          updated_at = excluded.updated_at
+          status_since = excluded.status_since, updated_at = excluded.updated_at
         WHERE subscription.user_id = excluded.user_id",
     sqlite: r"INSERT INTO subscription (id, user_id, plan, status, anchor, activated_at, ended_at, paid_through,
-          next_period_start, due_at, status_at, created_at, updated_at)
+          next_period_start, due_at, status_at, status_since, created_at, updated_at)
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
           NULLIF(value ->> 5, '0001-01-01T00:00:00.000000+00:00'), NULLIF(value ->> 6, '0001-01-01T00:00:00.000000+00:00'),
           NULLIF(value ->> 7, '0001-01-01T00:00:00.000000+00:00'), NULLIF(value ->> 8, '0001-01-01T00:00:00.000000+00:00'),
-          NULLIF(value ->> 9, '0001-01-01T00:00:00.000000+00:00'), value ->> 10, $2, $2
+          NULLIF(value ->> 8, '0001-01-01T00:00:00.000000+00:00'), value ->> 9, value ->> 10, $2, $2
         FROM jsonb_each($1) WHERE true
         ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, status = excluded.status, anchor = excluded.anchor,
           activated_at = excluded.activated_at, ended_at = excluded.ended_at, paid_through = excluded.paid_through,
           next_period_start = excluded.next_period_start, due_at = excluded.due_at, status_at = excluded.status_at,
-          updated_at = excluded.updated_at
+          status_since = excluded.status_since, updated_at = excluded.updated_at
         WHERE subscription.user_id = excluded.user_id",
 };
 
 /// Reads wallets without locking them, each with its first batches in spending order, on PostgreSQL. `users, limit` → a row
 /// for each batch, and one for a wallet that has none.
 pub const READ_WALLETS: &str = r"SELECT w.id AS wallet_id, w.user_id, w.balance, w.held AS wallet_held, w.total_earned,
-      w.total_spent, w.transaction_count, w.status AS wallet_status, w.version, b.*
+      w.total_spent, w.transaction_count, w.status AS wallet_status, w.version, w.next_due_at, b.*
     FROM UNNEST($1::text[]) AS u (user_id) JOIN credits_balance w ON w.user_id = u.user_id
     LEFT JOIN LATERAL (
       SELECT id, amount, remaining, held, issued_at, expires_at, source_type, source_plan, grant_period, paid_micros,
@@ -286,8 +294,9 @@ pub const READ_WALLETS: &str = r"SELECT w.id AS wallet_id, w.user_id, w.balance,
 /// of them are as they should be. Where some wallets are not changed, because their commands were refused, all of them are
 /// held first, so that they are locked in one order.
 ///
-/// Changed wallets as in [`UPDATE_WALLETS`]; `(id, version)` of those to be held; then as in [`INSERT_TRANSACTIONS`],
-/// [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`], [`UPDATE_BATCHES`], and `now` once, or null for the database's clock.
+/// Changed wallets as in [`UPDATE_WALLETS`], but when a period is due, which only groups on the careful way change;
+/// `(id, version)` of those to be held; then as in [`INSERT_TRANSACTIONS`], [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`],
+/// [`UPDATE_BATCHES`], and `now` once, or null for the database's clock.
 pub const WRITE_GROUP: &str = r"WITH held AS (
       SELECT w.id FROM UNNEST($9::uuid[], $10::bigint[]) AS n (id, version)
       JOIN credits_balance w ON w.id = n.id AND w.version = n.version FOR UPDATE OF w),
@@ -356,7 +365,7 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
 /// that was read: then it fails, as a serialization failure. The same rows as by [`WRITE_GROUP`], in the same order: nothing is
 /// inserted before the wallet is held.
 ///
-/// Wallet as in [`UPDATE_WALLETS`]; `(id, user, amount, other account, origin, reference, fingerprint, balance after, service,
+/// Wallet as in [`WRITE_GROUP`]; `(id, user, amount, other account, origin, reference, fingerprint, balance after, service,
 /// quantity, description, metadata, detail, occurred at)` of the transaction; `(amount, remaining)` of the allocation;
 /// batch as in [`UPDATE_BATCHES`]; `now` once, or null for the database's clock.
 pub const WRITE_SPENDING: &str = r"WITH changed AS (

@@ -42,7 +42,7 @@ impl<C: ConnectionTrait> Writer<'_, C> {
             .await?;
         let rows = rows::changed_batches(&wallets);
         self.put("update batches", &sql::UPDATE_BATCHES, rows, at).await?;
-        let rows = rows::changed_wallets(&wallets);
+        let rows = rows::changed_wallets_and_dues(&wallets);
         self.put("update wallets", &sql::UPDATE_WALLETS, rows, at).await?;
         let rows = rows::subscriptions(&subscriptions);
         self.put("write subscriptions", &sql::WRITE_SUBSCRIPTIONS, rows, at)

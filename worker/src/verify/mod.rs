@@ -21,6 +21,7 @@ mod report;
 mod rule;
 mod rules;
 mod sql;
+mod subscriptions;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;

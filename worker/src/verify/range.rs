@@ -4,7 +4,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value,
 };
 
-use super::{Options, Report, Scope, VerifyError, book::Book, rules};
+use super::{Options, Report, Scope, VerifyError, book::Book, rules, subscriptions};
 use crate::read::sql::snapshot;
 
 #[derive(FromQueryResult)]
@@ -58,6 +58,7 @@ pub(super) async fn check(
             .await
             .map_err(VerifyError::of(rule.name))?;
     }
+    subscriptions::check(&snapshot, bounds, report).await?;
     book.add(&snapshot, bounds).await?;
     snapshot
         .rollback()

@@ -15,12 +15,12 @@ SELECT CAST('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0') AS uuid), 'us
           FROM generate_series(CAST(1 AS bigint), {users}) n) wallet";
 
 /// A subscription of every user. It began four years ago, when a leap year was as far away, so the next period starts
-/// a whole number of months later; the grants of all earlier periods are left out, spent and gone.
+/// a whole number of months later; it was resumed then, so no earlier period is due.
 pub const SUBSCRIPTIONS: &str = "\
 INSERT INTO subscription (id, user_id, plan, status, anchor, activated_at, next_period_start, due_at, status_at,
                           created_at, updated_at)
 SELECT 'sub-' || lpad(CAST(n AS text), 8, '0'), 'user-' || lpad(CAST(n AS text), 8, '0'), 'pro', 'ACTIVE',
-       anchor, anchor, start, start, anchor, anchor, anchor
+       anchor, start, start, start, start, anchor, anchor
   FROM (SELECT n, start, start - interval '4 years' AS anchor
           FROM (SELECT n, CAST('{now}' AS timestamptz) + interval '1 second' * CASE
                          WHEN n * {due} % {users} < {due} THEN -(n * 7919 % 82800)

@@ -155,6 +155,7 @@ fn fund(user: u32, n: u32) -> Command {
         reference_id: reference.clone(),
         user_id: large::user(user),
         occurred_at: None,
+        received_at: None,
         description: None,
         metadata: None,
         action: Action::Purchase {

@@ -1,43 +1,86 @@
-//! What has to become of a command, worked out from what is in the book by other means than the ledger's.
+//! What has to become of a command, worked out from the wallets and from all commands before it by other means than the
+//! ledger's.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Batch, Book, Command, DefaultPrice, Item, MAX_AMOUNT, Outcome, Period, Posting, Refusal, Rules,
-    Skipped, Source, Subscription, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
+    Action, Batch, Book, Command, DefaultPrice, Item, MAX_AMOUNT, Outcome, Posting, Refusal, Rules, Skipped,
+    Source, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
 };
 use uuid::Uuid;
 
-use super::steps::USERS;
+use super::history::{Histories, Month, Report};
 
 /// What has to become of a command.
 pub struct Expected {
     pub refusal: Option<Refusal>,
-    /// What it moves; absent for an event, whose grants are looked at one by one.
+    /// What it moves; absent where periods are granted, which are looked at one by one.
     pub amount: Option<i64>,
-    pub skipped: Option<Skipped>,
+    /// An event that is older than one already known.
     pub stale: bool,
     /// A consumption is priced although its service has no price.
     pub default_price: bool,
     /// Reference and transaction that credited the payment before.
     pub first: Option<(String, Uuid)>,
-    /// The plans whose credits it may grant.
-    pub plans: Vec<String>,
+    /// The period that the job's command grants.
+    pub grant: Option<Due>,
+}
+
+/// A period that is to be granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub subscription_id: String,
+    pub month: Month,
 }
 
 /// What can be known before a command is decided.
 #[derive(Clone, Copy)]
 pub struct Sight<'a> {
     pub book: &'a Book,
+    pub histories: &'a Histories,
     pub rules: &'a Rules,
     pub now: DateTime<Utc>,
 }
 
-/// When a command counts: not longer ago than lateness allows, and not later than now.
+/// When a command counts: not longer before it was received than lateness allows, and not later.
 pub fn effective(command: &Command, rules: &Rules, now: DateTime<Utc>) -> DateTime<Utc> {
-    let at = command.occurred_at.unwrap_or(now);
-    at.clamp(now - rules.max_lateness, now)
+    let received = command.received_at.unwrap_or(now);
+    let at = command.occurred_at.unwrap_or(received);
+    at.clamp(received - rules.max_lateness, received)
+}
+
+/// What an event reports of a subscription, if the command is one.
+pub fn report(command: &Command, now: DateTime<Utc>) -> Option<(&str, Report)> {
+    let Action::Subscription {
+        subscription_id,
+        plan,
+        status,
+        anchor,
+        paid_through,
+    } = &command.action
+    else {
+        return None;
+    };
+    let received = command.received_at.unwrap_or(now);
+    let report = Report {
+        at: command.occurred_at.map_or(received, |at| at.min(received)),
+        applied_at: now,
+        status: *status,
+        plan: plan.clone(),
+        anchor: *anchor,
+        paid_through: *paid_through,
+    };
+    Some((subscription_id, report))
+}
+
+/// Up to when a period may start that is granted with a command: an event that is dated ahead grants up to 5 minutes ahead.
+pub fn horizon(command: &Command, now: DateTime<Utc>) -> DateTime<Utc> {
+    let dated = command.occurred_at.unwrap_or(now);
+    match command.action {
+        Action::Subscription { .. } => dated.clamp(now, now + TimeDelta::minutes(5)),
+        _ => now,
+    }
 }
 
 /// What can be spent at `at`, summed up batch by batch.
@@ -97,82 +140,107 @@ fn cost(service: &str, amount: Option<i64>, quantity: Option<i64>) -> i128 {
     }
 }
 
-/// Of two events of one instant the one with the higher rank counts.
-fn rank(status: SubscriptionStatus) -> u8 {
-    match status {
-        SubscriptionStatus::Canceled | SubscriptionStatus::Expired => 2,
-        SubscriptionStatus::Active => 1,
-        _ => 0,
-    }
-}
-
-/// Whether the default price counts for a command: it does not where the command is refused before it is priced.
-fn is_priced_by_default(command: &Command, refusal: Option<Refusal>) -> bool {
-    let is_unpriced = matches!(
-        &command.action,
-        Action::Consume { service, amount: None, .. } if service == "unpriced"
-    );
-    is_unpriced && refusal.is_none_or(|code| code == Refusal::InsufficientCredits)
-}
-
 impl<'a> Sight<'a> {
     pub fn expected(self, command: &Command) -> Expected {
         let refusal = self.refusal(command);
         let mut expected = Expected {
             refusal,
             amount: Some(0),
-            skipped: None,
             stale: false,
-            default_price: is_priced_by_default(command, refusal),
+            default_price: Self::is_priced_by_default(command, refusal),
             first: None,
-            plans: Vec::new(),
+            grant: None,
         };
         if refusal == Some(Refusal::DuplicatePayment) {
             let first = self.credited(command);
             expected.first = first.map(|first| (first.reference_id.clone(), first.id));
         }
-        if refusal.is_some() {
-            return expected;
-        }
-        let known = |id: &str| self.subscription(&command.user_id, id);
         match &command.action {
             Action::MonthlyGrant {
                 subscription_id,
                 period_start,
             } => {
-                let known = known(subscription_id).expect("a subscription");
-                expected.skipped = self.skipped(known, *period_start);
-                expected.amount = Some(match expected.skipped {
-                    Some(_) => 0,
-                    None => self
-                        .room(command, self.now)
-                        .min(self.rules.plans[&known.plan].credits),
-                });
-                expected.plans.push(known.plan.clone());
-            }
-            Action::Subscription {
-                subscription_id,
-                plan,
-                ..
-            } => {
                 expected.amount = None;
-                expected.stale = self.is_stale(command);
-                expected.plans.push(plan.clone());
-                expected
-                    .plans
-                    .extend(known(subscription_id).map(|known| known.plan.clone()));
+                expected.grant = self.due_period(&command.user_id, subscription_id, *period_start);
             }
-            _ => expected.amount = Some(self.amount(command)),
+            Action::Subscription { .. } => {
+                expected.amount = None;
+                expected.stale = report(command, self.now).is_some_and(|(id, event)| {
+                    let known = self.histories.get(id);
+                    known.is_some_and(|history| history.is_stale(&event))
+                });
+            }
+            _ if refusal.is_none() => expected.amount = Some(self.amount(command)),
+            _ => {}
         }
         expected
     }
 
-    fn wallet(self, command: &Command) -> Option<&'a Wallet> {
-        self.book.wallet(&command.user_id)
+    /// Only a price that was looked up counts, not one of a command that was refused before.
+    fn is_priced_by_default(command: &Command, refusal: Option<Refusal>) -> bool {
+        let is_unpriced = matches!(
+            &command.action,
+            Action::Consume { service, amount: None, .. } if service == "unpriced"
+        );
+        is_unpriced && refusal.is_none_or(|code| code == Refusal::InsufficientCredits)
     }
 
-    fn subscription(self, user: &str, id: &str) -> Option<&'a Subscription> {
-        self.book.subscriptions(user).iter().find(|one| one.id == id)
+    /// The user's periods that start at or before `until` and are to be granted now, in order: those of plans that are granted.
+    pub fn due(self, user: &str, until: DateTime<Utc>) -> Vec<Due> {
+        let own = self.histories.iter().filter(|(_, history)| history.user == user);
+        let due = own.flat_map(|(id, history)| {
+            let months = history.due(self.rules, self.now, until).into_iter();
+            months.map(|month| Due {
+                subscription_id: id.clone(),
+                month,
+            })
+        });
+        let due = due.filter(|due| self.plan_refusal(&due.month.plan).is_none());
+        let mut due: Vec<Due> = due.collect();
+        due.sort_by_key(|due| (due.month.start, due.subscription_id.clone()));
+        due
+    }
+
+    /// When a command grants the next period of a user's subscriptions.
+    pub fn next_due(self, user: &str) -> Option<DateTime<Utc>> {
+        let own = self.histories.values().filter(|history| history.user == user);
+        own.filter_map(|history| history.next_due(self.rules, self.now))
+            .min()
+    }
+
+    /// The period of that start, if it is due, whatever its plan.
+    fn due_period(self, user: &str, id: &str, start: DateTime<Utc>) -> Option<Due> {
+        let history = self.histories.get(id).filter(|history| history.user == user)?;
+        let mut months = history.due(self.rules, self.now, self.now).into_iter();
+        let month = months.find(|month| month.start == start)?;
+        Some(Due {
+            subscription_id: id.to_owned(),
+            month,
+        })
+    }
+
+    /// When the credits of a period expire.
+    pub fn expiry(self, month: &Month) -> DateTime<Utc> {
+        let days = self.rules.plans[&month.plan].validity_days;
+        days.map_or(month.end, |days| month.start + TimeDelta::days(days))
+    }
+
+    /// Why a period of a plan that is granted brings nothing.
+    pub fn skipped(self, due: &Due) -> Option<Skipped> {
+        if self.expiry(&due.month) <= self.now {
+            return Some(Skipped::Lapsed);
+        }
+        let history = &self.histories[&due.subscription_id];
+        let start = due.month.start;
+        let is_covered = self
+            .histories
+            .values()
+            .any(|other| other.user == history.user && !other.is_free && other.runs(self.rules, start));
+        (history.is_free && is_covered).then_some(Skipped::PaidPlan)
+    }
+
+    fn wallet(self, command: &Command) -> Option<&'a Wallet> {
+        self.book.wallet(&command.user_id)
     }
 
     /// How many free credits the wallet can take.
@@ -272,13 +340,12 @@ impl<'a> Sight<'a> {
                 status,
                 ..
             } => {
-                let mut others = USERS.into_iter().filter(|user| *user != command.user_id);
-                if others.any(|user| self.subscription(user, subscription_id).is_some()) {
+                let known = self.histories.get(subscription_id);
+                if known.is_some_and(|history| history.user != command.user_id) {
                     return Some(Refusal::SubscriptionConflict);
                 }
                 let begins = matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing);
-                self.plan_refusal(plan)
-                    .filter(|_| begins && !self.is_stale(command))
+                self.plan_refusal(plan).filter(|_| begins)
             }
             Action::MonthlyGrant {
                 subscription_id,
@@ -309,17 +376,15 @@ impl<'a> Sight<'a> {
     }
 
     fn grant_refusal(self, command: &Command, id: &str, start: DateTime<Utc>) -> Option<Refusal> {
-        let Some(known) = self.subscription(&command.user_id, id) else {
+        let is_named = command.reference_id == format!("grant:{id}:{}", start.format("%Y-%m-%d"));
+        let due = self.due_period(&command.user_id, id, start);
+        let Some(due) = due.filter(|_| is_named) else {
             return Some(Refusal::NotDue);
         };
-        if let Some(refusal) = self.plan_refusal(&known.plan) {
+        if let Some(refusal) = self.plan_refusal(&due.month.plan) {
             return Some(refusal);
         }
-        let reference = format!("grant:{id}:{}", start.format("%Y-%m-%d"));
-        if command.reference_id != reference || !self.is_due(known, start) {
-            return Some(Refusal::NotDue);
-        }
-        let is_full = self.skipped(known, start).is_none() && self.room(command, self.now) == 0;
+        let is_full = self.skipped(&due).is_none() && self.room(command, self.now) == 0;
         is_full.then_some(Refusal::MaxBalanceReached)
     }
 
@@ -328,57 +393,5 @@ impl<'a> Sight<'a> {
             None => Some(Refusal::UnknownPlan),
             Some(plan) => (!plan.enabled).then_some(Refusal::PlanDisabled),
         }
-    }
-
-    /// Whether something later is known than what the event says.
-    fn is_stale(&self, command: &Command) -> bool {
-        let Action::Subscription {
-            subscription_id,
-            status,
-            ..
-        } = &command.action
-        else {
-            return false;
-        };
-        let ahead = self.now + TimeDelta::minutes(5);
-        let at = command.occurred_at.map_or(self.now, |at| at.min(ahead));
-        self.subscription(&command.user_id, subscription_id)
-            .is_some_and(|known| (at, rank(*status)) < (known.status_at, rank(known.status)))
-    }
-
-    /// Whether that period is the next one, has begun, is paid and is granted.
-    fn is_due(&self, known: &Subscription, start: DateTime<Utc>) -> bool {
-        known.next_period_start == Some(start)
-            && start <= self.now
-            && known.paid_through.is_none_or(|end| start < end)
-            && self.runs(known, start)
-    }
-
-    /// Whether a subscription is granted at an instant.
-    fn runs(self, known: &Subscription, at: DateTime<Utc>) -> bool {
-        let by_status = match known.status {
-            SubscriptionStatus::PastDue => at < known.status_at + self.rules.past_due_grace,
-            SubscriptionStatus::Trialing => self.rules.trial_grants || at < known.status_at,
-            _ => true,
-        };
-        by_status && known.ended_at.is_none_or(|end| at < end)
-    }
-
-    /// Why a period of a plan that is granted brings nothing.
-    fn skipped(self, known: &Subscription, start: DateTime<Utc>) -> Option<Skipped> {
-        let lapses = match self.rules.plans[&known.plan].validity_days {
-            Some(days) => start + TimeDelta::days(days),
-            None => Period::containing(known.anchor, start).end,
-        };
-        if lapses <= self.now {
-            return Some(Skipped::Lapsed);
-        }
-        let is_free = known.id == format!("free:{}", known.user_id);
-        let covered = self.book.subscriptions(&known.user_id).iter().any(|other| {
-            other.id != known.id
-                && other.activated_at.is_some_and(|since| since <= start)
-                && self.runs(other, start)
-        });
-        (is_free && covered).then_some(Skipped::PaidPlan)
     }
 }

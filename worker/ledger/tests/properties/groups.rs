@@ -45,6 +45,7 @@ fn row(wallet: &Wallet) -> Wallet {
     row.total_spent = wallet.total_spent;
     row.transaction_count = wallet.transaction_count;
     row.status = wallet.status;
+    row.next_due_at = wallet.next_due_at;
     row.version = wallet.version;
     row.open = wallet.open;
     row
@@ -94,7 +95,9 @@ impl Rows {
             book.add_wallet(self.wallet(user));
         }
         for subscription in self.subscriptions.values() {
-            book.add_subscription(subscription.clone());
+            let read = self.read(subscription);
+            assert_eq!(&read, subscription, "what is read is what was written");
+            book.add_subscription(read);
         }
         for posting in &self.postings {
             if posting.kind == TransactionType::RegistrationBonus && posting.refusal.is_none() {
@@ -111,6 +114,21 @@ impl Rows {
             }
         }
         book
+    }
+
+    /// A subscription as it is read from its row, its events and the periods that were handled.
+    fn read(&self, row: &Subscription) -> Subscription {
+        let grants = self.postings.iter();
+        let own = grants.filter(|posting| posting.subscription_id.as_ref() == Some(&row.id));
+        let came_with_registration = row.id.starts_with("free:");
+        let events = row.events().iter().filter(|_| !came_with_registration);
+        Subscription::stored(
+            (row.id.clone(), row.user_id.clone()),
+            row.anchor,
+            row.state.clone(),
+            events.cloned().collect(),
+            own.filter_map(|posting| posting.period_start).collect(),
+        )
     }
 
     fn wallet(&self, user: &str) -> Wallet {
@@ -184,10 +202,8 @@ impl Rows {
             let kept: Vec<Batch> = kept.map(|(_, batch)| batch.clone()).collect();
             prop_assert_eq!(kept, batches);
             for known in whole.subscriptions(user) {
-                let known = Subscription {
-                    dirty: false,
-                    ..known.clone()
-                };
+                let mut known = known.clone();
+                known.dirty = false;
                 prop_assert_eq!(self.subscriptions.get(&known.id), Some(&known));
             }
         }

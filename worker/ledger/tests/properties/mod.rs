@@ -1,8 +1,13 @@
 //! What a sequence of commands has to come to: for the property tests, and for the fuzz target `sequence`.
 
+mod applied;
 mod expected;
+mod grants;
 mod groups;
+mod history;
+mod rows;
 mod run;
+mod state;
 pub mod steps;
 mod whole;
 

@@ -1,36 +1,37 @@
 //! Plays a sequence, step by step: what becomes of each command is what was expected by other means, and everything
 //! holds after it.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ledger::{
-    Action, Book, Command, Decision, Origin, Outcome, Posting, Refusal, Rules, Skipped, Status, Subscription,
-    TransactionType, Wallet, WalletStatus,
-};
+use ledger::{Action, Book, Command, Decision, Origin, Outcome, Posting, Refusal, Rules};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{
-    expected::{Expected, Sight, effective, spendable, spent_first_expiring_first},
+    expected::{Sight, report},
+    grants::{self, Granted},
     groups::{self, Sent},
+    history::Histories,
+    rows,
+    state::State,
     steps::{self, Start, Step, USERS},
     whole,
 };
 
-/// What a command can change.
-#[derive(Debug, PartialEq)]
-struct State {
-    wallets: Vec<Option<Wallet>>,
-    subscriptions: Vec<Vec<Subscription>>,
-    posted: usize,
-}
-
-/// A book, and all that was sent to it.
+/// A book, all that was sent to it, and what follows from that for subscriptions.
 pub struct Run {
-    book: Book,
-    rules: Rc<Rules>,
-    now: DateTime<Utc>,
+    pub(super) book: Book,
+    pub(super) histories: Histories,
+    /// By user, when a command grants the next period: as it was foreseen when periods were looked at last.
+    pub(super) next_due: BTreeMap<String, DateTime<Utc>>,
+    /// When the next command was received, if not now.
+    received_at: Option<DateTime<Utc>>,
+    pub(super) rules: Rc<Rules>,
+    pub(super) now: DateTime<Utc>,
     ids: u128,
     sent: Vec<Sent>,
     first: HashMap<(Origin, String), (Command, Decision)>,
@@ -47,6 +48,9 @@ impl Run {
         }
         Self {
             book,
+            histories: Histories::new(),
+            next_due: BTreeMap::new(),
+            received_at: None,
             rules: Rc::new(steps::rules(start)),
             now: steps::day(5),
             ids: 0,
@@ -74,9 +78,20 @@ impl Run {
             Step::Unpriced { costs } => steps::set_default(Rc::make_mut(&mut self.rules), costs),
             Step::Cap(credits) => Rc::make_mut(&mut self.rules).max_user_balance = credits,
             Step::Plan { nth, enabled } => steps::set_plan(Rc::make_mut(&mut self.rules), nth, enabled),
+            Step::Received(minutes) => self.received_at = Some(self.now - TimeDelta::minutes(minutes)),
             Step::Repeat(nth) => {
                 if !self.sent.is_empty() {
                     let again = self.sent[usize::from(nth) % self.sent.len()].command.clone();
+                    self.command(again)?;
+                }
+            }
+            Step::Again(nth) => {
+                let events = self.sent.iter().map(|sent| &sent.command);
+                let events: Vec<_> = events.filter(|one| report(one, self.now).is_some()).collect();
+                if !events.is_empty() {
+                    let mut again = events[usize::from(nth) % events.len()].clone();
+                    again.reference_id = format!("again{}", self.sent.len());
+                    again.received_at = self.received_at.take();
                     self.command(again)?;
                 }
             }
@@ -87,7 +102,8 @@ impl Run {
                 action,
             } => {
                 let occurred_at = when.instant(self.now);
-                let command = command(user, format!("r{reference}"), occurred_at, action);
+                let mut command = command(user, format!("r{reference}"), occurred_at, action);
+                command.received_at = self.received_at.take();
                 self.command(command)?;
             }
             Step::Grant {
@@ -96,10 +112,8 @@ impl Run {
                 days,
                 honest,
             } => {
-                let mut known = USERS.iter().flat_map(|user| self.book.subscriptions(user));
-                let next = known
-                    .find(|one| one.id == subscription)
-                    .and_then(|one| one.next_period_start);
+                let known = self.histories.get(&subscription);
+                let next = known.and_then(|history| history.first_open(&self.rules, self.now));
                 let period_start = next.unwrap_or(self.now) + TimeDelta::days(days);
                 let reference = if honest {
                     format!("grant:{subscription}:{}", period_start.format("%Y-%m-%d"))
@@ -116,72 +130,55 @@ impl Run {
         Ok(())
     }
 
-    fn state(&self) -> State {
-        let subscriptions = USERS.iter().map(|user| self.book.subscriptions(user).to_vec());
-        State {
-            wallets: USERS.iter().map(|user| self.book.wallet(user).cloned()).collect(),
-            subscriptions: subscriptions.collect(),
-            posted: self.book.postings().len(),
+    pub(super) fn sight<'a>(&'a self, book: &'a Book) -> Sight<'a> {
+        Sight {
+            book,
+            histories: &self.histories,
+            rules: &self.rules,
+            now: self.now,
         }
     }
 
     fn command(&mut self, command: Command) -> Result<(), TestCaseError> {
-        let before = self.state();
-        let sight = Sight {
-            book: &self.book,
-            rules: &self.rules,
-            now: self.now,
+        let key = (command.origin, command.reference_id.clone());
+        let stateless = matches!(command.action, Action::Expire { .. });
+        let known = self.first.get(&key).cloned().filter(|_| !stateless);
+        let posted = self.book.postings().len();
+        let settled = match known {
+            Some(_) => None,
+            None => self.settle(&command)?,
         };
-        let expected = sight.expected(&command);
+        let settled = settled.as_ref().unwrap_or(&self.book);
+        let before = State::of(settled);
+        let expected = self.sight(settled).expected(&command);
+        let granted_first = settled.postings()[posted..].to_vec();
         let ids = &mut self.ids;
         let decision = self
             .book
             .decide(&command, &self.rules, self.now, &mut || next(ids))
             .expect("a consistent book");
-        let key = (command.origin, command.reference_id.clone());
-        let known = self.first.get(&key).cloned();
-        let stateless = matches!(command.action, Action::Expire { .. });
+        let posted_first = self.book.postings()[posted..].iter().take(granted_first.len());
+        prop_assert!(
+            posted_first.eq(&granted_first),
+            "what is due is granted before: {granted_first:?}"
+        );
         match (&decision, known) {
-            (_, Some((first, answer))) if !stateless => {
-                prop_assert_eq!(&before, &self.state(), "a known reference changes nothing");
-                let Decision::Settled(answer) = answer else {
-                    unreachable!("only settled ones are kept")
-                };
-                match &decision {
-                    Decision::Settled(outcome) if outcome.replayed => {
-                        prop_assert_eq!(first.fingerprint(), command.fingerprint());
-                        let again = Outcome {
-                            replayed: false,
-                            available: answer.available,
-                            ..outcome.clone()
-                        };
-                        prop_assert_eq!(again, answer, "a replay repeats the whole outcome");
-                    }
-                    Decision::Settled(Outcome {
-                        refused: Some(refused),
-                        ..
-                    })
-                    | Decision::Unapplied(refused) => {
-                        prop_assert_eq!(refused.code, Refusal::ReferenceConflict);
-                        prop_assert_ne!(first.fingerprint(), command.fingerprint());
-                    }
-                    Decision::Settled(_) => prop_assert!(false, "a known reference was applied again"),
-                }
+            (_, Some(first)) => {
+                let after = State::of(&self.book);
+                prop_assert_eq!(&before, &after, "a known reference changes nothing");
+                check_known(&command, &decision, first)?;
             }
             (Decision::Unapplied(refused), _) => {
-                prop_assert!(
-                    matches!(
-                        command.action,
-                        Action::Purchase { .. } | Action::Subscription { .. }
-                    ),
-                    "only what was paid for stays unapplied"
+                let is_paid = matches!(
+                    command.action,
+                    Action::Purchase { .. } | Action::Subscription { .. }
                 );
-                prop_assert!(
-                    expected.refusal == Some(refused.code),
-                    "expected was {:?}, not {refused:?}: {command:?}",
-                    expected.refusal
-                );
-                prop_assert_eq!(&before, &self.state(), "what is not applied changes nothing");
+                prop_assert!(is_paid, "only what was paid for stays unapplied");
+                let code = Some(refused.code);
+                let wanted = expected.refusal;
+                prop_assert!(wanted == code, "{wanted:?}, not {refused:?}: {command:?}");
+                let after = State::of(&self.book);
+                prop_assert_eq!(&before, &after, "what is not applied changes nothing");
             }
             (Decision::Settled(outcome), _) => {
                 prop_assert!(!outcome.replayed);
@@ -193,180 +190,72 @@ impl Run {
                 if stored && !stateless {
                     self.first.insert(key, (command.clone(), decision.clone()));
                 }
-                self.remember_grants(before.posted);
             }
         }
+        let user = command.user_id.clone();
         self.sent.push(Sent {
             command,
             rules: Rc::clone(&self.rules),
             now: self.now,
             decision,
         });
-        for (user, was) in USERS.iter().zip(&before.subscriptions) {
-            for (was, is) in was.iter().zip(self.book.subscriptions(user)) {
-                prop_assert_eq!(&was.id, &is.id);
-                prop_assert!(
-                    was.next_period_start <= is.next_period_start,
-                    "no period comes back: {was:?}, {is:?}"
-                );
-            }
-        }
+        let next_due = self.next_due.get(&user).copied();
+        rows::check(self.sight(&self.book), &user, next_due)?;
         whole::check(&self.book)
     }
 
-    /// The job's commands for the periods that came with an event are known from now on.
-    fn remember_grants(&mut self, from: usize) {
-        let new = self.book.postings()[from..].iter();
-        for grant in new.filter(|posting| posting.related_id.is_some()) {
-            if let (Some(id), Some(period_start)) = (&grant.subscription_id, grant.period_start) {
-                let user = USERS.iter().position(|user| *user == grant.user_id);
-                let action = Action::MonthlyGrant {
-                    subscription_id: id.clone(),
-                    period_start,
-                };
-                let job = command(
-                    user.expect("a known user"),
-                    grant.reference_id.clone(),
-                    None,
-                    action,
-                );
-                let answer = Decision::Settled(Outcome::of(&[grant], None));
-                self.first
-                    .insert((grant.origin, grant.reference_id.clone()), (job, answer));
-            }
+    /// The book after the periods were granted that a command grants before it is looked at. Commands about subscriptions
+    /// grant what is due themselves.
+    fn settle(&mut self, command: &Command) -> Result<Option<Book>, TestCaseError> {
+        let grants_itself = matches!(
+            command.action,
+            Action::Subscription { .. } | Action::MonthlyGrant { .. }
+        );
+        if grants_itself || !self.rules.enabled {
+            return Ok(None);
         }
+        let user = &command.user_id;
+        if self.next_due.get(user).is_none_or(|next| *next > self.now) {
+            return Ok(None);
+        }
+        let due = self.sight(&self.book).due(user, self.now);
+        let mut book = self.book.clone();
+        let mut ids = self.ids;
+        let granted = book.settle(user, &self.rules, self.now, &mut || next(&mut ids));
+        let granted = granted.expect("a consistent book").to_vec();
+        let check = Granted {
+            postings: &granted,
+            event: None,
+            was: self.book.wallet(user),
+            is: book.wallet(user).expect("an open wallet"),
+        };
+        check.check(self.sight(&self.book), &due)?;
+        self.handle(&granted);
+        self.foresee(user);
+        Ok(Some(book))
     }
 
-    fn check_first(
-        &self,
-        command: &Command,
-        outcome: &Outcome,
-        before: &State,
-        expected: &Expected,
-    ) -> Result<(), TestCaseError> {
-        let new = &self.book.postings()[before.posted..];
-        prop_assert_eq!(
-            outcome.amount,
-            new.iter().map(|posting| posting.amount).sum::<i64>()
-        );
-        let user = USERS
-            .iter()
-            .position(|user| *user == command.user_id)
-            .expect("a known user");
-        let was = before.wallets[user].as_ref();
-        let is = self.book.wallet(&command.user_id);
-        let balance = |wallet: Option<&Wallet>| wallet.map_or(0, |wallet| wallet.balance);
-        prop_assert_eq!(
-            balance(is) - balance(was),
-            outcome.amount,
-            "the outcome tells the change of the balance"
-        );
-        let refusal = outcome.refused.as_ref().map(|refused| refused.code);
-        prop_assert!(
-            refusal == expected.refusal,
-            "expected was {:?}, not {refusal:?}: {command:?}",
-            expected.refusal
-        );
-        prop_assert_eq!(outcome.default_price, expected.default_price);
-        let at = effective(command, &self.rules, self.now);
-        if outcome.status() == Status::Failed {
-            prop_assert_eq!(was, is, "a refusal moves nothing");
-            let first = outcome.refused.as_ref().and_then(|refused| refused.first.clone());
-            let first = first.map(|first| (first.reference_id, first.transaction_id));
-            prop_assert_eq!(&first, &expected.first, "it names what credited the payment");
-            prop_assert!(new.iter().all(|posting| posting.refusal.is_some()));
-            let expires = matches!(command.action, Action::Expire { .. });
-            let stored = refusal.is_some_and(Refusal::is_stored) && !expires;
-            prop_assert_eq!(new.len(), usize::from(stored), "it is stored or it is not");
-            if !stored {
-                prop_assert_eq!(before, &self.state(), "what is not stored changes nothing");
-            }
-            if let (Some(refused), Some(wallet)) = (&outcome.refused, was)
-                && let (Some(required), Some(available)) = (refused.required, refused.available)
-            {
-                prop_assert_eq!(available, spendable(wallet, at));
-                prop_assert!(required > available);
-            }
-            return Ok(());
-        }
-        let wallet = is.expect("an open wallet");
-        prop_assert_eq!(expected.amount.unwrap_or(outcome.amount), outcome.amount);
-        prop_assert_eq!(outcome.skipped, expected.skipped);
-        prop_assert_eq!(outcome.stale, expected.stale);
-        prop_assert_eq!(outcome.balance, Some(wallet.balance));
-        prop_assert_eq!(outcome.available, Some(spendable(wallet, self.now)));
-        prop_assert_eq!(wallet.status, status(command, was));
-        match (&command.action, was) {
-            (Action::Consume { .. }, Some(was)) => prop_assert!(
-                spent_first_expiring_first(was, outcome, at),
-                "{outcome:?}\n{was:?}"
-            ),
-            (Action::Purchase { .. }, _) => prop_assert_eq!(
-                outcome.over_cap,
-                spendable(wallet, at) > self.rules.max_user_balance
-            ),
-            (Action::MonthlyGrant { .. } | Action::Subscription { .. }, _) => {
-                self.check_grants(was, wallet, new, &expected.plans)?;
-            }
-            _ => {}
-        }
-        if let Action::Subscription { subscription_id, .. } = &command.action {
-            self.check_nothing_is_due(&command.user_id, subscription_id)?;
-        }
-        Ok(())
+    /// Periods of a user were looked at: foresees when a command grants the next one.
+    pub(super) fn foresee(&mut self, user: &str) {
+        match self.sight(&self.book).next_due(user) {
+            Some(next) => self.next_due.insert(user.to_owned(), next),
+            None => self.next_due.remove(user),
+        };
     }
 
-    /// Every period that was granted brought its plan's credits as far as they fit, and none that did not fit any.
-    fn check_grants(
-        &self,
-        was: Option<&Wallet>,
-        wallet: &Wallet,
-        new: &[Posting],
-        plans: &[String],
-    ) -> Result<(), TestCaseError> {
-        let mut full = was.map_or(0, |wallet| spendable(wallet, self.now));
-        let grants = new.iter();
-        for grant in grants.filter(|posting| posting.kind == TransactionType::MonthlyGrant) {
-            let room = (self.rules.max_user_balance - full).max(0);
-            full += grant.amount;
-            if grant.refusal.is_some() {
-                prop_assert_eq!(grant.refusal, Some(Refusal::MaxBalanceReached));
-                prop_assert_eq!(room, 0);
+    /// Notes periods that were handled. The job's commands for them are known from now on.
+    pub(super) fn handle(&mut self, grants: &[Posting]) {
+        for grant in grants {
+            let (Some(id), Some(start)) = (&grant.subscription_id, grant.period_start) else {
                 continue;
-            }
-            if let Some(skipped) = grant.detail.skipped {
-                prop_assert_eq!(grant.amount, 0);
-                let id = grant.subscription_id.as_deref().unwrap_or_default();
-                prop_assert!(skipped == Skipped::Lapsed || id.starts_with("free:"), "{grant:?}");
-                continue;
-            }
-            let batch = wallet
-                .batches()
-                .iter()
-                .find(|batch| batch.transaction_id == grant.id);
-            let batch = batch.expect("a batch");
-            let plan = batch.source_plan.as_ref().expect("the name of a plan");
-            prop_assert!(plans.contains(plan), "{grant:?} is of {plan}");
-            prop_assert!(self.rules.plans[plan].enabled);
-            let credits = self.rules.plans[plan].credits;
-            prop_assert_eq!(grant.amount, credits.min(room));
-            let clipped = (credits > room).then_some(credits - room);
-            prop_assert_eq!(grant.detail.clipped, clipped);
-            prop_assert_eq!(batch.issued_at, self.now);
-            prop_assert!(batch.expires_at.is_some_and(|end| end > self.now));
+            };
+            let history = self.histories.get_mut(id).expect("a known subscription");
+            history.handle(start);
+            let job = grants::job(&grant.user_id, id, start);
+            let answer = Decision::Settled(Outcome::of(&[grant], None));
+            self.first
+                .insert((grant.origin, grant.reference_id.clone()), (job, answer));
         }
-        Ok(())
-    }
-
-    /// An event leaves no period due, unless its plan is not granted.
-    fn check_nothing_is_due(&self, user: &str, id: &str) -> Result<(), TestCaseError> {
-        let mut known = self.book.subscriptions(user).iter();
-        let subscription = known.find(|one| one.id == id).expect("a subscription");
-        let plan = self.rules.plans.get(&subscription.plan);
-        if plan.is_some_and(|plan| plan.enabled) {
-            prop_assert_eq!(subscription.next_due(&self.rules, self.now), None);
-        }
-        Ok(())
     }
 }
 
@@ -382,17 +271,41 @@ fn command(user: usize, reference_id: String, occurred_at: Option<DateTime<Utc>>
         reference_id,
         user_id: USERS[user].to_owned(),
         occurred_at,
+        received_at: None,
         description: None,
         metadata: None,
         action,
     }
 }
 
-/// Whether the wallet may spend after a command that was applied.
-fn status(command: &Command, was: Option<&Wallet>) -> WalletStatus {
-    match command.action {
-        Action::Freeze { .. } => WalletStatus::Frozen,
-        Action::Unfreeze { .. } => WalletStatus::Active,
-        _ => was.map_or(WalletStatus::Active, |wallet| wallet.status),
+/// A known reference is answered as before, or refused where it says something else.
+fn check_known(
+    command: &Command,
+    decision: &Decision,
+    (first, answer): (Command, Decision),
+) -> Result<(), TestCaseError> {
+    let Decision::Settled(answer) = answer else {
+        unreachable!("only settled ones are kept")
+    };
+    match decision {
+        Decision::Settled(outcome) if outcome.replayed => {
+            prop_assert_eq!(first.fingerprint(), command.fingerprint());
+            let again = Outcome {
+                replayed: false,
+                available: answer.available,
+                ..outcome.clone()
+            };
+            prop_assert_eq!(again, answer, "a replay repeats the whole outcome");
+        }
+        Decision::Settled(Outcome {
+            refused: Some(refused),
+            ..
+        })
+        | Decision::Unapplied(refused) => {
+            prop_assert_eq!(refused.code, Refusal::ReferenceConflict);
+            prop_assert_ne!(first.fingerprint(), command.fingerprint());
+        }
+        Decision::Settled(_) => prop_assert!(false, "a known reference was applied again"),
     }
+    Ok(())
 }

@@ -58,8 +58,12 @@ pub enum Step {
     },
     /// The clock goes on by so many minutes.
     Wait(i64),
+    /// The next command was received so many minutes ago.
+    Received(i64),
     /// One of the commands so far again.
     Repeat(u16),
+    /// What one of the commands so far said, under a reference of its own.
+    Again(u16),
     /// The credit system is switched on or off.
     Switch(bool),
     /// A service without a price costs something, or is refused.
@@ -233,24 +237,30 @@ pub fn subscription(owner: usize, nth: u8) -> String {
 }
 
 fn event() -> impl Strategy<Value = Step> {
-    let id = prop_oneof![1 => Just(0_u8), 6 => 2..4_u8];
+    let id = prop_oneof![1 => Just(0_u8), 6 => Just(2_u8), 2 => Just(3_u8)];
     let when = prop_oneof![
-        2 => Just(When::Unsaid),
+        3 => Just(When::Unsaid),
         2 => (-10..3_000_i64).prop_map(When::Late),
-        3 => (-60..60_i64).prop_map(When::Day),
+        2 => (-8..1_i64).prop_map(When::Late),
+        4 => (-60..60_i64).prop_map(When::Day),
+        2 => (2..8_i64).prop_map(When::Day),
         1 => (-500..200_i64).prop_map(When::Day),
     ];
     let plan = prop_oneof![4 => Just("pro"), 3 => Just("max"), 2 => Just("free"), 1 => Just("gold")];
     let status = prop_oneof![
-        6 => Just(SubscriptionStatus::Active),
+        8 => Just(SubscriptionStatus::Active),
         2 => Just(SubscriptionStatus::Trialing),
-        2 => Just(SubscriptionStatus::PastDue),
-        1 => Just(SubscriptionStatus::Paused),
-        1 => Just(SubscriptionStatus::Canceled),
+        5 => Just(SubscriptionStatus::PastDue),
+        2 => Just(SubscriptionStatus::Paused),
+        2 => Just(SubscriptionStatus::Canceled),
         1 => Just(SubscriptionStatus::Expired),
     ];
-    let anchor = proptest::option::of((-400..60_i64).prop_map(day));
-    let paid_through = proptest::option::of((-60..200_i64).prop_map(day));
+    let anchor = prop_oneof![
+        3 => Just(None),
+        2 => (-400..60_i64).prop_map(|days| Some(day(days))),
+        1 => (-8..8_i64).prop_map(|minutes| Some(day(5) + TimeDelta::minutes(minutes))),
+    ];
+    let paid_through = proptest::option::weighted(0.3, (-60..200_i64).prop_map(day));
     let said = (plan, status, anchor, paid_through);
     (0..USERS.len(), id, any::<u8>(), when, said).prop_map(
         |(user, id, reference, when, (plan, status, anchor, paid_through))| Step::Command {
@@ -307,14 +317,17 @@ pub fn step() -> impl Strategy<Value = Step> {
     let enabled = prop_oneof![4 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
     prop_oneof![
         14 => command(),
-        5 => event(),
+        12 => event(),
         4 => grant(),
+        2 => prop_oneof![2 => 1..2_000_i64, 1 => 1..100_000_i64].prop_map(Step::Received),
         2 => (0..2_000_i64).prop_map(Step::Wait),
+        2 => (0..18_i64).prop_map(Step::Wait),
         2 => (0..3_i64).prop_map(|days| Step::Wait(days * 24 * 60)),
         1 => (10..45_i64).prop_map(|days| Step::Wait(days * 24 * 60)),
         1 => prop::bool::weighted(0.9).prop_map(Step::Switch),
         1 => (0..PLANS.len(), enabled).prop_map(|(nth, enabled)| Step::Plan { nth, enabled }),
         3 => any::<u16>().prop_map(Step::Repeat),
+        3 => any::<u16>().prop_map(Step::Again),
         1 => prop::bool::weighted(0.7).prop_map(|costs| Step::Unpriced { costs }),
         1 => prop_oneof![3 => Just(CAP), 1 => Just(0_i64), 1 => Just(MAX_AMOUNT)].prop_map(Step::Cap),
     ]

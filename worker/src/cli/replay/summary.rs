@@ -19,6 +19,9 @@ pub struct Summary {
     /// Of these: decided before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replayed: Option<u64>,
+    /// Of these: grants of which a part or all did not fit under the balance cap.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub clipped: u64,
     /// Refused, by code.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refused: BTreeMap<String, u64>,
@@ -33,6 +36,7 @@ impl Summary {
         self.published += 1;
         *self.completed.get_or_insert(0) += u64::from(outcome.is_completed());
         *self.replayed.get_or_insert(0) += u64::from(outcome.replayed);
+        self.clipped += u64::from(outcome.clipped.is_some());
         if let Some(code) = outcome.error_code() {
             *self.refused.entry(code.to_owned()).or_default() += 1;
         }
@@ -52,11 +56,22 @@ impl Summary {
         for (code, count) in &self.refused {
             print::line(&format!("refused    {count} {}", escape(code)))?;
         }
+        if self.clipped > 0 {
+            print::line(&format!(
+                "clipped    {}, did not fit under the balance cap",
+                self.clipped
+            ))?;
+        }
         if let Some(replayed) = self.replayed.filter(|replayed| *replayed > 0) {
             print::line(&format!("replayed   {replayed}, decided before"))?;
         }
         Ok(())
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn seconds<S: Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

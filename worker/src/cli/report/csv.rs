@@ -60,6 +60,15 @@ fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> io::Result<()>) -> 
             ..Line::default()
         })?;
     }
+    for clipped in &report.clipped {
+        write(Line {
+            section: "clipped",
+            name: &clipped.kind,
+            count: Some(clipped.grants),
+            credits: Some(clipped.credits),
+            ..Line::default()
+        })?;
+    }
     let consumed = &report.consumed;
     let others = consumed.others.iter().map(|others| ("", "all others", others));
     let services = consumed

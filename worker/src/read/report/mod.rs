@@ -22,7 +22,7 @@ use serde::Serialize;
 
 pub use horizon::{Horizon, HorizonError, OpenTransaction, horizon};
 pub use money::Money;
-pub use movements::{Consumed, Expired, Granted, Refused, Service, Sold, SoldItem};
+pub use movements::{Clipped, Consumed, Expired, Granted, Refused, Service, Sold, SoldItem};
 pub use owed::{Month, Owed};
 
 use super::{ReadError, sql};
@@ -49,6 +49,8 @@ pub struct Report {
     pub sold: Sold,
     /// What was given, by kind and plan or package.
     pub granted: Vec<Granted>,
+    /// Grants that did not fit under the cap, by kind; of those that fitted in part the rest.
+    pub clipped: Vec<Clipped>,
     /// What was spent.
     pub consumed: Consumed,
     /// Credits that were given back.
@@ -84,6 +86,7 @@ async fn compose(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report
     let snapshot = sql::snapshot(db).await?;
     let sold = movements::sold(&snapshot, span).await?;
     let granted = movements::granted(&snapshot, span).await?;
+    let clipped = movements::clipped(&snapshot, span).await?;
     let totals = movements::totals(&snapshot, span).await?;
     let consumed = movements::consumed(&snapshot, span, top, &totals).await?;
     let expired = movements::expired(&snapshot, span).await?;
@@ -99,6 +102,7 @@ async fn compose(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report
         revoked: -totals.credits("revocation"),
         sold,
         granted,
+        clipped,
         consumed,
         expired,
         refused,

@@ -51,6 +51,17 @@ pub struct Granted {
     pub credits: i128,
 }
 
+/// What one kind of grant would have given, had it fitted under the cap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Clipped {
+    /// The type of the transaction.
+    pub kind: String,
+    /// How many grants did not fit as a whole.
+    pub grants: u64,
+    /// How many credits did not fit.
+    pub credits: i128,
+}
+
 /// What was spent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Consumed {
@@ -164,6 +175,26 @@ pub(super) async fn granted(db: &DatabaseTransaction, span: Span) -> Result<Vec<
         })
     });
     granted.collect()
+}
+
+pub(super) async fn clipped(db: &DatabaseTransaction, span: Span) -> Result<Vec<Clipped>, DbErr> {
+    let text = format!(
+        "SELECT t.type AS kind, count(*) AS times, {}
+           FROM credits_transaction t
+          WHERE {BOOKED} AND t.type IN ('registration_bonus', 'monthly_grant', 'promotion')
+            AND t.detail ->> 'clipped' IS NOT NULL
+          GROUP BY 1 ORDER BY 1",
+        sum("CAST(t.detail ->> 'clipped' AS bigint)", "credits"),
+    );
+    let rows = booked(db, span, text, None).await?;
+    let clipped = rows.iter().map(|row| {
+        Ok(Clipped {
+            kind: row.try_get_by("kind")?,
+            grants: times(row)?,
+            credits: summed(row, "credits")?,
+        })
+    });
+    clipped.collect()
 }
 
 /// By type: how often, and how many credits wallets gained by it.

@@ -1,0 +1,264 @@
+//! Periods are granted when they are due, by whatever comes first: a command, an event or the job.
+
+use chrono::TimeDelta;
+use entity::{credits_balance, credits_transaction};
+use ledger::{
+    Action, Command, Plan,
+    SubscriptionStatus::{Active, Canceled, PastDue},
+    period,
+};
+use sea_orm::EntityTrait;
+use tests::ledger::{TestLedger, buy_credits, consume, grant_period, register, settled, subscribe};
+
+/// The starts and amounts of the periods that were granted, in order of their start.
+async fn granted(ledger: &TestLedger) -> Vec<(i64, i64)> {
+    let rows = credits_transaction::Entity::find()
+        .all(ledger.store.read_connection())
+        .await;
+    let rows = rows.expect("rows").into_iter();
+    let grants = rows.filter(|row| row.kind == "monthly_grant" && row.status == "COMPLETED");
+    let mut grants: Vec<_> = grants
+        .map(|row| (row.period_start.expect("a period").timestamp(), row.amount))
+        .collect();
+    grants.sort_unstable();
+    grants
+}
+
+fn plan(credits: i64) -> Plan {
+    Plan {
+        enabled: true,
+        credits,
+        validity_days: Some(365),
+    }
+}
+
+pub async fn a_command_first_grants_the_periods_of_its_user_that_are_due(mut ledger: TestLedger) {
+    ledger.rules.plans.get_mut("pro").expect("pro").validity_days = None;
+    let start = ledger.now;
+    ledger
+        .one(subscribe("e1", "ada", "sub_1", "pro", Active, start))
+        .await;
+    ledger.one(consume("c1", "ada", 200)).await;
+    let next = period::start(start, 1);
+    ledger.now = next - TimeDelta::seconds(1);
+    let refused = ledger.one(consume("c2", "ada", 5)).await;
+    assert!(refused.refused.is_some(), "a second too early");
+    ledger.now = next;
+    let spent = ledger.one(consume("c3", "ada", 5)).await;
+    assert_eq!(
+        (spent.amount, spent.balance, spent.available),
+        (-5, Some(195), Some(195))
+    );
+    assert_eq!(
+        spent.transactions.len(),
+        1,
+        "the grant is a transaction of its own"
+    );
+    assert_eq!(granted(&ledger).await.len(), 2);
+    let job = ledger.one(grant_period("ada", "sub_1", next)).await;
+    assert!(job.replayed && job.amount == 200, "the job finds it done");
+    let again = ledger.one(consume("c3", "ada", 5)).await;
+    assert!(again.replayed && again.amount == -5);
+    let before = ledger.quick_groups().0;
+    ledger.one(consume("c4", "ada", 5)).await;
+    ledger.one(consume("c5", "ada", 5)).await;
+    assert_eq!(
+        ledger.quick_groups().0 - before,
+        u64::from(ledger.is_quick()) * 2,
+        "nothing is due any more"
+    );
+    ledger.verify().await;
+}
+
+pub async fn every_kind_of_command_grants_what_is_due(mut ledger: TestLedger) {
+    ledger.rules.plans.insert("pro".to_owned(), plan(200));
+    let start = ledger.now;
+    let users = ["ada", "bob", "cyd"];
+    for user in users {
+        let id = format!("sub_{user}");
+        ledger.one(subscribe(user, user, &id, "pro", Active, start)).await;
+    }
+    ledger.now = period::start(start, 1);
+    let sweep = Action::Expire { cutoff: ledger.now };
+    let commands = [
+        buy_credits("p1", "ada", 1),
+        register("r1", "bob"),
+        tests::ledger::command(ledger::Origin::Internal, "job", "cyd", sweep),
+    ];
+    let outcomes = ledger.settle(&commands).await;
+    let balances: Vec<_> = outcomes.iter().map(|outcome| outcome.balance).collect();
+    assert_eq!(balances, [Some(401), Some(420), Some(400)]);
+    ledger.verify().await;
+}
+
+pub async fn a_repeated_past_due_event_grants_nothing(mut ledger: TestLedger) {
+    ledger.rules.plans.insert("pro".to_owned(), plan(200));
+    let start = ledger.now;
+    let event = |reference: &str, status, at| subscribe(reference, "ada", "sub_1", "pro", status, at);
+    ledger.one(event("e1", Active, start)).await;
+    let next = period::start(start, 1);
+    for (nth, minutes) in [-7, 1, 60, 1440].into_iter().enumerate() {
+        ledger.now = next + TimeDelta::minutes(minutes);
+        let late = event(&format!("late-{nth}"), PastDue, ledger.now);
+        assert_eq!(ledger.one(late).await.amount, 0, "nothing is paid");
+        assert_eq!(ledger.one(consume(&format!("c{nth}"), "ada", 1)).await.amount, -1);
+    }
+    let row = entity::subscription::Entity::find_by_id("sub_1").one(ledger.store.read_connection());
+    let row = row.await.expect("a query").expect("the subscription");
+    assert_eq!(row.status_since, Some(next - TimeDelta::minutes(7)));
+    assert_eq!(row.status_at, next + TimeDelta::minutes(1440));
+    assert_eq!(granted(&ledger).await, [(start.timestamp(), 200)]);
+    ledger.now += TimeDelta::hours(1);
+    let paid = ledger.one(event("paid", Active, ledger.now)).await;
+    assert_eq!(paid.amount, 200, "what waited comes with the payment");
+    ledger.verify().await;
+}
+
+pub async fn each_period_is_granted_by_the_plan_in_force_when_it_started(mut ledger: TestLedger) {
+    ledger.rules.plans.insert("basic".to_owned(), plan(10));
+    ledger.rules.plans.insert("pro".to_owned(), plan(200));
+    let start = ledger.now;
+    let event =
+        |reference: &str, plan: &str, status, at| subscribe(reference, "ada", "sub_1", plan, status, at);
+    ledger.one(event("e1", "basic", Active, start)).await;
+    ledger.now = period::start(start, 1);
+    ledger.one(event("e2", "basic", PastDue, ledger.now)).await;
+    ledger.now = period::start(start, 5) + TimeDelta::days(5);
+    let paid = ledger.one(event("e3", "pro", Active, ledger.now)).await;
+    assert_eq!(paid.amount, 5 * 10, "five periods of the old plan waited");
+    ledger.now = period::start(start, 6);
+    assert_eq!(
+        ledger.one(consume("c1", "ada", 1)).await.balance,
+        Some(6 * 10 + 200 - 1)
+    );
+    ledger.verify().await;
+}
+
+pub async fn periods_of_a_disabled_plan_wait_without_holding_back_others(mut ledger: TestLedger) {
+    ledger.rules.plans.insert("basic".to_owned(), plan(10));
+    ledger.rules.plans.insert("pro".to_owned(), plan(200));
+    let start = ledger.now;
+    ledger
+        .one(subscribe("e1", "ada", "sub_1", "basic", Active, start))
+        .await;
+    ledger.rules.plans.get_mut("basic").expect("basic").enabled = false;
+    let change = period::start(start, 1) + TimeDelta::days(1);
+    ledger.now = change;
+    let changed = ledger
+        .one(subscribe("e2", "ada", "sub_1", "pro", Active, change))
+        .await;
+    assert_eq!(changed.amount, 0, "the month of the disabled plan waits");
+    ledger.now = period::start(start, 2);
+    let spent = ledger.one(consume("c1", "ada", 1)).await;
+    assert_eq!(
+        spent.balance,
+        Some(10 + 200 - 1),
+        "the second month of the new plan"
+    );
+    let db = ledger.store.read_connection();
+    let wallet = credits_balance::Entity::find()
+        .one(db)
+        .await
+        .expect("a query")
+        .expect("a wallet");
+    assert_eq!(
+        wallet.next_due_at,
+        Some(period::start(start, 3)),
+        "what waits is left to the job"
+    );
+    ledger.rules.plans.get_mut("basic").expect("basic").enabled = true;
+    let job = ledger
+        .one(grant_period("ada", "sub_1", period::start(start, 1)))
+        .await;
+    assert_eq!(job.amount, 10);
+    ledger.verify().await;
+}
+
+pub async fn a_period_after_the_end_is_granted_in_no_order(mut ledger: TestLedger) {
+    ledger.rules.plans.insert("pro".to_owned(), plan(200));
+    let now = ledger.now;
+    let hours = |hours| now - TimeDelta::hours(hours);
+    // Of months that were counted from the anchor one started an hour ago.
+    let anchored = |user: &str, status, at| {
+        let mut command = subscribe(&format!("{user}-{status:?}"), user, user, "pro", status, at);
+        if let Action::Subscription { anchor, .. } = &mut command.action {
+            *anchor = Some(period::start(hours(1) - TimeDelta::days(365), 0));
+        }
+        command
+    };
+    let month_start = period::Period::containing(hours(1) - TimeDelta::days(365), now);
+    let days = |days| now - TimeDelta::days(days);
+    for (began, ended, granted) in [(days(40), days(19), true), (hours(3), hours(2), true)] {
+        let mut balances = Vec::new();
+        for reverse in [false, true] {
+            let user = format!("user-{}-{reverse}", began.timestamp());
+            let mut events = [anchored(&user, Active, began), anchored(&user, Canceled, ended)];
+            if reverse {
+                events.reverse();
+            }
+            for event in &events {
+                ledger
+                    .commit(std::slice::from_ref(event))
+                    .await
+                    .iter()
+                    .for_each(|one| {
+                        settled(one);
+                    });
+            }
+            let rows = credits_transaction::Entity::find()
+                .all(ledger.store.read_connection())
+                .await;
+            let starts: Vec<_> = rows
+                .expect("rows")
+                .into_iter()
+                .filter(|row| row.user_id == user && row.kind == "monthly_grant")
+                .filter_map(|row| row.period_start)
+                .collect();
+            assert_eq!(!starts.is_empty(), granted);
+            assert!(
+                starts.iter().all(|start| *start < ended),
+                "{starts:?} {month_start:?}"
+            );
+            balances.push(starts);
+        }
+        balances[0].sort_unstable();
+        balances[1].sort_unstable();
+        assert_eq!(balances[0], balances[1], "the order of arrival does not matter");
+    }
+    ledger.verify().await;
+}
+
+pub async fn a_command_counts_from_when_it_was_received(mut ledger: TestLedger) {
+    let received = ledger.now;
+    ledger.now += TimeDelta::days(10);
+    let mut late = tests::ledger::buy(
+        "p1",
+        "ada",
+        ledger::Item::Credits {
+            credits: 100,
+            validity_days: Some(30),
+        },
+    );
+    late.received_at = Some(received);
+    ledger.one(late).await;
+    let batches = entity::credits_batch::Entity::find()
+        .all(ledger.store.read_connection())
+        .await;
+    let batch = &batches.expect("batches")[0];
+    assert_eq!(batch.issued_at, received);
+    assert_eq!(batch.expires_at, Some(received + TimeDelta::days(30)));
+
+    let event = |reference: &str, status| -> Command {
+        let mut command = subscribe(reference, "bob", "sub_1", "pro", status, received);
+        command.occurred_at = None;
+        command
+    };
+    ledger.one(event("end", Canceled)).await;
+    let mut replayed = event("begin", Active);
+    replayed.received_at = Some(received);
+    let outcome = ledger.one(replayed).await;
+    assert!(outcome.stale, "it was received before the cancellation");
+    let row = entity::subscription::Entity::find_by_id("sub_1").one(ledger.store.read_connection());
+    assert_eq!(row.await.expect("a query").expect("a row").status, "CANCELED");
+    ledger.verify().await;
+}

@@ -1,0 +1,238 @@
+//! What is granted when events are late, reordered, replayed or dated ahead, and when.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod desk;
+
+use chrono::TimeDelta;
+use ledger::{
+    Action, Command, Decision, Item, Refusal,
+    SubscriptionStatus::{Active, Canceled, Trialing},
+};
+
+use desk::{Desk, at, code, consume, months, settled, subscription};
+
+#[test]
+fn a_replayed_event_counts_from_when_it_was_received_and_revives_nothing() {
+    let mut desk = Desk::new("2026-01-10");
+    let pro = desk.rules.plans.remove("pro").expect("pro");
+    let first = desk.command(None, subscription(Active, "pro", None));
+    assert_eq!(
+        desk.decide(&first),
+        Decision::Unapplied(Refusal::UnknownPlan.into())
+    );
+    let received_at = Some(desk.now);
+    desk.now = at("2026-01-15");
+    desk.event("2026-01-15", Canceled, "pro");
+    desk.rules.plans.insert("pro".to_owned(), pro);
+    desk.now = at("2026-03-20");
+    let replayed = Command { received_at, ..first };
+    let outcome = settled(desk.decide(&replayed));
+    assert!(outcome.stale);
+    assert_eq!(desk.known("sub").state.status, Canceled);
+    assert_eq!(desk.granted(), months(&[("2026-01-10", 200)]), "what ran between");
+}
+
+#[test]
+fn a_replayed_purchase_is_valid_from_when_it_was_received() {
+    let mut desk = Desk::new("2026-01-10");
+    let item = Item::Credits {
+        credits: 100,
+        validity_days: Some(30),
+    };
+    let purchase = Action::Purchase {
+        item,
+        purchase_id: "pi_1".to_owned(),
+        purchase_line: None,
+        paid_micros: None,
+        currency: None,
+    };
+    let mut command = desk.command(None, purchase);
+    command.received_at = Some(at("2026-01-10"));
+    desk.now = at("2026-01-25");
+    settled(desk.decide(&command));
+    let batch = &desk.book.wallet("u").expect("a wallet").batches()[0];
+    assert_eq!(batch.expires_at, Some(at("2026-02-09")));
+}
+
+#[test]
+fn lateness_is_measured_from_when_a_command_was_received() {
+    let mut desk = Desk::new("2026-01-10");
+    let promotion = Action::Promotion {
+        amount: 5,
+        validity_days: Some(10),
+    };
+    let mut command = desk.command(Some(at("2026-01-01T12:00:00")), promotion);
+    command.received_at = Some(at("2026-01-02"));
+    settled(desk.decide(&command));
+    let batch = &desk.book.wallet("u").expect("a wallet").batches()[0];
+    assert_eq!(batch.expires_at, Some(at("2026-01-11T12:00:00")));
+}
+
+/// Began 40 days ago and was canceled 19 days ago; a period started in between and one after it.
+#[test]
+fn a_period_that_starts_after_the_end_is_not_granted_in_either_order() {
+    for swapped in [false, true] {
+        let mut desk = Desk::new("2026-03-01");
+        desk.rules.plans.get_mut("pro").expect("pro").validity_days = Some(30);
+        let mut events = [("2026-01-20", Active), ("2026-02-10", Canceled)];
+        if swapped {
+            events.reverse();
+        }
+        for (when, status) in events {
+            desk.event(when, status, "pro");
+        }
+        desk.job();
+        assert!(
+            desk.granted().is_empty(),
+            "swapped: {swapped}, {:?}",
+            desk.granted()
+        );
+    }
+}
+
+/// Began 3 hours ago, canceled 2 hours ago, a period started 1 hour ago.
+#[test]
+fn after_a_short_outage_a_period_that_starts_after_the_end_is_not_granted_in_either_order() {
+    for swapped in [false, true] {
+        let mut desk = Desk::new("2026-01-10T12:00:00");
+        let anchor = Some(at("2025-12-10T11:00:00"));
+        let event = |status| Action::Subscription {
+            subscription_id: "sub".to_owned(),
+            plan: "pro".to_owned(),
+            status,
+            anchor,
+            paid_through: None,
+        };
+        let mut events = [("2026-01-10T09:00:00", Active), ("2026-01-10T10:00:00", Canceled)];
+        if swapped {
+            events.reverse();
+        }
+        for (when, status) in events {
+            let command = desk.command(Some(at(when)), event(status));
+            settled(desk.decide(&command));
+        }
+        desk.job();
+        let granted = desk.granted();
+        assert_eq!(granted, months(&[("2025-12-10", 200)]), "swapped: {swapped}");
+    }
+}
+
+#[test]
+fn a_period_that_waits_for_late_events_is_granted_by_the_first_command_after_its_wait() {
+    let mut desk = Desk::new("2026-01-10T12:00:00");
+    let mut event = subscription(Active, "pro", None);
+    if let Action::Subscription { anchor, .. } = &mut event {
+        *anchor = Some(at("2025-12-10T11:00:00"));
+    }
+    let command = desk.command(Some(at("2026-01-10T09:00:00")), event);
+    settled(desk.decide(&command));
+    let wallet = |desk: &Desk| desk.book.wallet("u").expect("a wallet").next_due_at;
+    assert_eq!(wallet(&desk), Some(at("2026-01-10T12:15:00")));
+    desk.now = at("2026-01-10T12:14:59");
+    desk.send(consume(1));
+    assert!(desk.job().is_empty());
+    assert_eq!(desk.granted(), months(&[("2025-12-10", 200)]));
+    desk.now = at("2026-01-10T12:15:00");
+    desk.send(consume(1));
+    assert_eq!(
+        desk.granted(),
+        months(&[("2025-12-10", 200), ("2026-01-10", 200)])
+    );
+    assert_eq!(wallet(&desk), Some(at("2026-02-10T11:00:00")));
+}
+
+#[test]
+fn a_period_that_starts_when_the_latest_event_happens_or_after_it_is_applied_does_not_wait() {
+    let mut desk = Desk::new("2026-01-10T12:00:00");
+    desk.event("2026-01-10T11:00:00", Active, "pro");
+    assert_eq!(desk.granted().len(), 1, "it starts with the event");
+    desk.now = at("2026-02-10T10:59:59");
+    desk.event("2026-02-01", Active, "pro");
+    desk.now = at("2026-02-10T11:00:00");
+    desk.send(consume(1));
+    assert_eq!(desk.granted().len(), 2, "it starts after the event was applied");
+    desk.now = at("2026-03-10T11:00:00");
+    desk.event("2026-03-01", Active, "pro");
+    assert_eq!(desk.granted().len(), 2, "it starts when the event is applied");
+    desk.event("2026-03-10T11:00:00", Active, "pro");
+    assert_eq!(desk.granted().len(), 3, "a later event is known");
+}
+
+/// The event is a month late, and the next period starts a few minutes after it is applied.
+#[test]
+fn a_period_that_starts_while_an_earlier_one_waits_is_granted_when_it_starts() {
+    let mut desk = Desk::new("2026-02-09T23:55:00");
+    let mut event = subscription(Active, "pro", None);
+    if let Action::Subscription { anchor, .. } = &mut event {
+        *anchor = Some(at("2025-12-10"));
+    }
+    let command = desk.command(Some(at("2026-01-05")), event);
+    assert_eq!(settled(desk.decide(&command)).amount, 200);
+    desk.now = at("2026-02-10");
+    assert_eq!(code(&desk.send(consume(400))), None);
+    desk.now = at("2026-02-10T00:10:00");
+    assert_eq!(code(&desk.send(consume(200))), None, "January's waited");
+}
+
+#[test]
+fn an_event_that_is_dated_ahead_shortens_no_wait() {
+    let mut desk = Desk::new("2026-01-10T12:00:00");
+    desk.event("2025-12-10T11:00:00", Active, "pro");
+    assert_eq!(desk.granted().len(), 1);
+    desk.now = at("2026-01-10T12:12:00");
+    let mut ahead = subscription(Active, "basic", None);
+    if let Action::Subscription { subscription_id, .. } = &mut ahead {
+        "other".clone_into(subscription_id);
+    }
+    let command = desk.command(Some(at("2026-01-10T12:17:00")), ahead);
+    assert_eq!(settled(desk.decide(&command)).amount, 10);
+    desk.now = at("2026-01-10T12:15:00");
+    desk.send(consume(1));
+    assert_eq!(desk.granted().len(), 3);
+}
+
+#[test]
+fn an_event_that_is_dated_ahead_hides_no_cancellation() {
+    let mut desk = Desk::new("2026-01-10");
+    let ahead = desk.command(Some(at("2026-01-10T00:04:00")), subscription(Active, "pro", None));
+    settled(desk.decide(&ahead));
+    desk.now = at("2026-01-10T00:01:00");
+    let canceled = desk.event("2026-01-10T00:01:00", Canceled, "pro");
+    assert!(!canceled.stale);
+    assert_eq!(desk.known("sub").state.status, Canceled);
+    desk.now = at("2026-03-10");
+    assert!(desk.job().is_empty());
+    assert_eq!(desk.granted(), months(&[("2026-01-10", 200)]));
+}
+
+#[test]
+fn an_event_that_is_dated_ahead_grants_a_period_that_starts_within_five_minutes() {
+    for (minutes, granted) in [(4, 1), (5, 1), (6, 0)] {
+        let mut desk = Desk::new("2026-01-10");
+        let dated = desk.now + TimeDelta::minutes(minutes);
+        let action = Action::Subscription {
+            subscription_id: "sub".to_owned(),
+            plan: "pro".to_owned(),
+            status: Active,
+            anchor: Some(dated),
+            paid_through: None,
+        };
+        let command = desk.command(Some(dated), action);
+        settled(desk.decide(&command));
+        assert_eq!(desk.granted().len(), granted, "{minutes}");
+        assert_eq!(desk.known("sub").state.reported_at, desk.now);
+    }
+}
+
+#[test]
+fn an_older_event_of_an_unknown_plan_is_kept_as_a_dead_letter_too() {
+    let mut desk = Desk::new("2026-01-20");
+    desk.event("2026-01-20", Canceled, "pro");
+    for status in [Active, Trialing] {
+        let command = desk.command(Some(at("2026-01-10")), subscription(status, "gold", None));
+        assert_eq!(
+            desk.decide(&command),
+            Decision::Unapplied(Refusal::UnknownPlan.into())
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! Whether a command that was decided for the first time has become what was expected.
+
+use ledger::{Action, Command, Outcome, Posting, Status, Wallet, WalletStatus};
+use proptest::prelude::*;
+
+use super::{
+    Run,
+    expected::{Expected, effective, horizon, report, spendable, spent_first_expiring_first},
+    grants::Granted,
+    history::History,
+    state::State,
+};
+
+impl Run {
+    pub(super) fn check_first(
+        &mut self,
+        command: &Command,
+        outcome: &Outcome,
+        before: &State,
+        expected: &Expected,
+    ) -> Result<(), TestCaseError> {
+        let new = self.book.postings()[before.posted..].to_vec();
+        prop_assert_eq!(
+            outcome.amount,
+            new.iter().map(|posting| posting.amount).sum::<i64>()
+        );
+        let clipped: Vec<i64> = new.iter().filter_map(|posting| posting.detail.clipped).collect();
+        let clipped = (!clipped.is_empty()).then(|| clipped.iter().sum());
+        prop_assert_eq!(outcome.clipped, clipped, "all that did not fit");
+        let was = before.wallet(&command.user_id).cloned();
+        let is = self.book.wallet(&command.user_id).cloned();
+        let balance = |wallet: &Option<Wallet>| wallet.as_ref().map_or(0, |wallet| wallet.balance);
+        prop_assert_eq!(
+            balance(&is) - balance(&was),
+            outcome.amount,
+            "the outcome tells the change of the balance"
+        );
+        let refusal = outcome.refused.as_ref().map(|refused| refused.code);
+        prop_assert!(
+            refusal == expected.refusal,
+            "expected was {:?}, not {refusal:?}: {command:?}",
+            expected.refusal
+        );
+        prop_assert_eq!(outcome.default_price, expected.default_price);
+        let at = effective(command, &self.rules, self.now);
+        if outcome.status() == Status::Failed {
+            let first = outcome.refused.as_ref().and_then(|refused| refused.first.clone());
+            let first = first.map(|first| (first.reference_id, first.transaction_id));
+            prop_assert_eq!(&first, &expected.first, "it names what credited the payment");
+            self.check_failed(command, outcome, before, &new)?;
+        } else {
+            let wallet = is.as_ref().expect("an open wallet");
+            prop_assert_eq!(expected.amount.unwrap_or(outcome.amount), outcome.amount);
+            prop_assert_eq!(outcome.stale, expected.stale);
+            prop_assert_eq!(outcome.balance, Some(wallet.balance));
+            prop_assert_eq!(outcome.available, Some(spendable(wallet, self.now)));
+            prop_assert_eq!(wallet.status, status(command, was.as_ref()));
+        }
+        let (was, is) = (was.as_ref(), is.as_ref());
+        match (&command.action, was, is) {
+            (Action::MonthlyGrant { .. }, _, Some(is)) if !new.is_empty() => {
+                prop_assert_eq!(outcome.skipped, new[0].detail.skipped);
+                let postings = &new[..];
+                let granted = Granted {
+                    postings,
+                    event: None,
+                    was,
+                    is,
+                };
+                granted.check(self.sight(&self.book), expected.grant.as_slice())?;
+                self.handle(&new);
+                self.foresee(&command.user_id);
+                return Ok(());
+            }
+            (Action::Subscription { .. }, _, Some(is)) => {
+                let postings = &new[1..];
+                let granted = Granted {
+                    postings,
+                    event: Some(new[0].id),
+                    was,
+                    is,
+                };
+                self.check_event(command, granted)?;
+            }
+            (Action::Consume { .. }, Some(was), _) if outcome.refused.is_none() => prop_assert!(
+                spent_first_expiring_first(was, outcome, at),
+                "{outcome:?}\n{was:?}"
+            ),
+            (Action::Purchase { .. }, _, Some(is)) if outcome.refused.is_none() => {
+                prop_assert_eq!(outcome.over_cap, spendable(is, at) > self.rules.max_user_balance);
+            }
+            (Action::RegistrationBonus, ..) if outcome.refused.is_none() => self.registered(command),
+            _ => {}
+        }
+        prop_assert_eq!(outcome.skipped, None);
+        Ok(())
+    }
+
+    /// A refusal moves nothing. A period that the cap refused is handled.
+    fn check_failed(
+        &self,
+        command: &Command,
+        outcome: &Outcome,
+        before: &State,
+        new: &[Posting],
+    ) -> Result<(), TestCaseError> {
+        let was = before.wallet(&command.user_id);
+        let is = self.book.wallet(&command.user_id);
+        match (was, is) {
+            (Some(was), Some(is)) if matches!(command.action, Action::MonthlyGrant { .. }) => {
+                let mut was = was.clone();
+                (was.next_due_at, was.dirty, was.version) = (is.next_due_at, is.dirty, is.version);
+                prop_assert_eq!(&was, is, "a refusal moves nothing");
+            }
+            _ => prop_assert_eq!(was, is, "a refusal moves nothing"),
+        }
+        prop_assert!(new.iter().all(|posting| posting.refusal.is_some()));
+        let expires = matches!(command.action, Action::Expire { .. });
+        let refused = outcome.refused.as_ref().expect("a refusal");
+        let stored = refused.code.is_stored() && !expires;
+        prop_assert_eq!(new.len(), usize::from(stored), "it is stored or it is not");
+        if !stored {
+            prop_assert_eq!(
+                before,
+                &State::of(&self.book),
+                "what is not stored changes nothing"
+            );
+        }
+        if let (Some(wallet), Some(required), Some(available)) = (was, refused.required, refused.available) {
+            let at = effective(command, &self.rules, self.now);
+            prop_assert_eq!(available, spendable(wallet, at));
+            prop_assert!(required > available);
+        }
+        Ok(())
+    }
+
+    /// The event counts, then what is due is granted with it.
+    fn check_event(&mut self, command: &Command, granted: Granted<'_>) -> Result<(), TestCaseError> {
+        let (id, event) = report(command, self.now).expect("an event");
+        let user = &command.user_id;
+        self.histories
+            .entry(id.to_owned())
+            .or_insert_with(|| History::new(user))
+            .report(event);
+        let sight = self.sight(&self.book);
+        let due = sight.due(user, horizon(command, self.now));
+        granted.check(sight, &due)?;
+        self.handle(granted.postings);
+        self.foresee(user);
+        Ok(())
+    }
+
+    /// A registration opens the free plan's subscription where that plan is enabled.
+    fn registered(&mut self, command: &Command) {
+        let Some(name) = self.rules.free_plan.clone() else {
+            return;
+        };
+        if self.rules.plans.get(&name).is_some_and(|plan| plan.enabled) {
+            let user = &command.user_id;
+            let at = effective(command, &self.rules, self.now);
+            let free = History::free(user, &name, at);
+            let both = [
+                self.next_due.get(user).copied(),
+                free.next_due(&self.rules, self.now),
+            ];
+            if let Some(next) = both.into_iter().flatten().min() {
+                self.next_due.insert(user.clone(), next);
+            }
+            self.histories.insert(format!("free:{user}"), free);
+        }
+    }
+}
+
+/// Whether the wallet may spend after a command that was applied.
+fn status(command: &Command, was: Option<&Wallet>) -> WalletStatus {
+    match command.action {
+        Action::Freeze { .. } => WalletStatus::Frozen,
+        Action::Unfreeze { .. } => WalletStatus::Active,
+        _ => was.map_or(WalletStatus::Active, |wallet| wallet.status),
+    }
+}

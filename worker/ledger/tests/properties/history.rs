@@ -1,0 +1,269 @@
+//! What was reported of each subscription, and which periods follow from it.
+//!
+//! Written from the documented rules and by another method than the ledger's: every question is about one instant, and is
+//! answered by looking at all events again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Months, TimeDelta, Utc};
+use ledger::{
+    Rules, SubscriptionState,
+    SubscriptionStatus::{self, Active, Canceled, Expired, PastDue, Paused, Trialing},
+};
+
+/// The time is counted in microseconds.
+const INSTANT: TimeDelta = TimeDelta::microseconds(1);
+
+/// One event of a subscription.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// When it counts from.
+    pub at: DateTime<Utc>,
+    /// When it was applied.
+    pub applied_at: DateTime<Utc>,
+    pub status: SubscriptionStatus,
+    pub plan: String,
+    pub anchor: Option<DateTime<Utc>>,
+    pub paid_through: Option<DateTime<Utc>>,
+}
+
+/// A period that is to be granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Month {
+    pub start: DateTime<Utc>,
+    pub end: DateTime<Utc>,
+    /// Name of the plan that it is granted by.
+    pub plan: String,
+}
+
+/// All events of a subscription in the order of time, and the periods that were handled.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub user: String,
+    /// It came with a registration.
+    pub is_free: bool,
+    events: Vec<Report>,
+    handled: BTreeSet<DateTime<Utc>>,
+    fixed_anchor: Option<DateTime<Utc>>,
+}
+
+/// The histories of all subscriptions by id.
+pub type Histories = BTreeMap<String, History>;
+
+/// Of two events of one instant the one with the higher rank comes later.
+fn rank(status: SubscriptionStatus) -> u8 {
+    match status {
+        Canceled | Expired => 2,
+        Active => 1,
+        Trialing | PastDue | Paused => 0,
+    }
+}
+
+fn is_end(status: SubscriptionStatus) -> bool {
+    rank(status) == 2
+}
+
+impl History {
+    pub fn new(user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            is_free: false,
+            events: Vec::new(),
+            handled: BTreeSet::new(),
+            fixed_anchor: None,
+        }
+    }
+
+    /// The subscription of a registration: it runs from then on.
+    pub fn free(user: &str, plan: &str, at: DateTime<Utc>) -> Self {
+        let mut free = Self::new(user);
+        free.is_free = true;
+        free.report(Report {
+            at,
+            applied_at: at,
+            status: Active,
+            plan: plan.to_owned(),
+            anchor: Some(at),
+            paid_through: None,
+        });
+        free
+    }
+
+    /// Takes an event that arrives: behind those of the same instant and rank.
+    pub fn report(&mut self, event: Report) {
+        self.events.push(event);
+        self.events.sort_by_key(|event| (event.at, rank(event.status)));
+    }
+
+    /// Whether an event that arrives now would not come last in the order of time.
+    pub fn is_stale(&self, event: &Report) -> bool {
+        let place = |event: &Report| (event.at, rank(event.status));
+        self.events.iter().any(|known| place(known) > place(event))
+    }
+
+    /// Notes that a period was granted, skipped or refused by the cap.
+    pub fn handle(&mut self, start: DateTime<Utc>) {
+        self.fixed_anchor = Some(self.anchor());
+        assert!(self.handled.insert(start), "{start} is handled twice");
+    }
+
+    /// From where its months are counted.
+    pub fn anchor(&self) -> DateTime<Utc> {
+        let named = self.events.iter().find_map(|event| event.anchor);
+        self.fixed_anchor.or(named).unwrap_or(self.events[0].at)
+    }
+
+    /// The place of the event that is in force at an instant.
+    fn place_in_force(&self, at: DateTime<Utc>) -> Option<usize> {
+        self.events.iter().rposition(|event| event.at <= at)
+    }
+
+    fn in_force(&self, at: DateTime<Utc>) -> Option<&Report> {
+        self.place_in_force(at).map(|place| &self.events[place])
+    }
+
+    /// Whether it runs at an instant.
+    pub fn runs(&self, rules: &Rules, at: DateTime<Utc>) -> bool {
+        match self.in_force(at).map(|event| event.status) {
+            Some(Active) => true,
+            Some(Trialing) => rules.trial_grants,
+            Some(PastDue) => self.runs_past_due(rules, at),
+            None | Some(Paused | Canceled | Expired) => false,
+        }
+    }
+
+    /// Whether it runs at an instant at which `past_due` is in force.
+    fn runs_past_due(&self, rules: &Rules, at: DateTime<Utc>) -> bool {
+        let is_past_due = |at| self.in_force(at).is_some_and(|event| event.status == PastDue);
+        let mut last_before = at;
+        while is_past_due(last_before) {
+            let began = self.in_force(last_before).map_or(last_before, |event| event.at);
+            last_before = began - INSTANT;
+        }
+        let next = self
+            .events
+            .iter()
+            .map(|event| event.at)
+            .find(|later| *later > at && !is_past_due(*later));
+        let is_paid_later = next.is_some_and(|later| self.runs(rules, later));
+        let is_in_grace = at < last_before + INSTANT + rules.past_due_grace;
+        self.runs(rules, last_before) && (is_in_grace || is_paid_later)
+    }
+
+    /// Up to where the term of the event at that place is paid; absent without a limit. A term ends with `canceled` or
+    /// `expired`.
+    fn paid_through(&self, place: usize) -> Option<DateTime<Utc>> {
+        let ended_before = self.events[..place]
+            .iter()
+            .rposition(|event| is_end(event.status));
+        let first = ended_before.map_or(0, |end| end + 1);
+        let ends = self.events[place..].iter().position(|event| is_end(event.status));
+        let last = ends.map_or(self.events.len(), |end| place + end + 1);
+        let named = self.events[first..last].iter();
+        named.filter_map(|event| event.paid_through).max()
+    }
+
+    fn is_paid(&self, start: DateTime<Utc>, at: DateTime<Utc>) -> bool {
+        self.place_in_force(at)
+            .is_some_and(|place| self.paid_through(place).is_none_or(|end| start < end))
+    }
+
+    fn start(&self, nth: u32) -> DateTime<Utc> {
+        let start = self.anchor().checked_add_months(Months::new(nth));
+        start.unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// The period of that number, if it is or was to be granted.
+    fn month(&self, rules: &Rules, nth: u32) -> Option<Month> {
+        let (start, end) = (self.start(nth), self.start(nth + 1));
+        let mut instants: Vec<_> = self.events.iter().map(|event| event.at).collect();
+        instants.retain(|at| (start..end).contains(at));
+        instants.insert(0, start);
+        instants.retain(|at| self.runs(rules, *at) && self.is_paid(start, *at));
+        let plan = self.in_force(*instants.first()?)?.plan.clone();
+        Some(Month { start, end, plan })
+    }
+
+    /// The periods that start at or before `until` and were not handled.
+    fn open(&self, rules: &Rules, until: DateTime<Utc>) -> Vec<Month> {
+        (u32::from(self.is_free)..u32::MAX)
+            .take_while(|nth| self.start(*nth) <= until)
+            .filter_map(|nth| self.month(rules, nth))
+            .filter(|month| !self.handled.contains(&month.start))
+            .collect()
+    }
+
+    /// The periods that were not handled, at least up to the first one after `now`, if nothing more is reported.
+    fn open_beyond(&self, rules: &Rules, now: DateTime<Utc>) -> Vec<Month> {
+        let events = self.events.iter().map(|event| event.at);
+        let latest = events.chain(self.handled.iter().copied()).max();
+        let latest = latest.unwrap_or(now).max(self.anchor()).max(now);
+        self.open(rules, latest + rules.past_due_grace + TimeDelta::days(62))
+    }
+
+    /// From when it is known that a period that starts then is granted. What happened between the time of the latest event
+    /// and its arrival is known a quarter of an hour after its arrival.
+    fn known_from(&self, start: DateTime<Utc>) -> DateTime<Utc> {
+        let Some(latest) = self.events.last() else {
+            return start;
+        };
+        let is_named = latest.anchor == Some(start) && start - latest.at <= TimeDelta::minutes(5);
+        if latest.at < start && start <= latest.applied_at && !is_named {
+            latest.applied_at + TimeDelta::minutes(15)
+        } else {
+            start
+        }
+    }
+
+    /// The periods that start at or before `until` and are to be granted at `now`.
+    pub fn due(&self, rules: &Rules, now: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Month> {
+        let mut due = self.open(rules, until);
+        due.retain(|month| month.start > now || self.known_from(month.start) <= now);
+        due
+    }
+
+    /// The first period that was not handled.
+    pub fn first_open(&self, rules: &Rules, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let open = self.open_beyond(rules, now);
+        open.first().map(|month| month.start)
+    }
+
+    /// When a command grants the next period, if nothing more is reported. Those that started under a plan that is not granted
+    /// at `now` are left to the job.
+    pub fn next_due(&self, rules: &Rules, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let is_granted = |name: &str| rules.plans.get(name).is_some_and(|plan| plan.enabled);
+        let mut open = self.open_beyond(rules, now);
+        open.retain(|month| month.start > now || is_granted(&month.plan));
+        let instants = open.iter().map(|month| self.known_from(month.start));
+        instants.min()
+    }
+
+    /// Since when the status of the latest event has been in force without another one in between.
+    fn since(&self, latest: &Report) -> DateTime<Utc> {
+        let mut since = latest.at;
+        while let Some(before) = self.in_force(since - INSTANT)
+            && before.status == latest.status
+        {
+            since = before.at;
+        }
+        since
+    }
+
+    /// What a row says wrongly about it, if anything.
+    pub fn contradicts(&self, anchor: DateTime<Utc>, row: &SubscriptionState) -> Option<String> {
+        let last = self.events.last()?;
+        let expected = (
+            (self.anchor(), last.plan.as_str(), last.status),
+            (
+                self.since(last),
+                last.at,
+                self.paid_through(self.events.len() - 1),
+            ),
+        );
+        let found = (
+            (anchor, row.plan.as_str(), row.status),
+            (row.since, row.reported_at, row.paid_through),
+        );
+        (expected != found).then(|| format!("expected {expected:?}, found {found:?}"))
+    }
+}

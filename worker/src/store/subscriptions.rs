@@ -1,0 +1,109 @@
+//! Subscriptions with their history: one row of the answer is one event or grant, beside the subscription's own row.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use ledger::{Event, Inconsistency, Subscription, SubscriptionState, SubscriptionStatus, TransactionType};
+use sea_orm::{DbBackend, QueryResult, Statement};
+
+use super::{
+    StoreError,
+    bulk::{self, Column},
+    detail,
+    from_row::get,
+    sql,
+};
+
+/// The statement that reads the subscriptions of `users`, and those with `ids`.
+pub(crate) fn statement<'a>(
+    backend: DbBackend,
+    users: impl IntoIterator<Item = &'a str>,
+    ids: impl IntoIterator<Item = &'a str>,
+) -> Statement {
+    let texts =
+        |values: &mut dyn Iterator<Item = &'a str>| Column::Text(values.map(ToOwned::to_owned).collect());
+    let mut values = bulk::rows(backend, vec![texts(&mut users.into_iter())]);
+    values.extend(bulk::rows(backend, vec![texts(&mut ids.into_iter())]));
+    Statement::from_sql_and_values(backend, sql::SUBSCRIPTIONS.text(backend), values)
+}
+
+/// The subscriptions that [`statement`] has read. Those with a status of a later version are left out.
+pub(crate) fn from_rows(rows: &[QueryResult]) -> Result<Vec<Subscription>, StoreError> {
+    let mut subscriptions = Vec::new();
+    let mut rows = rows.iter().peekable();
+    while let Some(row) = rows.next() {
+        let id: String = get(row, "id")?;
+        let mut history = History::default();
+        history.add(row, &id)?;
+        while let Some(row) = rows.peek() {
+            if get::<String>(row, "id")? != id {
+                break;
+            }
+            history.add(row, &id)?;
+            rows.next();
+        }
+        let Some(state) = state(row)? else { continue };
+        let owner = (id, get(row, "user_id")?);
+        let anchor = get(row, "anchor")?;
+        subscriptions.push(Subscription::stored(
+            owner,
+            anchor,
+            state,
+            history.events,
+            history.handled,
+        ));
+    }
+    Ok(subscriptions)
+}
+
+#[derive(Default)]
+struct History {
+    events: Vec<Event>,
+    handled: BTreeSet<DateTime<Utc>>,
+}
+
+impl History {
+    fn add(&mut self, row: &QueryResult, id: &str) -> Result<(), StoreError> {
+        let entry: Option<String> = get(row, "entry")?;
+        match entry.as_deref().and_then(TransactionType::parse) {
+            Some(TransactionType::MonthlyGrant) => {
+                self.handled
+                    .extend(get::<Option<DateTime<Utc>>>(row, "period_start")?);
+            }
+            Some(_) => {
+                let text: Option<String> = get(row, "detail")?;
+                let times = (get(row, "occurred_at")?, get(row, "applied_at")?);
+                self.events.push(detail::event(text.as_deref(), times, id)?);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+fn state(row: &QueryResult) -> Result<Option<SubscriptionState>, StoreError> {
+    let status: String = get(row, "status")?;
+    let Some(status) = SubscriptionStatus::parse(&status) else {
+        return Ok(None);
+    };
+    let reported_at = get(row, "status_at")?;
+    Ok(Some(SubscriptionState {
+        plan: get(row, "plan")?,
+        status,
+        since: get::<Option<DateTime<Utc>>>(row, "status_since")?.unwrap_or(reported_at),
+        reported_at,
+        activated_at: get(row, "activated_at")?,
+        ended_at: get(row, "ended_at")?,
+        paid_through: get(row, "paid_through")?,
+        due_at: get(row, "due_at")?,
+    }))
+}
+
+/// An unknown status or a broken event of a subscription.
+pub(super) fn inconsistent(id: &str, message: String) -> Inconsistency {
+    Inconsistency {
+        table: "subscription",
+        id: id.to_owned(),
+        message,
+    }
+}

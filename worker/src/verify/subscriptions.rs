@@ -1,0 +1,103 @@
+//! Whether each subscription's row follows from its events and grants. The core derives it, so there is no second formula in SQL.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use ledger::{Rules, Subscription, SubscriptionStatus};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
+
+use super::{Report, VerifyError, Violation};
+use crate::store::subscriptions;
+
+/// The name of the rule.
+pub(super) const RULE: &str = "subscription.follows_from_its_events";
+
+const USERS: &str = "SELECT DISTINCT user_id FROM subscription WHERE user_id > $1 AND user_id <= $2";
+
+/// Checks the subscriptions of a range of users.
+pub(super) async fn check(
+    db: &DatabaseTransaction,
+    bounds: (&str, &str),
+    report: &mut Report,
+) -> Result<(), VerifyError> {
+    let backend = db.get_database_backend();
+    let values: [Value; 2] = [bounds.0.into(), bounds.1.into()];
+    let users = Statement::from_sql_and_values(backend, USERS, values);
+    let users = db.query_all_raw(users).await.map_err(VerifyError::of(RULE))?;
+    let users = users.iter().map(|row| row.try_get_by_index(0));
+    let users: Vec<String> = users.collect::<Result<_, _>>().map_err(VerifyError::of(RULE))?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let statement = subscriptions::statement(backend, users.iter().map(String::as_str), []);
+    let rows = db.query_all_raw(statement).await.map_err(VerifyError::of(RULE))?;
+    let found: Vec<Violation> = match subscriptions::from_rows(&rows) {
+        Ok(found) => found.iter().flat_map(contradictions).collect(),
+        Err(error) => vec![Violation {
+            rule: RULE,
+            table: "subscription",
+            id: String::new(),
+            user_id: None,
+            message: error.to_string(),
+        }],
+    };
+    report.add(found.len() as u64, found);
+    Ok(())
+}
+
+/// What a row says beside what follows from its events. When it ran while it was on trial or past due depends on the configuration
+/// of that time, so then only what does not is compared.
+fn contradictions(subscription: &Subscription) -> Vec<Violation> {
+    let (anchor, derived) = subscription.derived(&Rules::default());
+    let stored = &subscription.state;
+    let mut columns = vec![
+        ("plan", stored.plan.clone(), derived.plan),
+        (
+            "status",
+            stored.status.as_str().to_owned(),
+            derived.status.as_str().to_owned(),
+        ),
+        ("status_since", text(stored.since), text(derived.since)),
+        ("status_at", text(stored.reported_at), text(derived.reported_at)),
+        (
+            "paid_through",
+            text(stored.paid_through),
+            text(derived.paid_through),
+        ),
+        ("anchor", text(subscription.anchor), text(anchor)),
+    ];
+    let mut events = subscription.events().iter();
+    let is_configured = events.any(|event| {
+        matches!(
+            event.status,
+            SubscriptionStatus::Trialing | SubscriptionStatus::PastDue
+        )
+    });
+    if !is_configured {
+        columns.push((
+            "activated_at",
+            text(stored.activated_at),
+            text(derived.activated_at),
+        ));
+        columns.push(("ended_at", text(stored.ended_at), text(derived.ended_at)));
+        columns.push(("due_at", text(stored.due_at), text(derived.due_at)));
+    }
+    let wrong = columns
+        .into_iter()
+        .filter(|(_, stored, derived)| stored != derived);
+    wrong
+        .map(|(column, stored, derived)| Violation {
+            rule: RULE,
+            table: "subscription",
+            id: subscription.id.clone(),
+            user_id: Some(subscription.user_id.clone()),
+            message: format!("`{column}` is {stored}; by its events and grants it should be {derived}"),
+        })
+        .collect()
+}
+
+fn text(at: impl Into<Option<DateTime<Utc>>>) -> String {
+    let at = at.into();
+    at.map_or_else(
+        || "absent".to_owned(),
+        |at| at.to_rfc3339_opts(SecondsFormat::Micros, true),
+    )
+}
