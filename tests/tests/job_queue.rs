@@ -59,6 +59,7 @@ async fn a_job_request_waits_however_long_the_database_is_away() {
     let serving = tokio::spawn(serve(
         broker.url().to_owned(),
         broker.topology().clone(),
+        None,
         runner,
         WAIT,
     ));

@@ -83,7 +83,7 @@ async fn story(database: TestDatabase) -> TestLedger {
         .await;
     ledger.settle(&[grant_period("bob", "sub_1", second)]).await;
     let mut again = buy_credits("p2", "cyd", 30);
-    again.reference_id = "p4".to_owned();
+    "p4".clone_into(&mut again.reference_id);
     ledger.settle(&[again]).await;
     ledger.verify().await;
     ledger

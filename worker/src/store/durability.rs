@@ -71,8 +71,8 @@ impl Durability {
     }
 
     /// Notes which risks there are now; logs what has changed.
-    fn note(&self, now: Vec<Risk>) {
-        let before = self.risks().replace(now.clone()).unwrap_or_default();
+    fn note(&self, now: &[Risk]) {
+        let before = self.risks().replace(now.to_vec()).unwrap_or_default();
         for risk in now.iter().filter(|risk| !before.contains(risk)) {
             let (risk, consequence) = (risk.as_str(), risk.consequence());
             warn!(risk, consequence, "the database may lose acknowledged commands");
@@ -139,7 +139,7 @@ impl Store {
         {
             info!("the settings of the database or its role have changed; opening new sessions");
         }
-        self.durability.note(risks(&row).map_err(failed())?);
+        self.durability.note(&risks(&row).map_err(failed())?);
         Ok(())
     }
 

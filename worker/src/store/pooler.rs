@@ -1,7 +1,7 @@
 //! A pooler between the worker and PostgreSQL that ignores what it is asked for, or gives each
 //! transaction another session.
 //!
-//! A pooler may be told to ignore the startup parameter `options` (PgBouncer's
+//! A pooler may be told to ignore the startup parameter `options` (`PgBouncer`'s
 //! `ignore_startup_parameters`). With a `search_path` in `DATABASE_URL` the ledger would then be
 //! another one than was meant.
 //!
