@@ -86,7 +86,8 @@ impl Stage {
 
     /// Gives a user credits, past the queue.
     pub async fn fund(&self, user: &str) {
-        let command = Command::purchase_credits(format!("funds-{user}"), user, FUNDS, "p");
+        let payment = format!("funds-{user}");
+        let command = Command::purchase_credits(&payment, user, FUNDS, &payment);
         let body = scrip::decode::decode(&command.to_json(), command.door()).unwrap();
         self.ledger.one(body).await;
     }
