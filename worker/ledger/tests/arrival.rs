@@ -158,6 +158,31 @@ fn a_period_that_starts_when_the_latest_event_happens_or_after_it_is_applied_doe
     assert_eq!(desk.granted().len(), 3, "a later event is known");
 }
 
+#[test]
+fn a_period_that_a_late_event_names_waits_if_it_starts_over_five_minutes_later() {
+    for (anchor, granted) in [("11:04:00", 1), ("11:05:00", 1), ("11:05:01", 0)] {
+        let mut desk = Desk::new("2026-01-10T12:00:00");
+        let mut event = subscription(Active, "pro", None);
+        if let Action::Subscription { anchor: named, .. } = &mut event {
+            *named = Some(at(&format!("2026-01-10T{anchor}")));
+        }
+        let command = desk.command(Some(at("2026-01-10T11:00:00")), event);
+        settled(desk.decide(&command));
+        assert_eq!(desk.granted().len(), granted, "{anchor}");
+    }
+}
+
+#[test]
+fn a_period_that_a_late_event_does_not_name_waits_however_soon_it_starts() {
+    let mut desk = Desk::new("2026-01-10T11:04:00");
+    desk.event("2026-01-10T11:04:00", Active, "pro");
+    desk.now = at("2026-02-10T12:00:00");
+    assert_eq!(desk.event("2026-02-10T11:00:00", Active, "pro").amount, 0);
+    desk.now = at("2026-02-10T12:15:00");
+    desk.send(consume(1));
+    assert_eq!(desk.granted().len(), 2);
+}
+
 /// The event is a month late, and the next period starts a few minutes after it is applied.
 #[test]
 fn a_period_that_starts_while_an_earlier_one_waits_is_granted_when_it_starts() {

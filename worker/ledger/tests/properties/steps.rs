@@ -244,6 +244,7 @@ fn event() -> impl Strategy<Value = Step> {
         2 => (-8..1_i64).prop_map(When::Late),
         4 => (-60..60_i64).prop_map(When::Day),
         2 => (2..8_i64).prop_map(When::Day),
+        1 => Just(When::Day(5)),
         1 => (-500..200_i64).prop_map(When::Day),
     ];
     let plan = prop_oneof![4 => Just("pro"), 3 => Just("max"), 2 => Just("free"), 1 => Just("gold")];
