@@ -12,7 +12,7 @@ async fn metrics_count_what_was_done_and_name_no_user() {
     let lane = stage.broker.topology().commands(0);
     let mut replies = stage.broker.replies().await;
     let bonus = Command::registration_bonus("r", "ada-lovelace");
-    let too_much = Command::consume("c", "ada-lovelace", "google:image").quantity(1_000);
+    let too_much = Command::consume("c", "ada-lovelace", "llm:tokens").quantity(10_000_000);
     for command in [&bonus, &bonus, &too_much] {
         stage.broker.send_with(command, replies.asking("1")).await;
         // One after the other, so that each is a group of its own.

@@ -242,6 +242,12 @@ pub const CASES: &[Case] = &[
         "`due_at` is absent; by its events and grants it should be 2026-12-22",
     ),
     case(
+        "subscription.next_period_start_is_due_at",
+        "UPDATE subscription SET next_period_start = NULL",
+        BOBS,
+        "`next_period_start` is nothing; it should be 2026-12-22",
+    ),
+    case(
         "subscription.due_period_counts_from_anchor",
         "UPDATE subscription SET next_period_start = anchor, due_at = anchor, anchor = {anchor}",
         BOBS,

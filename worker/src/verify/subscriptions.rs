@@ -64,6 +64,12 @@ fn contradictions(subscription: &Subscription) -> Vec<Violation> {
         ),
         ("anchor", text(subscription.anchor), text(anchor)),
     ];
+    if subscription.id.starts_with("free:") {
+        // It came with the registration, and no event changes it.
+        let active = SubscriptionStatus::Active.as_str().to_owned();
+        columns.push(("status", stored.status.as_str().to_owned(), active));
+        columns.push(("paid_through", text(stored.paid_through), text(None)));
+    }
     let mut events = subscription.events().iter();
     let is_configured = events.any(|event| {
         matches!(

@@ -63,4 +63,12 @@ pub(super) const RULES: &[Rule] = &[
            FROM subscription
           WHERE user_id > $1 AND user_id <= $2 AND substr(id, 1, 5) = 'free:' AND id <> 'free:' || user_id",
     ),
+    rule(
+        "subscription.next_period_start_is_due_at",
+        "`next_period_start` is the same as `due_at`, for workers of an earlier version",
+        "`next_period_start` is {stored}; it should be {expected}",
+        "SELECT id, NULL AS other, user_id, CAST(next_period_start AS text) AS stored, CAST(due_at AS text) AS expected
+           FROM subscription
+          WHERE user_id > $1 AND user_id <= $2 AND due_at IS NOT NULL AND next_period_start IS DISTINCT FROM due_at",
+    ),
 ];
