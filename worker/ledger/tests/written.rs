@@ -1,0 +1,73 @@
+//! What is written of a subscription, and the names in which it is written.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod desk;
+
+use ledger::{
+    Book, Subscription,
+    SubscriptionStatus::{self, Active, Canceled, Expired, PastDue, Paused, Trialing},
+};
+
+use desk::{Desk, at, consume};
+
+/// The desk with a book that was read from what the one before it wrote.
+fn read_again(desk: &mut Desk) {
+    let written = std::mem::take(&mut desk.book).into_changes();
+    let mut book = Book::default();
+    for mut wallet in written.wallets {
+        wallet.written();
+        book.add_wallet(wallet);
+    }
+    for known in written.subscriptions {
+        let ids = (known.id.clone(), known.user_id.clone());
+        let handled = written.postings.iter().filter_map(|posting| posting.period_start);
+        let events = known.events().to_vec();
+        let state = known.state.clone();
+        book.add_subscription(Subscription::stored(
+            ids,
+            known.anchor,
+            state,
+            events,
+            handled.collect(),
+        ));
+    }
+    desk.book = book;
+}
+
+#[test]
+fn a_subscription_is_written_when_an_event_or_a_grant_changes_it_and_only_then() {
+    let written = |desk: &Desk| desk.book.clone().into_changes().subscriptions.len();
+    let mut desk = Desk::new("2026-01-10");
+    desk.event("2026-01-10", Active, "pro");
+    assert_eq!(written(&desk), 1, "a new one");
+    read_again(&mut desk);
+    desk.send(consume(1));
+    assert_eq!(written(&desk), 0, "nothing was due");
+    desk.now = at("2026-02-10");
+    desk.send(consume(1));
+    assert_eq!(written(&desk), 1, "a period was granted");
+    let mut desk = Desk::new("2026-01-10");
+    desk.event("2026-01-10", Active, "pro");
+    read_again(&mut desk);
+    desk.event("2026-01-10", Active, "pro");
+    assert_eq!(written(&desk), 1, "an event arrived");
+}
+
+#[test]
+fn each_status_has_one_name_on_the_wire_and_one_in_the_database() {
+    let names = [
+        (Active, "active", "ACTIVE"),
+        (Trialing, "trialing", "TRIALING"),
+        (PastDue, "past_due", "PAST_DUE"),
+        (Paused, "paused", "PAUSED"),
+        (Canceled, "canceled", "CANCELED"),
+        (Expired, "expired", "EXPIRED"),
+    ];
+    for (status, word, name) in names {
+        assert_eq!((status.word(), status.as_str()), (word, name));
+        assert_eq!(SubscriptionStatus::from_word(word), Some(status));
+        assert_eq!(SubscriptionStatus::parse(name), Some(status));
+    }
+    assert_eq!(SubscriptionStatus::from_word("ended"), None);
+    assert_eq!(SubscriptionStatus::parse("active"), None);
+}
