@@ -18,6 +18,7 @@ pub async fn accounts(db: &DatabaseConnection) -> BTreeMap<String, Account> {
         account.earned = wallet.total_earned;
         account.spent = wallet.total_spent;
         account.count = wallet.transaction_count;
+        account.next_due = wallet.next_due_at;
     }
     let batches = credits_batch::Entity::find().order_by_asc(credits_batch::Column::Id);
     for batch in batches.all(db).await.expect("batches") {
@@ -48,7 +49,8 @@ pub fn expected(model: &Model) -> BTreeMap<String, Account> {
         .filter(|(_, account)| !account.rows.is_empty())
         .map(|(user, account)| (user.clone(), account.clone()))
         .collect();
-    for account in accounts.values_mut() {
+    for (user, account) in &mut accounts {
+        account.subscriptions = model.subscriptions(user);
         account.subscriptions.sort_by(|one, other| one.id.cmp(&other.id));
     }
     accounts
@@ -89,7 +91,9 @@ fn read(batch: credits_batch::Model) -> Batch {
 }
 
 fn subscribed(row: subscription::Model) -> Subscription {
-    let found = Subscription {
+    assert_eq!(row.next_period_start, row.due_at, "{row:?}");
+    Subscription {
+        says_since: row.status_since.expect("written by this version"),
         id: row.id,
         plan: row.plan,
         says: says(&row.status),
@@ -98,10 +102,8 @@ fn subscribed(row: subscription::Model) -> Subscription {
         since: row.activated_at,
         ended: row.ended_at,
         paid_through: row.paid_through,
-        next: row.next_period_start,
-    };
-    assert_eq!(found.waits_for(), row.due_at, "{found:?}");
-    found
+        due: row.due_at,
+    }
 }
 
 fn says(status: &str) -> Says {
@@ -118,6 +120,7 @@ fn says(status: &str) -> Says {
 fn recorded(row: credits_transaction::Model) -> Row {
     let at: At = row.occurred_at;
     Row {
+        came_with_event: row.kind == "monthly_grant" && row.related_id.is_some(),
         reference: match row.kind.as_str() {
             "expiration" => "expire".to_owned(),
             _ => row.reference_id,

@@ -27,15 +27,6 @@ pub fn start(anchor: At, nth: u32) -> At {
     day.and_time(anchor.time()).and_utc()
 }
 
-/// The start of the month that contains `at`; the anchor if `at` lies before it.
-pub fn containing(anchor: At, at: At) -> At {
-    let mut nth = 0;
-    while start(anchor, nth + 1) <= at {
-        nth += 1;
-    }
-    start(anchor, nth)
-}
-
 /// The first start after `at`.
 pub fn after(anchor: At, at: At) -> At {
     let mut nth = 0;
@@ -68,11 +59,6 @@ mod tests {
             ]
         );
         assert_eq!(start(anchor, 13), at("2029-02-28T09:00:00Z"));
-        assert_eq!(
-            containing(anchor, at("2028-03-31T08:59:59Z")),
-            at("2028-02-29T09:00:00Z")
-        );
-        assert_eq!(containing(anchor, at("2027-01-01T00:00:00Z")), anchor);
         assert_eq!(after(anchor, anchor), at("2028-02-29T09:00:00Z"));
     }
 }

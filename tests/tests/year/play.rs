@@ -124,11 +124,17 @@ impl<S: Stage> Play<S> {
             let time = self.world.time_of(day);
             self.at(time);
             let messages = self.world.day(day, time);
-            self.stage.publish(&messages).await;
             if is_away {
+                self.stage.publish(&messages).await;
                 waiting.extend(messages);
             } else {
-                self.compare(&messages).await;
+                let (first, pause) = self.world.pause(messages.len());
+                let (first, rest) = messages.split_at(first);
+                self.stage.publish(first).await;
+                self.compare(first).await;
+                self.at(time + TimeDelta::seconds(pause));
+                self.stage.publish(rest).await;
+                self.compare(rest).await;
             }
             if day % LOOK_EVERY == LOOK_EVERY - 1 && !is_away {
                 self.look().await;
@@ -137,6 +143,8 @@ impl<S: Stage> Play<S> {
         self.verify().await;
         self.look().await;
         self.compare_dead().await;
+        self.told.count("granted first", self.model.granted_first);
+        self.told.count("waited for late news", self.model.waited);
         self.stage.stop().await;
         println!("seed {}: {:?}", self.seed, self.told.seen);
     }
@@ -285,7 +293,9 @@ impl Told {
         self.count("messages", 1);
         let sort = |answer: &Answer| match (&answer.code, answer.replayed) {
             (_, true) => "replayed".to_owned(),
-            (Some(code), _) if message.is_paid() => format!("unapplied:{code}"),
+            (Some(code), _) if message.is_paid() && code != "duplicate_payment" => {
+                format!("unapplied:{code}")
+            }
             (Some(code), _) => code.clone(),
             (None, _) => "completed".to_owned(),
         };
@@ -320,6 +330,8 @@ impl Told {
             "unapplied:credits_disabled",
             "unapplied:unknown_package",
             "unapplied:plan_disabled",
+            "unapplied:subscription_conflict",
+            "duplicate_payment",
             "credits_disabled",
             "wallet_not_found",
             "wallet_frozen",
@@ -330,6 +342,8 @@ impl Told {
             "clipped",
             "over the cap",
             "granted by news of a subscription",
+            "granted first",
+            "waited for late news",
             "granted at night",
             "skipped at night",
             "expired batches",

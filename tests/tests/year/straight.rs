@@ -1,11 +1,11 @@
 //! The store alone: no queue, no worker.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use ledger::{Action, Command, Origin};
 use producer_sdk::contract::{Door, Outcome};
-use scrip::{decode, outcome};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use scrip::{decode, outcome, read};
+use sea_orm::DatabaseConnection;
 use tests::{
     db::TestDatabase,
     ledger::TestLedger,
@@ -43,12 +43,6 @@ impl Store {
         outcomes
     }
 
-    async fn rows(&self, sql: &str) -> Vec<sea_orm::QueryResult> {
-        let db = self.ledger.store.read_connection();
-        let statement = Statement::from_string(db.get_database_backend(), sql);
-        db.query_all_raw(statement).await.expect("rows")
-    }
-
     fn internal(reference: String, user: String, action: Action) -> Command {
         Command {
             origin: Origin::Internal,
@@ -62,31 +56,33 @@ impl Store {
         }
     }
 
-    /// Grants of the next months of what is due, in order.
-    async fn due(&self) -> Vec<Command> {
-        let sql =
-            "SELECT id, user_id, plan, due_at FROM subscription WHERE due_at IS NOT NULL ORDER BY due_at, id";
-        let mut commands = Vec::new();
-        for row in self.rows(sql).await {
-            let text = |name: &str| row.try_get::<String>("", name).expect("a text");
-            let start: At = row.try_get("", "due_at").expect("an instant");
-            let is_off = self
-                .ledger
-                .rules
-                .plans
-                .get(&text("plan"))
-                .is_some_and(|plan| !plan.enabled);
-            if start > self.ledger.now || is_off {
-                continue;
+    /// The commands of the grant job, subscription by subscription in the order in which they may be due.
+    async fn due(&self) -> Vec<VecDeque<Command>> {
+        let (rules, now) = (&self.ledger.rules, self.ledger.now);
+        let mut due = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = read::due_subscriptions(&self.ledger.store, rules, now, cursor.as_deref()).await;
+            let page = page.expect("a page");
+            for (_, subscription) in page.items {
+                let periods = subscription.due_periods(rules, now, usize::MAX).into_iter();
+                let is_granted = |name: &str| rules.plans.get(name).is_none_or(|plan| plan.enabled);
+                let commands = periods.filter(|due| is_granted(&due.plan)).map(|due| {
+                    let start = due.period.start;
+                    let reference = format!("grant:{}:{}", subscription.id, start.format("%Y-%m-%d"));
+                    let action = Action::MonthlyGrant {
+                        subscription_id: subscription.id.clone(),
+                        period_start: start,
+                    };
+                    Self::internal(reference, subscription.user_id.clone(), action)
+                });
+                due.push(commands.collect());
             }
-            let reference = format!("grant:{}:{}", text("id"), start.format("%Y-%m-%d"));
-            let action = Action::MonthlyGrant {
-                subscription_id: text("id"),
-                period_start: start,
-            };
-            commands.push(Self::internal(reference, text("user_id"), action));
+            cursor = page.next;
+            if cursor.is_none() {
+                return due;
+            }
         }
-        commands
     }
 }
 
@@ -120,21 +116,16 @@ impl Stage for Store {
 
     async fn grant(&mut self) -> Granted {
         let mut counts = Granted::default();
-        let mut given_up: Vec<String> = Vec::new();
+        let mut due = self.due().await;
         loop {
-            let mut due = self.due().await;
-            due.retain(|command| !given_up.contains(&command.reference_id));
-            if due.is_empty() {
+            let next: Vec<Command> = due.iter_mut().filter_map(VecDeque::pop_front).collect();
+            if next.is_empty() {
                 return counts;
             }
-            for outcome in self.commit(&due).await {
+            for outcome in self.commit(&next).await {
                 match outcome.error_code() {
-                    Some("not_due") => given_up.push(outcome.reference_id),
                     Some("max_balance_reached") => counts.skipped += 1,
-                    Some(_) => {
-                        counts.failed += 1;
-                        given_up.push(outcome.reference_id);
-                    }
+                    Some(_) => counts.failed += 1,
                     None if outcome.skipped.is_some() => counts.skipped += 1,
                     None => {
                         counts.granted += 1;
@@ -147,15 +138,20 @@ impl Stage for Store {
 
     async fn expire(&mut self) -> Expired {
         let cutoff = self.ledger.now - LATENESS;
-        let sql = "SELECT DISTINCT user_id FROM credits_batch WHERE status = 'ACTIVE' AND expires_at IS NOT NULL \
-                   ORDER BY user_id";
-        let users = self.rows(sql).await;
+        let mut users = BTreeSet::new();
+        let mut cursor = None;
+        loop {
+            let page = read::lapsed_users(&self.ledger.store, cutoff, cursor.as_deref()).await;
+            let page = page.expect("a page");
+            users.extend(page.items.into_iter().map(|(_, user)| user));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
         let commands: Vec<Command> = users
-            .iter()
-            .map(|row| {
-                let user: String = row.try_get_by_index(0).expect("a user");
-                Self::internal(format!("expire:{user}"), user, Action::Expire { cutoff })
-            })
+            .into_iter()
+            .map(|user| Self::internal(format!("expire:{user}"), user, Action::Expire { cutoff }))
             .collect();
         let mut counts = Expired::default();
         for outcome in self.commit(&commands).await {

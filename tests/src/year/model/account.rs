@@ -74,6 +74,8 @@ pub struct Row {
     pub balance: Option<i64>,
     /// When it happened.
     pub at: At,
+    /// Whether it is a month that an event brought.
+    pub came_with_event: bool,
 }
 
 /// One user.
@@ -91,9 +93,11 @@ pub struct Account {
     pub spent: i64,
     /// Transactions that were not refused.
     pub count: i64,
+    /// When a message is expected to grant the next month.
+    pub next_due: Option<At>,
     /// Batches in the order in which they came.
     pub batches: Vec<Batch>,
-    /// Subscriptions, the free one among them.
+    /// Subscriptions, the free one among them; the model keeps them elsewhere.
     pub subscriptions: Vec<Subscription>,
     /// What was recorded, in order.
     pub rows: Vec<Row>,
@@ -125,6 +129,7 @@ impl Account {
             code: None,
             balance: Some(self.balance()),
             at,
+            came_with_event: false,
         });
     }
 
@@ -186,6 +191,7 @@ impl Account {
             code: Some(refused.code.to_owned()),
             balance: self.is_open.then(|| self.balance()),
             at,
+            came_with_event: false,
         });
     }
 }

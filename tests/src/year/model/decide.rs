@@ -2,7 +2,10 @@
 
 use chrono::TimeDelta;
 
-use super::{Account, Answer, Batch, Model, Subscription, subscription::News};
+use super::{
+    Account, Answer, Batch, Course, Model,
+    subscription::{AHEAD, ARRIVAL, News},
+};
 use crate::year::{
     At,
     message::{Item, Message, Says, What},
@@ -29,6 +32,7 @@ impl Refused {
             "already_granted",
             "max_balance_reached",
             "insufficient_credits",
+            "duplicate_payment",
         ]
         .contains(&self.code)
     }
@@ -54,6 +58,9 @@ impl Model {
     pub(super) fn decide(&mut self, message: &Message, now: At) -> Result<Answer, Refused> {
         if !self.rules.enabled {
             return Err(Refused::bare("credits_disabled"));
+        }
+        if !matches!(message.what, What::Subscription { .. }) {
+            self.grant_what_is_due(&message.user, now);
         }
         let at = effective(message, now);
         let mut answer = Answer::default();
@@ -84,18 +91,22 @@ impl Model {
                 }
                 let (credits, days) = (REGISTRATION.0, Some(REGISTRATION.1));
                 self.give("registration_bonus", credits, days, message, at, &mut answer)?;
-                let is_open = self.rules.plan(FREE).is_some_and(|plan| plan.enabled);
+                let rules = self.rules.clone();
                 let account = self.account(&message.user);
                 account.is_registered = true;
-                if is_open {
-                    let free = Subscription::free(&message.user, FREE, at);
-                    account.subscriptions.push(free);
+                if rules.plan(FREE).is_some_and(|plan| plan.enabled) {
+                    let free = Course::free(&message.user, FREE, at, &rules);
+                    let next = free.next_due(&rules, now).expect("a month to come");
+                    account.next_due = Some(account.next_due.map_or(next, |other| other.min(next)));
+                    self.courses.entry(message.user.clone()).or_default().push(free);
                 }
             }
             What::Promote(credits, days) => {
                 self.give("promotion", *credits, *days, message, at, &mut answer)?;
             }
-            What::Buy { item, cents, .. } => self.buy(item, *cents, message, at, &mut answer)?,
+            What::Buy { item, payment, cents } => {
+                self.buy(item, (payment, *cents), message, at, &mut answer)?;
+            }
             What::Subscription {
                 id,
                 plan,
@@ -106,14 +117,12 @@ impl Model {
                 let news = News {
                     plan: (*plan).to_owned(),
                     says: *says,
-                    at: message
-                        .occurred_at
-                        .unwrap_or(now)
-                        .min(now + TimeDelta::minutes(5)),
+                    at: message.occurred_at.unwrap_or(now).min(now),
+                    known_at: now,
                     anchor: *anchor,
                     paid_through: *paid_through,
                 };
-                self.hear(message, id, &news, now, &mut answer)?;
+                self.hear(message, id, news, now, &mut answer)?;
             }
             What::Freeze | What::Unfreeze => {
                 let freeze = message.what == What::Freeze;
@@ -179,7 +188,7 @@ impl Model {
     fn buy(
         &mut self,
         item: &Item,
-        cents: Option<i64>,
+        (payment, cents): (&str, Option<i64>),
         message: &Message,
         at: At,
         answer: &mut Answer,
@@ -194,6 +203,9 @@ impl Model {
             (_, Some((id, credits, bonus, days))) => (*credits, *bonus, Some(*days), Some((*id).to_owned())),
             (_, None) => return Err(Refused::bare("unknown_package")),
         };
+        if !self.payments.insert(payment.to_owned()) {
+            return Err(Refused::bare("duplicate_payment"));
+        }
         let most = self.rules.max_balance;
         let account = self.account(&message.user);
         let paid = Batch {
@@ -228,55 +240,40 @@ impl Model {
         &mut self,
         message: &Message,
         id: &str,
-        news: &News,
+        news: News,
         now: At,
         answer: &mut Answer,
     ) -> Result<(), Refused> {
-        let account = self.account(&message.user);
-        let known = account.subscriptions.iter().position(|known| known.id == id);
-        let is_old = known.is_some_and(|nth| account.subscriptions[nth].knows_better(news));
-        if !is_old && matches!(news.says, Says::Active | Says::Trialing) {
-            match self.rules.plan(&news.plan) {
+        let (rules, user) = (self.rules.clone(), message.user.as_str());
+        let owner = self.owners.get(id);
+        if owner.is_some_and(|owner| owner != user) {
+            return Err(Refused::bare("subscription_conflict"));
+        }
+        if matches!(news.says, Says::Active | Says::Trialing) {
+            match rules.plan(&news.plan) {
                 None => return Err(Refused::bare("unknown_plan")),
                 Some(plan) if !plan.enabled => return Err(Refused::bare("plan_disabled")),
                 Some(_) => {}
             }
         }
-        let owner = self.owners.get(id);
-        if owner.is_some_and(|owner| *owner != message.user) {
-            return Err(Refused::bare("subscription_conflict"));
-        }
         self.owners.insert(id.to_owned(), message.user.clone());
-        answer.stale = is_old;
-        let (rules, user) = (self.rules.clone(), message.user.as_str());
-        let account = self.account(user);
-        let reference = message.reference.clone();
-        account.record("subscription", 0, reference, news.at, answer);
-        let nth = known.unwrap_or_else(|| {
-            account.subscriptions.push(Subscription::new(id, news));
-            account.subscriptions.len() - 1
-        });
-        if is_old {
-            self.account(user).subscriptions[nth].remember(news, &rules);
-        } else {
-            self.catch_up(user, nth, Some(news.at), now, answer);
-            self.account(user).subscriptions[nth].hear(news, &rules);
+        let courses = self.courses.entry(message.user.clone()).or_default();
+        let known = courses.iter_mut().find(|course| course.row.id == id);
+        answer.stale = known.as_ref().is_some_and(|course| course.knows_better(&news));
+        let at = news.at;
+        match known {
+            Some(course) => course.hear(news, &rules),
+            None => courses.push(Course::new(id, news, &rules)),
         }
-        self.catch_up(user, nth, None, now, answer);
+        let reference = message.reference.clone();
+        self.account(user)
+            .record("subscription", 0, reference, at, answer);
+        let dated = message.occurred_at.unwrap_or(now);
+        let until = dated.min(now + AHEAD).max(now);
+        self.grant_all(user, now, until, true, answer);
+        let next = self.account(user).next_due;
+        self.waited += u64::from(next.is_some_and(|next| next == now + ARRIVAL));
         answer.balance = Some(self.account(user).balance());
         Ok(())
-    }
-
-    /// Grants every month of a subscription that is due, up to an instant.
-    fn catch_up(&mut self, user: &str, nth: usize, until: Option<At>, now: At, answer: &mut Answer) {
-        loop {
-            let due = self.account(user).subscriptions[nth].clone();
-            let month = due.due(&self.rules, now);
-            let is_on = self.rules.plan(&due.plan).is_some_and(|plan| plan.enabled);
-            let Some(month) = month.filter(|month| is_on && until.is_none_or(|until| *month < until)) else {
-                return;
-            };
-            self.grant_month(user, nth, month, now, answer);
-        }
     }
 }

@@ -1,9 +1,7 @@
 //! What the nightly jobs do.
 
-use chrono::TimeDelta;
-
-use super::{Answer, Batch, Model, account::Row};
-use crate::year::{At, months, rulebook::LATENESS};
+use super::{Answer, Batch, Model};
+use crate::year::{At, rulebook::LATENESS};
 
 /// What a run of the grant job counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,104 +28,42 @@ pub struct Expired {
 }
 
 impl Model {
-    /// Grants a month of a plan that is on, or records why it brings nothing.
-    pub(super) fn grant_month(&mut self, user: &str, nth: usize, start: At, now: At, answer: &mut Answer) {
-        let rules = self.rules.clone();
-        let account = self.account(user);
-        let subscription = account.subscriptions[nth].clone();
-        let plan = rules.plan(&subscription.plan).expect("a plan").clone();
-        let end = months::after(subscription.anchor, start);
-        let expires_at = plan.days.map_or(end, |days| start + TimeDelta::hours(24 * days));
-        let covered = account
-            .subscriptions
-            .iter()
-            .any(|other| !other.is_free() && other.covers(start, &rules));
-        let skipped = if expires_at <= now {
-            Some("lapsed")
-        } else if subscription.is_free() && covered {
-            Some("paid_plan")
-        } else {
-            None
-        };
-        account.subscriptions[nth].next = Some(end);
-        let reference = format!("grant:{}:{}", subscription.id, start.format("%Y-%m-%d"));
-        let room = (rules.max_balance - account.spendable(now)).max(0);
-        let given = if skipped.is_some() {
-            0
-        } else {
-            plan.credits.min(room)
-        };
-        if skipped.is_none() && given == 0 {
-            let row = Row {
-                kind: "monthly_grant".to_owned(),
-                amount: 0,
-                reference,
-                code: Some("max_balance_reached".to_owned()),
-                balance: Some(account.balance()),
-                at: now,
-            };
-            account.rows.push(row);
-            return;
-        }
-        if skipped.is_none() && given < plan.credits && answer.clipped.is_none() {
-            answer.clipped = Some(plan.credits - given);
-        }
-        let batch = Batch {
-            amount: given,
-            left: given,
-            issued_at: now,
-            expires_at: Some(expires_at),
-            source: "SUBSCRIPTION",
-            from: Some(subscription.plan),
-            month: Some(start.format("%Y-%m").to_string()),
-            cents: None,
-            swept: false,
-        };
-        account.add(batch, answer);
-        account.record("monthly_grant", given, reference, now, answer);
-        answer.skipped = skipped.map(str::to_owned);
-        if answer.posted[0].0 != "monthly_grant" {
-            answer.skipped = None;
-        }
-    }
-
-    /// The grant job. Subscriptions come in the order in which they are due; of one with several months the first come
-    /// before the second ones of others.
+    /// The grant job. Subscriptions come in the order in which they may be due; of one with several months the first come
+    /// before the second ones of others. Months of a plan that is off are left out.
     pub fn run_grant(&mut self, now: At) -> Granted {
         let mut due = Vec::new();
-        for (user, account) in &self.accounts {
-            for (nth, subscription) in account.subscriptions.iter().enumerate() {
-                let is_off = self
-                    .rules
-                    .plan(&subscription.plan)
-                    .is_some_and(|plan| !plan.enabled);
-                if let Some(at) = subscription.waits_for().filter(|at| *at <= now && !is_off) {
-                    due.push((at, subscription.id.clone(), user.clone(), nth));
+        for (user, courses) in &self.courses {
+            for (nth, course) in courses.iter().enumerate() {
+                let mut months = course.due(&self.rules, now, now);
+                months.retain(|month| self.rules.plan(&month.plan).is_none_or(|plan| plan.enabled));
+                let first = course.row.due.filter(|first| *first <= now);
+                if let Some(first) = first.filter(|_| !months.is_empty()) {
+                    months.reverse();
+                    due.push((first, course.row.id.clone(), user.clone(), nth, months));
                 }
             }
         }
-        due.sort();
+        due.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
         let mut counts = Granted::default();
         while !due.is_empty() {
-            due.retain(|(_, _, user, nth)| {
-                let subscription = &self.accounts[user].subscriptions[*nth];
-                let Some(month) = subscription.due(&self.rules, now) else {
-                    return false;
-                };
-                if !self.rules.enabled || self.rules.plan(&subscription.plan).is_none() {
+            for (_, _, user, nth, months) in &mut due {
+                let month = months.pop().expect("a month");
+                let is_known = self.rules.plan(&month.plan).is_some();
+                if !self.rules.enabled || !is_known {
                     counts.failed += 1;
-                    return false;
+                    continue;
                 }
                 let mut answer = Answer::default();
-                self.grant_month(user, *nth, month, now, &mut answer);
+                self.grant_month(user, *nth, &month, now, false, &mut answer);
+                self.expect_next(user, now);
                 if answer.amount > 0 {
                     counts.granted += 1;
                     counts.credits += answer.amount;
                 } else {
                     counts.skipped += 1;
                 }
-                true
-            });
+            }
+            due.retain(|(.., months)| !months.is_empty());
         }
         counts
     }
@@ -135,10 +71,20 @@ impl Model {
     /// The expire job.
     pub fn run_expire(&mut self, now: At) -> Expired {
         let mut counts = Expired::default();
-        for account in self.accounts.values_mut() {
+        let is_swept =
+            |batch: &Batch| batch.left > 0 && batch.expires_at.is_some_and(|end| end <= now - LATENESS);
+        let users: Vec<String> = self.accounts.keys().cloned().collect();
+        for user in users {
+            if !self.account(&user).batches.iter().any(is_swept) {
+                continue;
+            }
+            if self.rules.enabled {
+                self.grant_what_is_due(&user, now);
+            }
+            let account = self.account(&user);
             let mut lapsed: Vec<usize> = Vec::new();
             for (nth, batch) in account.batches.iter().enumerate() {
-                if batch.left > 0 && batch.expires_at.is_some_and(|end| end <= now - LATENESS) {
+                if is_swept(batch) {
                     lapsed.push(nth);
                 }
             }

@@ -5,20 +5,23 @@
 //! | `answer` | what the sender of a message is told |
 //! | `account` | a user's batches and what is counted of them |
 //! | `subscription` | what is known of a subscription, and which of its months are due |
+//! | `grants` | the months that are due of a user |
 //! | `decide` | one message |
 //! | `jobs` | what the nightly jobs do |
 
 mod account;
 mod answer;
 mod decide;
+mod grants;
 mod jobs;
 mod subscription;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use account::{Account, Batch, Row};
 pub use answer::Answer;
 pub use jobs::{Expired, Granted};
+use subscription::Course;
 pub use subscription::Subscription;
 
 use super::{At, message::Message, rulebook::Rulebook};
@@ -32,8 +35,16 @@ pub struct Model {
     pub accounts: BTreeMap<String, Account>,
     /// References of what was paid for and could not be applied, each with its code.
     pub unapplied: Vec<(String, &'static str)>,
+    /// Months that were granted before a message was looked at.
+    pub granted_first: u64,
+    /// How often a month waited for news that may have been on their way when a subscription was reported on.
+    pub waited: u64,
     answered: HashMap<(bool, String), (String, Answer)>,
     owners: HashMap<String, String>,
+    /// The subscriptions of each user.
+    courses: BTreeMap<String, Vec<Course>>,
+    /// The payments that were credited.
+    payments: HashSet<String>,
 }
 
 impl Model {
@@ -43,12 +54,22 @@ impl Model {
             rules,
             accounts: BTreeMap::new(),
             unapplied: Vec::new(),
+            granted_first: 0,
+            waited: 0,
             answered: HashMap::new(),
             owners: HashMap::new(),
+            courses: BTreeMap::new(),
+            payments: HashSet::new(),
         }
     }
 
-    /// What must come of a message that is committed at `now`.
+    /// The summaries of a user's subscriptions.
+    pub fn subscriptions(&self, user: &str) -> Vec<Subscription> {
+        let courses = self.courses.get(user).into_iter().flatten();
+        courses.map(|course| course.row.clone()).collect()
+    }
+
+    /// What must come of a message that is received and committed at `now`.
     pub fn apply(&mut self, message: &Message, now: At) -> Answer {
         let key = (message.is_usage(), message.reference.clone());
         let decided = match self.answered.get(&key) {
@@ -70,7 +91,7 @@ impl Model {
             }
             Err(refused) => refused,
         };
-        if message.is_paid() {
+        if message.is_paid() && refused.code != "duplicate_payment" {
             self.unapplied.push((message.reference.clone(), refused.code));
             return Answer::refused(&refused);
         }

@@ -68,6 +68,17 @@ impl Contract {
         today.happens(user, at, what);
     }
 
+    /// A payment. The provider may report it twice at the same instant: that it was paid, and that the subscription was
+    /// updated, of which only one says up to where it is paid.
+    fn renews(&mut self, user: &str, paid_at: At, today: &mut Today<'_>) {
+        self.now(user, Says::Active, paid_at, today);
+        if today.dice.chance(3_000) {
+            self.tells_paid = false;
+            self.now(user, Says::Active, paid_at, today);
+            self.tells_paid = true;
+        }
+    }
+
     /// What happens to it on a day.
     pub fn live(&mut self, user: &str, today: &mut Today<'_>) {
         match self.says {
@@ -102,7 +113,7 @@ impl Contract {
             if today.dice.chance(1_000) {
                 self.now(user, Says::PastDue, paid_at, today);
             } else if self.tells_paid {
-                self.now(user, Says::Active, paid_at, today);
+                self.renews(user, paid_at, today);
             }
             return;
         }
@@ -131,9 +142,20 @@ impl Contract {
         self.count_months(today);
         let at = today.instant();
         match today.dice.between(0, 99) {
-            0..20 => self.now(user, Says::Active, at, today),
+            0..15 => self.now(user, Says::Active, at, today),
+            15..20 => {
+                // A last reminder and the payment at once.
+                self.now(user, Says::PastDue, at, today);
+                self.now(user, Says::Active, at, today);
+            }
             20..24 => self.now(user, Says::Canceled, at, today),
             24 => self.now(user, Says::Paused, at, today),
+            // A reminder, perhaps after another plan was chosen.
+            25..45 => self.now(user, Says::PastDue, at, today),
+            45..48 => {
+                self.plan = *today.dice.pick(&PLANS);
+                self.now(user, Says::PastDue, at, today);
+            }
             _ => {}
         }
     }

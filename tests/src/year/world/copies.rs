@@ -1,4 +1,4 @@
-//! What is published twice.
+//! What is published twice, under the same reference or under another one.
 
 use crate::year::{
     dice::Dice,
@@ -16,6 +16,9 @@ pub fn of(messages: &[Message], dice: &mut Dice, of_ten_thousand: i64) -> Vec<(i
         let mut copy = message.clone();
         if dice.chance(1_000) {
             alter(&mut copy);
+        } else if dice.chance(1_500) && message.is_paid() {
+            // The same payment, or the same event, under another name.
+            copy.reference.push_str("-again");
         }
         let later = if dice.chance(6_000) {
             0

@@ -97,11 +97,24 @@ impl World {
             }
         }
         for message in &mut messages {
-            if matches!(message.what, What::Use { .. }) && self.dice.chance(100) {
+            let is_timed = !matches!(message.what, What::Use { .. } | What::Subscription { .. });
+            if !is_timed && self.dice.chance(100) {
                 message.occurred_at = None;
             }
         }
         messages
+    }
+
+    /// The messages of a day are published in two parts: how many of them first, and how many seconds later the others.
+    pub fn pause(&mut self, messages: usize) -> (usize, i64) {
+        let last = i64::try_from(messages).expect("few");
+        let first = usize::try_from(self.dice.between(0, last)).expect("in range");
+        let pause = match self.dice.between(0, 3) {
+            0 => 15 * 60,
+            1 => 15 * 60 - 1,
+            _ => self.dice.between(0, 30 * 60),
+        };
+        (first, pause)
     }
 
     /// Publishes a message once more, so many days from `day`.
