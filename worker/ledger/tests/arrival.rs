@@ -217,6 +217,21 @@ fn an_event_that_is_dated_ahead_shortens_no_wait() {
 }
 
 #[test]
+fn an_event_that_is_dated_ahead_keeps_the_time_that_it_claimed_and_others_keep_none() {
+    let mut desk = Desk::new("2026-01-10");
+    for (when, claimed) in [
+        ("2026-01-10T00:04:00", true),
+        ("2026-01-10", false),
+        ("2026-01-01", false),
+    ] {
+        let posted = desk.book.postings().len();
+        desk.event(when, Active, "pro");
+        let expected = claimed.then(|| at(when));
+        assert_eq!(desk.book.postings()[posted].detail.claimed_at, expected, "{when}");
+    }
+}
+
+#[test]
 fn an_event_that_is_dated_ahead_hides_no_cancellation() {
     let mut desk = Desk::new("2026-01-10");
     let ahead = desk.command(Some(at("2026-01-10T00:04:00")), subscription(Active, "pro", None));
