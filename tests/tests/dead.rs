@@ -392,7 +392,13 @@ async fn an_apps_message_that_reached_the_delivery_limit_goes_back_by_the_door_o
     let replay = ["dead", "replay", "--reference", "spent", "--door", "funding"];
     assert_eq!(stage.deployment.succeed(&replay).await, "5 letters, 1 replayed\n");
     let back = broker.inbox(&commands).await.next().await;
-    assert_eq!(back.exchange.as_str(), broker.topology().usage());
+    assert_eq!(back.exchange.as_str(), broker.topology().door(Door::Internal));
+    let origin = back
+        .properties
+        .headers()
+        .as_ref()
+        .and_then(|all| all.inner().get(headers::ORIGIN));
+    assert_eq!(origin, Some(&AMQPValue::LongString("usage".into())));
 }
 
 #[tokio::test(flavor = "multi_thread")]
