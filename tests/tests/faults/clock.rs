@@ -46,7 +46,7 @@ pub async fn far_off_and_right_again(bench: &mut Bench) -> Verdict {
     let times = bench.times(4, 24);
     let stage = bench.stage(Setup::default()).await;
     let sql = "SELECT count(*) FROM credits_transaction \
-               WHERE abs(extract(epoch FROM created_at - now())) > 480";
+               WHERE abs(extract(epoch FROM occurred_at - now())) > 480";
     stop_and_resume(stage, times, 300, sql).await
 }
 
@@ -56,7 +56,7 @@ pub async fn of_a_file_far_off_and_right_again(bench: &mut Bench) -> Verdict {
     let folder = Folder::new();
     let stage = bench.stage(on(&folder.0)).await;
     let sql = "SELECT count(*) FROM credits_transaction \
-               WHERE abs(strftime('%s', created_at) - strftime('%s', 'now')) > 480";
+               WHERE abs(strftime('%s', occurred_at) - strftime('%s', 'now')) > 480";
     let verdict = stop_and_resume(stage, times, 40, sql).await;
     drop(folder);
     verdict
@@ -91,7 +91,7 @@ async fn applied(stage: &Stage<'_>) -> i64 {
 /// The step has really been taken: there is a row of that time.
 async fn until_a_row_is_from_then(stage: &Stage<'_>, minutes: i64) {
     use sea_orm::{ConnectionTrait, Statement};
-    let sql = "SELECT 1 FROM credits_transaction WHERE created_at BETWEEN \
+    let sql = "SELECT 1 FROM credits_transaction WHERE occurred_at BETWEEN \
                now() + $1 * interval '1 minute' - interval '20 seconds' AND \
                now() + $1 * interval '1 minute' + interval '20 seconds' LIMIT 1";
     loop {
