@@ -91,6 +91,7 @@ on_every_store! {
     due::a_repeated_past_due_event_grants_nothing,
     due::each_period_is_granted_by_the_plan_in_force_when_it_started,
     due::periods_of_a_disabled_plan_wait_without_holding_back_others,
+    due::a_late_registration_beside_a_paid_plan_is_covered_by_it,
     due::a_period_after_the_end_is_granted_in_no_order,
     due::a_command_counts_from_when_it_was_received,
     concurrency::a_group_of_a_thousand_on_one_hot_wallet_is_exact,

@@ -177,8 +177,13 @@ async fn the_expire_job_sweeps_what_lapsed_before_the_latest_event_that_may_come
 async fn one_broken_subscription_does_not_stop_the_others() {
     let now = DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("an instant");
     let mut stage = Stage::new(&subscribers(300, "pro", now)).await;
-    let gone = "UPDATE subscription SET plan = 'gone' WHERE user_id = 'pro-00100'";
-    stage.ledger.database.execute(gone).await;
+    for gone in [
+        "UPDATE subscription SET plan = 'gone' WHERE user_id = 'pro-00100'",
+        "UPDATE credits_transaction SET detail = CAST(replace(CAST(detail AS text), '\"plan\":\"pro\"', '\"plan\":\"gone\"') AS json)
+          WHERE user_id = 'pro-00100' AND type = 'subscription'",
+    ] {
+        stage.ledger.database.execute(gone).await;
+    }
     stage.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
     let counts = stage.run(Job::Grant).await;
     assert_eq!(

@@ -174,6 +174,29 @@ pub async fn periods_of_a_disabled_plan_wait_without_holding_back_others(mut led
     ledger.verify().await;
 }
 
+pub async fn a_late_registration_beside_a_paid_plan_is_covered_by_it(mut ledger: TestLedger) {
+    let start = ledger.now;
+    ledger
+        .one(subscribe("e1", "ada", "sub_1", "pro", Active, start))
+        .await;
+    ledger.now = period::start(start, 1) + TimeDelta::days(2);
+    ledger.one(consume("c1", "ada", 1)).await;
+    let mut late = register("r1", "ada");
+    late.received_at = Some(start + TimeDelta::hours(1));
+    let outcomes = ledger.settle(&[late, consume("c2", "ada", 1)]).await;
+    assert_eq!(outcomes[1].amount, -1);
+    let free = "SELECT count(*) FROM credits_transaction WHERE subscription_id = 'free:ada' AND amount > 0";
+    assert_eq!(ledger.number(free).await, 0, "the paid plan covers it");
+    let db = ledger.store.read_connection();
+    let wallet = credits_balance::Entity::find()
+        .one(db)
+        .await
+        .expect("a query")
+        .expect("a wallet");
+    assert_eq!(wallet.next_due_at, Some(period::start(start, 2)));
+    ledger.verify().await;
+}
+
 pub async fn a_period_after_the_end_is_granted_in_no_order(mut ledger: TestLedger) {
     ledger.rules.plans.insert("pro".to_owned(), plan(200));
     let now = ledger.now;

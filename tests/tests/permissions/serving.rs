@@ -46,7 +46,7 @@ async fn a_worker_does_all_its_work_with_its_own_permissions_for_apps_and_bridge
     // Through the delay queue.
     let poison = "ALTER TABLE credits_transaction ADD CONSTRAINT poison CHECK (reference_id <> 'slow')";
     database.execute(poison).await;
-    let slow = Command::consume("slow", "bob", "google:chat");
+    let slow = Command::consume("slow", "bob", "google:chat").amount(2);
     let mend = async {
         wait_for_one_in(&stage, &stage.topology().delay()).await;
         let mended = "ALTER TABLE credits_transaction DROP CONSTRAINT poison";
@@ -59,7 +59,7 @@ async fn a_worker_does_all_its_work_with_its_own_permissions_for_apps_and_bridge
     assert!(worker.terminate().await.success());
     let worker = deploy("1").ready_worker().await;
     for user in users {
-        let spend = Command::consume(format!("again-{user}"), user, "google:chat");
+        let spend = Command::consume(format!("again-{user}"), user, "google:chat").amount(2);
         assert!(app.send(&spend).await.expect("an outcome").is_completed());
     }
     worker.wait_for("serving the queues of former shards").await;
@@ -152,7 +152,8 @@ async fn a_worker_that_cannot_compare_its_ledger_with_the_brokers_serves_nothing
     });
     stage.import(&definitions.to_string(), &["worker"]).await;
     let database = TestDatabase::postgres().await.migrated().await;
-    let worker = Deployment::on_servers(&stage.url("worker"), database.url(), NAMESPACE).worker();
+    let deployment = Deployment::on_servers(&stage.url("worker"), database.url(), NAMESPACE);
+    let worker = deployment.worker();
     worker
         .wait_for(&format!("the broker's user may not declare `{NAMESPACE}.ledger`"))
         .await;

@@ -195,11 +195,12 @@ impl Subscription {
     }
 
     /// A subscription as it is stored: its row, its events in the order of arrival, and the starts of the periods that were
-    /// handled. One that came with a registration has no events.
+    /// handled. One that came with a registration has no events. Since when its status holds follows from the events where an
+    /// earlier version wrote the row.
     pub fn stored(
         (id, user_id): (String, String),
         anchor: DateTime<Utc>,
-        state: SubscriptionState,
+        (mut state, since): (SubscriptionState, Option<DateTime<Utc>>),
         mut events: Vec<Event>,
         handled: BTreeSet<DateTime<Utc>>,
     ) -> Self {
@@ -214,13 +215,15 @@ impl Subscription {
                 paid_through: state.paid_through,
             });
         }
+        let timeline = Timeline::new(events);
+        state.since = since.or_else(|| timeline.since()).unwrap_or(state.since);
         Self {
             id,
             user_id,
             anchor,
             state,
             dirty: false,
-            timeline: Timeline::new(events),
+            timeline,
             handled,
         }
     }

@@ -154,6 +154,7 @@ impl Timeline {
     /// The times in which the subscription runs, in order, cut where another event comes into force.
     pub fn spans(&self, rules: &Rules, outlook: Outlook) -> Vec<Span<'_>> {
         let events: Vec<&Event> = self.in_force().collect();
+        let mut terms = self.terms_paid().into_iter().peekable();
         let mut spans = Vec::new();
         let mut ran_before = false;
         let mut nth = 0;
@@ -166,13 +167,16 @@ impl Timeline {
             let until = runs_until(first, ran_before, next, (rules, outlook));
             for (event, next) in (nth..behind).map(|nth| (events[nth], events.get(nth + 1))) {
                 let Some(until) = until else { break };
+                // Events are in the order of time, and so are the terms.
+                while terms.next_if(|(last, _)| *last < event.key()).is_some() {}
+                let paid_through = terms.peek().and_then(|(_, paid_through)| *paid_through);
                 let end = next.map_or(until, |next| next.at.min(until));
                 if event.at < end {
                     spans.push(Span {
                         start: event.at,
                         end: (end < DateTime::<Utc>::MAX_UTC).then_some(end),
                         plan: &event.plan,
-                        paid_through: self.paid_through_at(event),
+                        paid_through,
                     });
                 }
             }
@@ -182,11 +186,13 @@ impl Timeline {
         spans
     }
 
-    /// Up to where the term of an event is paid; absent while no event of the term named it.
-    fn paid_through_at(&self, event: &Event) -> Option<DateTime<Utc>> {
-        let mut terms = self.terms();
-        let term = terms.find(|term| term.last().is_some_and(|last| event.key() <= last.key()))?;
-        term.iter().filter_map(|event| event.paid_through).max()
+    /// The last event of each term, and up to where the term is paid; absent while no event of the term named it.
+    fn terms_paid(&self) -> Vec<((DateTime<Utc>, u8), Option<DateTime<Utc>>)> {
+        let paid = |term: &[Event]| term.iter().filter_map(|event| event.paid_through).max();
+        let terms = self.terms();
+        terms
+            .filter_map(|term| Some((term.last()?.key(), paid(term))))
+            .collect()
     }
 
     /// The events up to each `canceled` or `expired`, and those after the last one.

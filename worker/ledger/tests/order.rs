@@ -88,8 +88,8 @@ fn stored(events: Vec<Event>, rules: &Rules) -> Subscription {
     };
     let ids = || ("sub".to_owned(), "u".to_owned());
     let (anchor, state) =
-        Subscription::stored(ids(), now(), any, events.clone(), BTreeSet::new()).derived(rules);
-    Subscription::stored(ids(), anchor, state, events, BTreeSet::new())
+        Subscription::stored(ids(), now(), (any, None), events.clone(), BTreeSet::new()).derived(rules);
+    Subscription::stored(ids(), anchor, (state, None), events, BTreeSet::new())
 }
 
 /// What is granted at once when all is known: start, plan and credits.

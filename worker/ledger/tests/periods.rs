@@ -129,5 +129,11 @@ fn stored(
         due_at: None,
     };
     let ids = ("s".to_owned(), "u".to_owned());
-    Subscription::stored(ids, anchor, state, events, handled.iter().copied().collect())
+    Subscription::stored(
+        ids,
+        anchor,
+        (state, None),
+        events,
+        handled.iter().copied().collect(),
+    )
 }

@@ -22,7 +22,7 @@ fn read_again(desk: &mut Desk) {
         let ids = (known.id.clone(), known.user_id.clone());
         let handled = written.postings.iter().filter_map(|posting| posting.period_start);
         let events = known.events().to_vec();
-        let state = known.state.clone();
+        let state = (known.state.clone(), Some(known.state.since));
         book.add_subscription(Subscription::stored(
             ids,
             known.anchor,

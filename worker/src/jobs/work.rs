@@ -80,10 +80,14 @@ impl Work {
 
     async fn grant_one(&self, subscription: &Subscription) -> Vec<Option<Outcome>> {
         let mut outcomes = Vec::new();
-        let due = subscription.due_periods(&self.rules, self.until, MOST_PERIODS);
+        let due = subscription.due_periods(&self.rules, self.until, usize::MAX);
         // Periods of a disabled plan stay due; those of an unknown one are asked for, so that the run counts them.
         let is_disabled = |plan: &str| self.rules.plans.get(plan).is_some_and(|plan| !plan.enabled);
-        for due in due.iter().filter(|due| !is_disabled(&due.plan)) {
+        let asked = due
+            .iter()
+            .filter(|due| !is_disabled(&due.plan))
+            .take(MOST_PERIODS);
+        for due in asked {
             let start = due.period.start;
             let command = Command::monthly_grant(&subscription.user_id, &subscription.id, start);
             let outcome = ask(&self.client, &command, self.patience).await;

@@ -240,11 +240,17 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let mut users: BTreeSet<&str> = due.map(|wallet| wallet.user_id.as_str()).collect();
         let mut ids = BTreeSet::new();
         for command in commands {
-            if let Action::Subscription { subscription_id, .. }
-            | Action::MonthlyGrant { subscription_id, .. } = &command.action
-            {
-                users.insert(command.user_id.as_str());
-                ids.insert(subscription_id.as_str());
+            match &command.action {
+                Action::Subscription { subscription_id, .. }
+                | Action::MonthlyGrant { subscription_id, .. } => {
+                    users.insert(command.user_id.as_str());
+                    ids.insert(subscription_id.as_str());
+                }
+                // It opens another subscription, which the user's others may cover.
+                Action::RegistrationBonus => {
+                    users.insert(command.user_id.as_str());
+                }
+                _ => {}
             }
         }
         if users.is_empty() {
@@ -256,7 +262,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             .wait("read subscriptions", self.connection.query_all_raw(statement))
             .await?;
         for subscription in subscriptions::from_rows(&rows)? {
-            book.add_subscription(subscription);
+            book.add_subscription(subscription?);
         }
         Ok(())
     }

@@ -27,31 +27,34 @@ pub(crate) fn statement<'a>(
     Statement::from_sql_and_values(backend, sql::SUBSCRIPTIONS.text(backend), values)
 }
 
-/// The subscriptions that [`statement`] has read. Those with a status of a later version are left out.
-pub(crate) fn from_rows(rows: &[QueryResult]) -> Result<Vec<Subscription>, StoreError> {
+/// The subscriptions that [`statement`] has read, or which row of one contradicts another. Those with a status of a later
+/// version are left out.
+pub(crate) fn from_rows(
+    rows: &[QueryResult],
+) -> Result<Vec<Result<Subscription, Inconsistency>>, StoreError> {
     let mut subscriptions = Vec::new();
     let mut rows = rows.iter().peekable();
     while let Some(row) = rows.next() {
         let id: String = get(row, "id")?;
         let mut history = History::default();
-        history.add(row, &id)?;
+        let mut read = history.add(row, &id)?;
         while let Some(row) = rows.peek() {
             if get::<String>(row, "id")? != id {
                 break;
             }
-            history.add(row, &id)?;
+            let added = history.add(row, &id)?;
+            read = read.and(added);
             rows.next();
         }
         let Some(state) = state(row)? else { continue };
         let owner = (id, get(row, "user_id")?);
         let anchor = get(row, "anchor")?;
-        subscriptions.push(Subscription::stored(
-            owner,
-            anchor,
-            state,
-            history.events,
-            history.handled,
-        ));
+        let since = get(row, "status_since")?;
+        subscriptions.push(
+            read.map(|()| {
+                Subscription::stored(owner, anchor, (state, since), history.events, history.handled)
+            }),
+        );
     }
     Ok(subscriptions)
 }
@@ -63,7 +66,7 @@ struct History {
 }
 
 impl History {
-    fn add(&mut self, row: &QueryResult, id: &str) -> Result<(), StoreError> {
+    fn add(&mut self, row: &QueryResult, id: &str) -> Result<Result<(), Inconsistency>, StoreError> {
         let entry: Option<String> = get(row, "entry")?;
         match entry.as_deref().and_then(TransactionType::parse) {
             Some(TransactionType::MonthlyGrant) => {
@@ -73,11 +76,14 @@ impl History {
             Some(_) => {
                 let text: Option<String> = get(row, "detail")?;
                 let times = (get(row, "occurred_at")?, get(row, "applied_at")?);
-                self.events.push(detail::event(text.as_deref(), times, id)?);
+                match detail::event(text.as_deref(), times, id) {
+                    Ok(event) => self.events.push(event),
+                    Err(inconsistency) => return Ok(Err(inconsistency)),
+                }
             }
             None => {}
         }
-        Ok(())
+        Ok(Ok(()))
     }
 }
 
@@ -90,7 +96,7 @@ fn state(row: &QueryResult) -> Result<Option<SubscriptionState>, StoreError> {
     Ok(Some(SubscriptionState {
         plan: get(row, "plan")?,
         status,
-        since: get::<Option<DateTime<Utc>>>(row, "status_since")?.unwrap_or(reported_at),
+        since: reported_at,
         reported_at,
         activated_at: get(row, "activated_at")?,
         ended_at: get(row, "ended_at")?,

@@ -10,7 +10,9 @@ use crate::store::subscriptions;
 /// The name of the rule.
 pub(super) const RULE: &str = "subscription.follows_from_its_events";
 
-const USERS: &str = "SELECT DISTINCT user_id FROM subscription WHERE user_id > $1 AND user_id <= $2";
+/// Rows that an earlier version wrote follow other rules until their next event.
+const IDS: &str =
+    "SELECT id FROM subscription WHERE user_id > $1 AND user_id <= $2 AND status_since IS NOT NULL";
 
 /// Checks the subscriptions of a range of users.
 pub(super) async fn check(
@@ -20,25 +22,30 @@ pub(super) async fn check(
 ) -> Result<(), VerifyError> {
     let backend = db.get_database_backend();
     let values: [Value; 2] = [bounds.0.into(), bounds.1.into()];
-    let users = Statement::from_sql_and_values(backend, USERS, values);
-    let users = db.query_all_raw(users).await.map_err(VerifyError::of(RULE))?;
-    let users = users.iter().map(|row| row.try_get_by_index(0));
-    let users: Vec<String> = users.collect::<Result<_, _>>().map_err(VerifyError::of(RULE))?;
-    if users.is_empty() {
+    let ids = Statement::from_sql_and_values(backend, IDS, values);
+    let ids = db.query_all_raw(ids).await.map_err(VerifyError::of(RULE))?;
+    let ids = ids.iter().map(|row| row.try_get_by_index(0));
+    let ids: Vec<String> = ids.collect::<Result<_, _>>().map_err(VerifyError::of(RULE))?;
+    if ids.is_empty() {
         return Ok(());
     }
-    let statement = subscriptions::statement(backend, users.iter().map(String::as_str), []);
+    let statement = subscriptions::statement(backend, [], ids.iter().map(String::as_str));
     let rows = db.query_all_raw(statement).await.map_err(VerifyError::of(RULE))?;
-    let found: Vec<Violation> = match subscriptions::from_rows(&rows) {
-        Ok(found) => found.iter().flat_map(contradictions).collect(),
-        Err(error) => vec![Violation {
-            rule: RULE,
-            table: "subscription",
-            id: String::new(),
-            user_id: None,
-            message: error.to_string(),
-        }],
-    };
+    let read = subscriptions::from_rows(&rows);
+    let read = read.map_err(|error| VerifyError::of(RULE)(sea_orm::DbErr::Custom(error.to_string())))?;
+    let found: Vec<Violation> = read
+        .iter()
+        .flat_map(|one| match one {
+            Ok(subscription) => contradictions(subscription),
+            Err(unreadable) => vec![Violation {
+                rule: RULE,
+                table: "subscription",
+                id: unreadable.id.clone(),
+                user_id: None,
+                message: unreadable.message.clone(),
+            }],
+        })
+        .collect();
     report.add(found.len() as u64, found);
     Ok(())
 }

@@ -125,7 +125,7 @@ impl Rows {
         Subscription::stored(
             (row.id.clone(), row.user_id.clone()),
             row.anchor,
-            row.state.clone(),
+            (row.state.clone(), Some(row.state.since)),
             events.cloned().collect(),
             own.filter_map(|posting| posting.period_start).collect(),
         )
