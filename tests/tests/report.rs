@@ -85,7 +85,7 @@ async fn story(ledger: &mut TestLedger) {
             paid("p4", "ann", credits(3, 365), Some((1_000_000, "EUR"))),
         ])
         .await;
-    // Of the 3, the package has to go first; so 97 of it are left, and after this 96.
+    // With the purchase came 10 of the free plan, due since 10 October and valid until 9 November: one of them goes first.
     ledger.settle(&[consume("c6", "ann", 1)]).await;
 }
 
@@ -141,8 +141,8 @@ async fn a_report_counts_what_was_sold_granted_consumed_refused_and_expired_in_i
         // 190 of 300 for 1,000 JPY: 633.33.
         assert_eq!((october.expired.paid, october.expired.free), (190, 0));
         assert_eq!(money(&october.expired.value), ["633 JPY"]);
-        assert_eq!(october.total_granted(), 205);
-        assert_eq!(october.closing, 537 - 190 + 205 + 3 - 8);
+        assert_eq!(october.total_granted(), 200 + 10 + 5);
+        assert_eq!(october.closing, 537 - 190 + 215 + 3 - 8);
         assert!(october.adds_up);
     }
 }
@@ -166,10 +166,11 @@ async fn what_is_owed_is_told_for_any_instant_paid_and_free_by_month_and_in_mone
         assert_eq!(months, [(Some("2026-10"), 0, 200), (Some("2026-12"), 147, 0)]);
 
         let owed = report(&ledger, "2026-10-01", "2026-10-31").await.owed;
-        // 200 for which the first month of the plan brought lapsed on 10 October, not swept yet: less the 7 that went first.
-        assert_eq!((owed.paid, owed.subscription, owed.bonus), (149, 193, 5));
+        // The 200 of the plan's first month expired on 10 October and are not taken yet; of the second 7 are spent, and of the free
+        // plan's 10 one.
+        assert_eq!((owed.paid, owed.subscription, owed.bonus), (150, 193 + 9, 5));
         assert_eq!(owed.lapsed, 200);
-        assert_eq!(money(&owed.value), ["1.00 EUR", "9.59 USD"]);
+        assert_eq!(money(&owed.value), ["1.00 EUR", "9.69 USD"]);
         let never = owed.months.last().expect("months");
         assert_eq!((never.month.as_deref(), never.free), (None, 5));
     }
