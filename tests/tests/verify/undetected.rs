@@ -39,7 +39,11 @@ pub const UNDETECTED: &[Undetected] = &[
     ),
     undetected(
         "credits_transaction.balance_after",
-        "error_code = 'max_balance_reached'",
+        "error_code IN ('max_balance_reached', 'duplicate_payment')",
+    ),
+    undetected(
+        "credits_transaction.purchase_id",
+        "error_code = 'duplicate_payment'",
     ),
     undetected("credits_transaction.related_id", "type = 'monthly_grant'"),
     undetected("credits_transaction.description", ALL),
