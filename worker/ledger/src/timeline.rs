@@ -29,9 +29,12 @@ pub struct Event {
     pub paid_through: Option<DateTime<Utc>>,
 }
 
+/// Where an event stands in the order of time: its instant, and its rank among events of that instant.
+type Key = (DateTime<Utc>, u8);
+
 impl Event {
     /// The order of time; at the same instant an end comes last and `active` before it.
-    fn key(&self) -> (DateTime<Utc>, u8) {
+    fn key(&self) -> Key {
         let rank = match self.status {
             SubscriptionStatus::Canceled | SubscriptionStatus::Expired => 2,
             SubscriptionStatus::Active => 1,
@@ -187,7 +190,7 @@ impl Timeline {
     }
 
     /// The last event of each term, and up to where the term is paid; absent while no event of the term named it.
-    fn terms_paid(&self) -> Vec<((DateTime<Utc>, u8), Option<DateTime<Utc>>)> {
+    fn terms_paid(&self) -> Vec<(Key, Option<DateTime<Utc>>)> {
         let paid = |term: &[Event]| term.iter().filter_map(|event| event.paid_through).max();
         let terms = self.terms();
         terms
