@@ -65,7 +65,7 @@ impl Store {
             let page = read::due_subscriptions(&self.ledger.store, rules, now, cursor.as_deref()).await;
             let page = page.expect("a page");
             for (_, subscription) in page.items {
-                let periods = subscription.due_periods(rules, now, usize::MAX).into_iter();
+                let periods = subscription.due_periods(rules, now).into_iter();
                 let is_granted = |name: &str| rules.plans.get(name).is_none_or(|plan| plan.enabled);
                 let commands = periods.filter(|due| is_granted(&due.plan)).map(|due| {
                     let start = due.period.start;

@@ -420,6 +420,7 @@ impl Book {
         now: DateTime<Utc>,
         ids: &mut impl FnMut() -> Uuid,
     ) -> Result<&[Posting], Inconsistency> {
+        // It is never decided: a posting takes its user from a command.
         let command = Command {
             origin: Origin::Internal,
             reference_id: String::new(),

@@ -34,7 +34,7 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     context.at = context.now;
     let nth = subscriptions.iter().position(|one| one.id == subscription_id);
     let due = nth.and_then(|nth| {
-        let due = subscriptions[nth].due_periods(context.rules, context.now, usize::MAX);
+        let due = subscriptions[nth].due_periods(context.rules, context.now);
         due.into_iter()
             .find(|due| due.period.start == period_start)
             .filter(|due| reference(subscription_id, due.period.start) == context.command.reference_id)
@@ -75,7 +75,7 @@ pub(crate) fn settle<F: FnMut() -> Uuid>(
 ) -> Result<Vec<Posting>, Inconsistency> {
     let mut due = Vec::new();
     for (nth, subscription) in subscriptions.iter().enumerate() {
-        for period in subscription.due_periods(context.rules, until, usize::MAX) {
+        for period in subscription.due_periods(context.rules, until) {
             let waits =
                 period.period.start <= context.now && subscription.due_from(period.period) > context.now;
             if !waits && let Some(plan) = subscription::enabled_plan(&period.plan, context.rules) {

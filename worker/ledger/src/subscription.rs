@@ -328,8 +328,8 @@ impl Subscription {
         })
     }
 
-    /// The periods that are to be granted by `now`, in order, at most `limit`.
-    pub fn due_periods(&self, rules: &Rules, now: DateTime<Utc>, limit: usize) -> Vec<DuePeriod> {
+    /// The periods that are to be granted by `now`, in order.
+    pub fn due_periods(&self, rules: &Rules, now: DateTime<Utc>) -> Vec<DuePeriod> {
         self.periods(rules, Outlook::Decided)
             .take_while(|(period, _)| period.start <= now)
             .filter(|(period, _)| self.is_open(*period))
@@ -338,7 +338,6 @@ impl Subscription {
                 period,
                 plan: span.plan.to_owned(),
             })
-            .take(limit)
             .collect()
     }
 

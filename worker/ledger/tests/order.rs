@@ -185,7 +185,7 @@ fn sent(events: &[Event], rules: &Rules) -> Book {
         Uuid::from_u128(ids)
     });
     settled.expect("a consistent book");
-    let due = book.subscriptions("u")[0].due_periods(rules, later, 1);
+    let due = book.subscriptions("u")[0].due_periods(rules, later);
     assert_eq!(due, [], "all that is due was granted");
     book
 }

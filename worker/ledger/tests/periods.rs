@@ -76,7 +76,7 @@ proptest! {
         let rules = Rules::default();
         let handled = |starts: &[DateTime<Utc>]| stored(anchor, activated_at, ended_at, starts);
         let at_once: Vec<_> = handled(&[])
-            .due_periods(&rules, now, usize::MAX)
+            .due_periods(&rules, now)
             .into_iter()
             .map(|due| due.period.start)
             .collect();
@@ -84,7 +84,7 @@ proptest! {
         let mut daily = Vec::new();
         let mut today = activated_at;
         while today <= now {
-            let due = handled(&daily).due_periods(&rules, today, usize::MAX);
+            let due = handled(&daily).due_periods(&rules, today);
             daily.extend(due.into_iter().map(|due| due.period.start));
             today += TimeDelta::days(1);
         }

@@ -72,7 +72,7 @@ impl Desk {
         let mut outcomes = Vec::new();
         let subscriptions = self.book.subscriptions("u").to_vec();
         for subscription in subscriptions {
-            for due in subscription.due_periods(&self.rules, self.now, 120) {
+            for due in subscription.due_periods(&self.rules, self.now) {
                 outcomes.push(self.grant(&subscription.id, due.period.start));
             }
         }

@@ -62,7 +62,7 @@ impl Desk {
         let mut outcomes = Vec::new();
         let subscriptions = self.book.subscriptions("u").to_vec();
         for subscription in subscriptions {
-            for due in subscription.due_periods(&self.rules, self.now, 120) {
+            for due in subscription.due_periods(&self.rules, self.now) {
                 let command = monthly("u", &subscription.id, due.period.start);
                 outcomes.push(settled(self.decide(&command)));
             }

@@ -80,7 +80,7 @@ impl Work {
 
     async fn grant_one(&self, subscription: &Subscription) -> Vec<Option<Outcome>> {
         let mut outcomes = Vec::new();
-        let due = subscription.due_periods(&self.rules, self.until, usize::MAX);
+        let due = subscription.due_periods(&self.rules, self.until);
         // Periods of a disabled plan stay due; those of an unknown one are asked for, so that the run counts them.
         let is_disabled = |plan: &str| self.rules.plans.get(plan).is_some_and(|plan| !plan.enabled);
         let asked = due

@@ -62,7 +62,7 @@ pub async fn due_subscriptions(
     let items = places.into_iter().filter_map(|(cursor, id)| {
         let subscription = found.remove(&id)?;
         let is_granted = |due: &DuePeriod| rules.plans.get(&due.plan).is_none_or(|plan| plan.enabled);
-        let due = subscription.due_periods(rules, until, usize::MAX);
+        let due = subscription.due_periods(rules, until);
         due.iter().any(is_granted).then_some((cursor, subscription))
     });
     Ok(Page {

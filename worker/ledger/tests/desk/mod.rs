@@ -96,7 +96,7 @@ impl Desk {
     pub fn job(&mut self) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for subscription in self.book.subscriptions("u").to_vec() {
-            for due in subscription.due_periods(&self.rules, self.now, 120) {
+            for due in subscription.due_periods(&self.rules, self.now) {
                 let start = due.period.start;
                 let mut command = self.command(None, grant(&subscription.id, start));
                 command.reference_id = format!("grant:{}:{}", subscription.id, start.format("%Y-%m-%d"));
