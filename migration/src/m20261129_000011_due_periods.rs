@@ -42,7 +42,8 @@ UPDATE credits_balance
    SET next_due_at = (SELECT min(due_at) FROM subscription WHERE subscription.user_id = credits_balance.user_id)
  WHERE user_id IN (SELECT user_id FROM subscription WHERE due_at IS NOT NULL)";
 
-/// What the worker before cannot hold is left to its next event.
+/// The worker before needs a next period for each subscription that ever ran. Where none is due it gets the first one, which it
+/// has granted already: the unique index over periods refuses it a second time. So this step back is for empty ledgers.
 const DOWN_BOTH: &str = "
 DROP INDEX IF EXISTS credits_transaction_subscription;
 UPDATE subscription SET due_at = NULL WHERE due_at >= paid_through OR activated_at IS NULL;
