@@ -24,7 +24,7 @@ pub struct Model {
     pub credit_account: Option<String>,
     /// Door the command came through: `usage`, `funding` or `internal`.
     pub origin: String,
-    /// The caller's reference, unique for each origin.
+    /// The caller's reference, unique for each origin, or for each origin and sender.
     pub reference_id: String,
     /// A version byte and 16 bytes of hash over what the command asked for; `None` for postings that another one entailed.
     pub fingerprint: Option<Vec<u8>>,
@@ -59,6 +59,8 @@ pub struct Model {
     pub detail: Option<Json>,
     /// Effective time of the command.
     pub occurred_at: DateTimeUtc,
+    /// The verified account of the broker that sent the command; `None`: it sent no `user_id`, or the queue verifies none.
+    pub sender: Option<String>,
     /// When it was decided.
     pub created_at: DateTimeUtc,
 }

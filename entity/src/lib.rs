@@ -11,6 +11,7 @@ pub mod credits_transaction;
 pub mod job_run;
 pub mod lane_trial;
 pub mod ledger_identity;
+pub mod operator_action;
 pub mod queue_lease;
 pub mod queue_message;
 pub mod queue_reply;

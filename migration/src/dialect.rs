@@ -1,7 +1,8 @@
 //! From one SQL text to the statements of one database.
 //!
 //! The files in `sql/` are written for both databases. Where they differ, a file holds a token in braces: a column
-//! as `{kind name}`, or the options of a table as `{hot}` (rows that are updated often) or `{plain}`.
+//! as `{kind name}`, or the options of a table as `{hot}` (rows that are updated often), `{plain}` or `{keyed}` (no row has
+//! a number beside its primary key).
 //!
 //! | token | PostgreSQL | SQLite |
 //! |---|---|---|
@@ -12,6 +13,7 @@
 //! | `{key c}` | `text COLLATE "C"` | `TEXT` (compared bytewise anyway) |
 //! | `{text c}`, `{bigint c}`, `{int c}` | `text`, `bigint`, `integer` | `TEXT`, `INTEGER`, `INTEGER` |
 //! | `{hot}`, `{plain}` | `WITH (fillfactor = 70)`, nothing | `STRICT` |
+//! | `{keyed}` | nothing | `STRICT, WITHOUT ROWID` |
 //!
 //! Applied migrations never change, so the meaning of a token never changes either.
 
@@ -90,6 +92,7 @@ fn replacement(token: &str, table: &str, backend: DbBackend) -> Result<String, D
         "int" => ("integer", "INTEGER", String::new()),
         "hot" => ("WITH (fillfactor = 70)", "STRICT", String::new()),
         "plain" => ("", "STRICT", String::new()),
+        "keyed" => ("", "STRICT, WITHOUT ROWID", String::new()),
         _ => return Err(DbErr::Migration(format!("unknown token {{{token}}}"))),
     };
     Ok(match backend {

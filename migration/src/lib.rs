@@ -19,10 +19,14 @@ mod m20261129_000011_due_periods;
 mod m20261129_000012_payment;
 mod m20261129_000013_ledger_identity;
 mod m20261129_000015_job_claim;
+mod m20261129_000016_sender;
+mod m20261129_000017_audit;
+mod references;
 mod run;
 
 use sea_orm_migration::prelude::*;
 
+pub use references::{ReferenceKey, ReferenceKeyError, reference_key, set_reference_key};
 pub use run::{Step, down, is_current, status, up};
 pub use sea_orm_migration::MigratorTrait;
 
@@ -47,6 +51,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000012_payment::Migration),
             Box::new(m20261129_000013_ledger_identity::Migration),
             Box::new(m20261129_000015_job_claim::Migration),
+            Box::new(m20261129_000016_sender::Migration),
+            Box::new(m20261129_000017_audit::Migration),
         ]
     }
 

@@ -146,7 +146,7 @@ async fn has_table<C: ConnectionTrait>(db: &C, backend: DbBackend) -> Result<boo
     row.map_or(Ok(false), |row| row.try_get_by_index(0))
 }
 
-async fn locked(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+pub(crate) async fn locked(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let mode = Some(SqliteTransactionMode::Immediate);
     let options = TransactionOptions {
         sqlite_transaction_mode: mode,

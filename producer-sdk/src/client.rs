@@ -77,6 +77,12 @@ impl Client {
             Transport::Embedded(client) => client.send(command, deadline).await?,
         };
         match reply {
+            Reply::Outcome(outcome) if outcome.reference_id != command.reference_id => {
+                Err(Error::ForeignReply {
+                    asked: command.reference_id.clone(),
+                    found: outcome.reference_id,
+                })
+            }
             Reply::Outcome(outcome) => Ok(outcome),
             Reply::Rejected(rejection) => Err(Error::Rejected(rejection)),
             Reply::Answer(_) => Err(Error::UnexpectedReply),
@@ -192,6 +198,9 @@ impl Client {
             Transport::Embedded(client) => client.query(query, deadline).await?,
         };
         match reply {
+            Reply::Answer(answer) if !answer.kind.is_empty() && answer.kind != query.kind() => {
+                Err(Error::UnexpectedReply)
+            }
             Reply::Answer(answer) => Ok(answer),
             Reply::Rejected(rejection) => Err(Error::Rejected(rejection)),
             Reply::Outcome(_) => Err(Error::UnexpectedReply),

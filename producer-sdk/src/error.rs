@@ -75,6 +75,14 @@ pub enum Error {
     /// A reply came that is none to what was asked.
     #[error("a reply of another kind came")]
     UnexpectedReply,
+    /// An outcome came of another command than the one that was sent.
+    #[error("an outcome of the reference {found:?} came; allowed is one of {asked:?}")]
+    ForeignReply {
+        /// The reference of the command that was sent.
+        asked: String,
+        /// The reference in the reply.
+        found: String,
+    },
     /// The producer or client was closed.
     #[error("closed")]
     Closed,

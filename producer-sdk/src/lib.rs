@@ -106,12 +106,16 @@ mod window;
 
 #[cfg(feature = "amqp")]
 #[doc(hidden)]
-pub use amqp::parse_amqp_url;
+pub use amqp::{connect as connect_amqp, parse_amqp_url, unreadable};
 pub use contract::{Command, Outcome, Query};
 #[cfg(feature = "embedded")]
 #[doc(hidden)]
-pub use embedded::{only_sound, open_patiently};
+pub use embedded::{
+    Exposed, ForeignLink, create_private, exposed, only_sound, open_patiently, refuse_foreign_links,
+};
 
+#[doc(hidden)]
+pub use contract::is_invisible;
 #[doc(hidden)]
 pub use server_url::check_url;
 

@@ -19,6 +19,9 @@ pub struct Properties {
     pub correlation_id: Option<String>,
     /// Milliseconds after which the message may be dropped, in decimal.
     pub expiration: Option<String>,
+    /// The account of the broker that sends it. The broker refuses any other than the connection's; absent: the URL's,
+    /// where [`Options::name_sender`](crate::Options::name_sender) says so.
+    pub user_id: Option<String>,
     /// Headers.
     pub headers: Vec<(String, HeaderValue)>,
 }

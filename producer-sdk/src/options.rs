@@ -19,6 +19,11 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// The name that the broker shows for the connection.
     pub connection_name: String,
+    /// Whether each message names the user of the URL as its sender (AMQP property `user_id`). The broker verifies it, and
+    /// the ledger keeps it. Set this to `false` where the broker knows the connection by another name than the URL has,
+    /// such as with OAuth 2: it would refuse every message. Without an effect on the embedded queue and with
+    /// `auth_mechanism=external`.
+    pub name_sender: bool,
 }
 
 /// What to do when the window is full.
@@ -40,6 +45,7 @@ impl Default for Options {
             deadline: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             connection_name: "scrip-producer".to_owned(),
+            name_sender: true,
         }
     }
 }

@@ -63,6 +63,23 @@ async fn a_rejected_reply_is_an_error_that_carries_the_rejection() {
 }
 
 #[tokio::test]
+async fn an_outcome_of_another_reference_is_an_error_and_no_answer() {
+    in_namespace(|namespace| async move {
+        let _responder = Responder::start(&namespace.channel, &namespace.topology).await;
+        let client = namespace.client().await;
+        let confused = client.send(&Command::consume("confuse-me", "u", "s")).await;
+        let error = confused.expect_err("another command's outcome");
+        let Error::ForeignReply { asked, found } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!((asked.as_str(), found.as_str()), ("confuse-me", "another"));
+        assert!(client.send(&consume(1)).await.is_ok(), "the next one is answered");
+        client.close().await.expect("closed");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_thousand_commands_at_once_get_each_its_own_outcome() {
     in_namespace(|namespace| async move {
         let _responder = Responder::start(&namespace.channel, &namespace.topology).await;

@@ -432,3 +432,31 @@ async fn a_file_without_a_queue_says_what_to_run_and_is_not_created() {
         .expect_err("no tables");
     assert!(error.to_string().contains("scrip migrate up"), "{error}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_in_a_folder_that_others_can_write_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let file = File::migrated().await;
+    let folder = std::env::temp_dir().join(format!("scrip-link-{}", Uuid::now_v7().simple()));
+    std::fs::create_dir(&folder).expect("the temporary folder is writable");
+    let link = folder.join("scrip.db");
+    symlink(&file.path, &link).expect("a link");
+    for (mode, is_refused) in [(0o700, false), (0o777, true)] {
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).expect("its owner may");
+        let opened = Producer::open(&link, Options::default()).await;
+        match opened {
+            Ok(producer) => {
+                assert!(!is_refused);
+                producer.close().await.expect("closes");
+            }
+            Err(error) => {
+                assert!(is_refused, "{error:?}");
+                let source = std::error::Error::source(&error).expect("a cause").to_string();
+                assert!(source.contains("is a symbolic link in the folder"), "{source}");
+            }
+        }
+    }
+    std::fs::remove_dir_all(&folder).expect("removed");
+}

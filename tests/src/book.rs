@@ -312,6 +312,7 @@ impl Book {
             quantity: None,
             purchase_id,
             purchase_line: None,
+            sender: None,
             duplicate_of: None,
             subscription_id: None,
             period_start: None,

@@ -1,7 +1,9 @@
-//! Throw-away databases: each test has its own, dropped when the test ends, also when it panics.
+//! Throw-away databases: each test has its own, dropped when the test ends, also when it panics. On PostgreSQL it comes
+//! with roles of its own, so that workers are tested with the privileges that they have in practice.
 
 use std::{env, path::PathBuf, thread};
 
+use scrip::store::RoleNames;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
@@ -11,6 +13,9 @@ pub struct TestDatabase {
     connection: DatabaseConnection,
     cleanup: Cleanup,
 }
+
+/// What the roles of a database are called, after its name.
+const ROLES: [&str; 3] = ["owner", "worker", "reader"];
 
 /// What is to be removed at the end.
 enum Cleanup {
@@ -71,15 +76,42 @@ impl TestDatabase {
         ]
     }
 
-    /// The same database with the schema.
+    /// The same database with the schema, and on PostgreSQL with roles that have their privileges.
     pub async fn migrated(self) -> Self {
         migration::up(&self.connection).await.expect("migrates");
+        if let Some(roles) = self.roles() {
+            self.execute(&roles.script()).await;
+        }
         self
     }
 
-    /// Where it is.
+    /// The roles of this database; `None` on SQLite.
+    pub fn roles(&self) -> Option<RoleNames> {
+        let Cleanup::Postgres { name, .. } = &self.cleanup else {
+            return None;
+        };
+        let [owner, worker, reader] = ROLES.map(|role| format!("{name}_{role}"));
+        Some(RoleNames::new(&owner, &worker, &reader).expect("three plain names"))
+    }
+
+    /// Where it is, for its administrator.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where it is, with the privileges of a worker.
+    pub fn worker_url(&self) -> String {
+        self.url_as("worker")
+    }
+
+    /// Where it is, with the privileges of `owner`, `worker` or `reader`: the administrator's session takes on the role.
+    pub fn url_as(&self, role: &str) -> String {
+        assert!(ROLES.contains(&role), "{role}");
+        let Cleanup::Postgres { name, .. } = &self.cleanup else {
+            return self.url.clone();
+        };
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        format!("{}{separator}options[role]={name}_{role}", self.url)
     }
 
     /// A pool of connections to it (of one connection on SQLite).
@@ -124,6 +156,10 @@ fn drop_database(admin_url: String, name: String) {
             let admin = Database::connect(options(&admin_url)).await?;
             admin
                 .execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                .await?;
+            let roles = ROLES.map(|role| format!("{name}_{role}")).join(", ");
+            admin
+                .execute_unprepared(&format!("DROP ROLE IF EXISTS {roles}"))
                 .await?;
             admin.close().await
         })?;

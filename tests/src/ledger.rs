@@ -23,10 +23,22 @@ pub struct TestLedger {
 }
 
 impl TestLedger {
-    /// A ledger on an empty database.
+    /// A ledger on an empty database. Its stores have the privileges of a worker.
     pub async fn on(database: TestDatabase) -> Self {
         let database = database.migrated().await;
-        let store = Store::connect(database.url(), &StoreOptions::default())
+        let url = database.worker_url();
+        Self::with_store_at(&url, database).await
+    }
+
+    /// The same with the privileges of an administrator, for tests that instrument the database.
+    pub async fn administered(database: TestDatabase) -> Self {
+        let database = database.migrated().await;
+        let url = database.url().to_owned();
+        Self::with_store_at(&url, database).await
+    }
+
+    async fn with_store_at(url: &str, database: TestDatabase) -> Self {
+        let store = Store::connect(url, &StoreOptions::default())
             .await
             .expect("a store");
         let now = DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("an instant");
@@ -52,7 +64,7 @@ impl TestLedger {
 
     /// Another store on the same database, as another worker has.
     pub async fn another_store(&self) -> Store {
-        Store::connect(self.database.url(), &StoreOptions::default())
+        Store::connect(&self.database.worker_url(), &StoreOptions::default())
             .await
             .expect("another store")
     }
@@ -174,6 +186,7 @@ pub fn command(origin: Origin, reference: &str, user: &str, action: Action) -> C
         user_id: user.to_owned(),
         occurred_at: None,
         received_at: None,
+        sender: None,
         description: None,
         metadata: None,
         action,

@@ -21,4 +21,5 @@ pub mod slow;
 pub mod standby;
 pub mod stepped_clock;
 pub mod trace;
+pub mod wire_fuzz;
 pub mod year;

@@ -1,7 +1,13 @@
-//! As much of a connection pooler as a test needs: all clients share one session of PostgreSQL,
+//! As much of a connection pooler as a test needs: all clients share a few sessions of PostgreSQL,
 //! each for a transaction.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,10 +23,43 @@ const READY: u8 = b'Z';
 /// What the server says with it outside of a transaction.
 const IDLE: u8 = b'I';
 
-/// The one session, and what it said when it began.
+/// A session, and what it said when it began.
 struct Session {
     stream: TcpStream,
     greeting: Vec<u8>,
+}
+
+/// The place of a session, which is opened for the first client that gets it.
+type Place = Arc<Mutex<Option<Session>>>;
+
+/// The places of all sessions, which are given in turn.
+struct Sharing {
+    target: String,
+    places: Vec<Place>,
+    turn: AtomicUsize,
+}
+
+impl Sharing {
+    /// The next session that is free; opened with this startup message if it is not open.
+    async fn next(&self, startup: &[u8]) -> io::Result<OwnedMutexGuard<Option<Session>>> {
+        let turn = self.turn.fetch_add(1, SeqCst) % self.places.len();
+        let in_turn = self.places.iter().cycle().skip(turn).cloned();
+        let free = in_turn
+            .take(self.places.len())
+            .find_map(|place| place.try_lock_owned().ok());
+        let mut session = match free {
+            Some(session) => session,
+            None => self.places[turn].clone().lock_owned().await,
+        };
+        if session.is_none() {
+            let mut stream = TcpStream::connect(&self.target).await?;
+            stream.write_all(startup).await?;
+            let mut greeting = Vec::new();
+            answers(&mut stream, &mut greeting).await?;
+            *session = Some(Session { stream, greeting });
+        }
+        Ok(session)
+    }
 }
 
 /// A pooler; it takes no passwords.
@@ -30,14 +69,23 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Listens on a free port, before the server at `target` (`host:port`).
+    /// Listens on a free port, before the server at `target` (`host:port`). There is one session.
     pub async fn before(target: String) -> Self {
+        Self::in_turn(target, 1).await
+    }
+
+    /// The same with so many sessions, which are given in turn.
+    pub async fn in_turn(target: String, sessions: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
-        let session = Arc::new(Mutex::new(None));
+        let sharing = Arc::new(Sharing {
+            target,
+            places: (0..sessions).map(|_| Place::default()).collect(),
+            turn: AtomicUsize::new(0),
+        });
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serve(client, target.clone(), session.clone()));
+                tokio::spawn(serve(client, sharing.clone()));
             }
         });
         Self { address, accepting }
@@ -55,20 +103,9 @@ impl Drop for Pooler {
     }
 }
 
-async fn serve(
-    mut client: TcpStream,
-    target: String,
-    session: Arc<Mutex<Option<Session>>>,
-) -> io::Result<()> {
+async fn serve(mut client: TcpStream, sharing: Arc<Sharing>) -> io::Result<()> {
     let startup = startup(&mut client).await?;
-    let mut greeted = session.clone().lock_owned().await;
-    if greeted.is_none() {
-        let mut stream = TcpStream::connect(target).await?;
-        stream.write_all(&startup).await?;
-        let mut greeting = Vec::new();
-        answers(&mut stream, &mut greeting).await?;
-        *greeted = Some(Session { stream, greeting });
-    }
+    let greeted = sharing.next(&startup).await?;
     let greeting = greeted.as_ref().map(|session| session.greeting.clone());
     drop(greeted);
     client.write_all(&greeting.unwrap_or_default()).await?;
@@ -87,7 +124,7 @@ async fn serve(
         };
         let mut ours = match held.take() {
             Some(ours) => ours,
-            None => session.clone().lock_owned().await,
+            None => sharing.next(&startup).await?,
         };
         let Some(Session { stream, .. }) = ours.as_mut() else {
             return Ok(());

@@ -110,6 +110,7 @@ impl Deployment {
             "REDIS_URL",
             "SCRIP_NAMESPACE",
             "SCRIP_CONFIG",
+            "SCRIP_ACTOR",
             "RUST_LOG",
             "SSL_CERT_FILE",
             "SSL_CERT_DIR",
@@ -146,6 +147,14 @@ impl Deployment {
             output.status
         );
         out.into_owned()
+    }
+
+    /// Runs a command that must fail, and returns what it printed.
+    pub async fn fail(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments).await;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success(), "scrip {arguments:?} succeeds: {text}");
+        text
     }
 
     /// Starts a worker.

@@ -208,6 +208,42 @@ async fn unix_sockets_are_used_or_refused_and_never_replaced_by_a_tcp_connection
     }
 }
 
+/// Set in the process that works in the folder of the file.
+const RELATIVE: &str = "SCRIP_TEST_RELATIVE";
+
+#[tokio::test]
+async fn a_url_of_a_file_names_it_by_any_path_or_is_refused() {
+    if std::env::var_os(RELATIVE).is_some() {
+        for (url, file) in [
+            ("sqlite:a b/c d.db", "a b/c d.db"),
+            ("sqlite://a b/e%3F%23.db", "a b/e?#.db"),
+        ] {
+            let store = Store::connect(url, &StoreOptions::default()).await;
+            let store = store.unwrap_or_else(|error| panic!("{url}: {error}"));
+            store.close().await.expect("closed");
+            assert!(Path::new(file).is_file(), "{url}");
+        }
+        // SQLite would make a temporary database.
+        for url in ["sqlite:", "sqlite://", "sqlite://?mode=rwc"] {
+            let error = Store::connect(url, &StoreOptions::default()).await;
+            let error = error.expect_err(url).to_string();
+            assert!(error.contains("names no file"), "{url}: {error}");
+        }
+        return;
+    }
+    let folder = Folder::new();
+    std::fs::create_dir(folder.0.join("a b")).expect("made");
+    let this = std::env::current_exe().expect("this program");
+    let output = std::process::Command::new(this)
+        .args(["--exact", "a_url_of_a_file_names_it_by_any_path_or_is_refused"])
+        .env(RELATIVE, "yes")
+        .current_dir(&folder.0)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}
+
 /// A folder whose path is short enough for sockets.
 struct Folder(PathBuf);
 

@@ -96,6 +96,12 @@ const NAMES: &[Named] = &[
         because: "lanes and contract do not know the transport",
     },
     Named {
+        what: &["amq_protocol", "async_rs", "futures_io"],
+        within: SOURCES,
+        only_in: &["producer-sdk/src/amqp/frame_filter"],
+        because: "only the filtered socket knows the parts of the AMQP library",
+    },
+    Named {
         what: &["hyper", "hyper_util"],
         within: SOURCES,
         only_in: &["worker/src/health"],

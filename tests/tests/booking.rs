@@ -1,11 +1,14 @@
 //! What a report has seen of a time that is closed stays so, whatever hangs while it is made.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use ledger::Command;
 use scrip::{
+    catalog::Catalog,
+    clock::Clock,
+    embedded::{Embedded, EmbeddedOptions},
     read::{
         self,
         report::{Horizon, HorizonError, Report, Span, horizon},
@@ -17,8 +20,10 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 use tests::{
+    broker::broker_url,
     db::TestDatabase,
     ledger::{TestLedger, buy_credits, consume, promote, register},
+    process::Deployment,
     proxy::Proxy,
 };
 use tokio::time::sleep;
@@ -181,6 +186,27 @@ async fn a_worker_whose_clock_is_wrong_books_nothing_into_a_closed_time() {
 }
 
 #[tokio::test]
+async fn the_report_of_a_day_that_goes_on_ends_where_something_may_still_be_booked() {
+    let ledger = ledger().await;
+    let deployment = Deployment::on_servers(&broker_url(), ledger.database.url(), "booking");
+    let lock = lock_wallet(&ledger).await;
+    lock.execute_unprepared("UPDATE credits_balance SET updated_at = updated_at")
+        .await
+        .expect("writes");
+    let seen = horizon(&ledger.store).await.expect("a horizon");
+    assert!(seen.at < seen.now, "{seen:?}");
+    let report = deployment.succeed(&["--json", "report"]).await;
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let until: DateTime<Utc> = report["until"]
+        .as_str()
+        .expect("a text")
+        .parse()
+        .expect("an instant");
+    assert_eq!(until, seen.at);
+    lock.rollback().await.expect("ends");
+}
+
+#[tokio::test]
 async fn readers_do_not_hold_the_horizon_back() {
     let ledger = ledger().await;
     let session = ledger.database.connect().await;
@@ -250,4 +276,57 @@ async fn on_one_file_nothing_is_reported_while_somebody_writes() {
     let Horizon { at, now, open } = horizon(&reporter).await.expect("a horizon");
     assert!(at == now && open.is_none() && at > booked(&ledger, "p").await);
     assert_eq!(reporter.backend(), DbBackend::Sqlite);
+}
+
+/// The time of a group is read under the lock of the file, so that it is not before what others have
+/// read by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_one_file_a_group_that_waited_for_the_lock_is_booked_when_it_got_it() {
+    let ledger = TestLedger::on(TestDatabase::sqlite().await).await;
+    let catalog = Catalog {
+        rules: Arc::new(ledger.rules.clone()),
+        packages: Vec::new(),
+        free_users_may_buy: true,
+    };
+    let options = EmbeddedOptions {
+        url: ledger.database.url().to_owned(),
+        worker: "worker".to_owned(),
+        group_max: 1000,
+        clock: Clock::system(),
+    };
+    let worker = Embedded::start(options, ledger.store.clone(), Arc::new(catalog)).await;
+    let worker = worker.expect("a worker");
+    worker.ready().await;
+    let writer = ledger.database.connect().await;
+    // Whether the worker had to wait is chance: it may be quicker, and what waits may be the renewal of
+    // its lease.
+    let mut waited = 0;
+    for nth in 0..20 {
+        let reference = format!("g-{nth}");
+        let grant = producer_sdk::Command::registration_bonus(&reference, &reference);
+        let body = String::from_utf8(grant.to_json()).expect("text");
+        let sql = "INSERT INTO queue_message (queue, door, body, enqueued_at) \
+                   VALUES ('commands', 'funding', CAST($1 AS BLOB), $2)";
+        let at = scrip::store::sqlite_instant(Utc::now());
+        let put = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [body.into(), at.into()]);
+        writer.execute_raw(put).await.expect("a row");
+        let lock = writer.begin().await.expect("begins");
+        lock.execute_unprepared("UPDATE credits_balance SET updated_at = updated_at")
+            .await
+            .expect("locks");
+        let sql = format!("SELECT count(*) FROM credits_transaction WHERE reference_id = '{reference}'");
+        let is_booked = ledger.number(&sql).await > 0;
+        sleep(Duration::from_millis(100)).await;
+        let reported_until = Utc::now();
+        lock.rollback().await.expect("lets go");
+        while ledger.number(&sql).await == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        if !is_booked {
+            waited += 1;
+            assert!(booked(&ledger, &reference).await >= reported_until, "{nth}");
+        }
+    }
+    assert!(waited > 0, "the worker was quicker each time");
+    assert!(worker.drain(Duration::from_secs(10)).await);
 }

@@ -32,7 +32,7 @@ impl Stage {
     async fn new() -> Self {
         let database = TestDatabase::postgres().await.migrated().await;
         let relay = Proxy::before(Proxy::target(database.url())).await;
-        let ledger = TestLedger::on(database).await;
+        let ledger = TestLedger::administered(database).await;
         ledger.one(buy_credits("p", "ada", 20)).await;
         Self { ledger, relay }
     }

@@ -1,6 +1,14 @@
 //! A worker whose clock is wrong decides nothing, so paid credits outlive it.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use scrip::{
+    clock::{Clock, ClockError, ClockLimits},
+    store::{Store, StoreOptions},
+};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
 use tests::{
     broker::TestBroker,
@@ -63,7 +71,7 @@ async fn on_servers() -> (Deployment, TestBroker, TestDatabase) {
     let database = TestDatabase::postgres().await.migrated().await;
     let broker = TestBroker::start().await;
     let namespace = broker.topology().namespace();
-    let deployment = Deployment::on_servers(broker.url(), database.url(), namespace);
+    let deployment = Deployment::on_servers(broker.url(), &database.worker_url(), namespace);
     (deployment, broker, database)
 }
 
@@ -77,7 +85,7 @@ async fn a_worker_that_starts_with_a_wrong_clock_expires_no_paid_credits() {
         let worker = deployment.worker();
         worker.wait_for(STOPPED).await;
         // It would have swept by then: it catches up with jobs as soon as it serves.
-        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
         assert_eq!(worker.times_said("registered"), 0, "{}", worker.log());
         clock.step(0);
         worker.wait_for(RESUMED).await;
@@ -86,20 +94,61 @@ async fn a_worker_that_starts_with_a_wrong_clock_expires_no_paid_credits() {
     }
 }
 
+/// A subscription that is paid for longer than the clock is ahead, so that every period until then could be granted.
+async fn subscribe(deployment: &Deployment) -> i64 {
+    let end = (Utc::now() + TimeDelta::days(800)).format("%Y-%m-%d");
+    let subscription = format!(
+        "publish subscription --user ada --subscription sub_1 --plan pro --status active --paid-through \
+         {end}T00:00:00Z --wait --json"
+    );
+    let outcome = deployment
+        .succeed(&subscription.split_whitespace().collect::<Vec<_>>())
+        .await;
+    let outcome: Value = serde_json::from_str(&outcome).expect("JSON");
+    outcome["amount"].as_i64().expect("the first period's credits")
+}
+
 #[tokio::test]
-async fn on_a_file_a_clock_far_ahead_at_the_start_expires_no_paid_credits() {
+async fn on_a_file_a_clock_far_ahead_at_the_start_expires_and_grants_nothing() {
     let mut deployment = Deployment::embedded();
-    sell(&deployment).await;
+    let worker = deployment.ready_worker().await;
+    buy(&deployment).await;
+    let granted = subscribe(&deployment).await;
+    assert!(granted > 0);
+    assert!(worker.terminate().await.success());
     let clock = SteppedClock::install(&mut deployment).await;
     clock.step(FAR);
     let worker = deployment.worker();
-    worker.wait_for("jobs wait for a steady clock").await;
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    worker.wait_for("time is not confirmed, nothing is decided").await;
+    let consume = "publish consume --user ada --service llm:tokens --quantity 2000 --reference during";
+    deployment
+        .succeed(&consume.split_whitespace().collect::<Vec<_>>())
+        .await;
+    // It would have been applied by then.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(worker.times_said("time is not confirmed, nothing is decided"), 1);
     clock.step(0);
     worker.wait_for(STOPPED).await;
     assert!(worker.terminate().await.success());
     let worker = deployment.ready_worker().await;
-    assert_unharmed(&deployment, worker).await;
+    spend(&deployment, "after").await;
+    assert_eq!(available(&deployment).await, PAID + granted - 4);
+    deployment.succeed(&["verify"]).await;
+    assert!(worker.terminate().await.success());
+}
+
+/// Such a pause is usual, so commands are decided at once.
+#[tokio::test]
+async fn on_a_file_jobs_alone_wait_for_a_steady_clock_after_a_pause_of_days() {
+    let mut deployment = Deployment::embedded();
+    sell(&deployment).await;
+    let clock = SteppedClock::install(&mut deployment).await;
+    clock.step(20 * DAY);
+    let worker = deployment.ready_worker().await;
+    worker.wait_for("jobs wait for a steady clock").await;
+    spend(&deployment, "after").await;
+    assert_eq!(available(&deployment).await, PAID - 2);
+    assert!(worker.terminate().await.success());
 }
 
 #[tokio::test]
@@ -110,6 +159,9 @@ async fn on_a_file_a_clock_behind_the_newest_entry_decides_nothing() {
     clock.step(-FAR);
     let worker = deployment.worker();
     worker.wait_for(STOPPED).await;
+    // It would have taken the lane by then.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(worker.times_said("serving the queue"), 0, "{}", worker.log());
     clock.step(0);
     worker.wait_for(RESUMED).await;
     worker.wait_for("ready").await;
@@ -135,5 +187,53 @@ async fn a_clock_that_jumps_stops_a_worker_until_it_is_right_again() {
             worker.wait_for_more(RESUMED, times).await;
         }
         assert_unharmed(&deployment, worker).await;
+    }
+}
+
+/// It goes on, because the clocks differ by less than the limit.
+#[tokio::test]
+async fn a_worker_whose_clock_is_a_little_wrong_books_by_the_databases() {
+    for step in [-200, 200] {
+        let (mut deployment, _broker, database) = on_servers().await;
+        let clock = SteppedClock::install(&mut deployment).await;
+        let worker = deployment.ready_worker().await;
+        clock.step(step);
+        worker.wait_for("clocks differ").await;
+        buy(&deployment).await;
+        spend(&deployment, "c").await;
+        let ledger = database.connect().await;
+        let sql = "SELECT count(*),
+                          count(*) FILTER (WHERE abs(extract(epoch FROM created_at - now())) < 60)
+                     FROM credits_transaction";
+        let statement = Statement::from_string(ledger.get_database_backend(), sql);
+        let row = ledger.query_one_raw(statement).await.expect("an answer");
+        let row = row.expect("a row");
+        let number = |nth| row.try_get_by_index::<i64>(nth).expect("a number");
+        assert_eq!((number(0), number(1)), (3, 3), "{step}");
+        assert!(worker.terminate().await.success());
+    }
+}
+
+/// Between two comparisons the monotonic clock tells.
+#[tokio::test]
+async fn a_jump_is_noticed_before_the_next_comparison() {
+    for database in TestDatabase::each_migrated().await {
+        let store = Store::connect(database.url(), &StoreOptions::default()).await;
+        let store = store.expect("a store");
+        let (clock, hand) = Clock::manual(Utc::now());
+        let limits = ClockLimits {
+            warn: Duration::from_mins(1),
+            stop: Duration::from_mins(5),
+        };
+        let clock = clock.checked(store.clone(), limits);
+        clock.confirmed().await.expect("the right time");
+        for step in [FAR, -FAR] {
+            hand.set(Utc::now() + TimeDelta::seconds(step));
+            let wrong = clock.confirmed().await;
+            assert!(matches!(wrong, Err(ClockError::Differs { .. })), "{wrong:?}");
+            hand.set(Utc::now());
+            clock.confirmed().await.expect("the right time again");
+        }
+        store.close().await.expect("closed");
     }
 }

@@ -6,12 +6,14 @@
 mod definitions;
 #[path = "../compose/schema.rs"]
 mod schema;
+#[path = "compose/users.rs"]
+mod users;
 #[path = "../compose/yaml.rs"]
 mod yaml;
 
 use std::path::PathBuf;
 
-use producer_sdk::contract::{Role, Topology};
+use producer_sdk::contract::{Arg, BROKER_SETTINGS, Policy, Role, Topology, USER_LIMITS, VHOST_LIMITS};
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use serde_json::{Map, Value};
 use tests::servers::Server;
@@ -152,9 +154,8 @@ fn env_example_names_every_variable_and_fills_in_no_secret() {
     }
 }
 
-#[test]
-fn the_brokers_users_may_do_what_the_contract_says_they_need() {
-    let namespace = "till.v1";
+/// What the broker loads for a namespace.
+fn broker_definitions(namespace: &str) -> Value {
     let text = definitions::of_the_broker(&[
         ("SCRIP_NAMESPACE", namespace),
         ("RABBITMQ_PASSWORD", "of-scrip"),
@@ -162,7 +163,67 @@ fn the_brokers_users_may_do_what_the_contract_says_they_need() {
         ("RABBITMQ_BRIDGE_PASSWORD", "of-bridge"),
         ("RABBITMQ_APP_PASSWORD", "of-app"),
     ]);
-    let definitions: Value = serde_json::from_str(&text).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Limits as RabbitMQ has them.
+fn limits(limits: &[(&str, i64)]) -> Value {
+    limits
+        .iter()
+        .map(|(name, limit)| ((*name).to_owned(), Value::from(*limit)))
+        .collect()
+}
+
+#[test]
+fn the_broker_has_the_policies_and_limits_that_the_contract_names() {
+    let namespace = "till.v1";
+    let definitions = broker_definitions(namespace);
+    let quoted = format!(r"\Q{namespace}\E[.]");
+    let escaped = format!("{}[.]", namespace.replace('.', "[.]"));
+    let policies = Topology::new(namespace, 1).unwrap().policies();
+    let found = definitions["policies"].as_array().unwrap();
+    assert_eq!(found.len(), policies.len());
+    for (found, policy) in found.iter().zip(policies) {
+        assert_eq!(found["name"], policy.name);
+        let pattern = found["pattern"].as_str().unwrap().replace(&quoted, &escaped);
+        assert_eq!(pattern, policy.pattern);
+        assert_eq!(found["priority"], Policy::PRIORITY);
+        assert_eq!(
+            (&found["apply-to"], &found["vhost"]),
+            (&"queues".into(), &"/".into())
+        );
+        let definition: Map<String, Value> = policy
+            .definition
+            .into_iter()
+            .map(|(name, value)| {
+                let value = match value {
+                    Arg::Str(text) => text.into(),
+                    Arg::Int(number) => number.into(),
+                    Arg::Bool(truth) => truth.into(),
+                };
+                (name.to_owned(), value)
+            })
+            .collect();
+        assert_eq!(found["definition"], Value::Object(definition), "{}", policy.name);
+    }
+    let of_the_vhost = &definitions["parameters"][0];
+    assert_eq!(of_the_vhost["component"], "vhost-limits");
+    assert_eq!(of_the_vhost["value"], limits(&VHOST_LIMITS));
+    for user in definitions["users"].as_array().unwrap() {
+        let is_limited = user["name"] == "app" || user["name"] == "bridge";
+        let expected = if is_limited {
+            limits(&USER_LIMITS)
+        } else {
+            Value::Null
+        };
+        assert_eq!(user["limits"], expected, "{user}");
+    }
+}
+
+#[test]
+fn the_brokers_users_may_do_what_the_contract_says_they_need() {
+    let namespace = "till.v1";
+    let definitions = broker_definitions(namespace);
     let named = |list: &str, key: &str, user: &str| -> Value {
         let list = definitions[list].as_array().unwrap();
         let entries: Vec<&Value> = list.iter().filter(|entry| entry[key] == user).collect();
@@ -204,13 +265,15 @@ fn the_broker_loads_its_users_and_the_worker_is_no_administrator() {
         config.unwrap()["target"].as_str().unwrap().to_owned()
     };
     assert!(target("broker-settings").starts_with("/etc/rabbitmq/conf.d/"));
-    assert_eq!(
-        compose["configs"]["broker-settings"]["content"]
-            .as_str()
-            .unwrap()
-            .trim(),
-        format!("load_definitions = {}", target("broker-users"))
-    );
+    let users = target("broker-users");
+    let settings = [("load_definitions", users.as_str())]
+        .into_iter()
+        .chain(BROKER_SETTINGS);
+    let settings: Vec<String> = settings
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
+    let content = compose["configs"]["broker-settings"]["content"].as_str();
+    assert_eq!(content.unwrap().trim(), settings.join("\n"));
     let url = &compose["services"]["worker"]["environment"]["AMQP_URL"];
     assert!(url.as_str().unwrap().starts_with("amqp://worker:"), "{url}");
 }

@@ -17,6 +17,8 @@ mod kept;
 mod ledger_rules;
 #[path = "conformance/payments.rs"]
 mod payments;
+#[path = "conformance/senders.rs"]
+mod senders;
 #[path = "conformance/subscriptions.rs"]
 mod subscriptions;
 
@@ -77,6 +79,9 @@ on_every_store! {
     payments::each_line_of_a_payment_is_credited_once,
     payments::a_payment_that_was_credited_to_another_user_leaves_no_wallet,
     payments::two_writers_with_the_same_payments_credit_each_once,
+    senders::a_sender_is_written_with_what_its_command_wrote,
+    senders::references_per_sender_are_each_senders_own,
+    senders::what_makes_references_unique_is_chosen_before_the_first_command,
     subscriptions::an_activation_is_written_with_its_grant_and_replayed_whole,
     subscriptions::a_clipped_grant_of_an_activation_is_replayed_with_what_did_not_fit,
     subscriptions::what_is_known_of_a_subscription_survives_from_group_to_group,
@@ -93,6 +98,8 @@ on_every_store! {
     due::periods_of_a_disabled_plan_wait_without_holding_back_others,
     due::a_late_registration_beside_a_paid_plan_is_covered_by_it,
     due::a_period_after_the_end_is_granted_in_no_order,
+    due::an_event_that_is_dated_ahead_hides_no_cancellation,
+    due::paid_through_is_raised_by_any_event_and_lowered_by_none,
     due::a_command_counts_from_when_it_was_received,
     concurrency::a_group_of_a_thousand_on_one_hot_wallet_is_exact,
     concurrency::two_writers_on_overlapping_wallets_lose_and_double_nothing,

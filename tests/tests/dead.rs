@@ -3,7 +3,12 @@
 
 #[path = "dead/order.rs"]
 mod order;
+#[path = "dead/slow.rs"]
+mod slow;
+#[path = "dead/unreadable.rs"]
+mod unreadable;
 
+use chrono::{TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use lapin::{
     BasicProperties,
@@ -40,7 +45,7 @@ impl Stage {
         let broker = TestBroker::start().await;
         let database = TestDatabase::postgres().await.migrated().await;
         let namespace = broker.topology().namespace().to_owned();
-        let deployment = Deployment::on_servers(&broker_url(), database.url(), &namespace);
+        let deployment = Deployment::on_servers(&broker_url(), &database.worker_url(), &namespace);
         let exchange = broker.topology().door(Door::Usage);
         for body in [UNREADABLE, MISSPELT] {
             let key = bucket("ada").to_string();
@@ -64,10 +69,7 @@ impl Stage {
         let url = format!("sqlite://{}", deployment.folder().join("scrip.db").display());
         let ledger = Database::connect(url).await.expect("the ledger's file");
         for body in [UNREADABLE, MISSPELT] {
-            let sql = "INSERT INTO queue_message (queue, door, body, enqueued_at) \
-                       VALUES ('commands', 'usage', CAST($1 AS BLOB), '2026-11-24T10:00:00.000000+00:00')";
-            let put = Statement::from_sql_and_values(ledger.get_database_backend(), sql, [body.into()]);
-            ledger.execute_raw(put).await.expect("a row");
+            insert(&ledger, body).await;
         }
         Self {
             deployment,
@@ -79,13 +81,16 @@ impl Stage {
         .await
     }
 
-    /// Publishes two payments for a package that nobody knows, and waits until a worker has set everything aside.
+    /// Publishes two payments for a package that nobody knows, and waits until a worker has set
+    /// everything aside. By their sender's clock they are of tomorrow, so they count from when they
+    /// were received.
     async fn with_payments(self) -> Self {
         let (url, options) = self.queue();
         let producer = Producer::connect(&url, options).await.expect("a producer");
         for nth in [1, 2] {
             let (reference, payment) = (format!("pay-{nth}"), format!("pi_{nth}"));
             let paid = Command::purchase_package(reference, format!("user-{nth}"), "gone", payment);
+            let paid = paid.occurred_at(Utc::now() + TimeDelta::days(1));
             producer.publish(&paid).await.expect("published");
         }
         producer.close().await.expect("closed");
@@ -96,6 +101,14 @@ impl Stage {
         .await;
         assert!(worker.terminate().await.success());
         self
+    }
+
+    /// Sends anything by the door of apps.
+    async fn put(&self, body: &str) {
+        let Some(broker) = &self.broker else {
+            return insert(&self.ledger, body).await;
+        };
+        broker.send_body(Door::Usage, body.as_bytes()).await;
     }
 
     fn queue(&self) -> (String, Options) {
@@ -175,6 +188,14 @@ impl Stage {
     }
 }
 
+/// Puts anything into the queue in a file, by the door of apps.
+async fn insert(ledger: &DatabaseConnection, body: &str) {
+    let sql = "INSERT INTO queue_message (queue, door, body, enqueued_at) \
+               VALUES ('commands', 'usage', CAST($1 AS BLOB), '2026-11-24T10:00:00.000000+00:00')";
+    let put = Statement::from_sql_and_values(ledger.get_database_backend(), sql, [body.into()]);
+    ledger.execute_raw(put).await.expect("a row");
+}
+
 async fn letters_are_listed_filtered_and_shown_with_their_body_untouched(stage: Stage) {
     assert_eq!(stage.references(&[]).await, ["-", "pay-1", "pay-2", "typo"]);
     assert_eq!(
@@ -224,6 +245,7 @@ async fn letters_are_listed_filtered_and_shown_with_their_body_untouched(stage: 
 }
 
 async fn a_payment_that_is_replayed_when_its_cause_is_mended_is_credited_once(stage: Stage) {
+    let received = scrip::store::sqlite_instant(Utc::now());
     stage.mend();
     let replay = |arguments: &'static [&'static str]| {
         let stage = &stage;
@@ -249,10 +271,12 @@ async fn a_payment_that_is_replayed_when_its_cause_is_mended_is_credited_once(st
         })
         .await;
     assert_eq!(stage.references(&[]).await, ["-", "typo"], "the others stay");
-    let late = "SELECT count(*) FROM credits_batch b JOIN credits_transaction t ON t.id = b.transaction_id \
-                WHERE b.issued_at < t.created_at AND t.occurred_at = b.issued_at";
+    let late = format!(
+        "SELECT count(*) FROM credits_batch b JOIN credits_transaction t ON t.id = b.transaction_id
+          WHERE b.issued_at < '{received}' AND t.occurred_at = b.issued_at"
+    );
     assert_eq!(
-        stage.number(late).await,
+        stage.number(&late).await,
         2,
         "credits are valid from when they were received"
     );
@@ -300,6 +324,47 @@ async fn letters_are_thrown_away_only_when_it_is_said_which_and_that_it_is_meant
     assert_eq!(stage.references(&[]).await, ["pay-1", "pay-2", "typo"]);
 }
 
+async fn a_letter_of_which_only_the_beginning_is_kept_is_not_replayed(stage: Stage) {
+    let beginning = r#"{"type":"consume","referenceId":"big","userId":"ada","description":""#;
+    let body = format!("{beginning}{}\"}}", "x".repeat(100_000));
+    stage.put(&body).await;
+    let worker = stage.deployment.ready_worker().await;
+    stage
+        .wait_for("it is set aside", async |stage| stage.list(&[]).await.len() == 5)
+        .await;
+    assert!(worker.terminate().await.success());
+    let letters = stage.list(&["--reason", "too_large"]).await;
+    let letter = &letters[0];
+    assert_eq!(letter["bodyLength"], body.len());
+    assert_eq!(letter["bodySha256"].as_str().map(str::len), Some(64));
+    assert_eq!(letter["body"], body[..1024]);
+
+    let replay = ["dead", "replay", "--reason", "too_large"];
+    for arguments in [&replay[..], &[&replay[..], &["--door", "usage"]].concat()] {
+        let refused = stage.deployment.run(arguments).await;
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        let said = String::from_utf8_lossy(&refused.stdout);
+        assert!(
+            said.starts_with("5 letters\n1 too large to be replayed stay: only the first 1024 bytes"),
+            "{said}"
+        );
+    }
+    let counted = stage
+        .deployment
+        .succeed(&["dead", "replay", "--all", "--dry-run"])
+        .await;
+    assert!(
+        counted.starts_with("4 of 5 letters are to be replayed\n1 too large"),
+        "{counted}"
+    );
+    assert_eq!(stage.list(&[]).await.len(), 5, "it stays");
+    let drop = ["dead", "drop", "--reason", "too_large", "--yes"];
+    assert_eq!(
+        stage.deployment.succeed(&drop).await,
+        "5 letters, 1 thrown away\n"
+    );
+}
+
 macro_rules! over_each_queue {
     ($($scenario:ident),+ $(,)?) => {
         mod broker {
@@ -321,6 +386,7 @@ over_each_queue! {
     letters_are_listed_filtered_and_shown_with_their_body_untouched,
     a_payment_that_is_replayed_when_its_cause_is_mended_is_credited_once,
     letters_are_thrown_away_only_when_it_is_said_which_and_that_it_is_meant,
+    a_letter_of_which_only_the_beginning_is_kept_is_not_replayed,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -454,7 +520,7 @@ async fn with_many_letters() -> (TestBroker, TestDatabase, Deployment) {
     let broker = TestBroker::start().await;
     let namespace = broker.topology().namespace().to_owned();
     let database = TestDatabase::postgres().await.migrated().await;
-    let deployment = Deployment::on_servers(&broker_url(), database.url(), &namespace);
+    let deployment = Deployment::on_servers(&broker_url(), &database.worker_url(), &namespace);
     let dead = broker.topology().dead();
     let of_apps = table(&[(headers::ORIGIN, "usage"), (headers::REASON, "poison")]);
     let publish = async |n: u32| {

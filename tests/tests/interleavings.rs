@@ -16,6 +16,7 @@ mod interleavings {
     pub mod once;
     pub mod payments;
     pub mod quick;
+    pub mod reading;
     pub mod references;
     pub mod session;
     pub mod stage;
@@ -23,7 +24,7 @@ mod interleavings {
 }
 
 use interleavings::{
-    batches, beside, broken, claims, file, once, payments, quick, references, stage::Stage, wallets,
+    batches, beside, broken, claims, file, once, payments, quick, reading, references, stage::Stage, wallets,
 };
 use tests::{db::TestDatabase, ledger::TestLedger};
 
@@ -156,6 +157,9 @@ on_servers! {
     beside::a_newer_program_changes_the_schema:
         "statements were prepared for the tables as they were, and a group stands in the middle of them",
 
+    reading::a_grant_commits_while_a_balance_is_read:
+        "the wallet is read before the grant and the subscription after it, so the grant is in neither",
+
     claims::two_claim_a_run:
         "both find no run of that day",
     claims::two_claim_a_run_and_neither_sees_the_others_row:
@@ -164,6 +168,8 @@ on_servers! {
         "both find a lease that is over",
     claims::a_run_is_taken_over_before_its_claimer_has_looked:
         "what was claimed and what is read back are two statements",
+    claims::a_run_is_claimed_anew_by_its_claimer_before_he_has_looked:
+        "the owner is the same, so only the number of the claim tells that this one was lost",
     claims::a_renewal_waits_for_a_takeover:
         "its lease was its own when the statement began",
 }

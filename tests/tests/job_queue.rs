@@ -1,4 +1,4 @@
-//! The queue of job requests while the database is away.
+//! The queue of job requests: while the database is away, and where it is another ledger's.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
@@ -9,7 +9,10 @@ use producer_sdk::{
     contract::{Job, JobRequest},
 };
 use scrip::{
-    amqp::jobs::{JobWait, serve},
+    amqp::{
+        claim_ledger_at, compare_ledger_at,
+        jobs::{JobWait, serve},
+    },
     clock::Clock,
     jobs::{PATIENCE, Runner},
     store::{Store, StoreOptions},
@@ -20,8 +23,12 @@ use tests::{
     ledger::{TestLedger, rules},
     proxy::Proxy,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// The broker makes a dead letter of what has gone back so often.
 const DELIVERY_LIMIT: u32 = 50;
@@ -40,56 +47,93 @@ async fn a_job_request_waits_however_long_the_database_is_away() {
     let url = relay.instead_of(ledger.database.url());
     let store = Store::connect(&url, &StoreOptions::default()).await;
     let store = store.expect("a store");
-    let named = Options {
-        namespace: broker.topology().namespace().to_owned(),
-        ..Options::default()
-    };
-    let client = Client::connect(broker.url(), named).await.expect("a client");
-    let stop = CancellationToken::new();
-    let runner = Runner {
-        store,
-        rules: Arc::new(rules()),
-        client: Arc::new(client),
-        clock: Clock::system(),
-        worker: "w".to_owned(),
-        patience: PATIENCE,
-        stop: stop.clone(),
-    };
-    let client = runner.client.clone();
-    let serving = tokio::spawn(serve(
-        broker.url().to_owned(),
-        broker.topology().clone(),
-        None,
-        runner,
-        WAIT,
-    ));
-    let request = |job| JobRequest {
-        job,
-        date: "2026-01-02".to_owned(),
-        started_by: "test".to_owned(),
-    };
-    let publish = async |job| {
-        let (queue, body) = (broker.topology().jobs(), request(job).to_json());
-        broker
-            .publish("", &queue, &body, BasicProperties::default())
-            .await;
-    };
+    let server = Server::start(&broker, store, None).await;
     // The first one shows that the queue is served.
-    publish(Job::Expire).await;
+    publish(&broker, Job::Expire).await;
     finished(&ledger, 1).await;
     relay.close();
-    publish(Job::Verify).await;
+    publish(&broker, Job::Verify).await;
     // As long as it takes to try as often as the limit, and as often again.
     sleep((WAIT.retry_limit + WAIT.give_back_after) * DELIVERY_LIMIT * 3).await;
     assert_eq!(broker.ready_in(&broker.topology().dead()).await, 0);
     relay.open();
     finished(&ledger, 2).await;
     broker.wait_for_ready(&broker.topology().jobs(), 0).await;
-    stop.cancel();
-    serving.await.expect("no panic");
+    server.end().await;
     assert_eq!(broker.ready_in(&broker.topology().dead()).await, 0);
     assert_eq!(broker.ready_in(&broker.topology().jobs()).await, 0);
-    client.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn job_requests_in_the_namespace_of_another_ledger_are_left_to_its_workers() {
+    let broker = TestBroker::start().await;
+    let ledger = TestLedger::on(TestDatabase::postgres().await).await;
+    let (url, topology) = (broker.url(), broker.topology());
+    compare_ledger_at(url, topology, Uuid::now_v7())
+        .await
+        .expect("it belongs to another ledger");
+    let id = ledger.store.ledger_id().await.expect("an id");
+    let server = Server::start(&broker, ledger.store.clone(), Some(id)).await;
+    publish(&broker, Job::Verify).await;
+    // It is tried again and again.
+    sleep(WAIT.retry_limit * 50).await;
+    assert_eq!(broker.ready_in(&topology.jobs()).await, 1);
+    let runs = ledger.store.job_runs(10).await.expect("runs");
+    assert!(runs.is_empty(), "{runs:?}");
+    claim_ledger_at(url, topology, id).await.expect("claimed");
+    finished(&ledger, 1).await;
+    server.end().await;
+}
+
+/// The part of a worker that serves the queue of job requests.
+struct Server {
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+    client: Arc<Client>,
+}
+
+impl Server {
+    async fn start(broker: &TestBroker, store: Store, ledger_id: Option<Uuid>) -> Self {
+        let named = Options {
+            namespace: broker.topology().namespace().to_owned(),
+            ..Options::default()
+        };
+        let client = Client::connect(broker.url(), named).await.expect("a client");
+        let (client, stop) = (Arc::new(client), CancellationToken::new());
+        let runner = Runner {
+            store,
+            rules: Arc::new(rules()),
+            client: client.clone(),
+            clock: Clock::system(),
+            worker: "w".to_owned(),
+            patience: PATIENCE,
+            stop: stop.clone(),
+        };
+        let (url, topology) = (broker.url().to_owned(), broker.topology().clone());
+        Self {
+            stop,
+            serving: tokio::spawn(serve(url, topology, ledger_id, runner, WAIT)),
+            client,
+        }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.serving.await.expect("no panic");
+        self.client.close().await.expect("closed");
+    }
+}
+
+async fn publish(broker: &TestBroker, job: Job) {
+    let request = JobRequest {
+        job,
+        date: "2026-01-02".to_owned(),
+        started_by: "test".to_owned(),
+    };
+    let (queue, body) = (broker.topology().jobs(), request.to_json());
+    broker
+        .publish("", &queue, &body, BasicProperties::default())
+        .await;
 }
 
 /// Waits until so many runs have come to their end. There is no event for this.

@@ -1,7 +1,7 @@
 //! Jobs: what is due is done once, whoever runs them and whatever happens to him.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{Action, Command, SubscriptionStatus::Active};
@@ -9,16 +9,16 @@ use producer_sdk::contract::Job;
 use scrip::{
     cache::Redis,
     catalog::Catalog,
-    clock::{Clock, Hand},
+    clock::{Clock, ClockLimits, Hand},
     embedded::{Embedded, EmbeddedOptions},
-    jobs::{Counts, JobError, PATIENCE, Runner, WINDOW},
+    jobs::{ClaimError, Counts, JobError, PATIENCE, Runner, WINDOW},
     store::{Claim, JobRun},
 };
 use serde_json::Value;
 use tests::{
     broker::TestBroker,
     db::TestDatabase,
-    ledger::{TestLedger, promote, rules, subscribe},
+    ledger::{TestLedger, buy_credits, promote, rules, subscribe},
     process::Deployment,
     servers::Server,
 };
@@ -138,6 +138,25 @@ async fn the_grant_job_grants_what_is_due_and_nothing_when_it_runs_again() {
         (7500, 5000),
         "two months lapsed meanwhile"
     );
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_grant_job_counts_what_did_not_fit_under_the_cap() {
+    let now = DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("an instant");
+    let subscriptions = subscribers(3, "pro", now);
+    let user = |nth: usize| subscriptions[nth].user_id.as_str();
+    let cap = rules().max_user_balance;
+    // When the first month has lapsed there is no room, room for 150, and room for all.
+    let purchases = [
+        buy_credits("p-0", user(0), cap),
+        buy_credits("p-1", user(1), cap - 150),
+    ];
+    let mut stage = Stage::new(&[&subscriptions[..], &purchases].concat()).await;
+    stage.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
+    let counts = stage.run(Job::Grant).await;
+    assert_eq!((counts.processed, counts.total_clipped), (3, 200 + 50));
+    assert_eq!(counts.total_granted, 150 + 200);
     stage.end().await;
 }
 
@@ -296,6 +315,34 @@ async fn a_worker_that_claims_a_run_anew_does_not_go_on_under_the_claim_that_it_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn under_a_claim_that_was_lost_nothing_is_renewed_released_or_finished() {
+    for database in TestDatabase::each().await {
+        let ledger = TestLedger::on(database).await;
+        let (store, date) = (&ledger.store, ledger.now.date_naive());
+        let later = ledger.now + TimeDelta::seconds(61);
+        let mut ours = Vec::new();
+        for now in [ledger.now, later] {
+            let claim = store.claim_job("verify", date, ("test", "worker"), now, false);
+            match claim.await.expect("a claim") {
+                Claim::Ours(run) => ours.push(run),
+                Claim::Taken(run) => panic!("taken: {run:?}"),
+            }
+        }
+        let nothing = serde_json::json!({});
+        for (run, expected) in [(&ours[0], false), (&ours[1], true)] {
+            let answers = [
+                store.renew_job(run, None, &nothing, later).await,
+                store.release_job(run, None, &nothing, later).await,
+                store.finish_job(run, true, &nothing, later).await,
+            ];
+            for answer in answers {
+                assert_eq!(answer.expect("an answer"), expected, "{run:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_claims_that_are_made_at_once_by_one_worker_one_is_his() {
     for database in TestDatabase::each().await {
         let ledger = TestLedger::on(database).await;
@@ -309,6 +356,32 @@ async fn of_claims_that_are_made_at_once_by_one_worker_one_is_his() {
         let ours = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Ours(_))));
         assert_eq!(ours.count(), 1, "{claims:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_a_wrong_clock_no_run_is_claimed_and_none_goes_on() {
+    let mut stage = Stage::new(&[]).await;
+    let limits = ClockLimits {
+        warn: Duration::from_mins(1),
+        stop: Duration::from_mins(5),
+    };
+    let clock = stage.runner.clock.clone();
+    stage.runner.clock = clock.checked(stage.ledger.store.clone(), limits);
+    let run = stage.ours(Job::Expire, false).await;
+    let right = stage.ledger.now;
+    for days in [400, -400] {
+        stage.hand.set(right + TimeDelta::days(days));
+        let date = right.date_naive();
+        let claim = stage.runner.claim(Job::Verify, date, "test", false).await;
+        assert!(matches!(claim, Err(ClaimError::Clock(_))), "{claim:?}");
+    }
+    let runner = stage.runner.clone();
+    let mut running = pin!(runner.run(Job::Expire, run, |_| {}));
+    let ended = tokio::time::timeout(Duration::from_millis(300), &mut running).await;
+    assert!(ended.is_err(), "it waits for the right time");
+    stage.hand.set(right);
+    running.await.expect("an end");
+    stage.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -433,7 +506,7 @@ async fn a_book_that_does_not_balance_is_told_by_the_workers_log() {
         .execute("UPDATE credits_balance SET balance = 11")
         .await;
     let namespace = broker.topology().namespace().to_owned();
-    let deployment = Deployment::on_servers(broker.url(), ledger.database.url(), &namespace);
+    let deployment = Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
     let worker = deployment.ready_worker().await;
     worker.wait_for("the book does not balance").await;
     let log = worker.log();
@@ -475,7 +548,7 @@ async fn two_workers(mut redis: Option<&mut Server>, kill_redis: bool) {
         ledger.settle(group).await;
     }
     let namespace = broker.topology().namespace().to_owned();
-    let mut deployment = Deployment::on_servers(broker.url(), ledger.database.url(), &namespace);
+    let mut deployment = Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
     if let Some(redis) = &redis {
         deployment.set("REDIS_URL", redis.url());
     }
@@ -550,7 +623,7 @@ async fn a_worker_killed_in_the_middle_of_a_grant_is_taken_over_and_every_period
         ledger.settle(group).await;
     }
     let namespace = broker.topology().namespace().to_owned();
-    let mut deployment = Deployment::on_servers(broker.url(), ledger.database.url(), &namespace);
+    let mut deployment = Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
     deployment.set("SCRIP__SCHEDULE__EXPIRE", "off");
     deployment.set("SCRIP__SCHEDULE__VERIFY", "off");
     let granted = "SELECT count(*) FROM credits_transaction WHERE type = 'monthly_grant'";

@@ -7,11 +7,19 @@
 
 #[path = "lane/broken_input.rs"]
 mod broken_input;
+#[path = "lane/flood.rs"]
+mod flood;
+#[path = "lane/hostile.rs"]
+mod hostile;
 #[path = "lane/order.rs"]
 mod order;
 #[path = "lane/recovery.rs"]
 mod recovery;
+#[path = "lane/replies.rs"]
+mod replies;
 #[path = "lane/stage.rs"]
 mod stage;
 #[path = "lane/trouble.rs"]
 mod trouble;
+#[path = "lane/unanswered.rs"]
+mod unanswered;

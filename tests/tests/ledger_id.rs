@@ -28,7 +28,7 @@ async fn id_of(database: &TestDatabase) -> Uuid {
 /// A migrated database and where a worker uses it.
 async fn ledger_at(amqp_url: &str, namespace: &str) -> (TestDatabase, Deployment) {
     let database = TestDatabase::postgres().await.migrated().await;
-    let deployment = Deployment::on_servers(amqp_url, database.url(), namespace);
+    let deployment = Deployment::on_servers(amqp_url, &database.worker_url(), namespace);
     (database, deployment)
 }
 
@@ -150,7 +150,7 @@ async fn a_restored_database_is_the_same_ledger() {
     restored
         .execute(&format!("UPDATE ledger_identity SET id = '{id}'"))
         .await;
-    let deployment = Deployment::on_servers(broker.url(), restored.url(), namespace);
+    let deployment = Deployment::on_servers(broker.url(), &restored.worker_url(), namespace);
     let worker = deployment.ready_worker().await;
     assert!(worker.terminate().await.success());
 }
@@ -234,7 +234,8 @@ async fn a_worker_ends_when_the_broker_it_reconnects_to_serves_another_ledger() 
 async fn a_ledger_in_a_sqlite_file_behind_a_broker_has_an_id_as_well() {
     let broker = TestBroker::undeclared(1).await;
     let namespace = broker.topology().namespace();
-    let at = |database: &TestDatabase| Deployment::on_servers(broker.url(), database.url(), namespace);
+    let at =
+        |database: &TestDatabase| Deployment::on_servers(broker.url(), &database.worker_url(), namespace);
     let right = TestDatabase::sqlite().await.migrated().await;
     let wrong = TestDatabase::sqlite().await.migrated().await;
     assert!(at(&right).ready_worker().await.terminate().await.success());

@@ -6,8 +6,12 @@
 mod definitions;
 #[path = "permissions/forbidden.rs"]
 mod forbidden;
+#[path = "permissions/policies.rs"]
+mod policies;
 #[path = "permissions/refusals.rs"]
 mod refusals;
+#[path = "permissions/senders.rs"]
+mod senders;
 #[path = "permissions/serving.rs"]
 mod serving;
 #[path = "permissions/stage.rs"]

@@ -176,7 +176,10 @@ async fn a_history_is_newest_first_with_refusals_and_the_batches_of_each_transac
         let seen: Vec<_> = page
             .items
             .iter()
-            .map(|item| (item.kind.as_str(), item.status.as_str(), item.amount))
+            .map(|item| {
+                let item = &item.transaction;
+                (item.kind.as_str(), item.status.as_str(), item.amount)
+            })
             .collect();
         let expected = [
             ("consumption", "COMPLETED", 0),
@@ -189,13 +192,20 @@ async fn a_history_is_newest_first_with_refusals_and_the_batches_of_each_transac
         assert_eq!(seen, expected);
         assert!(page.next.is_none());
         let taken: Vec<_> = page.items[2]
+            .transaction
             .allocations
             .iter()
             .map(|a| (a.amount, a.batch_remaining))
             .collect();
         assert_eq!(taken, [(-20, 0), (-20, 80)]);
-        assert_eq!(page.items[2].debit_account.as_deref(), Some("WALLET:ann"));
-        assert!(page.items[0].allocations.is_empty() && page.items[1].allocations.is_empty());
+        assert_eq!(
+            page.items[2].transaction.debit_account.as_deref(),
+            Some("WALLET:ann")
+        );
+        assert!(
+            page.items[0].transaction.allocations.is_empty()
+                && page.items[1].transaction.allocations.is_empty()
+        );
     }
 }
 
@@ -224,8 +234,12 @@ async fn pages_of_a_history_neither_overlap_nor_leave_out_also_when_instants_are
             let page = read::history(database.connection(), "ann", &request)
                 .await
                 .expect("reads");
-            amounts.extend(page.items.iter().map(|item| item.amount));
-            assert!(page.items.iter().all(|item| item.allocations.len() == 1));
+            amounts.extend(page.items.iter().map(|item| item.transaction.amount));
+            assert!(
+                page.items
+                    .iter()
+                    .all(|item| item.transaction.allocations.len() == 1)
+            );
             pages += 1;
             match page.next {
                 Some(next) => before = Some(next.to_string().parse().expect("reads back")),

@@ -194,7 +194,7 @@ impl Stage {
         let ledger = TestLedger::on(TestDatabase::postgres().await).await;
         let redis = Server::start("redis").await;
         let namespace = broker.topology().namespace().to_owned();
-        let mut deployment = Deployment::on_servers(broker.url(), ledger.database.url(), &namespace);
+        let mut deployment = Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
         deployment.set("REDIS_URL", redis.url());
         for job in ["GRANT", "EXPIRE", "VERIFY"] {
             deployment.set(&format!("SCRIP__SCHEDULE__{job}"), "off");

@@ -55,7 +55,7 @@ async fn story(ledger: &mut TestLedger) {
             // 20 until 10 October.
             register("s1", "ann"),
             // 100 until 9 December for 9.99 USD, and a bonus of 10.
-            buy_package("p1", "ann", "lite"),
+            from("bridge", buy_package("p1", "ann", "lite")),
             // 300 until 30 September for 1,000 JPY.
             paid("p2", "bob", credits(300, 20), Some((1_000_000_000, "JPY"))),
             // 50 for which nobody told a price.
@@ -67,10 +67,10 @@ async fn story(ledger: &mut TestLedger) {
     ledger
         .settle(&[
             // 20 of the sign-up, 10 of the bonus, 3 of the package.
-            consume("c1", "ann", 33),
+            from("app", consume("c1", "ann", 33)),
             use_service("c2", "bob", "llm:tokens", Some(99_001)),
             use_service("c3", "bob", "google:image", Some(2)),
-            consume("c4", "ann", 10_000),
+            from("app", consume("c4", "ann", 10_000)),
         ])
         .await;
     ledger.now = day("2026-10-05");
@@ -87,6 +87,11 @@ async fn story(ledger: &mut TestLedger) {
         .await;
     // With the purchase came 10 of the free plan, due since 10 October and valid until 9 November: one of them goes first.
     ledger.settle(&[consume("c6", "ann", 1)]).await;
+}
+
+fn from(sender: &str, mut command: Command) -> Command {
+    command.sender = Some(sender.to_owned());
+    command
 }
 
 fn money(values: &[Money]) -> Vec<String> {
@@ -132,6 +137,15 @@ async fn a_report_counts_what_was_sold_granted_consumed_refused_and_expired_in_i
         assert_eq!(
             september["refused"],
             json!([{ "code": "insufficient_credits", "commands": 1 }])
+        );
+        // The month of cyd's subscription belongs to no sender, the bonus of the package to the sender of its purchase.
+        assert_eq!(
+            september["senders"],
+            json!([
+                { "applied": 6, "refused": 0, "credited": 20 + 300 + 50, "consumed": 110 },
+                { "sender": "app", "applied": 1, "refused": 1, "credited": 0, "consumed": 33 },
+                { "sender": "bridge", "applied": 1, "refused": 0, "credited": 110, "consumed": 0 },
+            ])
         );
         assert_eq!(september["expired"]["paid"], 0);
         assert_eq!(september["closing"], 450 + 230 - 143);
@@ -247,6 +261,33 @@ async fn an_empty_ledger_has_a_report() {
         assert_eq!(
             json["consumed"],
             json!({ "commands": 0, "credits": 0, "services": [] })
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_did_not_fit_under_the_cap_is_told_by_kind() {
+    for database in TestDatabase::each().await {
+        let mut ledger = TestLedger::on(database).await;
+        ledger.rules.max_user_balance = 100;
+        ledger.now = day("2026-09-10");
+        ledger
+            .settle(&[
+                promote("g1", "ann", 130, None),
+                promote("g2", "bob", 100, None),
+                promote("g3", "cyd", 101, None),
+                // A period that is swallowed as a whole, and is recorded as refused.
+                subscribe("e1", "ann", "sub_1", "pro", Active, ledger.now),
+            ])
+            .await;
+        let september =
+            serde_json::to_value(report(&ledger, "2026-09-01", "2026-10-01").await).expect("JSON");
+        assert_eq!(
+            september["clipped"],
+            json!([
+                { "kind": "monthly_grant", "grants": 1, "credits": 200 },
+                { "kind": "promotion", "grants": 2, "credits": 30 + 1 },
+            ])
         );
     }
 }

@@ -108,7 +108,8 @@ CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_batch FOR EA
 CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_transaction
   FOR EACH STATEMENT EXECUTE FUNCTION count_it();
 CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_allocation
-  FOR EACH STATEMENT EXECUTE FUNCTION count_it()";
+  FOR EACH STATEMENT EXECUTE FUNCTION count_it();
+GRANT ALL ON SEQUENCE written TO PUBLIC";
 
 #[tokio::test]
 async fn a_group_of_a_thousand_is_written_by_as_many_statements_as_a_group_of_two() {
@@ -138,6 +139,7 @@ fn told(reference: &str, user: &str, amount: i64) -> Command {
     Command {
         occurred_at: DateTime::from_timestamp(1_795_341_000, 5_000),
         received_at: None,
+        sender: None,
         description: Some("a \"long\" talk".to_owned()),
         metadata: Some(r#"{"model": "m-1",  "n": 7}"#.to_owned()),
         ..consume(reference, user, amount)

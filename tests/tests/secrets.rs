@@ -112,6 +112,10 @@ async fn wrong_passwords_and_hosts(secured: &Secured) {
                 let said = run(&deployment, &variables, arguments).await;
                 assert!(said.contains("error: cannot"), "{said}");
             }
+            // The database, which is asked first, is there.
+            let of_the_broker = [variables[0].clone(), variables[2].clone()];
+            let said = run(&deployment, &of_the_broker, &publish).await;
+            assert!(said.contains("error: cannot connect to amqp"), "{said}");
             for (name, url, said) in [
                 ("REDIS_URL", &redis, "Redis is away"),
                 ("AMQP_URL", &amqp, "the broker was lost"),
@@ -196,10 +200,8 @@ async fn no_secret_is_said_of_a_url_that_cannot_be_used() {
         format!("http://scrip:{good}@localhost"),
         good.clone(),
     ] {
-        let variables = [
-            ("AMQP_URL", amqp),
-            ("DATABASE_URL", "postgres://localhost:1/scrip".to_owned()),
-        ];
+        // Without a database, which would be asked first.
+        let variables = [("AMQP_URL", amqp)];
         for arguments in [
             &["publish", "consume", "--user", "u", "--service", "s"][..],
             &["topology", "declare"],

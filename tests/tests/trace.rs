@@ -43,7 +43,7 @@ async fn the_trace_over_rabbitmq_and_postgresql_ends_as_computed_independently_a
     let database = TestDatabase::postgres().await.migrated().await;
     let broker = TestBroker::start().await;
     let namespace = broker.topology().namespace();
-    let deployment = Deployment::on_servers(&broker_url(), database.url(), namespace);
+    let deployment = Deployment::on_servers(&broker_url(), &database.worker_url(), namespace);
     let worker = deployment.ready_worker().await;
     let oracle = Oracle {
         connection: database.connect().await,

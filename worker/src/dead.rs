@@ -1,6 +1,8 @@
 //! Dead letters as operators look at them, whichever queue they are in.
 
 mod by_arrival;
+mod cut;
+mod summary;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use producer_sdk::contract::Door;
@@ -8,6 +10,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 pub(crate) use by_arrival::{Arrivals, ByArrival};
+pub(crate) use cut::hexadecimal;
+pub use cut::{CutBody, KEPT_BYTES};
+pub use summary::{Summary, SummaryRow};
 
 /// A message that was set aside.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -22,6 +27,9 @@ pub struct Letter {
     /// Whose wallet it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    /// The account of the broker that sent it, where the message named one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
     /// Why it was set aside: a rejection's code, `unapplied:{code}`, `poison`, or the broker's own reason.
     pub reason: String,
     /// Why, for people.
@@ -41,7 +49,10 @@ pub struct Letter {
     /// The door it first came through.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "name_of")]
     pub door: Option<Door>,
-    /// The message, untouched.
+    /// How long the body was, where only its beginning is kept. Such a letter cannot be replayed.
+    #[serde(flatten)]
+    pub cut: Option<CutBody>,
+    /// The message, untouched, or its beginning.
     #[serde(serialize_with = "text_of")]
     pub body: Vec<u8>,
 }
@@ -53,6 +64,11 @@ pub struct Letter {
 )]
 fn name_of<S: Serializer>(door: &Option<Door>, serializer: S) -> Result<S::Ok, S::Error> {
     door.map(Door::as_str).serialize(serializer)
+}
+
+#[allow(clippy::ref_option, reason = "serde asks for it")]
+fn seconds_of<S: Serializer>(length: &Option<TimeDelta>, serializer: S) -> Result<S::Ok, S::Error> {
+    length.map(|length| length.num_seconds()).serialize(serializer)
 }
 
 fn text_of<S: Serializer>(body: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -88,19 +104,25 @@ impl Letter {
 }
 
 /// Which letters are meant: those that fit everything that is said.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Filter {
     /// The reason, or what stands before its colon: `unapplied` is `unapplied:unknown_package` too.
     pub reason: Option<String>,
     /// The command's name.
+    #[serde(rename = "type")]
     pub kind: Option<String>,
     /// Whose wallet.
     pub user_id: Option<String>,
     /// The caller's reference.
     pub reference_id: Option<String>,
+    /// The account of the broker that sent it.
+    pub sender: Option<String>,
     /// Set aside longer ago than this.
+    #[serde(rename = "olderThanSeconds", serialize_with = "seconds_of")]
     pub older_than: Option<TimeDelta>,
     /// Set aside no longer ago than this.
+    #[serde(rename = "newerThanSeconds", serialize_with = "seconds_of")]
     pub newer_than: Option<TimeDelta>,
 }
 
@@ -111,6 +133,7 @@ impl Filter {
             && self.kind.is_none()
             && self.user_id.is_none()
             && self.reference_id.is_none()
+            && self.sender.is_none()
             && self.older_than.is_none()
             && self.newer_than.is_none()
     }
@@ -127,6 +150,7 @@ impl Filter {
             && same(&self.kind, &letter.kind)
             && same(&self.user_id, &letter.user_id)
             && same(&self.reference_id, &letter.reference_id)
+            && same(&self.sender, &letter.sender)
             && self
                 .older_than
                 .is_none_or(|least| age.is_some_and(|age| age > least))
@@ -157,7 +181,8 @@ pub struct Counts {
     pub replayed: u64,
     /// Thrown away.
     pub dropped: u64,
-    /// Were to be replayed, and stay: nobody knows where they came from, or the broker did not take them.
+    /// Were to be replayed, and stay: their origin is unknown, only their beginning is kept, or the broker did not take
+    /// them.
     pub failed: u64,
 }
 
@@ -168,6 +193,7 @@ mod tests {
     fn letter() -> Letter {
         Letter {
             reason: "unapplied:unknown_package".to_owned(),
+            sender: Some("bridge".to_owned()),
             last_seen: "2026-11-24T10:00:00Z".parse().ok(),
             ..Letter::of(br#"{"type":"purchase","referenceId":"pi_1","userId":"ada"}"#.to_vec())
         }
@@ -200,6 +226,7 @@ mod tests {
             kind: text("purchase"),
             user_id: text("ada"),
             reference_id: text("pi_1"),
+            sender: text("bridge"),
             older_than: Some(TimeDelta::hours(1)),
             newer_than: Some(TimeDelta::hours(3)),
         };
@@ -219,6 +246,10 @@ mod tests {
             },
             Filter {
                 reference_id: text("pi_2"),
+                ..fits.clone()
+            },
+            Filter {
+                sender: text("app"),
                 ..fits.clone()
             },
             Filter {

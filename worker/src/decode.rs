@@ -77,6 +77,7 @@ pub fn command_of(command: contract::Command, door: Door) -> Result<Command, Rej
         user_id: command.user_id,
         occurred_at: command.occurred_at.map(micros),
         received_at: None,
+        sender: None,
         description: command.description.filter(|text| !text.is_empty()),
         metadata: command.metadata.map(|metadata| metadata.get().to_owned()),
         action,

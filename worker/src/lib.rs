@@ -17,6 +17,7 @@ mod pace;
 pub mod read;
 pub mod runtime;
 pub mod scheduler;
+pub mod senders;
 pub mod store;
 pub mod telemetry;
 pub mod verify;

@@ -4,7 +4,7 @@
 
 mod process;
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, thread, time::Duration};
 
 use process::{Home, bodies::promotion, look::Look};
 
@@ -69,6 +69,31 @@ fn after_a_clean_stop_the_file_is_the_whole_ledger_though_an_app_has_it_open() {
 }
 
 #[test]
+fn after_a_clean_stop_the_file_is_the_whole_ledger_though_an_app_was_reading_it() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    home.grant("g-1", 5);
+    let app = Look::at(&home);
+    app.execute("BEGIN");
+    assert_eq!(app.number("SELECT balance FROM credits_balance"), 5);
+    home.grant("g-2", 7);
+    assert_eq!(
+        app.number("SELECT balance FROM credits_balance"),
+        5,
+        "it reads what was"
+    );
+    let reading = thread::spawn(move || {
+        thread::sleep(Duration::from_secs(1));
+        app.execute("COMMIT");
+        app
+    });
+    assert!(worker.terminate().success());
+    let copy = home.copied();
+    assert_eq!(copy.balance(), 12);
+    drop(reading.join().expect("it has read"));
+}
+
+#[test]
 fn no_command_leaves_a_part_of_the_ledger_beside_the_file() {
     let home = Home::new();
     let commands: &[&[&str]] = &[
@@ -121,7 +146,11 @@ fn a_file_is_backed_up_while_a_worker_runs_and_restored_over_what_a_crash_left()
     let worker = home.ready_worker();
     home.grant("g-1", 5);
     let backup = home.folder().join("backup.db");
-    Look::at(&home).execute(&format!("VACUUM INTO '{}'", backup.display()));
+    let file = backup.display().to_string();
+    home.scrip(&["backup", &file]).ok();
+    let again = home.scrip(&["backup", &file]);
+    assert_eq!(again.code, Some(1), "a backup is not written over");
+    assert!(again.err.contains("is there already"), "{again:#?}");
     home.grant("g-2", 7);
     worker.kill();
     assert!(!home.leftovers().is_empty(), "a crash leaves the log");

@@ -6,31 +6,37 @@ mod process;
 use process::{Database, Home, Namespace, amqp_url};
 use serde_json::json;
 
-const COMMANDS: [&[&str]; 34] = [
+const COMMANDS: [&[&str]; 40] = [
     &[],
     &["run"],
     &["demo"],
     &["migrate"],
     &["migrate", "down"],
+    &["migrate", "grants"],
     &["publish"],
     &["publish", "consume"],
     &["publish", "grant"],
     &["publish", "purchase"],
     &["replay"],
+    &["backup"],
     &["balance"],
     &["history"],
     &["batches"],
     &["verify"],
+    &["audit"],
     &["topology"],
     &["topology", "declare"],
     &["topology", "claim"],
     &["topology", "permissions"],
+    &["topology", "policies"],
     &["topology", "user"],
+    &["redis", "grants"],
     &["config"],
     &["config", "check"],
     &["report"],
     &["dead"],
     &["dead", "list"],
+    &["dead", "summary"],
     &["dead", "replay"],
     &["dead", "drop"],
     &["price"],
@@ -55,6 +61,7 @@ fn every_command_explains_itself() {
         "demo",
         "publish",
         "replay",
+        "backup",
         "balance",
         "balances",
         "history",
@@ -62,11 +69,38 @@ fn every_command_explains_itself() {
         "verify",
         "report",
         "dead",
+        "audit",
         "price",
         "can-purchase",
     ] {
         let help = home.scrip(&[command, "--help"]).out;
         assert!(help.contains("Examples:"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn an_argument_in_an_error_controls_no_terminal() {
+    let home = Home::new();
+    let hostile = "\u{1b}[31mx\u{1b}]0;t\u{7}\u{202e}";
+    for wrong in [
+        &[
+            "publish",
+            "consume",
+            "--user",
+            "u",
+            "--service",
+            "s",
+            "--actor",
+            hostile,
+        ][..],
+        &["audit", "--since", hostile],
+        &[hostile],
+    ] {
+        let said = home.scrip(wrong);
+        assert_eq!(said.code, Some(2), "{said:#?}");
+        let controls = |character: char| character.is_control() && character != '\n';
+        assert!(!said.err.chars().any(controls), "{said:#?}");
+        assert!(said.err.contains("\\u{202e}"), "{said:#?}");
     }
 }
 
@@ -242,8 +276,20 @@ fn config_check_names_the_file_and_the_backend_without_a_password() {
         said.out,
         format!(
             "file:      {file}\nbroker:    amqp://scrip:***@mq\ndatabase:  postgres://scrip:***@db/scrip\n\
-             namespace: tenant-1\nok\n"
+             namespace: tenant-1\n\
+             warning:   amqp.url is without TLS to the host mq; use amqps://\n\
+             warning:   database.url is without TLS to the host db; use sslmode=verify-full\n\
+             ok\n"
         )
+    );
+    let told = home.scrip(&["--json", "config", "check"]).ok().json();
+    assert_eq!(
+        told["warnings"],
+        json!([
+            { "key": "amqp.url", "found": "without TLS to the host mq", "advice": "use amqps://" },
+            { "key": "database.url", "found": "without TLS to the host db",
+                "advice": "use sslmode=verify-full" },
+        ])
     );
     let shown = home.scrip(&["config", "show", "--namespace", "other"]).ok().out;
     assert!(
@@ -293,7 +339,12 @@ fn a_user_of_the_broker_gets_the_permissions_of_its_kind_and_the_password_from_s
     let made = user(&home, &[], "secret\n").ok().json();
     assert_eq!(
         made["users"],
-        json!([{ "name": "shop", "password": "secret", "tags": [] }])
+        json!([{
+            "name": "shop",
+            "password": "secret",
+            "tags": [],
+            "limits": { "max-channels": 1000, "max-connections": 100 },
+        }])
     );
     let permissions = &made["permissions"][0];
     for what in ["configure", "write", "read"] {

@@ -36,6 +36,39 @@ fn a_command_that_the_database_refuses_is_delayed_and_its_neighbours_go_through(
     drop(worker);
 }
 
+/// The command says nothing of when it happened, and its sender's clock is wrong.
+#[test]
+fn a_command_that_was_delayed_counts_from_when_it_was_first_received() {
+    let home = Home::new();
+    home.scrip_reading(&["replay", "-"], &promotion("before", "u", 5))
+        .ok();
+    let look = Look::at(&home);
+    look.execute(
+        "CREATE TRIGGER poison BEFORE INSERT ON credits_transaction WHEN NEW.reference_id = 'late'
+         BEGIN SELECT RAISE(ABORT, 'not now'); END",
+    );
+    let body = promotion("late", "u", 5);
+    look.execute(&format!(
+        "INSERT INTO queue_message (queue, door, body, enqueued_at)
+         VALUES ('commands', 'funding', CAST('{body}' AS BLOB), '2020-01-01T00:00:00.000000+00:00')"
+    ));
+    let worker = home.ready_worker();
+    eventually("it is delayed", || {
+        let delayed = "SELECT count(*) FROM queue_message WHERE not_before IS NOT NULL";
+        (look.number(delayed) == 1).then_some(())
+    });
+    look.execute("DROP TRIGGER poison");
+    look.execute("UPDATE queue_message SET not_before = NULL");
+    eventually("it is recorded", || {
+        (look.number("SELECT count(*) FROM credits_transaction WHERE reference_id = 'late'") == 1)
+            .then_some(())
+    });
+    let early = "SELECT count(*) FROM credits_transaction WHERE reference_id = 'late' \
+                 AND occurred_at < created_at AND occurred_at > '2026'";
+    assert_eq!(look.number(early), 1, "between its sending and its commit");
+    drop(worker);
+}
+
 #[test]
 fn a_command_that_kills_its_worker_lets_the_others_go_first_and_is_recorded_when_it_kills_no_more() {
     let home = Home::new();

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 
+use super::frame_filter;
 use super::uri::parse_amqp_url;
 use crate::error::{Cause, Error, Result};
 
@@ -33,9 +34,18 @@ impl Endpoint {
         Ok(Self { uri, name, timeout })
     }
 
+    /// The user whose password the broker checks; absent where another mechanism tells the broker who connects.
+    pub(super) fn user(&self) -> Option<&str> {
+        let is_by_password = matches!(
+            self.uri.query.auth_mechanism,
+            None | Some(SASLMechanism::Plain | SASLMechanism::AMQPlain)
+        );
+        is_by_password.then_some(self.uri.authority.userinfo.username.as_str())
+    }
+
     pub(super) async fn connect(&self) -> Result<Connection, Cause> {
         let properties = ConnectionProperties::default().with_connection_name(self.name.clone().into());
-        Connection::connect_uri(self.uri.clone(), properties)
+        frame_filter::connect(self.uri.clone(), properties)
             .await
             .map_err(|error| {
                 if speaks_no_tls(&error) {

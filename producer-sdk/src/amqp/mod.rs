@@ -7,6 +7,7 @@
 mod client;
 mod connection;
 mod engine;
+mod frame_filter;
 mod outgoing;
 mod producer;
 mod publisher;
@@ -15,5 +16,6 @@ mod session;
 mod uri;
 
 pub(crate) use client::AmqpClient;
+pub use frame_filter::{connect, unreadable};
 pub(crate) use producer::AmqpProducer;
 pub use uri::parse_amqp_url;

@@ -4,6 +4,7 @@ use lapin::message::BasicReturnMessage;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, types::LongString};
 
+use super::frame_filter::unreadable;
 use crate::error::{Error, Result};
 use crate::message::{HeaderValue, Properties};
 
@@ -34,13 +35,17 @@ impl Outgoing {
         })
     }
 
-    /// Whether the broker's return is about this message (or about one that is its equal).
+    /// Whether the broker's return is about this message (or about one that is its equal). Where the properties of what
+    /// came back cannot be read, the rest has to do.
     pub(super) fn matches(&self, returned: &BasicReturnMessage) -> bool {
+        let has_same_ids = || {
+            returned.properties.message_id() == self.properties.message_id()
+                && returned.properties.correlation_id() == self.properties.correlation_id()
+        };
         returned.exchange == self.exchange
             && returned.routing_key == self.routing_key
-            && returned.properties.message_id() == self.properties.message_id()
-            && returned.properties.correlation_id() == self.properties.correlation_id()
             && returned.data == self.body
+            && (has_same_ids() || unreadable(&returned.properties).is_some())
     }
 }
 
@@ -75,6 +80,9 @@ fn convert(properties: Properties) -> Result<BasicProperties> {
     }
     if let Some(millis) = &properties.expiration {
         converted = converted.with_expiration(short("expiration", millis)?);
+    }
+    if let Some(user) = &properties.user_id {
+        converted = converted.with_user_id(short("user id", user)?);
     }
     if !properties.headers.is_empty() {
         let mut table = FieldTable::default();

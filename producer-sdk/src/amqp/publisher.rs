@@ -22,6 +22,8 @@ pub(crate) struct Publisher {
     requests: mpsc::UnboundedSender<Request>,
     window: Window,
     confirm_timeout: Duration,
+    /// The sender of messages that name none.
+    sender: Option<Arc<str>>,
 }
 
 impl Publisher {
@@ -31,6 +33,7 @@ impl Publisher {
             format!("{} publishing", options.connection_name),
             options.connect_timeout,
         )?;
+        let sender = endpoint.user().filter(|_| options.name_sender).map(Arc::from);
         let session = Session::open(endpoint.clone(), None)
             .await
             .map_err(Error::Connect)?;
@@ -41,6 +44,7 @@ impl Publisher {
             requests,
             window: Window::new(options),
             confirm_timeout: options.confirm_timeout,
+            sender,
         })
     }
 
@@ -49,9 +53,12 @@ impl Publisher {
         &self,
         exchange: &str,
         routing_key: &str,
-        properties: Properties,
+        mut properties: Properties,
         body: Vec<u8>,
     ) -> Result<PublishHandle> {
+        if properties.user_id.is_none() {
+            properties.user_id = self.sender.as_deref().map(str::to_owned);
+        }
         let message = Arc::new(Outgoing::new(exchange, routing_key, properties, body)?);
         let place = self.window.enter().await?;
         let (done, result) = oneshot::channel();

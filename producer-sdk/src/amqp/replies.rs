@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::connection::{Endpoint, close};
+use super::frame_filter::unreadable;
 use crate::backoff::Backoff;
 use crate::error::{Cause, Error, Result};
 use crate::pending::Pending;
@@ -136,6 +137,10 @@ async fn receive(
 /// Hand out replies until the subscription ends, for whatever reason: a cancelled one ends without an error.
 async fn deliver(mut consumer: Consumer, pending: &Pending) {
     while let Some(Ok(delivery)) = consumer.next().await {
+        if let Some(error) = unreadable(&delivery.properties) {
+            warn!(error, "reply with unreadable properties dropped");
+            continue;
+        }
         let id = delivery
             .properties
             .correlation_id()

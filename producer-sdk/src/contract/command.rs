@@ -342,10 +342,11 @@ impl Command {
         }
         if self.door() == Door::Internal {
             limits::internal_reference(&self.reference_id)?;
+            limits::known_id("userId", &self.user_id)?;
         } else {
             limits::id("referenceId", &self.reference_id)?;
+            limits::id("userId", &self.user_id)?;
         }
-        limits::id("userId", &self.user_id)?;
         match &self.body {
             Body::Consume(consume) => consume.check()?,
             Body::Grant(grant) => grant.check()?,

@@ -1,6 +1,11 @@
-//! The limits of single values, with the sentence that each rejection uses. One place for reading and for writing.
+//! The limits of single values, with the sentence that each rejection uses. One place for reading
+//! and for writing.
 
 use chrono::{DateTime, Datelike, Utc};
+use icu_properties::{
+    CodePointMapData, CodePointSetData,
+    props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup},
+};
 use serde_json::value::RawValue;
 
 use super::json::{found_text, nesting};
@@ -28,43 +33,50 @@ pub const MAX_VALIDITY_DAYS: i64 = 36_500;
 
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=2999;
 
-/// Unicode 16 general category Cf: zero-width, bidirectional and other characters that nobody sees.
-const FORMAT_CHARACTERS: [(char, char); 21] = [
-    ('\u{ad}', '\u{ad}'),
-    ('\u{600}', '\u{605}'),
-    ('\u{61c}', '\u{61c}'),
-    ('\u{6dd}', '\u{6dd}'),
-    ('\u{70f}', '\u{70f}'),
-    ('\u{890}', '\u{891}'),
-    ('\u{8e2}', '\u{8e2}'),
-    ('\u{180e}', '\u{180e}'),
-    ('\u{200b}', '\u{200f}'),
-    ('\u{202a}', '\u{202e}'),
-    ('\u{2060}', '\u{2064}'),
-    ('\u{2066}', '\u{206f}'),
-    ('\u{feff}', '\u{feff}'),
-    ('\u{fff9}', '\u{fffb}'),
-    ('\u{110bd}', '\u{110bd}'),
-    ('\u{110cd}', '\u{110cd}'),
-    ('\u{13430}', '\u{1343f}'),
-    ('\u{1bca0}', '\u{1bca3}'),
-    ('\u{1d173}', '\u{1d17a}'),
-    ('\u{e0001}', '\u{e0001}'),
-    ('\u{e0020}', '\u{e007f}'),
-];
+/// Control and format characters.
+const CONTROLLING: GeneralCategoryGroup = GeneralCategoryGroup::Control.union(GeneralCategoryGroup::Format);
+/// General categories of what has no shape of its own: control and format characters, surrogates, private use, and what
+/// is not assigned, which noncharacters never are.
+const UNSEEN: GeneralCategoryGroup = GeneralCategoryGroup::Other;
+/// Symbols without a shape: the blank pattern of Braille, and the place of an object that is not there.
+const BLANK: [char; 2] = ['\u{2800}', '\u{fffc}'];
+/// Spaces and separators of lines and paragraphs.
+const SEPARATOR: GeneralCategoryGroup = GeneralCategoryGroup::Separator;
 
-pub(crate) fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || FORMAT_CHARACTERS
-            .iter()
-            .any(|(first, last)| (*first..=*last).contains(&character))
+fn is_in(group: GeneralCategoryGroup, character: char) -> bool {
+    group.contains(CodePointMapData::<GeneralCategory>::new().get(character))
 }
 
-pub(crate) const ID: &str =
+/// Whether a character cannot be seen, or not be told from a space: control and format characters,
+/// those that are to be ignored where they are not understood, those without a shape that all readers
+/// know (private use, not assigned), two blank symbols, and every separator but the space itself.
+pub fn is_invisible(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
+    is_in(UNSEEN.union(SEPARATOR), character)
+        || BLANK.contains(&character)
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+}
+
+pub(crate) const ID: &str = "a string of 1 to 200 bytes of characters that can be seen, without control, format, ignorable, \
+     private-use, unassigned, blank and separator characters (spaces may be inside)";
+pub(crate) const KNOWN_ID: &str =
     "a string of 1 to 200 bytes without control or format characters and without outer white space";
 
+/// An id of something new: each character can be seen.
 pub(crate) fn id(field: &str, text: &str) -> Result<(), Rejection> {
-    let invalid = |what: String| Err(Rejection::invalid(field, what, ID));
+    check_id(field, text, ID, is_invisible)
+}
+
+/// An id of something that may be older than the rule for new ones: what a query asks about, and
+/// what the worker's own commands are about.
+pub(crate) fn known_id(field: &str, text: &str) -> Result<(), Rejection> {
+    check_id(field, text, KNOWN_ID, |character| is_in(CONTROLLING, character))
+}
+
+fn check_id(field: &str, text: &str, allowed: &str, forbidden: fn(char) -> bool) -> Result<(), Rejection> {
+    let invalid = |what: String| Err(Rejection::invalid(field, what, allowed));
     if text.is_empty() {
         return invalid("empty".to_owned());
     }
@@ -74,7 +86,7 @@ pub(crate) fn id(field: &str, text: &str) -> Result<(), Rejection> {
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
-    if let Some(character) = text.chars().find(|character| is_invisible(*character)) {
+    if let Some(character) = text.chars().find(|character| forbidden(*character)) {
         return invalid(format!(
             "{} with U+{:04X} in it",
             found_text(text),
@@ -103,11 +115,11 @@ pub(crate) fn internal_subscription(text: &str) -> Result<(), Rejection> {
 /// An id that may be longer because it wraps another one.
 fn wrapping(field: &str, text: &str, max: usize) -> Result<(), Rejection> {
     if text.len() <= MAX_ID_BYTES || text.len() > max {
-        return id(field, text);
+        return known_id(field, text);
     }
     let cut = (0..=MAX_ID_BYTES).rev().find(|at| text.is_char_boundary(*at));
     let (head, tail) = text.split_at(cut.unwrap_or(0));
-    id(field, head.trim_end()).and_then(|()| id(field, tail.trim_start()))
+    known_id(field, head.trim_end()).and_then(|()| known_id(field, tail.trim_start()))
 }
 
 pub(crate) fn whole_number(min: i64, max: i64) -> String {

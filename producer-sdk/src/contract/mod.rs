@@ -17,9 +17,11 @@ mod metadata;
 mod money;
 mod outcome;
 mod permissions;
+mod policies;
 mod query;
 mod rejection;
 mod reply;
+mod reply_to;
 mod results;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,8 @@ pub use command::{
     SubscriptionStatus,
 };
 pub use job::{Job, JobRequest};
+#[doc(hidden)]
+pub use limits::is_invisible;
 pub use limits::{
     MAX_AMOUNT, MAX_BODY_BYTES, MAX_DESCRIPTION_BYTES, MAX_FIELDS, MAX_ID_BYTES, MAX_METADATA_BYTES,
     MAX_METADATA_VALUES, MAX_NESTING, MAX_VALIDITY_DAYS,
@@ -40,11 +44,15 @@ pub use limits::{
 pub use money::AmountPaid;
 pub use outcome::{AllocationItem, Outcome, OutcomeError, Posting, Status};
 pub use permissions::{Permissions, Role};
+pub use policies::{BROKER_SETTINGS, Policy, USER_LIMITS, VHOST_LIMITS};
 pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGED_ROWS, Query};
 pub use rejection::{Rejection, RejectionCode};
 pub use reply::{Reply, UnreadableReply};
+pub use reply_to::{DirectReplyTo, ReplyToError};
 pub use results::{
     BatchItem, BatchesResult, CanPurchaseResult, PackageItem, PackagesResult, PriceResult, Pricing,
     TransactionItem, TransactionsResult,
 };
-pub use topology::{Arg, Binding, ExchangeKind, ExchangeSpec, QUERY_KEY, QueueSpec, Topology, TopologyError};
+pub use topology::{
+    Arg, Binding, ExchangeKind, ExchangeSpec, QUERY_KEY, QueueSpec, REPLY_TTL_MILLIS, Topology, TopologyError,
+};

@@ -93,7 +93,7 @@ impl Topology {
 }
 
 /// Of what names are made of, only the dot means something else in a regular expression.
-fn literally(name: &str) -> String {
+pub(super) fn literally(name: &str) -> String {
     name.replace('.', "[.]")
 }
 

@@ -106,6 +106,17 @@ impl QueryKind {
 }
 
 impl Query {
+    /// The user that it asks about; `None` for prices and packages, which are the same for everyone.
+    pub fn user_id(&self) -> Option<&str> {
+        match self {
+            Self::Balance { user_id }
+            | Self::Transactions { user_id, .. }
+            | Self::Batches { user_id, .. }
+            | Self::CanPurchase { user_id, .. } => Some(user_id),
+            Self::Price { .. } | Self::Packages {} => None,
+        }
+    }
+
     /// The balance of a user.
     pub fn balance(user_id: impl Into<String>) -> Self {
         Self::Balance {
@@ -145,18 +156,18 @@ impl Query {
     /// Whether every value is one that the worker will take.
     pub fn check(&self) -> Result<(), Rejection> {
         match self {
-            Self::Balance { user_id } | Self::Batches { user_id, .. } => limits::id("userId", user_id),
+            Self::Balance { user_id } | Self::Batches { user_id, .. } => limits::known_id("userId", user_id),
             Self::Transactions {
                 user_id,
                 page_index,
                 page_size,
                 cursor,
             } => {
-                limits::id("userId", user_id)?;
+                limits::known_id("userId", user_id)?;
                 check_page(*page_index, *page_size, cursor.as_deref())
             }
             Self::Price { service, quantity } => {
-                limits::id("service", service)?;
+                limits::known_id("service", service)?;
                 quantity.map_or(Ok(()), |quantity| limits::range("quantity", quantity, MAX_AMOUNT))
             }
             Self::Packages {} => Ok(()),
@@ -165,17 +176,17 @@ impl Query {
                 package_id,
                 price_id,
             } => {
-                limits::id("userId", user_id)?;
+                limits::known_id("userId", user_id)?;
                 package_id
                     .as_deref()
-                    .map_or(Ok(()), |id| limits::id("packageId", id))?;
+                    .map_or(Ok(()), |id| limits::known_id("packageId", id))?;
                 match (package_id, price_id) {
                     (Some(_), Some(_)) => Err(Rejection::invalid(
                         "priceId",
                         "given beside `packageId`",
                         "`packageId` or `priceId`, not both",
                     )),
-                    (None, Some(id)) => limits::id("priceId", id),
+                    (None, Some(id)) => limits::known_id("priceId", id),
                     _ => Ok(()),
                 }
             }

@@ -32,6 +32,10 @@ pub enum RejectionCode {
     InvalidField,
     /// The command came through an exchange that may not carry it.
     ForbiddenExchange,
+    /// The account that sent the message may not send it, or the message does not name the account.
+    ForbiddenSender,
+    /// The properties of the message cannot be read, so its body is not looked at.
+    UnreadableProperties,
     /// A code this version does not know; only ever read from a newer worker's reply.
     #[serde(other)]
     Unknown,
@@ -52,6 +56,8 @@ impl RejectionCode {
             Self::MissingField => "missing_field",
             Self::InvalidField => "invalid_field",
             Self::ForbiddenExchange => "forbidden_exchange",
+            Self::ForbiddenSender => "forbidden_sender",
+            Self::UnreadableProperties => "unreadable_properties",
             Self::Unknown => "unknown",
         }
     }

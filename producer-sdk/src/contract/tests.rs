@@ -578,6 +578,37 @@ fn ids_that_nobody_can_see_or_type_again_are_refused() {
         "u\u{202e}v",
         "\u{feff}u",
         "u\u{2066}v",
+        "u\u{a0}v",
+        "u\u{1680}v",
+        "u\u{2009}v",
+        "u\u{2028}v",
+        "u\u{2029}v",
+        "u\u{3000}v",
+        "u\u{34f}v",
+        "u\u{115f}v",
+        "u\u{1160}v",
+        "u\u{17b4}v",
+        "\u{3164}",
+        "u\u{fe0f}v",
+        "u\u{ffa0}v",
+        "u\u{e0100}v",
+        "u\u{e0fff}v",
+        // Blank symbols.
+        "u\u{2800}v",
+        "\u{fffc}",
+        // Private use: of the basic plane and of the two that have nothing else.
+        "u\u{e000}v",
+        "u\u{f8ff}v",
+        "u\u{f0000}v",
+        "u\u{10fffd}v",
+        // Noncharacters.
+        "u\u{fdd0}v",
+        "u\u{ffff}v",
+        "u\u{10ffff}v",
+        // Not assigned.
+        "u\u{378}v",
+        "u\u{2fe0}v",
+        "u\u{50000}v",
         &"x".repeat(201),
         &"é".repeat(101),
     ] {
@@ -597,12 +628,49 @@ fn ids_that_nobody_can_see_or_type_again_are_refused() {
                 (InvalidField, Some(field))
             );
             assert!(
-                !rejection.message.chars().any(limits::is_invisible),
+                !rejection.message.chars().any(is_invisible),
                 "{:?}",
                 rejection.message
             );
             assert_eq!(command.check(), Err(rejection));
         }
+    }
+}
+
+#[test]
+fn letters_marks_and_emoji_of_all_scripts_are_taken_and_ignorable_parts_of_emoji_are_not() {
+    for id in [
+        "Jörg Müller",
+        "e\u{301}",
+        "नमस्ते",
+        "สวัสดี",
+        "שָׁלוֹם",
+        "مرحبا",
+        "漢字かな한글",
+        "\u{20bb7}",
+        "𐍈",
+        "😀",
+        "👍🏽",
+        "🇩🇪",
+        "\u{fffd}",
+        "\u{2801}",
+        "\u{1fae9}",
+        "½²№€",
+    ] {
+        let command = Command::consume(id, id, "s");
+        assert_eq!(
+            Command::from_json(&command.to_json()).as_ref(),
+            Ok(&command),
+            "{id}"
+        );
+    }
+    // A variation selector, a zero width joiner.
+    for id in ["❤\u{fe0f}", "👩\u{200d}💻"] {
+        let command = Command::consume(id, "u", "s");
+        assert_eq!(
+            command.check().map_err(|rejection| rejection.code),
+            Err(InvalidField)
+        );
     }
 }
 
@@ -778,26 +846,22 @@ fn every_bucket_of_every_door_is_bound_to_one_shard() {
 }
 
 #[test]
-fn replies_may_only_go_to_reply_queues() {
-    let topology = Topology::new("credits", 1).expect("valid");
-    for queue in ["amq.gen-x", "amq.rabbitmq.reply-to.g1", "credits.reply.app"] {
-        assert!(topology.allows_reply_to(queue), "{queue}");
-    }
-    for queue in [
-        "credits.commands.0",
-        "credits.reply.",
-        "credits.replyx",
-        "other.reply.a",
-        "",
-        "amq.genx",
-    ] {
-        assert!(!topology.allows_reply_to(queue), "{queue}");
+fn every_queue_of_commands_has_a_delivery_limit() {
+    let topology = Topology::new("credits", 2).expect("valid");
+    for queue in topology.queues() {
+        let argument = |name: &str| queue.args.iter().find(|(key, _)| key == name);
+        assert_eq!(
+            argument("x-delivery-limit").is_some(),
+            queue.name != topology.delay() && queue.name != topology.queries(),
+            "{}",
+            queue.name
+        );
     }
 }
 
 #[test]
 fn namespaces_and_shards_have_limits() {
-    for namespace in ["", "UPPER", "a b", "a/b", &"x".repeat(65)] {
+    for namespace in ["", "UPPER", "a b", "a/b", "a.reply", &"x".repeat(65)] {
         assert!(Topology::new(namespace, 1).is_err(), "{namespace}");
     }
     assert!(Topology::new("test-0", 0).is_err());
@@ -806,4 +870,47 @@ fn namespaces_and_shards_have_limits() {
         Topology::new("a.b", 64).expect("valid").door_of("a.b.usage"),
         Some(Door::Usage)
     );
+}
+
+#[test]
+fn an_id_from_before_the_rule_can_be_asked_for_and_the_workers_own_commands_take_it() {
+    for id in [
+        "u\u{a0}v",
+        "u\u{2028}v",
+        "\u{3164}",
+        "u\u{fe0f}v",
+        "u\u{2800}v",
+        "u\u{fffc}v",
+        "u\u{e000}v",
+        "u\u{fdd0}v",
+        "u\u{378}v",
+    ] {
+        for query in [
+            Query::balance(id),
+            Query::Batches {
+                user_id: id.to_owned(),
+                all: true,
+            },
+            Query::Transactions {
+                user_id: id.to_owned(),
+                page_index: None,
+                page_size: None,
+                cursor: None,
+            },
+        ] {
+            assert_eq!(Query::from_json(&query.to_json()), Ok(query));
+        }
+        let expire = Command::expire(format!("expire:{id}"), id, Utc::now());
+        assert_eq!(expire.check(), Ok(()), "{id:?}");
+        let consume = Command::consume("r", id, "s");
+        assert!(consume.check().is_err(), "{id:?}");
+    }
+    for id in ["u\u{200b}v", "u\u{85}v", " u"] {
+        assert!(Query::balance(id).check().is_err(), "{id:?}");
+        assert!(Command::expire("e", id, Utc::now()).check().is_err(), "{id:?}");
+    }
+    let visible = ["Ada Lovelace", "user_1", "Grüße", "世界", "😀", "a\u{301}"];
+    for id in visible {
+        assert_eq!(Command::consume(id, id, id).check(), Ok(()), "{id:?}");
+    }
 }

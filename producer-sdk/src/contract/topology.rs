@@ -9,9 +9,13 @@ use uuid::Uuid;
 
 use super::bucket::BUCKETS;
 use super::command::Door;
+use super::reply_to::{self, ReplyToError};
 
 /// Routing key of every query.
 pub const QUERY_KEY: &str = "query";
+
+/// How long a reply waits in its queue, in milliseconds; twice as long as the SDK waits for one.
+pub const REPLY_TTL_MILLIS: u32 = 60_000;
 
 const MAX_NAMESPACE: usize = 64;
 const DELIVERY_LIMIT: i64 = 50;
@@ -34,6 +38,11 @@ pub enum TopologyError {
     /// The namespace is empty, too long or has other characters in it.
     #[error("the namespace is {0:?}; allowed are 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`")]
     Namespace(String),
+    /// The namespace's queues would be reply queues of another namespace.
+    #[error(
+        "the namespace is {0:?}; allowed is any that does not end with `.reply`, as reply queues of another do"
+    )]
+    ReplyNamespace(String),
     /// No shard at all, or more than there are buckets.
     #[error("the number of shards is {0}; allowed is 1 to {BUCKETS}")]
     Shards(u32),
@@ -100,6 +109,9 @@ impl Topology {
         let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
         if namespace.is_empty() || namespace.len() > MAX_NAMESPACE || !namespace.bytes().all(allowed) {
             return Err(TopologyError::Namespace(namespace));
+        }
+        if matches!(namespace.rsplit_once('.'), Some((_, "reply"))) {
+            return Err(TopologyError::ReplyNamespace(namespace));
         }
         if !(1..=BUCKETS).contains(&shards) {
             return Err(TopologyError::Shards(shards));
@@ -203,13 +215,11 @@ impl Topology {
         }
     }
 
-    /// Whether a reply may be sent there. Anything else could be made to write into any queue of the broker.
-    pub fn allows_reply_to(&self, queue: &str) -> bool {
-        queue.starts_with("amq.gen-")
-            || queue.starts_with("amq.rabbitmq.reply-to.")
-            || queue
-                .strip_prefix(&self.namespace)
-                .is_some_and(|rest| rest.strip_prefix(".reply.").is_some_and(|name| !name.is_empty()))
+    /// Whether a reply may be sent there: to a queue that RabbitMQ has named, to a direct reply-to, to one that aio-pika
+    /// or Spring has named, and to `{ns}.reply.{account}` if the broker has verified that the message is from that account.
+    /// Anything else could be made to write into any queue of the broker.
+    pub fn check_reply_to(&self, queue: &str, sender: Option<&str>) -> Result<(), ReplyToError> {
+        reply_to::check(&self.namespace, queue, sender)
     }
 
     /// All exchanges, in an order in which they can be declared.

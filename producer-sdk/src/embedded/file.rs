@@ -7,7 +7,10 @@ use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
-use super::pool::{only_sound, open_patiently};
+use super::{
+    pool::{only_sound, open_patiently},
+    private::refuse_foreign_links,
+};
 use crate::error::{Error, Result};
 
 const TABLES: &str = "SELECT count(*) AS tables FROM sqlite_master WHERE type = 'table' AND name IN ('queue_message', 'queue_reply')";
@@ -37,6 +40,7 @@ impl Source {
         timeout: Duration,
     ) -> Result<DatabaseConnection> {
         let parsed = self.options()?;
+        refuse_foreign_links(parsed.get_filename()).map_err(|error| Error::Connect(Box::new(error)))?;
         if !parsed.get_filename().exists() {
             return Err(Error::NotMigrated);
         }

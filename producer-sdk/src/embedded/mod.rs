@@ -7,6 +7,7 @@
 mod client;
 mod file;
 mod pool;
+mod private;
 mod producer;
 mod replies;
 mod writer;
@@ -14,4 +15,5 @@ mod writer;
 pub(crate) use client::EmbeddedClient;
 pub(crate) use file::Source;
 pub use pool::{only_sound, open_patiently};
+pub use private::{Exposed, ForeignLink, create_private, exposed, refuse_foreign_links};
 pub(crate) use producer::EmbeddedProducer;

@@ -82,8 +82,12 @@ fn answer(delivery: &Delivery, seen: &Seen) -> Reply {
         let rejection: Result<Command, Rejection> = Command::from_json(b"{}");
         return Reply::Rejected(rejection.expect_err("a rejection"));
     }
+    let reference_id = match command.reference_id.as_str() {
+        "confuse-me" => "another".to_owned(),
+        reference => reference.to_owned(),
+    };
     Reply::Outcome(Outcome {
-        reference_id: command.reference_id.clone(),
+        reference_id,
         kind: command.kind().as_str().to_owned(),
         user_id: command.user_id,
         status: Status::Completed,

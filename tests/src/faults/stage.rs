@@ -133,7 +133,7 @@ impl<'a> Stage<'a> {
             namespace = made.topology().namespace().to_owned();
             deployment = Deployment::on_servers(
                 &through(&workers, &amqp),
-                &through(&before_database, made_database.url()),
+                &through(&before_database, &made_database.worker_url()),
                 &namespace,
             );
             load_url = through(&producers, &amqp);

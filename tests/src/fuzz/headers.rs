@@ -61,7 +61,8 @@ pub fn headers(data: &[u8], exchange: u8) {
     }
     assert!(command.is_none() || read.door.is_some());
     if let Some(reply) = read.reply {
-        assert!(topology.allows_reply_to(&reply.queue));
+        let sender = read.sender.as_deref();
+        assert_eq!(topology.check_reply_to(&reply.queue, sender), Ok(()));
         assert_eq!(
             Some(reply.queue.as_str()),
             reply_to.as_ref().map(ShortString::as_str)

@@ -127,6 +127,7 @@ impl Rulebook {
     /// The same for the ledger.
     pub fn rules(&self) -> Rules {
         Rules {
+            references: ledger::References::PerOrigin,
             enabled: self.enabled,
             max_lateness: LATENESS,
             max_user_balance: self.max_balance,

@@ -97,6 +97,26 @@ const PIECES: &[Piece] = &[
         because: "asks whether the database takes writes: a constant for either database",
     },
     Piece {
+        within: "worker/src/store/roles",
+        begins: "self.owner",
+        because: "a role cannot be a parameter; its name is letters, digits, `_` and `-`",
+    },
+    Piece {
+        within: "worker/src/store/roles",
+        begins: "self.worker",
+        because: "the same",
+    },
+    Piece {
+        within: "worker/src/store/roles",
+        begins: "self.reader",
+        because: "the same",
+    },
+    Piece {
+        within: "worker/src/store/roles",
+        begins: "self.grants()",
+        because: "a constant with the names of roles in it",
+    },
+    Piece {
         within: "worker/src/store/scratch.rs",
         begins: "verb",
         because: "CREATE or DROP: `&'static str`",

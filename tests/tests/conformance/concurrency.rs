@@ -197,8 +197,8 @@ async fn until_somebody_waits(ledger: &TestLedger) {
     loop {
         let statement = Statement::from_string(DbBackend::Postgres, sql);
         let row = ledger
-            .store
-            .read_connection()
+            .database
+            .connection()
             .query_one_raw(statement)
             .await
             .expect("a query")

@@ -214,6 +214,7 @@ pub async fn a_period_after_the_end_is_granted_in_no_order(mut ledger: TestLedge
         (ago(TimeDelta::days(40)), ago(TimeDelta::days(19)), vec![10, 11]),
         (ago(TimeDelta::hours(3)), ago(TimeDelta::hours(2)), vec![11]),
     ];
+    let now = ledger.now;
     for (began, ended, months) in cases {
         let expected: Vec<_> = months.iter().map(|nth| period::start(anchor, *nth)).collect();
         for reverse in [false, true] {
@@ -222,9 +223,13 @@ pub async fn a_period_after_the_end_is_granted_in_no_order(mut ledger: TestLedge
             if reverse {
                 events.reverse();
             }
+            ledger.now = now;
             for event in events {
                 ledger.one(event).await;
             }
+            // Others could have come as late as these.
+            ledger.now += TimeDelta::minutes(15);
+            ledger.one(consume(&format!("{user}-use"), &user, 1)).await;
             let rows = credits_transaction::Entity::find()
                 .all(ledger.store.read_connection())
                 .await;
@@ -233,6 +238,69 @@ pub async fn a_period_after_the_end_is_granted_in_no_order(mut ledger: TestLedge
             starts.sort_unstable();
             assert_eq!(starts, expected, "reverse: {reverse}");
         }
+    }
+    ledger.verify().await;
+}
+
+/// A provider's clock is ahead by less than is tolerated, and the cancellation comes meanwhile.
+pub async fn an_event_that_is_dated_ahead_hides_no_cancellation(mut ledger: TestLedger) {
+    let start = ledger.now;
+    let event = |reference: &str, status, at| subscribe(reference, "ada", "sub_1", "pro", status, at);
+    ledger
+        .one(event("ahead", Active, start + TimeDelta::minutes(4)))
+        .await;
+    ledger.now = start + TimeDelta::minutes(1);
+    let canceled = ledger.one(event("end", Canceled, ledger.now)).await;
+    assert!(!canceled.stale, "it is the latest event");
+    let row = entity::subscription::Entity::find_by_id("sub_1").one(ledger.store.read_connection());
+    assert_eq!(row.await.expect("a query").expect("a row").status, "CANCELED");
+    ledger.now = period::start(start, 1) + TimeDelta::hours(1);
+    ledger.one(consume("c1", "ada", 1)).await;
+    assert_eq!(granted(&ledger).await, [(start.timestamp(), 200)]);
+    ledger.verify().await;
+}
+
+/// Several events tell of one renewal, in any order and with one time, and a stale one may know
+/// more.
+pub async fn paid_through_is_raised_by_any_event_and_lowered_by_none(mut ledger: TestLedger) {
+    let start = ledger.now;
+    let renewed = period::start(start, 1);
+    let later = period::start(start, 2);
+    let seconds = TimeDelta::seconds;
+    let orders = [
+        [(seconds(0), Some(later)), (seconds(0), None)],
+        [(seconds(0), None), (seconds(0), Some(later))],
+        [(seconds(0), Some(later)), (seconds(5), Some(renewed))],
+        [(seconds(0), Some(renewed)), (seconds(-3600), Some(later))],
+    ];
+    for (nth, events) in orders.into_iter().enumerate() {
+        let user = format!("user-{nth}");
+        let mut reference = 0;
+        let mut event = |at, paid| {
+            reference += 1;
+            let reference = format!("{user}-{reference}");
+            let mut command = subscribe(&reference, &user, &user, "pro", Active, at);
+            if let Action::Subscription { paid_through, .. } = &mut command.action {
+                *paid_through = paid;
+            }
+            command
+        };
+        ledger.now = start;
+        ledger.one(event(start, Some(renewed))).await;
+        ledger.now = renewed + TimeDelta::minutes(1);
+        for (after, paid) in events {
+            ledger.one(event(renewed + after, paid)).await;
+        }
+        ledger.now += TimeDelta::minutes(15);
+        ledger.one(consume(&format!("{user}-use"), &user, 1)).await;
+        let row = entity::subscription::Entity::find_by_id(user.as_str());
+        let row = row.one(ledger.store.read_connection()).await.expect("a query");
+        assert_eq!(row.expect("a row").paid_through, Some(later), "{events:?}");
+        let month = format!(
+            "SELECT count(*) FROM credits_transaction
+              WHERE user_id = '{user}' AND type = 'monthly_grant'"
+        );
+        assert_eq!(ledger.number(&month).await, 2, "{events:?}");
     }
     ledger.verify().await;
 }

@@ -99,7 +99,7 @@ async fn on_servers() -> (TestBroker, TestDatabase, Deployment) {
     let broker = TestBroker::start().await;
     let database = TestDatabase::postgres().await.migrated().await;
     let namespace = broker.topology().namespace().to_owned();
-    let deployment = Deployment::on_servers(&broker_url(), database.url(), &namespace);
+    let deployment = Deployment::on_servers(&broker_url(), &database.worker_url(), &namespace);
     (broker, database, deployment)
 }
 

@@ -119,7 +119,7 @@ async fn on_a_file_a_wrong_clock_makes_a_worker_unready_and_decides_nothing() {
         assert!(is_about(metric(address, DIFFERENCE).await.unwrap(), step));
         // The programs of a deployment share its clock.
         register(&deployment, &format!("ada{step}")).await;
-        let retries = |_: u16, checks: &Value| checks["lanes"]["retrying"] == 1;
+        let retries = |_: u16, checks: &Value| checks["lanes"]["awaitingClock"] == 1;
         wait_for_ready(address, retries).await;
         assert_eq!(metric(address, completed).await, Some(done));
         assert_alive(address).await;

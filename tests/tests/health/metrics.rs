@@ -65,7 +65,18 @@ async fn metrics_count_what_was_done_and_name_no_user() {
         ("scrip_lanes{state=\"serving\"}".to_owned(), 2.0),
         ("scrip_ready".to_owned(), 1.0),
         ("scrip_broker_connected{connection=\"receiving\"}".to_owned(), 1.0),
-        ("scrip_replies_dropped_total".to_owned(), 0.0),
+        ("scrip_broker_connected{connection=\"queries\"}".to_owned(), 1.0),
+        ("scrip_broker_connected{connection=\"replies\"}".to_owned(), 1.0),
+        (
+            "scrip_replies_dropped_total{reason=\"reply_to_unusable\"}".to_owned(),
+            0.0,
+        ),
+        ("scrip_unreadable_queries_total".to_owned(), 0.0),
+        ("scrip_refused_queries_total".to_owned(), 0.0),
+        (
+            "scrip_rejections_discarded_total{reason=\"too_many_letters\"}".to_owned(),
+            0.0,
+        ),
         ("scrip_lag_commands".to_owned(), 0.0),
     ] {
         wait_for_metric(stage.address, &sample, expected).await;

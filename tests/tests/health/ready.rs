@@ -23,8 +23,9 @@ async fn a_worker_that_serves_is_ready_and_says_what_it_looked_at() {
     // Nothing was delivered yet but a place in the line; queries are served by everybody.
     assert_eq!(checks["lanes"]["serving"], 1, "{checks}");
     assert_eq!(checks["lanes"]["standby"], 2, "{checks}");
-    assert_eq!(checks["broker"]["receiving"], true, "{checks}");
-    assert_eq!(checks["broker"]["publishing"], true, "{checks}");
+    for connection in ["receiving", "queries", "publishing", "replies"] {
+        assert_eq!(checks["broker"][connection], true, "{connection}: {checks}");
+    }
     assert!(checks["database"]["ageMs"].is_u64(), "{checks}");
     assert!(checks.get("redis").is_none(), "there is none: {checks}");
     assert_alive(stage.address).await;

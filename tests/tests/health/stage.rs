@@ -38,7 +38,8 @@ impl Stage {
     pub async fn at(amqp_url: &str) -> Self {
         let database = TestDatabase::postgres().await.migrated().await;
         let broker = TestBroker::at(amqp_url).await;
-        let mut deployment = Deployment::on_servers(amqp_url, database.url(), broker.topology().namespace());
+        let mut deployment =
+            Deployment::on_servers(amqp_url, &database.worker_url(), broker.topology().namespace());
         let address = listen(&mut deployment);
         Self {
             deployment,

@@ -1,11 +1,12 @@
 //! Unready while something is away, alive all the time, and ready again.
 
-use lapin::uri::AMQPUri;
-use producer_sdk::contract::Command;
+use lapin::{BasicProperties, uri::AMQPUri};
+use producer_sdk::contract::{Command, QUERY_KEY};
 use tests::{
     broker::{TestBroker, broker_url},
     process::Deployment,
     proxy::Proxy,
+    raw_amqp::{RawClient, RawProperties},
     servers::Server,
 };
 
@@ -67,12 +68,10 @@ async fn a_worker_is_unready_while_the_broker_is_away_and_alive_all_the_time() {
     };
     let checks = wait_for_ready(stage.address, is_away).await;
     assert_eq!(checks["database"]["ok"], true, "{checks}");
-    wait_for_metric(
-        stage.address,
-        "scrip_broker_connected{connection=\"publishing\"}",
-        0.0,
-    )
-    .await;
+    for connection in ["receiving", "queries", "publishing", "replies"] {
+        let connected = format!("scrip_broker_connected{{connection=\"{connection}\"}}");
+        wait_for_metric(stage.address, &connected, 0.0).await;
+    }
     assert!(metric(stage.address, lost).await >= Some(1.0));
     assert_alive(stage.address).await;
     assert_eq!(health(&stage.deployment, &[]).await, 1);
@@ -95,13 +94,68 @@ async fn a_worker_is_unready_while_the_broker_blocks_publishing() {
     rabbitmq.ctl(&["set_vm_memory_high_watermark", "0"]).await;
     held.rollback().await.unwrap();
     unready_by(stage.address, "blocked", &[]).await;
-    assert_eq!(metric(stage.address, "scrip_broker_blocked").await, Some(1.0));
+    let blocked = "scrip_broker_blocked{connection=\"replies\"}";
+    assert_eq!(metric(stage.address, blocked).await, Some(1.0));
     assert_alive(stage.address).await;
 
     rabbitmq.ctl(&["set_vm_memory_high_watermark", "0.8"]).await;
     ready(stage.address).await;
-    assert!(metric(stage.address, "scrip_broker_blocked_seconds_total").await > Some(0.0));
+    let blocked = "scrip_broker_blocked_seconds_total{connection=\"replies\"}";
+    assert!(metric(stage.address, blocked).await > Some(0.0));
     assert_eq!(replies.outcome().await.reference_id, "r");
+    assert!(worker.terminate().await.success());
+}
+
+#[tokio::test]
+async fn a_sender_whose_reply_to_cannot_be_used_is_reported_once() {
+    let stage = Stage::new().await;
+    let worker = ready_worker(&stage).await;
+    let dead = stage.broker.topology().dead();
+    for n in 0..3 {
+        let command = Command::registration_bonus(format!("r-{n}"), format!("user-{n}"));
+        let asking = BasicProperties::default()
+            .with_reply_to(dead.as_str().into())
+            .with_app_id("shop\u{1b}[2J".into());
+        stage.broker.send_with(&command, asking).await;
+    }
+    let lost = "scrip_replies_dropped_total{reason=\"reply_to_unusable\"}";
+    wait_for_metric(stage.address, lost, 3.0).await;
+    let said = "no reply can be sent: `reply_to` names no reply queue";
+    assert_eq!(worker.times_said(said), 1, "{}", worker.log());
+    let log = worker.log();
+    let line = log.lines().find(|line| line.contains(said)).unwrap();
+    assert!(line.contains(&dead) && line.contains("shop"), "{line}");
+    assert!(!line.contains("\u{1b}[2J"), "{line}");
+    assert!(worker.terminate().await.success());
+    assert_eq!(stage.broker.ready_in(&dead).await, 0);
+}
+
+#[tokio::test]
+async fn queries_with_unreadable_properties_are_counted_and_each_sender_is_reported_once() {
+    let stage = Stage::new().await;
+    let worker = ready_worker(&stage).await;
+    let queries = stage.broker.topology().queries();
+    let unreadable = RawProperties::default().text(RawProperties::MESSAGE_ID, &[0xff]);
+    let named = unreadable.clone().text(RawProperties::USER_ID, b"guest");
+    for properties in [&unreadable, &named, &unreadable, &named, &named] {
+        let mut client = RawClient::connect().await;
+        let sent = client.publish(&queries, QUERY_KEY.as_bytes(), properties, b"{}");
+        sent.await.unwrap();
+        assert!(client.finish().await);
+    }
+    wait_for_metric(stage.address, "scrip_unreadable_queries_total", 5.0).await;
+    let log = worker.log();
+    let said = "query with unreadable properties acknowledged without an answer";
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(said)).collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.contains("`message_id` must be UTF-8")),
+        "{lines:?}"
+    );
+    let names_sender = |line: &&&str| line.contains("sender=\"guest\"");
+    assert_eq!(lines.iter().filter(names_sender).count(), 1, "{lines:?}");
     assert!(worker.terminate().await.success());
 }
 

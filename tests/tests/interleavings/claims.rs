@@ -101,6 +101,19 @@ pub async fn two_take_over_an_abandoned_run(stage: &mut Stage) -> Vec<Booked> {
 }
 
 pub async fn a_run_is_taken_over_before_its_claimer_has_looked(stage: &mut Stage) -> Vec<Booked> {
+    let taken_over = changed_before_its_claimer_has_looked(stage, "owner = 'somebody'").await;
+    assert!(is_taken_by(&taken_over, "somebody"));
+    vec![]
+}
+
+pub async fn a_run_is_claimed_anew_by_its_claimer_before_he_has_looked(stage: &mut Stage) -> Vec<Booked> {
+    let claimed_anew = changed_before_its_claimer_has_looked(stage, "claim = claim + 1").await;
+    assert!(is_taken_by(&claimed_anew, "first"));
+    vec![]
+}
+
+/// What the first writer is told, whose claim was changed between its two statements.
+async fn changed_before_its_claimer_has_looked(stage: &mut Stage, change: &str) -> Claim {
     let first = stage.writer("first").await;
     let gate = stage.close("first AFTER INSERT job_run").await;
     let one = claims(&first).await;
@@ -112,10 +125,9 @@ pub async fn a_run_is_taken_over_before_its_claimer_has_looked(stage: &mut Stage
     gate.let_go().await;
     let table = table.end().await;
     stage.until_waits(&one, table.pid, LOOK).await;
-    table.execute("UPDATE job_run SET owner = 'somebody'").await;
+    table.execute(&format!("UPDATE job_run SET {change}")).await;
     table.commit().await;
-    assert!(is_taken_by(&claim(one).await, "somebody"));
-    vec![]
+    claim(one).await
 }
 
 pub async fn a_renewal_waits_for_a_takeover(stage: &mut Stage) -> Vec<Booked> {

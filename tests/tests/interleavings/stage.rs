@@ -27,7 +27,7 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new() -> Self {
-        let ledger = TestLedger::on(TestDatabase::postgres().await).await;
+        let ledger = TestLedger::administered(TestDatabase::postgres().await).await;
         ledger.database.execute(include_str!("stage.sql")).await;
         Self { ledger }
     }

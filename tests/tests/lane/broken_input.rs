@@ -7,6 +7,7 @@ use lapin::{
     types::FieldTable,
 };
 use producer_sdk::contract::{BUCKETS, Command, Door, Reply, headers};
+use scrip::dead::KEPT_BYTES;
 use tests::broker::{TestBroker, header};
 
 use crate::stage::{FUNDS, Stage, drain, expect_in_order, in_time, send_spends};
@@ -140,7 +141,12 @@ async fn broken_input_becomes_dead_letters_with_reasons_while_good_commands_arou
     for (_, body, reason, field) in &broken {
         let letter = dead.next().await;
         let shown = String::from_utf8_lossy(&body[..body.len().min(100)]);
-        assert_eq!(letter.data, *body, "the body is untouched: {shown}");
+        let kept = if *reason == "too_large" {
+            KEPT_BYTES
+        } else {
+            body.len()
+        };
+        assert_eq!(letter.data, body[..kept], "the body is untouched: {shown}");
         assert_eq!(
             header(&letter, headers::REASON).as_deref(),
             Some(*reason),
@@ -160,6 +166,21 @@ async fn broken_input_becomes_dead_letters_with_reasons_while_good_commands_arou
         0,
         "nothing else died"
     );
+}
+
+#[tokio::test]
+async fn of_a_body_that_is_too_large_the_beginning_the_length_and_the_hash_are_kept() {
+    let stage = Stage::new().await;
+    let worker = stage.worker("w").await;
+    stage.broker.send_body(Door::Usage, &vec![b'a'; 1_000_000]).await;
+    let letter = stage.broker.dead_letters().await.next().await;
+    assert_eq!(letter.data, vec![b'a'; KEPT_BYTES]);
+    assert_eq!(header(&letter, headers::BODY_LENGTH).as_deref(), Some("1000000"));
+    assert_eq!(
+        header(&letter, headers::BODY_SHA256).as_deref(),
+        Some("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+    );
+    drain(worker).await;
 }
 
 #[tokio::test]

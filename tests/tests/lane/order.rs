@@ -91,7 +91,7 @@ async fn a_message_that_may_be_killing_its_worker_lets_the_others_go_first_and_i
     send_spends(&stage, &replies, "u", 0..20).await;
     take_and_give_back(&stage, 20, 6).await;
     let namespace = stage.broker.topology().namespace();
-    let deployment = Deployment::on_servers(&broker_url(), stage.ledger.database.url(), namespace);
+    let deployment = Deployment::on_servers(&broker_url(), &stage.ledger.database.worker_url(), namespace);
     let blocked = stage.block_commits().await;
     for tries in 1..=3 {
         let dying = deployment.ready_worker().await;

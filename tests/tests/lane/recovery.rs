@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use lapin::options::QueueDeleteOptions;
-use producer_sdk::contract::Command;
-use scrip::amqp::InboundOptions;
-use tests::{broker::broker_url, proxy::Proxy, raw_amqp};
+use lapin::{
+    options::{QueueDeclareOptions, QueueDeleteOptions},
+    types::{AMQPValue, FieldTable},
+};
+use producer_sdk::contract::{Command, QUERY_KEY, Reply};
+use scrip::amqp::{InboundOptions, topology};
+use tests::{
+    broker::{TestBroker, broker_url},
+    proxy::Proxy,
+};
 
 use crate::stage::{FUNDS, Stage, drain, expect_in_order, in_time, send_spends};
 
@@ -121,20 +127,36 @@ async fn connections_cut_in_the_middle_of_acknowledgements_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_message_whose_properties_cannot_be_read_is_set_aside_by_the_broker_and_the_others_go_through() {
-    let stage = Stage::new().await;
-    stage.fund("u").await;
-    let mut replies = stage.broker.replies().await;
-    let usage = stage.broker.topology().usage();
-    send_spends(&stage, &replies, "u", 0..10).await;
-    raw_amqp::publish_with_message_id(&usage, "0", &[0xff, 0xfe], b"{}").await;
-    send_spends(&stage, &replies, "u", 10..60).await;
-    let worker = stage.worker("w").await;
+async fn a_query_queue_of_another_kind_is_named_with_what_to_do_and_served() {
+    let broker = TestBroker::undeclared(1).await;
+    let queries = broker.topology().queries();
+    let channel = broker.connection().create_channel().await.unwrap();
+    let mut quorum = FieldTable::default();
+    quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    let declared = channel.queue_declare(queries.as_str().into(), QueueDeclareOptions::durable(), quorum);
+    declared.await.unwrap();
 
-    expect_in_order(&mut replies, "u", 60).await;
+    let differences = topology::declare_at(broker.url(), broker.topology())
+        .await
+        .unwrap();
+    assert_eq!(differences.len(), 1, "{differences:?}");
+    assert_eq!(differences[0].what, queries);
+    let remedy = differences[0].remedy.as_deref().unwrap_or_default();
+    assert!(
+        remedy.contains(&format!("rabbitmqctl delete_queue {queries}")),
+        "{remedy}"
+    );
+    assert!(remedy.contains("scrip topology declare"), "{remedy}");
+
+    let stage = Stage::on(broker).await;
+    stage.fund("u").await;
+    let worker = stage.worker("w").await;
+    let mut replies = stage.broker.replies().await;
+    let body = br#"{"type":"balance","userId":"u"}"#;
     stage
         .broker
-        .wait_for_ready(&stage.broker.topology().dead(), 1)
+        .publish(&queries, QUERY_KEY, body, replies.asking("q"))
         .await;
+    assert!(matches!(replies.reply().await, Reply::Answer(_)));
     drain(worker).await;
 }

@@ -6,7 +6,7 @@ use lapin::{
     options::QueueDeclareOptions,
     types::{AMQPValue, FieldTable},
 };
-use producer_sdk::contract::headers;
+use producer_sdk::contract::{Command, headers};
 use tests::broker::{TestBroker, header};
 
 use crate::stage::{FUNDS, Stage, drain, expect_in_order, in_time, send_spends, spend};
@@ -101,6 +101,42 @@ async fn a_command_that_is_poison_only_for_a_while_is_applied_when_it_comes_back
         .execute("ALTER TABLE credits_transaction DROP CONSTRAINT poison")
         .await;
     expect_in_order(&mut replies, "u", 1).await;
+    drain(worker).await;
+}
+
+/// The command says nothing of when it happened.
+#[tokio::test]
+async fn a_command_that_was_delayed_counts_from_when_it_was_first_received() {
+    let stage = Stage::on(impatient().await).await;
+    let database = &stage.ledger.database;
+    database
+        .execute("ALTER TABLE credits_transaction ADD CONSTRAINT poison CHECK (reference_id <> 'pi_1')")
+        .await;
+    let purchase = Command::purchase_credits("pi_1", "u", 5, "pi_1").validity_days(30);
+    stage.broker.send(&purchase).await;
+    let worker = stage.worker("w").await;
+    in_time("the first delay", async {
+        while worker.stats()[&stage.commands_queue()].delayed == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    database
+        .execute("ALTER TABLE credits_transaction DROP CONSTRAINT poison")
+        .await;
+    // The delay queue keeps it for 100 ms.
+    let early = "SELECT count(*) AS n
+                   FROM credits_transaction t JOIN credits_batch b ON b.transaction_id = t.id
+                  WHERE t.occurred_at < t.created_at - interval '90 milliseconds'
+                    AND b.issued_at = t.occurred_at
+                    AND b.expires_at = t.occurred_at + interval '720 hours'";
+    in_time("the purchase", async {
+        while stage.count("SELECT count(*) AS n FROM credits_transaction").await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert_eq!(stage.count(early).await, 1, "its credits are valid from then on");
     drain(worker).await;
 }
 

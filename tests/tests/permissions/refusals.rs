@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use producer_sdk::{Command, Error};
-use tests::{broker::PATIENCE, process::Deployment};
+use tests::{broker::PATIENCE, db::TestDatabase, process::Deployment};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use crate::stage::{NAMESPACE, Stage};
@@ -122,4 +122,23 @@ async fn each_app_can_be_given_credentials_of_its_own() {
     }
     let declared = scrip::amqp::topology::declare_at(&stage.url("second"), stage.topology()).await;
     assert_eq!(declared.expect("declares"), []);
+}
+
+#[tokio::test]
+async fn a_bridge_with_a_database_is_warned_that_ledgers_are_not_compared() {
+    let stage = Stage::declared().await;
+    let database = TestDatabase::postgres().await.migrated().await;
+    let deploy = |user: &str| Deployment::on_servers(&stage.url(user), &database.worker_url(), NAMESPACE);
+    let freeze = ["publish", "freeze", "--user", "ada", "--reason", "chargeback"];
+    let bridge = deploy("bridge");
+    // There is nothing to compare before a ledger has the namespace.
+    let before = bridge.run(&freeze).await;
+    assert!(before.status.success() && before.stderr.is_empty(), "{before:?}");
+    deploy("worker").succeed(&["topology", "declare"]).await;
+    let after = bridge.run(&freeze).await;
+    let said = String::from_utf8_lossy(&after.stderr);
+    assert!(
+        after.status.success() && said.contains("warning: ") && said.contains("was not compared"),
+        "{after:?}"
+    );
 }

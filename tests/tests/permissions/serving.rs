@@ -19,7 +19,7 @@ async fn a_worker_does_all_its_work_with_its_own_permissions_for_apps_and_bridge
     let stage = Stage::new().await;
     let database = TestDatabase::postgres().await.migrated().await;
     let deploy = |shards: &str| {
-        let mut deployment = Deployment::on_servers(&stage.url("worker"), database.url(), NAMESPACE);
+        let mut deployment = Deployment::on_servers(&stage.url("worker"), &database.worker_url(), NAMESPACE);
         deployment.set("SCRIP__WORKER__SHARDS", shards);
         deployment
     };
@@ -152,7 +152,7 @@ async fn a_worker_that_cannot_compare_its_ledger_with_the_brokers_serves_nothing
     });
     stage.import(&definitions.to_string(), &["worker"]).await;
     let database = TestDatabase::postgres().await.migrated().await;
-    let deployment = Deployment::on_servers(&stage.url("worker"), database.url(), NAMESPACE);
+    let deployment = Deployment::on_servers(&stage.url("worker"), &database.worker_url(), NAMESPACE);
     let worker = deployment.worker();
     worker
         .wait_for(&format!("the broker's user may not declare `{NAMESPACE}.ledger`"))

@@ -72,6 +72,11 @@ impl Stage {
         assert!(let_in.await.is_ok(), "{users:?} are not let in");
     }
 
+    /// What `rabbitmqctl` says to these arguments.
+    pub async fn ctl(&self, arguments: &[&str]) -> String {
+        self.server.ctl(arguments).await
+    }
+
     pub fn topology(&self) -> &Topology {
         &self.topology
     }

@@ -142,3 +142,21 @@ pub async fn who_has_no_wallet_has_no_balance_no_batches_and_no_history(on: On) 
     assert!(answer["error"]["message"].is_string() && answer.get("result").is_none());
     stage.end().await;
 }
+
+pub async fn an_id_from_before_the_rule_for_new_ones_can_be_asked_for(on: On) {
+    let stage = Stage::new(on, "").await;
+    for user in ["a\u{a0}b", "\u{3164}", "a\u{2028}b", "a\u{fe0f}b"] {
+        stage
+            .ledger
+            .one(promote(&format!("p-{user}"), user, 5, None))
+            .await;
+        let balance = stage.client.balance(user).await.expect("a balance");
+        assert_eq!((balance.user_id.as_str(), balance.balance), (user, 5));
+        assert_eq!(stage.client.batches(user).await.expect("batches").items.len(), 1);
+        let history = stage.client.transactions(user, 0, 10).await.expect("a history");
+        assert_eq!(history.items.len(), 1);
+        let refused = stage.client.send(&Command::consume("c", user, "s")).await;
+        assert!(refused.expect_err("a new command").is_rejected());
+    }
+    stage.end().await;
+}

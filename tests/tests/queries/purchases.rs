@@ -7,7 +7,7 @@ use ledger::{
 };
 use producer_sdk::{Query, contract::CanPurchaseResult};
 use serde_json::json;
-use tests::ledger::{buy, buy_credits, register, subscribe};
+use tests::ledger::{buy, buy_credits, consume, register, subscribe};
 
 use crate::{
     shop::{PACKAGES, small},
@@ -194,5 +194,23 @@ pub async fn a_purchase_over_the_cap_is_allowed_and_said_to_be_so(on: On) {
     }
     let body = json!({"type": "canPurchase", "userId": "too-many", "priceId": "price_small"});
     assert_eq!(stage.wire(&body).await["result"]["overCap"], true);
+    stage.end().await;
+}
+
+pub async fn a_period_that_is_due_counts_towards_the_cap(on: On) {
+    let config = format!("[ledger]\nmax_user_balance = 240\n{PACKAGES}");
+    let mut stage = Stage::new(on, &config).await;
+    let began = ago(TimeDelta::days(40));
+    stage.ledger.now = began;
+    let commands = [
+        subscribe("s", "ada", "sub-ada", "pro", Active, began),
+        consume("c", "ada", 200),
+    ];
+    stage.ledger.settle(&commands).await;
+    // 200 of the second period, and the 55 of `small`.
+    for (wanted, over_cap) in [(SMALL, true), (ANY, false)] {
+        let result = ask(&stage, "ada", wanted).await;
+        assert_eq!((result.allowed, result.over_cap), (true, over_cap), "{wanted:?}");
+    }
     stage.end().await;
 }

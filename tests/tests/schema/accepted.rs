@@ -116,6 +116,8 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             ("duplicate_of", "#1"),
         ],
     ),
+    (TX, &[("sender", "'a'")]),
+    (TX, &[("sender", "~127")]),
     // What belongs to a payment has its id, too.
     (
         TX,
@@ -229,5 +231,20 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             RUNNING,
             ("finished_at", "NULL"),
         ],
+    ),
+    ("operator_action", &[("id", "#1"), ("actor", "~100")]),
+    (
+        "operator_action",
+        &[
+            ("begun_id", "#1"),
+            ("status", "'COMPLETED'"),
+            ("action", "'topology_claim'"),
+            ("subject", "NULL"),
+            ("user_id", "NULL"),
+        ],
+    ),
+    (
+        "operator_action",
+        &[("begun_id", "#2"), ("status", "'FAILED'"), ("user_id", "~100")],
     ),
 ];

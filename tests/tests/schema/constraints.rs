@@ -43,6 +43,8 @@ const UNIQUE_ON_SQLITE: &[(&str, &str)] = &[
     ("lane_trial_pkey", "lane_trial.queue"),
     ("ledger_identity_pkey", "ledger_identity.singleton"),
     ("queue_lease_pkey", "queue_lease.lane"),
+    ("operator_action_pkey", "a row of operator_action exists"),
+    ("operator_action_begun_id_key", "a row of operator_action exists"),
 ];
 
 /// All rows that must be refused.
@@ -193,9 +195,13 @@ async fn postgresql_compares_ids_and_references_bytewise() {
         "credits_transaction.purchase_id",
         "credits_transaction.purchase_line",
         "credits_transaction.reference_id",
+        "credits_transaction.sender",
         "credits_transaction.subscription_id",
         "credits_transaction.user_id",
         "job_run.reference_id",
+        "operator_action.actor",
+        "operator_action.subject",
+        "operator_action.user_id",
         "subscription.id",
         "subscription.user_id",
     ];

@@ -103,6 +103,7 @@ async fn every_entity_of_the_ledger_round_trips() {
             metadata: Some(data()),
             detail: Some(data()),
             occurred_at: at(2),
+            sender: Some("team-a".into()),
             created_at: at(3),
         };
         round_trips(database, transaction).await;
@@ -160,6 +161,24 @@ async fn every_entity_of_the_jobs_round_trips() {
             updated_at: at(1),
         };
         round_trips(database, trial).await;
+        let action = entity::operator_action::Model {
+            id: id(1),
+            begun_id: Some(id(2)),
+            status: "COMPLETED".into(),
+            actor: "ops:maria".into(),
+            action: "dead_drop".into(),
+            subject: Some("r".into()),
+            user_id: Some("u".into()),
+            detail: data(),
+            created_at: at(1),
+        };
+        if database.backend() == DbBackend::Postgres {
+            // It would set the time of the row.
+            database
+                .execute("ALTER TABLE operator_action DISABLE TRIGGER operator_action_time")
+                .await;
+        }
+        round_trips(database, action).await;
         database.execute("DELETE FROM ledger_identity").await;
         let identity = entity::ledger_identity::Model {
             singleton: 1,

@@ -240,4 +240,60 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
         &[("attempt", "-1")],
         "queue_message_attempt_not_negative",
     ),
+    ("operator_action", &[("id", "#1")], "operator_action_pkey"),
+    (
+        "operator_action",
+        &[("begun_id", "#1"), ("status", "'FAILED'")],
+        "operator_action_begun_id_key",
+    ),
+    (
+        "operator_action",
+        &[("status", "'LOST'"), ("begun_id", "#3")],
+        "operator_action_status_known",
+    ),
+    (
+        "operator_action",
+        &[("begun_id", "#3")],
+        "operator_action_end_names_its_beginning",
+    ),
+    (
+        "operator_action",
+        &[("status", "'COMPLETED'")],
+        "operator_action_end_names_its_beginning",
+    ),
+    (
+        "operator_action",
+        &[("actor", "''")],
+        "operator_action_actor_length",
+    ),
+    (
+        "operator_action",
+        &[("actor", "~101")],
+        "operator_action_actor_length",
+    ),
+    (
+        "operator_action",
+        &[("action", "'dead_list'")],
+        "operator_action_action_known",
+    ),
+    (
+        "operator_action",
+        &[("subject", "''")],
+        "operator_action_subject_length",
+    ),
+    (
+        "operator_action",
+        &[("subject", "~128")],
+        "operator_action_subject_length",
+    ),
+    (
+        "operator_action",
+        &[("user_id", "''")],
+        "operator_action_user_id_length",
+    ),
+    (
+        "operator_action",
+        &[("user_id", "~101")],
+        "operator_action_user_id_length",
+    ),
 ];

@@ -31,6 +31,8 @@ pub const REFUSED_TRANSACTIONS: &[(&str, Values<'static>, &str)] = &[
         &[("reference_id", "~128"), ("origin", "'internal'")],
         "credits_transaction_reference_id_length",
     ),
+    (TX, &[("sender", "''")], "credits_transaction_sender_length"),
+    (TX, &[("sender", "~128")], "credits_transaction_sender_length"),
     (TX, &[("origin", "'USAGE'")], "credits_transaction_origin_known"),
     (
         TX,

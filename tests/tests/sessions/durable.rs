@@ -13,7 +13,7 @@ use tests::{
 use super::settings::set;
 
 /// The value of a setting in a session of the pool.
-async fn show(connection: &DatabaseConnection, setting: &str) -> String {
+pub async fn show(connection: &DatabaseConnection, setting: &str) -> String {
     let sql = format!("SELECT current_setting('{setting}')");
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     let row = connection.query_one_raw(statement).await.expect("an answer");

@@ -34,6 +34,21 @@ async fn a_pooler_that_shares_sessions_between_transactions_is_refused() {
 }
 
 #[tokio::test]
+async fn a_pooler_that_gives_its_sessions_in_turn_is_refused() {
+    let database = TestDatabase::postgres().await.migrated().await;
+    for sessions in 2..=6 {
+        let pooler = Pooler::in_turn(Proxy::target(database.url()), sessions).await;
+        let url = pooler.instead_of(database.url());
+        let error = Store::connect(&url, &StoreOptions::default()).await;
+        let error = error.expect_err("it is refused");
+        assert!(
+            matches!(error, StoreError::SharedSessions),
+            "{sessions}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_pooler_that_ignores_the_search_path_of_the_url_is_refused() {
     let database = TestDatabase::postgres().await.migrated().await;
     let pooler = Pooler::before(Proxy::target(database.url())).await;

@@ -7,6 +7,8 @@ use tests::{
     ledger::{TestLedger, buy_package, consume, promote, register},
 };
 
+use super::durable::show;
+
 /// Sets something for every session of the database that is opened from now on, or for none any
 /// more. From another database, since this one may not take it.
 pub async fn set(database: &TestDatabase, setting: &str, value: Option<&str>) {
@@ -68,6 +70,35 @@ async fn settings_of_the_database_change_nothing_of_what_is_committed() {
     let spent = ledger.one(consume("c", "ada", 5)).await;
     assert_eq!(spent.balance, Some(125));
     ledger.verify().await;
+}
+
+#[tokio::test]
+async fn a_session_has_settings_of_its_own_whatever_the_database_says() {
+    let database = TestDatabase::postgres().await;
+    for (setting, value) in [
+        ("default_transaction_isolation", "serializable"),
+        ("TimeZone", "'Asia/Kathmandu'"),
+        ("statement_timeout", "'1s'"),
+        ("plan_cache_mode", "auto"),
+    ] {
+        set(&database, setting, Some(value)).await;
+    }
+    let store = Store::connect(database.url(), &StoreOptions::default()).await;
+    let store = store.expect("a store");
+    for (session, plans) in [
+        (store.connection(), "force_generic_plan"),
+        (store.read_connection(), "force_custom_plan"),
+    ] {
+        for (setting, expected) in [
+            ("default_transaction_isolation", "read committed"),
+            ("TimeZone", "UTC"),
+            ("statement_timeout", "30s"),
+            ("plan_cache_mode", plans),
+        ] {
+            assert_eq!(show(session, setting).await, expected, "{setting}");
+        }
+    }
+    store.close().await.expect("closes");
 }
 
 #[tokio::test]

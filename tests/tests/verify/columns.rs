@@ -34,6 +34,7 @@ async fn story(database: TestDatabase) -> TestLedger {
         .insert("free:look".to_owned(), Price { credits: 0, per: 1 });
     let start = ledger.now;
     let told = |mut command: ledger::Command| {
+        command.sender = Some("team-a".to_owned());
         command.description = Some("a note".to_owned());
         command.metadata = Some(r#"{"model": "m"}"#.to_owned());
         command
@@ -41,7 +42,7 @@ async fn story(database: TestDatabase) -> TestLedger {
     ledger
         .settle(&[
             register("s1", "ann"),
-            buy_package("p1", "ann", "lite"),
+            told(buy_package("p1", "ann", "lite")),
             subscribe("e1", "bob", "sub_1", "pro", Active, start),
             promote("g1", "bob", 50, Some(1)),
             buy_credits("p2", "cyd", 30),

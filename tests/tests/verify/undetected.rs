@@ -54,6 +54,7 @@ pub const UNDETECTED: &[Undetected] = &[
         "type NOT IN ('purchase', 'bonus', 'promotion', 'registration_bonus', 'monthly_grant') OR amount = 0",
     ),
     undetected("credits_transaction.created_at", MOVES_NOTHING),
+    undetected("credits_transaction.sender", CALLERS),
     undetected("subscription.anchor", ALL),
     undetected("subscription.plan", "id LIKE 'free:%'"),
     undetected("subscription.status_since", ALL),

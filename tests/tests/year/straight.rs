@@ -50,6 +50,7 @@ impl Store {
             user_id: user,
             occurred_at: None,
             received_at: None,
+            sender: None,
             description: None,
             metadata: None,
             action,

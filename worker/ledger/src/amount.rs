@@ -48,6 +48,17 @@ mod tests {
     }
 
     #[test]
+    fn a_price_that_makes_no_sense_is_none() {
+        let price = |credits, per| Price { credits, per };
+        assert_eq!(price(-1, 1).of(1), None);
+        assert_eq!(price(1, 0).of(1), None);
+        assert_eq!(price(1, -1).of(1), None);
+        assert_eq!(price(1, 1).of(-1), None);
+        assert_eq!(price(0, 0).of(1), None);
+        assert_eq!(price(1, 1).of(0), Some(0));
+    }
+
+    #[test]
     fn a_free_service_costs_nothing() {
         assert_eq!(Price::each(0).of(MAX_AMOUNT), Some(0));
     }

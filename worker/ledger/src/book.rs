@@ -14,7 +14,7 @@ use crate::{
     posting::{Detail, Posting, TransactionType},
     purchase,
     refusal::{Refusal, Refused},
-    rules::Rules,
+    rules::{References, Rules},
     subscribe,
     subscription::Subscription,
     timeline::Event,
@@ -25,13 +25,16 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     wallets: HashMap<String, Wallet>,
-    records: HashMap<Origin, HashMap<String, Record>>,
+    records: HashMap<ReferenceScope, HashMap<String, Record>>,
     registered: HashSet<String>,
     payments: HashMap<PaymentKey, CreditedPayment>,
     postings: Vec<Posting>,
     subscriptions: HashMap<String, Vec<Subscription>>,
     owners: HashMap<String, String>,
 }
+
+/// The origin of a reference, and the sender that it belongs to, if references are unique per sender.
+type ReferenceScope = (Origin, Option<String>);
 
 /// What has to be written after a group was decided.
 #[derive(Debug)]
@@ -74,6 +77,7 @@ impl<F: FnMut() -> Uuid> Context<'_, F> {
             other_account: None,
             origin: command.origin,
             reference_id: command.reference_id.clone(),
+            sender: command.sender.clone(),
             fingerprint: Some(command.fingerprint()),
             refusal: None,
             balance_after: None,
@@ -95,11 +99,12 @@ impl<F: FnMut() -> Uuid> Context<'_, F> {
         }
     }
 
-    /// A posting under a derived reference that belongs to `to`.
+    /// A posting under a derived reference that belongs to `to`. It has no sender, because any command may bring it.
     pub fn derived(&mut self, kind: TransactionType, reference_id: String, to: Option<Uuid>) -> Posting {
         Posting {
             origin: Origin::Internal,
             reference_id,
+            sender: None,
             fingerprint: None,
             related_id: to,
             description: None,
@@ -147,10 +152,16 @@ impl Book {
         self.wallets.values().any(|wallet| wallet.is_due(now))
     }
 
-    /// Adds a stored outcome.
-    pub fn add_record(&mut self, origin: Origin, reference_id: String, record: Record) {
+    /// Adds a stored outcome. `owner` is the sender that the reference belongs to: see [`References::owner`].
+    pub fn add_record(
+        &mut self,
+        origin: Origin,
+        owner: Option<String>,
+        reference_id: String,
+        record: Record,
+    ) {
         self.records
-            .entry(origin)
+            .entry((origin, owner))
             .or_default()
             .insert(reference_id, record);
     }
@@ -197,7 +208,7 @@ impl Book {
         now: DateTime<Utc>,
         ids: &mut impl FnMut() -> Uuid,
     ) -> Result<Decision, Inconsistency> {
-        if let Some(decision) = self.recorded(command) {
+        if let Some(decision) = self.recorded(command, rules.references) {
             return Ok(decision);
         }
         let at = command.effective_at(now, rules.max_lateness);
@@ -210,7 +221,7 @@ impl Book {
         };
         self.settle_due(&mut context)?;
         let refused = match self.judge(&mut context)? {
-            Verdict::Post(postings) => return Ok(self.post(command, postings, now)),
+            Verdict::Post(postings) => return Ok(self.post(command, postings, rules.references, now)),
             Verdict::Unapplied(refused) => return Ok(Decision::Unapplied(refused)),
             Verdict::Refuse(refused) => refused,
         };
@@ -252,7 +263,7 @@ impl Book {
             posting.subscription_id = Some(subscription_id.clone());
             posting.period_start = Some(*period_start);
         }
-        Ok(self.post(command, vec![posting], now))
+        Ok(self.post(command, vec![posting], rules.references, now))
     }
 
     fn judge<F: FnMut() -> Uuid>(&mut self, context: &mut Context<'_, F>) -> Result<Verdict, Inconsistency> {
@@ -424,6 +435,7 @@ impl Book {
         let command = Command {
             origin: Origin::Internal,
             reference_id: String::new(),
+            sender: None,
             user_id: user_id.to_owned(),
             occurred_at: None,
             received_at: None,
@@ -443,11 +455,15 @@ impl Book {
         Ok(&self.postings[before..])
     }
 
-    fn recorded(&self, command: &Command) -> Option<Decision> {
+    fn recorded(&self, command: &Command, references: References) -> Option<Decision> {
         if matches!(command.action, Action::Expire { .. }) {
             return None;
         }
-        let record = self.records.get(&command.origin)?.get(&command.reference_id)?;
+        let owner = references.owner(command.sender.as_deref()).map(str::to_owned);
+        let record = self
+            .records
+            .get(&(command.origin, owner))?
+            .get(&command.reference_id)?;
         if record.fingerprint == Some(command.fingerprint()) {
             let outcome = Outcome {
                 replayed: true,
@@ -464,7 +480,13 @@ impl Book {
         })
     }
 
-    fn post(&mut self, command: &Command, postings: Vec<Posting>, now: DateTime<Utc>) -> Decision {
+    fn post(
+        &mut self,
+        command: &Command,
+        postings: Vec<Posting>,
+        references: References,
+        now: DateTime<Utc>,
+    ) -> Decision {
         let wallet = self.wallet(&command.user_id);
         let available = wallet.map(|wallet| wallet.spendable_at(now));
         let mut outcome = Outcome::of(&postings.iter().collect::<Vec<_>>(), available);
@@ -479,7 +501,8 @@ impl Book {
                 fingerprint: fingerprint.or_else(|| Some(command.fingerprint())),
                 outcome: outcome.clone(),
             };
-            self.add_record(command.origin, command.reference_id.clone(), record);
+            let owner = references.owner(command.sender.as_deref()).map(str::to_owned);
+            self.add_record(command.origin, owner, command.reference_id.clone(), record);
         }
         let came_along = postings.iter().filter(|posting| posting.related_id.is_some());
         self.keep_grants(came_along);
@@ -497,7 +520,7 @@ impl Book {
                 fingerprint: grant.fingerprint,
                 outcome: Outcome::of(&[grant], None),
             };
-            self.add_record(grant.origin, grant.reference_id.clone(), record);
+            self.add_record(grant.origin, None, grant.reference_id.clone(), record);
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Command {
     pub origin: Origin,
     /// The caller's reference: 1 to 200 bytes; makes the command happen once.
     pub reference_id: String,
+    /// The verified name of the account that sent it; absent if the transport verifies none. Not part of the fingerprint.
+    pub sender: Option<String>,
     /// Whose wallet: 1 to 200 bytes.
     pub user_id: String,
     /// When it happened, if the caller said so.

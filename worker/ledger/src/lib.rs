@@ -39,7 +39,7 @@ pub use payment::{CreditedPayment, PaymentKey};
 pub use period::Period;
 pub use posting::{Allocation, BatchNote, Detail, Posting, Skipped, TransactionType};
 pub use refusal::{Refusal, Refused};
-pub use rules::{DefaultPrice, Package, Plan, Registration, Rules};
+pub use rules::{DefaultPrice, Package, Plan, References, Registration, Rules};
 pub use subscription::{
     DuePeriod, NextGrant, Subscription, SubscriptionState, SubscriptionStatus, has_paid_plan, next_due_at,
     next_grant,

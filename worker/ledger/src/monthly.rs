@@ -177,6 +177,7 @@ fn command(subscription: &Subscription, reference: &str, period: Period) -> Comm
         user_id: subscription.user_id.clone(),
         occurred_at: None,
         received_at: None,
+        sender: None,
         description: None,
         metadata: None,
         action: Action::MonthlyGrant {

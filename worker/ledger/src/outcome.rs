@@ -113,9 +113,7 @@ impl Outcome {
             outcome.over_cap |= posting.detail.over_cap;
             outcome.stale |= posting.detail.stale;
             outcome.default_price |= posting.detail.default_price;
-            if nth == 0 {
-                outcome.skipped = posting.detail.skipped;
-            }
+            outcome.skipped = outcome.skipped.or(posting.detail.skipped);
             outcome.allocations.extend(posting.allocations.iter().cloned());
             match posting.refusal {
                 None => outcome

@@ -179,8 +179,10 @@ pub struct Posting {
     pub other_account: Option<String>,
     /// The door its reference belongs to.
     pub origin: Origin,
-    /// Unique for each origin.
+    /// Unique for each origin, or for each origin and sender.
     pub reference_id: String,
+    /// The verified sender of the command that it belongs to; absent if there is none.
+    pub sender: Option<String>,
     /// Absent for derived references, which nobody can send.
     pub fingerprint: Option<Fingerprint>,
     /// Set when the command was refused.

@@ -100,6 +100,8 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     if lot.bonus > 0 {
         let reference = format!("bonus:{}", context.command.reference_id);
         let mut bonus = context.derived(TransactionType::Bonus, reference, Some(postings[0].id));
+        // Its reference is derived from one that may be its sender's own.
+        bonus.sender.clone_from(&postings[0].sender);
         bonus.purchase_id.clone_from(&postings[0].purchase_id);
         bonus.purchase_line.clone_from(&postings[0].purchase_line);
         let deposited = Deposit {

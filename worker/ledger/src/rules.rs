@@ -31,6 +31,26 @@ pub struct Rules {
     pub prices: BTreeMap<String, Price>,
     /// What a service without a price costs.
     pub default_price: DefaultPrice,
+    /// Within what a reference is unique.
+    pub references: References,
+}
+
+/// Within what a reference is unique. The database has the same rule in its unique index, so it cannot change once there are
+/// commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum References {
+    /// The origin: all senders share the references of an origin.
+    #[default]
+    PerOrigin,
+    /// The origin and the verified sender. Commands without one share their references.
+    PerSender,
+}
+
+impl References {
+    /// The sender that a reference belongs to; absent where senders share it.
+    pub fn owner(self, sender: Option<&str>) -> Option<&str> {
+        sender.filter(|_| self == Self::PerSender)
+    }
 }
 
 /// What a new user gets.
@@ -155,6 +175,7 @@ impl Default for Rules {
             .map(|(service, credits)| (service.to_owned(), Price::each(credits)))
             .into(),
             default_price: DefaultPrice::Reject,
+            references: References::PerOrigin,
         }
     }
 }

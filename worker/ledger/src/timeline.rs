@@ -12,6 +12,10 @@ pub(crate) const MAX_AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// How long events that come late may come one after the other.
 const ARRIVAL: TimeDelta = TimeDelta::minutes(15);
 
+/// An event that is applied later than this after it happened is late. Others that are about the same time or an earlier one
+/// may still be on their way.
+const LATE_AFTER: TimeDelta = TimeDelta::minutes(5);
+
 /// What the payment provider reported at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -33,6 +37,10 @@ pub struct Event {
 type Key = (DateTime<Utc>, u8);
 
 impl Event {
+    fn is_late(&self) -> bool {
+        self.applied_at - self.at > LATE_AFTER
+    }
+
     /// The order of time; at the same instant an end comes last and `active` before it.
     fn key(&self) -> Key {
         let rank = match self.status {
@@ -127,16 +135,26 @@ impl Timeline {
 
     /// Until when a period waits for events that may be on their way; absent where nothing is waited for.
     ///
-    /// What happened between the latest event and its arrival is not known yet. Events that come late come together, in any
-    /// order, so a period that started in that time waits until they have arrived.
+    /// Events that come late come together, in any order. So a period that has started when one of them is applied waits until
+    /// the others have arrived, too: they may change its plan, its anchor, or whether it is granted at all.
     pub fn waits_until(&self, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let late = self
+            .events
+            .iter()
+            .filter(|event| event.is_late() && start <= event.applied_at)
+            .filter_map(|event| event.applied_at.checked_add_signed(ARRIVAL))
+            .max();
+        late.max(self.waits_for_what_followed(start))
+    }
+
+    /// The same for a period that started between the latest event and its arrival, however soon that was: what happened in
+    /// that time is not known yet. An event that names the period as its anchor brings it.
+    fn waits_for_what_followed(&self, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let last = self.last()?;
-        let latest = last.at.checked_add_signed(MAX_AHEAD).unwrap_or(last.at);
-        let is_named = last.anchor == Some(start) && start <= latest;
-        if start <= last.at || start > last.applied_at || is_named {
-            return None;
-        }
-        last.applied_at.checked_add_signed(ARRIVAL)
+        let is_between = last.at < start && start <= last.applied_at && last.anchor != Some(start);
+        is_between
+            .then(|| last.applied_at.checked_add_signed(ARRIVAL))
+            .flatten()
     }
 
     /// From where periods are counted: the earliest event that names an anchor, else the earliest event.

@@ -1,6 +1,5 @@
 //! The fingerprint's version 1, against vectors computed by other programs, so that it never changes:
 //! `vectors/fingerprints.txt` by `vectors/fingerprints.py`, `vectors/subscriptions.txt` likewise from `SEMANTICS.md`.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use chrono::{DateTime, Utc};
 use ledger::{
@@ -15,6 +14,7 @@ fn command(user: &str, action: Action) -> Command {
         user_id: user.to_owned(),
         occurred_at: None,
         received_at: None,
+        sender: None,
         description: None,
         metadata: None,
         action,

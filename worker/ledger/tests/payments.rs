@@ -1,11 +1,11 @@
 //! A payment is credited once, whatever the references of the commands that report it.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Item, Origin, Outcome, Refusal, Refused, Rules, TransactionType,
+    Action, Book, Command, Decision, Item, MAX_AMOUNT, Origin, Outcome, Package, Refusal, Refused, Rules,
+    TransactionType,
 };
 use uuid::Uuid;
 
@@ -27,6 +27,7 @@ fn purchase(reference: &str, user: &str, payment: &str, line: Option<&str>) -> C
         user_id: user.to_owned(),
         occurred_at: None,
         received_at: None,
+        sender: None,
         description: None,
         metadata: None,
         action: Action::Purchase {
@@ -138,4 +139,61 @@ fn a_payment_that_could_not_be_applied_is_not_credited_yet() {
         refused(&replayed).first.as_ref().expect("the first").reference_id,
         "evt_2"
     );
+}
+
+#[test]
+fn what_a_payment_brings_is_one_credit_to_the_largest_amount_its_bonus_included() {
+    let package = |credits, bonus| Package {
+        credits,
+        bonus,
+        validity_days: None,
+        price_id: None,
+    };
+    let cases = [
+        ((0, 0), false),
+        ((0, 1), true),
+        ((1, 0), true),
+        ((MAX_AMOUNT - 1, 1), true),
+        ((MAX_AMOUNT, 1), false),
+        ((MAX_AMOUNT + 1, 0), false),
+        ((i64::MAX, 1), false),
+    ];
+    for ((credits, bonus), fits) in cases {
+        let mut rules = Rules::default();
+        rules.packages.insert("lite".to_owned(), package(credits, bonus));
+        let decision = decide(&mut Book::default(), &rules, &purchase("r", "ada", "pi_1", None));
+        let unapplied = Decision::Unapplied(Refusal::InvalidAmount.into());
+        assert_eq!(decision != unapplied, fits, "{credits} and {bonus}");
+    }
+}
+
+#[test]
+fn a_payment_without_a_bonus_is_one_transaction_and_one_batch() {
+    let mut rules = Rules::default();
+    let bare = Package {
+        credits: 5,
+        bonus: 0,
+        validity_days: None,
+        price_id: None,
+    };
+    rules.packages.insert("lite".to_owned(), bare);
+    let mut book = Book::default();
+    decide(&mut book, &rules, &purchase("r", "ada", "pi_1", None));
+    assert_eq!(book.postings().len(), 1);
+    assert_eq!(book.wallet("ada").map(|wallet| wallet.batches().len()), Some(1));
+}
+
+#[test]
+fn a_payment_is_over_the_cap_where_the_wallet_holds_more_than_it() {
+    for (cap, over) in [(109, true), (110, false), (111, false)] {
+        let rules = Rules {
+            max_user_balance: cap,
+            ..Rules::default()
+        };
+        let decision = decide(&mut Book::default(), &rules, &purchase("r", "ada", "pi_1", None));
+        let Decision::Settled(outcome) = decision else {
+            panic!("{decision:?}");
+        };
+        assert_eq!((outcome.amount, outcome.over_cap), (110, over), "a cap of {cap}");
+    }
 }

@@ -1,5 +1,4 @@
 //! Months counted from an anchor, against a calendar walked month by month.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use ledger::{Event, Period, Rules, Subscription, SubscriptionState, SubscriptionStatus, period};

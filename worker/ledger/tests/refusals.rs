@@ -1,5 +1,4 @@
 //! Every refusal that can be provoked so far, in the order of precedence: where several apply, the first answers.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,6 +20,7 @@ fn command(reference: &str, user: &str, action: Action) -> Command {
         user_id: user.to_owned(),
         occurred_at: None,
         received_at: None,
+        sender: None,
         description: None,
         metadata: None,
         action,

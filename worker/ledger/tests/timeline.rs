@@ -1,7 +1,4 @@
 //! What the events of a subscription come to: when it runs, what is paid, and which plan counts.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
-mod desk;
 
 use chrono::TimeDelta;
 use ledger::{
@@ -10,7 +7,7 @@ use ledger::{
     has_paid_plan,
 };
 
-use desk::{Desk, at, consume, months};
+use crate::desk::{Desk, at, consume, months};
 
 #[test]
 fn a_repeated_past_due_event_grants_no_unpaid_period() {
@@ -137,6 +134,7 @@ fn paid_through_is_raised_by_any_event_and_lowered_by_none() {
         for (when, paid_through) in events {
             desk.paid(when, Active, "pro", paid_through);
         }
+        desk.wait();
         assert_eq!(
             desk.granted(),
             months(&[("2026-01-10", 200), ("2026-02-10", 200)]),
@@ -184,6 +182,22 @@ fn a_trial_that_is_not_granted_and_a_pause_leave_their_periods_out() {
             months(&[("2026-01-10", 200), ("2026-04-10", 200)])
         );
     }
+}
+
+#[test]
+fn a_repeated_trialing_event_grants_nothing_of_a_trial_that_waits() {
+    let mut desk = Desk::new("2026-01-10");
+    desk.rules.trial_grants = false;
+    desk.event("2026-01-10", Active, "pro");
+    let is_paid = |desk: &Desk| has_paid_plan(desk.book.subscriptions("u"), &desk.rules, desk.now);
+    for day in ["2026-01-15", "2026-02-09", "2026-02-11", "2026-03-20"] {
+        desk.now = at(day);
+        assert_eq!(desk.event(day, Trialing, "pro").amount, 0, "{day}");
+        assert_eq!(desk.known("sub").state.since, at("2026-01-15"));
+        assert!(!is_paid(&desk), "{day}");
+        assert!(desk.job().is_empty(), "{day}");
+    }
+    assert_eq!(desk.granted(), months(&[("2026-01-10", 200)]));
 }
 
 #[test]

@@ -1,14 +1,11 @@
 //! What is written of a subscription, and the names in which it is written.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
-mod desk;
 
 use ledger::{
     Book, Subscription,
     SubscriptionStatus::{self, Active, Canceled, Expired, PastDue, Paused, Trialing},
 };
 
-use desk::{Desk, at, consume};
+use crate::desk::{Desk, at, consume};
 
 /// The desk with a book that was read from what the one before it wrote.
 fn read_again(desk: &mut Desk) {

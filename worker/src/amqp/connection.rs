@@ -3,10 +3,10 @@
 use std::{pin::pin, time::Duration};
 
 use lapin::{Channel, Connection, ConnectionProperties, ConnectionState, ErrorKind, uri::AMQPUri};
-use producer_sdk::parse_amqp_url;
+use producer_sdk::{connect_amqp, parse_amqp_url};
 use tokio::time::timeout;
 
-use super::AmqpError;
+use super::{AmqpError, request};
 
 /// Seconds without a sign of life after which either side gives the connection up.
 const HEARTBEAT: u16 = 20;
@@ -14,30 +14,33 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// Whoever waits for a channel looks this often whether the connection still is one.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Connects. The library sets `TCP_NODELAY` on the socket; its recovery stays off.
+/// Connects. The library sets `TCP_NODELAY` on the socket; its recovery stays off. No message that arrives on the
+/// connection ends it: see [`producer_sdk::unreadable`].
 pub async fn open(url: &str, name: String) -> Result<Connection, AmqpError> {
     let mut uri = parse(url)?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    match timeout(TIME_LIMIT, Connection::connect_uri(uri, properties)).await {
+    match timeout(TIME_LIMIT, connect_amqp(uri, properties)).await {
         Ok(connected) => connected.map_err(AmqpError::doing("connecting")),
         Err(_) => Err(AmqpError::Timeout(TIME_LIMIT)),
     }
 }
 
-/// Opens a channel; the only way to. Whoever asks the library for one just when a connection ends, it never answers.
+/// Opens a channel; the only way to. A request that the library gets just when a connection ends it never answers.
 pub async fn channel(connection: &Connection) -> Result<Channel, AmqpError> {
     let mut opening = pin!(connection.create_channel());
-    let opened = loop {
-        if let Ok(opened) = timeout(LOOK_AGAIN, &mut opening).await {
-            break opened;
-        }
-        if !connection.status().connected() {
-            // As the library itself says a moment later.
-            break Err(ErrorKind::InvalidConnectionState(ConnectionState::Error).into());
+    let opening = async {
+        loop {
+            if let Ok(opened) = timeout(LOOK_AGAIN, &mut opening).await {
+                return opened;
+            }
+            if !connection.status().connected() {
+                // As the library itself says a moment later.
+                return Err(ErrorKind::InvalidConnectionState(ConnectionState::Error).into());
+            }
         }
     };
-    opened.map_err(AmqpError::doing("opening a channel"))
+    request::answered("opening a channel", opening).await
 }
 
 /// Reads a URL, as the SDK does.

@@ -13,16 +13,20 @@ use lapin::{
     options::ConfirmSelectOptions,
     types::{AMQPValue, ShortString},
 };
-use producer_sdk::contract::{Door, Topology, headers};
+use producer_sdk::{
+    contract::{Door, RejectionCode, Topology, headers},
+    unreadable,
+};
 use tokio::time::Instant;
 
 use super::{
     AmqpError, connection,
-    incoming::{header, integer, text},
+    incoming::{header, integer, text, verified_sender},
     portions::{Portions, ready},
     replay::{Replay, Wanted},
+    request,
 };
-use crate::dead::{Arrivals, Counts, Fate, Letter};
+use crate::dead::{Arrivals, Counts, CutBody, Fate, Letter};
 
 /// What the broker writes on a message that it sets aside itself, newest first. Our own letters have no such headers.
 const DEATHS: &str = "x-death";
@@ -60,23 +64,23 @@ impl DeadLetters {
     pub async fn count(&self) -> Result<u64, AmqpError> {
         let channel = connection::channel(&self.fetching).await?;
         let count = ready(&channel, self.queue()).await;
-        let _ = channel.close(200, "bye".into()).await;
+        request::leave(&channel).await;
         count
     }
 
     /// Looks at each letter that is there now, in order, and does with it what `fate` says; ends when it says nothing any
     /// more. What is to be replayed is so afterwards, in the order of first arrival, at most `rate` a second, those of
-    /// unknown origin by `door` if it is said.
+    /// unknown origin by `door` if it is said. `counts` holds what was done also after an error.
     pub async fn each(
         &self,
         rate: Option<u32>,
         door: Option<Door>,
+        counts: &mut Counts,
         mut fate: impl FnMut(&Letter) -> Option<Fate> + Send,
-    ) -> Result<Counts, AmqpError> {
+    ) -> Result<(), AmqpError> {
         let total = self.count().await?;
         let fetching = connection::channel(&self.fetching).await?;
         let mut letters = Portions::open(fetching, self.queue()).await?;
-        let mut counts = Counts::default();
         let mut arrivals = Arrivals::default();
         let mut wanted = Wanted::default();
         while counts.seen < total {
@@ -95,6 +99,7 @@ impl DeadLetters {
                 }
                 Some(Fate::Replay) => match letter.door.or(door) {
                     None => counts.failed += 1,
+                    Some(_) if letter.cut.is_some() => counts.failed += 1,
                     Some(_) => wanted.add(&delivery, arrived),
                 },
             }
@@ -102,7 +107,7 @@ impl DeadLetters {
         letters.close().await?;
         self.until_back(counts.seen - counts.dropped).await?;
         match wanted.in_order() {
-            None => Ok(counts),
+            None => Ok(()),
             Some(wanted) => self.replay(&wanted, rate, door, counts).await,
         }
     }
@@ -113,13 +118,11 @@ impl DeadLetters {
         wanted: &Wanted,
         rate: Option<u32>,
         door: Option<Door>,
-        counts: Counts,
-    ) -> Result<Counts, AmqpError> {
+        counts: &mut Counts,
+    ) -> Result<(), AmqpError> {
         let publishing = connection::channel(&self.publishing).await?;
-        publishing
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .map_err(AmqpError::doing("asking for confirms"))?;
+        let confirms = publishing.confirm_select(ConfirmSelectOptions::default());
+        request::answered("asking for confirms", confirms).await?;
         let mut replay = Replay::new(&publishing, &self.topology, rate, counts);
         let mut from = Some(DateTime::default());
         while let Some(start) = from {
@@ -140,9 +143,8 @@ impl DeadLetters {
             self.until_back(kept.saturating_sub(replay.counts.replayed - before))
                 .await?;
         }
-        let counts = replay.counts;
-        let _ = publishing.close(200, "bye".into()).await;
-        Ok(counts)
+        request::leave(&publishing).await;
+        Ok(())
     }
 
     /// Waits, for some seconds at most, until there are `kept` letters again: the queue takes back in its own time, and
@@ -177,16 +179,30 @@ fn read(topology: &Topology, delivery: &Delivery) -> Letter {
         noted(properties, "reason")
             .unwrap_or("unknown")
             .clone_into(&mut letter.reason);
+        letter.sender = verified_sender(properties);
         letter.door = noted(properties, "exchange")
             .and_then(|exchange| topology.door_of(exchange))
             .filter(|door| *door == Door::Usage);
         return letter;
     }
+    if let Some(why) = unreadable(properties) {
+        // A letter of the broker's own, too: what a worker publishes can be read.
+        letter.sender = verified_sender(properties);
+        letter.reason = RejectionCode::UnreadableProperties.to_string();
+        letter.error = Some(why);
+        return letter;
+    }
     letter.reason = text(headers::REASON).unwrap_or_else(|| "unknown".to_owned());
+    letter.sender = text(headers::SENDER);
     letter.error = text(headers::ERROR);
     letter.field = text(headers::FIELD);
     let attempts = header(properties, headers::ATTEMPT).and_then(integer);
     letter.attempts = attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    let length = header(properties, headers::BODY_LENGTH).and_then(integer);
+    letter.cut = CutBody::from_headers(
+        length.and_then(|n| u64::try_from(n).ok()),
+        text(headers::BODY_SHA256),
+    );
     letter.first_seen = at(headers::FIRST_SEEN);
     letter.last_seen = at(headers::LAST_SEEN);
     letter.door = text(headers::ORIGIN).and_then(|origin| Door::parse(&origin));

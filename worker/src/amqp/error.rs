@@ -13,6 +13,14 @@ pub enum AmqpError {
     /// No connection in time.
     #[error("no connection to the broker within {0:?}")]
     Timeout(Duration),
+    /// The broker took a request and did not answer it.
+    #[error("the broker does not answer: {doing} took longer than {within:?}")]
+    NoAnswer {
+        /// What was being done.
+        doing: &'static str,
+        /// How long it was waited for.
+        within: Duration,
+    },
     /// TLS was asked for, and something else answered.
     #[error("the broker does not speak TLS on this port, as amqps:// demands")]
     NotTls,
@@ -74,6 +82,11 @@ impl AmqpError {
         }
     }
 
+    /// Whether it has cost a channel and not the connection.
+    pub(super) fn is_soft(&self) -> bool {
+        matches!(self, Self::Broker { source, .. } if source.is_amqp_soft_error())
+    }
+
     /// The broker's reply code, if it sent one.
     pub(super) fn code(&self) -> Option<u16> {
         match self {
@@ -83,12 +96,6 @@ impl AmqpError {
             },
             _ => None,
         }
-    }
-
-    /// Whether what the broker sent cannot be read, which is the end of a connection. It may be one message's
-    /// properties, such as an id that is not UTF-8.
-    pub(super) fn is_unreadable(&self) -> bool {
-        matches!(self, Self::Broker { source, .. } if matches!(source.kind(), lapin::ErrorKind::ParsingError(_)))
     }
 }
 

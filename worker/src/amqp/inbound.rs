@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -15,6 +15,8 @@ use super::{
     AmqpError, InboundOptions, OtherLedger, connection,
     links::{InboundWatch, Links},
     publisher::Publisher,
+    queries::QueryService,
+    replies::ReplySender,
     supervisor::{AllStats, Supervisor},
 };
 use crate::lane::{Ledger, Questions, Snapshot};
@@ -36,14 +38,16 @@ pub enum Drained {
 pub struct Inbound {
     stop: CancellationToken,
     supervisor: JoinHandle<()>,
+    queries: JoinHandle<()>,
     publishing: JoinHandle<()>,
+    replies: JoinHandle<()>,
     publisher: Publisher,
     stats: AllStats,
     links: Arc<Links>,
     registered: watch::Receiver<usize>,
     refused: watch::Receiver<Option<OtherLedger>>,
     lanes: usize,
-    queries: String,
+    query_queue: String,
 }
 
 impl Inbound {
@@ -58,37 +62,49 @@ impl Inbound {
             return Err(AmqpError::Worker(options.worker));
         }
         let lanes = options.topology.shards() as usize + 2;
-        let queries = options.topology.queries();
-        let links = Arc::<Links>::default();
+        let query_queue = options.topology.queries();
+        let links = Arc::new(Links::new(&options.senders));
         links.expected.store(lanes, Relaxed);
-        let (publisher, publishing) = Publisher::start(&options, links.clone());
+        let (sender, replies) = ReplySender::start(&options, links.clone());
+        let (publisher, publishing) = Publisher::start(&options, links.clone(), sender);
         let stop = CancellationToken::new();
         let stats = AllStats::default();
-        let (sender, registered) = watch::channel(0);
+        let (registrations, registered) = watch::channel(0);
         let (refusal, refused) = watch::channel(None);
-        let supervisor = Supervisor {
-            options: Arc::new(options),
-            ledger,
+        let options = Arc::new(options);
+        let queries = QueryService {
+            options: options.clone(),
+            publisher: publisher.clone(),
             questions,
+            stop: stop.clone(),
+            links: links.clone(),
+            registered: registrations.clone(),
+        };
+        let queries = tokio::spawn(queries.run());
+        let supervisor = Supervisor {
+            options,
+            ledger,
             publisher: publisher.clone(),
             stop: stop.clone(),
             stats: stats.clone(),
             links: links.clone(),
-            registered: sender,
+            registered: registrations,
             refused: refusal,
         };
         let supervisor = tokio::spawn(supervisor.run());
         Ok(Self {
             stop,
             supervisor,
+            queries,
             publishing,
+            replies,
             publisher,
             stats,
             links,
             registered,
             refused,
             lanes,
-            queries,
+            query_queue,
         })
     }
 
@@ -135,18 +151,22 @@ impl Inbound {
     pub fn watch(&self) -> InboundWatch {
         InboundWatch {
             stats: self.stats.clone(),
-            queries: self.queries.clone(),
+            queries: self.query_queue.clone(),
             links: self.links.clone(),
             registered: self.registered.clone(),
-            dropped_replies: self.publisher.dropped_counter(),
-            supervisor: self.supervisor.abort_handle(),
-            publishing: self.publishing.abort_handle(),
+            lost_replies: self.publisher.replies().lost().clone(),
+            tasks: [
+                ("supervisor", self.supervisor.abort_handle()),
+                ("queries", self.queries.abort_handle()),
+                ("publisher", self.publishing.abort_handle()),
+                ("replies", self.replies.abort_handle()),
+            ],
         }
     }
 
-    /// Replies that were dropped rather than waited for.
+    /// Replies that were not sent.
     pub fn dropped_replies(&self) -> u64 {
-        self.publisher.dropped()
+        self.publisher.replies().lost().sum()
     }
 
     /// Stops reading, commits and acknowledges what is being committed, gives back what was only prefetched,
@@ -155,25 +175,29 @@ impl Inbound {
         let Self {
             stop,
             mut supervisor,
+            mut queries,
             mut publishing,
+            mut replies,
             publisher,
             ..
         } = self;
         stop.cancel();
-        let until = Instant::now() + deadline;
-        let lanes_done = tokio::time::timeout_at(until, &mut supervisor).await.is_ok();
-        // The last handle: the publisher ends when it has sent what it has.
-        drop(publisher);
-        let replies_done = lanes_done && tokio::time::timeout_at(until, &mut publishing).await.is_ok();
-        if lanes_done && replies_done {
+        let finished = async {
+            let _ = tokio::join!(&mut supervisor, &mut queries);
+            // The last handle: both tasks end when they have sent what they have.
+            drop(publisher);
+            let _ = tokio::join!(&mut publishing, &mut replies);
+        };
+        if tokio::time::timeout(deadline, finished).await.is_ok() {
             return Drained::Clean;
         }
         warn!(
             ?deadline,
             "draining took too long; what was not acknowledged will be delivered again"
         );
-        supervisor.abort();
-        publishing.abort();
+        for task in [supervisor, queries, publishing, replies] {
+            task.abort();
+        }
         Drained::Late
     }
 }

@@ -11,12 +11,18 @@ use lapin::{
     message::Delivery as AmqpDelivery,
     types::{AMQPValue, ShortString},
 };
-use producer_sdk::contract::{Door, Topology, headers};
+use producer_sdk::{
+    contract::{Door, Topology, headers},
+    unreadable,
+};
 
 use crate::{
     decode,
     lane::{Delivery, ReplyTo},
 };
+
+/// Longest name of an account in bytes: it travels as a short string.
+const MAX_SENDER: usize = 255;
 
 /// What AMQP needs to settle a delivery.
 #[derive(Debug)]
@@ -54,9 +60,12 @@ pub fn read(topology: &Topology, message: AmqpDelivery, now: DateTime<Utc>) -> D
         .and_then(text)
         .and_then(|at| DateTime::parse_from_rfc3339(at).ok())
         .map(|at| at.with_timezone(&Utc));
+    let sender = sender(topology, &exchange, &properties);
     Delivery {
+        unreadable: unreadable(&properties),
         door,
-        reply: reply_to(topology, &properties),
+        reply: reply_to_sender(topology, &properties, sender.as_deref()),
+        sender,
         attempt: attempt.unwrap_or(0),
         first_seen: first_seen.unwrap_or(now),
         body: data,
@@ -79,16 +88,52 @@ fn door(topology: &Topology, exchange: &ShortString, properties: &BasicPropertie
     }
 }
 
-/// The command of a delivery that is not taken yet, if it is one.
-pub fn command(topology: &Topology, message: &AmqpDelivery) -> Option<ledger::Command> {
-    let door = door(topology, &message.exchange, &message.properties)?;
-    decode::decode(&message.data, door).ok()
+/// The account that sent a message. A broker refuses a message that names another account than its connection's. What
+/// comes from the internal exchange was published by a worker, which notes the sender in a header.
+fn sender(topology: &Topology, exchange: &ShortString, properties: &BasicProperties) -> Option<String> {
+    if topology.door_of(exchange.as_str()) == Some(Door::Internal) {
+        return header(properties, headers::SENDER)
+            .and_then(text)
+            .and_then(storable_sender);
+    }
+    verified_sender(properties)
 }
 
-/// Where an answer is wanted, if the place is one that answers may go to.
+/// The account that a message names as its sender, which the broker has verified if the message comes from its sender.
+pub fn verified_sender(properties: &BasicProperties) -> Option<String> {
+    storable_sender(properties.user_id().as_ref()?.as_str())
+}
+
+/// A name that the database can store. One with U+0000 counts as none.
+fn storable_sender(name: &str) -> Option<String> {
+    let fits = (1..=MAX_SENDER).contains(&name.len()) && !name.contains('\0');
+    fits.then(|| name.to_owned())
+}
+
+/// The command of a delivery that is not taken yet, if it is one.
+pub fn command(topology: &Topology, message: &AmqpDelivery) -> Option<ledger::Command> {
+    if unreadable(&message.properties).is_some() {
+        return None;
+    }
+    let door = door(topology, &message.exchange, &message.properties)?;
+    let mut command = decode::decode(&message.data, door).ok()?;
+    command.sender = sender(topology, &message.exchange, &message.properties);
+    Some(command)
+}
+
+/// Where an answer to a message that came from its sender is wanted, if the place is one that answers may go to.
 pub fn reply_to(topology: &Topology, properties: &BasicProperties) -> Option<ReplyTo> {
+    reply_to_sender(topology, properties, verified_sender(properties).as_deref())
+}
+
+fn reply_to_sender(
+    topology: &Topology,
+    properties: &BasicProperties,
+    sender: Option<&str>,
+) -> Option<ReplyTo> {
     let queue = properties.reply_to().as_ref()?.as_str();
-    topology.allows_reply_to(queue).then(|| ReplyTo {
+    topology.check_reply_to(queue, sender).ok()?;
+    Some(ReplyTo {
         queue: queue.to_owned(),
         correlation_id: properties.correlation_id().as_ref().map(ToString::to_string),
     })

@@ -97,8 +97,8 @@ fn headers_that_make_no_sense_are_as_good_as_absent() {
 fn replies_go_only_where_replies_may_go() {
     for (queue, allowed) in [
         ("amq.gen-abc", true),
-        ("amq.rabbitmq.reply-to.g1h2", true),
-        ("t.reply.app-7", true),
+        ("amq.rabbitmq.reply-to.g1h2", false),
+        ("t.reply.app-7", false),
         ("t.commands.0", false),
         ("t.dead", false),
         ("other.reply.app-7", false),
@@ -110,6 +110,26 @@ fn replies_go_only_where_replies_may_go() {
             "{queue}"
         );
     }
+}
+
+#[test]
+fn the_reply_queue_of_an_account_gets_what_that_account_asked_for() {
+    let asked = |exchange: &str, headers: &[(&str, AMQPValue)], user: Option<&str>| {
+        let mut message = message(exchange, headers, Some("t.reply.shop"));
+        if let Some(user) = user {
+            message.properties = message.properties.with_user_id(user.into());
+        }
+        read(&topology(), message, DateTime::UNIX_EPOCH).reply.is_some()
+    };
+    assert!(asked("t.usage", &[], Some("shop")));
+    assert!(!asked("t.usage", &[], Some("till")));
+    assert!(!asked("t.usage", &[], None));
+    // Only a worker is believed whom it names as the sender of what was delayed.
+    let named = [(headers::SENDER, text_value("shop"))];
+    assert!(!asked("t.usage", &named, None));
+    assert!(!asked("t.usage", &named, Some("till")));
+    assert!(asked("t.internal", &named, None));
+    assert!(!asked("t.internal", &[], Some("shop")));
 }
 
 #[test]
@@ -133,4 +153,18 @@ fn a_delivery_count_on_a_first_delivery_is_the_senders_and_counts_for_nothing() 
         None,
     );
     assert_eq!(delivery_count(&forged), 0);
+}
+
+#[test]
+fn a_message_that_is_marked_as_unreadable_is_no_command_whatever_its_body_says() {
+    let mark = [(headers::UNREADABLE, text_value("`message_id` must be UTF-8"))];
+    let marked = delivered("t.usage", &mark, None);
+    assert_eq!(marked.unreadable.as_deref(), Some("`message_id` must be UTF-8"));
+    assert_eq!((marked.door, marked.body), (Some(Door::Usage), b"body".to_vec()));
+    let body = br#"{"type":"consume","referenceId":"r","userId":"u","service":"s"}"#;
+    for (headers, is_command) in [(&mark[..], false), (&[], true)] {
+        let mut message = message("t.usage", headers, None);
+        message.data = body.to_vec();
+        assert_eq!(command(&topology(), &message).is_some(), is_command);
+    }
 }

@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use lapin::{message::Delivery, options::BasicRejectOptions};
-use producer_sdk::contract::{JobRequest, Topology};
+use producer_sdk::{
+    contract::{JobRequest, Topology},
+    unreadable,
+};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
@@ -218,7 +221,7 @@ impl Server {
                 return Err(Interruption::Stopped);
             }
         };
-        let Some(request) = read(&message.data, today) else {
+        let Some(request) = read(&message, today) else {
             // To the dead letters.
             message
                 .reject(BasicRejectOptions { requeue: false })
@@ -290,10 +293,11 @@ async fn time(runner: &Runner) -> Result<DateTime<Utc>, ClockError> {
     }
 }
 
-fn read(body: &[u8], today: NaiveDate) -> Option<Request> {
-    let read = JobRequest::from_json(body)
-        .map_err(|error| error.to_string())
-        .and_then(|content| check(content, today));
+fn read(message: &Delivery, today: NaiveDate) -> Option<Request> {
+    let read = match unreadable(&message.properties) {
+        Some(why) => Err(format!("its properties cannot be read: {why}")),
+        None => understand(&message.data, today),
+    };
     if let Err(error) = &read {
         error!(
             error,
@@ -301,6 +305,11 @@ fn read(body: &[u8], today: NaiveDate) -> Option<Request> {
         );
     }
     read.ok()
+}
+
+fn understand(body: &[u8], today: NaiveDate) -> Result<Request, String> {
+    let content = JobRequest::from_json(body).map_err(|error| error.to_string())?;
+    check(content, today)
 }
 
 /// The database must be able to store everything in a request: one that it refused would wait for
@@ -334,14 +343,14 @@ mod tests {
         let body = |date: &str, by: &str| {
             format!(r#"{{"job":"grant","date":"{date}","startedBy":"{by}"}}"#).into_bytes()
         };
-        assert!(read(&body("2026-11-25", "scheduler of w"), today).is_some());
+        assert!(understand(&body("2026-11-25", "scheduler of w"), today).is_ok());
         for (date, by) in [
             ("2026-11-26", "w"),
             ("soon", "w"),
             ("2026-11-24", "\\u0000"),
             ("2026-11-24", &"w".repeat(1001)),
         ] {
-            assert!(read(&body(date, by), today).is_none(), "{date} {by}");
+            assert!(understand(&body(date, by), today).is_err(), "{date} {by}");
         }
     }
 }

@@ -7,9 +7,7 @@
 //! any poison, and its neighbours go on.
 //!
 //! Deliveries are prefetched by the thousand from the start, since a worker that dies while it holds one of several
-//! deliveries that came back gives it back behind the others; when it holds them all they go back in order. Only
-//! where a message that not even the library can read has ended the connection, time and again before anything was
-//! settled, deliveries are fetched one at a time, until one comes that nobody had before.
+//! deliveries that came back gives it back behind the others; when it holds them all they go back in order.
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
@@ -48,17 +46,11 @@ const REFUSED_LONGER: u32 = 20;
 /// The longest that a lane stays unsubscribed because everything is refused, as so many times the above: half a day.
 const REFUSED_LONGEST: u32 = 36;
 
-/// When so many connections in a row have ended because of something unreadable, before anything was settled,
-/// deliveries are fetched one at a time.
-const UNREADABLE: u64 = 2;
-
 /// Why a lane stopped serving.
 #[derive(Debug)]
 pub enum Interruption {
     /// It was asked to.
     Drained,
-    /// Fetching one at a time has come to an end.
-    Trusted,
     /// The database has been away for too long; what was not settled is back in the queue. These are the first of it.
     Database(Vec<Command>),
     /// The clocks have differed for too long; what was not settled is back in the queue.
@@ -121,11 +113,15 @@ impl<L: Ledger> Lane<L> {
         }
     }
 
+    /// The queue that it serves.
+    pub fn queue(&self) -> &str {
+        &self.queue
+    }
+
     /// Subscribes and serves until something gets in the way. `registered` is called when the lane has its
     /// place in the line of workers.
     pub async fn serve(&mut self, connection: &Connection, registered: impl FnOnce() + Send) -> Interruption {
-        let carefully = self.pipeline.stats().times_unreadable() >= UNREADABLE;
-        let prefetch = if carefully { 1 } else { self.options.prefetch() };
+        let prefetch = self.options.prefetch();
         let worker = &self.options.worker;
         self.pipeline.stats().pulse.turn();
         let opened = Subscription::open(connection, &self.queue, worker, prefetch).await;
@@ -137,7 +133,7 @@ impl<L: Ledger> Lane<L> {
         self.pipeline.stats().condition.set(Condition::Standby);
         registered();
         info!(prefetch, "registered");
-        let interruption = match self.go_on(&mut subscription, carefully).await {
+        let interruption = match self.go_on(&mut subscription).await {
             Ok(never) => match never {},
             Err(interruption) => interruption,
         };
@@ -145,11 +141,7 @@ impl<L: Ledger> Lane<L> {
         interruption
     }
 
-    async fn go_on(
-        &mut self,
-        subscription: &mut Subscription,
-        carefully: bool,
-    ) -> Result<Infallible, Interruption> {
+    async fn go_on(&mut self, subscription: &mut Subscription) -> Result<Infallible, Interruption> {
         let stop = self.stop.clone();
         let group_max = usize::from(self.options.group_max.max(1));
         loop {
@@ -162,7 +154,6 @@ impl<L: Ledger> Lane<L> {
             self.taken(&group);
             let times = incoming::delivery_count;
             let most = group.iter().map(times).max().unwrap_or(0);
-            let new = most == 0;
             let mut rest = VecDeque::from(group);
             if most < SUSPECT {
                 self.work(subscription, rest.into(), Behind::Arrivals).await?;
@@ -177,9 +168,6 @@ impl<L: Ledger> Lane<L> {
                     let behind = Behind::Gathered(rest.make_contiguous());
                     self.try_alone(subscription, delivery, behind).await?;
                 }
-            }
-            if carefully && new {
-                return Err(Interruption::Trusted);
             }
         }
     }
@@ -318,7 +306,13 @@ impl<L: Ledger> Lane<L> {
     }
 
     fn admit(&self, messages: Vec<Delivery>, now: DateTime<Utc>) -> Vec<Admitted<Ticket>> {
-        let admit = |message| Pipeline::<L>::admit(incoming::read(&self.options.topology, message, now));
+        let admit = |message: Delivery| {
+            let topology = &self.options.topology;
+            let delivery = incoming::read(topology, message, now);
+            let (properties, sender) = (&delivery.ticket.properties, delivery.sender.as_deref());
+            self.publisher.replies().look_at(topology, properties, sender);
+            self.pipeline.admit(delivery)
+        };
         messages.into_iter().map(admit).collect()
     }
 
@@ -347,12 +341,12 @@ impl<L: Ledger> Lane<L> {
             match settlement {
                 Settlement::Ack => {}
                 Settlement::Delay(delay) => letters.push(outgoing::delayed(topology, delivery, &delay)),
-                Settlement::Dead(dead) => letters.push(outgoing::dead(
-                    topology,
-                    delivery,
-                    &dead,
-                    self.options.clock.now(),
-                )),
+                Settlement::Dead(dead) => {
+                    if self.publisher.rejections().keeps(&delivery, &dead) {
+                        let now = self.options.clock.now();
+                        letters.push(outgoing::dead(topology, delivery, &dead, now));
+                    }
+                }
             }
         }
         if !letters.is_empty() {
@@ -363,7 +357,6 @@ impl<L: Ledger> Lane<L> {
             yield_now().await;
         }
         subscription.ack_through(last).await?;
-        self.pipeline.stats().settled();
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! namespace for its ledger, also when two start at once, and the claim survives a restart of the broker.
 
 use lapin::{
-    Connection,
+    Connection, Queue,
     options::{QueueDeclareOptions, QueueDeleteOptions},
     types::FieldTable,
 };
@@ -13,9 +13,10 @@ use producer_sdk::contract::Topology;
 use uuid::Uuid;
 
 use super::{
-    AmqpError, connection,
+    AmqpError, connection, request,
     topology::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, short, table},
 };
+use crate::lane::chain;
 
 /// The namespace belongs to another ledger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,19 +38,16 @@ pub struct OtherLedger {
 pub async fn compare(connection: &Connection, topology: &Topology, id: Uuid) -> Result<(), AmqpError> {
     let channel = connection::channel(connection).await?;
     let spec = topology.ledger_queue(id);
-    let declared = channel
-        .queue_declare(
-            short(&spec.name)?,
-            QueueDeclareOptions::durable(),
-            table(&spec.args)?,
-        )
-        .await;
-    let Err(source) = declared else {
-        let _ = channel.close(200, "bye".into()).await;
+    let declare = channel.queue_declare(
+        short(&spec.name)?,
+        QueueDeclareOptions::durable(),
+        table(&spec.args)?,
+    );
+    let Err(error) = request::answered("comparing the ledger's id", declare).await else {
+        request::leave(&channel).await;
         return Ok(());
     };
-    let text = source.to_string();
-    let error = AmqpError::doing("comparing the ledger's id")(source);
+    let text = chain(&error);
     match error.code() {
         Some(PRECONDITION_FAILED) => Err(key_on_broker(&text).map_or(error, |on_broker| {
             AmqpError::OtherLedger(OtherLedger {
@@ -74,6 +72,20 @@ pub async fn compare_at(url: &str, topology: &Topology, id: Uuid) -> Result<(), 
     compared
 }
 
+/// Connects, compares if the namespace belongs to a ledger already, and leaves. Claims nothing.
+pub async fn compare_claimed_at(url: &str, topology: &Topology, id: Uuid) -> Result<(), AmqpError> {
+    let connection = connection::open(url, "scrip topology".to_owned()).await?;
+    let compared = async {
+        match look_up(&connection, &topology.ledger()).await? {
+            Some(_) => compare(&connection, topology, id).await,
+            None => Ok(()),
+        }
+    };
+    let compared = compared.await;
+    connection::close(&connection).await;
+    compared
+}
+
 /// Connects, gives the namespace to the ledger with this id, also if it belonged to another, and leaves. Fails while a
 /// worker serves the namespace.
 pub async fn claim_at(url: &str, topology: &Topology, id: Uuid) -> Result<(), AmqpError> {
@@ -94,31 +106,32 @@ async fn claim(connection: &Connection, topology: &Topology, id: Uuid) -> Result
         }
     }
     let channel = connection::channel(connection).await?;
-    channel
-        .queue_delete(short(topology.ledger())?, QueueDeleteOptions::default())
-        .await
-        .map_err(AmqpError::doing("deleting the queue with the other ledger's id"))?;
-    let _ = channel.close(200, "bye".into()).await;
+    let delete = channel.queue_delete(short(topology.ledger())?, QueueDeleteOptions::default());
+    request::answered("deleting the queue with the other ledger's id", delete).await?;
+    request::leave(&channel).await;
     compare(connection, topology, id).await
 }
 
 /// How many subscribers a queue has; none if there is no such queue.
 async fn consumers_of(connection: &Connection, queue: &str) -> Result<u32, AmqpError> {
+    let found = look_up(connection, queue).await?;
+    Ok(found.map_or(0, |queue| queue.consumer_count()))
+}
+
+/// A queue, if it exists.
+async fn look_up(connection: &Connection, queue: &str) -> Result<Option<Queue>, AmqpError> {
     let passive = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
     };
     let channel = connection::channel(connection).await?;
-    let looked_up = channel
-        .queue_declare(short(queue)?, passive, FieldTable::default())
-        .await
-        .map_err(AmqpError::doing("looking up a queue"));
-    match looked_up {
+    let look = channel.queue_declare(short(queue)?, passive, FieldTable::default());
+    match request::answered("looking up a queue", look).await {
         Ok(queue) => {
-            let _ = channel.close(200, "bye".into()).await;
-            Ok(queue.consumer_count())
+            request::leave(&channel).await;
+            Ok(Some(queue))
         }
-        Err(error) if error.code() == Some(NOT_FOUND) => Ok(0),
+        Err(error) if error.code() == Some(NOT_FOUND) => Ok(None),
         Err(error) => Err(error),
     }
 }

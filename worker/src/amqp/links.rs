@@ -1,39 +1,80 @@
-//! The two connections and the queues, as whoever watches sees them.
+//! The connections and the queues, as health and metrics see them.
 
 use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Instant,
 };
 
 use tokio::{sync::watch, task::AbortHandle};
 
-use super::supervisor::AllStats;
-use crate::lane::{LaneStats, Length, Link, Queues, Seen, SeenLane};
+use super::{
+    answer_budget::AnswerBudget, lost_replies::LostReplies, rejections::Rejections, supervisor::AllStats,
+    unreadable_queries::UnreadableQueries,
+};
+use crate::{
+    lane::{Connections, LaneStats, Length, Link, Queues, Seen, SeenLane},
+    senders::SenderPolicy,
+};
 
 /// What connections and queues are like now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Links {
-    /// The connection that deliveries come by.
+    /// Commands are received over it.
     pub receiving: Shared,
-    /// The connection that letters and replies go out by.
+    /// Queries are received over it.
+    pub queries: Shared,
+    /// Dead letters and delayed messages are published over it.
     pub publishing: Shared,
-    /// The lane of queries.
-    pub queries: Arc<LaneStats>,
+    /// Replies are published over it.
+    pub replies: Shared,
+    /// The counters of the query lane.
+    pub query_stats: Arc<LaneStats>,
+    /// Queries with unreadable properties.
+    pub unreadable_queries: UnreadableQueries,
+    /// The bytes of answers that each sender gets.
+    pub budget: AnswerBudget,
+    /// Rejected messages, and whether they are kept.
+    pub rejections: Rejections,
     /// How many lanes there should be.
     pub expected: AtomicUsize,
     queues: Mutex<Option<Queues>>,
 }
 
 impl Links {
+    /// Nothing is connected yet.
+    pub fn new(senders: &SenderPolicy) -> Self {
+        Self {
+            receiving: Shared::default(),
+            queries: Shared::default(),
+            publishing: Shared::default(),
+            replies: Shared::default(),
+            query_stats: Arc::default(),
+            unreadable_queries: UnreadableQueries::default(),
+            budget: AnswerBudget::new(senders.answer_bytes_per_second),
+            rejections: Rejections::default(),
+            expected: AtomicUsize::default(),
+            queues: Mutex::default(),
+        }
+    }
+
     /// Notes what waits in the queues: the broker has answered.
     pub fn looked(&self, by_name: BTreeMap<String, Length>) {
         let at = Instant::now();
         *self.queues.lock().unwrap_or_else(PoisonError::into_inner) = Some(Queues { at, by_name });
         self.receiving.lock().answered = Some(at);
+    }
+
+    fn connections(&self) -> Connections {
+        Connections {
+            receiving: *self.receiving.lock(),
+            queries: *self.queries.lock(),
+            publishing: *self.publishing.lock(),
+            replies: *self.replies.lock(),
+        }
     }
 
     fn queues(&self) -> Option<Queues> {
@@ -90,9 +131,9 @@ pub struct InboundWatch {
     pub(super) queries: String,
     pub(super) links: Arc<Links>,
     pub(super) registered: watch::Receiver<usize>,
-    pub(super) dropped_replies: Arc<AtomicU64>,
-    pub(super) supervisor: AbortHandle,
-    pub(super) publishing: AbortHandle,
+    pub(super) lost_replies: LostReplies,
+    /// Each task with its name; one that has ended is reported.
+    pub(super) tasks: [(&'static str, AbortHandle); 4],
 }
 
 impl InboundWatch {
@@ -111,18 +152,20 @@ impl InboundWatch {
         lanes.push(SeenLane {
             queue: self.queries.clone(),
             takes_commands: false,
-            condition: self.links.queries.condition.get(),
-            stats: self.links.queries.clone(),
+            condition: self.links.query_stats.condition.get(),
+            stats: self.links.query_stats.clone(),
         });
-        let tasks = [("supervisor", &self.supervisor), ("publisher", &self.publishing)];
-        let ended = tasks.iter().filter(|(_, task)| task.is_finished());
+        let ended = self.tasks.iter().filter(|(_, task)| task.is_finished());
         Seen {
             lanes,
             expected: self.links.expected.load(Relaxed),
             registered: *self.registered.borrow(),
-            broker: Some([*self.links.receiving.lock(), *self.links.publishing.lock()]),
+            broker: Some(self.links.connections()),
             queues: self.links.queues(),
-            dropped_replies: self.dropped_replies.load(Relaxed),
+            lost_replies: self.lost_replies.read(),
+            unreadable_queries: self.links.unreadable_queries.read(),
+            refused_queries: self.links.budget.refused(),
+            discarded: self.links.rejections.discarded().read(),
             ended: ended.map(|(name, _)| *name).collect(),
         }
     }

@@ -1,11 +1,11 @@
 //! What the AMQP side can be told.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use producer_sdk::contract::Topology;
 use uuid::Uuid;
 
-use crate::clock::Clock;
+use crate::{clock::Clock, senders::SenderPolicy};
 
 /// What the AMQP side can be told.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub struct InboundOptions {
     pub reply_bytes: u32,
     /// How long a query may take.
     pub query_deadline: Duration,
+    /// What each sender may send.
+    pub senders: Arc<SenderPolicy>,
     /// How often to look what waits in the queues; `None`: nobody wants to know.
     pub look_every: Option<Duration>,
     /// What time it is.
@@ -59,6 +61,7 @@ impl InboundOptions {
             reply_buffer: 10_000,
             reply_bytes: 16 << 20,
             query_deadline: Duration::from_secs(5),
+            senders: Arc::default(),
             look_every: None,
             clock: Clock::system(),
         }
@@ -84,6 +87,7 @@ impl fmt::Debug for InboundOptions {
             .field("reply_buffer", &self.reply_buffer)
             .field("reply_bytes", &self.reply_bytes)
             .field("query_deadline", &self.query_deadline)
+            .field("senders", &self.senders)
             .field("look_every", &self.look_every)
             .field("clock", &self.clock)
             .finish_non_exhaustive()

@@ -1,6 +1,7 @@
 //! Dead letters, delayed messages and replies as AMQP messages.
 //!
-//! The body of what is set aside or delayed is untouched, and so are the properties that a reader may want. Of
+//! The body of what is set aside or delayed is untouched (of one that is larger than any message may be, the beginning is
+//! kept), and so are the properties that a reader may want. Of
 //! the headers only the trace context is kept: the others are the sender's, of any number and size.
 
 use chrono::{DateTime, Utc};
@@ -8,7 +9,7 @@ use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable, ShortString},
 };
-use producer_sdk::contract::{Door, Topology, headers};
+use producer_sdk::contract::{Door, REPLY_TTL_MILLIS, Topology, headers};
 
 use super::incoming::Ticket;
 use crate::lane::{Dead, Delay, Delivery, Reply};
@@ -41,6 +42,11 @@ pub fn dead(topology: &Topology, delivery: Delivery<Ticket>, dead: &Dead, now: D
         put(&mut table, headers::FIELD, field);
     }
     put(&mut table, headers::LAST_SEEN, &now.to_rfc3339());
+    if let Some(cut) = &dead.cut {
+        let length = i64::try_from(cut.body_length).unwrap_or(i64::MAX);
+        table.insert(headers::BODY_LENGTH.into(), AMQPValue::LongLongInt(length));
+        put(&mut table, headers::BODY_SHA256, &cut.body_sha256);
+    }
     again(topology.dead(), delivery, table)
 }
 
@@ -51,11 +57,15 @@ pub fn delayed(topology: &Topology, delivery: Delivery<Ticket>, delay: &Delay) -
     again(topology.delay(), delivery, table)
 }
 
-/// A reply. The default exchange takes it to the queue it names.
+/// A reply. The default exchange takes it to the queue it names. A lane recognises it by its header if it comes back.
 pub fn reply(reply: Reply) -> Option<Outgoing> {
+    let mut table = FieldTable::default();
+    table.insert(headers::REPLY.into(), AMQPValue::Boolean(true));
     let mut properties = BasicProperties::default()
         .with_content_type(JSON.into())
-        .with_delivery_mode(TRANSIENT);
+        .with_delivery_mode(TRANSIENT)
+        .with_expiration(REPLY_TTL_MILLIS.to_string().into())
+        .with_headers(table);
     if let Some(id) = reply.to.correlation_id {
         properties = properties.with_correlation_id(ShortString::try_new(id).ok()?);
     }
@@ -74,6 +84,9 @@ fn history(delivery: &Delivery<Ticket>, attempt: u32) -> FieldTable {
         headers::ORIGIN,
         delivery.door.map_or("none", Door::as_str),
     );
+    if let Some(sender) = &delivery.sender {
+        put(&mut table, headers::SENDER, sender);
+    }
     table.insert(headers::ATTEMPT.into(), AMQPValue::LongLongInt(attempt.into()));
     put(&mut table, headers::FIRST_SEEN, &delivery.first_seen.to_rfc3339());
     put(&mut table, headers::EXCHANGE, delivery.ticket.exchange.as_str());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::{
-    Channel, Consumer,
+    Channel, Consumer, Queue,
     message::Delivery,
     options::{
         BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions,
@@ -20,12 +20,15 @@ use lapin::{
     types::{FieldTable, ShortString},
 };
 
-use super::AmqpError;
+use tokio::time::timeout;
+
+use super::{AmqpError, request};
 
 /// Letters in memory at a time, at most.
 const PORTION: u16 = 500;
 /// How long nothing may come before the queue is asked whether there is more.
 const SILENCE: Duration = Duration::from_millis(500);
+const LOOKING: &str = "looking up the dead-letter queue";
 /// Of many acknowledgements at once the broker writes some down and holds the others back until those are written; what it
 /// holds back when the channel is closed is forgotten. A fetch waits until all is written that was written down before it, and
 /// by the next one the rest has been, too.
@@ -50,10 +53,8 @@ pub struct Portions {
 impl Portions {
     /// Begins at the head of `queue`. The channel is used for nothing else.
     pub async fn open(channel: Channel, queue: ShortString) -> Result<Self, AmqpError> {
-        channel
-            .basic_qos(PORTION, BasicQosOptions { global: false })
-            .await
-            .map_err(AmqpError::doing("setting the prefetch"))?;
+        let qos = channel.basic_qos(PORTION, BasicQosOptions { global: false });
+        request::answered("setting the prefetch", qos).await?;
         let portion = subscribe(&channel, &queue, 1).await?;
         Ok(Self {
             channel,
@@ -79,14 +80,21 @@ impl Portions {
         }
         let mut is_empty = false;
         loop {
-            if let Ok(next) = tokio::time::timeout(SILENCE, self.portion.next()).await {
+            if let Ok(next) = timeout(SILENCE, self.portion.next()).await {
                 return self.received(next).map(Some);
             }
             if is_empty {
                 return Ok(None);
             }
-            // The broker may only be slow; and what it has handed out last may still be under way.
-            is_empty = ready(&self.channel, self.queue.clone()).await? == 0;
+            // The broker may only be slow, and answers behind what it has handed out: there is no answer while letters
+            // arrive. What it has handed out last may still be under way.
+            let channel = self.channel.clone();
+            let asked = async { ready_slowly(&channel, self.queue.clone()).await };
+            is_empty = tokio::select! {
+                biased;
+                next = self.portion.next() => return self.received(next).map(Some),
+                found = asked => found? == 0,
+            };
         }
     }
 
@@ -107,14 +115,12 @@ impl Portions {
     pub async fn close(self) -> Result<(), AmqpError> {
         if self.has_acknowledged {
             for _ in 0..FLUSHES {
-                self.channel
-                    .basic_get(self.queue.clone(), BasicGetOptions { no_ack: false })
-                    .await
-                    .map_err(AmqpError::doing("fetching a dead letter"))?;
+                let options = BasicGetOptions { no_ack: false };
+                let get = self.channel.basic_get(self.queue.clone(), options);
+                request::answered_slowly("fetching a dead letter", get).await?;
             }
         }
-        // When this fails the channel is gone already, which is as good.
-        let _ = self.channel.close(200, "bye".into()).await;
+        request::leave(&self.channel).await;
         Ok(())
     }
 
@@ -129,10 +135,9 @@ impl Portions {
 
     /// Ends this portion, all of which is in hand, and begins the next one.
     async fn turn(&mut self) -> Result<(), AmqpError> {
-        self.channel
-            .basic_cancel(tag(self.number), BasicCancelOptions::default())
-            .await
-            .map_err(AmqpError::doing("ending a subscription"))?;
+        let options = BasicCancelOptions::default();
+        let cancel = self.channel.basic_cancel(tag(self.number), options);
+        request::answered_slowly("ending a subscription", cancel).await?;
         self.number += 1;
         self.in_hand = 0;
         self.before = self.last;
@@ -143,27 +148,28 @@ impl Portions {
 
 /// How many letters wait in `queue`: those in hand are not among them.
 pub async fn ready(channel: &Channel, queue: ShortString) -> Result<u64, AmqpError> {
+    let found = request::answered(LOOKING, look_up(channel, queue)).await?;
+    Ok(found.message_count().into())
+}
+
+/// The same on a channel over which letters arrive.
+async fn ready_slowly(channel: &Channel, queue: ShortString) -> Result<u64, AmqpError> {
+    let found = request::answered_slowly(LOOKING, look_up(channel, queue)).await?;
+    Ok(found.message_count().into())
+}
+
+async fn look_up(channel: &Channel, queue: ShortString) -> lapin::Result<Queue> {
     let passive = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
     };
-    let found = channel
-        .queue_declare(queue, passive, FieldTable::default())
-        .await
-        .map_err(AmqpError::doing("looking up the dead-letter queue"))?;
-    Ok(found.message_count().into())
+    channel.queue_declare(queue, passive, FieldTable::default()).await
 }
 
 async fn subscribe(channel: &Channel, queue: &ShortString, number: u32) -> Result<Consumer, AmqpError> {
-    channel
-        .basic_consume(
-            queue.clone(),
-            tag(number),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        )
-        .await
-        .map_err(AmqpError::doing("subscribing to dead letters"))
+    let options = BasicConsumeOptions::default();
+    let consume = channel.basic_consume(queue.clone(), tag(number), options, FieldTable::default());
+    request::answered("subscribing to dead letters", consume).await
 }
 
 /// As long for each, so that their order is that of the numbers.

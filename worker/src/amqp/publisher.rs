@@ -1,17 +1,10 @@
-//! Publishes what the lanes have to say, over its own connection.
+//! Publishes dead letters and delayed messages, over a connection of its own.
 //!
-//! Dead letters and delayed messages must not be lost: they go out over a channel with publisher confirms that
-//! one task owns, `mandatory`, and are published again until the broker confirms; whoever asked waits. Replies
-//! may be lost: they go over a channel of their own from a buffer that is bounded in number and bytes and are dropped
-//! when the buffer is full or the broker blocks publishers, rather than ever delaying a commit or an acknowledgement.
+//! They must not be lost: they go out over a channel with publisher confirms that one task owns, `mandatory`, and are
+//! published again until the broker confirms; the lane waits meanwhile. Replies may be lost and go by another
+//! connection ([`super::replies`]).
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::{join_all, try_join_all};
 use lapin::{
@@ -27,17 +20,16 @@ use tracing::{error, warn};
 
 use super::{
     AmqpError, InboundOptions, connection,
-    links::Links,
+    links::{Links, Shared},
     outgoing::Outgoing,
-    room::{Room, Waiting},
-    topology,
+    rejections::Rejections,
+    replies::ReplySender,
+    request, topology,
 };
 use crate::lane::{self, Backoff, chain};
 
 /// Batches of different lanes that may wait to be published.
 const BATCHES: usize = 16;
-/// Replies written to the socket together.
-const REPLIES_AT_ONCE: usize = 256;
 const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const LOOK_AFTER: Duration = Duration::from_secs(1);
@@ -47,13 +39,13 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 #[error("the publisher has stopped")]
 pub struct Stopped;
 
-/// A handle to the publishing task. The task ends when the last handle is gone and all is sent.
+/// A handle to the task that publishes dead letters and delayed messages, and to the one that sends replies. Each ends
+/// when the last handle is gone and all is sent.
 #[derive(Clone, Debug)]
 pub struct Publisher {
+    links: Arc<Links>,
     letters: mpsc::Sender<Letters>,
-    replies: mpsc::Sender<Waiting>,
-    room: Room,
-    dropped: Arc<AtomicU64>,
+    replies: ReplySender,
 }
 
 #[derive(Debug)]
@@ -63,33 +55,24 @@ struct Letters {
 }
 
 impl Publisher {
-    /// Starts the task.
-    pub fn start(options: &InboundOptions, links: Arc<Links>) -> (Self, JoinHandle<()>) {
-        let (letters, letters_inbox) = mpsc::channel(BATCHES);
-        let (replies, replies_inbox) = mpsc::channel(options.reply_buffer.max(1));
-        let dropped = Arc::new(AtomicU64::new(0));
+    /// Starts the task that publishes dead letters and delayed messages.
+    pub fn start(
+        options: &InboundOptions,
+        links: Arc<Links>,
+        replies: ReplySender,
+    ) -> (Self, JoinHandle<()>) {
+        let (letters, inbox) = mpsc::channel(BATCHES);
         let task = Task {
             options: options.clone(),
-            links,
-            letters: Outbox {
-                inbox: letters_inbox,
-                current: None,
-            },
-            replies: Replies {
-                inbox: replies_inbox,
-                buffer: Vec::new(),
-                dropped: dropped.clone(),
-            },
+            links: links.clone(),
+            letters: Outbox { inbox, current: None },
         };
-        (
-            Self {
-                letters,
-                replies,
-                room: Room::of(options.reply_bytes),
-                dropped,
-            },
-            tokio::spawn(task.run()),
-        )
+        let publisher = Self {
+            links,
+            letters,
+            replies,
+        };
+        (publisher, tokio::spawn(task.run()))
     }
 
     /// Publishes messages that must not be lost; returns when the broker has confirmed them all.
@@ -102,23 +85,19 @@ impl Publisher {
         confirmation.await.map_err(|_| Stopped)
     }
 
+    /// Which rejected messages are kept.
+    pub fn rejections(&self) -> &Rejections {
+        &self.links.rejections
+    }
+
     /// Sends a reply, or drops it when too many are waiting.
     pub fn reply(&self, reply: lane::Reply) {
-        let waiting = super::outgoing::reply(reply).and_then(|reply| self.room.take(reply));
-        let sent = waiting.is_some_and(|waiting| self.replies.try_send(waiting).is_ok());
-        if !sent {
-            self.dropped.fetch_add(1, Relaxed);
-        }
+        self.replies.send(reply);
     }
 
-    /// Counts the replies that were dropped.
-    pub fn dropped_counter(&self) -> Arc<AtomicU64> {
-        self.dropped.clone()
-    }
-
-    /// Replies that were dropped.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
+    /// The way of replies.
+    pub const fn replies(&self) -> &ReplySender {
+        &self.replies
     }
 }
 
@@ -126,14 +105,13 @@ struct Task {
     options: InboundOptions,
     links: Arc<Links>,
     letters: Outbox,
-    replies: Replies,
 }
 
 impl Task {
     async fn run(mut self) {
         let mut backoff = Backoff::new(LONGEST_WAIT);
         loop {
-            if self.letters.is_done() && self.replies.is_done() {
+            if self.letters.is_done() {
                 return;
             }
             let started = Instant::now();
@@ -160,12 +138,9 @@ impl Task {
         let connection = connection::open(&self.options.url, name).await?;
         topology::declare(&connection, &self.options.topology).await?;
         self.links.publishing.up();
-        let all_sent = async {
-            tokio::try_join!(self.letters.serve(&connection), self.replies.serve(&connection)).map(drop)
-        };
         tokio::select! {
-            sent = all_sent => sent?,
-            () = lost(&connection, &self.links) => return Err(AmqpError::Ended),
+            sent = self.letters.serve(&connection) => sent?,
+            () = lost(&connection, &self.links.publishing) => return Err(AmqpError::Ended),
         }
         connection::close(&connection).await;
         Ok(())
@@ -173,10 +148,10 @@ impl Task {
 }
 
 /// Returns when the connection is no more; while nothing is published nothing else would tell.
-async fn lost(connection: &Connection, links: &Links) {
+pub(super) async fn lost(connection: &Connection, link: &Shared) {
     let mut look = interval(LOOK_AFTER);
     while connection.status().connected() {
-        links.publishing.set_blocked(connection.status().blocked());
+        link.set_blocked(connection.status().blocked());
         look.tick().await;
     }
 }
@@ -193,10 +168,8 @@ impl Outbox {
 
     async fn serve(&mut self, connection: &Connection) -> Result<(), AmqpError> {
         let channel = connection::channel(connection).await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await
-            .map_err(AmqpError::doing("asking for confirms"))?;
+        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
+        request::answered("asking for confirms", confirms).await?;
         loop {
             let letters = match self.current.take() {
                 Some(letters) => letters,
@@ -257,7 +230,7 @@ async fn publish_confirmed(
     }
 }
 
-async fn publish(
+pub(super) async fn publish(
     channel: &Channel,
     message: &Outgoing,
     options: BasicPublishOptions,
@@ -275,62 +248,6 @@ async fn publish(
 }
 
 /// Closes a channel before its connection is closed: dropped, it would be closed at the same time.
-async fn leave(channel: &Channel) -> Result<(), AmqpError> {
-    channel
-        .close(200, "bye".into())
-        .await
-        .map_err(AmqpError::doing("closing a channel"))
-}
-
-struct Replies {
-    inbox: mpsc::Receiver<Waiting>,
-    buffer: Vec<Waiting>,
-    dropped: Arc<AtomicU64>,
-}
-
-impl Replies {
-    fn is_done(&self) -> bool {
-        self.buffer.is_empty() && self.inbox.is_closed() && self.inbox.is_empty()
-    }
-
-    /// Serves over one channel after the other: what the broker holds against a reply (no right to write to
-    /// the default exchange, say) must not touch the dead letters.
-    async fn serve(&mut self, connection: &Connection) -> Result<(), AmqpError> {
-        loop {
-            let channel = connection::channel(connection).await?;
-            match self.serve_channel(connection, &channel).await {
-                Ok(()) => return leave(&channel).await,
-                Err(error) if connection.status().connected() => {
-                    warn!(error = chain(&error), "replies were refused");
-                    self.drop_buffer();
-                    sleep(LOOK_AFTER).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    async fn serve_channel(&mut self, connection: &Connection, channel: &Channel) -> Result<(), AmqpError> {
-        loop {
-            if self.buffer.is_empty() && self.inbox.recv_many(&mut self.buffer, REPLIES_AT_ONCE).await == 0 {
-                return Ok(());
-            }
-            if connection.status().blocked() {
-                self.drop_buffer();
-                continue;
-            }
-            let options = BasicPublishOptions::default();
-            let sends = self
-                .buffer
-                .iter()
-                .map(|waiting| publish(channel, &waiting.reply, options));
-            try_join_all(sends).await?;
-            self.buffer.clear();
-        }
-    }
-
-    fn drop_buffer(&mut self) {
-        self.dropped.fetch_add(self.buffer.len() as u64, Relaxed);
-        self.buffer.clear();
-    }
+pub(super) async fn leave(channel: &Channel) -> Result<(), AmqpError> {
+    request::answered("closing a channel", channel.close(200, "bye".into())).await
 }

@@ -3,7 +3,7 @@
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use producer_sdk::contract::Topology;
 
-use super::{AmqpError, connection};
+use super::{AmqpError, connection, request};
 
 /// Connects, deletes every queue and exchange of the namespace, and leaves.
 pub async fn remove_at(url: &str, topology: &Topology) -> Result<(), AmqpError> {
@@ -14,20 +14,16 @@ pub async fn remove_at(url: &str, topology: &Topology) -> Result<(), AmqpError> 
 }
 
 async fn remove(connection: &lapin::Connection, topology: &Topology) -> Result<(), AmqpError> {
-    let doing = || AmqpError::doing("removing a namespace");
+    const DOING: &str = "removing a namespace";
     let channel = connection::channel(connection).await?;
     let queues = topology.queues().into_iter().map(|queue| queue.name);
     for queue in queues.chain([topology.ledger()]) {
-        channel
-            .queue_delete(queue.into(), QueueDeleteOptions::default())
-            .await
-            .map_err(doing())?;
+        let delete = channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+        request::answered_slowly(DOING, delete).await?;
     }
     for exchange in topology.exchanges() {
-        channel
-            .exchange_delete(exchange.name.into(), ExchangeDeleteOptions::default())
-            .await
-            .map_err(doing())?;
+        let delete = channel.exchange_delete(exchange.name.into(), ExchangeDeleteOptions::default());
+        request::answered_slowly(DOING, delete).await?;
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ use super::{
     incoming::{self, header, text},
     outgoing,
     portions::Portions,
+    request,
 };
 use crate::{
     dead::{Arrivals, ByArrival, Counts, Letter},
@@ -35,7 +36,7 @@ use crate::{
 const HELD: usize = 16 << 20;
 /// What a letter takes beside its body: properties, headers, a place in a map.
 const PER_LETTER: usize = 2 << 10;
-/// Replayed letters whose confirm is open.
+/// Most replayed letters whose confirm is open. Where a rate is set, at most as many as go in a second.
 const UNCONFIRMED: usize = 200;
 
 /// Which letters are to be replayed, as the first look at the queue has shown.
@@ -74,6 +75,13 @@ fn mark(delivery: &Delivery) -> u64 {
     hasher.finish()
 }
 
+/// What is known of a letter beside its message.
+struct Known {
+    user_id: Option<String>,
+    first_seen: Option<DateTime<Utc>>,
+    sender: Option<String>,
+}
+
 /// A letter on its way.
 struct Sent {
     tag: u64,
@@ -92,13 +100,18 @@ pub struct Replay<'a> {
     doors: HashMap<String, Door>,
     /// Users of whom a letter was not taken.
     kept_back: HashSet<String>,
-    /// Counts what is replayed and what fails.
-    pub counts: Counts,
+    /// Counts what is replayed and what fails; the caller has it also after an error.
+    pub counts: &'a mut Counts,
 }
 
 impl<'a> Replay<'a> {
     /// Publishes on a channel with confirms; at most `rate` letters a second.
-    pub fn new(publishing: &'a Channel, topology: &'a Topology, rate: Option<u32>, counts: Counts) -> Self {
+    pub fn new(
+        publishing: &'a Channel,
+        topology: &'a Topology,
+        rate: Option<u32>,
+        counts: &'a mut Counts,
+    ) -> Self {
         Self {
             publishing,
             topology,
@@ -136,7 +149,15 @@ impl<'a> Replay<'a> {
             held.hold(
                 arrived,
                 PER_LETTER + delivery.data.len(),
-                (delivery, door, (letter.user_id, letter.first_seen)),
+                (
+                    delivery,
+                    door,
+                    Known {
+                        user_id: letter.user_id,
+                        first_seen: letter.first_seen,
+                        sender: letter.sender,
+                    },
+                ),
             );
             while let Some((delivery, door, known)) = held.next() {
                 self.send(letters, delivery, door, known).await?;
@@ -155,10 +176,11 @@ impl<'a> Replay<'a> {
         letters: &mut Portions,
         delivery: Delivery,
         door: Door,
-        (user_id, first_seen): (Option<String>, Option<DateTime<Utc>>),
+        known: Known,
     ) -> Result<(), AmqpError> {
+        let user_id = known.user_id.clone();
         let by = user_id.as_ref().and_then(|user_id| self.doors.get(user_id));
-        if by.is_some_and(|by| *by != door) || self.open.len() >= UNCONFIRMED {
+        if by.is_some_and(|by| *by != door) || self.open.len() >= self.most_unconfirmed() {
             self.settle(letters).await?;
         }
         if let Some(user_id) = &user_id {
@@ -174,7 +196,7 @@ impl<'a> Replay<'a> {
             mandatory: true,
             immediate: false,
         };
-        let headers = replay_headers(self.topology, door, first_seen, &delivery);
+        let headers = replay_headers(self.topology, door, &known, &delivery);
         let confirm = self
             .publishing
             .basic_publish(
@@ -194,6 +216,11 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
+    fn most_unconfirmed(&self) -> usize {
+        let a_second = self.rate.and_then(|rate| usize::try_from(rate).ok());
+        a_second.map_or(UNCONFIRMED, |letters| letters.min(UNCONFIRMED))
+    }
+
     /// Waits for the confirms of what was sent. The library may attach a returned message to the confirm of another, so
     /// if one came back all of these stay: what was taken twice is applied once.
     async fn settle(&mut self, letters: &mut Portions) -> Result<(), AmqpError> {
@@ -206,7 +233,7 @@ impl<'a> Replay<'a> {
             confirm,
         } in self.open.drain(..)
         {
-            let confirmation = confirm.await.map_err(AmqpError::doing("waiting for a confirm"))?;
+            let confirmation = request::answered_slowly("waiting for a confirm", confirm).await?;
             came_back |= matches!(confirmation, Confirmation::Ack(Some(_)));
             settled.push((tag, user_id, matches!(confirmation, Confirmation::Ack(_))));
         }
@@ -224,13 +251,8 @@ impl<'a> Replay<'a> {
 }
 
 /// The headers of a letter that is replayed. It goes through the internal exchange, to which only workers may write, so that its
-/// origin and the time at which a worker first received it are believed again.
-fn replay_headers(
-    topology: &Topology,
-    door: Door,
-    first_seen: Option<DateTime<Utc>>,
-    delivery: &Delivery,
-) -> FieldTable {
+/// origin, its sender and the time at which a worker first received it are believed again.
+fn replay_headers(topology: &Topology, door: Door, known: &Known, delivery: &Delivery) -> FieldTable {
     let mut table = FieldTable::default();
     let mut put = |name: &str, value: &str| {
         table.insert(name.into(), AMQPValue::LongString(value.into()));
@@ -238,7 +260,10 @@ fn replay_headers(
     put(headers::ORIGIN, door.as_str());
     put(headers::EXCHANGE, &topology.door(door));
     put(headers::ROUTING_KEY, delivery.routing_key.as_str());
-    if let Some(at) = first_seen {
+    if let Some(sender) = &known.sender {
+        put(headers::SENDER, sender);
+    }
+    if let Some(at) = known.first_seen {
         put(headers::FIRST_SEEN, &at.to_rfc3339());
     }
     if let Some(trace) = header(&delivery.properties, headers::TRACEPARENT) {

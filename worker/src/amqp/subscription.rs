@@ -17,7 +17,7 @@ use lapin::{
     types::{FieldTable, ShortString},
 };
 
-use super::{AmqpError, connection};
+use super::{AmqpError, connection, request};
 
 /// A place in the line of those who want to serve a queue.
 #[derive(Debug)]
@@ -36,20 +36,12 @@ impl Subscription {
     ) -> Result<Self, AmqpError> {
         let channel = connection::channel(connection).await?;
         // Not global, that is for each subscription: the only kind that quorum queues have.
-        channel
-            .basic_qos(prefetch, BasicQosOptions { global: false })
-            .await
-            .map_err(AmqpError::doing("setting the prefetch"))?;
+        let qos = channel.basic_qos(prefetch, BasicQosOptions { global: false });
+        request::answered("setting the prefetch", qos).await?;
         let tag = ShortString::try_new(worker).map_err(|_| AmqpError::Worker(worker.to_owned()))?;
-        let inner = channel
-            .basic_consume(
-                queue.into(),
-                tag,
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await
-            .map_err(AmqpError::doing("subscribing"))?;
+        let options = BasicConsumeOptions::default();
+        let consume = channel.basic_consume(queue.into(), tag, options, FieldTable::default());
+        let inner = request::answered("subscribing", consume).await?;
         Ok(Self { channel, inner })
     }
 
@@ -89,8 +81,7 @@ impl Subscription {
 
     /// Closes the channel and waits until the broker has done so.
     pub async fn close(self) {
-        // When this fails the channel is gone already, which is as good.
-        let _ = self.channel.close(200, "bye".into()).await;
+        request::leave(&self.channel).await;
     }
 }
 

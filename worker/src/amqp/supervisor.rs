@@ -22,14 +22,14 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::{
     AmqpError, InboundOptions, OtherLedger, connection,
     lane::{Interruption, Lane},
+    lane_connection::LaneConnection,
     ledger_id, lengths,
     links::Links,
     place::Place,
     publisher::Publisher,
-    queries::QueryLane,
     topology,
 };
-use crate::lane::{Backoff, Condition, LaneStats, Ledger, Pipeline, Questions, chain};
+use crate::lane::{Backoff, Condition, LaneStats, Ledger, Pipeline, chain};
 
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// A connection that held this long was a good one.
@@ -39,10 +39,9 @@ const GOOD: Duration = Duration::from_secs(30);
 pub type AllStats = Arc<Mutex<BTreeMap<String, Arc<LaneStats>>>>;
 
 /// Keeps connection, topology and lanes.
-pub struct Supervisor<L, Q> {
+pub struct Supervisor<L> {
     pub options: Arc<InboundOptions>,
     pub ledger: Arc<L>,
-    pub questions: Arc<Q>,
     pub publisher: Publisher,
     pub stop: CancellationToken,
     pub stats: AllStats,
@@ -60,7 +59,6 @@ enum Served {
         queue: String,
         shard: Option<u32>,
     },
-    Queries,
     /// Nothing; looks what waits in the queues.
     Lengths {
         queues: Vec<(String, bool)>,
@@ -68,15 +66,14 @@ enum Served {
     },
 }
 
-impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
+impl<L: Ledger> Supervisor<L> {
     /// Goes on until asked to stop.
     pub async fn run(self) {
         let this = Arc::new(self);
         let mut backoff = Backoff::new(LONGEST_WAIT);
-        let mut declare = true;
         while !this.stop.is_cancelled() {
             let (started, committed) = (Instant::now(), this.committed());
-            let session = this.clone().session(declare).await;
+            let session = this.clone().session().await;
             let Err(error) = session else {
                 this.links.receiving.down();
                 continue;
@@ -87,14 +84,8 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
                 this.refused.send_replace(Some(other));
                 return this.stop.cancelled().await;
             }
-            // One message's properties may be unreadable. Nothing was settled, so it is delivered alone now,
-            // and after its last delivery the broker sets it aside: the sooner the better.
-            declare = !error.is_unreadable();
-            if error.is_unreadable() {
-                this.note_unreadable();
-            }
             // A connection over which something was done was a good one, however short its life.
-            if started.elapsed() > GOOD || this.committed() > committed || !declare {
+            if started.elapsed() > GOOD || this.committed() > committed {
                 backoff.reset();
             }
             let wait = backoff.wait();
@@ -107,9 +98,9 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
     }
 
     /// One connection's life.
-    async fn session(self: Arc<Self>, declare: bool) -> Result<(), AmqpError> {
+    async fn session(self: Arc<Self>) -> Result<(), AmqpError> {
         let (connection, retired) = tokio::select! {
-            prepared = self.prepare(declare) => prepared?,
+            prepared = self.prepare() => prepared?,
             // From here on the lanes stop by themselves, and are waited for.
             () = self.stop.cancelled() => return Ok(()),
         };
@@ -128,10 +119,7 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
                 Ok((_, Ok(()))) => {}
                 Ok((_, Err(error))) => {
                     stop.cancel();
-                    // Those who were writing when it happened only know that the connection is gone.
-                    if lost.is_none() || error.is_unreadable() {
-                        lost = Some(error);
-                    }
+                    lost.get_or_insert(error);
                 }
                 Err(panicked) => {
                     error!(error = %panicked, alarm = true, "a lane broke; starting it again");
@@ -151,24 +139,16 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
         all.values().map(|stats| stats.snapshot().commands).sum()
     }
 
-    /// Which lane's message could not be read, nobody knows: the library ends the connection for all of them.
-    fn note_unreadable(&self) {
-        let all = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
-        all.values().for_each(|stats| stats.unreadable());
-    }
-
     /// Connects, and finds out what there is to serve.
-    async fn prepare(&self, declare: bool) -> Result<(Connection, Vec<u32>), AmqpError> {
+    async fn prepare(&self) -> Result<(Connection, Vec<u32>), AmqpError> {
         let name = format!("scrip {} receiving", self.options.worker);
         let connection = connection::open(&self.options.url, name).await?;
         // First of all, and again after each reconnect: this broker may be another one.
         if let Some(id) = self.options.ledger_id {
             ledger_id::compare(&connection, &self.options.topology, id).await?;
         }
-        if declare {
-            topology::declare(&connection, &self.options.topology).await?;
-            topology::unbind_moved(&connection, &self.options.topology).await?;
-        }
+        topology::declare(&connection, &self.options.topology).await?;
+        topology::unbind_moved(&connection, &self.options.topology).await?;
         let retired = topology::retired_shards(&connection, &self.options.topology).await?;
         Ok((connection, retired))
     }
@@ -189,12 +169,12 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             queue: topology.unrouted(),
             shard: None,
         });
-        all.push(Served::Queries);
-        self.links.expected.store(all.len(), Relaxed);
+        // The query lane is served over a connection of its own.
+        self.links.expected.store(all.len() + 1, Relaxed);
         if let Some(every) = self.options.look_every {
             let served = all.iter().filter_map(|served| match served {
                 Served::Commands { queue, .. } => Some(queue.clone()),
-                _ => None,
+                Served::Lengths { .. } => None,
             });
             let queues = lengths::queues(topology, served.collect());
             all.push(Served::Lengths { queues, every });
@@ -218,12 +198,9 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
                     async move { this.commands(queue, shard, &connection, stop).await }.instrument(span),
                 )
             }
-            Served::Queries => {
-                let span = info_span!("queries");
-                lanes.spawn(async move { this.queries(&connection, stop).await }.instrument(span))
-            }
             Served::Lengths { queues, every } => lanes.spawn(async move {
-                lengths::watch(&connection, &queues, every, &this.links, stop).await;
+                let dead = this.options.topology.dead();
+                lengths::watch(&connection, &queues, &dead, every, &this.links, stop).await;
                 Ok(())
             }),
         };
@@ -243,7 +220,7 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             () = sleep(self.registration_delay(&queue, shard)) => {}
         }
         let stats = self.stats_of(&queue);
-        let pipeline = Pipeline::new(self.ledger.clone(), stats.clone());
+        let pipeline = Pipeline::new(self.ledger.clone(), self.options.senders.clone(), stats.clone());
         let mut lane = Lane::new(
             queue,
             self.options.clone(),
@@ -251,6 +228,19 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             pipeline,
             stop.clone(),
         );
+        let mut connection = LaneConnection::shared(connection);
+        let served = self.serve_over(&mut connection, &mut lane, &stats, &stop).await;
+        connection.close_own().await;
+        served
+    }
+
+    async fn serve_over(
+        &self,
+        connection: &mut LaneConnection<'_>,
+        lane: &mut Lane<L>,
+        stats: &LaneStats,
+        stop: &CancellationToken,
+    ) -> Result<(), AmqpError> {
         let mut backoff = Backoff::new(LONGEST_WAIT);
         let mut waiting = Vec::new();
         loop {
@@ -262,13 +252,12 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
             }
             let (started, committed) = (Instant::now(), stats.snapshot().commands);
             let mut place = Place::none(&self.registered);
-            let interruption = lane.serve(connection, || place.take()).await;
+            let interruption = lane.serve(connection.get(), || place.take()).await;
             drop(place);
             stats.condition.set(Condition::Starting);
             stats.pulse.rest();
             match interruption {
                 Interruption::Drained => return Ok(()),
-                Interruption::Trusted => {}
                 Interruption::Database(commands) => {
                     waiting = commands;
                     warn!("gave everything back to the queue until the database answers");
@@ -280,66 +269,11 @@ impl<L: Ledger, Q: Questions> Supervisor<L, Q> {
                     if started.elapsed() > GOOD || stats.snapshot().commands > committed {
                         backoff.reset();
                     }
-                    self.after_failure(error, connection, &mut backoff, &stop).await?;
+                    let recovered =
+                        connection.recover(error, lane.queue(), &self.options, &mut backoff, stop);
+                    recovered.await?;
                 }
             }
-        }
-    }
-
-    /// Serves the query queue for as long as there is a connection.
-    async fn queries(&self, connection: &Connection, stop: CancellationToken) -> Result<(), AmqpError> {
-        let questions = self.questions.clone();
-        let lane = QueryLane::new(
-            self.options.clone(),
-            self.publisher.clone(),
-            questions,
-            stop.clone(),
-            self.links.queries.clone(),
-        );
-        let mut backoff = Backoff::new(LONGEST_WAIT);
-        loop {
-            let started = Instant::now();
-            let mut place = Place::none(&self.registered);
-            let served = lane.serve(connection, || place.take()).await;
-            drop(place);
-            self.links.queries.condition.set(Condition::Starting);
-            let Err(error) = served else { return Ok(()) };
-            if started.elapsed() > GOOD {
-                backoff.reset();
-            }
-            self.after_failure(error, connection, &mut backoff, &stop).await?;
-            if stop.is_cancelled() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Decides whether the connection is still good, and if so waits and mends what may be missing.
-    async fn after_failure(
-        &self,
-        error: AmqpError,
-        connection: &Connection,
-        backoff: &mut Backoff,
-        stop: &CancellationToken,
-    ) -> Result<(), AmqpError> {
-        if !connection.status().connected() {
-            return Err(error);
-        }
-        warn!(
-            error = chain(&error),
-            "the subscription was lost; subscribing again"
-        );
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = sleep(backoff.wait()) => {}
-        }
-        match topology::declare(connection, &self.options.topology).await {
-            Err(error) if !connection.status().connected() => Err(error),
-            Err(error) => {
-                warn!(error = chain(&error), "what is missing cannot be declared");
-                Ok(())
-            }
-            Ok(_) => Ok(()),
         }
     }
 

@@ -13,11 +13,12 @@ use lapin::{
 use producer_sdk::contract::{self, Arg, BUCKETS, Binding, Door, ExchangeSpec, QueueSpec, Topology};
 use tracing::{debug, warn};
 
-use super::{AmqpError, connection};
+use super::{AmqpError, connection, request};
 
 pub(super) const ACCESS_REFUSED: u16 = 403;
 pub(super) const NOT_FOUND: u16 = 404;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
+const DECLARING: &str = "declaring";
 
 /// Something that is not as it would have been declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Difference {
     pub what: String,
     /// What the broker said.
     pub why: String,
+    /// What to do about it, where it is a queue that can be deleted without a loss.
+    pub remedy: Option<String>,
 }
 
 /// Connects, declares and leaves.
@@ -45,6 +48,7 @@ pub async fn declare_at(url: &str, topology: &Topology) -> Result<Vec<Difference
 pub async fn declare(connection: &Connection, topology: &Topology) -> Result<Vec<Difference>, AmqpError> {
     let mut declarer = Declarer {
         connection,
+        topology,
         channel: connection::channel(connection).await?,
         differences: Vec::new(),
     };
@@ -58,7 +62,7 @@ pub async fn declare(connection: &Connection, topology: &Topology) -> Result<Vec
     let Declarer {
         channel, differences, ..
     } = declarer;
-    let _ = channel.close(200, "bye".into()).await;
+    request::leave(&channel).await;
     Ok(differences)
 }
 
@@ -69,7 +73,7 @@ pub async fn unbind_moved(connection: &Connection, topology: &Topology) -> Resul
     for shard in 0..topology.shards() {
         let channel = connection::channel(connection).await?;
         unbind_buckets(&channel, topology, shard).await;
-        let _ = channel.close(200, "bye".into()).await;
+        request::leave(&channel).await;
     }
     Ok(())
 }
@@ -85,17 +89,16 @@ pub async fn retired_shards(connection: &Connection, topology: &Topology) -> Res
             passive: true,
             ..QueueDeclareOptions::default()
         };
-        match channel
-            .queue_declare(short(topology.commands(shard))?, passive, FieldTable::default())
-            .await
-        {
+        let queue = short(topology.commands(shard))?;
+        let look = channel.queue_declare(queue, passive, FieldTable::default());
+        match request::answered("looking for former shards", look).await {
             Ok(_) => {
                 unbind_buckets(&channel, topology, shard).await;
-                let _ = channel.close(200, "bye".into()).await;
+                request::leave(&channel).await;
                 retired.push(shard);
             }
-            Err(error) if error.is_amqp_soft_error() => break,
-            Err(error) => return Err(AmqpError::doing("looking for former shards")(error)),
+            Err(error) if error.is_soft() => break,
+            Err(error) => return Err(error),
         }
     }
     Ok(retired)
@@ -111,15 +114,9 @@ async fn unbind_buckets(channel: &Channel, topology: &Topology, shard: u32) {
             let (queue, exchange) = (queue.clone(), topology.door(door));
             async move {
                 let key = bucket.to_string();
-                channel
-                    .queue_unbind(
-                        short(queue)?,
-                        short(exchange)?,
-                        short(key)?,
-                        FieldTable::default(),
-                    )
-                    .await
-                    .map_err(AmqpError::doing("unbinding a bucket from a shard"))
+                let (queue, exchange, key) = (short(queue)?, short(exchange)?, short(key)?);
+                let unbind = channel.queue_unbind(queue, exchange, key, FieldTable::default());
+                request::answered_slowly("unbinding a bucket from a shard", unbind).await
             }
         });
     if let Err(error) = try_join_all(unbinds).await {
@@ -129,6 +126,7 @@ async fn unbind_buckets(channel: &Channel, topology: &Topology, shard: u32) {
 
 struct Declarer<'a> {
     connection: &'a Connection,
+    topology: &'a Topology,
     channel: Channel,
     differences: Vec<Difference>,
 }
@@ -143,19 +141,19 @@ impl Declarer<'_> {
             durable: true,
             ..ExchangeDeclareOptions::default()
         };
-        let declared = self
-            .channel
-            .exchange_declare(short(&spec.name)?, kind.clone(), options, table(&spec.args)?)
-            .await;
+        let declare =
+            self.channel
+                .exchange_declare(short(&spec.name)?, kind.clone(), options, table(&spec.args)?);
+        let declared = request::answered(DECLARING, declare).await;
         if self.tolerate(declared, &spec.name).await? {
             let passive = ExchangeDeclareOptions {
                 passive: true,
                 ..options
             };
-            self.channel
-                .exchange_declare(short(&spec.name)?, kind, passive, FieldTable::default())
-                .await
-                .map_err(AmqpError::doing("looking up an exchange"))?;
+            let look =
+                self.channel
+                    .exchange_declare(short(&spec.name)?, kind, passive, FieldTable::default());
+            request::answered("looking up an exchange", look).await?;
         }
         Ok(())
     }
@@ -165,19 +163,19 @@ impl Declarer<'_> {
             durable: spec.durable,
             ..QueueDeclareOptions::default()
         };
-        let declared = self
+        let declare = self
             .channel
-            .queue_declare(short(&spec.name)?, options, table(&spec.args)?)
-            .await;
+            .queue_declare(short(&spec.name)?, options, table(&spec.args)?);
+        let declared = request::answered(DECLARING, declare).await;
         if self.tolerate(declared, &spec.name).await? {
             let passive = QueueDeclareOptions {
                 passive: true,
                 ..options
             };
-            self.channel
-                .queue_declare(short(&spec.name)?, passive, FieldTable::default())
-                .await
-                .map_err(AmqpError::doing("looking up a queue"))?;
+            let look = self
+                .channel
+                .queue_declare(short(&spec.name)?, passive, FieldTable::default());
+            request::answered("looking up a queue", look).await?;
         }
         Ok(())
     }
@@ -188,16 +186,9 @@ impl Declarer<'_> {
         let bound = try_join_all(bindings.iter().map(|binding| async move {
             let (queue, exchange) = (short(&binding.queue)?, short(&binding.exchange)?);
             let key = short(&binding.routing_key)?;
-            channel
-                .queue_bind(
-                    queue,
-                    exchange,
-                    key,
-                    QueueBindOptions::default(),
-                    FieldTable::default(),
-                )
-                .await
-                .map_err(AmqpError::doing("binding a queue"))
+            let options = QueueBindOptions::default();
+            let bind = channel.queue_bind(queue, exchange, key, options, FieldTable::default());
+            request::answered_slowly("binding a queue", bind).await
         }))
         .await;
         match bound {
@@ -207,10 +198,9 @@ impl Declarer<'_> {
     }
 
     /// Whether a declaration was refused in a way that leaves hope that what exists will do.
-    async fn tolerate<T>(&mut self, declared: lapin::Result<T>, what: &str) -> Result<bool, AmqpError> {
-        let error = match declared {
-            Ok(_) => return Ok(false),
-            Err(error) => AmqpError::doing("declaring")(error),
+    async fn tolerate<T>(&mut self, declared: Result<T, AmqpError>, what: &str) -> Result<bool, AmqpError> {
+        let Err(error) = declared else {
+            return Ok(false);
         };
         match error.code() {
             Some(ACCESS_REFUSED | PRECONDITION_FAILED) => {
@@ -223,17 +213,33 @@ impl Declarer<'_> {
 
     async fn differ(&mut self, what: &str, error: &AmqpError) -> Result<(), AmqpError> {
         let why = crate::lane::chain(error);
+        let remedy = self.remedy(what, error);
         warn!(
             what,
-            why, "not as it would be declared; going on with what there is"
+            why, remedy, "not as it would be declared; going on with what there is"
         );
         self.differences.push(Difference {
             what: what.to_owned(),
             why,
+            remedy,
         });
         debug!("the refusal closed the channel; opening another");
         self.channel = connection::channel(self.connection).await?;
         Ok(())
+    }
+}
+
+impl Declarer<'_> {
+    /// Queries are not kept, so their queue is the one that may be deleted at any time.
+    fn remedy(&self, what: &str, error: &AmqpError) -> Option<String> {
+        let queue = self.topology.queries();
+        let is_of_another_kind = what == queue && error.code() == Some(PRECONDITION_FAILED);
+        is_of_another_kind.then(|| {
+            format!(
+                "delete the queue (rabbitmqctl delete_queue {queue}), then run `scrip topology declare`; \
+                 queries are not kept, so nothing is lost"
+            )
+        })
     }
 }
 

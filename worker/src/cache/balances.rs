@@ -89,7 +89,11 @@ impl Balances {
 fn lives(balance: &BalanceResult, now: DateTime<Utc>) -> Option<u64> {
     let lapses = balance.next_expiring_batch.as_ref().map(|batch| batch.expires_at);
     let grant = balance.next_grant_info.as_ref().map(|grant| grant.grant_date);
-    let next = [lapses, grant.filter(|at| *at > now)].into_iter().flatten().min();
+    if grant.is_some_and(|at| at <= now) {
+        // Its period has started and waits for events that may be on their way.
+        return None;
+    }
+    let next = [lapses, grant].into_iter().flatten().min();
     let left = next.map_or(LONGEST, |at| (at - now).to_std().unwrap_or_default());
     let millis = u64::try_from(left.min(LONGEST).as_millis()).unwrap_or_default();
     (millis > 0).then_some(millis)

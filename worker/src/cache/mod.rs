@@ -7,12 +7,15 @@
 //! | `balances` | a key for each wallet, written only over an older version |
 //! | `mirror` | writes the balances of those wallets that were changed |
 //! | `lock` | who of several workers does something |
+//! | `users` | what worker and apps may do, for an administrator of Redis |
 
 mod balances;
 mod connection;
 mod lock;
 mod mirror;
+mod users;
 
 pub use balances::Balances;
 pub use connection::{Redis, RedisUrlError};
 pub use mirror::Mirror;
+pub use users::{UserNameError, Users};

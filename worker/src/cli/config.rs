@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use producer_sdk::Exposed;
+use serde::Serialize;
 use serde_json::json;
 use toml::{Table, Value};
 
@@ -10,12 +12,12 @@ use super::{
     failure::Failure,
     print::{self, Rows},
 };
-use crate::config::{Backend, ConfigError, Origin, Settings};
+use crate::config::{Backend, ConfigError, Origin, PlainText, Settings};
 
 /// Look at the configuration.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Tell everything that is wrong with it: exit code 1
+    /// Tell everything that is wrong with it (exit code 1), and what is unsafe
     Check,
     /// Print what is in force and where each value comes from, without passwords
     Show,
@@ -28,6 +30,7 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
         Command::Show => show(context)?,
         Command::Check => {
             let file = context.settings.file.as_ref();
+            let warnings = warnings(context, &backend);
             if context.json {
                 let (embedded, broker, database) = match &backend {
                     Backend::Servers { amqp, database } => {
@@ -37,7 +40,8 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
                 };
                 print::json(
                     &json!({ "ok": true, "file": file, "broker": broker, "database": database,
-                    "embedded": embedded, "namespace": context.settings.namespace }),
+                    "embedded": embedded, "namespace": context.settings.namespace,
+                    "warnings": warnings }),
                 )?;
                 return Ok(ExitCode::SUCCESS);
             }
@@ -50,6 +54,10 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
                     print::line(&format!("namespace: {}", context.settings.namespace))?;
                 }
                 Backend::Embedded { path } => print::line(&format!("embedded:  {}", path.display()))?,
+            }
+            for Warning { key, found, advice } in &warnings {
+                let found = print::escape(found);
+                print::line(&format!("warning:   {key} is {found}; {advice}"))?;
             }
             print::line("ok")?;
         }
@@ -71,6 +79,35 @@ pub fn tell_problems(error: ConfigError) -> Result<ExitCode, Failure> {
         .collect();
     print::json(&json!({ "ok": false, "problems": problems }))?;
     Ok(ExitCode::FAILURE)
+}
+
+/// What is allowed and unsafe.
+#[derive(Serialize)]
+struct Warning {
+    key: &'static str,
+    /// As a phrase that follows "is".
+    found: String,
+    /// What to do.
+    advice: String,
+}
+
+fn warnings(context: &Context, backend: &Backend) -> Vec<Warning> {
+    let plain_text = context.settings.plain_text().into_iter();
+    let plain_text = plain_text.map(|PlainText { key, host, instead }| Warning {
+        key,
+        found: format!("without TLS to the host {host}"),
+        advice: format!("use {instead}"),
+    });
+    let exposed = match backend {
+        Backend::Embedded { path } => producer_sdk::exposed(path),
+        Backend::Servers { .. } => Vec::new(),
+    };
+    let exposed = exposed.into_iter().map(|Exposed { path, mode }| Warning {
+        key: "data_dir",
+        found: format!("open to other users ({}, mode {mode:03o})", path.display()),
+        advice: "take the permissions of group and others away (chmod go= …)".to_owned(),
+    });
+    plain_text.chain(exposed).collect()
 }
 
 fn show(context: &Context) -> Result<(), Failure> {

@@ -12,7 +12,10 @@ use producer_sdk::contract::Topology;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
-use super::failure::{Doing, Failure};
+use super::{
+    failure::{Doing, Failure},
+    references,
+};
 use crate::{
     config::{Backend, SecretUrl, Settings},
     store::{self, Store, StoreOptions},
@@ -91,6 +94,7 @@ impl Context {
         let store = self.database().await?;
         store.require_utf8().await.doing("make the schema")?;
         migration::up(store.connection()).await.doing("make the schema")?;
+        references::set(self, &store).await?;
         Ok(store)
     }
 

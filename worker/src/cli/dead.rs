@@ -2,6 +2,7 @@
 
 mod filters;
 mod letter;
+mod settle;
 
 use std::process::ExitCode;
 
@@ -10,25 +11,29 @@ use clap::ValueEnum;
 use producer_sdk::contract::Door;
 
 use super::{
+    audit::ActorArgs,
     context::Context,
     failure::{Doing, Failure},
     print::{self, Rows, escape},
-    progress,
+    progress, show,
 };
 use crate::{
     amqp::DeadLetters,
     config::Backend,
-    dead::{Counts, Fate, Filter, Letter},
+    dead::{Counts, Fate, Filter, Letter, Summary},
     embedded,
     store::Store,
 };
 use filters::Filters;
+use settle::{How, settle};
 
 /// Look at dead letters, replay them, throw them away.
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "\
 Examples:
   scrip dead list
+  scrip dead summary
+  scrip dead list --sender team-a --reason invalid_field
   scrip dead show pi_1
   scrip dead replay --reason unapplied --dry-run
   scrip dead replay --reason unapplied:unknown_package
@@ -37,6 +42,8 @@ Examples:
 pub enum Command {
     /// What was set aside, oldest first
     List(ListArgs),
+    /// How many letters there are of each sender and reason, and since when
+    Summary(SummaryArgs),
     /// One letter with everything that is known of it, its body untouched
     Show(ShowArgs),
     /// Send letters back to where they came from, as they were, in the order in which they first arrived
@@ -57,6 +64,13 @@ pub struct ListArgs {
     /// How many are shown; all are looked at, so that none changes its place
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
+}
+
+/// Counts letters.
+#[derive(Debug, clap::Args)]
+pub struct SummaryArgs {
+    #[command(flatten)]
+    filters: Filters,
 }
 
 /// Shows one.
@@ -87,6 +101,8 @@ pub struct ReplayArgs {
     /// app's: look at each first (scrip dead show), and say which are meant (--reference, --type).
     #[arg(long, value_enum, value_name = "DOOR")]
     door: Option<Entrance>,
+    #[command(flatten)]
+    actor: ActorArgs,
 }
 
 /// A door that senders use.
@@ -121,6 +137,8 @@ pub struct DropArgs {
     /// Really
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    actor: ActorArgs,
 }
 
 /// Does it.
@@ -128,6 +146,7 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
     let letters = Letters::open(context).await?;
     let done = match command {
         Command::List(args) => list(context, &letters, args).await,
+        Command::Summary(args) => summarize(context, &letters, args).await,
         Command::Show(args) => show_one(context, &letters, &args.reference).await,
         Command::Replay(args) => {
             let wanted = args.filters.wanted(args.all)?;
@@ -136,8 +155,9 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
                 dry_run: args.dry_run,
                 rate: args.rate,
                 door: args.door.map(Door::from),
+                actor: args.actor,
             };
-            settle(context, &letters, &wanted, how).await
+            settle(context, &letters, &wanted, &how).await
         }
         Command::Drop(args) => {
             let wanted = args.filters.wanted(args.all)?;
@@ -151,8 +171,9 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
                 dry_run: args.dry_run,
                 rate: None,
                 door: None,
+                actor: args.actor,
             };
-            settle(context, &letters, &wanted, how).await
+            settle(context, &letters, &wanted, &how).await
         }
     };
     letters.close().await;
@@ -165,6 +186,7 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
         "reference",
         "type",
         "user",
+        "sender",
         "reason",
         ">attempts",
         "set aside",
@@ -208,6 +230,48 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+async fn summarize(context: &Context, letters: &Letters, args: SummaryArgs) -> Result<ExitCode, Failure> {
+    let (filter, now) = (Filter::from(args.filters), Utc::now());
+    let bar = progress::bar(letters.count().await?, "letters");
+    let moved = bar.clone();
+    let mut summary = Summary::default();
+    let looked = letters
+        .each(None, None, |letter| {
+            moved.inc(1);
+            if filter.takes(letter, now) {
+                summary.add(letter);
+            }
+            Some(Fate::Keep)
+        })
+        .await;
+    bar.finish_and_clear();
+    looked?;
+    if context.json {
+        for row in summary.rows() {
+            print::json(&row)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = Rows::new(&["sender", "reason", ">letters", "oldest", "newest"]);
+    let mut total = 0;
+    for row in summary.rows() {
+        total += row.letters;
+        rows.push([
+            row.sender.unwrap_or_else(|| "(not named)".to_owned()),
+            row.reason,
+            row.letters.to_string(),
+            row.oldest.map(show::instant).unwrap_or_default(),
+            row.newest.map(show::instant).unwrap_or_default(),
+        ]);
+    }
+    if total == 0 {
+        print::line("no dead letters")?;
+    } else {
+        rows.print()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Result<ExitCode, Failure> {
     let mut found = 0;
     let mut written = Ok(());
@@ -232,83 +296,6 @@ async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Resu
         )));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// How they are settled.
-#[derive(Clone, Copy)]
-struct How {
-    fate: Fate,
-    dry_run: bool,
-    rate: Option<u32>,
-    door: Option<Door>,
-}
-
-async fn settle(
-    context: &Context,
-    letters: &Letters,
-    wanted: &Filter,
-    how: How,
-) -> Result<ExitCode, Failure> {
-    let now = Utc::now();
-    let bar = progress::bar(letters.count().await?, "letters");
-    let moved = bar.clone();
-    let (mut fit, mut unknown) = (0_u64, 0_u64);
-    let settled = letters
-        .each(how.rate, how.door, |letter| {
-            moved.inc(1);
-            if !wanted.takes(letter, now) {
-                return Some(Fate::Keep);
-            }
-            fit += 1;
-            if how.fate == Fate::Replay && letter.door.or(how.door).is_none() {
-                unknown += 1;
-                return Some(Fate::Keep);
-            }
-            Some(if how.dry_run { Fate::Keep } else { how.fate })
-        })
-        .await;
-    bar.finish_and_clear();
-    let counts = settled?;
-    if context.json {
-        print::json(&serde_json::json!({ "fit": fit, "unknownOrigin": unknown, "counts": counts }))?;
-    } else {
-        let said = if how.dry_run {
-            intended(how.fate, fit - unknown, &counts)
-        } else {
-            told(&counts)
-        };
-        print::line(&said)?;
-        if unknown > 0 {
-            print::line(&format!(
-                "{unknown} of unknown origin stay; --door usage or --door funding says where they go"
-            ))?;
-        }
-    }
-    let all_went = counts.failed == 0 && (how.dry_run || unknown == 0);
-    Ok(ExitCode::from(u8::from(!all_went)))
-}
-
-fn intended(fate: Fate, number: u64, counts: &Counts) -> String {
-    let what = if fate == Fate::Drop {
-        "thrown away"
-    } else {
-        "replayed"
-    };
-    format!("{number} of {} letters are to be {what}", counts.seen)
-}
-
-fn told(counts: &Counts) -> String {
-    let mut parts = vec![format!("{} letters", counts.seen)];
-    for (number, what) in [
-        (counts.replayed, "replayed"),
-        (counts.dropped, "thrown away"),
-        (counts.failed, "could not be replayed and stay (scrip dead list)"),
-    ] {
-        if number > 0 {
-            parts.push(format!("{number} {what}"));
-        }
-    }
-    parts.join(", ")
 }
 
 /// Where the letters are.
@@ -342,11 +329,25 @@ impl Letters {
         door: Option<Door>,
         fate: impl FnMut(&Letter) -> Option<Fate> + Send,
     ) -> Result<Counts, Failure> {
-        Ok(match self {
-            Self::Broker(letters) => letters.each(rate, door, fate).await?,
+        let mut counts = Counts::default();
+        self.each_counted(rate, door, &mut counts, fate).await?;
+        Ok(counts)
+    }
+
+    /// The same; `counts` holds what was done also after an error.
+    async fn each_counted(
+        &self,
+        rate: Option<u32>,
+        door: Option<Door>,
+        counts: &mut Counts,
+        fate: impl FnMut(&Letter) -> Option<Fate> + Send,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Broker(letters) => letters.each(rate, door, counts, fate).await?,
             // In the file every letter has a door.
-            Self::File(store) => embedded::dead::each(store.connection(), rate, fate).await?,
-        })
+            Self::File(store) => embedded::dead::each(store.connection(), rate, counts, fate).await?,
+        }
+        Ok(())
     }
 
     async fn close(self) {

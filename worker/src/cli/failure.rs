@@ -9,6 +9,8 @@ use super::print::escape_lines;
 pub struct Failure {
     doing: Option<String>,
     cause: Option<Box<dyn Error + Send + Sync>>,
+    /// The last line: what that means, and what to do about it.
+    advice: Option<&'static str>,
 }
 
 impl Failure {
@@ -17,6 +19,16 @@ impl Failure {
         Self {
             doing: Some(what.into()),
             cause: None,
+            advice: None,
+        }
+    }
+
+    /// The same with a last line that says what that means, and what to do about it.
+    #[must_use]
+    pub fn with_advice(self, advice: &'static str) -> Self {
+        Self {
+            advice: Some(advice),
+            ..self
         }
     }
 
@@ -38,6 +50,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
         Self {
             doing: None,
             cause: Some(Box::new(error)),
+            advice: None,
         }
     }
 }
@@ -53,6 +66,7 @@ impl<T, E: Error + Send + Sync + 'static> Doing<T> for Result<T, E> {
         self.map_err(|error| Failure {
             doing: Some(format!("cannot {}", what.into())),
             cause: Some(Box::new(error)),
+            advice: None,
         })
     }
 }
@@ -70,6 +84,7 @@ impl fmt::Display for Failure {
             cause = error.source();
         }
         f.write_str("error: ")?;
-        f.write_str(&escape_lines(&lines.join("\n  caused by: ")))
+        f.write_str(&escape_lines(&lines.join("\n  caused by: ")))?;
+        self.advice.map_or(Ok(()), |advice| write!(f, "\n{advice}"))
     }
 }

@@ -12,7 +12,7 @@ use super::{
     print::{self, Rows},
     show,
 };
-use crate::read::{self, Cursor, PageRequest};
+use crate::read::{self, Cursor, HistoryItem, PageRequest};
 
 /// Where a user's credits went: transactions, newest first, refused ones included.
 #[derive(Debug, clap::Args)]
@@ -55,19 +55,34 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The type, with a mark where the default price was charged.
+/// The type, with a mark where the default price was charged or a period was skipped.
 fn kind(transaction: &TransactionItem) -> String {
     let detail = transaction.detail.as_ref();
     let flag = detail.and_then(|detail| detail.get("defaultPrice"));
     if flag.and_then(Value::as_bool) == Some(true) {
         return format!("{} (default price)", transaction.kind);
     }
-    transaction.kind.clone()
+    let skipped = detail
+        .and_then(|detail| detail.get("skipped"))
+        .and_then(Value::as_str);
+    match skipped {
+        Some(reason) => format!("{} (skipped: {reason})", transaction.kind),
+        None => transaction.kind.clone(),
+    }
 }
 
-fn table(transactions: &[TransactionItem]) -> Rows {
-    let mut rows = Rows::new(&["when", "type", ">amount", ">balance", "from", "to", "reference"]);
-    for transaction in transactions {
+fn table(items: &[HistoryItem]) -> Rows {
+    let mut rows = Rows::new(&[
+        "when",
+        "type",
+        ">amount",
+        ">balance",
+        "from",
+        "to",
+        "reference",
+        "sender",
+    ]);
+    for HistoryItem { transaction, sender } in items {
         let refused = transaction.error_code.clone();
         let amount = refused.map_or_else(
             || show::signed(transaction.amount),
@@ -86,6 +101,7 @@ fn table(transactions: &[TransactionItem]) -> Rows {
             transaction.debit_account.clone().unwrap_or_default(),
             transaction.credit_account.clone().unwrap_or_default(),
             transaction.reference_id.clone(),
+            sender.clone().unwrap_or_default(),
         ]);
     }
     rows

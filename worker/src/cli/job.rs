@@ -5,10 +5,11 @@ use std::{process::ExitCode, sync::Arc};
 use chrono::{NaiveDate, Utc};
 use clap::ValueEnum;
 use producer_sdk::{Client, contract::Job};
-use serde_json::json;
+use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    audit::{ActorArgs, Ending, Entry, Intention},
     context::Context,
     failure::{Doing, Failure},
     print::{self, Rows},
@@ -20,7 +21,7 @@ use crate::{
     config::{Backend, Schedule},
     jobs::{Counts, PATIENCE, Runner, WINDOW, due},
     scheduler,
-    store::{Claim, JobRun},
+    store::{Claim, JobRun, OperatorAction},
 };
 
 const CONNECTION: &str = "scrip job";
@@ -51,6 +52,8 @@ pub struct RunArgs {
     /// Run it again for a date for which it has run
     #[arg(long)]
     again: bool,
+    #[command(flatten)]
+    actor: ActorArgs,
 }
 
 /// Shows runs.
@@ -117,40 +120,86 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         patience: PATIENCE,
         stop: CancellationToken::new(),
     };
-    let claimed = match runner.claim(job, date, "command line", args.again).await {
-        Ok(Claim::Ours(run)) => Ok(run),
-        Ok(Claim::Taken(run)) => Err(taken(&run)),
-        Err(error) => Err(error.into()),
-    };
-    let run = match claimed {
-        Ok(run) => run,
+    let entry = match Entry::begin(context, &args.actor, intention(job, date, args.again)).await {
+        Ok(entry) => entry,
         Err(failure) => {
             runner.client.close().await?;
             return Err(failure);
         }
     };
+    let mut counts = Counts::default();
+    let ran = claim_and_run(&runner, job, date, args.again, &mut counts).await;
+    // A run that could not be claimed has counted nothing.
+    let has_counted = ran.is_ok() || counts != Counts::default();
+    let recorded = entry
+        .end(
+            &ran,
+            Ending {
+                completed: is_good(&counts),
+                detail: if has_counted {
+                    json!({ "counts": counts })
+                } else {
+                    json!({})
+                },
+            },
+        )
+        .await;
+    let closed = runner.client.close().await;
+    if has_counted {
+        if context.json {
+            print::json(&json!({ "job": job, "date": date, "result": counts }))?;
+        } else {
+            let words = words(job.as_str(), &counts);
+            print::line(&format!("{} of {date}: {words}", job.as_str()))?;
+        }
+    }
+    ran?;
+    closed?;
+    recorded?;
+    Ok(ExitCode::from(u8::from(!is_good(&counts))))
+}
+
+/// `counts` holds what was counted also after an error.
+async fn claim_and_run(
+    runner: &Runner,
+    job: Job,
+    date: NaiveDate,
+    again: bool,
+    counts: &mut Counts,
+) -> Result<(), Failure> {
+    let run = match runner.claim(job, date, "command line", again).await? {
+        Claim::Ours(run) => run,
+        Claim::Taken(run) => return Err(taken(&run)),
+    };
     let bar = progress::counter(job.as_str());
     let moved = bar.clone();
     let ran = runner
-        .run(job, run, move |counts| {
-            moved.set_position(counts.processed + counts.processed_users + counts.users_checked);
+        .run(job, run, |so_far| {
+            moved.set_position(so_far.processed + so_far.processed_users + so_far.users_checked);
+            counts.clone_from(so_far);
         })
         .await;
     bar.finish_and_clear();
-    let closed = runner.client.close().await;
-    let counts = ran.doing("finish the job")?.counts;
-    closed?;
-    if context.json {
-        print::json(&json!({ "job": job, "date": date, "result": counts }))?;
-    } else {
-        print::line(&format!(
-            "{} of {date}: {}",
-            job.as_str(),
-            words(job.as_str(), &counts)
-        ))?;
+    *counts = ran.doing("finish the job")?.counts;
+    Ok(())
+}
+
+/// What the audit log keeps of what was asked for.
+fn intention(job: Job, date: NaiveDate, again: bool) -> Intention {
+    let mut detail = Map::new();
+    detail.insert("date".to_owned(), json!(date));
+    detail.insert("again".to_owned(), json!(again));
+    Intention {
+        action: OperatorAction::JobRun,
+        subject: Some(job.as_str().to_owned()),
+        user_id: None,
+        detail,
     }
-    let failed = counts.failed > 0 || counts.holds == Some(false);
-    Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// Whether everything went well: exit code 0.
+fn is_good(counts: &Counts) -> bool {
+    counts.failed == 0 && counts.holds != Some(false)
 }
 
 fn taken(run: &JobRun) -> Failure {

@@ -4,6 +4,8 @@
     reason = "the documentation of arguments is the help text"
 )]
 
+mod audit;
+mod backup;
 mod balance;
 mod balances;
 mod batches;
@@ -20,6 +22,8 @@ mod migrate;
 mod print;
 mod progress;
 mod publish;
+mod redis_users;
+mod references;
 mod replay;
 mod report;
 mod run;
@@ -34,6 +38,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use failure::Failure;
+pub use print::escape_lines;
 
 use crate::{
     config::{ConfigError, Environment, LogFormat, Settings},
@@ -101,6 +106,8 @@ enum Command {
     Publish(Box<publish::Args>),
     /// Publish a file of commands
     Replay(replay::Args),
+    /// Copy the ledger of the embedded default into a new file, also while a worker runs
+    Backup(backup::Args),
     /// What a user has
     Balance(balance::Args),
     /// What all users have: list and export
@@ -125,11 +132,16 @@ enum Command {
     /// Look at dead letters, replay them, throw them away
     #[command(subcommand)]
     Dead(dead::Command),
+    /// What operators did by hand
+    Audit(audit::Args),
     /// Check every invariant of the book
     Verify(verify::Args),
     /// Exchanges, queues and users on the broker
     #[command(subcommand)]
     Topology(topology::Command),
+    /// Users of Redis
+    #[command(subcommand)]
+    Redis(redis_users::Command),
     /// Look at the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -166,6 +178,7 @@ impl Command {
             Self::Migrate(command) => migrate::run(context, command).await,
             Self::Publish(args) => publish::run(context, *args).await,
             Self::Replay(args) => replay::run(context, args).await,
+            Self::Backup(args) => backup::run(context, args).await,
             Self::Balance(args) => balance::run(context, args).await,
             Self::Balances(args) => balances::run(context, args).await,
             Self::History(args) => history::run(context, args).await,
@@ -177,8 +190,10 @@ impl Command {
             Self::Report(args) => report::run(context, args).await,
             Self::Health(args) => health::run(context, args).await,
             Self::Dead(command) => dead::run(context, command).await,
+            Self::Audit(args) => audit::run(context, args).await,
             Self::Verify(args) => verify::run(context, args).await,
             Self::Topology(command) => topology::run(context, command).await,
+            Self::Redis(command) => redis_users::run(context, &command),
             Self::Config(command) => config::run(context, &command),
         }
     }

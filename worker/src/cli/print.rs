@@ -1,8 +1,12 @@
 //! Writing to the terminal. What came from outside never controls it.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use producer_sdk::is_invisible;
 use serde::Serialize;
 
 /// Writes a line to stdout.
@@ -10,9 +14,19 @@ pub fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// Writes JSON for a program: one line.
+/// Writes text of our own, of several lines, to stdout.
+pub fn text(text: &str) -> io::Result<()> {
+    io::stdout().lock().write_all(text.as_bytes())
+}
+
+/// Writes a warning of our own to stderr, whatever is logged. It does not matter whether it can be written.
+pub fn warning(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "warning: {text}");
+}
+
+/// Writes JSON for a program: one line. On a terminal it controls and hides as little as a table does.
 pub fn json<T: Serialize>(value: &T) -> io::Result<()> {
-    let mut text = serde_json::to_string(value)?;
+    let mut text = escape_json(&serde_json::to_string(value)?);
     text.push('\n');
     io::stdout().lock().write_all(text.as_bytes())
 }
@@ -21,8 +35,23 @@ pub fn json<T: Serialize>(value: &T) -> io::Result<()> {
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_hidden(character) {
+        if is_invisible(character) {
             escaped.extend(character.escape_unicode());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// The same JSON with invisible characters as `\uXXXX`: outside of strings there are none.
+fn escape_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_invisible(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
         } else {
             escaped.push(character);
         }
@@ -33,14 +62,6 @@ pub fn escape(text: &str) -> String {
 /// The same for text of several lines.
 pub fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
-}
-
-/// Control characters, and those that hide or reorder others.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A table without frame: a head and rows. Columns whose head begins with `>` are aligned right.
@@ -132,6 +153,27 @@ mod tests {
         assert_eq!(escape("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\\u{a}c");
         assert_eq!(escape("x\u{202e}y"), "x\\u{202e}y");
         assert_eq!(escape("Grüße, 世界"), "Grüße, 世界");
+    }
+
+    #[test]
+    fn json_shows_the_same_characters_escaped_and_means_the_same() {
+        let text = "a\u{7f}\u{9b}31m\u{85}\u{202e}\u{2066}\u{200b}\u{2028}\u{3164}\u{a0}\u{e0001}\u{feff} Grüße, 世界 \\ \" 😀";
+        let json = serde_json::to_string(&serde_json::json!({ text: [text] })).expect("JSON");
+        let escaped = escape_json(&json);
+        assert!(!escaped.chars().any(is_invisible), "{escaped}");
+        assert!(
+            escaped.contains("\\u009b31m") && escaped.contains("\\udb40\\udc01"),
+            "{escaped}"
+        );
+        assert!(
+            escaped.contains(" Grüße, 世界 ") && escaped.contains("😀"),
+            "{escaped}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&escaped).expect("JSON");
+        assert_eq!(
+            read,
+            serde_json::from_str::<serde_json::Value>(&json).expect("JSON")
+        );
     }
 
     #[test]

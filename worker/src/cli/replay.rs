@@ -8,14 +8,16 @@ use std::{collections::VecDeque, path::PathBuf, process::ExitCode, time::Duratio
 use futures_util::{StreamExt, stream};
 use indicatif::ProgressBar;
 use producer_sdk::{Client, Command, Error, Options, Producer};
+use serde_json::{Map, json};
 use tokio::{task::unconstrained, time::Instant};
 
 use super::{
+    audit::{ActorArgs, Ending, Entry, Intention},
     context::Context,
     failure::{Doing, Failure},
     print, progress, publish,
 };
-use crate::pace::pace;
+use crate::{config::SecretUrl, pace::pace, store::OperatorAction};
 use lines::Lines;
 use summary::Summary;
 
@@ -46,6 +48,8 @@ pub struct Args {
     /// With --wait: how many seconds to wait for each outcome
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
     timeout: u64,
+    #[command(flatten)]
+    actor: ActorArgs,
 }
 
 /// Checks the file, then publishes it.
@@ -56,6 +60,53 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         return Err(wrong.into_failure());
     }
     let url = context.queue_url().await?;
+    let entry = Entry::begin_where_configured(context, &args.actor, intention(&args, &lines)).await?;
+    let mut summary = Summary::default();
+    let sent = send(context, &url, &args, &lines, &mut summary).await;
+    let recorded = entry
+        .end(
+            &sent,
+            Ending {
+                completed: true,
+                detail: json!(summary),
+            },
+        )
+        .await;
+    // What was published before an error stays published, so it is reported, too.
+    if sent.is_ok() || summary.published > 0 {
+        if context.json {
+            print::json(&summary)?;
+        } else {
+            summary.print()?;
+        }
+    }
+    sent?;
+    recorded?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the audit log keeps of a file: its name, its commands by type, and a hash by which a copy can be recognised.
+fn intention(args: &Args, lines: &Lines) -> Intention {
+    let mut detail = Map::new();
+    detail.insert("commands".to_owned(), json!(lines.commands()));
+    detail.insert("types".to_owned(), json!(lines.types()));
+    detail.insert("sha256".to_owned(), json!(lines.sha256()));
+    Intention {
+        action: OperatorAction::Replay,
+        subject: Some(args.file.to_string_lossy().into_owned()),
+        user_id: None,
+        detail,
+    }
+}
+
+/// `summary` holds what was done also after an error.
+async fn send(
+    context: &Context,
+    url: &SecretUrl,
+    args: &Args,
+    lines: &Lines,
+    summary: &mut Summary,
+) -> Result<(), Failure> {
     let options = Options {
         // With room to spare: where sends have to wait for a place their order would be the scheduler's.
         window: 2 * args.window as usize,
@@ -64,29 +115,24 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let replay = Replay {
         bar: progress::bar(lines.commands() as u64, "commands"),
         started: Instant::now(),
-        args: &args,
-        lines: &lines,
+        args,
+        lines,
     };
     let connecting = format!("connect to {url}");
-    let summary = if args.wait {
+    let sent = if args.wait {
         let client = Client::connect(url.expose(), options).await.doing(connecting)?;
-        let summary = replay.send(&client).await;
-        client.close().await?;
-        summary
+        let sent = replay.send(&client, summary).await;
+        publish::warn_if_unclosed(client.close().await);
+        sent
     } else {
         let producer = Producer::connect(url.expose(), options).await.doing(connecting)?;
-        let summary = replay.publish(&producer).await;
-        producer.close().await?;
-        summary
+        let sent = replay.publish(&producer, summary).await;
+        publish::warn_if_unclosed(producer.close().await);
+        sent
     };
+    summary.took = replay.started.elapsed();
     replay.bar.finish_and_clear();
-    let summary = summary?;
-    if context.json {
-        print::json(&summary)?;
-    } else {
-        summary.print()?;
-    }
-    Ok(ExitCode::SUCCESS)
+    sent
 }
 
 struct Replay<'a> {
@@ -98,9 +144,8 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     /// Publishes in order; the producer's window bounds what is unconfirmed.
-    async fn publish(&self, producer: &Producer) -> Result<Summary, Failure> {
+    async fn publish(&self, producer: &Producer, summary: &mut Summary) -> Result<(), Failure> {
         let mut unconfirmed = VecDeque::new();
-        let mut summary = Summary::default();
         for (place, (number, command)) in self.lines.each().enumerate() {
             self.pace(place).await;
             let failed = |error: Error| Err::<(), _>(error).doing(format!("publish line {number}"));
@@ -109,14 +154,13 @@ impl Replay<'_> {
                 Err(error) => failed(error)?,
             }
             while unconfirmed.len() > self.args.window as usize {
-                self.confirm(&mut unconfirmed, &mut summary).await?;
+                self.confirm(&mut unconfirmed, summary).await?;
             }
         }
         while !unconfirmed.is_empty() {
-            self.confirm(&mut unconfirmed, &mut summary).await?;
+            self.confirm(&mut unconfirmed, summary).await?;
         }
-        summary.took = self.started.elapsed();
-        Ok(summary)
+        Ok(())
     }
 
     async fn confirm(
@@ -133,7 +177,7 @@ impl Replay<'_> {
     }
 
     /// Sends in order, each waiting for its outcome, as many at once as the window allows.
-    async fn send(&self, client: &Client) -> Result<Summary, Failure> {
+    async fn send(&self, client: &Client, summary: &mut Summary) -> Result<(), Failure> {
         let deadline = Duration::from_secs(self.args.timeout);
         let paced = stream::iter(self.lines.each().enumerate()).then(|(place, line)| async move {
             self.pace(place).await;
@@ -148,13 +192,11 @@ impl Replay<'_> {
             },
         );
         let mut outcomes = std::pin::pin!(sending.buffered(self.args.window as usize));
-        let mut summary = Summary::default();
         while let Some(outcome) = outcomes.next().await {
             summary.count(&outcome?);
             self.bar.inc(1);
         }
-        summary.took = self.started.elapsed();
-        Ok(summary)
+        Ok(())
     }
 
     /// Waits until it is a command's turn.

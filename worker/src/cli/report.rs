@@ -146,6 +146,10 @@ fn table(report: &Report) -> Result<(), Failure> {
         heading("Refused")?;
         refused(report).print()?;
     }
+    if report.senders.iter().any(|totals| totals.sender.is_some()) {
+        heading("By sender")?;
+        senders(report).print()?;
+    }
     if report.expired.credits() > 0 {
         heading("Expired (breakage)")?;
         expired(report).print()?;
@@ -252,6 +256,20 @@ fn refused(report: &Report) -> Rows {
     let mut rows = Rows::new(&["code", ">commands"]);
     for refused in &report.refused {
         rows.push([refused.code.clone(), count(refused.commands)]);
+    }
+    rows
+}
+
+fn senders(report: &Report) -> Rows {
+    let mut rows = Rows::new(&["account", ">applied", ">refused", ">credited", ">consumed"]);
+    for totals in &report.senders {
+        rows.push([
+            totals.sender.clone().unwrap_or_else(|| "(not named)".to_owned()),
+            count(totals.applied),
+            count(totals.refused),
+            show::large(totals.credited),
+            show::large(totals.consumed),
+        ]);
     }
     rows
 }

@@ -2,17 +2,18 @@
 
 use std::{future::pending, process::ExitCode};
 
+use producer_sdk::Exposed;
 use tracing::{info, warn};
 
 use super::{
     context::{Context, require_schema},
     failure::{Doing, Failure},
-    print,
+    print, references,
     service::Service,
     signals::Signals,
 };
 use crate::{
-    config::{self, Backend},
+    config::{self, Backend, PlainText},
     health::Health,
     store::Store,
 };
@@ -33,6 +34,12 @@ pub struct Args {
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
     let backend = context.settings.backend()?;
+    for PlainText { key, host, instead } in context.settings.plain_text() {
+        warn!(
+            key,
+            host, instead, "a server is reached in plain text over the network"
+        );
+    }
     // Before the database, which may take its time: the process is alive by then.
     let health = listen(&context.settings.health).await?;
     let store = open(context, &backend, args.migrate).await?;
@@ -79,6 +86,10 @@ async fn open(context: &Context, backend: &Backend, migrate: bool) -> Result<Sto
         Backend::Embedded { path } => {
             let url = context.settings.ledger_url()?;
             let store = context.open_embedded(path, &url).await?;
+            for Exposed { path, mode } in producer_sdk::exposed(path) {
+                let (path, mode) = (path.display(), format!("{mode:03o}"));
+                warn!(%path, mode, "other users of this machine have access to the ledger");
+            }
             // Where somebody's ledger is must be known whatever is logged.
             print::line(&format!("ledger and queue: {}", path.display()))?;
             Ok(store)
@@ -91,8 +102,10 @@ async fn open(context: &Context, backend: &Backend, migrate: bool) -> Result<Sto
                 migration::up(store.connection())
                     .await
                     .doing("migrate the database")?;
+                references::set(context, &store).await?;
             }
             require_schema(&store).await?;
+            references::require(context, &store).await?;
             Ok(store)
         }
     }

@@ -86,9 +86,10 @@ impl Service {
                 let options = InboundOptions {
                     group_max: context.settings.worker.group_max,
                     prefer: context.settings.worker.prefer.clone(),
-                    look_every: health.map(|_| LOOK_EVERY),
+                    look_every: Some(LOOK_EVERY),
                     ledger_id,
                     clock: clock.clone(),
+                    senders: Arc::new(context.settings.senders.policy.clone()),
                     ..InboundOptions::new(amqp.expose(), context.topology()?, worker.as_str())
                 };
                 let questions = Arc::new(StoreQuestions::new(store.clone(), catalog.clone(), balances));
@@ -153,6 +154,8 @@ impl Service {
             options: Options {
                 // With room to spare: whoever waits for a place may be overtaken.
                 window: 2 * WINDOW,
+                // The ledger's own commands have no sender.
+                name_sender: false,
                 ..publish::options(context, &format!("scrip jobs of {worker}"))
             },
             topology: context.topology()?,
@@ -374,9 +377,14 @@ fn redis(context: &Context, backend: &Backend) -> Result<Option<Redis>, Failure>
 
 /// A name that no other worker has, and that people can find the process by.
 pub fn worker_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    let host = if host.is_empty() { "worker" } else { host };
+    let host = host_name();
+    let host = if host.is_empty() { "worker" } else { &host };
     let random = Uuid::now_v7().simple().to_string();
     format!("{host}-{}-{}", std::process::id(), &random[26..])
+}
+
+/// The name of this machine; empty where the system does not tell it.
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }

@@ -1,16 +1,19 @@
 //! `scrip topology`: exchanges, queues and users on the broker.
 
+mod policies;
+
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
 };
 
 use clap::ValueEnum;
-use producer_sdk::contract::{Permissions, Role};
-use serde_json::{Value, json};
+use producer_sdk::contract::{Permissions, Role, USER_LIMITS};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
+    audit::{ActorArgs, Ending, Entry, Intention},
     context::Context,
     failure::{Doing, Failure},
     print::{self, Rows, escape},
@@ -18,6 +21,7 @@ use super::{
 use crate::{
     amqp::{self, topology, virtual_host},
     config::Backend,
+    store::OperatorAction,
 };
 
 const USER_EXAMPLES: &str = "\
@@ -40,10 +44,16 @@ pub enum Command {
         /// Yes, to this ledger
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        actor: ActorArgs,
     },
     /// What each kind of user needs: regular expressions of what it may configure, write and read
     Permissions,
-    /// Write a user with these permissions, as definitions for `rabbitmqctl import_definitions`
+    /// What bounds how much an app can make the broker keep: policies and limits, as commands for `rabbitmqctl`
+    ///
+    /// With --json as definitions for `rabbitmqctl import_definitions`, but for the users' limits.
+    Policies(policies::Args),
+    /// Write a user with these permissions and limits, as definitions for `rabbitmqctl import_definitions`
     ///
     /// The password is read from stdin. A user that exists gets the password and the permissions.
     User(UserArgs),
@@ -88,8 +98,9 @@ impl From<Kind> for Role {
 pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Declare => declare(context).await,
-        Command::Claim { yes } => claim(context, yes).await,
+        Command::Claim { yes, actor } => claim(context, yes, &actor).await,
         Command::Permissions => permissions(context),
+        Command::Policies(args) => policies::run(context, &args),
         Command::User(args) => user(context, &args),
     }
 }
@@ -117,7 +128,13 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
     if context.json {
         let differences: Vec<_> = differences
             .iter()
-            .map(|difference| json!({ "what": difference.what, "why": difference.why }))
+            .map(|difference| {
+                json!({
+                    "what": difference.what,
+                    "why": difference.why,
+                    "remedy": difference.remedy,
+                })
+            })
             .collect();
         print::json(&json!({
             "exchanges": exchanges.iter().map(|exchange| &exchange.name).collect::<Vec<_>>(),
@@ -141,6 +158,9 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
                 "not as it would be declared: {}: {why}",
                 difference.what
             ))?;
+            if let Some(remedy) = &difference.remedy {
+                print::line(&format!("  to do: {remedy}"))?;
+            }
         }
     }
     Ok(ExitCode::from(u8::from(!differences.is_empty())))
@@ -158,7 +178,7 @@ async fn ledger_id(context: &Context) -> Result<Option<Uuid>, Failure> {
     Ok(Some(store.ledger_id().await?))
 }
 
-async fn claim(context: &Context, yes: bool) -> Result<ExitCode, Failure> {
+async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCode, Failure> {
     let Backend::Servers { amqp: url, .. } = context.settings.backend()? else {
         return Err(Failure::new(
             "AMQP_URL is missing: with the embedded default the file is the queue, and nothing has to be claimed",
@@ -171,15 +191,35 @@ async fn claim(context: &Context, yes: bool) -> Result<ExitCode, Failure> {
     }
     let topology = context.topology()?;
     let id = context.ledger().await?.ledger_id().await?;
-    amqp::claim_ledger_at(url.expose(), &topology, id)
-        .await
-        .doing(format!("claim the namespace at {url}"))?;
     let namespace = topology.namespace();
+    let mut detail = Map::new();
+    detail.insert("ledger".to_owned(), json!(id));
+    let intention = Intention {
+        action: OperatorAction::TopologyClaim,
+        subject: Some(namespace.to_owned()),
+        user_id: None,
+        detail,
+    };
+    let entry = Entry::begin(context, actor, intention).await?;
+    let claimed = amqp::claim_ledger_at(url.expose(), &topology, id)
+        .await
+        .doing(format!("claim the namespace at {url}"));
+    let recorded = entry
+        .end(
+            &claimed,
+            Ending {
+                completed: true,
+                detail: json!({}),
+            },
+        )
+        .await;
+    claimed?;
     if context.json {
         print::json(&json!({ "namespace": namespace, "ledger": id }))?;
     } else {
         print::line(&format!("the namespace {namespace} belongs to the ledger {id}"))?;
     }
+    recorded?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -210,18 +250,27 @@ fn permissions(context: &Context) -> Result<ExitCode, Failure> {
 }
 
 fn user(context: &Context, args: &UserArgs) -> Result<ExitCode, Failure> {
-    let vhost = match (&args.vhost, &context.settings.amqp) {
-        (Some(name), _) => name.clone(),
-        (None, Some(url)) => virtual_host(url.expose())?,
-        (None, None) => "/".to_owned(),
-    };
+    let vhost = vhost(context, args.vhost.as_deref())?;
     let permissions = context.topology()?.permissions(args.role.into());
     let password = password()?;
+    let mut user = json!({ "name": args.name, "password": password, "tags": [] });
+    if !matches!(args.role, Kind::Worker) {
+        user["limits"] = policies::limits(&USER_LIMITS);
+    }
     print::json(&json!({
-        "users": [{ "name": args.name, "password": password, "tags": [] }],
+        "users": [user],
         "permissions": [with_permissions(json!({ "user": args.name, "vhost": vhost }), permissions)],
     }))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The virtual host that was named, else that of the broker's URL, else the default one.
+fn vhost(context: &Context, named: Option<&str>) -> Result<String, Failure> {
+    Ok(match (named, &context.settings.amqp) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(url)) => virtual_host(url.expose())?,
+        (None, None) => "/".to_owned(),
+    })
 }
 
 fn with_permissions(mut entry: Value, permissions: Permissions) -> Value {

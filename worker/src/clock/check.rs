@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 
 use super::{
     ClockError, TimeOfDay,
-    judgement::{FileClock, difference_from},
+    judgement::{FileClock, Unconfirmed, difference_from},
     reading::{Reading, delta},
 };
 use crate::store::Store;
@@ -123,8 +123,8 @@ impl Check {
     /// The same, where a file may have to be waited for.
     pub async fn compare_for_jobs(&self) -> Result<DateTime<Utc>, ClockError> {
         let now = self.compare().await?;
-        match self.state().file.unsteady_for(Instant::now()) {
-            Some(left) => Err(ClockError::Unsteady { left }),
+        match self.state().file.jobs_wait(Instant::now()) {
+            Some(wait) => Err(unsteady(wait)),
             None => Ok(now),
         }
     }
@@ -156,7 +156,9 @@ impl Check {
         let jump = state
             .compared
             .map(|compared| reading.jump_since(&compared.reading));
-        state.level != Level::Stops && jump.is_some_and(|jump| jump.abs() <= JUMP)
+        state.level != Level::Stops
+            && jump.is_some_and(|jump| jump.abs() <= JUMP)
+            && state.file.commands_wait(reading.monotonic).is_none()
     }
 
     async fn compare_alone(&self) -> Result<DateTime<Utc>, ClockError> {
@@ -189,6 +191,7 @@ impl Check {
             Level::Agrees
         };
         let before = std::mem::replace(&mut state.level, level);
+        let wait = state.file.commands_wait(reading.monotonic);
         drop(state);
         if level != before {
             self.tell(level, before, difference);
@@ -199,6 +202,9 @@ impl Check {
                 limit: self.limits.stop,
                 second: self.second,
             });
+        }
+        if let Some(wait) = wait {
+            return Err(unsteady(wait));
         }
         Ok(reading.time_of_day)
     }
@@ -226,6 +232,13 @@ impl Check {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unsteady((unconfirmed, left): (Unconfirmed, Duration)) -> ClockError {
+    ClockError::Unsteady {
+        ahead: unconfirmed.ahead,
+        left,
     }
 }
 

@@ -23,8 +23,13 @@ pub enum ClockError {
         second: &'static str,
     },
     /// The clock runs ahead of the newest entry of the file, which may be due to a pause or to a wrong clock.
-    #[error("the clock has to be steady for {} s more before jobs run by it", left.as_secs())]
+    #[error(
+        "this machine's clock is {} than the newest entry of the file; it must be steady for {} s more",
+        described(*ahead), left.as_secs()
+    )]
     Unsteady {
+        /// By how much the clock was later than the newest entry.
+        ahead: TimeDelta,
         /// How much longer.
         left: Duration,
     },
@@ -57,13 +62,18 @@ impl ClockError {
 }
 
 fn described(difference: TimeDelta) -> String {
+    let days = difference.num_days().abs();
     let seconds = difference.abs().as_seconds_f64();
     let direction = if difference < TimeDelta::zero() {
         "earlier"
     } else {
         "later"
     };
-    format!("{seconds:.1} s {direction}")
+    if days > 1 {
+        format!("{days} days {direction}")
+    } else {
+        format!("{seconds:.1} s {direction}")
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +92,7 @@ mod tests {
             "this machine's clock is 610.2 s earlier than the database's clock; allowed are at most 300 s \
              (worker.clock_stop)"
         );
+        assert_eq!(described(TimeDelta::days(400)), "400 days later");
         assert_eq!(error.kind(), "clock");
         assert!(error.is_wrong_time());
     }

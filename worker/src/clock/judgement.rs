@@ -6,8 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::reading::{Reading, delta};
 
-/// A clock whose file gave no confirmation has to be steady for this long before jobs run by it.
+/// A clock that the newest entry of the file does not confirm has to be steady for this long before jobs run by it.
 pub const STEADY: Duration = Duration::from_mins(5);
+/// A clock that is later than the newest entry by more than this decides no command either until it is steady. A shorter
+/// pause begins at most two periods of a subscription.
+const LONG_PAUSE: TimeDelta = TimeDelta::days(31);
 
 /// This machine's clock minus a second one that was read within `took` before `after`: zero if the second one may have
 /// shown the same at some moment of that time.
@@ -27,8 +30,24 @@ pub fn difference_from(second: DateTime<Utc>, after: DateTime<Utc>, took: Durati
 #[derive(Debug, Default)]
 pub struct FileClock {
     first: Option<Reading>,
-    /// Since when the clock has been steady, if nothing confirmed it then.
-    unconfirmed_since: Option<Instant>,
+    /// Present if nothing confirmed the first reading.
+    unconfirmed: Option<Unconfirmed>,
+}
+
+/// A clock that the file does not confirm: either the ledger was not used for a while, or the clock is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unconfirmed {
+    since: Instant,
+    /// By how much the clock was later than the newest entry.
+    pub ahead: TimeDelta,
+}
+
+impl Unconfirmed {
+    /// How much longer the clock has to be steady.
+    fn left(&self, now: Instant) -> Option<Duration> {
+        let steady = now.saturating_duration_since(self.since);
+        STEADY.checked_sub(steady).filter(|left| !left.is_zero())
+    }
 }
 
 impl FileClock {
@@ -43,28 +62,37 @@ impl FileClock {
         let behind = ahead.unwrap_or_default().min(TimeDelta::zero());
         let Some(first) = &self.first else {
             if -behind <= limit {
-                self.start(now, ahead.is_some_and(|ahead| ahead > limit));
+                self.start(now, ahead.filter(|ahead| *ahead > limit));
             }
             return behind;
         };
         let step = now.step_since(first);
         if step > limit && now.uptime.is_none() {
             // It may have been a suspension: this system does not tell.
-            self.start(now, true);
+            self.start(now, Some(step));
             return behind;
         }
         if step.abs() > behind.abs() { step } else { behind }
     }
 
-    /// How much longer the clock has to be steady before jobs run by it.
-    pub fn unsteady_for(&self, now: Instant) -> Option<Duration> {
-        let steady = now.saturating_duration_since(self.unconfirmed_since?);
-        STEADY.checked_sub(steady).filter(|left| !left.is_zero())
+    /// Why jobs do not run by this clock yet, and for how much longer.
+    pub fn jobs_wait(&self, now: Instant) -> Option<(Unconfirmed, Duration)> {
+        let unconfirmed = self.unconfirmed?;
+        unconfirmed.left(now).map(|left| (unconfirmed, left))
     }
 
-    fn start(&mut self, now: &Reading, is_unconfirmed: bool) {
+    /// Why commands are not decided by this clock yet, and for how much longer.
+    pub fn commands_wait(&self, now: Instant) -> Option<(Unconfirmed, Duration)> {
+        self.jobs_wait(now)
+            .filter(|(unconfirmed, _)| unconfirmed.ahead > LONG_PAUSE)
+    }
+
+    fn start(&mut self, now: &Reading, unconfirmed_by: Option<TimeDelta>) {
         self.first = Some(*now);
-        self.unconfirmed_since = is_unconfirmed.then_some(now.monotonic);
+        self.unconfirmed = unconfirmed_by.map(|ahead| Unconfirmed {
+            since: now.monotonic,
+            ahead,
+        });
     }
 }
 
@@ -114,7 +142,7 @@ mod tests {
         assert_eq!(file.difference(&now, Some(at(0) + DAY), LIMIT), -DAY);
         let set = later(&now, Duration::from_secs(1), DAY);
         assert_eq!(file.difference(&set, Some(at(0) + DAY), LIMIT), TimeDelta::zero());
-        assert_eq!(file.unsteady_for(set.monotonic), None);
+        assert_eq!(file.jobs_wait(set.monotonic), None);
     }
 
     #[test]
@@ -144,21 +172,35 @@ mod tests {
         }
     }
 
+    /// For how much longer jobs and commands wait.
+    fn waits(file: &FileClock, now: Instant) -> (Option<Duration>, Option<Duration>) {
+        let left = |waits: Option<(Unconfirmed, Duration)>| waits.map(|(_, left)| left);
+        (left(file.jobs_wait(now)), left(file.commands_wait(now)))
+    }
+
     #[test]
-    fn a_clock_far_ahead_of_an_old_entry_has_to_be_steady_for_a_while() {
+    fn jobs_wait_for_a_steady_clock_after_a_pause_and_commands_after_a_long_one() {
+        for (days, commands_wait) in [(1, false), (31, false), (32, true), (400, true)] {
+            let mut file = FileClock::default();
+            let now = reading(at(0) + DAY * days);
+            assert_eq!(file.difference(&now, Some(at(0)), LIMIT), TimeDelta::zero());
+            for (passed, left) in [
+                (Duration::ZERO, Some(STEADY)),
+                (MINUTE, Some(MINUTE * 4)),
+                (STEADY, None),
+            ] {
+                let expected = (left, left.filter(|_| commands_wait));
+                assert_eq!(waits(&file, now.monotonic + passed), expected, "{days} days");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_file_contradicts_no_clock() {
         let mut file = FileClock::default();
-        let now = reading(at(0) + DAY);
-        assert_eq!(file.difference(&now, Some(at(0)), LIMIT), TimeDelta::zero());
-        assert_eq!(file.unsteady_for(now.monotonic), Some(STEADY));
-        assert_eq!(file.unsteady_for(now.monotonic + MINUTE), Some(MINUTE * 4));
-        assert_eq!(file.unsteady_for(now.monotonic + STEADY), None);
-        let mut new = FileClock::default();
-        new.difference(&now, None, LIMIT);
-        assert_eq!(
-            new.unsteady_for(now.monotonic),
-            None,
-            "an empty file contradicts nothing"
-        );
+        let now = reading(at(0) + DAY * 400);
+        file.difference(&now, None, LIMIT);
+        assert_eq!(waits(&file, now.monotonic), (None, None));
     }
 
     #[test]
@@ -171,7 +213,7 @@ mod tests {
         file.difference(&now, None, LIMIT);
         let resumed = later(&now, Duration::from_secs(1), DAY);
         assert_eq!(file.difference(&resumed, None, LIMIT), TimeDelta::zero());
-        assert_eq!(file.unsteady_for(resumed.monotonic), Some(STEADY));
+        assert_eq!(waits(&file, resumed.monotonic), (Some(STEADY), None));
         let behind = later(&resumed, Duration::from_secs(1), -DAY);
         assert_eq!(file.difference(&behind, None, LIMIT), -DAY);
     }

@@ -3,7 +3,8 @@
 //! A clock that is wrong for a few seconds would expire credits and grant periods for good. So a worker decides only by
 //! a time that a second clock confirms: the database's on PostgreSQL, the newest entry of the ledger on SQLite. They
 //! are compared in the background, and in the foreground before each job and whenever the time of day has moved
-//! differently from the monotonic clock. Between two comparisons deciding costs no round trip.
+//! differently from the monotonic clock. Between two comparisons deciding costs no round trip. A clock that is much
+//! later than the newest entry of a file has to be steady for some minutes first.
 //!
 //! | file | what |
 //! |---|---|

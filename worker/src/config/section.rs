@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
-use producer_sdk::{check_url, contract};
+use producer_sdk::{check_url, contract, parse_amqp_url};
 use toml::{Table, Value};
 
 use super::{duration, problem::Problem, secret::SecretUrl, source::Source};
@@ -190,7 +190,8 @@ impl<'a> Section<'a> {
             // A file and a socket have no host.
             let checked = match scheme {
                 "sqlite" | "unix" | "redis+unix" => Ok(()),
-                _ => check_url(&text),
+                "amqp" | "amqps" => parse_amqp_url(&text).map(drop),
+                _ => check_url(&text).map_err(str::to_owned),
             };
             let allowed = "a URL such as scheme://user:password@host:port/name";
             return match checked {
@@ -211,7 +212,7 @@ impl<'a> Section<'a> {
     /// Checks a name that is an id on the wire: a package, a plan, a service.
     pub fn check_id(&self, name: &str) {
         if contract::Command::consume("-", "-", name).check().is_err() {
-            let allowed = "a name of 1 to 200 bytes without control characters and outer spaces";
+            let allowed = "a name of 1 to 200 bytes of characters that can be seen, with spaces only inside";
             self.reading
                 .problem(&self.path, format!("with the name {}", shown(name)), allowed);
         }

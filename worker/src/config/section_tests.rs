@@ -1,7 +1,7 @@
 //! What sections promise: times, subscriptions, plans, packages.
 
 use chrono::{NaiveTime, TimeDelta};
-use ledger::Plan;
+use ledger::{Plan, References};
 
 use super::{
     Schedule,
@@ -214,4 +214,78 @@ fn a_price_id_of_the_environment_goes_before_the_files_and_makes_no_package() {
     let packages = settings.rules().packages;
     assert_eq!(packages.len(), 1);
     assert_eq!(packages["lite"].price_id.as_deref(), Some("of_the_environment"));
+}
+
+const SERVERS: [(&str, &str); 2] = [
+    ("AMQP_URL", "amqp://localhost"),
+    ("DATABASE_URL", "postgres://localhost/scrip"),
+];
+
+#[test]
+fn senders_are_limited_and_own_references_where_that_is_said() {
+    let text = "[senders]\nrequired = true\nreferences = \"per_sender\"\n\
+        [senders.limits.\"team.a\"]\nuser_prefixes = [\"a:\", \"b:\"]\n\
+        [senders.limits.nothing]\nuser_prefixes = []\nservices = []\n";
+    let settings = load(text, &SERVERS).expect("valid");
+    assert_eq!(settings.rules().references, References::PerSender);
+    let policy = &settings.senders.policy;
+    assert!(policy.required);
+    let limits = &policy.limits["team.a"];
+    assert_eq!(
+        limits.user_prefixes.as_deref(),
+        Some(&["a:".to_owned(), "b:".to_owned()][..])
+    );
+    assert_eq!(limits.services, None, "any service");
+    assert_eq!(policy.limits["nothing"].services, Some(Vec::new()), "none at all");
+    let shown = load(&settings.show().to_string(), &SERVERS[..0]).err();
+    assert!(shown.is_none(), "what is shown reads back: {shown:?}");
+    assert_eq!(
+        load("", &[]).expect("valid").rules().references,
+        References::PerOrigin
+    );
+}
+
+#[test]
+fn wrong_limits_of_senders_are_told() {
+    let found = problems(
+        "[senders]\nrequired = true\nreferences = \"global\"\n[senders.limits.a]\nuser_prefixes = \"a:\"\nservices = [1]\nusers = []\n",
+        &SERVERS,
+    );
+    let allowed = "a list of texts in quotes, such as [\"team-a:\"]";
+    assert_eq!(
+        found,
+        [
+            format!("`senders.limits.a.user_prefixes` is \"a:\"; allowed is {allowed}"),
+            format!(
+                "`senders.limits.a.services` is a list with something else than texts; allowed is {allowed}"
+            ),
+            "`senders.limits.a.users` is an unknown key; allowed is one of services, user_prefixes"
+                .to_owned(),
+            "`senders.references` is \"global\"; allowed is \"per_origin\" or \"per_sender\"".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn limits_of_senders_need_senders() {
+    let found = problems("[senders.limits.a]\nservices = []\n", &SERVERS);
+    assert_eq!(
+        found,
+        [
+            "`senders.required` is false, so that a sender could avoid its limits by naming none; allowed is true beside \
+             `senders.limits`"
+        ]
+    );
+}
+
+#[test]
+fn the_embedded_queue_refuses_rules_about_senders_that_it_cannot_keep() {
+    let found = problems("[senders]\nrequired = true\n", &[]);
+    assert_eq!(
+        found,
+        [
+            "`senders` is set for the embedded queue, which knows no senders; allowed is a broker (amqp.url and \
+             database.url), or the section `[senders]` with its defaults"
+        ]
+    );
 }

@@ -1,18 +1,19 @@
-//! `[amqp]`: where the broker is. `AMQP_URL` sets the URL.
+//! `[amqp]`: where the broker is (`AMQP_URL` sets the URL), and whether messages name their sender.
 
 use toml::Table;
 
 use super::{secret::SecretUrl, section::Section};
 
-/// Reads the only key of the section.
-pub(super) fn read(section: Section<'_>, schemes: &[&str]) -> Option<SecretUrl> {
-    let url = section.url("url", schemes);
+/// Reads the URL, and whether messages name their sender.
+pub(super) fn read(section: Section<'_>) -> (Option<SecretUrl>, bool) {
+    let url = section.url("url", &["amqp", "amqps"]);
+    let name_sender = section.boolean("name_sender", true);
     section.finish();
-    url
+    (url, name_sender)
 }
 
-pub(super) fn show(url: Option<&SecretUrl>) -> Table {
-    url.map(|url| ("url".to_owned(), url.to_string().into()))
-        .into_iter()
-        .collect()
+pub(super) fn show(url: Option<&SecretUrl>, name_sender: bool) -> Table {
+    let url = url.map(|url| ("url".to_owned(), url.to_string().into()));
+    let name_sender = ("name_sender".to_owned(), name_sender.into());
+    url.into_iter().chain([name_sender]).collect()
 }

@@ -13,7 +13,7 @@ use toml::{Table, Value};
 
 use super::{
     Database, Health, Ledger, Logging, Packages, Plans, Prices, Redis, Registration, Schedule, SecretUrl,
-    Subscriptions, Worker,
+    Senders, Subscriptions, Worker,
     problem::ConfigError,
     section::Reading,
     servers,
@@ -32,8 +32,12 @@ pub struct Settings {
     pub namespace: String,
     /// Where the embedded default keeps its file; the user's data folder if absent.
     pub data_dir: Option<PathBuf>,
+    /// Whether servers on other machines are reached by TLS only.
+    pub require_tls: bool,
     /// Where the broker is.
     pub amqp: Option<SecretUrl>,
+    /// Whether commands and queries of the command line name the account of the URL as their sender.
+    pub name_sender: bool,
     /// Where Redis is and what it is used for.
     pub redis: Redis,
     /// Where the ledger is.
@@ -52,6 +56,8 @@ pub struct Settings {
     pub prices: Prices,
     /// When jobs run.
     pub schedule: Schedule,
+    /// What each account of the broker may send.
+    pub senders: Senders,
     /// How commands are taken from the queue.
     pub worker: Worker,
     /// Where health and metrics are told.
@@ -68,7 +74,9 @@ impl Default for Settings {
             file: None,
             namespace: DEFAULT_NAMESPACE.to_owned(),
             data_dir: None,
+            require_tls: false,
             amqp: None,
+            name_sender: true,
             redis: Redis::default(),
             database: Database::default(),
             ledger: Ledger::default(),
@@ -78,6 +86,7 @@ impl Default for Settings {
             packages: Packages::default(),
             prices: Prices::default(),
             schedule: Schedule::default(),
+            senders: Senders::default(),
             worker: Worker::default(),
             health: Health::default(),
             logging: Logging::default(),
@@ -109,18 +118,21 @@ impl Settings {
             .text("namespace")
             .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
         if Topology::new(namespace.as_str(), 1).is_err() {
-            let allowed = "1 to 64 characters of a-z, 0-9, `.`, `_` and `-`";
+            let allowed = "1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, without `.reply` at the end";
             root.wrong("namespace", format!("{namespace:?}"), allowed, ());
         }
         let plans = Plans::read(root.section("plans"));
         let mut packages = Packages::read(root.section("packages"));
         packages.set_price_ids(reading.source(), &root.section("packages"));
         let plan_names: Vec<&str> = plans.0.keys().map(String::as_str).collect();
+        let (amqp, name_sender) = servers::read(root.section("amqp"));
         let settings = Self {
             file: reading.source().file.clone(),
             namespace,
             data_dir: root.text("data_dir").map(PathBuf::from),
-            amqp: servers::read(root.section("amqp"), &["amqp", "amqps"]),
+            require_tls: root.boolean("require_tls", false),
+            amqp,
+            name_sender,
             redis: Redis::read(root.section("redis")),
             database: Database::read(root.section("database")),
             ledger: Ledger::read(root.section("ledger")),
@@ -129,6 +141,7 @@ impl Settings {
             subscriptions: Subscriptions::read(root.section("subscriptions")),
             prices: Prices::read(root.section("prices")),
             schedule: Schedule::read(root.section("schedule")),
+            senders: Senders::read(root.section("senders")),
             worker: Worker::read(root.section("worker")),
             health: Health::read(root.section("health")),
             logging: Logging::read(root.section("logging")),
@@ -136,7 +149,22 @@ impl Settings {
             origins: reading.source().origins(),
         };
         root.finish();
+        settings.refuse_plain_text(reading);
+        settings.refuse_senders_without_a_broker(reading);
         settings
+    }
+
+    /// The embedded queue knows no accounts, so it cannot keep a rule about them.
+    fn refuse_senders_without_a_broker(&self, reading: &Reading<'_>) {
+        if self.senders != Senders::default() && self.amqp.is_none() && self.database.url.is_none() {
+            let allowed =
+                "a broker (amqp.url and database.url), or the section `[senders]` with its defaults";
+            reading.problem(
+                "senders",
+                "set for the embedded queue, which knows no senders",
+                allowed,
+            );
+        }
     }
 
     /// What the core needs of it.
@@ -160,6 +188,7 @@ impl Settings {
                 .collect(),
             prices: self.prices.0.clone(),
             default_price: self.ledger.default_consumption,
+            references: self.senders.references,
         }
     }
 
@@ -193,7 +222,10 @@ impl Settings {
 
     /// The configuration as a file would say it, without passwords.
     pub fn show(&self) -> Table {
-        let mut table = Table::from_iter([("namespace".to_owned(), self.namespace.clone().into())]);
+        let mut table = Table::from_iter([
+            ("namespace".to_owned(), self.namespace.clone().into()),
+            ("require_tls".to_owned(), self.require_tls.into()),
+        ]);
         if let Some(folder) = &self.data_dir {
             table.insert(
                 "data_dir".to_owned(),
@@ -201,7 +233,7 @@ impl Settings {
             );
         }
         for (name, section) in [
-            ("amqp", servers::show(self.amqp.as_ref())),
+            ("amqp", servers::show(self.amqp.as_ref(), self.name_sender)),
             ("redis", self.redis.show()),
             ("database", self.database.show()),
             ("ledger", self.ledger.show()),
@@ -211,6 +243,7 @@ impl Settings {
             ("packages", self.packages.show()),
             ("prices", self.prices.show()),
             ("schedule", self.schedule.show()),
+            ("senders", self.senders.show()),
             ("worker", self.worker.show()),
             ("health", self.health.show()),
             ("logging", self.logging.show()),

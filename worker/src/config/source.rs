@@ -3,6 +3,7 @@
 //! | variable | key |
 //! |---|---|
 //! | `DATABASE_URL`, `AMQP_URL`, `REDIS_URL` | `database.url`, `amqp.url`, `redis.url` |
+//! | `DATABASE_URL_FILE`, and so for the other two | the same, read from the file of that name |
 //! | `SCRIP_NAMESPACE`, `SCRIP_DATA_DIR`, `RUST_LOG` | `namespace`, `data_dir`, `logging.filter` |
 //! | `CREDIT_LITE_PRICE_ID`, and so for `STANDARD`, `PRO`, `MAX` | `packages.lite.price_id`, and so on |
 //! | `SCRIP__SECTION__KEY` | any other key, in lower case |
@@ -21,6 +22,7 @@ use toml::{Table, Value};
 use super::{
     Packages, Plans, Prices,
     problem::{ConfigError, Problem},
+    secret_file,
 };
 
 /// Read when no other file is named and it exists.
@@ -35,6 +37,12 @@ const NAMED: [(&str, &[&str]); 6] = [
     ("SCRIP_NAMESPACE", &["namespace"]),
     ("SCRIP_DATA_DIR", &["data_dir"]),
     (LOG_FILTER, &["logging", "filter"]),
+];
+/// URLs that may also be read from a file: the variable, the one that names the file, and the key.
+const IN_FILES: [(&str, &str, [&str; 2]); 3] = [
+    ("DATABASE_URL", "DATABASE_URL_FILE", ["database", "url"]),
+    ("AMQP_URL", "AMQP_URL_FILE", ["amqp", "url"]),
+    ("REDIS_URL", "REDIS_URL_FILE", ["redis", "url"]),
 ];
 const PRICE_IDS: [(&str, &str); 4] = [
     ("CREDIT_LITE_PRICE_ID", "lite"),
@@ -173,6 +181,7 @@ impl Source {
                 self.set(variable, &path, text);
             }
         }
+        self.read_secret_files(environment);
         for (variable, package) in PRICE_IDS {
             if let Some(text) = environment.get(variable) {
                 self.price_ids.insert(package, (variable, text.to_owned()));
@@ -184,6 +193,32 @@ impl Source {
             };
             let path: Vec<String> = path.split("__").map(str::to_lowercase).collect();
             self.set(variable, &path, text);
+        }
+    }
+
+    /// Reads the URLs that are in files of their own, as container platforms hand secrets over.
+    fn read_secret_files(&mut self, environment: &Environment) {
+        for (variable, file_variable, path) in IN_FILES {
+            let Some(file) = environment.get(file_variable) else {
+                continue;
+            };
+            let read = if environment.values.contains_key(variable) {
+                Err((
+                    format!("set by {variable}, too"),
+                    format!("one of {variable} and {file_variable}"),
+                ))
+            } else {
+                secret_file::read(file).map_err(|found| (found, "a file that holds the URL".to_owned()))
+            };
+            match read {
+                Ok(url) => self.set(file_variable, &path.map(ToOwned::to_owned), &url),
+                Err((found, allowed)) => self.problems.push(Problem {
+                    key: path.join("."),
+                    variable: Some(file_variable.to_owned()),
+                    found,
+                    allowed,
+                }),
+            }
         }
     }
 
@@ -240,6 +275,9 @@ fn key_of(variable: &str) -> Option<String> {
         return Some(CONFIG_FILE.to_owned());
     }
     if let Some((_, path)) = NAMED.iter().find(|(name, _)| *name == variable) {
+        return Some(path.join("."));
+    }
+    if let Some((_, _, path)) = IN_FILES.iter().find(|(_, file, _)| *file == variable) {
         return Some(path.join("."));
     }
     if let Some((_, package)) = PRICE_IDS.iter().find(|(name, _)| *name == variable) {

@@ -8,10 +8,10 @@ use super::{
     Backend, ConfigError, Environment, Health, Ledger, MissingUrl, Registration, Settings, Subscriptions,
 };
 
-struct File(std::path::PathBuf);
+pub(super) struct File(pub(super) std::path::PathBuf);
 
 impl File {
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let path = std::env::temp_dir().join(format!("scrip-config-{}.toml", uuid::Uuid::now_v7()));
         std::fs::write(&path, text).expect("the temporary folder is writable");
         Self(path)
@@ -24,7 +24,7 @@ impl Drop for File {
     }
 }
 
-fn environment(pairs: &[(&str, &str)]) -> Environment {
+pub(super) fn environment(pairs: &[(&str, &str)]) -> Environment {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     pairs.iter().map(owned).collect()
 }
@@ -210,7 +210,7 @@ fn every_problem_is_told_at_once_with_key_finding_and_what_is_allowed() {
         ],
     );
     let expected = [
-        "`namespace` is \"Big Letters\"; allowed is 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`",
+        "`namespace` is \"Big Letters\"; allowed is 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, without `.reply` at the end",
         "`packages.tiny.price` is \"1,50\"; allowed is a decimal number in quotes with at most 6 decimals, such as \"9.99\"",
         "`packages.tiny.credits` is 0; allowed is a whole number from 1 to 1000000000000000",
         "`packages.tiny.validity_days` is missing; allowed is a whole number from 1 to 36500, or `validity = \"never\"` instead",
@@ -227,7 +227,7 @@ fn every_problem_is_told_at_once_with_key_finding_and_what_is_allowed() {
         "`health.max_lag` is 0; allowed is a whole number from 1 to 1000000000000",
         "`health.listen` is \"localhost:80\"; allowed is an IP address with a port in quotes, such as \"127.0.0.1:9464\" or \"[::]:9464\"",
         "`logging.format` is \"xml\"; allowed is \"human\" or \"json\"",
-        "`ledgr` is an unknown key; allowed is one of amqp, data_dir, database, health, ledger, logging, namespace, packages, plans, prices, redis, registration, schedule, subscriptions, worker",
+        "`ledgr` is an unknown key; allowed is one of amqp, data_dir, database, health, ledger, logging, namespace, packages, plans, prices, redis, registration, require_tls, schedule, senders, subscriptions, worker",
     ];
     assert_eq!(found, expected);
 }
@@ -344,6 +344,7 @@ fn a_url_that_could_be_read_as_one_of_another_host_is_refused() {
         ("AMQP_URL", "amqp:hunter2", "does not begin with a scheme"),
         ("AMQP_URL", "amqp://u:hunter2@/%2f", "names no host"),
         ("AMQP_URL", "amqp://u:1/hunter2@mq", "an `@` behind the host"),
+        ("AMQP_URL", "amqp://u:hunter2@mq:65536/%2f", "invalid port number"),
         ("DATABASE_URL", "postgres:hunter2", "does not begin with a scheme"),
         (
             "DATABASE_URL",

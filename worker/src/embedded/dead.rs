@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::EmbeddedError;
 use crate::{
-    dead::{Counts, Fate, Letter},
+    dead::{Counts, CutBody, Fate, Letter},
     pace::pace,
 };
 
@@ -51,15 +51,15 @@ pub async fn count(db: &DatabaseConnection) -> Result<u64, EmbeddedError> {
 }
 
 /// Looks at each letter that is there now, in order, and does with it what `fate` says. At most `rate` a second are
-/// replayed. Ends when `fate` says nothing any more.
+/// replayed. Ends when `fate` says nothing any more. `counts` holds what was done also after an error.
 pub async fn each(
     db: &DatabaseConnection,
     rate: Option<u32>,
+    counts: &mut Counts,
     mut fate: impl FnMut(&Letter) -> Option<Fate> + Send,
-) -> Result<Counts, EmbeddedError> {
+) -> Result<(), EmbeddedError> {
     let last = newest(db).await?.newest;
     let began = Instant::now();
-    let mut counts = Counts::default();
     let mut after = 0;
     loop {
         let page = statement(LETTERS, [after.into(), last.into(), PAGE.into()]);
@@ -68,14 +68,19 @@ pub async fn each(
             .await
             .map_err(EmbeddedError::doing("read the dead letters"))?;
         let Some(behind) = rows.last().map(|row| row.id) else {
-            return Ok(counts);
+            return Ok(());
         };
         for row in rows {
             counts.seen += 1;
             let id = row.id;
-            let (sql, done) = match fate(&letter(row)) {
-                None => return Ok(counts),
+            let letter = letter(row);
+            let (sql, done) = match fate(&letter) {
+                None => return Ok(()),
                 Some(Fate::Keep) => continue,
+                Some(Fate::Replay) if letter.cut.is_some() => {
+                    counts.failed += 1;
+                    continue;
+                }
                 Some(Fate::Drop) => (DROP, &mut counts.dropped),
                 Some(Fate::Replay) => {
                     pace(began, counts.replayed, rate).await;
@@ -102,11 +107,11 @@ async fn newest(db: &DatabaseConnection) -> Result<Newest, EmbeddedError> {
 }
 
 fn letter(row: Row) -> Letter {
-    let headers: serde_json::Value = row
+    let said: serde_json::Value = row
         .headers
         .and_then(|headers| serde_json::from_str(&headers).ok())
         .unwrap_or_default();
-    let text = |name: &str| headers[name].as_str().map(str::to_owned);
+    let text = |name: &str| said[name].as_str().map(str::to_owned);
     let at = |name: &str| text(name).and_then(|at| at.parse::<DateTime<Utc>>().ok());
     let mut letter = Letter::of(row.body);
     letter.reference_id = letter.reference_id.or(row.message_id);
@@ -114,6 +119,7 @@ fn letter(row: Row) -> Letter {
     letter.error = text(headers::ERROR);
     letter.field = text(headers::FIELD);
     letter.attempts = u32::try_from(row.attempt).unwrap_or_default();
+    letter.cut = CutBody::from_headers(said[headers::BODY_LENGTH].as_u64(), text(headers::BODY_SHA256));
     letter.first_seen = at(headers::FIRST_SEEN);
     letter.last_seen = at(headers::LAST_SEEN);
     letter.door = Door::parse(&row.door);

@@ -66,7 +66,8 @@ impl Lane {
                     };
                     let pause = backoff.wait().min(longest);
                     self.stats().retried(error.kind());
-                    self.stats().condition.set(report(&error, pause));
+                    let is_reported = self.stats().condition.get() == Condition::AwaitingClock;
+                    self.stats().condition.set(report(&error, pause, is_reported));
                     self.pause(pause).await;
                 }
             }
@@ -173,24 +174,35 @@ impl Lane {
     }
 }
 
-/// Tells why the queue cannot be served, and what state the lane is in for that.
-fn report(error: &EmbeddedError, pause: Duration) -> Condition {
+/// Logs why the queue cannot be served, and returns the state that the lane is in for that. A clock that is not
+/// confirmed is logged once.
+fn report(error: &EmbeddedError, pause: Duration, is_clock_reported: bool) -> Condition {
     let (text, code) = (chain(error), error.code());
-    if matches!(error, EmbeddedError::Ledger(Trouble::Poison(_))) {
-        error!(
-            error = text,
-            code,
-            ?pause,
-            alarm = true,
-            "the database refuses one command after the other: it is not the commands; nothing is set aside"
-        );
-        return Condition::Alarmed;
+    match error {
+        EmbeddedError::Clock(error) if error.is_wrong_time() => {
+            if !is_clock_reported {
+                warn!(error = text, "time is not confirmed, nothing is decided");
+            }
+            Condition::AwaitingClock
+        }
+        EmbeddedError::Ledger(Trouble::Poison(_)) => {
+            error!(
+                error = text,
+                code,
+                ?pause,
+                alarm = true,
+                "the database refuses one command after the other: it is not the commands; nothing is set aside"
+            );
+            Condition::Alarmed
+        }
+        _ => {
+            error!(
+                error = text,
+                code,
+                ?pause,
+                "the embedded queue cannot be served now"
+            );
+            Condition::Retrying
+        }
     }
-    error!(
-        error = text,
-        code,
-        ?pause,
-        "the embedded queue cannot be served now"
-    );
-    Condition::Retrying
 }

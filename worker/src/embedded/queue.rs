@@ -45,7 +45,8 @@ const DONE: &str = "DELETE FROM queue_message WHERE id IN (SELECT value FROM jso
 const PUT_BACK: &str = "\
 UPDATE queue_message
    SET queue = json_extract(e.value, '$.queue'), attempt = json_extract(e.value, '$.attempt'),
-       not_before = json_extract(e.value, '$.not_before'), headers = json_patch(coalesce(headers, '{}'), json_extract(e.value, '$.headers'))
+       not_before = json_extract(e.value, '$.not_before'), headers = json_patch(coalesce(headers, '{}'), json_extract(e.value, '$.headers')),
+       body = substr(body, 1, json_extract(e.value, '$.kept_bytes'))
   FROM json_each($1) e WHERE queue_message.id = json_extract(e.value, '$.id')";
 
 const REPLY: &str = "\
@@ -107,7 +108,9 @@ impl Row {
         let first_seen = self.first_seen.as_deref().and_then(|at| at.parse().ok());
         Delivery {
             ticket: self.ticket(),
+            unreadable: None,
             door: Door::parse(&self.door),
+            sender: None,
             reply: self.reply_to(),
             attempt: u32::try_from(self.attempt).unwrap_or_default(),
             first_seen: first_seen.unwrap_or(now),
@@ -273,14 +276,22 @@ fn put_back(
             headers[headers::ERROR] = dead.error.as_str().into();
             headers[headers::FIELD] = dead.field.as_deref().into();
             headers[headers::LAST_SEEN] = sqlite_instant(now).into();
+            if let Some(cut) = &dead.cut {
+                headers[headers::BODY_LENGTH] = cut.body_length.into();
+                headers[headers::BODY_SHA256] = cut.body_sha256.as_str().into();
+            }
             ("dead", delivery.attempt, None)
         }
     };
     headers[headers::ATTEMPT] = attempt.into();
-    let id = delivery.ticket.id;
-    Some(
-        json!({ "id": id, "queue": queue, "attempt": attempt, "not_before": not_before, "headers": headers }),
-    )
+    Some(json!({
+        "id": delivery.ticket.id,
+        "queue": queue,
+        "attempt": attempt,
+        "not_before": not_before,
+        "headers": headers,
+        "kept_bytes": delivery.body.len(),
+    }))
 }
 
 /// What a message would have been routed by: its user's bucket, as far as it names one.

@@ -28,7 +28,7 @@ pub async fn serve(
     }
     let group = rows
         .into_iter()
-        .map(|row| Pipeline::<RoundLedger>::admit(row.into_delivery(now)))
+        .map(|row| pipeline.admit(row.into_delivery(now)))
         .collect();
     pipeline.ledger().enter(transaction).await;
     let pass = pipeline.pass(group, now).await;

@@ -58,7 +58,10 @@ impl EmbeddedWatch {
             registered: usize::from(is_registered),
             broker: None,
             queues: self.queues.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            dropped_replies: 0,
+            lost_replies: BTreeMap::new(),
+            unreadable_queries: 0,
+            refused_queries: 0,
+            discarded: BTreeMap::new(),
             ended: ended.into_iter().collect(),
         }
     }

@@ -61,7 +61,7 @@ impl Embedded {
         let lane = Lane {
             owner: options.worker,
             group_max: options.group_max,
-            pipeline: Pipeline::new(ledger, stats.clone()),
+            pipeline: Pipeline::new(ledger, Arc::default(), stats.clone()),
             questions: StoreQuestions::new(store.clone(), catalog, None),
             clock: options.clock,
             watch: watch.clone(),

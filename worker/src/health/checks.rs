@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::ClockReport,
-    lane::{Condition, Link, Queues, Seen},
+    lane::{Condition, Connections, Queues, Seen},
     store::Risk,
 };
 
@@ -96,8 +96,8 @@ impl Health {
             ("worker", !draining, json!({ "state": state })),
             self::database(database),
         ];
-        if let Some([receiving, publishing]) = &seen.broker {
-            checks.extend(broker(receiving, publishing));
+        if let Some(connections) = &seen.broker {
+            checks.extend(broker(connections));
         }
         checks.extend(watched.clock.report().map(clock));
         checks.extend([lanes(&seen), self.lag(&seen)]);
@@ -154,16 +154,18 @@ fn clock(clock: ClockReport) -> (&'static str, bool, Value) {
     ("clock", !clock.is_stopped, facts)
 }
 
-fn broker(receiving: &Link, publishing: &Link) -> [(&'static str, bool, Value); 2] {
+fn broker(connections: &Connections) -> [(&'static str, bool, Value); 2] {
+    let receiving = &connections.receiving;
     let answered = receiving.answered.map(|at| millis(at.elapsed()));
-    let facts = json!({
-        "receiving": receiving.connected,
-        "publishing": publishing.connected,
-        "ageMs": answered,
-    });
-    let blocked = publishing.blocked_since;
+    let mut facts = json!({ "ageMs": answered });
+    for (name, link) in connections.named() {
+        facts[name] = link.connected.into();
+    }
+    let all_connected = connections.named().iter().all(|(_, link)| link.connected);
+    let blocked = connections.publishers().into_iter();
+    let blocked = blocked.filter_map(|(_, link)| link.blocked_since).min();
     [
-        ("broker", answers(receiving) && publishing.connected, facts),
+        ("broker", all_connected && answers(receiving), facts),
         (
             "blocked",
             blocked.is_none(),

@@ -10,11 +10,9 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    lane::{Condition, Link, Seen, SeenLane},
+    lane::{Condition, Connections, Seen, SeenLane},
     store::{Risk, Ways},
 };
-
-const CONNECTIONS: [&str; 2] = ["receiving", "publishing"];
 
 impl Health {
     /// Everything, as text.
@@ -35,8 +33,8 @@ impl Health {
             ways(&mut text, watched.store.ways());
             trouble(&mut text, &commanded);
             lanes(&mut text, &seen);
-            if let Some(links) = &seen.broker {
-                broker(&mut text, links, seen.dropped_replies);
+            if let Some(connections) = &seen.broker {
+                broker(&mut text, connections, &seen);
             }
             queues(&mut text, &seen);
             probed(&mut text, &self.probed());
@@ -139,31 +137,53 @@ fn lanes(text: &mut Text, seen: &Seen) {
     .sample(&[], seen.registered);
 }
 
-fn broker(text: &mut Text, links: &[Link; 2], dropped_replies: u64) {
+fn broker(text: &mut Text, connections: &Connections, seen: &Seen) {
     let mut family = text.gauge("scrip_broker_connected", "Whether there is a connection.");
-    for (name, link) in CONNECTIONS.iter().zip(links) {
+    for (name, link) in connections.named() {
         family.sample(&[("connection", name)], u8::from(link.connected));
     }
     let mut family = text.counter(
         "scrip_broker_lost_total",
         "Times that a connection was lost or could not be made.",
     );
-    for (name, link) in CONNECTIONS.iter().zip(links) {
+    for (name, link) in connections.named() {
         family.sample(&[("connection", name)], link.lost);
     }
-    let [_, publishing] = links;
-    text.gauge("scrip_broker_blocked", "Whether the broker blocks publishing.")
-        .sample(&[], u8::from(publishing.blocked_since.is_some()));
-    text.counter(
+    let mut family = text.gauge("scrip_broker_blocked", "Whether the broker blocks a connection.");
+    for (name, link) in connections.publishers() {
+        family.sample(&[("connection", name)], u8::from(link.blocked_since.is_some()));
+    }
+    let mut family = text.counter(
         "scrip_broker_blocked_seconds_total",
-        "How long the broker has blocked publishing.",
-    )
-    .sample(&[], publishing.blocked().as_secs_f64());
-    text.counter(
+        "How long the broker has blocked a connection.",
+    );
+    for (name, link) in connections.publishers() {
+        family.sample(&[("connection", name)], link.blocked().as_secs_f64());
+    }
+    let mut family = text.counter(
         "scrip_replies_dropped_total",
-        "Replies that were dropped rather than waited for.",
+        "Replies that were not sent, by reason.",
+    );
+    for (reason, count) in &seen.lost_replies {
+        family.sample(&[("reason", reason)], *count);
+    }
+    text.counter(
+        "scrip_unreadable_queries_total",
+        "Queries with unreadable properties, acknowledged without an answer.",
     )
-    .sample(&[], dropped_replies);
+    .sample(&[], seen.unreadable_queries);
+    text.counter(
+        "scrip_refused_queries_total",
+        "Queries refused because their sender gets more bytes of answers than it may.",
+    )
+    .sample(&[], seen.refused_queries);
+    let mut family = text.counter(
+        "scrip_rejections_discarded_total",
+        "Rejected messages that were logged and not kept as dead letters, by reason.",
+    );
+    for (reason, count) in &seen.discarded {
+        family.sample(&[("reason", reason)], *count);
+    }
 }
 
 fn queues(text: &mut Text, seen: &Seen) {

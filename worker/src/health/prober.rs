@@ -113,7 +113,7 @@ fn broker_is_good(watched: &Watched) -> bool {
     watched
         .see()
         .broker
-        .is_none_or(|links| links.iter().all(is_good) && answers(&links[0]))
+        .is_none_or(|all| all.named().into_iter().all(|(_, link)| is_good(link)) && answers(&all.receiving))
 }
 
 /// Whether the broker has answered lately on a connection that somebody asks on.

@@ -79,6 +79,7 @@ fn commands(references: &[&str]) -> Vec<Command> {
         user_id: format!("user of {reference}"),
         occurred_at: None,
         received_at: None,
+        sender: None,
         description: None,
         metadata: None,
         action: Action::Consume {

@@ -12,8 +12,12 @@ pub struct Delivery<T> {
     pub ticket: T,
     /// The message, untouched.
     pub body: Vec<u8>,
+    /// Why its properties could not be read; `None` if they could.
+    pub unreadable: Option<String>,
     /// The door it came through; `None` when it was put into the queue past the exchanges.
     pub door: Option<Door>,
+    /// The account that sent it, as the broker verified; `None` if the message names none or the queue verifies none.
+    pub sender: Option<String>,
     /// Where an answer is wanted, if one is and the place is acceptable.
     pub reply: Option<ReplyTo>,
     /// How often it went through the delay queue.

@@ -13,7 +13,7 @@ use super::{
     bisect::{self, Verdict},
     tally::Tally,
 };
-use crate::{decode, outcome};
+use crate::{dead::CutBody, decode, outcome, senders::SenderPolicy};
 
 /// The reason of a dead letter that the database keeps refusing, or that keeps killing its worker.
 pub(super) const POISON: &str = "poison";
@@ -27,6 +27,7 @@ pub(super) fn unapplied(code: Refusal) -> String {
 #[derive(Debug)]
 pub struct Pipeline<L> {
     ledger: Arc<L>,
+    senders: Arc<SenderPolicy>,
     streak: Streak,
     stats: Arc<LaneStats>,
     /// What the pass at work has counted.
@@ -52,10 +53,11 @@ pub struct Halt<T> {
 }
 
 impl<L: Ledger> Pipeline<L> {
-    /// A pipeline into `ledger`.
-    pub fn new(ledger: Arc<L>, stats: Arc<LaneStats>) -> Self {
+    /// A pipeline into `ledger`, for what `senders` allows.
+    pub fn new(ledger: Arc<L>, senders: Arc<SenderPolicy>, stats: Arc<LaneStats>) -> Self {
         Self {
             ledger,
+            senders,
             streak: Streak::default(),
             stats,
             tally: Tally::default(),
@@ -77,16 +79,22 @@ impl<L: Ledger> Pipeline<L> {
         bisect::acquit(&*self.ledger, behind, &mut self.streak, now).await
     }
 
-    /// Decodes a delivery.
-    pub fn admit<T>(delivery: Delivery<T>) -> Admitted<T> {
-        let verdict = match delivery.door {
-            Some(door) => decode::decode(&delivery.body, door).map(|mut command| {
-                command.received_at = Some(decode::micros(delivery.first_seen));
-                command
-            }),
-            None => Err(past_the_exchanges()),
-        };
+    /// Decodes a delivery, and checks that its sender may send it.
+    pub fn admit<T>(&self, delivery: Delivery<T>) -> Admitted<T> {
+        let verdict = self.command_of(&delivery);
         Admitted { delivery, verdict }
+    }
+
+    fn command_of<T>(&self, delivery: &Delivery<T>) -> Result<Command, Rejection> {
+        if delivery.unreadable.is_some() {
+            return Err(unreadable(delivery));
+        }
+        let door = delivery.door.ok_or_else(past_the_exchanges)?;
+        let mut command = decode::decode(&delivery.body, door)?;
+        self.senders.check_command(delivery.sender.as_deref(), &command)?;
+        command.received_at = Some(decode::micros(delivery.first_seen));
+        command.sender.clone_from(&delivery.sender);
+        Ok(command)
     }
 
     /// Commits a group, in order of arrival.
@@ -170,16 +178,19 @@ impl<L: Ledger> Pipeline<L> {
                     alarm = true,
                     user.id = command.user_id,
                     reference.id = command.reference_id,
+                    sender = delivery.sender,
                     code,
                     "a payment cannot be applied; replay it from the dead-letter queue when the cause is mended"
                 );
                 Settlement::Dead(Dead {
+                    is_rejection: false,
                     reason,
                     error: format!(
                         "this {} was paid for and cannot be applied: {refused} ({code})",
                         command.kind()
                     ),
                     field: None,
+                    cut: None,
                 })
             }
         };
@@ -201,6 +212,7 @@ impl<L: Ledger> Pipeline<L> {
             warn!(
                 user.id = command.user_id,
                 reference.id = command.reference_id,
+                sender = delivery.sender,
                 attempt,
                 error,
                 "the database refuses what a command leads to; trying it again later"
@@ -212,13 +224,16 @@ impl<L: Ledger> Pipeline<L> {
                 alarm = true,
                 user.id = command.user_id,
                 reference.id = command.reference_id,
+                sender = delivery.sender,
                 error,
                 "the database keeps refusing what a command leads to; it is a dead letter now"
             );
             Settlement::Dead(Dead {
+                is_rejection: false,
                 reason: POISON.into(),
                 error,
                 field: None,
+                cut: None,
             })
         };
         Settled {
@@ -237,19 +252,25 @@ impl<L: Ledger> Pipeline<L> {
             let attempt = delivery.attempt + 1;
             warn!(
                 times,
-                attempt, "a message may be killing its worker; trying it again later"
+                attempt,
+                sender = delivery.sender,
+                "a message may be killing its worker; trying it again later"
             );
             Settlement::Delay(Delay { attempt, error })
         } else {
             self.tally.dead.push(POISON.into());
             error!(
                 alarm = true,
-                times, "a message keeps killing its worker; it is a dead letter now"
+                times,
+                sender = delivery.sender,
+                "a message keeps killing its worker; it is a dead letter now"
             );
             Settlement::Dead(Dead {
+                is_rejection: false,
                 reason: POISON.into(),
                 error,
                 field: None,
+                cut: None,
             })
         };
         self.stats.add(mem::take(&mut self.tally));
@@ -260,11 +281,12 @@ impl<L: Ledger> Pipeline<L> {
         }
     }
 
-    fn reject<T>(&mut self, delivery: Delivery<T>, rejection: Rejection) -> Settled<T> {
+    fn reject<T>(&mut self, mut delivery: Delivery<T>, rejection: Rejection) -> Settled<T> {
         let reason = rejection.code.as_str();
         self.tally.dead.push(reason.into());
         warn!(
             reason,
+            sender = delivery.sender,
             field = rejection.field,
             error = rejection.message,
             "a message cannot be understood"
@@ -272,9 +294,11 @@ impl<L: Ledger> Pipeline<L> {
         let reply = reply_with(&delivery, || contract::Reply::Rejected(rejection.clone()));
         let Rejection { message, field, .. } = rejection;
         let settlement = Settlement::Dead(Dead {
+            is_rejection: true,
             reason: reason.into(),
             error: message,
             field,
+            cut: CutBody::cut(&mut delivery.body),
         });
         Settled {
             delivery,
@@ -289,6 +313,17 @@ fn reply_with<T>(delivery: &Delivery<T>, make: impl FnOnce() -> contract::Reply)
         to: to.clone(),
         body: make().to_json(),
     })
+}
+
+fn unreadable<T>(delivery: &Delivery<T>) -> Rejection {
+    let why = delivery.unreadable.as_deref().unwrap_or_default();
+    Rejection {
+        code: RejectionCode::UnreadableProperties,
+        message: format!(
+            "the properties of the message cannot be read, and the letter has none of them: {why}"
+        ),
+        field: None,
+    }
 }
 
 fn past_the_exchanges() -> Rejection {

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use chrono::{DateTime, Utc};
-use producer_sdk::contract::{Answer, Query, Reply};
+use producer_sdk::contract::{Answer, Query, Rejection, Reply};
 use tracing::warn;
 
 use super::{Trouble, chain};
@@ -19,10 +19,32 @@ pub trait Questions: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Answer, Trouble>> + Send;
 }
 
+/// What to reply to a query whose sender had its share of answers.
+pub fn too_many_queries(body: &[u8]) -> Reply {
+    match Query::from_json(body) {
+        Ok(query) => Reply::Answer(Answer::error(
+            query.kind(),
+            "too_many_queries",
+            "this account gets more bytes of answers than it may (senders.answer_bytes_per_second); accounts that \
+             do not name themselves by `user_id` share one limit; ask again later",
+        )),
+        Err(rejection) => Reply::Rejected(rejection),
+    }
+}
+
 /// What to reply to a message on the query queue: the answer, a rejection, or that there is none in time, or none while
 /// the clock is wrong.
-pub async fn answer<Q: Questions>(questions: &Q, body: &[u8], clock: &Clock, deadline: Duration) -> Reply {
-    let query = match Query::from_json(body) {
+///
+/// `may_ask` says whether the sender may ask it.
+pub async fn answer<Q: Questions>(
+    questions: &Q,
+    body: &[u8],
+    may_ask: impl FnOnce(&Query) -> Result<(), Rejection>,
+    clock: &Clock,
+    deadline: Duration,
+) -> Reply {
+    let allowed = Query::from_json(body).and_then(|query| may_ask(&query).map(|()| query));
+    let query = match allowed {
         Ok(query) => query,
         Err(rejection) => return Reply::Rejected(rejection),
     };

@@ -1,6 +1,7 @@
 //! What can be seen of lanes from outside, whatever transport they have.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
@@ -17,12 +18,18 @@ pub struct Seen {
     pub expected: usize,
     /// How many have their place: they serve, or wait for their turn.
     pub registered: usize,
-    /// The connections to the broker, where there is one: receiving, publishing.
-    pub broker: Option<[Link; 2]>,
+    /// The connections to the broker; `None` on the embedded default.
+    pub broker: Option<Connections>,
     /// What waits in the queues, if somebody has looked.
     pub queues: Option<Queues>,
-    /// Replies that were dropped rather than waited for.
-    pub dropped_replies: u64,
+    /// Replies that were not sent, by reason; empty on the embedded default, where none is lost.
+    pub lost_replies: BTreeMap<String, u64>,
+    /// Queries that got no answer because their properties cannot be read; 0 on the embedded default, which has none.
+    pub unreadable_queries: u64,
+    /// Queries that were refused because their sender had its share of answers; 0 on the embedded default.
+    pub refused_queries: u64,
+    /// Rejected messages that were not kept as dead letters, by reason; empty on the embedded default, which keeps all.
+    pub discarded: BTreeMap<Cow<'static, str>, u64>,
     /// Tasks that have ended, which they only do when the worker stops.
     pub ended: Vec<&'static str>,
 }
@@ -38,6 +45,36 @@ pub struct SeenLane {
     pub condition: Condition,
     /// Its counters.
     pub stats: Arc<LaneStats>,
+}
+
+/// A worker's connections to the broker, each with a purpose of its own, so that what ends one leaves the others alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connections {
+    /// Commands are received and acknowledged over it.
+    pub receiving: Link,
+    /// Queries are received over it.
+    pub queries: Link,
+    /// Dead letters and delayed messages are published over it.
+    pub publishing: Link,
+    /// Replies and answers are published over it.
+    pub replies: Link,
+}
+
+impl Connections {
+    /// Each with its name in metrics and health checks.
+    pub const fn named(&self) -> [(&'static str, &Link); 4] {
+        [
+            ("receiving", &self.receiving),
+            ("queries", &self.queries),
+            ("publishing", &self.publishing),
+            ("replies", &self.replies),
+        ]
+    }
+
+    /// Those that the broker blocks when it is short of memory or disk, each with its name.
+    pub const fn publishers(&self) -> [(&'static str, &Link); 2] {
+        [("publishing", &self.publishing), ("replies", &self.replies)]
+    }
 }
 
 /// A connection to the broker.

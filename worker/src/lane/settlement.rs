@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Delivery;
+use crate::dead::CutBody;
 
 /// How often a delivery goes through the delay queue before it becomes a dead letter.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -30,12 +31,16 @@ pub struct Delay {
 /// A delivery that is set aside.
 #[derive(Debug)]
 pub struct Dead {
+    /// Whether the message is no command at all.
+    pub is_rejection: bool,
     /// Why, as a code: a rejection's code, `unapplied:{code}` or `poison`.
     pub reason: Cow<'static, str>,
     /// Why, for people.
     pub error: String,
     /// The field that is wrong, where it is one.
     pub field: Option<String>,
+    /// What the body was, where it is larger than any message may be and only its beginning is kept.
+    pub cut: Option<CutBody>,
 }
 
 /// Where an answer is wanted.

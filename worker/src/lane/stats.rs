@@ -70,7 +70,6 @@ struct Counts {
     delayed: AtomicU64,
     subscriptions: AtomicU64,
     given_back: AtomicU64,
-    unreadable: AtomicU64,
     last_commit_micros: AtomicU64,
     waited_millis: AtomicU64,
 }
@@ -195,20 +194,5 @@ impl LaneStats {
     pub(crate) fn waited(&self, age: Duration) {
         let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         self.counts.waited_millis.store(millis, Relaxed);
-    }
-
-    /// Something was settled for good.
-    pub(crate) fn settled(&self) {
-        self.counts.unreadable.store(0, Relaxed);
-    }
-
-    /// The connection ended because of something that cannot be read, maybe one of this lane's messages.
-    pub(crate) fn unreadable(&self) {
-        self.counts.unreadable.fetch_add(1, Relaxed);
-    }
-
-    /// How often in a row the connection ended so before anything was settled.
-    pub(crate) fn times_unreadable(&self) -> u64 {
-        self.counts.unreadable.load(Relaxed)
     }
 }

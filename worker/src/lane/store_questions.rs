@@ -76,7 +76,7 @@ impl StoreQuestions {
         }
         let result = TransactionsResult {
             user_id: user_id.to_owned(),
-            items: page.items,
+            items: page.items.into_iter().map(|item| item.transaction).collect(),
             total,
             total_is_capped,
             page_index,

@@ -1,5 +1,7 @@
 //! What users have.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use ledger::{Book, Inconsistency, Rules, Subscription, Wallet};
 use producer_sdk::contract::{BalanceResult, ExpiringBatch, NextGrant};
@@ -56,7 +58,7 @@ pub async fn balance(
     Ok(balances(db, &[user], rules, now).await?.pop())
 }
 
-/// The same for several users, in two statements; those without a wallet are left out.
+/// The same for several users; those without a wallet are left out.
 pub async fn balances(
     db: &DatabaseConnection,
     users: &[&str],
@@ -82,29 +84,15 @@ pub async fn balances(
         ),
     };
     let values = [values, sql::instant(backend, now)];
-    let rows = Row::find_by_statement(Statement::from_sql_and_values(
-        backend,
-        SQL.replace("{users}", list),
-        values,
-    ))
-    .all(db)
-    .await
-    .map_err(ReadError::of("balance"))?;
-    // After the wallets: a version of a wallet never goes with subscriptions that are older than it.
-    let mut subscriptions = subscriptions(db, users).await?;
-    rows.into_iter()
-        .map(|row| {
-            let of_user = subscriptions.remove(&row.user_id).unwrap_or_default();
-            result(row, of_user, rules, now).map_err(ReadError::inconsistent("balance"))
-        })
-        .collect()
+    let statement = Statement::from_sql_and_values(backend, SQL.replace("{users}", list), values);
+    read(db, statement, rules, now, "balance").await
 }
 
 /// A page of wallets in the order of their users: those after `$1` up to `$3`, `$4` at most.
 const PAGE: &str =
     "SELECT user_id FROM credits_balance WHERE user_id > $1 AND user_id <= $3 ORDER BY user_id LIMIT $4";
 
-/// What the first `limit` users after `after` up to `last` have at `now`, in their order, in two statements.
+/// What the first `limit` users after `after` up to `last` have at `now`, in their order.
 pub(super) async fn page(
     db: &DatabaseConnection,
     (after, last): (&str, &str),
@@ -120,18 +108,55 @@ pub(super) async fn page(
         i64::from(limit).into(),
     ];
     let text = format!("{} ORDER BY w.user_id", SQL.replace("{users}", PAGE));
-    let rows = Row::find_by_statement(Statement::from_sql_and_values(backend, text, values))
-        .all(db)
-        .await
-        .map_err(ReadError::of("wallets"))?;
-    let users: Vec<&str> = rows.iter().map(|row| row.user_id.as_str()).collect();
-    let mut subscriptions = subscriptions(db, &users).await?;
+    let statement = Statement::from_sql_and_values(backend, text, values);
+    read(db, statement, rules, now, "wallets").await
+}
+
+/// The results of the wallets that `statement` selects, in its order.
+async fn read(
+    db: &DatabaseConnection,
+    statement: Statement,
+    rules: &Rules,
+    now: DateTime<Utc>,
+    what: &'static str,
+) -> Result<Vec<BalanceResult>, ReadError> {
+    // The wallets come first: a version of a wallet is never reported with older subscriptions.
+    let mut rows = wallets(db, statement.clone(), what).await?;
+    let is_due = |row: &Row| row.next_due_at.is_some_and(|at| at <= now);
+    let mut subscriptions = if rows.iter().any(is_due) {
+        // A grant that commits between the two statements would be missing from both.
+        let snapshot = sql::begin_consistent_read(db).await;
+        let snapshot = snapshot.map_err(ReadError::of(what))?;
+        rows = wallets(&snapshot, statement, what).await?;
+        let subscriptions = of_users(&snapshot, &rows).await?;
+        snapshot.rollback().await.map_err(ReadError::of(what))?;
+        subscriptions
+    } else {
+        of_users(db, &rows).await?
+    };
     rows.into_iter()
         .map(|row| {
             let of_user = subscriptions.remove(&row.user_id).unwrap_or_default();
-            result(row, of_user, rules, now).map_err(ReadError::inconsistent("wallets"))
+            result(row, of_user, rules, now).map_err(ReadError::inconsistent(what))
         })
         .collect()
+}
+
+async fn wallets(
+    db: &impl ConnectionTrait,
+    statement: Statement,
+    what: &'static str,
+) -> Result<Vec<Row>, ReadError> {
+    let rows = Row::find_by_statement(statement).all(db).await;
+    rows.map_err(ReadError::of(what))
+}
+
+async fn of_users(
+    db: &impl ConnectionTrait,
+    rows: &[Row],
+) -> Result<HashMap<String, Vec<Subscription>>, ReadError> {
+    let users: Vec<&str> = rows.iter().map(|row| row.user_id.as_str()).collect();
+    subscriptions(db, &users).await
 }
 
 /// What a user has, as if the periods that are due had been granted.

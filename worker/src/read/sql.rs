@@ -52,8 +52,8 @@ pub(crate) fn summed(row: &QueryResult, name: &str) -> Result<i128, DbErr> {
 /// it as it is.
 const PATIENT: &str = "SET LOCAL statement_timeout = 0; SET LOCAL enable_material = off";
 
-/// Everything as it is at one moment, for reading, and for as long as it takes.
-pub(crate) async fn snapshot(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+/// Begins a read-only transaction in which all statements see the database at one moment.
+pub(crate) async fn begin_consistent_read(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
         return begin(db, TransactionOptions::default()).await;
     }
@@ -62,7 +62,14 @@ pub(crate) async fn snapshot(db: &DatabaseConnection) -> Result<DatabaseTransact
         access_mode: Some(AccessMode::ReadOnly),
         ..TransactionOptions::default()
     };
-    let snapshot = begin(db, options).await?;
-    snapshot.execute_unprepared(PATIENT).await?;
+    begin(db, options).await
+}
+
+/// The same without a time limit, for statements that read a large part of the ledger.
+pub(crate) async fn snapshot(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let snapshot = begin_consistent_read(db).await?;
+    if db.get_database_backend() == DbBackend::Postgres {
+        snapshot.execute_unprepared(PATIENT).await?;
+    }
     Ok(snapshot)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ledger::Subscription;
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::ConnectionTrait;
 use tracing::warn;
 
 use super::ReadError;
@@ -11,7 +11,7 @@ use crate::store::subscriptions;
 
 /// The subscriptions of each of `users` who has any.
 pub async fn subscriptions(
-    db: &DatabaseConnection,
+    db: &impl ConnectionTrait,
     users: &[&str],
 ) -> Result<HashMap<String, Vec<Subscription>>, ReadError> {
     let mut found: HashMap<String, Vec<Subscription>> = HashMap::new();
@@ -23,11 +23,18 @@ pub async fn subscriptions(
 }
 
 /// The subscriptions with these ids.
-pub(super) async fn with_ids(db: &DatabaseConnection, ids: &[&str]) -> Result<Vec<Subscription>, ReadError> {
+pub(super) async fn with_ids(
+    db: &impl ConnectionTrait,
+    ids: &[&str],
+) -> Result<Vec<Subscription>, ReadError> {
     read(db, &[], ids).await
 }
 
-async fn read(db: &DatabaseConnection, users: &[&str], ids: &[&str]) -> Result<Vec<Subscription>, ReadError> {
+async fn read(
+    db: &impl ConnectionTrait,
+    users: &[&str],
+    ids: &[&str],
+) -> Result<Vec<Subscription>, ReadError> {
     let statement = subscriptions::statement(
         db.get_database_backend(),
         users.iter().copied(),

@@ -1,8 +1,8 @@
 //! Connections: to what, how many, and from when on they are replaced.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
-use producer_sdk::{only_sound, open_patiently};
+use producer_sdk::{create_private, only_sound, open_patiently, refuse_foreign_links};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::{
@@ -135,6 +135,7 @@ pub(super) async fn connect_and(
         "sqlite" => {
             let busy_timeout = options.busy_timeout;
             let parsed = sqlite(url)?;
+            make_private(parsed.get_filename(), url)?;
             connect.map_sqlx_sqlite_pool_opts(only_sound);
             connect.map_sqlx_sqlite_opts(move |_| {
                 parsed
@@ -169,6 +170,23 @@ pub(super) fn sqlite(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         return Err(StoreError::Url("names no file".to_owned()));
     }
     Ok(parsed)
+}
+
+/// Creates the file for this user alone, before SQLite would for everybody, unless the URL opens it for reading only or
+/// names none.
+fn make_private(path: &Path, url: &str) -> Result<(), StoreError> {
+    let is_in_memory = path.as_os_str().as_encoded_bytes().starts_with(b"file:");
+    if is_in_memory {
+        return Ok(());
+    }
+    refuse_foreign_links(path)?;
+    if url.contains("mode=ro") {
+        return Ok(());
+    }
+    create_private(path).map_err(|source| StoreError::Create {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn postgres(
@@ -227,7 +245,7 @@ fn without_brackets(postgres: PgConnectOptions) -> PgConnectOptions {
 
 /// The library ignores what it does not know. A misspelt `sslmode` would be a connection that nobody checks.
 /// What stands there instead is not repeated: it may be the rest of a password with a `?` in it.
-fn check_parameters(url: &str) -> Result<(), StoreError> {
+pub(super) fn check_parameters(url: &str) -> Result<(), StoreError> {
     let query = url.split('#').next().and_then(|url| url.split_once('?'));
     let Some((_, query)) = query else { return Ok(()) };
     for (parameter, number) in query.split('&').zip(1..) {

@@ -1,8 +1,9 @@
 //! What can go wrong in the store, and whether it is the message's fault.
 
-use std::time::Duration;
+use std::{io, path::PathBuf, time::Duration};
 
 use ledger::Inconsistency;
+use producer_sdk::ForeignLink;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// An error of the store.
@@ -71,6 +72,17 @@ pub enum StoreError {
     /// The database URL cannot be used.
     #[error("`DATABASE_URL` {0}")]
     Url(String),
+    /// Another user of this machine could have put the SQLite file elsewhere.
+    #[error(transparent)]
+    ForeignLink(#[from] ForeignLink),
+    /// The SQLite file cannot be created.
+    #[error("cannot create {path}")]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 /// SQLSTATE of a unique violation on PostgreSQL.
@@ -107,7 +119,9 @@ impl StoreError {
             | Self::Encoding { .. }
             | Self::Inconsistent(_)
             | Self::LostLock { .. }
-            | Self::Url(_) => OTHER,
+            | Self::Url(_)
+            | Self::ForeignLink(_)
+            | Self::Create { .. } => OTHER,
         }
     }
 

@@ -103,6 +103,7 @@ pub fn known(row: &QueryResult) -> Result<Known, StoreError> {
     let mut posting = posting(row, id)?;
     posting.user_id = get(row, "user_id")?;
     posting.reference_id = get(row, "reference_id")?;
+    posting.sender = get(row, "sender")?;
     posting.origin = [Origin::Usage, Origin::Funding, Origin::Internal]
         .into_iter()
         .find(|known| known.as_str() == origin)
@@ -141,6 +142,7 @@ fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
         other_account: None,
         origin: Origin::Internal,
         reference_id: String::new(),
+        sender: None,
         fingerprint: None,
         refusal: refusal(row, id)?,
         balance_after: get(row, "balance_after")?,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 use chrono::{DateTime, Utc};
-use ledger::{Action, Batch, Book, Command, Outcome, PaymentKey, Record, Rules, Wallet};
+use ledger::{Action, Batch, Book, Command, Outcome, PaymentKey, Record, References, Rules, Wallet};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
 
@@ -133,14 +133,24 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let stored = commands
             .iter()
             .filter(|command| !matches!(command.action, Action::Expire { .. }));
-        let references: BTreeSet<(&str, &str)> = stored
-            .map(|command| (command.origin.as_str(), command.reference_id.as_str()))
+        let references: BTreeSet<(&str, &str, Option<&str>)> = stored
+            .map(|command| {
+                let owner = self.rules.references.owner(command.sender.as_deref());
+                (command.origin.as_str(), command.reference_id.as_str(), owner)
+            })
             .collect();
         if references.is_empty() {
             return Ok(());
         }
-        let (origins, ids): (Vec<&str>, Vec<&str>) = references.into_iter().unzip();
-        let values = self.rows(vec![texts(origins), texts(ids)]);
+        let senders = match self.rules.references {
+            References::PerOrigin => Column::Text(Vec::new()),
+            References::PerSender => texts(references.iter().map(|(_, _, owner)| owner.unwrap_or_default())),
+        };
+        let values = self.rows(vec![
+            texts(references.iter().map(|(origin, _, _)| *origin)),
+            texts(references.iter().map(|(_, id, _)| *id)),
+            senders,
+        ]);
         let rows = self
             .query("look up references", &sql::KNOWN_REFERENCES, values)
             .await?;
@@ -181,7 +191,9 @@ impl<C: ConnectionTrait> Loader<'_, C> {
                     fingerprint: main.fingerprint,
                     outcome,
                 };
-                book.add_record(main.origin, main.reference_id, record);
+                let owner = self.rules.references.owner(main.sender.as_deref());
+                let owner = owner.map(str::to_owned);
+                book.add_record(main.origin, owner, main.reference_id, record);
             }
         }
         Ok(())

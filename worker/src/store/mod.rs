@@ -26,6 +26,7 @@
 //! On SQLite the transaction is `BEGIN IMMEDIATE`, which locks the whole file, and the same steps follow.
 
 mod answer;
+mod backup;
 mod begin;
 pub(crate) mod bulk;
 mod checkpoint;
@@ -38,8 +39,10 @@ mod identity;
 mod job_run;
 mod kept;
 mod load;
+mod operator_action;
 mod pooler;
 mod quick;
+mod roles;
 mod rows;
 mod scratch;
 mod session;
@@ -48,6 +51,7 @@ mod spending;
 pub mod sql;
 pub(crate) mod subscriptions;
 mod time;
+mod transport;
 mod trial;
 mod ways;
 mod write;
@@ -73,9 +77,12 @@ pub use error::StoreError;
 pub(crate) use error::{code as code_of, kind as kind_of};
 pub use job_run::{Claim, JobRun};
 use kept::Keeper;
+pub use operator_action::{IntendedAction, OperatorAction};
 use quick::Quickly;
+pub use roles::{RoleNameError, RoleNames};
 pub use scratch::ScratchSchema;
 use session::Sessions;
+pub use transport::plain_text_host;
 use ways::Way;
 pub use ways::Ways;
 

@@ -35,6 +35,7 @@ pub fn transactions(postings: &[Posting]) -> Vec<Column> {
         Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
         maybe_text(|p| p.subscription_id.as_deref()),
         Column::instants(postings.iter().map(|p| p.period_start)),
+        maybe_text(|p| p.sender.as_deref()),
     ]
 }
 

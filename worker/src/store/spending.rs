@@ -43,6 +43,7 @@ impl<'a> Spending<'a> {
             other_account: _,
             origin: _,
             reference_id: _,
+            sender: _,
             fingerprint: _,
             balance_after: _,
             service: _,
@@ -111,6 +112,7 @@ impl<'a> Spending<'a> {
             batch.status.as_str().into(),
             batch.expirations.into(),
             booked,
+            posting.sender.clone().into(),
         ]
     }
 }

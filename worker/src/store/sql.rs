@@ -42,16 +42,19 @@ pub const LOCK_WALLETS: Sql = Sql {
         FROM credits_balance WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1)) ORDER BY user_id",
 };
 
-/// Looks up references. `(origins, references)` → their transactions.
+/// Looks up references. `(origins, references, senders)` → their transactions. Without any senders references are unique
+/// per origin; else an empty sender stands for a command without one.
 pub const KNOWN_REFERENCES: Sql = Sql {
-    postgres: r"SELECT t.id, t.user_id, t.type, t.amount, t.origin, t.reference_id, t.fingerprint, t.error_code,
+    postgres: r"SELECT t.id, t.user_id, t.type, t.amount, t.origin, t.reference_id, t.sender::text AS sender, t.fingerprint, t.error_code,
           t.balance_after, t.detail::text AS detail
-        FROM UNNEST($1::text[], $2::text[]) AS r (origin, reference_id)
-        JOIN credits_transaction t ON t.origin = r.origin AND t.reference_id = r.reference_id",
-    sqlite: r"SELECT t.id, t.user_id, t.type, t.amount, t.origin, t.reference_id, t.fingerprint, t.error_code,
+        FROM UNNEST($1::text[], $2::text[], $3::text[]) AS r (origin, reference_id, sender)
+        JOIN credits_transaction t ON t.origin = r.origin AND t.reference_id = r.reference_id
+          AND (r.sender IS NULL OR COALESCE(t.sender, '') = r.sender)",
+    sqlite: r"SELECT t.id, t.user_id, t.type, t.amount, t.origin, t.reference_id, t.sender, t.fingerprint, t.error_code,
           t.balance_after, t.detail
         FROM jsonb_each($1) AS r
-        JOIN credits_transaction t ON t.origin = r.value ->> 0 AND t.reference_id = r.value ->> 1",
+        JOIN credits_transaction t ON t.origin = r.value ->> 0 AND t.reference_id = r.value ->> 1
+          AND (r.value ->> 2 IS NULL OR COALESCE(t.sender, '') = r.value ->> 2)",
 };
 
 /// What belongs to commands: bonuses of purchases, grants of subscriptions. `ids` → transactions.
@@ -113,14 +116,14 @@ pub const BATCHES: Sql = Sql {
 
 /// Inserts transactions. `(id, user, type, amount, other account, origin, reference, fingerprint, error code,
 /// balance after, service, quantity, purchase, purchase line, related, description, metadata, detail, occurred at,
-/// subscription, period start), now`; on PostgreSQL, where `now` may be null for its own clock, → when they were booked,
+/// subscription, period start, sender), now`; on PostgreSQL, where `now` may be null for its own clock, → when they were booked,
 /// and how many.
 pub const INSERT_TRANSACTIONS: Sql = Sql {
-    postgres: r"WITH booked AS MATERIALIZED (SELECT coalesce($22::timestamptz, clock_timestamp()) AS at),
+    postgres: r"WITH booked AS MATERIALIZED (SELECT coalesce($23::timestamptz, clock_timestamp()) AS at),
       posted AS (
         INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
           reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, purchase_line,
-          related_id, description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
+          related_id, description, metadata, detail, occurred_at, subscription_id, period_start, sender, created_at)
         SELECT t.id, t.user_id, t.type, t.amount,
           CASE WHEN t.amount < 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
           CASE WHEN t.amount > 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
@@ -130,18 +133,18 @@ pub const INSERT_TRANSACTIONS: Sql = Sql {
           NULLIF(t.purchase_line, ''),
           NULLIF(t.related_id, '00000000-0000-0000-0000-000000000000'::uuid), NULLIF(t.description, ''),
           NULLIF(t.metadata, '')::json, NULLIF(t.detail, '')::json, t.occurred_at,
-          NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), booked.at
+          NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), NULLIF(t.sender, ''), booked.at
         FROM booked CROSS JOIN UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
             $8::bytea[], $9::text[], $10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::uuid[],
-            $16::text[], $17::text[], $18::text[], $19::timestamptz[], $20::text[], $21::timestamptz[])
+            $16::text[], $17::text[], $18::text[], $19::timestamptz[], $20::text[], $21::timestamptz[], $22::text[])
           AS t (id, user_id, type, amount, other, origin, reference_id, fingerprint, error_code, balance_after,
             service, quantity, purchase_id, purchase_line, related_id, description, metadata, detail, occurred_at,
-            subscription_id, period_start)
+            subscription_id, period_start, sender)
         RETURNING 1)
       SELECT booked.at, (SELECT count(*) FROM posted) AS written FROM booked",
     sqlite: r"INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
           reference_id, fingerprint, status, error_code, balance_after, service, quantity, purchase_id, purchase_line,
-          related_id, description, metadata, detail, occurred_at, subscription_id, period_start, created_at)
+          related_id, description, metadata, detail, occurred_at, subscription_id, period_start, sender, created_at)
         SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3,
           CASE WHEN value ->> 3 < 0 THEN 'WALLET:' || (value ->> 1) ELSE NULLIF(value ->> 4, '') END,
           CASE WHEN value ->> 3 > 0 THEN 'WALLET:' || (value ->> 1) ELSE NULLIF(value ->> 4, '') END,
@@ -150,7 +153,7 @@ pub const INSERT_TRANSACTIONS: Sql = Sql {
           NULLIF(value ->> 9, -1), NULLIF(value ->> 10, ''), NULLIF(value ->> 11, -1), NULLIF(value ->> 12, ''),
           NULLIF(value ->> 13, ''), NULLIF(unhex(value ->> 14), zeroblob(16)), NULLIF(value ->> 15, ''),
           NULLIF(value ->> 16, ''), NULLIF(value ->> 17, ''), value ->> 18, NULLIF(value ->> 19, ''),
-          NULLIF(value ->> 20, '0001-01-01T00:00:00.000000+00:00'), $2
+          NULLIF(value ->> 20, '0001-01-01T00:00:00.000000+00:00'), NULLIF(value ->> 21, ''), $2
         FROM jsonb_each($1)",
 };
 
@@ -302,7 +305,7 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
       JOIN credits_balance w ON w.id = n.id AND w.version = n.version FOR UPDATE OF w),
     holding AS MATERIALIZED (
       SELECT credits_expect((SELECT count(*) FROM held), cardinality($9)) AS is_so,
-        coalesce($56::timestamptz, clock_timestamp()) AS at),
+        coalesce($57::timestamptz, clock_timestamp()) AS at),
     changed AS (
       UPDATE credits_balance w SET balance = n.balance, held = n.held, total_earned = n.total_earned,
         total_spent = n.total_spent, transaction_count = n.transaction_count, version = n.version, status = n.status,
@@ -316,7 +319,7 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
     posted AS (
       INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
         fingerprint, status, error_code, balance_after, service, quantity, purchase_id, purchase_line, related_id, description,
-        metadata, detail, occurred_at, subscription_id, period_start, created_at)
+        metadata, detail, occurred_at, subscription_id, period_start, sender, created_at)
       SELECT t.id, t.user_id, t.type, t.amount,
         CASE WHEN t.amount < 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
         CASE WHEN t.amount > 0 THEN 'WALLET:' || t.user_id ELSE NULLIF(t.other, '') END,
@@ -326,13 +329,13 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
         NULLIF(t.purchase_line, ''),
         NULLIF(t.related_id, '00000000-0000-0000-0000-000000000000'::uuid), NULLIF(t.description, ''),
         NULLIF(t.metadata, '')::json, NULLIF(t.detail, '')::json, t.occurred_at,
-        NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), gate.at
+        NULLIF(t.subscription_id, ''), NULLIF(t.period_start, '0001-01-01 00:00:00+00'), NULLIF(t.sender, ''), gate.at
       FROM gate CROSS JOIN UNNEST($11::uuid[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::text[],
           $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::text[], $22::bigint[], $23::text[], $24::text[], $25::uuid[],
-          $26::text[], $27::text[], $28::text[], $29::timestamptz[], $30::text[], $31::timestamptz[])
+          $26::text[], $27::text[], $28::text[], $29::timestamptz[], $30::text[], $31::timestamptz[], $32::text[])
         AS t (id, user_id, type, amount, other, origin, reference_id, fingerprint, error_code, balance_after, service,
           quantity, purchase_id, purchase_line, related_id, description, metadata, detail, occurred_at, subscription_id,
-          period_start)
+          period_start, sender)
       WHERE gate.is_open),
     added AS (
       INSERT INTO credits_batch (id, user_id, amount, remaining, held, issued_at, expires_at, status, source_type,
@@ -341,25 +344,25 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
         NULLIF(b.expires_at, '0001-01-01 00:00:00+00'), b.status, b.source_type, NULLIF(b.source_plan, ''),
         NULLIF(b.grant_period, ''), NULLIF(b.paid_micros, -1), NULLIF(b.currency, ''), b.transaction_id, b.expirations,
         gate.at, gate.at
-      FROM gate CROSS JOIN UNNEST($32::uuid[], $33::text[], $34::bigint[], $35::bigint[], $36::bigint[],
-          $37::timestamptz[], $38::timestamptz[], $39::text[], $40::text[], $41::text[], $42::text[], $43::bigint[],
-          $44::text[], $45::uuid[], $46::bigint[])
+      FROM gate CROSS JOIN UNNEST($33::uuid[], $34::text[], $35::bigint[], $36::bigint[], $37::bigint[],
+          $38::timestamptz[], $39::timestamptz[], $40::text[], $41::text[], $42::text[], $43::text[], $44::bigint[],
+          $45::text[], $46::uuid[], $47::bigint[])
         AS b (id, user_id, amount, remaining, held, issued_at, expires_at, status, source_type, source_plan,
           grant_period, paid_micros, currency, transaction_id, expirations)
       WHERE gate.is_open),
     allocated AS (
       INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
       SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining, gate.at
-      FROM gate CROSS JOIN UNNEST($47::uuid[], $48::uuid[], $49::bigint[], $50::bigint[])
+      FROM gate CROSS JOIN UNNEST($48::uuid[], $49::uuid[], $50::bigint[], $51::bigint[])
         AS a (transaction_id, batch_id, amount, batch_remaining)
       WHERE gate.is_open),
     spent AS (
       UPDATE credits_batch b SET remaining = n.remaining, held = n.held, status = n.status,
         expirations = n.expirations, updated_at = gate.at
-      FROM gate CROSS JOIN UNNEST($51::uuid[], $52::bigint[], $53::bigint[], $54::text[], $55::bigint[])
+      FROM gate CROSS JOIN UNNEST($52::uuid[], $53::bigint[], $54::bigint[], $55::text[], $56::bigint[])
         AS n (id, remaining, held, status, expirations)
       WHERE gate.is_open AND b.id = n.id RETURNING b.id)
-    SELECT credits_expect((SELECT count(*) FROM spent), cardinality($51))";
+    SELECT credits_expect((SELECT count(*) FROM spent), cardinality($52))";
 
 /// Writes a group that is one `consume` out of one batch on PostgreSQL, unless the wallet has another version than the one
 /// that was read: then it fails, as a serialization failure. The same rows as by [`WRITE_GROUP`], in the same order: nothing is
@@ -367,16 +370,16 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
 ///
 /// Wallet as in [`WRITE_GROUP`]; `(id, user, amount, other account, origin, reference, fingerprint, balance after, service,
 /// quantity, description, metadata, detail, occurred at)` of the transaction; `(amount, remaining)` of the allocation;
-/// batch as in [`UPDATE_BATCHES`]; `now` once, or null for the database's clock.
+/// batch as in [`UPDATE_BATCHES`]; `now` once, or null for the database's clock; the sender of the transaction.
 pub const WRITE_SPENDING: &str = r"WITH changed AS (
       UPDATE credits_balance SET balance = $2, held = $3, total_earned = $4, total_spent = $5, transaction_count = $6,
         version = $7, status = $8, updated_at = coalesce($30::timestamptz, clock_timestamp())
       WHERE id = $1 AND version = $7 - 1 RETURNING id, updated_at AS at),
     posted AS (
       INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
-        fingerprint, status, balance_after, service, quantity, description, metadata, detail, occurred_at, created_at)
+        fingerprint, status, balance_after, service, quantity, description, metadata, detail, occurred_at, sender, created_at)
       SELECT $9::uuid, $10::text, 'consumption', $11::bigint, 'WALLET:' || $10, $12::text, $13::text, $14::text,
-        $15::bytea, 'COMPLETED', $16::bigint, $17::text, $18::bigint, $19::text, $20::json, $21::json, $22::timestamptz, changed.at
+        $15::bytea, 'COMPLETED', $16::bigint, $17::text, $18::bigint, $19::text, $20::json, $21::json, $22::timestamptz, $31::text, changed.at
       FROM changed),
     allocated AS (
       INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)

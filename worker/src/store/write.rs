@@ -152,7 +152,7 @@ impl<C: ConnectionTrait> Writer<'_, C> {
 fn sort(changes: &mut Changes) {
     changes
         .postings
-        .sort_by(|a, b| (a.origin, &a.reference_id).cmp(&(b.origin, &b.reference_id)));
+        .sort_by(|a, b| (a.origin, &a.reference_id, &a.sender).cmp(&(b.origin, &b.reference_id, &b.sender)));
     changes.wallets.sort_by(|a, b| a.user_id.cmp(&b.user_id));
     changes.subscriptions.sort_by(|a, b| a.id.cmp(&b.id));
 }

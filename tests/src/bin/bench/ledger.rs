@@ -156,6 +156,7 @@ fn fund(user: u32, n: u32) -> Command {
         user_id: large::user(user),
         occurred_at: None,
         received_at: None,
+        sender: None,
         description: None,
         metadata: None,
         action: Action::Purchase {

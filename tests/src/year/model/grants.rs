@@ -84,6 +84,9 @@ impl Model {
         let room = (rules.max_balance - account.spendable(now)).max(0);
         let fits = plan.credits.min(room);
         let given = if skipped.is_some() { 0 } else { fits };
+        if answer.skipped.is_none() {
+            answer.skipped = skipped.map(str::to_owned);
+        }
         if skipped.is_none() && fits < plan.credits {
             answer.clipped = Some(answer.clipped.unwrap_or(0) + plan.credits - fits);
         }

@@ -8,6 +8,8 @@ use crate::year::{At, message::Says, months, rulebook::Rulebook};
 
 /// How long news that come late may come one after the other.
 pub const ARRIVAL: TimeDelta = TimeDelta::minutes(15);
+/// News that become known later than this after they happened are late.
+pub const LATE: TimeDelta = TimeDelta::minutes(5);
 /// How far a payment provider's clock may be ahead.
 pub const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
@@ -295,13 +297,17 @@ impl Course {
 
     /// From when the month that starts then is granted: news that contradict it may be on their way.
     fn granted_from(&self, start: At) -> At {
-        let last = self.news.last().expect("news");
-        let is_named = last.anchor == Some(start) && start <= last.at + AHEAD;
-        if start > last.at && start <= last.known_at && !is_named {
-            last.known_at + ARRIVAL
-        } else {
-            start
+        let mut from = start;
+        for news in &self.news {
+            if news.known_at > news.at + LATE && news.known_at >= start {
+                from = from.max(news.known_at + ARRIVAL);
+            }
         }
+        let last = self.news.last().expect("news");
+        if start > last.at && start <= last.known_at && last.anchor != Some(start) {
+            from = from.max(last.known_at + ARRIVAL);
+        }
+        from
     }
 
     /// The months that start at or before `until` and are to be granted at `now`, whatever their plan.

@@ -1,7 +1,7 @@
 //! A book of one user to whom events and commands are sent.
 #![allow(dead_code, reason = "each file of tests needs some of it")]
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
     Action, Book, Command, Decision, Origin, Outcome, Plan, Refusal, Rules, Subscription, SubscriptionStatus,
     TransactionType,
@@ -66,6 +66,7 @@ impl Desk {
             user_id: "u".to_owned(),
             occurred_at,
             received_at: None,
+            sender: None,
             description: None,
             metadata: None,
             action,
@@ -104,6 +105,12 @@ impl Desk {
             }
         }
         outcomes
+    }
+
+    /// Lets the time pass in which other events may come late, then runs the job.
+    pub fn wait(&mut self) {
+        self.now += TimeDelta::minutes(15);
+        self.job();
     }
 
     pub fn known(&self, id: &str) -> &Subscription {

@@ -85,6 +85,7 @@ pub fn job(user: &str, id: &str, start: DateTime<Utc>) -> Command {
         user_id: user.to_owned(),
         occurred_at: None,
         received_at: None,
+        sender: None,
         description: None,
         metadata: None,
         action: Action::MonthlyGrant {

@@ -110,7 +110,7 @@ impl Rows {
         for Sent { command, .. } in group {
             let key = (command.origin, command.reference_id.clone());
             if let Some(place) = self.by_reference.get(&key) {
-                book.add_record(key.0, key.1, self.record(*place));
+                book.add_record(key.0, None, key.1, self.record(*place));
             }
         }
         book

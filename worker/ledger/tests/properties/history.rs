@@ -204,15 +204,15 @@ impl History {
     /// From when it is known that a period that starts then is granted. What happened between the time of the latest event
     /// and its arrival is known a quarter of an hour after its arrival.
     fn known_from(&self, start: DateTime<Utc>) -> DateTime<Utc> {
-        let Some(latest) = self.events.last() else {
-            return start;
+        let is_late = |event: &&Report| event.applied_at - event.at > TimeDelta::minutes(5);
+        let has_begun = |event: &&Report| start <= event.applied_at;
+        let holds_back = |event: &&Report| {
+            has_begun(event) && (is_late(event) || event.at < start && event.anchor != Some(start))
         };
-        let is_named = latest.anchor == Some(start) && start - latest.at <= TimeDelta::minutes(5);
-        if latest.at < start && start <= latest.applied_at && !is_named {
-            latest.applied_at + TimeDelta::minutes(15)
-        } else {
-            start
-        }
+        let late = self.events.iter().filter(is_late);
+        let waits = late.chain(self.events.last()).filter(holds_back);
+        let until = waits.map(|event| event.applied_at + TimeDelta::minutes(15)).max();
+        until.map_or(start, |until| until.max(start))
     }
 
     /// The periods that start at or before `until` and are to be granted at `now`.

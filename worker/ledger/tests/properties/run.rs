@@ -272,6 +272,7 @@ fn command(user: usize, reference_id: String, occurred_at: Option<DateTime<Utc>>
         user_id: USERS[user].to_owned(),
         occurred_at,
         received_at: None,
+        sender: None,
         description: None,
         metadata: None,
         action,

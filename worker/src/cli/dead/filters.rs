@@ -21,6 +21,9 @@ pub struct Filters {
     /// The caller's reference
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     reference: Option<String>,
+    /// The account of the broker that sent it
+    #[arg(long, value_name = "ACCOUNT", allow_hyphen_values = true)]
+    sender: Option<String>,
     /// Set aside longer ago than this, such as 90m or 7d
     #[arg(long, value_name = "TIME", value_parser = length)]
     older_than: Option<TimeDelta>,
@@ -35,7 +38,7 @@ impl Filters {
         let filter = Filter::from(self);
         if filter.is_empty() && !all {
             return Err(Failure::new(
-                "which letters? say so by --reason, --type, --user, --reference, --older-than or --newer-than, \
+                "which letters? say so by --reason, --type, --user, --reference, --sender, --older-than or --newer-than, \
                  or say --all",
             ));
         }
@@ -50,6 +53,7 @@ impl From<Filters> for Filter {
             kind: filters.kind,
             user_id: filters.user,
             reference_id: filters.reference,
+            sender: filters.sender,
             older_than: filters.older_than,
             newer_than: filters.newer_than,
         }

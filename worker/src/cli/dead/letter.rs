@@ -13,12 +13,13 @@ use crate::{
 };
 
 /// As a row of the list.
-pub fn row(letter: &Letter) -> [String; 7] {
+pub fn row(letter: &Letter) -> [String; 8] {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     [
         text(&letter.reference_id),
         text(&letter.kind),
         text(&letter.user_id),
+        text(&letter.sender),
         letter.reason.clone(),
         letter.attempts.to_string(),
         letter.last_seen.map(show::instant).unwrap_or_default(),
@@ -38,10 +39,12 @@ fn first_words(text: &str) -> String {
 /// With everything that is known of it.
 pub fn describe(letter: &Letter) -> io::Result<()> {
     let at = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
+    let cut = letter.cut.as_ref();
     for (name, value) in [
         ("reference", letter.reference_id.clone()),
         ("type", letter.kind.clone()),
         ("user", letter.user_id.clone()),
+        ("sender", letter.sender.clone()),
         ("reason", Some(letter.reason.clone())),
         ("field", letter.field.clone()),
         ("error", letter.error.clone()),
@@ -49,6 +52,11 @@ pub fn describe(letter: &Letter) -> io::Result<()> {
         ("first seen", at(letter.first_seen)),
         ("set aside", at(letter.last_seen)),
         ("door", letter.door.map(|door| door.as_str().to_owned())),
+        (
+            "length",
+            cut.map(|cut| format!("{} bytes, of which the first stand here", cut.body_length)),
+        ),
+        ("sha-256", cut.map(|cut| cut.body_sha256.clone())),
     ] {
         if let Some(value) = value {
             print::line(&format!("{name:<11}{}", escape(&value)))?;

@@ -16,16 +16,17 @@ use crate::{
 pub async fn print(store: &Store, user: &str) -> Result<(), Failure> {
     let connection = store.read_connection();
     let batches = read::batches(connection, user, true, Utc::now()).await?;
-    let mut page = read::history(connection, user, &PageRequest::default()).await?;
-    page.items.reverse();
+    let page = read::history(connection, user, &PageRequest::default()).await?;
+    let oldest_first = page.items.into_iter().rev();
+    let transactions: Vec<_> = oldest_first.map(|item| item.transaction).collect();
     let names = names(&batches);
 
     heading("Where the credits are (scrip batches)")?;
     batch_table(&batches, &names).print()?;
     heading("Where they came from and went (scrip history)")?;
-    trail(&page.items).print()?;
+    trail(&transactions).print()?;
     heading("Which batch gained or lost what")?;
-    allocations(&page.items, &names).print()?;
+    allocations(&transactions, &names).print()?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use producer_sdk::{
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::cli::failure::Failure;
+use crate::cli::{audit::ActorArgs, failure::Failure};
 
 /// Publish one command: prints the broker's confirm, or the outcome with --wait (exit code 1 if it is refused).
 #[derive(Debug, clap::Args)]
@@ -36,6 +36,17 @@ pub struct Sending {
     pub timeout: u64,
 }
 
+/// A command, how it is sent, and who sends it.
+#[derive(Debug)]
+pub struct Publication {
+    /// The command.
+    pub command: Command,
+    /// How it is sent.
+    pub sending: Sending,
+    /// Who sends it.
+    pub actor: ActorArgs,
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
     /// Spend credits on a service
@@ -46,9 +57,9 @@ enum What {
     Purchase(Purchase),
     /// Tell what the payment provider says of a subscription
     Subscription(Subscription),
-    /// Stop a wallet from spending
+    /// Stop a wallet from spending; the command carries the actor, too
     Freeze(AccountChange),
-    /// Let a wallet spend again
+    /// Let a wallet spend again; the command carries the actor, too
     Unfreeze(AccountChange),
 }
 
@@ -73,6 +84,8 @@ struct Common {
     metadata: Option<Box<RawValue>>,
     #[command(flatten)]
     sending: Sending,
+    #[command(flatten)]
+    actor: ActorArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -189,27 +202,24 @@ struct AccountChange {
     /// Why
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: String,
-    /// Who wants it, such as ops:maria
-    #[arg(long, value_name = "WHO", allow_hyphen_values = true)]
-    actor: String,
 }
 
 impl Args {
-    /// The command that the flags say, and how it is sent.
-    pub fn command(self) -> Result<(Command, Sending), Failure> {
+    /// What the flags say.
+    pub fn command(self) -> Result<Publication, Failure> {
         match self.what {
             What::Consume(consume) => Ok(consume.command()),
             What::Grant(grant) => Ok(grant.command()),
             What::Purchase(purchase) => purchase.command(),
             What::Subscription(subscription) => Ok(subscription.command()),
-            What::Freeze(change) => Ok(change.command(Command::freeze)),
-            What::Unfreeze(change) => Ok(change.command(Command::unfreeze)),
+            What::Freeze(change) => change.command(Command::freeze),
+            What::Unfreeze(change) => change.command(Command::unfreeze),
         }
     }
 }
 
 impl Consume {
-    fn command(self) -> (Command, Sending) {
+    fn command(self) -> Publication {
         let reference = self.common.reference_or_fresh();
         let mut command = Command::consume(reference, &self.common.user, self.service);
         if let Some(amount) = self.amount {
@@ -223,7 +233,7 @@ impl Consume {
 }
 
 impl Grant {
-    fn command(self) -> (Command, Sending) {
+    fn command(self) -> Publication {
         let reference = self.common.reference_or_fresh();
         let user = &self.common.user;
         let mut command = match self.reason {
@@ -242,7 +252,7 @@ impl Grant {
 }
 
 impl Purchase {
-    fn command(self) -> Result<(Command, Sending), Failure> {
+    fn command(self) -> Result<Publication, Failure> {
         let user = &self.common.user;
         let payment = &self.payment;
         let of_payment = || match &self.line {
@@ -274,7 +284,7 @@ impl Purchase {
 }
 
 impl Subscription {
-    fn command(self) -> (Command, Sending) {
+    fn command(self) -> Publication {
         let reference = self.common.reference_or_fresh();
         let user = &self.common.user;
         let mut command =
@@ -290,10 +300,11 @@ impl Subscription {
 }
 
 impl AccountChange {
-    fn command(self, change: fn(String, String, String, String) -> Command) -> (Command, Sending) {
+    fn command(self, change: fn(String, String, String, String) -> Command) -> Result<Publication, Failure> {
         let reference = self.common.reference_or_fresh();
-        let command = change(reference, self.common.user.clone(), self.reason, self.actor);
-        self.common.finish(command)
+        let actor = self.common.actor.name()?;
+        let command = change(reference, self.common.user.clone(), self.reason, actor);
+        Ok(self.common.finish(command))
     }
 }
 
@@ -317,7 +328,7 @@ impl Common {
             .unwrap_or_else(|| format!("cli-{}", Uuid::now_v7()))
     }
 
-    fn finish(self, mut command: Command) -> (Command, Sending) {
+    fn finish(self, mut command: Command) -> Publication {
         if let Some(at) = self.occurred_at {
             command = command.occurred_at(at);
         }
@@ -327,7 +338,11 @@ impl Common {
         if let Some(metadata) = self.metadata {
             command.metadata = Some(metadata);
         }
-        (command, self.sending)
+        Publication {
+            command,
+            sending: self.sending,
+            actor: self.actor,
+        }
     }
 }
 

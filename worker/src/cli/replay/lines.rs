@@ -1,6 +1,7 @@
 //! A file of commands: one JSON body a line, blank lines between them as anybody likes.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Read},
     path::Path,
@@ -10,8 +11,12 @@ use producer_sdk::{
     Command,
     contract::{Door, Rejection},
 };
+use sha2::{Digest, Sha256};
 
-use crate::cli::failure::{Doing, Failure};
+use crate::{
+    cli::failure::{Doing, Failure},
+    dead::hexadecimal,
+};
 
 const STDIN: &str = "-";
 const NAMED: usize = 20;
@@ -65,6 +70,22 @@ impl Lines {
     pub fn each(&self) -> impl Iterator<Item = (usize, Result<Command, Failure>)> {
         self.bodies()
             .map(|(number, body)| (number, command(body).map_err(Failure::from)))
+    }
+
+    /// How many commands there are of each type.
+    pub fn types(&self) -> BTreeMap<&'static str, u64> {
+        let mut types = BTreeMap::new();
+        for (_, body) in self.bodies() {
+            if let Ok(command) = command(body) {
+                *types.entry(command.kind().as_str()).or_default() += 1;
+            }
+        }
+        types
+    }
+
+    /// SHA-256 of the text, in hexadecimal; without a byte order mark at its start.
+    pub fn sha256(&self) -> String {
+        hexadecimal(&Sha256::digest(&self.text))
     }
 
     fn bodies(&self) -> impl Iterator<Item = (usize, &[u8])> {

@@ -95,6 +95,24 @@ fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> io::Result<()>) -> 
             ..Line::default()
         })?;
     }
+    for totals in &report.senders {
+        let name = totals.sender.as_deref().unwrap_or_default();
+        for (detail, count, credits) in [
+            ("applied", Some(totals.applied), None),
+            ("refused", Some(totals.refused), None),
+            ("credited", None, Some(totals.credited)),
+            ("consumed", None, Some(totals.consumed)),
+        ] {
+            write(Line {
+                section: "sender",
+                name,
+                detail,
+                count,
+                credits,
+                ..Line::default()
+            })?;
+        }
+    }
     let (expired, owed) = (&report.expired, &report.owed);
     write(sum("expired", "paid", expired.paid))?;
     write(sum("expired", "free", expired.free))?;

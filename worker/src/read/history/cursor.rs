@@ -1,4 +1,4 @@
-//! A place in a history.
+//! A place in a history, or in the audit log.
 
 use std::{fmt, str::FromStr};
 
@@ -10,11 +10,11 @@ use thiserror::Error;
 
 use crate::read::sql;
 
-/// A place in a history: just behind one transaction. Written as `{instant}_{id}`.
+/// A place in a history: just behind one transaction, or in the audit log just behind one action. Written as `{instant}_{id}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    pub(super) created_at: DateTime<Utc>,
-    pub(super) id: Uuid,
+    pub(in crate::read) created_at: DateTime<Utc>,
+    pub(in crate::read) id: Uuid,
 }
 
 /// Text that is not a [`Cursor`].

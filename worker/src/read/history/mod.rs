@@ -44,12 +44,25 @@ impl Default for PageRequest {
     }
 }
 
+/// A transaction as operators see it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryItem {
+    /// The transaction as everyone sees it who asks.
+    #[serde(flatten)]
+    pub transaction: TransactionItem,
+    /// The account of the broker that sent its command; absent where the command named none. Apps do not see it: it is
+    /// one half of another's credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+}
+
 /// Part of a history, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
     /// The transactions, refused ones included.
-    pub items: Vec<TransactionItem>,
+    pub items: Vec<HistoryItem>,
     /// From where the next page goes on; absent on the last page.
     #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
     pub next: Option<Cursor>,
@@ -59,7 +72,7 @@ pub struct Page {
 const NEWEST: &str = "\
 SELECT id, user_id, type, amount, debit_account, credit_account, origin, reference_id, fingerprint, status, error_code,
        balance_after, service, quantity, purchase_id, purchase_line, duplicate_of, subscription_id, period_start,
-       related_id, description, metadata, detail, occurred_at, created_at
+       related_id, description, metadata, detail, occurred_at, sender, created_at
   FROM credits_transaction
  WHERE user_id = $1
  ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3";
@@ -67,7 +80,7 @@ SELECT id, user_id, type, amount, debit_account, credit_account, origin, referen
 const OLDER: &str = "\
 SELECT id, user_id, type, amount, debit_account, credit_account, origin, reference_id, fingerprint, status, error_code,
        balance_after, service, quantity, purchase_id, purchase_line, duplicate_of, subscription_id, period_start,
-       related_id, description, metadata, detail, occurred_at, created_at
+       related_id, description, metadata, detail, occurred_at, sender, created_at
   FROM credits_transaction
  WHERE user_id = $1 AND (created_at, id) < ($3, $4)
  ORDER BY created_at DESC, id DESC LIMIT $2";
@@ -89,9 +102,12 @@ async fn page(db: &DatabaseConnection, user: &str, request: &PageRequest) -> Res
         });
     };
     let mut allocations = allocations(db, &models).await?;
-    let items = models.into_iter().map(|model| {
+    let items = models.into_iter().map(|mut model| {
         let allocations = allocations.remove(&model.id).unwrap_or_default();
-        rows::item(model, allocations)
+        HistoryItem {
+            sender: model.sender.take(),
+            transaction: rows::item(model, allocations),
+        }
     });
     Ok(Page {
         items: items.collect(),

@@ -9,12 +9,14 @@
 //! | `horizon` | up to when nothing can be booked any more: no report ends later |
 //! | `movements` | what was booked: sold, granted, consumed, refused, expired |
 //! | `owed` | what the batches held at an instant: paid and free, by month of expiry |
+//! | `senders` | what was booked for each account of the broker |
 //! | `money` | amounts of money, and the value of what is left of what was paid |
 
 mod horizon;
 mod money;
 mod movements;
 mod owed;
+mod senders;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DbErr};
@@ -24,6 +26,7 @@ pub use horizon::{Horizon, HorizonError, OpenTransaction, horizon};
 pub use money::Money;
 pub use movements::{Clipped, Consumed, Expired, Granted, Refused, Service, Sold, SoldItem};
 pub use owed::{Month, Owed};
+pub use senders::SenderTotals;
 
 use super::{ReadError, sql};
 
@@ -61,6 +64,8 @@ pub struct Report {
     pub expired: Expired,
     /// Commands that were refused and recorded, by code.
     pub refused: Vec<Refused>,
+    /// What was booked for each sender.
+    pub senders: Vec<SenderTotals>,
     /// What was owed at the end.
     pub owed: Owed,
     /// What all wallets held at the end, lapsed credits included.
@@ -91,6 +96,7 @@ async fn compose(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report
     let consumed = movements::consumed(&snapshot, span, top, &totals).await?;
     let expired = movements::expired(&snapshot, span).await?;
     let refused = movements::refused(&snapshot, span).await?;
+    let senders = senders::senders(&snapshot, span).await?;
     let opening = owed::held(&snapshot, span.from).await?;
     let (owed, closing) = owed::owed(&snapshot, span.until).await?;
     let balances = owed::balances(&snapshot, span.until).await?;
@@ -106,6 +112,7 @@ async fn compose(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report
         consumed,
         expired,
         refused,
+        senders,
         owed,
         closing,
         adds_up: false,

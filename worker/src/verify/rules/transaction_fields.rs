@@ -50,6 +50,7 @@ pub(super) const RULES: &[Rule] = &[
                    WHEN related_id IS NULL AND type = 'bonus' THEN '`related_id`'
                    WHEN related_id IS NOT NULL AND type NOT IN ('bonus', 'monthly_grant', 'refund', 'revocation')
                      THEN '`related_id`'
+                   WHEN sender IS NOT NULL AND type IN ('monthly_grant', 'expiration') THEN '`sender`'
                    WHEN amount = 0 AND coalesce(debit_account, credit_account) IS NOT NULL THEN 'an account'
                    WHEN balance_after IS NULL AND status = 'COMPLETED' THEN '`balance_after`'
                    WHEN amount = 0 AND status = 'COMPLETED' AND type NOT IN (
@@ -74,7 +75,8 @@ pub(super) const RULES: &[Rule] = &[
             AND (c.id IS NULL OR c.user_id <> t.user_id OR c.created_at <> t.created_at
               OR (t.type = 'bonus' AND (c.type <> 'purchase' OR t.reference_id <> 'bonus:' || c.reference_id
                                      OR t.purchase_id <> c.purchase_id
-                                     OR coalesce(t.purchase_line, '') <> coalesce(c.purchase_line, '') OR t.occurred_at <> c.occurred_at)))",
+                                     OR coalesce(t.purchase_line, '') <> coalesce(c.purchase_line, '')
+                                     OR coalesce(t.sender, '') <> coalesce(c.sender, '') OR t.occurred_at <> c.occurred_at)))",
     ),
     rule(
         "transaction.expiration_names_its_batch",

@@ -2,14 +2,10 @@
 //! expected by other means, and groups of any size come to the same as one command after the other.
 //!
 //! `PROPTEST_CASES` sets the number of sequences (10,000 if absent).
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
-#[path = "properties/mod.rs"]
-mod properties;
 
 use proptest::prelude::*;
 
-use properties::{Run, steps};
+use crate::properties::{Run, steps};
 
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES")

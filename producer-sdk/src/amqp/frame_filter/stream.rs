@@ -1,0 +1,144 @@
+//! A socket with the filter between it and its reader.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::filter::Filter;
+
+/// Bytes that are read at a time, so that what is in memory here stays bounded.
+const CHUNK: usize = 64 * 1024;
+
+/// Reads pass the filter, writes do not.
+#[derive(Debug)]
+pub struct FilteredStream<S> {
+    inner: S,
+    filter: Filter,
+    /// What has passed and is not read yet, from `read_to` on.
+    ready: Vec<u8>,
+    read_to: usize,
+    /// The start of a frame that has to be seen whole.
+    held: Vec<u8>,
+}
+
+impl<S> FilteredStream<S> {
+    /// `frame_max` is that of the URL, in bytes; 0 leaves it to the broker.
+    pub(super) fn new(inner: S, frame_max: u32) -> Self {
+        Self {
+            inner,
+            filter: Filter::new(frame_max),
+            ready: Vec::new(),
+            read_to: 0,
+            held: Vec::new(),
+        }
+    }
+
+    fn take_ready(&mut self, buffer: &mut [u8]) -> usize {
+        let rest = &self.ready[self.read_to..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.read_to += count;
+        if self.read_to == self.ready.len() {
+            self.ready.clear();
+            self.read_to = 0;
+        }
+        count
+    }
+}
+
+impl<S: AsyncRead + Unpin> FilteredStream<S> {
+    /// Reads into the caller's buffer and filters it there. Returns how much of it passes.
+    fn read_straight(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, usize)>> {
+        let space = buffer.len().min(CHUNK);
+        let count = ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer[..space]))?;
+        let passed = self.filter.feed(&buffer[..count]);
+        self.ready = self.filter.take_spilled();
+        Poll::Ready(Ok((count, passed)))
+    }
+
+    /// Reads on behind what is held back.
+    fn read_on(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let before = self.held.len();
+        self.held.resize(before + CHUNK, 0);
+        let read = Pin::new(&mut self.inner).poll_read(cx, &mut self.held[before..]);
+        let count = match &read {
+            Poll::Ready(Ok(count)) => *count,
+            _ => 0,
+        };
+        self.held.truncate(before + count);
+        if count > 0 {
+            let passed = self.filter.feed(&self.held);
+            self.held.truncate(passed);
+            self.held.extend(self.filter.take_spilled());
+            self.ready = std::mem::take(&mut self.held);
+        }
+        read
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if buffer.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            if !this.ready.is_empty() {
+                return Poll::Ready(Ok(this.take_ready(buffer)));
+            }
+            let (count, passed) = if this.held.is_empty() {
+                ready!(this.read_straight(cx, buffer))?
+            } else {
+                (ready!(this.read_on(cx))?, 0)
+            };
+            if count == 0 {
+                // The end. A frame that is held back stays incomplete for good.
+                return Poll::Ready(Ok(0));
+            }
+            this.held = this.filter.take_held();
+            if passed > 0 {
+                return Poll::Ready(Ok(passed));
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for FilteredStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(cx)
+    }
+}
+
+#[cfg(test)]
+impl<S> FilteredStream<S> {
+    pub(super) fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Bytes in memory.
+    pub(super) fn in_memory(&self) -> usize {
+        self.ready.len() + self.held.len() + self.filter.in_memory()
+    }
+}

@@ -1,0 +1,235 @@
+//! The ledger's file belongs to one user of the machine: it is created for that user alone, and a
+//! symbolic link that another user could have put in its place is refused.
+//!
+//! SQLite creates the write-ahead log (`-wal`) and its index (`-shm`) with the mode of the file
+//! itself.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The files of a database: the file itself, the write-ahead log and its index.
+const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
+
+/// A symbolic link that another user of the machine could have made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{link} is a symbolic link in the folder {folder}, which other users can write (mode {mode:03o}); \
+     allowed is a folder that only its owner can write"
+)]
+pub struct ForeignLink {
+    link: String,
+    folder: String,
+    mode: u32,
+}
+
+/// A file or folder that other users have access to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposed {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Its permissions.
+    pub mode: u32,
+}
+
+/// Creates the file for its owner alone (mode 0600), unless it is there. In a folder that is
+/// missing nothing is created.
+pub fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    // Never through a link, and never a file that is there.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fails if the file, one of those that belong to it, or a folder on the way to it is a symbolic
+/// link in a folder that other users can write.
+pub fn refuse_foreign_links(path: &Path) -> Result<(), ForeignLink> {
+    let Ok(path) = std::path::absolute(path) else {
+        return Ok(());
+    };
+    let folders = path.ancestors().skip(1).map(Path::to_owned);
+    for place in family(&path).into_iter().chain(folders) {
+        let is_link = fs::symlink_metadata(&place).is_ok_and(|found| found.is_symlink());
+        let Some(folder) = place.parent().filter(|_| is_link) else {
+            continue;
+        };
+        if let Some(mode) = mode(folder).filter(|mode| mode & 0o022 != 0) {
+            return Err(ForeignLink {
+                link: place.display().to_string(),
+                folder: folder.display().to_string(),
+                mode,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The folder of the file, and the file with those that belong to it, as far as other users can
+/// read or write them.
+pub fn exposed(path: &Path) -> Vec<Exposed> {
+    let folder = path.parent().map(Path::to_owned);
+    let all = folder.into_iter().chain(family(path));
+    let exposed = all.filter_map(|path| {
+        let mode = mode(&path).filter(|mode| mode & 0o066 != 0)?;
+        Some(Exposed { path, mode })
+    });
+    exposed.collect()
+}
+
+fn family(path: &Path) -> [PathBuf; 3] {
+    SUFFIXES.map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
+/// The permissions of what is there, behind a link; `None` where there is nothing, and on systems
+/// without them.
+fn mode(path: &Path) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        let found = fs::metadata(path).ok()?;
+        Some(std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o7777)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A folder of a test's own, with this mode.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(mode: u32) -> Self {
+            let folder = std::env::temp_dir().join(format!("scrip-private-{}", Uuid::now_v7().simple()));
+            fs::create_dir(&folder).expect("the temporary folder is writable");
+            let folder = Self(folder);
+            folder.set(&folder.0, mode);
+            folder
+        }
+
+        fn set(&self, path: &Path, mode: u32) {
+            assert!(path.starts_with(&self.0));
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its owner may");
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.join("scrip.db")
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_is_created_for_its_owner_alone_and_never_anew() {
+        let folder = Folder::new(0o777);
+        create_private(&folder.file()).expect("created");
+        assert_eq!(mode(&folder.file()), Some(0o600));
+        fs::write(folder.file(), "kept").expect("written");
+        folder.set(&folder.file(), 0o640);
+        create_private(&folder.file()).expect("it is there");
+        assert_eq!(mode(&folder.file()), Some(0o640));
+        assert_eq!(fs::read_to_string(folder.file()).expect("read"), "kept");
+        let nowhere = folder.0.join("nowhere/scrip.db");
+        create_private(&nowhere).expect("SQLite says what is wrong");
+        assert!(!nowhere.exists());
+    }
+
+    #[test]
+    fn nothing_is_created_behind_a_link() {
+        let folder = Folder::new(0o700);
+        let target = folder.0.join("target");
+        symlink(&target, folder.file()).expect("a link");
+        create_private(&folder.file()).expect("it is there");
+        assert!(!target.exists());
+    }
+
+    #[test]
+    fn a_link_is_refused_where_others_could_have_made_it() {
+        for name in ["scrip.db", "scrip.db-wal", "scrip.db-shm"] {
+            for (mode, is_refused) in [
+                (0o700, false),
+                (0o755, false),
+                (0o775, true),
+                (0o1777, true),
+                (0o702, true),
+            ] {
+                let folder = Folder::new(0o700);
+                symlink("elsewhere", folder.0.join(name)).expect("a link");
+                folder.set(&folder.0, mode);
+                let refused = refuse_foreign_links(&folder.file());
+                assert_eq!(refused.is_err(), is_refused, "{name} {mode:o}: {refused:?}");
+                let Err(refused) = refused else { continue };
+                let text = refused.to_string();
+                let link = folder.0.join(name).display().to_string();
+                assert!(
+                    text.starts_with(&link) && text.contains(&format!("mode {mode:03o}")),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_to_the_folder_is_refused_where_others_could_have_made_it() {
+        let folder = Folder::new(0o777);
+        let data = folder.0.join("data");
+        fs::create_dir(&data).expect("a folder");
+        let link = folder.0.join("link");
+        symlink(&data, &link).expect("a link");
+        assert!(refuse_foreign_links(&link.join("scrip.db")).is_err());
+        assert_eq!(refuse_foreign_links(&data.join("scrip.db")), Ok(()));
+        folder.set(&folder.0, 0o755);
+        assert_eq!(refuse_foreign_links(&link.join("scrip.db")), Ok(()));
+    }
+
+    #[test]
+    fn what_others_can_read_or_write_is_named() {
+        for (of_folder, of_file, expected) in [
+            (0o700, 0o600, 0),
+            (0o711, 0o600, 0),
+            (0o750, 0o600, 1),
+            (0o705, 0o600, 1),
+            (0o702, 0o600, 1),
+            (0o700, 0o640, 1),
+            (0o700, 0o602, 1),
+            (0o755, 0o644, 2),
+        ] {
+            let folder = Folder::new(0o700);
+            create_private(&folder.file()).expect("created");
+            folder.set(&folder.file(), of_file);
+            folder.set(&folder.0, of_folder);
+            let found = exposed(&folder.file());
+            assert_eq!(found.len(), expected, "{of_folder:o} {of_file:o}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! How many credits a command may take, which bounds the batches that are read for it.
+
+use ledger::{Action, MAX_AMOUNT, Price, Rules};
+
+use crate::desk::consume;
+
+#[test]
+fn a_consumption_demands_what_it_costs_and_nothing_else_demands_anything() {
+    let mut rules = Rules::default();
+    let tokens = Price {
+        credits: 1,
+        per: 1000,
+    };
+    rules.prices.insert("llm:tokens".to_owned(), tokens);
+    let priced = |service: &str, quantity| Action::Consume {
+        service: service.to_owned(),
+        amount: None,
+        quantity,
+    };
+    assert_eq!(rules.demand(&consume(7)), 7);
+    assert_eq!(rules.demand(&priced("llm:tokens", Some(2_417))), 3);
+    assert_eq!(rules.demand(&priced("llm:tokens", None)), 1);
+    assert_eq!(
+        rules.demand(&priced("none", Some(5))),
+        0,
+        "it is refused by the configuration"
+    );
+    assert_eq!(rules.demand(&consume(MAX_AMOUNT)), MAX_AMOUNT);
+    assert_eq!(rules.demand(&Action::RegistrationBonus), 0);
+}

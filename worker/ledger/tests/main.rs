@@ -1,0 +1,25 @@
+//! The tests of the core, in one program: it is linked once.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod desk;
+
+mod arrival;
+mod demand;
+mod due;
+mod expiry;
+mod fingerprint;
+mod invariants;
+mod names;
+mod next;
+mod order;
+mod payments;
+mod periods;
+mod plans;
+mod postings;
+mod properties;
+mod refusals;
+mod senders;
+mod sequences;
+mod subscriptions;
+mod timeline;
+mod written;

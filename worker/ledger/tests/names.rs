@@ -1,0 +1,87 @@
+//! The names that the core gives to rows and answers. They are stored, so they never change.
+
+use ledger::{BatchStatus, Origin, Refusal, Skipped, Source, TransactionType, WalletStatus};
+
+#[test]
+fn each_type_of_transaction_has_its_name() {
+    use TransactionType::{
+        Bonus, Consumption, Expiration, Freeze, MonthlyGrant, Promotion, Purchase, Refund, RegistrationBonus,
+        Revocation, Subscription, Unfreeze,
+    };
+    let names = [
+        (Purchase, "purchase"),
+        (Consumption, "consumption"),
+        (MonthlyGrant, "monthly_grant"),
+        (RegistrationBonus, "registration_bonus"),
+        (Expiration, "expiration"),
+        (Bonus, "bonus"),
+        (Promotion, "promotion"),
+        (Refund, "refund"),
+        (Revocation, "revocation"),
+        (Subscription, "subscription"),
+        (Freeze, "freeze"),
+        (Unfreeze, "unfreeze"),
+    ];
+    for (kind, name) in names {
+        assert_eq!(kind.as_str(), name);
+        assert_eq!(TransactionType::parse(name), Some(kind));
+    }
+    assert_eq!(TransactionType::parse("PURCHASE"), None);
+    assert_eq!(TransactionType::ALL, names.map(|(kind, _)| kind));
+}
+
+#[test]
+fn origins_statuses_and_sources_have_their_names() {
+    let origins = [Origin::Usage, Origin::Funding, Origin::Internal];
+    assert_eq!(origins.map(Origin::as_str), ["usage", "funding", "internal"]);
+    let wallets = [WalletStatus::Active, WalletStatus::Frozen];
+    assert_eq!(wallets.map(WalletStatus::as_str), ["ACTIVE", "FROZEN"]);
+    let batches = [
+        BatchStatus::Active,
+        BatchStatus::Consumed,
+        BatchStatus::Expired,
+        BatchStatus::Revoked,
+    ];
+    let names = ["ACTIVE", "CONSUMED", "EXPIRED", "REVOKED"];
+    assert_eq!(batches.map(BatchStatus::as_str), names);
+    let sources = [Source::Purchase, Source::Subscription, Source::Bonus];
+    let names = ["PURCHASE", "SUBSCRIPTION", "BONUS"];
+    assert_eq!(sources.map(Source::as_str), names);
+    for (skipped, name) in [(Skipped::Lapsed, "lapsed"), (Skipped::PaidPlan, "paid_plan")] {
+        assert_eq!(skipped.as_str(), name);
+        assert_eq!(Skipped::parse(name), Some(skipped));
+    }
+    assert_eq!(Skipped::parse("LAPSED"), None);
+}
+
+/// The table of refusals in SEMANTICS.md: the code, and whether it is final for its reference.
+#[test]
+fn each_refusal_has_its_code_and_is_stored_where_the_ledger_decides_it() {
+    let table = [
+        ("reference_conflict", false),
+        ("credits_disabled", false),
+        ("invalid_amount", false),
+        ("unknown_service", false),
+        ("unknown_package", false),
+        ("subscription_conflict", false),
+        ("unknown_plan", false),
+        ("plan_disabled", false),
+        ("not_due", false),
+        ("wallet_not_found", true),
+        ("wallet_frozen", true),
+        ("already_granted", true),
+        ("duplicate_payment", true),
+        ("max_balance_reached", true),
+        ("insufficient_credits", true),
+        ("original_not_found", true),
+        ("refund_exceeds_consumption", true),
+        ("hold_not_found", true),
+        ("hold_closed", true),
+    ];
+    let found = Refusal::ALL.map(|refusal| (refusal.as_str(), refusal.is_stored()));
+    assert_eq!(found, table);
+    for (code, _) in table {
+        assert_eq!(Refusal::parse(code).map(Refusal::as_str), Some(code));
+    }
+    assert_eq!(Refusal::parse("INVALID_AMOUNT"), None);
+}

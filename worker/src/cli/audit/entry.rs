@@ -1,0 +1,187 @@
+//! Recording an action: before it is done, and how it ended.
+
+use serde_json::{Map, Value};
+use tracing::warn;
+use uuid::Uuid;
+
+use super::actor::{ActorArgs, system_user};
+use crate::{
+    amqp::{self, AmqpError},
+    cli::{
+        context::Context,
+        failure::{Doing, Failure},
+        print,
+        service::host_name,
+    },
+    config::Backend,
+    store::{IntendedAction, OperatorAction, Store},
+};
+
+/// Longest subject, in bytes; the table's own limit.
+const MAX_SUBJECT_BYTES: usize = 255;
+/// Longest user id, in bytes; the table's own limit.
+const MAX_USER_BYTES: usize = 200;
+/// Longest error that is recorded, in bytes.
+const MAX_ERROR_BYTES: usize = 2_000;
+
+const UNRECORDED: &str = "the audit log has no entry of this, because DATABASE_URL is missing; set DATABASE_URL to the ledger's database, \
+     with a role that may add to the log, such as the worker's (`scrip migrate grants`), to have one written";
+
+const OTHER_LEDGER: &str = "nothing was done: its entry would be in the audit log of another ledger";
+
+const NOTHING_WAS_DONE: &str = "nothing was done: an operator's action is recorded in the audit log first, which is in the \
+     ledger's database; DATABASE_URL must name it with a role that may add to the log, such as the worker's \
+     (`scrip migrate grants`)";
+
+/// What is about to be done.
+#[derive(Debug)]
+pub struct Intention {
+    /// The command.
+    pub action: OperatorAction,
+    /// The reference, job, file or namespace that it is about.
+    pub subject: Option<String>,
+    /// The user whose wallet it is about.
+    pub user_id: Option<String>,
+    /// What was asked for.
+    pub detail: Map<String, Value>,
+}
+
+/// How an action ended.
+#[derive(Debug, Default)]
+pub struct Ending {
+    /// Whether the exit code is 0; an action that ended with an error is not completed whatever this says.
+    pub completed: bool,
+    /// Counts, letters or outcome: all that was done, also before an error.
+    pub detail: Value,
+}
+
+/// An action that is recorded as begun, and is to be recorded as ended.
+#[derive(Debug)]
+#[must_use = "an action that is begun has to be ended"]
+pub struct Entry(Option<(Store, Uuid)>);
+
+impl Entry {
+    /// Records that something is about to be done. Where that cannot be recorded, it must not be done.
+    pub async fn begin(context: &Context, actor: &ActorArgs, intention: Intention) -> Result<Self, Failure> {
+        let unrecorded = |failure: Failure| failure.with_advice(NOTHING_WAS_DONE);
+        let store = context.ledger().await.map_err(unrecorded)?;
+        compare_ledgers(context, &store, intention.action).await?;
+        let begun = Self::record(store, actor, intention).await;
+        begun.map_err(unrecorded)
+    }
+
+    /// The same for commands that apps and bridges use, too, whose credentials do not reach the ledger: without
+    /// `DATABASE_URL` there is no entry, which a warning says.
+    pub async fn begin_where_configured(
+        context: &Context,
+        actor: &ActorArgs,
+        intention: Intention,
+    ) -> Result<Self, Failure> {
+        let settings = &context.settings;
+        if settings.amqp.is_none() || settings.database.url.is_some() {
+            return Self::begin(context, actor, intention).await;
+        }
+        print::warning(UNRECORDED);
+        Ok(Self(None))
+    }
+
+    async fn record(store: Store, actor: &ActorArgs, intention: Intention) -> Result<Self, Failure> {
+        let actor = actor.name()?;
+        let mut detail = intention.detail;
+        detail.insert("systemUser".to_owned(), system_user().into());
+        detail.insert("host".to_owned(), host_name().into());
+        let subject = intention.subject.as_deref();
+        let subject = subject.map(|text| cut(text, MAX_SUBJECT_BYTES));
+        let user_id = intention.user_id.as_deref();
+        let user_id = user_id.map(|text| cut(text, MAX_USER_BYTES));
+        let intended = IntendedAction {
+            actor: &actor,
+            action: intention.action,
+            subject: subject.as_deref().filter(|text| !text.is_empty()),
+            user_id: user_id.as_deref().filter(|text| !text.is_empty()),
+            detail: &Value::Object(detail),
+        };
+        let id = store.begin_action(&intended).await?;
+        Ok(Self(Some((store, id))))
+    }
+
+    /// Records how it ended: what was done, and the error that ended it. The error is the caller's to return.
+    pub async fn end<T>(self, result: &Result<T, Failure>, ending: Ending) -> Result<(), Failure> {
+        let Some((store, id)) = self.0 else {
+            return Ok(());
+        };
+        let Ending {
+            mut completed,
+            mut detail,
+        } = ending;
+        if let Err(failure) = result {
+            completed = false;
+            detail["error"] = cut(&failure.to_string(), MAX_ERROR_BYTES).into();
+        }
+        let ended = store.end_action(id, completed, &detail).await;
+        if let Err(error) = &ended {
+            warn!(%id, %error, "how an action ended is not in the audit log");
+        }
+        ended.doing(format!(
+            "complete the entry {id} of the audit log; what it records as begun was done"
+        ))
+    }
+}
+
+/// Fails if the namespace on the broker belongs to another ledger than the one that would get the entry.
+async fn compare_ledgers(context: &Context, store: &Store, action: OperatorAction) -> Result<(), Failure> {
+    // A claim is meant for another ledger's namespace, and a job has compared them before it connects.
+    if matches!(action, OperatorAction::TopologyClaim | OperatorAction::JobRun) {
+        return Ok(());
+    }
+    let Ok(Backend::Servers { amqp: url, .. }) = context.settings.backend() else {
+        return Ok(());
+    };
+    let id = store.ledger_id().await?;
+    let doing = format!("connect to {url} and compare its ledger with that of DATABASE_URL");
+    match amqp::compare_claimed_ledger_at(url.expose(), &context.topology()?, id).await {
+        // Bridges and apps may not look.
+        Err(AmqpError::LedgerQueueForbidden { queue, .. }) => {
+            print::warning(&format!(
+                "this user of the broker may not declare `{queue}`, so the ledger of DATABASE_URL was not compared with \
+                 that of the namespace; the entry is in the audit log of DATABASE_URL"
+            ));
+            Ok(())
+        }
+        Err(error @ AmqpError::OtherLedger(_)) => {
+            let refused =
+                Err::<(), _>(error).doing("compare the ledger of DATABASE_URL with that of the namespace");
+            refused.map_err(|failure| failure.with_advice(OTHER_LEDGER))
+        }
+        compared => compared.doing(doing),
+    }
+}
+
+/// The text, or as much of its beginning as fits, without U+0000, which PostgreSQL takes in no text.
+pub fn cut(text: &str, max_bytes: usize) -> String {
+    let text = text.replace('\0', "\u{fffd}");
+    if text.len() <= max_bytes {
+        return text;
+    }
+    let mut end = max_bytes.saturating_sub('…'.len_utf8());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_too_long_is_cut_between_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("a\0c", 5), "a\u{fffd}c");
+        for text in ["é".repeat(200), format!("a{}", "é".repeat(200)), "\0".repeat(99)] {
+            let cut = cut(&text, 255);
+            assert!((250..=255).contains(&cut.len()), "{}", cut.len());
+            assert!(cut.ends_with('…') || text.starts_with('\0'), "{cut}");
+        }
+    }
+}

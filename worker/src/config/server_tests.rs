@@ -1,0 +1,142 @@
+//! What the configuration promises of servers: TLS, and URLs in files.
+
+use super::{
+    Settings,
+    tests::{File, environment, load, problems},
+};
+
+#[test]
+fn a_server_on_another_machine_without_tls_is_named_and_refused_on_demand() {
+    let amqp = |url| ("AMQP_URL", url);
+    let database = |url| ("DATABASE_URL", url);
+    let redis = |url| ("REDIS_URL", url);
+    for (variable, found) in [
+        (amqp("amqp://mq.example"), Some(("amqp.url", "mq.example"))),
+        (
+            amqp("amqp://u:p@mq.example:5673/%2f"),
+            Some(("amqp.url", "mq.example")),
+        ),
+        (
+            amqp("amqp://u:p@[2001:db8::7]:5673/x"),
+            Some(("amqp.url", "2001:db8::7")),
+        ),
+        (amqp("amqp://192.0.2.7"), Some(("amqp.url", "192.0.2.7"))),
+        (
+            amqp("amqp://localhost.example"),
+            Some(("amqp.url", "localhost.example")),
+        ),
+        (amqp("amqps://mq.example"), None),
+        (amqp("amqp://localhost:5672"), None),
+        (amqp("amqp://LOCALHOST.:5672"), None),
+        (amqp("amqp://127.0.0.2"), None),
+        (amqp("amqp://u:p@[::1]:5672"), None),
+        (amqp("amqp://[::ffff:127.0.0.1]"), None),
+        (
+            redis("redis://:p@cache.example"),
+            Some(("redis.url", "cache.example")),
+        ),
+        (redis("rediss://:p@cache.example"), None),
+        (redis("redis://127.0.0.1"), None),
+        (redis("redis+unix:///run/redis.sock"), None),
+        (redis("unix:///run/redis.sock"), None),
+        (
+            database("postgres://u:p@db.example/s"),
+            Some(("database.url", "db.example")),
+        ),
+        (
+            database("postgresql://u:p@[2001:db8::7]/s?sslmode=prefer"),
+            Some(("database.url", "[2001:db8::7]")),
+        ),
+        (
+            database("postgres://u:p@localhost/s?host=db.example"),
+            Some(("database.url", "db.example")),
+        ),
+        (database("postgres://u:p@db.example/s?sslmode=verify-full"), None),
+        (database("postgres://u:p@db.example/s?sslmode=require"), None),
+        (database("postgres://u:p@[::1]/s"), None),
+        (database("postgres:///s?host=/run/postgresql"), None),
+        (database("sqlite:///s.db"), None),
+    ] {
+        let allowed = load("", &[variable]).expect("a warning is no problem");
+        let plain = allowed.plain_text();
+        let seen: Vec<_> = plain
+            .iter()
+            .map(|plain| (plain.key, plain.host.as_str()))
+            .collect();
+        assert_eq!(seen, found.into_iter().collect::<Vec<_>>(), "{variable:?}");
+        let Some((key, host)) = found else {
+            load("require_tls = true", &[variable]).expect("nothing to refuse");
+            continue;
+        };
+        let refused = problems("require_tls = true", &[variable]);
+        let (name, _) = variable;
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        let begin = format!("`{key}` (set by {name}) is without TLS to the host {host}; allowed is ");
+        assert!(refused[0].starts_with(&begin), "{refused:?}");
+        assert!(
+            refused[0].ends_with("because `require_tls` is set"),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(
+        problems("", &[("SCRIP__REQUIRE_TLS", "true"), amqp("amqp://mq.example")]).len(),
+        1
+    );
+}
+
+#[test]
+fn a_url_is_read_from_the_file_that_a_variable_names() {
+    for (variable, key) in [
+        ("AMQP_URL", "amqp.url"),
+        ("DATABASE_URL", "database.url"),
+        ("REDIS_URL", "redis.url"),
+    ] {
+        let scheme = key
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .replace("database", "postgres");
+        let url = format!("{scheme}://u:hunter2@localhost/x");
+        let of_file = format!("{variable}_FILE");
+        for end in ["", "\n", "\r\n", "\n\n"] {
+            let secret = File::new(&format!("{url}{end}"));
+            let path = secret.0.to_str().expect("UTF-8");
+            assert_eq!(
+                load("", &[(&of_file, path)]).expect("valid"),
+                load("", &[(variable, &url)]).expect("valid")
+            );
+            let wrong = problems("", &[(&of_file, path), (variable, &url)]);
+            assert_eq!(
+                wrong,
+                [format!(
+                    "`{key}` (set by {of_file}) is set by {variable}, too; allowed is one of {variable} and {of_file}"
+                )]
+            );
+        }
+        let shown = Settings::load(None, &environment(&[(&of_file, "/nowhere/x")]));
+        assert!(shown.is_err());
+        let expect = |path: &str, phrase: &str| {
+            let wrong = problems("", &[(&of_file, path)]);
+            assert_eq!(wrong.len(), 1, "{wrong:?}");
+            let begin = format!("`{key}` (set by {of_file}) is ");
+            assert!(
+                wrong[0].starts_with(&begin) && wrong[0].contains(phrase),
+                "{wrong:?}"
+            );
+            assert!(!wrong[0].contains("hunter2"), "{wrong:?}");
+        };
+        expect(
+            "/nowhere/secret",
+            "the file \"/nowhere/secret\", which cannot be read (No such file",
+        );
+        expect("/dev/null", "the file \"/dev/null\", which is empty");
+        expect("/dev/zero", "which has more than 65536 bytes");
+        expect(&url, "a URL and not the path of a file");
+        expect("", "empty; allowed is a value");
+        let newline = File::new("\n");
+        expect(newline.0.to_str().expect("UTF-8"), "which is empty");
+        // What the file holds is no more repeated than what a variable holds.
+        let strange = File::new("gopher://u:hunter2@localhost/x");
+        expect(strange.0.to_str().expect("UTF-8"), "no such URL");
+    }
+}

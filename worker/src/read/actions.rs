@@ -1,0 +1,181 @@
+//! The audit log of operators, newest first: each action with how it ended.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    DatabaseConnection, DbErr, FromQueryResult, Statement,
+    prelude::{Json, Uuid},
+};
+use serde::Serialize;
+
+use super::{Cursor, ReadError, sql};
+use crate::store::OperatorAction;
+
+/// The most actions that one page can have.
+pub const MAX_ACTIONS: u32 = 1_000;
+
+/// Later than every action.
+const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_799, 0) {
+    Some(at) => at,
+    None => DateTime::UNIX_EPOCH,
+};
+
+/// Which actions are wanted; what is absent excludes none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActionFilter {
+    /// The operator.
+    pub actor: Option<String>,
+    /// The command.
+    pub action: Option<OperatorAction>,
+    /// The user whose wallet it was about.
+    pub user_id: Option<String>,
+    /// Begun at this instant or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Begun before this instant.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// How an action stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionStatus {
+    /// It was begun and no end is recorded: it is being done, or its process or the database was lost meanwhile.
+    Begun,
+    /// It ended with exit code 0.
+    Completed,
+    /// It ended with another one; what it had done by then stays done.
+    Failed,
+}
+
+/// What an operator did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Action {
+    /// Id of the row that says that it began.
+    pub id: Uuid,
+    /// When it was recorded, before anything was done.
+    pub at: DateTime<Utc>,
+    /// The operator.
+    pub actor: String,
+    /// The command.
+    pub action: String,
+    /// The reference, job, file or namespace that it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The user whose wallet it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// How it stands.
+    pub status: ActionStatus,
+    /// What was asked for.
+    pub detail: Json,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Counts, letters, outcome or error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Json>,
+    /// From where a list of what is older goes on.
+    pub cursor: Cursor,
+}
+
+/// Part of the log, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActionPage {
+    /// The actions.
+    pub actions: Vec<Action>,
+    /// Whether there are older ones.
+    pub more: bool,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    created_at: DateTime<Utc>,
+    actor: String,
+    action: String,
+    subject: Option<String>,
+    user_id: Option<String>,
+    detail: Json,
+    end_status: Option<String>,
+    ended_at: Option<DateTime<Utc>>,
+    result: Option<Json>,
+}
+
+/// `since, before, id, actor, action, user, limit`. An empty text excludes nothing.
+const ACTIONS: &str = "\
+SELECT b.id, b.created_at, b.actor, b.action, b.subject, b.user_id, b.detail,
+       e.status AS end_status, e.created_at AS ended_at, e.detail AS result
+  FROM operator_action b LEFT JOIN operator_action e ON e.begun_id = b.id
+ WHERE b.begun_id IS NULL AND b.created_at >= $1 AND (b.created_at, b.id) < ($2, $3)
+   AND ($4 = '' OR b.actor = $4) AND ($5 = '' OR b.action = $5) AND ($6 = '' OR b.user_id = $6)
+ ORDER BY b.created_at DESC, b.id DESC LIMIT $7";
+
+/// The newest actions that are wanted, or those before a place in the log; 1 to [`MAX_ACTIONS`].
+pub async fn actions(
+    db: &DatabaseConnection,
+    filter: &ActionFilter,
+    before: Option<&Cursor>,
+    limit: u32,
+) -> Result<ActionPage, ReadError> {
+    page(db, filter, before, limit.clamp(1, MAX_ACTIONS))
+        .await
+        .map_err(ReadError::of("audit log"))
+}
+
+async fn page(
+    db: &DatabaseConnection,
+    filter: &ActionFilter,
+    before: Option<&Cursor>,
+    limit: u32,
+) -> Result<ActionPage, DbErr> {
+    let backend = db.get_database_backend();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default().into();
+    let until = (filter.until.unwrap_or(END_OF_TIME), Uuid::nil());
+    let (at, id) = match before {
+        Some(cursor) => until.min((cursor.created_at, cursor.id)),
+        None => until,
+    };
+    let values = vec![
+        sql::instant(backend, filter.since.unwrap_or(DateTime::UNIX_EPOCH)),
+        sql::instant(backend, at),
+        id.into(),
+        text(&filter.actor),
+        filter.action.map_or("", OperatorAction::as_str).into(),
+        text(&filter.user_id),
+        i64::from(limit).saturating_add(1).into(),
+    ];
+    let statement = Statement::from_sql_and_values(backend, ACTIONS, values);
+    let mut rows = Row::find_by_statement(statement).all(db).await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    Ok(ActionPage {
+        actions: rows.into_iter().map(Action::from).collect(),
+        more,
+    })
+}
+
+impl From<Row> for Action {
+    fn from(row: Row) -> Self {
+        let status = match row.end_status.as_deref() {
+            None => ActionStatus::Begun,
+            Some("COMPLETED") => ActionStatus::Completed,
+            Some(_) => ActionStatus::Failed,
+        };
+        Self {
+            id: row.id,
+            at: row.created_at,
+            actor: row.actor,
+            action: row.action,
+            subject: row.subject,
+            user_id: row.user_id,
+            status,
+            detail: row.detail,
+            ended_at: row.ended_at,
+            result: row.result,
+            cursor: Cursor {
+                created_at: row.created_at,
+                id: row.id,
+            },
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What was booked for each sender.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
+use serde::Serialize;
+
+use super::Span;
+use crate::read::sql::{self, sum, summed};
+
+/// The commands of one sender, with what came with them. What the ledger does by itself (grants of periods, expiry) has no
+/// sender and is not in here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SenderTotals {
+    /// The account of the broker; absent for commands that named none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// How many commands were applied.
+    pub applied: u64,
+    /// How many commands were refused and recorded.
+    pub refused: u64,
+    /// How many credits wallets gained by them, bonuses of purchases included.
+    pub credited: i128,
+    /// How many credits they spent.
+    pub consumed: i128,
+}
+
+/// What senders send; the internal origin has what the ledger does by itself, and bonuses.
+const IS_COMMAND: &str = "t.origin IN ('usage', 'funding')";
+
+/// What was booked in `span`, by sender, in the order of their names.
+pub(super) async fn senders(db: &DatabaseTransaction, span: Span) -> Result<Vec<SenderTotals>, DbErr> {
+    let text = format!(
+        "SELECT coalesce(t.sender, '') AS sender,
+                count(CASE WHEN {IS_COMMAND} AND t.status = 'COMPLETED' THEN 1 END) AS applied,
+                count(CASE WHEN {IS_COMMAND} AND t.status = 'FAILED' THEN 1 END) AS refused,
+                {}, {}
+           FROM credits_transaction t
+          WHERE t.created_at >= $1 AND t.created_at < $2 AND ({IS_COMMAND} OR t.sender IS NOT NULL)
+          GROUP BY 1 ORDER BY 1",
+        sum("CASE WHEN t.amount > 0 THEN t.amount ELSE 0 END", "credited"),
+        sum("CASE WHEN t.amount < 0 THEN -t.amount ELSE 0 END", "consumed"),
+    );
+    let backend = db.get_database_backend();
+    let values = [
+        sql::instant(backend, span.from),
+        sql::instant(backend, span.until),
+    ];
+    let rows = db
+        .query_all_raw(Statement::from_sql_and_values(backend, text, values))
+        .await?;
+    let count = |row: &sea_orm::QueryResult, column| row.try_get_by::<i64, _>(column).map(i64::unsigned_abs);
+    let totals = rows.iter().map(|row| {
+        let sender: String = row.try_get_by("sender")?;
+        Ok(SenderTotals {
+            sender: Some(sender).filter(|sender| !sender.is_empty()),
+            applied: count(row, "applied")?,
+            refused: count(row, "refused")?,
+            credited: summed(row, "credited")?,
+            consumed: summed(row, "consumed")?,
+        })
+    });
+    totals.collect()
+}

@@ -1,0 +1,212 @@
+//! What each sender may send: the rules of the section `[senders]` of the configuration.
+//!
+//! A sender is an account of the broker. It is known by the AMQP property `user_id`, which the broker compares with the
+//! account of the connection, so no account can name another.
+
+use std::collections::BTreeMap;
+
+use ledger::{Action, Command};
+use producer_sdk::contract::{Query, Rejection, RejectionCode};
+
+/// What each sender may send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SenderPolicy {
+    /// Whether every message of apps and bridges must name its sender.
+    pub required: bool,
+    /// Senders that may not send everything, by name.
+    pub limits: BTreeMap<String, SenderLimits>,
+    /// Bytes of answers to queries that each sender gets a second, on average.
+    pub answer_bytes_per_second: u32,
+}
+
+impl Default for SenderPolicy {
+    fn default() -> Self {
+        Self {
+            required: false,
+            limits: BTreeMap::new(),
+            answer_bytes_per_second: 1 << 20,
+        }
+    }
+}
+
+/// What one sender may send.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SenderLimits {
+    /// Beginnings of the ids of users that its messages may name; `None`: any user.
+    pub user_prefixes: Option<Vec<String>>,
+    /// Services that its commands may spend on; `None`: any service. One that ends with `*` stands for all that begin so.
+    pub services: Option<Vec<String>>,
+}
+
+impl SenderPolicy {
+    /// Whether `sender` may send a command.
+    pub fn check_command(&self, sender: Option<&str>, command: &Command) -> Result<(), Rejection> {
+        // The worker's own jobs have no sender.
+        if command.origin == ledger::Origin::Internal {
+            return Ok(());
+        }
+        let service = match &command.action {
+            Action::Consume { service, .. } => Some(service.as_str()),
+            _ => None,
+        };
+        self.check(sender, Some(&command.user_id), service)
+    }
+
+    /// Whether `sender` may ask a query.
+    pub fn check_query(&self, sender: Option<&str>, query: &Query) -> Result<(), Rejection> {
+        self.check(sender, query.user_id(), None)
+    }
+
+    fn check(
+        &self,
+        sender: Option<&str>,
+        user_id: Option<&str>,
+        service: Option<&str>,
+    ) -> Result<(), Rejection> {
+        let Some(sender) = sender else {
+            return if self.required { Err(unnamed()) } else { Ok(()) };
+        };
+        let Some(limits) = self.limits.get(sender) else {
+            return Ok(());
+        };
+        if let (Some(user_id), Some(prefixes)) = (user_id, &limits.user_prefixes)
+            && !prefixes.iter().any(|prefix| user_id.starts_with(prefix.as_str()))
+        {
+            return Err(forbidden(
+                sender,
+                ("userId", user_id),
+                prefixes,
+                "ids that begin with",
+            ));
+        }
+        if let (Some(service), Some(services)) = (service, &limits.services)
+            && !services.iter().any(|pattern| is_match(pattern, service))
+        {
+            return Err(forbidden(sender, ("service", service), services, "the services"));
+        }
+        Ok(())
+    }
+}
+
+fn is_match(pattern: &str, service: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => service.starts_with(prefix),
+        None => service == pattern,
+    }
+}
+
+fn unnamed() -> Rejection {
+    Rejection {
+        code: RejectionCode::ForbiddenSender,
+        message: "the message names no sender; allowed is the AMQP property `user_id` with the account that \
+                  publishes it"
+            .to_owned(),
+        field: None,
+    }
+}
+
+fn forbidden(sender: &str, (field, found): (&str, &str), allowed: &[String], what: &str) -> Rejection {
+    let allowed: Vec<String> = allowed.iter().map(|one| format!("`{one}`")).collect();
+    Rejection {
+        code: RejectionCode::ForbiddenSender,
+        message: format!(
+            "`{field}` is `{found}`; allowed to the sender `{sender}` are {what} {}",
+            allowed.join(", ")
+        ),
+        field: Some(field.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without a requirement only so that each rule is seen alone: the configuration wants it beside limits.
+    fn policy(required: bool) -> SenderPolicy {
+        let text = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
+        SenderPolicy {
+            required,
+            limits: [
+                (
+                    "team-a".to_owned(),
+                    SenderLimits {
+                        user_prefixes: text(&["a:", "shared:"]),
+                        services: text(&["google:chat", "llm:*"]),
+                    },
+                ),
+                (
+                    "reporting".to_owned(),
+                    SenderLimits {
+                        user_prefixes: None,
+                        services: text(&[]),
+                    },
+                ),
+            ]
+            .into(),
+            ..SenderPolicy::default()
+        }
+    }
+
+    fn consume(user_id: &str, service: &str) -> Command {
+        let command = producer_sdk::contract::Command::consume("r", user_id, service);
+        crate::decode::command_of(command, producer_sdk::contract::Door::Usage).expect("a command")
+    }
+
+    /// The field that a rejection names.
+    fn field_of(checked: Result<(), Rejection>) -> Result<(), Option<String>> {
+        checked.map_err(|rejection| {
+            assert_eq!(rejection.code, RejectionCode::ForbiddenSender);
+            rejection.field
+        })
+    }
+
+    #[test]
+    fn a_sender_with_limits_may_name_its_users_and_services_only() {
+        let policy = policy(false);
+        let check = |sender, user, service| field_of(policy.check_command(sender, &consume(user, service)));
+        let user_id = Err(Some("userId".to_owned()));
+        let service = Err(Some("service".to_owned()));
+        assert_eq!(check(Some("team-a"), "a:1", "google:chat"), Ok(()));
+        assert_eq!(check(Some("team-a"), "shared:1", "llm:tokens"), Ok(()));
+        assert_eq!(check(Some("team-a"), "b:1", "google:chat"), user_id);
+        assert_eq!(check(Some("team-a"), "a", "google:chat"), user_id);
+        assert_eq!(check(Some("team-a"), "a:1", "google:chat2"), service);
+        assert_eq!(check(Some("reporting"), "b:1", "google:chat"), service);
+        assert_eq!(check(Some("team-b"), "a:1", "google:image"), Ok(()));
+        assert_eq!(check(None, "a:1", "google:image"), Ok(()));
+    }
+
+    #[test]
+    fn where_senders_are_required_a_message_without_one_is_rejected() {
+        let policy = policy(true);
+        let command = consume("a:1", "google:chat");
+        assert_eq!(field_of(policy.check_command(None, &command)), Err(None));
+        assert_eq!(field_of(policy.check_command(Some("team-b"), &command)), Ok(()));
+        let jobs = Command {
+            origin: ledger::Origin::Internal,
+            ..command
+        };
+        assert_eq!(field_of(policy.check_command(None, &jobs)), Ok(()));
+        assert_eq!(field_of(policy.check_query(None, &Query::Packages {})), Err(None));
+    }
+
+    #[test]
+    fn queries_are_limited_to_the_users_of_their_sender() {
+        let policy = policy(false);
+        let check = |query: &Query| field_of(policy.check_query(Some("team-a"), query));
+        assert_eq!(check(&Query::balance("a:1")), Ok(()));
+        assert_eq!(check(&Query::balance("b:1")), Err(Some("userId".to_owned())));
+        assert_eq!(check(&Query::Packages {}), Ok(()));
+    }
+
+    #[test]
+    fn a_rejection_says_what_was_found_and_what_is_allowed() {
+        let rejection = policy(false)
+            .check_command(Some("team-a"), &consume("b:1", "google:chat"))
+            .expect_err("another team's user");
+        assert_eq!(
+            rejection.message,
+            "`userId` is `b:1`; allowed to the sender `team-a` are ids that begin with `a:`, `shared:`"
+        );
+    }
+}

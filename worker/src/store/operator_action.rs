@@ -1,0 +1,146 @@
+//! The audit log of operators: an action is recorded before it is done, and its end in a second row.
+
+use chrono::Utc;
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::{Store, StoreError, bulk};
+
+const BEGIN: &str = "\
+INSERT INTO operator_action (id, status, actor, action, subject, user_id, detail, created_at)
+VALUES ($1, 'BEGUN', $2, $3, $4, $5, CAST($6 AS json), clock_timestamp())";
+
+const BEGIN_SQLITE: &str = "\
+INSERT INTO operator_action (id, status, actor, action, subject, user_id, detail, created_at)
+VALUES ($1, 'BEGUN', $2, $3, $4, $5, $6, $7)";
+
+const END: &str = "\
+INSERT INTO operator_action (id, begun_id, status, actor, action, subject, user_id, detail, created_at)
+SELECT $1, id, $3, actor, action, subject, user_id, CAST($4 AS json), clock_timestamp()
+  FROM operator_action WHERE id = $2 AND begun_id IS NULL";
+
+const END_SQLITE: &str = "\
+INSERT INTO operator_action (id, begun_id, status, actor, action, subject, user_id, detail, created_at)
+SELECT $1, id, $3, actor, action, subject, user_id, $4, $5
+  FROM operator_action WHERE id = $2 AND begun_id IS NULL";
+
+/// What an operator can do by hand that changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatorAction {
+    /// `scrip dead drop`
+    DeadDrop,
+    /// `scrip dead replay`
+    DeadReplay,
+    /// `scrip publish freeze`
+    Freeze,
+    /// `scrip job run`
+    JobRun,
+    /// `scrip publish` of any other command
+    Publish,
+    /// `scrip replay`
+    Replay,
+    /// `scrip topology claim`
+    TopologyClaim,
+    /// `scrip publish unfreeze`
+    Unfreeze,
+}
+
+impl OperatorAction {
+    /// All of them, by name.
+    pub const ALL: [Self; 8] = [
+        Self::DeadDrop,
+        Self::DeadReplay,
+        Self::Freeze,
+        Self::JobRun,
+        Self::Publish,
+        Self::Replay,
+        Self::TopologyClaim,
+        Self::Unfreeze,
+    ];
+
+    /// The name in the table and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DeadDrop => "dead_drop",
+            Self::DeadReplay => "dead_replay",
+            Self::Freeze => "freeze",
+            Self::JobRun => "job_run",
+            Self::Publish => "publish",
+            Self::Replay => "replay",
+            Self::TopologyClaim => "topology_claim",
+            Self::Unfreeze => "unfreeze",
+        }
+    }
+
+    /// The action of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == name)
+    }
+}
+
+/// An action that is about to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntendedAction<'a> {
+    /// The operator; 1 to 200 bytes.
+    pub actor: &'a str,
+    /// The command.
+    pub action: OperatorAction,
+    /// The reference, job, file or namespace that it is about; at most 255 bytes.
+    pub subject: Option<&'a str>,
+    /// The user whose wallet it is about; at most 200 bytes.
+    pub user_id: Option<&'a str>,
+    /// What was asked for.
+    pub detail: &'a Json,
+}
+
+impl Store {
+    /// Records that an action is about to be done. Returns the id of the row.
+    pub async fn begin_action(&self, intended: &IntendedAction<'_>) -> Result<Uuid, StoreError> {
+        let doing = "record the action in the audit log";
+        let id = Uuid::now_v7();
+        let text = |text: Option<&str>| Value::from(text.map(ToOwned::to_owned));
+        let mut values = vec![
+            id.into(),
+            intended.actor.into(),
+            intended.action.as_str().into(),
+            text(intended.subject),
+            text(intended.user_id),
+            intended.detail.to_string().into(),
+        ];
+        let statement = if self.backend() == DbBackend::Sqlite {
+            values.push(bulk::instant(self.backend(), Utc::now()));
+            Statement::from_sql_and_values(self.backend(), BEGIN_SQLITE, values)
+        } else {
+            Statement::from_sql_and_values(self.backend(), BEGIN, values)
+        };
+        let recorded = self.patience.wait(doing, self.commit.execute_raw(statement));
+        self.reconnect_if_read_only(recorded.await)?;
+        Ok(id)
+    }
+
+    /// Records how an action ended. An action ends once; the database refuses a second end.
+    pub async fn end_action(&self, begun: Uuid, completed: bool, detail: &Json) -> Result<(), StoreError> {
+        let doing = "record in the audit log how the action ended";
+        let status = if completed { "COMPLETED" } else { "FAILED" };
+        let mut values = vec![
+            Uuid::now_v7().into(),
+            begun.into(),
+            status.into(),
+            detail.to_string().into(),
+        ];
+        let statement = if self.backend() == DbBackend::Sqlite {
+            values.push(bulk::instant(self.backend(), Utc::now()));
+            Statement::from_sql_and_values(self.backend(), END_SQLITE, values)
+        } else {
+            Statement::from_sql_and_values(self.backend(), END, values)
+        };
+        let recorded = self.patience.wait(doing, self.commit.execute_raw(statement));
+        let recorded = self.reconnect_if_read_only(recorded.await)?;
+        if recorded.rows_affected() == 1 {
+            return Ok(());
+        }
+        let missing = sea_orm::DbErr::RecordNotFound(format!("the beginning of the action {begun}"));
+        Err(StoreError::database(doing)(missing))
+    }
+}

@@ -1,0 +1,34 @@
+-- What worker and reader may do with Scrip's tables. The owner runs this with `scrip migrate up --grant`.
+DO $grants$
+BEGIN
+  IF to_regclass('scrip_migration') IS NULL THEN
+    RAISE NOTICE 'there are no tables yet: run `scrip migrate up --grant` as {owner}';
+    RETURN;
+  END IF;
+  REVOKE ALL ON {tables} FROM PUBLIC, "{worker}", "{reader}";
+  GRANT SELECT ON {tables} TO "{worker}", "{reader}";
+
+  -- The history is only ever added to.
+  GRANT INSERT ON credits_transaction, credits_allocation, operator_action TO "{worker}";
+
+  -- A wallet that a refused command prepared is deleted before its transaction ends.
+  GRANT INSERT, DELETE,
+    UPDATE (balance, held, total_earned, total_spent, transaction_count, version, status, next_due_at,
+      created_at, updated_at)
+    ON credits_balance TO "{worker}";
+
+  -- What is left of a batch, and never what it was: its user, amount, source and expiry.
+  GRANT INSERT, UPDATE (remaining, held, status, expirations, updated_at) ON credits_batch TO "{worker}";
+
+  GRANT INSERT,
+    UPDATE (plan, status, anchor, activated_at, ended_at, paid_through, next_period_start, due_at, status_at,
+      status_since, updated_at)
+    ON subscription TO "{worker}";
+
+  GRANT INSERT,
+    UPDATE (status, started_at, finished_at, lease_until, cursor, started_by, owner, result, claim)
+    ON job_run TO "{worker}";
+
+  GRANT INSERT, DELETE, UPDATE (message, tries, updated_at) ON lane_trial TO "{worker}";
+END
+$grants$;
