@@ -1,6 +1,6 @@
 //! `scrip balances`
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::ValueEnum;
@@ -122,7 +122,7 @@ enum Output {
 }
 
 impl Output {
-    fn new(json: bool, csv: bool) -> io::Result<Self> {
+    fn new(json: bool, csv: bool) -> print::Result<Self> {
         if json {
             return Ok(Self::Json);
         }
@@ -143,7 +143,7 @@ impl Output {
         ]))))
     }
 
-    fn write(&mut self, wallet: &BalanceResult) -> io::Result<()> {
+    fn write(&mut self, wallet: &BalanceResult) -> print::Result {
         match self {
             Self::Json => print::json(wallet),
             Self::Csv => print::line(&line(wallet)),

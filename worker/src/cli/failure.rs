@@ -1,8 +1,8 @@
 //! Why a command failed, for people: what was being done, then the causes.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt};
 
-use super::print::escape_lines;
+use super::print::{OutputError, escape_lines};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ impl Failure {
         }
     }
 
-    /// Whether somebody stopped reading our output, as `head` does. That is no failure.
+    /// Whether the reader of stdout stopped reading, as `head` does. That is no failure.
     pub fn is_closed_pipe(&self) -> bool {
         let mut cause = self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static));
         while let Some(error) = cause {
-            if let Some(error) = error.downcast_ref::<io::Error>() {
-                return error.kind() == io::ErrorKind::BrokenPipe;
+            if let Some(error) = error.downcast_ref::<OutputError>() {
+                return error.is_closed_pipe();
             }
             cause = error.source();
         }
@@ -86,5 +86,25 @@ impl fmt::Display for Failure {
         f.write_str("error: ")?;
         f.write_str(&escape_lines(&lines.join("\n  caused by: ")))?;
         self.advice.map_or(Ok(()), |advice| write!(f, "\n{advice}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn only_a_closed_stdout_is_no_failure_a_connection_that_broke_is_one() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(Failure::from(OutputError::from(broken())).is_closed_pipe());
+        let while_writing = Err::<(), _>(OutputError::from(broken())).doing("write the report");
+        assert!(while_writing.is_err_and(|failure| failure.is_closed_pipe()));
+        assert!(!Failure::from(broken()).is_closed_pipe());
+        let connection = lapin::Error::from(lapin::ErrorKind::IOError(std::sync::Arc::new(broken())));
+        assert!(!Failure::from(connection).is_closed_pipe());
+        let disk = OutputError::from(io::Error::from(io::ErrorKind::StorageFull));
+        assert!(!Failure::from(disk).is_closed_pipe());
     }
 }

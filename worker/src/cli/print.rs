@@ -8,15 +8,35 @@ use std::{
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use producer_sdk::is_invisible;
 use serde::Serialize;
+use thiserror::Error;
 
-/// Writes a line to stdout.
-pub fn line(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
+/// Stdout does not take what a command writes. Only this error may mean that the reader stopped reading, as `head` does:
+/// a connection that breaks has the same kind of I/O error.
+#[derive(Debug, Error)]
+#[error("writing to stdout")]
+pub struct OutputError(#[from] io::Error);
+
+impl OutputError {
+    /// Whether the reader stopped reading. That is no failure.
+    pub fn is_closed_pipe(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
 }
 
-/// Writes text of our own, of several lines, to stdout.
-pub fn text(text: &str) -> io::Result<()> {
-    io::stdout().lock().write_all(text.as_bytes())
+/// What writing to stdout returns.
+pub type Result<T = ()> = std::result::Result<T, OutputError>;
+
+/// Writes a line to stdout.
+pub fn line(text: &str) -> Result {
+    writeln!(io::stdout().lock(), "{text}").map_err(OutputError)
+}
+
+/// Writes text with its line ends to stdout.
+pub fn text(text: &str) -> Result {
+    io::stdout()
+        .lock()
+        .write_all(text.as_bytes())
+        .map_err(OutputError)
 }
 
 /// Writes a warning of our own to stderr, whatever is logged. It does not matter whether it can be written.
@@ -25,10 +45,9 @@ pub fn warning(text: &str) {
 }
 
 /// Writes JSON for a program: one line. On a terminal it controls and hides as little as a table does.
-pub fn json<T: Serialize>(value: &T) -> io::Result<()> {
-    let mut text = escape_json(&serde_json::to_string(value)?);
-    text.push('\n');
-    io::stdout().lock().write_all(text.as_bytes())
+pub fn json<T: Serialize>(value: &T) -> Result {
+    let json = serde_json::to_string(value).map_err(|error| OutputError(error.into()))?;
+    text(&(escape_json(&json) + "\n"))
 }
 
 /// The text with control and invisible characters as `\u{…}`.
@@ -100,12 +119,12 @@ impl Rows {
     }
 
     /// Writes it to stdout.
-    pub fn print(&self) -> io::Result<()> {
+    pub fn print(&self) -> Result {
         self.lines().iter().try_for_each(|text| line(text))
     }
 
     /// Writes what there is to stdout when it has become a page.
-    pub fn print_page(&mut self) -> io::Result<()> {
+    pub fn print_page(&mut self) -> Result {
         if self.table.row_count() < Self::PAGE {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! `scrip verify`: does the book balance?
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
 use chrono::Utc;
 
@@ -45,7 +45,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 }
 
 /// Writes what was found, for people.
-pub fn print(report: &Report) -> io::Result<()> {
+pub fn print(report: &Report) -> print::Result {
     let mut offending = Rows::new(&["rule", "table", "row", "user", "what"]);
     for violation in &report.violations {
         offending.push([

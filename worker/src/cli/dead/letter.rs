@@ -1,7 +1,5 @@
 //! How a dead letter is shown to people.
 
-use std::io;
-
 use chrono::{DateTime, Utc};
 
 use crate::{
@@ -37,7 +35,7 @@ fn first_words(text: &str) -> String {
 }
 
 /// With everything that is known of it.
-pub fn describe(letter: &Letter) -> io::Result<()> {
+pub fn describe(letter: &Letter) -> print::Result {
     let at = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
     let cut = letter.cut.as_ref();
     for (name, value) in [

@@ -1,7 +1,5 @@
 //! How the story is told: in lines of at most 80 columns.
 
-use std::io;
-
 use producer_sdk::{Outcome, contract::BalanceResult};
 
 use super::story::Step;
@@ -13,7 +11,7 @@ use crate::{
 const WIDTH: usize = 78;
 
 /// Says where it is played.
-pub fn opening(backend: &Backend) -> io::Result<()> {
+pub fn opening(backend: &Backend) -> print::Result {
     line("Scrip: every credit from its source to its use")?;
     match backend {
         Backend::Servers { amqp, database } => {
@@ -29,14 +27,14 @@ pub fn opening(backend: &Backend) -> io::Result<()> {
 }
 
 /// A heading.
-pub fn heading(text: &str) -> io::Result<()> {
+pub fn heading(text: &str) -> print::Result {
     line("")?;
     line(text)?;
     line(&"─".repeat(text.chars().count()))
 }
 
 /// What is about to happen, and the command that is published.
-pub fn step(number: usize, step: &Step) -> io::Result<()> {
+pub fn step(number: usize, step: &Step) -> print::Result {
     heading(&format!("{number}. {}", step.title))?;
     line(step.why)?;
     let body = String::from_utf8_lossy(&step.command.to_json()).into_owned();
@@ -44,12 +42,12 @@ pub fn step(number: usize, step: &Step) -> io::Result<()> {
 }
 
 /// What became of it.
-pub fn outcome(outcome: &Outcome) -> io::Result<()> {
+pub fn outcome(outcome: &Outcome) -> print::Result {
     arrowed("outcome ←", &publish::summary(outcome))
 }
 
 /// Text behind an arrow, in lines of at most [`WIDTH`].
-fn arrowed(arrow: &str, text: &str) -> io::Result<()> {
+fn arrowed(arrow: &str, text: &str) -> print::Result {
     let mut arrow = format!("  {arrow:>9} ");
     let indent = " ".repeat(arrow.chars().count());
     for part in wrapped(text, WIDTH - indent.len()) {
@@ -60,7 +58,7 @@ fn arrowed(arrow: &str, text: &str) -> io::Result<()> {
 }
 
 /// The answer to the balance query.
-pub fn balance(balance: &BalanceResult) -> io::Result<()> {
+pub fn balance(balance: &BalanceResult) -> print::Result {
     heading("6. How much does she have now? (a query, over the queue)")?;
     line(&format!(
         "  {} available; earned {}, spent {}",
@@ -71,7 +69,7 @@ pub fn balance(balance: &BalanceResult) -> io::Result<()> {
 }
 
 /// What to do next.
-pub fn next(backend: &Backend) -> io::Result<()> {
+pub fn next(backend: &Backend) -> print::Result {
     let program = std::env::args().next().unwrap_or_default();
     let built_here = program.contains("target/debug/") || program.contains("target/release/");
     let scrip = if built_here { "cargo run --" } else { "scrip" };

@@ -1,6 +1,6 @@
 //! What a replay did.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use producer_sdk::Outcome;
 use serde::{Serialize, Serializer};
@@ -43,7 +43,7 @@ impl Summary {
     }
 
     /// Writes it, for people.
-    pub fn print(&self) -> io::Result<()> {
+    pub fn print(&self) -> print::Result {
         let seconds = self.took.as_secs_f64();
         let rate = u128::from(self.published) * 1000 / self.took.as_millis().max(1);
         print::line(&format!(

@@ -1,7 +1,5 @@
 //! The report as one CSV table, in long form: a section, a name, and what there is to say of it.
 
-use std::io;
-
 use super::{Money, Report, print, show};
 
 const HEAD: &str = "section,name,detail,currency,count,credits,money";
@@ -18,12 +16,12 @@ struct Line<'a> {
 }
 
 /// Writes it to stdout.
-pub fn print(report: &Report) -> io::Result<()> {
+pub fn print(report: &Report) -> print::Result {
     print::line(HEAD)?;
     lines(report, |line| print::line(&line.text()))
 }
 
-fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> io::Result<()>) -> io::Result<()> {
+fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> print::Result) -> print::Result {
     let (from, until) = (show::instant(report.span.from), show::instant(report.span.until));
     for (name, detail) in [("from", &from), ("until", &until)] {
         write(Line {
