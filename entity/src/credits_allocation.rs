@@ -1,23 +1,21 @@
-//! Allocations: which batch funded, got or got back how much of which transaction.
+//! Allocations: the part of a transaction that one batch funded, received or got back.
 
 use sea_orm::entity::prelude::*;
 
-/// Allocations: which batch funded, got or got back how much of which transaction.
+/// Allocations: the part of a transaction that one batch funded, received or got back.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "credits_allocation")]
 pub struct Model {
-    /// The transaction.
     #[sea_orm(primary_key, auto_increment = false)]
     pub transaction_id: Uuid,
-    /// The batch.
     #[sea_orm(primary_key, auto_increment = false)]
     pub batch_id: Uuid,
-    /// Credits, signed like the transaction; never 0.
+    /// Credits, with the sign of the transaction. Never 0.
     pub amount: i64,
-    /// `remaining` of the batch after it.
+    /// The batch's `remaining` after the transaction.
     pub batch_remaining: i64,
-    /// When it was decided.
+    /// When the transaction was decided.
     pub created_at: DateTimeUtc,
 }
 

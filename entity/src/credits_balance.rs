@@ -1,37 +1,39 @@
-//! Wallets: one row a user.
+//! Wallets: one row per user.
 
 use sea_orm::entity::prelude::*;
 
-/// Wallets: one row a user.
+/// Wallets: one row per user.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "credits_balance")]
 pub struct Model {
-    /// Id of the wallet, a UUID of version 7.
+    /// The id of the wallet, a UUID of version 7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The user, as the application names him: 1 to 200 bytes.
+    /// The application's id of the user, 1 to 200 bytes.
     #[sea_orm(unique)]
     pub user_id: String,
-    /// Credits left in his ACTIVE batches, lapsed ones included until they are swept.
+    /// Credits left in the user's ACTIVE batches. Expired credits count until the expiry job
+    /// removes them.
     pub balance: i64,
     /// Credits of `balance` that holds reserve.
     pub held: i64,
-    /// Credits that purchases, bonuses, grants and promotions have added since the wallet was opened.
+    /// Sum of purchases, bonuses, grants and promotions since the wallet was opened.
     pub total_earned: i64,
-    /// Credits that consumption has taken since the wallet was opened, less refunds.
+    /// Sum of consumptions minus refunds since the wallet was opened.
     pub total_spent: i64,
     /// Number of COMPLETED transactions.
     pub transaction_count: i64,
-    /// `ACTIVE`, or `FROZEN`: consumption is refused.
+    /// `ACTIVE` or `FROZEN`. A frozen wallet refuses consumption.
     pub status: String,
-    /// Raised by every writer.
+    /// Version of the row. Every write increases it.
     pub version: i64,
     /// When the wallet was opened.
     pub created_at: DateTimeUtc,
-    /// When the row was written last.
+    /// When the row was last written.
     pub updated_at: DateTimeUtc,
-    /// When the next period of the user's subscriptions can be granted if nothing changes; `None`: none can.
+    /// The earliest instant at which a period of the user's subscriptions can be granted if no
+    /// event follows. `None` means that no period can be granted.
     pub next_due_at: Option<DateTimeUtc>,
 }
 

@@ -1,46 +1,46 @@
-//! Batches: credits that arrived together and expire together.
+//! Batches: credits that were added together and expire together.
 
 use sea_orm::entity::prelude::*;
 
-/// Batches: credits that arrived together and expire together.
+/// Batches: credits that were added together and expire together.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "credits_batch")]
 pub struct Model {
-    /// Id of the batch, a UUID of version 7.
+    /// The id of the batch, a UUID of version 7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The owner.
+    /// The owner of the wallet.
     pub user_id: String,
     /// Credits it was issued with, 1 to 10^15.
     pub amount: i64,
-    /// Credits left in it; 0 as soon as it is not ACTIVE.
+    /// Credits left in it. 0 once it is not ACTIVE.
     pub remaining: i64,
-    /// Credits of `remaining` that holds reserve; these do not expire while held.
+    /// Credits of `remaining` that holds reserve. They do not expire while they are held.
     pub held: i64,
-    /// When the credits were granted or bought; older is spent first.
+    /// When the credits were granted or bought. Older batches are spent first.
     pub issued_at: DateTimeUtc,
-    /// First instant at which the batch can no longer be spent; `None`: never expires.
+    /// The first instant at which it cannot be spent any more. `None` means that it never expires.
     pub expires_at: Option<DateTimeUtc>,
-    /// `ACTIVE` while something remains, then `CONSUMED`, `EXPIRED` or `REVOKED`.
+    /// `ACTIVE` while credits remain, then `CONSUMED`, `EXPIRED` or `REVOKED`.
     pub status: String,
     /// `PURCHASE`, `SUBSCRIPTION` or `BONUS`.
     pub source_type: String,
-    /// Package or plan that it came from.
+    /// The package or plan it came from.
     pub source_plan: Option<String>,
-    /// Period of a monthly grant, `YYYY-MM` of its start.
+    /// The month of the granted period, as `YYYY-MM`. `None` unless it is a monthly grant.
     pub grant_period: Option<String>,
-    /// What was paid for it, in millionths of a unit of `currency`.
+    /// The price that was paid for it, in millionths of a unit of `currency`.
     pub paid_micros: Option<i64>,
-    /// Currency of `paid_micros`, as the payment named it.
+    /// The currency of `paid_micros`, as reported with the payment.
     pub currency: Option<String>,
-    /// The transaction that brought it.
+    /// The transaction that added it.
     pub transaction_id: Uuid,
-    /// How many expirations have been posted from it.
+    /// The number of expirations that were posted for it.
     pub expirations: i32,
-    /// When the row was written.
+    /// When the row was first written.
     pub created_at: DateTimeUtc,
-    /// When the row was written last.
+    /// When the row was last written.
     pub updated_at: DateTimeUtc,
 }
 

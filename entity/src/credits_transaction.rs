@@ -1,65 +1,69 @@
-//! Transactions: one double-entry posting each, or one refusal.
+//! Transactions: each row is one double-entry posting or one refusal.
 
 use sea_orm::entity::prelude::*;
 
-/// Transactions: one double-entry posting each, or one refusal.
+/// Transactions: each row is one double-entry posting or one refusal.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "credits_transaction")]
 pub struct Model {
-    /// Id of the transaction, a UUID of version 7.
+    /// The id of the transaction, a UUID of version 7.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// The owner of the wallet.
     pub user_id: String,
-    /// `purchase`, `consumption`, `monthly_grant`, `registration_bonus`, `expiration`, `bonus`, `promotion`, `refund` or
-    /// `revocation`; a refusal may also carry the name of a command that moves nothing.
+    /// `purchase`, `consumption`, `monthly_grant`, `registration_bonus`, `expiration`, `bonus`,
+    /// `promotion`, `refund` or `revocation`. A row that moves no credits may also have the name of
+    /// a command, such as `freeze`.
     #[sea_orm(column_name = "type")]
     pub kind: String,
-    /// Credits: positive when the wallet gains, negative when it loses, 0 when nothing moved.
+    /// Credits. Positive if the wallet gains, negative if it loses, 0 if no credits move.
     pub amount: i64,
-    /// Account that the credits left; `None` when nothing moved.
+    /// The account that the credits left. `None` if no credits move.
     pub debit_account: Option<String>,
-    /// Account that the credits reached; `None` when nothing moved.
+    /// The account that the credits reached. `None` if no credits move.
     pub credit_account: Option<String>,
-    /// Door the command came through: `usage`, `funding` or `internal`.
+    /// The origin of the command: `usage`, `funding` or `internal`.
     pub origin: String,
-    /// The caller's reference, unique for each origin, or for each origin and sender.
+    /// The reference. It is unique per origin, or per origin and sender.
     pub reference_id: String,
-    /// A version byte and 16 bytes of hash over what the command asked for; `None` for postings that another one entailed.
+    /// A version byte and 16 bytes of a hash over the requested change. `None` for postings with a
+    /// derived reference.
     pub fingerprint: Option<Vec<u8>>,
-    /// `COMPLETED`, or `FAILED`: refused, nothing moved.
+    /// `COMPLETED` or `FAILED`. A failed command was refused and moved no credits.
     pub status: String,
-    /// Why it was refused.
+    /// The code of the refusal. `None` unless `status` is `FAILED`.
     pub error_code: Option<String>,
-    /// `balance` of the wallet after it; `None`: there was no wallet.
+    /// The wallet's `balance` afterwards. `None` if the user had no wallet.
     pub balance_after: Option<i64>,
-    /// What the credits were spent on.
+    /// The service that the credits were spent on.
     pub service: Option<String>,
-    /// How much of the service was used, in the unit of its price.
+    /// The number of units that were used, in the unit of the service's price.
     pub quantity: Option<i64>,
-    /// The payment.
+    /// The payment provider's id of the payment.
     pub purchase_id: Option<String>,
-    /// The line of the payment, where it has several.
+    /// The line of the payment, if it has several.
     pub purchase_line: Option<String>,
-    /// Of a purchase that credited a payment again before that was refused: the transaction that credited it first. Only a
-    /// migration writes it.
+    /// The first transaction that credited the same payment. Set on later purchases of that payment
+    /// that were made before such purchases were refused. Only a migration writes it.
     pub duplicate_of: Option<Uuid>,
-    /// The subscription that a grant belongs to.
+    /// The subscription that the transaction belongs to.
     pub subscription_id: Option<String>,
-    /// Start of the subscription's period that was granted.
+    /// The start of the granted period.
     pub period_start: Option<DateTimeUtc>,
-    /// The transaction that this one belongs to: of a bonus its purchase, of a refund what it gives back.
+    /// The transaction that caused this one: the purchase of a bonus, or the consumption of a
+    /// refund.
     pub related_id: Option<Uuid>,
-    /// Free text of the caller.
+    /// The caller's text for people.
     pub description: Option<String>,
-    /// Free data of the caller.
+    /// The caller's JSON object for programs.
     pub metadata: Option<Json>,
-    /// What else the outcome said; of a refusal, what was asked.
+    /// Further details of the outcome. For a refusal they include the request.
     pub detail: Option<Json>,
-    /// Effective time of the command.
+    /// The effective time of the command.
     pub occurred_at: DateTimeUtc,
-    /// The verified account of the broker that sent the command; `None`: it sent no `user_id`, or the queue verifies none.
+    /// The broker account that sent the command, as the broker verified it. `None` if the message
+    /// has no `user_id` or the queue verifies none.
     pub sender: Option<String>,
     /// When it was decided.
     pub created_at: DateTimeUtc,

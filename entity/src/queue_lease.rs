@@ -7,12 +7,11 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "queue_lease")]
 pub struct Model {
-    /// The lane.
     #[sea_orm(primary_key, auto_increment = false)]
     pub lane: String,
     /// The worker that serves it.
     pub owner: String,
-    /// From then on another worker may take it.
+    /// The end of the lease. Afterwards another worker may take it.
     pub until: DateTimeUtc,
 }
 

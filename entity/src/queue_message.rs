@@ -1,34 +1,33 @@
-//! The durable queue of the embedded default (SQLite only).
+//! The durable queue of the embedded mode (SQLite only).
 
 use sea_orm::entity::prelude::*;
 
-/// The durable queue of the embedded default (SQLite only).
+/// The durable queue of the embedded mode (SQLite only).
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "queue_message")]
 pub struct Model {
-    /// Order of arrival.
+    /// The position in the order of arrival.
     #[sea_orm(primary_key)]
     pub id: i64,
     /// `commands`, `queries` or `dead`.
     pub queue: String,
-    /// Door the message came through: `usage`, `funding` or `internal`.
-    pub door: String,
-    /// The message.
+    /// The origin of the message: `usage`, `funding` or `internal`.
+    pub origin: String,
     pub body: Vec<u8>,
-    /// The sender's name for it.
+    /// The sender's id of the message.
     pub message_id: Option<String>,
-    /// Who waits for the reply.
+    /// The id of the client that waits for the reply.
     pub reply_to: Option<String>,
-    /// What the reply is to be marked with.
+    /// The correlation id that the reply must have.
     pub correlation_id: Option<String>,
-    /// How often it has been put back.
+    /// The number of times that it was put back into the queue.
     pub attempt: i32,
-    /// Not to be taken before this instant.
+    /// The instant before which it must not be taken.
     pub not_before: Option<DateTimeUtc>,
-    /// What else is known of it, for instance why it is dead.
+    /// Further properties, for example why it is a dead letter.
     pub headers: Option<Json>,
-    /// When it arrived.
+    /// When it was enqueued.
     pub enqueued_at: DateTimeUtc,
 }
 

@@ -7,16 +7,15 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "queue_reply")]
 pub struct Model {
-    /// Order of arrival.
+    /// The position in the order of arrival.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// Who waits for it.
+    /// The id of the client that waits for it.
     pub reply_to: String,
-    /// What the question was marked with.
+    /// The correlation id of the request.
     pub correlation_id: Option<String>,
-    /// The reply.
     pub body: Vec<u8>,
-    /// When it was given.
+    /// When it was written.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,40 +1,43 @@
-//! Subscriptions: what a user is subscribed to, and when the next period is due.
+//! Subscriptions of users, with the start of the next period that is due.
 
 use sea_orm::entity::prelude::*;
 
-/// Subscriptions: what a user is subscribed to, and when the next period is due.
+/// Subscriptions of users, with the start of the next period that is due.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "subscription")]
 pub struct Model {
-    /// The payment provider's id, or `free:` and the user.
+    /// The payment provider's id, or `free:` followed by the user's id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
     /// The subscriber.
     pub user_id: String,
-    /// Name of the plan.
     pub plan: String,
     /// `ACTIVE`, `TRIALING`, `PAST_DUE`, `PAUSED`, `CANCELED` or `EXPIRED`.
     pub status: String,
-    /// From where periods are counted; fixed when the first period is granted.
+    /// The instant from which periods are counted. It is fixed when the first period is granted.
     pub anchor: DateTimeUtc,
-    /// Since when it runs, or ran last; `None`: it never did.
+    /// The instant since which it runs, or the start of the last time that it ran. `None` if it
+    /// never ran.
     pub activated_at: Option<DateTimeUtc>,
-    /// Since when it does not run any more; `None` while it is neither over nor paused.
+    /// The instant at which it stopped. `None` while it is neither over nor paused.
     pub ended_at: Option<DateTimeUtc>,
-    /// Up to where it is paid since it was last canceled or expired; `None`: no event named it.
+    /// The instant up to which it is paid, by the events since it was last canceled or expired.
+    /// `None` if no such event names it.
     pub paid_through: Option<DateTimeUtc>,
     /// The same as `due_at`, for workers of an earlier version.
     pub next_period_start: Option<DateTimeUtc>,
-    /// Start of the earliest period that was not handled and that is or may become due; `None`: there is none.
+    /// The start of the earliest unhandled period that is or may become due. `None` if there is
+    /// none.
     pub due_at: Option<DateTimeUtc>,
-    /// Time of the latest event.
+    /// The time of the latest event.
     pub status_at: DateTimeUtc,
-    /// When the row was written.
+    /// When the row was first written.
     pub created_at: DateTimeUtc,
-    /// When the row was written last.
+    /// When the row was last written.
     pub updated_at: DateTimeUtc,
-    /// When `status` was entered; `None`: written by an earlier version, which kept `status_at` only.
+    /// The start of the current status. `None` in rows of an earlier version, which stored only
+    /// `status_at`.
     pub status_since: Option<DateTimeUtc>,
 }
 

@@ -1,21 +1,25 @@
-//! From one SQL text to the statements of one database.
+//! Translates one SQL text into the statements of one database.
 //!
-//! The files in `sql/` are written for both databases. Where they differ, a file holds a token in braces: a column
-//! as `{kind name}`, or the options of a table as `{hot}` (rows that are updated often), `{plain}` or `{keyed}` (no row has
-//! a number beside its primary key).
+//! The files in `sql/` are written for both databases. Where these differ, a file contains a token
+//! in braces: a column as `{kind name}`, or the options of a table as `{hot}` (rows that are
+//! updated often), `{plain}` or `{keyed}` (rows without a row id besides the primary key).
 //!
 //! | token | PostgreSQL | SQLite |
 //! |---|---|---|
 //! | `{uuid c}` | `uuid` | `BLOB` of 16 bytes |
 //! | `{bytes c}` | `bytea` | `BLOB` |
-//! | `{instant c}` | `timestamptz` | `TEXT`, always `2026-01-31T09:30:00.000000+00:00`: text order is time order |
+//! | `{instant c}` | `timestamptz` | `TEXT` like `2026-01-31T09:30:00.000000+00:00` |
 //! | `{json c}` | `json` | `TEXT` that is JSON |
-//! | `{key c}` | `text COLLATE "C"` | `TEXT` (compared bytewise anyway) |
-//! | `{text c}`, `{bigint c}`, `{int c}` | `text`, `bigint`, `integer` | `TEXT`, `INTEGER`, `INTEGER` |
+//! | `{key c}` | `text COLLATE "C"` | `TEXT` (SQLite compares bytewise) |
+//! | `{text c}` | `text` | `TEXT` |
+//! | `{bigint c}`, `{int c}` | `bigint`, `integer` | `INTEGER` |
 //! | `{hot}`, `{plain}` | `WITH (fillfactor = 70)`, nothing | `STRICT` |
 //! | `{keyed}` | nothing | `STRICT, WITHOUT ROWID` |
 //!
-//! Applied migrations never change, so the meaning of a token never changes either.
+//! The format of instants on SQLite is fixed, so the order of the texts is the order of time.
+//!
+//! From the first release on, applied migrations never change, so the meaning of a token never changes
+//! either.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
@@ -39,7 +43,7 @@ pub(crate) async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&str]) ->
     Ok(())
 }
 
-/// The statements of `text` in the language of `backend`, without comments.
+/// The statements of `text` in the dialect of `backend`, without comments.
 fn statements(text: &str, backend: DbBackend) -> Result<Vec<String>, DbErr> {
     let lines: Vec<&str> = text
         .lines()
@@ -78,14 +82,22 @@ fn expand(text: &str, table: &str, backend: DbBackend) -> Result<String, DbErr> 
 fn replacement(token: &str, table: &str, backend: DbBackend) -> Result<String, DbErr> {
     let (kind, column) = token.split_once(' ').unwrap_or((token, ""));
     let (postgres, sqlite, check) = match kind {
-        "uuid" => ("uuid", "BLOB", format!("is_a_uuid CHECK (length({column}) = 16)")),
+        "uuid" => (
+            "uuid",
+            "BLOB",
+            format!("is_a_uuid CHECK (length({column}) = 16)"),
+        ),
         "bytes" => ("bytea", "BLOB", String::new()),
         "instant" => (
             "timestamptz",
             "TEXT",
             format!("is_an_instant CHECK ({column} GLOB '????-??-??T??:??:??.??????+00:00')"),
         ),
-        "json" => ("json", "TEXT", format!("is_json CHECK (json_valid({column}))")),
+        "json" => (
+            "json",
+            "TEXT",
+            format!("is_json CHECK (json_valid({column}))"),
+        ),
         "key" => ("text COLLATE \"C\"", "TEXT", String::new()),
         "text" => ("text", "TEXT", String::new()),
         "bigint" => ("bigint", "INTEGER", String::new()),

@@ -1,15 +1,18 @@
-//! The schema, as migrations for PostgreSQL 13 or newer and for SQLite.
+//! The database schema, as migrations for PostgreSQL 13 or later and for SQLite.
 //!
-//! Each migration works under the worker that was built for it and under the one before: it adds, and only a later
-//! release takes away what nobody uses any more, but for indexes, without which the worker before is slower, not wrong.
-//! Never imports the entities: a migration says what the schema was on its day, whatever the entities say today.
+//! Each migration works with the worker that was built for it and with the worker of the previous
+//! release. A migration only adds. A later release removes what no supported worker uses any more.
+//! Indexes are the exception, because without one the previous worker is slower but still correct.
+//!
+//! This crate never imports the entities: a migration describes the schema of its own release, and
+//! the entities may have changed since then.
 
 mod dialect;
 mod m20261122_000001_ledger;
 mod m20261122_000002_subscription;
 mod m20261122_000003_job_run;
 mod m20261122_000004_embedded_queue;
-mod m20261122_000005_lane_trial;
+mod m20261122_000005_delivery_attempt;
 mod m20261124_000006_booked;
 mod m20261125_000007_expect;
 mod m20261125_000008_short_checks;
@@ -41,7 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_subscription::Migration),
             Box::new(m20261122_000003_job_run::Migration),
             Box::new(m20261122_000004_embedded_queue::Migration),
-            Box::new(m20261122_000005_lane_trial::Migration),
+            Box::new(m20261122_000005_delivery_attempt::Migration),
             Box::new(m20261124_000006_booked::Migration),
             Box::new(m20261125_000007_expect::Migration),
             Box::new(m20261125_000008_short_checks::Migration),
@@ -56,7 +59,8 @@ impl MigratorTrait for Migrator {
         ]
     }
 
-    /// A table of our own, so that Scrip can share a database with an application that uses the default one.
+    /// A separate table, so that Scrip can share a database with an application that uses the
+    /// default table.
     fn migration_table_name() -> DynIden {
         run::TABLE.into_iden()
     }

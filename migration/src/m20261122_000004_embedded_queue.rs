@@ -1,9 +1,9 @@
-//! The queue of the embedded default: on SQLite only.
+//! The queue of the embedded mode, on SQLite only.
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 use crate::dialect;
 
-/// The queue of the embedded default: on SQLite only.
+/// The queue of the embedded mode, on SQLite only.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

@@ -1,14 +1,17 @@
-//! Finding what was booked in a time, for reports.
+//! An index for reports over the time at which transactions were booked.
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 use crate::dialect;
 
-/// Finding what was booked in a time, for reports. Rows come in the order of time, so a block range index finds them
-/// and costs next to nothing to keep. SQLite has none, and a report there reads the whole table.
+/// An index for reports over the time at which transactions were booked.
+///
+/// Rows are inserted in chronological order, so a block range index finds them and is cheap to
+/// maintain. SQLite has no such index, and a report there reads the whole table.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-const UP: &str = "CREATE INDEX credits_transaction_booked ON credits_transaction USING brin (created_at)
+const UP: &str =
+    "CREATE INDEX credits_transaction_booked ON credits_transaction USING brin (created_at)
     WITH (autosummarize = on)";
 const DOWN: &str = "DROP INDEX IF EXISTS credits_transaction_booked";
 

@@ -1,7 +1,8 @@
-//! A statement that counts what it has written, and fails where the count is not as expected.
+//! A function with which a statement fails unless it wrote the expected number of rows.
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// A statement that counts what it has written, and fails where the count is not as expected. SQLite has no such statements.
+/// A function with which a statement fails unless it wrote the expected number of rows. SQLite has
+/// no such functions.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -29,7 +30,10 @@ impl MigrationTrait for Migration {
 
 async fn run(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
     if manager.get_database_backend() == DbBackend::Postgres {
-        manager.get_connection().execute_unprepared(statement).await?;
+        manager
+            .get_connection()
+            .execute_unprepared(statement)
+            .await?;
     }
     Ok(())
 }

@@ -1,11 +1,15 @@
-//! The same checks in fewer words.
+//! The same checks as before, as shorter expressions.
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// The same checks in fewer words, so what is there keeps to them, and is looked at later. PostgreSQL reads the text of every
-/// check of a table that a statement writes, for each statement anew, so where groups are small the length of the checks
-/// tells: an array that is one literal is a third of a list of literals. SQLite reads them once.
+/// The same checks as before, as shorter expressions.
 ///
-/// Only of a revocation, which no command leads to yet, is more asked than before: an account of a kind that there is.
+/// PostgreSQL parses all checks of a table again for each statement that writes the table. For
+/// small groups the length of the checks matters: an array literal costs a third of a list of
+/// literals. SQLite parses the checks once. Existing rows fulfil the checks, so they are validated
+/// later.
+///
+/// Only the check of a revocation is stricter than before: the account must be of a known kind. No
+/// command leads to a revocation yet.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -30,7 +34,7 @@ ALTER TABLE credits_transaction
   ADD CONSTRAINT credits_transaction_origin_known CHECK (origin = ANY ('{usage,funding,internal}'::text[])) NOT VALID,
   DROP CONSTRAINT credits_transaction_status_known,
   ADD CONSTRAINT credits_transaction_status_known CHECK (status = ANY ('{COMPLETED,FAILED}'::text[])) NOT VALID,
-  -- The second line are commands that move nothing, but may be refused: no account fits them.
+  -- The last line has commands that move no credits but may be refused. No account fits them.
   DROP CONSTRAINT credits_transaction_type_known,
   ADD CONSTRAINT credits_transaction_type_known CHECK (type = ANY ('{
     consumption,purchase,bonus,monthly_grant,promotion,registration_bonus,expiration,refund,revocation,
@@ -38,7 +42,7 @@ ALTER TABLE credits_transaction
   DROP CONSTRAINT credits_transaction_sign_fits_type,
   ADD CONSTRAINT credits_transaction_sign_fits_type
     CHECK (amount = 0 OR (amount < 0) = (type = ANY ('{consumption,expiration,revocation}'::text[]))) NOT VALID,
-  -- Where nothing moves there is no wallet to name: absent is as good as true.
+  -- If no credits move, the result is NULL, which a check accepts.
   DROP CONSTRAINT credits_transaction_wallet_side_fits_sign,
   ADD CONSTRAINT credits_transaction_wallet_side_fits_sign CHECK (
     CASE WHEN amount > 0 THEN credit_account WHEN amount < 0 THEN debit_account END = 'WALLET:' || user_id) NOT VALID,
@@ -59,7 +63,8 @@ impl MigrationTrait for Migration {
         Ok(())
     }
 
-    /// The rules are the same, and go with their tables.
+    /// Nothing has to be reverted: the checks mean the same, and they are dropped with their
+    /// tables.
     async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
         Ok(())
     }

@@ -1,18 +1,21 @@
-//! The same rules, as domains.
+//! The same checks as before, as constraints of domains.
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// The same rules under the same names, as domains of the fields that they look at. PostgreSQL reads and plans the checks of
-/// a table anew for each statement that writes it, which took a third of the time of a small group; those of a domain
-/// once for each connection. What is there keeps to them, and is looked at later. SQLite reads its checks once.
+/// The same checks under the same names, as constraints of domains over the checked fields.
+///
+/// PostgreSQL parses and plans the checks of a table again for each statement that writes the
+/// table, which took a third of the time of a small group. It parses those of a domain once per
+/// connection. Existing rows fulfil the checks, so they are validated later. SQLite parses its
+/// checks once.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The rules of a table.
+/// The checks of a table.
 struct Rules {
     table: &'static str,
-    /// What the rules look at, with its type.
+    /// The checked columns, with their types.
     fields: &'static [(&'static str, &'static str)],
-    /// Name and condition, in which each field has an `@` before it.
+    /// Name and condition. Each column in a condition has the prefix `@`.
     checks: &'static [(&'static str, &'static str)],
 }
 
@@ -93,7 +96,7 @@ const ALL: [Rules; 4] = [
         ],
         checks: &[
             ("user_id_length", "octet_length(@user_id) BETWEEN 1 AND 200"),
-            // Derived references wrap another reference or an id of up to 200 bytes.
+            // A derived reference contains another reference or an id of up to 200 bytes.
             (
                 "reference_id_length",
                 "octet_length(@reference_id) BETWEEN 1 AND CASE @origin WHEN 'internal' THEN 255 ELSE 200 END",
@@ -102,7 +105,8 @@ const ALL: [Rules; 4] = [
             ("fingerprint_length", "octet_length(@fingerprint) = 17"),
             ("fingerprint_present", "@fingerprint IS NOT NULL OR @origin = 'internal'"),
             ("status_known", "@status = ANY ('{COMPLETED,FAILED}'::text[])"),
-            // The second line are commands that move nothing, but may be refused: no account fits them.
+            // The last line has commands that move no credits but may be refused. No account fits
+            // them.
             (
                 "type_known",
                 "@type = ANY ('{
@@ -131,7 +135,7 @@ const ALL: [Rules; 4] = [
                 "accounts_with_amount",
                 "(@amount = 0) = (@debit_account IS NULL) AND (@amount = 0) = (@credit_account IS NULL)",
             ),
-            // Where nothing moves there is no wallet to name: absent is as good as true.
+            // If no credits move, the result is NULL, which a check accepts.
             (
                 "wallet_side_fits_sign",
                 "CASE WHEN @amount > 0 THEN @credit_account WHEN @amount < 0 THEN @debit_account END
@@ -166,10 +170,13 @@ const ALL: [Rules; 4] = [
 ];
 
 impl Rules {
-    /// From checks of the table to a domain.
+    /// Moves the checks from the table to a domain.
     fn up(&self) -> String {
         let table = self.table;
-        let fields = self.fields.iter().map(|(name, kind)| format!("{name} {kind}"));
+        let fields = self
+            .fields
+            .iter()
+            .map(|(name, kind)| format!("{name} {kind}"));
         let names = self.fields.iter().map(|(name, _)| (*name).to_owned());
         let rules = self.each(|name, condition| {
             let condition = condition.replace('@', "(VALUE).");
@@ -188,7 +195,7 @@ impl Rules {
         )
     }
 
-    /// From the domain back to checks of the table.
+    /// Moves the checks from the domain back to the table.
     fn down(&self) -> String {
         let table = self.table;
         let checks = self.each(|name, condition| {
@@ -230,6 +237,9 @@ async fn run(manager: &SchemaManager<'_>, statements: fn(&Rules) -> String) -> R
         return Ok(());
     }
     let statements = joined(ALL.iter().map(statements), "\n");
-    manager.get_connection().execute_unprepared(&statements).await?;
+    manager
+        .get_connection()
+        .execute_unprepared(&statements)
+        .await?;
     Ok(())
 }

@@ -1,16 +1,19 @@
-//! What is needed to grant periods when they are due.
+//! The columns and the index that are needed to grant periods as soon as they are due.
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 use crate::dialect;
 
-/// What is needed to grant periods when they are due:
+/// The columns and the index that are needed to grant periods as soon as they are due:
 ///
-/// - `credits_balance.next_due_at`, so that a command sees without another look-up whether a period of its user is due;
-/// - `subscription.status_since`: a repeated event moves `status_at`, but not the instant at which the status was entered;
-/// - an index from a subscription to its events and grants.
+/// - `credits_balance.next_due_at`: a command sees without another query whether a period of its
+///   user is due.
+/// - `subscription.status_since`: a repeated event moves `status_at`, but not the start of the
+///   status.
+/// - An index from a subscription to its events and grants.
 ///
-/// A period of a plan that was disabled may wait while later ones are granted, and periods from before a cancellation keep
-/// their own `paidThrough`. So two checks of `subscription` go. SQLite cannot drop a check and gets the table anew.
+/// A period of a disabled plan may wait while later periods are granted, and periods before a
+/// cancellation keep their own `paidThrough`. So two checks of `subscription` are dropped. SQLite
+/// cannot drop a check, so there the table is created again.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -42,8 +45,9 @@ UPDATE credits_balance
    SET next_due_at = (SELECT min(due_at) FROM subscription WHERE subscription.user_id = credits_balance.user_id)
  WHERE user_id IN (SELECT user_id FROM subscription WHERE due_at IS NOT NULL)";
 
-/// The worker before needs a next period for each subscription that ever ran. Where none is due it gets the first one, which it
-/// has granted already: the unique index over periods refuses it a second time. So this step back is for empty ledgers.
+/// The previous worker needs a next period for each subscription that ever ran. If no period is
+/// due, the subscription gets the first one, which is granted already, so the unique index over
+/// periods refuses it a second time. So this step back is meant for empty ledgers.
 const DOWN_BOTH: &str = "
 DROP INDEX IF EXISTS credits_transaction_subscription;
 UPDATE subscription SET due_at = NULL WHERE due_at >= paid_through OR activated_at IS NULL;

@@ -3,12 +3,15 @@ use sea_orm_migration::prelude::*;
 
 use crate::dialect;
 
-/// One payment is credited once: a unique index over the payment and its line. A payment without lines has no
-/// `purchase_line`, as have all that were credited before this migration, so the index covers them, too, and what an
-/// older worker writes meanwhile.
+/// One payment is credited once: a unique index over the payment and its line.
 ///
-/// A ledger may hold payments that were credited more than once. All of their purchases but the first are marked with
-/// the first (`duplicate_of`), and the index leaves marked rows out. Nothing is taken back: `scrip verify` lists them.
+/// A payment without lines has no `purchase_line`. The same is true for all payments that were
+/// credited before this migration, and for those that a worker of an earlier release credits later.
+/// So the index covers them, too.
+///
+/// A ledger may contain payments that were credited more than once. All their purchases but the
+/// first are marked with the first (`duplicate_of`), and the index leaves marked rows out. No
+/// credits are taken back. `scrip verify` lists these purchases.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

@@ -1,10 +1,10 @@
-//! The id of the ledger, which the broker carries too.
+//! The id of the ledger, which is also stored on the broker.
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 use crate::dialect;
 
-/// The id of the ledger: a worker compares it with the one on the broker, so that two databases never serve one
-/// namespace.
+/// The id of the ledger. A worker compares it with the id on the broker, so that two databases
+/// never serve the same namespace.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

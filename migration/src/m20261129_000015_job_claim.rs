@@ -1,10 +1,10 @@
-//! The number of a job run's claim.
+//! The number of claims of a job run.
 use sea_orm_migration::prelude::*;
 
 use crate::dialect;
 
-/// The number of a job run's claim, by which a claim that was lost is told from one that was made
-/// anew by the same worker. A worker of the release before leaves it as it is.
+/// The number of claims of a job run. It distinguishes a lost claim from a new claim by the same
+/// worker. A worker of the previous release does not change it.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

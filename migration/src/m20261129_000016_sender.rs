@@ -1,10 +1,12 @@
-//! Which account of the broker sent a command.
+//! The broker account that sent a command.
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 use crate::dialect;
 
-/// The verified sender of a command, with its transaction. On PostgreSQL its rule belongs to a domain, which is read once
-/// for each connection; a check of the table would be read anew by each statement.
+/// The verified sender of a command, stored with its transaction.
+///
+/// On PostgreSQL the check belongs to a domain, which is parsed once per connection. Each statement
+/// would parse a check of the table again.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -17,7 +19,7 @@ const UP_SQLITE: &str = "
 ALTER TABLE credits_transaction ADD COLUMN sender TEXT CONSTRAINT credits_transaction_sender_length
   CHECK (octet_length(sender) BETWEEN 1 AND 255)";
 
-/// References that only senders keep apart would be equal without them, so this step back fails then.
+/// This step back fails if two references differ only by their sender.
 const DOWN: &str = "
 DROP INDEX credits_transaction_reference_key;
 CREATE UNIQUE INDEX credits_transaction_reference_key ON credits_transaction (origin, reference_id);

@@ -3,13 +3,15 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 use crate::dialect;
 
-/// The audit log of operators: a table to which rows are only ever added. The database itself refuses every other change,
-/// whoever asks for it, its owner included; the owner can still drop the table or its triggers. PostgreSQL also sets the
-/// time of every row, so that none can be backdated.
+/// The audit log of operators: a table to which rows are only added.
+///
+/// The database itself refuses every other change, also by the table's owner. The owner can still
+/// drop the table or its triggers. PostgreSQL also sets the time of every row, so no row can be
+/// backdated.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// One trigger for each statement, also where it matches no row.
+/// The trigger fires once per statement, also if the statement matches no row.
 const APPEND_ONLY: &str = "
 CREATE FUNCTION operator_action_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
@@ -19,7 +21,7 @@ CREATE FUNCTION operator_action_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 CREATE TRIGGER operator_action_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON operator_action
   FOR EACH STATEMENT EXECUTE FUNCTION operator_action_refuse();";
 
-/// The time of a row is the database's, whatever the insertion says.
+/// The database sets the time of a row and ignores the one in the insertion.
 const TIMED: &str = "
 CREATE FUNCTION operator_action_time() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
@@ -29,7 +31,8 @@ CREATE FUNCTION operator_action_time() RETURNS trigger LANGUAGE plpgsql AS $$
 CREATE TRIGGER operator_action_time BEFORE INSERT ON operator_action
   FOR EACH ROW EXECUTE FUNCTION operator_action_time();";
 
-/// `INSERT OR REPLACE` deletes a row without firing a trigger of deletions, so it is refused as an insertion.
+/// `INSERT OR REPLACE` deletes a row without firing a delete trigger, so it is refused as an
+/// insertion.
 const APPEND_ONLY_SQLITE: [&str; 3] = [
     "CREATE TRIGGER operator_action_no_update BEFORE UPDATE ON operator_action
       BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: UPDATE of operator_action is refused'); END",
@@ -60,7 +63,8 @@ impl MigrationTrait for Migration {
         dialect::drop_tables(manager, &["operator_action"]).await?;
         if manager.get_database_backend() == DbBackend::Postgres {
             let connection = manager.get_connection();
-            let functions = "DROP FUNCTION IF EXISTS operator_action_refuse(), operator_action_time()";
+            let functions =
+                "DROP FUNCTION IF EXISTS operator_action_refuse(), operator_action_time()";
             connection.execute_unprepared(functions).await?;
         }
         Ok(())

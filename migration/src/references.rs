@@ -1,5 +1,7 @@
-//! Within what a reference is unique: its origin, or its origin and sender. The unique index over references is the only
-//! place where this is kept, so the rule and its record cannot differ.
+//! The scope in which a reference is unique: its origin, or its origin and sender.
+//!
+//! The unique index over references is the only record of the scope, so the rule and its record
+//! cannot differ.
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
@@ -7,25 +9,25 @@ use sea_orm_migration::sea_orm::{
 
 use crate::run;
 
-/// Within what a reference is unique.
+/// The scope in which a reference is unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReferenceKey {
     /// The origin.
     Origin,
-    /// The origin and the sender; commands without one share their references.
+    /// The origin and the sender. Commands without a sender share their references.
     OriginAndSender,
 }
 
-/// The ledger has commands, so the meaning of their references cannot change any more.
+/// The reason why the scope of references was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReferenceKeyError {
-    /// There are commands already.
+    /// The ledger already has commands, so the scope cannot change any more.
     #[error(
-        "the ledger already has commands, so what makes a reference unique cannot change: a command that is sent \
-         again would be applied again"
+        "the scope of references cannot change because the ledger has commands: a command that is \
+         sent again would be applied again"
     )]
     HasCommands,
-    /// The database failed.
+    /// The database reported an error.
     #[error(transparent)]
     Database(#[from] DbErr),
 }
@@ -34,16 +36,18 @@ const KEY_COLUMNS: &str = "SELECT indnkeyatts::int FROM pg_index \
     WHERE indexrelid = to_regclass('credits_transaction_reference_key')";
 const KEY_COLUMNS_SQLITE: &str =
     "SELECT count(*) FROM pragma_index_xinfo('credits_transaction_reference_key') WHERE key = 1";
-/// The internal origin has grants and expirations of jobs, whose references belong to no sender.
-const HAS_COMMANDS: &str =
-    "SELECT CAST(EXISTS (SELECT 1 FROM credits_transaction WHERE origin IN ('usage', 'funding')) AS int)";
+/// The internal origin is left out: it has the grants and expirations of jobs, which have no
+/// sender.
+const HAS_COMMANDS: &str = "SELECT CAST(EXISTS (SELECT 1 FROM credits_transaction \
+    WHERE origin IN ('usage', 'funding')) AS int)";
 const PER_ORIGIN: &str = "DROP INDEX credits_transaction_reference_key; \
-    CREATE UNIQUE INDEX credits_transaction_reference_key ON credits_transaction (origin, reference_id)";
+    CREATE UNIQUE INDEX credits_transaction_reference_key \
+        ON credits_transaction (origin, reference_id)";
 const PER_SENDER: &str = "DROP INDEX credits_transaction_reference_key; \
     CREATE UNIQUE INDEX credits_transaction_reference_key \
         ON credits_transaction (origin, reference_id, COALESCE(sender, ''))";
 
-/// What makes a reference unique in this database. Writes nothing.
+/// The scope in which a reference is unique in this database. Writes nothing.
 pub async fn reference_key<C: ConnectionTrait>(db: &C) -> Result<ReferenceKey, DbErr> {
     let columns = match db.get_database_backend() {
         DbBackend::Postgres => KEY_COLUMNS,
@@ -58,8 +62,8 @@ pub async fn reference_key<C: ConnectionTrait>(db: &C) -> Result<ReferenceKey, D
     }
 }
 
-/// Makes references unique within `key`, which takes a ledger without commands, unless they are so already. Returns whether
-/// anything changed.
+/// Makes references unique within `key`, unless they are already. This is possible only while the
+/// ledger has no commands. Returns whether anything changed.
 pub async fn set_reference_key(
     db: &DatabaseConnection,
     key: ReferenceKey,
@@ -73,9 +77,12 @@ pub async fn set_reference_key(
     Ok(changed)
 }
 
-async fn change(transaction: &DatabaseTransaction, key: ReferenceKey) -> Result<bool, ReferenceKeyError> {
+async fn change(
+    transaction: &DatabaseTransaction,
+    key: ReferenceKey,
+) -> Result<bool, ReferenceKeyError> {
     if transaction.get_database_backend() == DbBackend::Postgres {
-        // A worker that runs writes no command between the look and the change.
+        // A running worker must not write a command between the check and the change.
         transaction
             .execute_unprepared("LOCK TABLE credits_transaction IN SHARE ROW EXCLUSIVE MODE")
             .await?;
@@ -96,7 +103,9 @@ async fn change(transaction: &DatabaseTransaction, key: ReferenceKey) -> Result<
 
 async fn number<C: ConnectionTrait>(db: &C, sql: &str) -> Result<Option<i64>, DbErr> {
     let backend = db.get_database_backend();
-    let row = db.query_one_raw(Statement::from_string(backend, sql)).await?;
+    let row = db
+        .query_one_raw(Statement::from_string(backend, sql))
+        .await?;
     row.map(|row| match backend {
         DbBackend::Postgres => row.try_get_by_index::<i32>(0).map(i64::from),
         _ => row.try_get_by_index(0),

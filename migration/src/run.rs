@@ -1,8 +1,8 @@
-//! Applying migrations, undoing them, and asking where a database stands.
+//! Applies migrations, reverts them, and reports the state of a database.
 //!
-//! All migrations of one call share one transaction that first takes a lock (an advisory lock on PostgreSQL, the write
-//! lock of the file on SQLite), so that several workers may start at once: one migrates, the others wait and find
-//! nothing to do.
+//! All migrations of one call share one transaction. It first takes a lock: an advisory lock on
+//! PostgreSQL, the write lock of the file on SQLite. So several workers may start at once: one of
+//! them migrates, and the others wait and then find nothing to do.
 
 use std::collections::HashSet;
 
@@ -16,30 +16,31 @@ use sea_orm_migration::{
 
 use crate::Migrator;
 
-/// The table that records what has been applied.
+/// The table that records the applied migrations.
 pub(crate) const TABLE: &str = "scrip_migration";
 
-/// Key of the advisory lock: "scrip" in ASCII.
+/// The key of the advisory lock: "scrip" in ASCII.
 const LOCK_KEY: i64 = 0x73_6372_6970;
 
-/// SQLSTATE of a deadlock.
+/// The SQLSTATE of a deadlock.
 const DEADLOCK: &str = "40P01";
-/// How often all is tried again after a deadlock.
+/// The maximum number of retries after a deadlock.
 const RETRIES: u32 = 5;
 
-/// One migration and whether the database has it.
+/// One migration, and whether the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Name of the migration.
+    /// The name of the migration.
     pub name: String,
-    /// Whether it has been applied.
+    /// Whether it is applied.
     pub applied: bool,
 }
 
-/// Applies every migration that the database does not have yet. All or none.
+/// Applies all migrations that the database does not have yet, or none.
 ///
-/// A migration locks tables that workers may be reading in another order, so it is tried again after a deadlock.
-/// Checks that it adds hold for new rows at once; then, while workers go on, the rows that are there are looked at.
+/// A migration locks tables that workers may read in another order, so it is retried after a
+/// deadlock. New checks apply to new rows at once. Existing rows are validated afterwards, while
+/// workers continue.
 pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
     let mut retries = RETRIES;
     while let Err(error) = up_once(db).await {
@@ -53,28 +54,32 @@ pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
 
 async fn up_once(db: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = locked(db).await?;
-    // Asked first, because `Migrator::up` refuses a database that is newer than this program.
+    // This check comes first because `Migrator::up` refuses a database that is newer than this
+    // program.
     if !current(&transaction).await? {
         Migrator::up(&transaction, None).await?;
     }
     transaction.commit().await
 }
 
-/// Looks whether the rows keep to the checks that were added without looking. Nobody has to wait for that.
+/// Validates the existing rows against checks that were added as `NOT VALID`. This blocks no
+/// worker.
 async fn validate(db: &DatabaseConnection) -> Result<(), DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
-    let unvalidated = "SELECT format('ALTER TABLE %s VALIDATE CONSTRAINT %I', conrelid::regclass, conname)
+    let unvalidated = "SELECT format('ALTER TABLE %s VALIDATE CONSTRAINT %I',
+                              conrelid::regclass, conname)
         FROM pg_constraint
-        WHERE NOT convalidated AND connamespace = current_schema()::regnamespace AND conname LIKE 'credits\\_%'
+        WHERE NOT convalidated AND connamespace = current_schema()::regnamespace
+          AND conname LIKE 'credits\\_%'
         ORDER BY conname";
     let statement = Statement::from_string(DbBackend::Postgres, unvalidated);
     if db.query_all_raw(statement.clone()).await?.is_empty() {
         return Ok(());
     }
     let transaction = locked(db).await?;
-    // Asked again: somebody else may have done it meanwhile.
+    // Another process may have validated them before the lock was taken, so they are read again.
     for row in transaction.query_all_raw(statement).await? {
         let validate: String = row.try_get_by_index(0)?;
         transaction.execute_unprepared(&validate).await?;
@@ -82,29 +87,34 @@ async fn validate(db: &DatabaseConnection) -> Result<(), DbErr> {
     transaction.commit().await
 }
 
-/// Drops everything that [`up`] created, with all data in it.
+/// Drops everything that [`up`] created, with all its data.
 pub async fn down(db: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = locked(db).await?;
     Migrator::reset(&transaction).await?;
     transaction.commit().await
 }
 
-/// Every migration of this program, oldest first, and whether the database has it. Writes nothing.
+/// All migrations of this program, oldest first, and whether the database has them. Writes nothing.
 pub async fn status(db: &DatabaseConnection) -> Result<Vec<Step>, DbErr> {
     steps(db).await
 }
 
-/// Whether the database has every migration of this program. It may have newer ones besides. Writes nothing.
+/// Whether the database has all migrations of this program. It may also have newer ones. Writes
+/// nothing.
 pub async fn is_current(db: &DatabaseConnection) -> Result<bool, DbErr> {
     current(db).await
 }
 
 fn is_deadlock(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
     else {
         return false;
     };
-    matches!(error.as_ref(), sqlx::Error::Database(error) if error.code().is_some_and(|code| code == DEADLOCK))
+    matches!(
+        error.as_ref(),
+        sqlx::Error::Database(error) if error.code().is_some_and(|code| code == DEADLOCK)
+    )
 }
 
 async fn current<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
@@ -123,7 +133,7 @@ async fn steps<C: ConnectionTrait>(db: &C) -> Result<Vec<Step>, DbErr> {
     Ok(known.collect())
 }
 
-/// Names of what the database has, also of what this program does not know.
+/// The names of the migrations that the database has, including those unknown to this program.
 async fn applied<C: ConnectionTrait>(db: &C) -> Result<HashSet<String>, DbErr> {
     let backend = db.get_database_backend();
     if !has_table(db, backend).await? {
@@ -140,9 +150,13 @@ async fn applied<C: ConnectionTrait>(db: &C) -> Result<HashSet<String>, DbErr> {
 async fn has_table<C: ConnectionTrait>(db: &C, backend: DbBackend) -> Result<bool, DbErr> {
     let exists = match backend {
         DbBackend::Postgres => format!("SELECT to_regclass('{TABLE}') IS NOT NULL"),
-        _ => format!("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '{TABLE}')"),
+        _ => format!(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '{TABLE}')"
+        ),
     };
-    let row = db.query_one_raw(Statement::from_string(backend, exists)).await?;
+    let row = db
+        .query_one_raw(Statement::from_string(backend, exists))
+        .await?;
     row.map_or(Ok(false), |row| row.try_get_by_index(0))
 }
 
@@ -154,9 +168,11 @@ pub(crate) async fn locked(db: &DatabaseConnection) -> Result<DatabaseTransactio
     };
     let transaction = db.begin_with_options(options).await?;
     if transaction.get_database_backend() == DbBackend::Postgres {
-        // A large ledger takes longer than a statement of a worker's may; so does waiting for another's migration.
-        let patience = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
-        transaction.execute_unprepared(patience).await?;
+        // A migration of a large ledger may take longer than a worker's statement may. So may the
+        // wait for another process's migration.
+        let timeouts =
+            "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+        transaction.execute_unprepared(timeouts).await?;
         transaction
             .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK_KEY})"))
             .await?;

@@ -1,9 +1,10 @@
-//! Growing pauses with jitter, so that many clients do not come back all at once.
+//! Growing pauses with jitter, so that many clients do not reconnect at the same time.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// Pauses between two attempts: half to all of `first`, then of its double, and so on up to `longest`.
+/// Pauses between attempts: a random time from half of `first` to `first`, then the same for its
+/// double, and so on up to `longest`.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -35,7 +36,8 @@ impl Backoff {
     }
 }
 
-/// In 0..1; the standard library's hash seeds are random enough for a pause.
+/// A random number from 0 to 1. The hash seeds of the standard library are random enough for a
+/// pause.
 fn random_fraction() -> f64 {
     f64::from((RandomState::new().hash_one(0) >> 32) as u32) / f64::from(u32::MAX)
 }
@@ -45,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_up_to_the_longest_and_start_again() {
+    fn pauses_grow_to_the_maximum_and_start_again_after_a_reset() {
         let (first, longest) = (Duration::from_millis(100), Duration::from_secs(2));
         let mut backoff = Backoff::new(first, longest);
         for full in [100, 200, 400, 800, 1600, 2000, 2000] {

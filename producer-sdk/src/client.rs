@@ -1,4 +1,4 @@
-//! [`Client`]: questions in, answers out.
+//! [`Client`]: sends commands and queries, and waits for the replies.
 
 #[cfg(feature = "embedded")]
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "amqp")]
 use crate::amqp::AmqpClient;
 use crate::contract::{
-    Answer, BalanceResult, BatchesResult, CanPurchaseResult, Command, Outcome, PackagesResult, PriceResult,
-    Query, Reply, TransactionsResult,
+    Answer, BalanceResult, BatchesResult, CanPurchaseResult, Command, Outcome, PackagesResult,
+    PriceResult, Query, Reply, TransactionsResult,
 };
 #[cfg(feature = "embedded")]
 use crate::embedded::{EmbeddedClient, Source};
@@ -18,10 +18,12 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::transport::Scheme;
 
-/// Sends commands and waits for their outcomes; asks queries and waits for their answers.
+/// Sends commands and waits for their outcomes. Sends queries and waits for their results.
 ///
-/// It may be shared (`&Client` or `Arc<Client>`) by any number of tasks; as many as the window allows ask at once.
-/// After a lost connection it asks again by itself, and gets the outcomes of what had been carried out meanwhile.
+/// Any number of tasks can share a client (`&Client` or `Arc<Client>`). [`Options::window`] limits
+/// the number of requests that wait at once. After a lost connection the client reconnects and
+/// repeats the open requests. The outcome of a command that was applied in the meantime is
+/// returned, not lost.
 #[derive(Debug)]
 pub struct Client {
     transport: Transport,
@@ -37,10 +39,11 @@ enum Transport {
 }
 
 impl Client {
-    /// Connect by URL: `amqp://…`, `amqps://…`, or `sqlite:///path/to/scrip.db` for the embedded queue.
+    /// Connects by URL: `amqp://…`, `amqps://…`, or `sqlite:///path/to/scrip.db` for the embedded
+    /// queue.
     pub async fn connect(url: &str, options: Options) -> Result<Self> {
         let deadline = options.deadline;
-        let transport = match Scheme::of(url)? {
+        let transport = match Scheme::from_url(url)? {
             #[cfg(feature = "amqp")]
             Scheme::Amqp => Transport::Amqp(AmqpClient::connect(url, &options).await?),
             #[cfg(feature = "embedded")]
@@ -49,10 +52,13 @@ impl Client {
                 Transport::Embedded(EmbeddedClient::open(&source, &options).await?)
             }
         };
-        Ok(Self { transport, deadline })
+        Ok(Self {
+            transport,
+            deadline,
+        })
     }
 
-    /// Open the embedded queue in that file.
+    /// Opens the embedded queue in a file.
     #[cfg(feature = "embedded")]
     pub async fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self> {
         let deadline = options.deadline;
@@ -63,12 +69,12 @@ impl Client {
         })
     }
 
-    /// Send a command and wait for its outcome, which may be a refusal: that is an outcome, not an error.
+    /// Sends a command and waits for its outcome. A refusal is an outcome, not an error.
     pub async fn send(&self, command: &Command) -> Result<Outcome> {
         self.send_within(command, self.deadline).await
     }
 
-    /// Like [`send`](Self::send), with a deadline of its own.
+    /// Like [`send`](Self::send), with a separate deadline.
     pub async fn send_within(&self, command: &Command, deadline: Duration) -> Result<Outcome> {
         let reply = match &self.transport {
             #[cfg(feature = "amqp")]
@@ -89,18 +95,21 @@ impl Client {
         }
     }
 
-    /// What a user has.
+    /// The balance of a user's wallet.
     pub async fn balance(&self, user_id: &str) -> Result<BalanceResult> {
         self.balance_within(user_id, self.deadline).await
     }
 
-    /// Like [`balance`](Self::balance), with a deadline of its own.
+    /// Like [`balance`](Self::balance), with a separate deadline.
     pub async fn balance_within(&self, user_id: &str, deadline: Duration) -> Result<BalanceResult> {
-        self.ask(&Query::balance(user_id), deadline).await
+        self.query_result(&Query::balance(user_id), deadline).await
     }
 
-    /// What happened to a user's wallet, newest first, by pages: `page_index` from 0, `page_size` from 1 to 100.
-    /// Pages by number reach 10,000 rows; [`transactions_after`](Self::transactions_after) reaches them all.
+    /// One page of a user's transactions, newest first. `page_index` starts at 0, `page_size` is 1
+    /// to 100.
+    ///
+    /// Page numbers reach 10,000 rows. [`transactions_after`](Self::transactions_after) reaches all
+    /// rows.
     pub async fn transactions(
         &self,
         user_id: &str,
@@ -113,10 +122,10 @@ impl Client {
             page_size: Some(page_size),
             cursor: None,
         };
-        self.ask(&query, self.deadline).await
+        self.query_result(&query, self.deadline).await
     }
 
-    /// What follows an earlier page, by its `next_cursor`.
+    /// The page after an earlier page, by the `next_cursor` of that page.
     pub async fn transactions_after(
         &self,
         user_id: &str,
@@ -129,67 +138,76 @@ impl Client {
             page_size: Some(page_size),
             cursor: Some(cursor.to_owned()),
         };
-        self.ask(&query, self.deadline).await
+        self.query_result(&query, self.deadline).await
     }
 
-    /// A user's batches that hold something, in the order in which they are spent.
+    /// A user's batches with credits left, in the order in which they are spent.
     pub async fn batches(&self, user_id: &str) -> Result<BatchesResult> {
         let query = Query::Batches {
             user_id: user_id.to_owned(),
             all: false,
         };
-        self.ask(&query, self.deadline).await
+        self.query_result(&query, self.deadline).await
     }
 
-    /// All batches of a user, those that are spent up or lapsed last.
+    /// All batches of a user. Empty and expired batches come last.
     pub async fn all_batches(&self, user_id: &str) -> Result<BatchesResult> {
         let query = Query::Batches {
             user_id: user_id.to_owned(),
             all: true,
         };
-        self.ask(&query, self.deadline).await
+        self.query_result(&query, self.deadline).await
     }
 
-    /// What so many units of a service cost.
+    /// The price of `quantity` units of a service.
     pub async fn price(&self, service: &str, quantity: i64) -> Result<PriceResult> {
         let query = Query::Price {
             service: service.to_owned(),
             quantity: Some(quantity),
         };
-        self.ask(&query, self.deadline).await
+        self.query_result(&query, self.deadline).await
     }
 
-    /// Which packages are for sale.
+    /// The packages for sale.
     pub async fn packages(&self) -> Result<PackagesResult> {
-        self.ask(&Query::Packages {}, self.deadline).await
+        self.query_result(&Query::Packages {}, self.deadline).await
     }
 
-    /// Whether a user may buy a package. To be asked before he pays: a purchase is never refused.
+    /// Whether a user may buy a package. Query this before the user pays, because a purchase is
+    /// never refused.
     pub async fn can_purchase(&self, user_id: &str, package_id: &str) -> Result<CanPurchaseResult> {
         let query = Query::CanPurchase {
             user_id: user_id.to_owned(),
             package_id: Some(package_id.to_owned()),
             price_id: None,
         };
-        self.ask(&query, self.deadline).await
+        self.query_result(&query, self.deadline).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, query: &Query, deadline: Duration) -> Result<T> {
+    async fn query_result<T: DeserializeOwned>(
+        &self,
+        query: &Query,
+        deadline: Duration,
+    ) -> Result<T> {
         let answer = self.query_within(query, deadline).await?;
         serde_json::from_value(answer.result?).map_err(|error| Error::Unreadable(error.into()))
     }
 
-    /// The same for a package that is known by the payment provider's price id.
-    pub async fn can_purchase_price(&self, user_id: &str, price_id: &str) -> Result<CanPurchaseResult> {
+    /// Like [`can_purchase`](Self::can_purchase), by the payment provider's price id.
+    pub async fn can_purchase_price(
+        &self,
+        user_id: &str,
+        price_id: &str,
+    ) -> Result<CanPurchaseResult> {
         let query = Query::CanPurchase {
             user_id: user_id.to_owned(),
             package_id: None,
             price_id: Some(price_id.to_owned()),
         };
-        self.ask(&query, self.deadline).await
+        self.query_result(&query, self.deadline).await
     }
 
-    /// Ask any query.
+    /// Sends any query and waits for its answer.
     pub async fn query_within(&self, query: &Query, deadline: Duration) -> Result<Answer> {
         let reply = match &self.transport {
             #[cfg(feature = "amqp")]
@@ -207,7 +225,7 @@ impl Client {
         }
     }
 
-    /// Give up what is not answered, wait for the confirms of what was sent, and disconnect.
+    /// Gives up open requests, waits for the confirms of sent messages, and disconnects.
     pub async fn close(&self) -> Result<()> {
         match &self.transport {
             #[cfg(feature = "amqp")]

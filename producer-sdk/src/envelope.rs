@@ -1,4 +1,4 @@
-//! A command or query made ready for sending: checked, stamped, with the properties that go beside the body.
+//! A command or query that is ready to be sent: checked, and with its body and properties.
 
 use chrono::Utc;
 
@@ -8,7 +8,7 @@ use crate::message::Properties;
 
 const JSON: &str = "application/json";
 
-/// Body and properties; where it goes is the transport's business.
+/// The body and properties of a message. The transport decides where it is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Envelope {
     pub(crate) properties: Properties,
@@ -16,8 +16,9 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// `occurredAt` is stamped if it is absent, so that a command that waits somewhere is judged by when it happened.
-    pub(crate) fn of_command(command: &Command) -> Result<Self> {
+    /// Checks and encodes a command. If `occurredAt` is absent, it is set to the current time, so
+    /// that a delayed command is judged by the time at which it happened.
+    pub(crate) fn from_command(command: &Command) -> Result<Self> {
         command.check()?;
         let now = Utc::now();
         let body = match command.occurred_at {
@@ -40,8 +41,9 @@ impl Envelope {
         Ok(Self { properties, body })
     }
 
-    /// Queries are not written to disk: nobody asks them again after a restart.
-    pub(crate) fn of_query(query: &Query) -> Result<Self> {
+    /// Checks and encodes a query. The broker does not write queries to disk, because a client
+    /// repeats them after a restart of the broker.
+    pub(crate) fn from_query(query: &Query) -> Result<Self> {
         query.check()?;
         let properties = Properties {
             kind: Some(query.kind().to_owned()),

@@ -1,82 +1,88 @@
-//! What can go wrong between an app and the ledger, as questions that an app asks.
+//! The errors of the SDK, and methods that classify them.
 
 use std::error::Error as StdError;
 use std::time::Duration;
 
 use crate::contract::{AnswerError, Rejection, TopologyError, UnreadableReply};
 
-/// A cause of another library's type.
+/// A cause from another library.
 pub(crate) type Cause = Box<dyn StdError + Send + Sync + 'static>;
 
-/// Result of the SDK.
+/// The result type of the SDK.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong.
+/// An error of the SDK.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The URL cannot be used; the text never repeats its password.
+    /// The URL is not valid. The text never contains the URL's password.
     #[error("the URL cannot be used: {0}")]
     Url(String),
-    /// The namespace cannot be used.
+    /// The namespace is not valid.
     #[error("the namespace cannot be used")]
     Namespace(#[from] TopologyError),
     /// The first connection failed.
     #[error("cannot connect")]
     Connect(#[source] Cause),
-    /// The message cannot be understood: found before sending, or by the worker.
-    #[error("rejected: {0}")]
+    /// The message is not valid. Either the SDK found this before sending, or the worker rejected
+    /// the message.
+    #[error("the message is rejected: {0}")]
     Rejected(#[from] Rejection),
-    /// A property is longer than a message can carry.
-    #[error("{0} is longer than 255 bytes")]
+    /// A property of the message is longer than AMQP allows.
+    #[error("the {0} is longer than 255 bytes")]
     PropertyTooLong(&'static str),
-    /// The window was full for as long as the options allow. Nothing was sent.
-    #[error("the window was full for {0:?}")]
+    /// The window stayed full for the time in [`WhenFull::Timeout`](crate::WhenFull::Timeout).
+    /// Nothing was sent.
+    #[error("the window was full for {0:?}, so nothing was sent")]
     WindowFull(Duration),
-    /// The message was not confirmed in time. It may have arrived: send it again under the same reference.
-    #[error("not confirmed within {after:?}")]
+    /// The message was not confirmed in time. It may have arrived, so publish it again with the
+    /// same reference.
+    #[error("the message was not confirmed within {after:?}")]
     Unconfirmed {
-        /// How long it was waited for.
+        /// The time that the SDK waited.
         after: Duration,
-        /// What stood in the way, if anything was seen.
+        /// The last error that was seen, if any.
         #[source]
         last: Option<Cause>,
     },
-    /// The broker has no queue for the message.
-    #[error("returned as unroutable by exchange {exchange:?} for routing key {routing_key:?} ({text})")]
+    /// The broker has no queue for the message and returned it.
+    #[error(
+        "the broker returned the message as unroutable: exchange {exchange:?}, \
+         routing key {routing_key:?} ({text})"
+    )]
     Returned {
-        /// The exchange it was sent to.
+        /// The exchange to which the message was sent.
         exchange: String,
-        /// The routing key it was sent with.
+        /// The routing key of the message.
         routing_key: String,
-        /// The broker's words.
+        /// The broker's reason.
         text: String,
     },
-    /// The broker will not take the message: no such exchange (start the worker, or run `scrip topology declare`),
-    /// or no permission to write to it.
+    /// The broker refused the message. The exchange does not exist (start the worker, or run
+    /// `scrip topology declare`), or the user has no permission to write to it.
     #[error("the broker refused the message for exchange {exchange:?}")]
     Refused {
-        /// The exchange it was sent to.
+        /// The exchange to which the message was sent.
         exchange: String,
-        /// The broker's words.
+        /// The broker's reason.
         #[source]
         cause: Cause,
     },
-    /// The message was confirmed, or at least sent, but no reply came in time. The command may be carried out
-    /// later: send it again under the same reference to learn what became of it.
+    /// The message was sent, but no reply came in time. The command may still be applied: send it
+    /// again with the same reference to get its outcome.
     #[error("no reply within {0:?}")]
     NoReply(Duration),
-    /// The query has no result.
-    #[error("no answer: {0}")]
+    /// The worker answered the query with an error.
+    #[error("the query failed: {0}")]
     Answer(#[from] AnswerError),
-    /// A reply came that this version cannot read.
-    #[error("an unreadable reply came")]
+    /// A reply came that this version of the SDK cannot read.
+    #[error("received a reply that this version cannot read")]
     Unreadable(#[from] UnreadableReply),
-    /// A reply came that is none to what was asked.
-    #[error("a reply of another kind came")]
+    /// A reply came whose kind does not match the request.
+    #[error("received a reply of the wrong kind")]
     UnexpectedReply,
-    /// An outcome came of another command than the one that was sent.
-    #[error("an outcome of the reference {found:?} came; allowed is one of {asked:?}")]
+    /// The outcome of another command came.
+    #[error("received the outcome of the reference {found:?}, expected {asked:?}")]
     ForeignReply {
         /// The reference of the command that was sent.
         asked: String,
@@ -84,25 +90,27 @@ pub enum Error {
         found: String,
     },
     /// The producer or client was closed.
-    #[error("closed")]
+    #[error("the producer or client is closed")]
     Closed,
-    /// This many messages were not confirmed when the producer was closed.
+    /// The number of messages that were not confirmed before the producer was closed.
     #[error("{0} messages were not confirmed before closing")]
     Lost(usize),
-    /// The embedded queue's file, or its tables, are missing.
-    #[error("there is no queue in that file: start the worker on it, or run `scrip migrate up`")]
+    /// The file of the embedded queue, or its tables, do not exist.
+    #[error("the file has no queue: start the worker on it, or run `scrip migrate up`")]
     NotMigrated,
-    /// The embedded queue's file failed.
+    /// Reading or writing the file of the embedded queue failed.
     #[error("the embedded queue failed")]
     Queue(#[source] Cause),
-    /// Only RabbitMQ can do that, not the embedded queue.
+    /// The embedded queue does not support the operation. Only RabbitMQ does.
     #[error("the embedded queue cannot {0}")]
     Unsupported(&'static str),
 }
 
 impl Error {
-    /// Time ran out: a full window, a confirm or a reply that did not come. Except for
-    /// [`WindowFull`](Self::WindowFull) the message may have arrived; sending it again under the same reference is safe.
+    /// Whether time ran out: the window stayed full, or a confirm or reply did not come.
+    ///
+    /// Except after [`WindowFull`](Self::WindowFull) the message may have arrived. Sending it again
+    /// with the same reference is safe.
     pub fn is_timeout(&self) -> bool {
         matches!(
             self,
@@ -110,22 +118,23 @@ impl Error {
         )
     }
 
-    /// The broker has no queue or no exchange for the message, or no permission: topology or credentials are wrong.
+    /// Whether the broker has no queue or exchange for the message, or the user has no permission.
+    /// The topology or the credentials are wrong.
     pub fn is_unroutable(&self) -> bool {
         matches!(self, Self::Returned { .. } | Self::Refused { .. })
     }
 
-    /// The message cannot be understood; sending it again will not help.
+    /// Whether the message is not valid. Sending it again does not help.
     pub fn is_rejected(&self) -> bool {
         matches!(self, Self::Rejected(_))
     }
 
-    /// The producer or client was closed.
+    /// Whether the producer or client was closed.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed)
     }
 
-    /// The rejection, if that is what it is.
+    /// The rejection, if the message is not valid.
     pub fn rejection(&self) -> Option<&Rejection> {
         match self {
             Self::Rejected(rejection) => Some(rejection),

@@ -1,4 +1,4 @@
-//! The promise of a confirm.
+//! The handle of an enqueued message.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,10 +8,12 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
-/// Resolves when the message is safe (confirmed by the broker, committed to the file) or certainly is not.
-/// Dropping it only means not to be told.
+/// A future that resolves when the message is safe, that is, confirmed by the broker or committed
+/// to the file, or when it has failed for good.
+///
+/// Dropping the handle does not cancel the message. Only its result is lost.
 #[derive(Debug)]
-#[must_use = "only the handle tells whether the message arrived"]
+#[must_use = "only the handle shows whether the message arrived"]
 pub struct PublishHandle(oneshot::Receiver<Result<()>>);
 
 impl PublishHandle {

@@ -1,6 +1,21 @@
-//! Client of the Scrip credit ledger.
+//! Rust client of the Scrip credit ledger: publish commands, wait for outcomes, query balances.
 //!
-//! Publish a command and know that it is safe:
+//! Apps publish *commands*, for example "`user_123` used `google:chat` once". A worker applies each
+//! command to the wallet of its user exactly once. The result is the *outcome*: `completed`, or
+//! `failed` with a code. The transport is RabbitMQ, or the SQLite file of an embedded worker.
+//!
+//! # Which type to use
+//!
+//! | Type | Use it to | It waits for |
+//! |---|---|---|
+//! | [`Producer`] | publish commands without waiting for their outcomes | the broker's confirm |
+//! | [`Client`] | send a command and get its outcome, or query balances and prices | the reply |
+//!
+//! Both are cheap to share between tasks, reconnect on their own, and take [`Options`].
+//!
+//! # Publish a command
+//!
+//! [`Producer::publish`] returns when the broker has confirmed the command:
 //!
 //! ```no_run
 //! # #[cfg(feature = "amqp")] async fn example() -> Result<(), producer_sdk::Error> {
@@ -12,14 +27,20 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Publish many: [`Producer::enqueue`] waits for room in the window only, the handle resolves at the confirm.
+//! # Publish many commands
+//!
+//! [`Producer::enqueue`] waits only until the window has space. The window is the number of
+//! commands that may be unconfirmed at once ([`Options::window`]). The returned handle resolves at
+//! the confirm:
 //!
 //! ```no_run
-//! # #[cfg(feature = "amqp")] async fn example(producer: producer_sdk::Producer) -> Result<(), producer_sdk::Error> {
+//! # #[cfg(feature = "amqp")]
+//! # async fn example(producer: producer_sdk::Producer) -> Result<(), producer_sdk::Error> {
 //! # use producer_sdk::Command;
 //! let mut handles = Vec::new();
 //! for number in 0..10_000 {
-//!     let command = Command::consume(format!("req-{number}"), "user_123", "google:image").quantity(5);
+//!     let reference_id = format!("req-{number}");
+//!     let command = Command::consume(reference_id, "user_123", "google:image").quantity(5);
 //!     handles.push(producer.enqueue(&command).await?);
 //! }
 //! for handle in handles {
@@ -28,7 +49,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Send a command and wait for what became of it, or ask for a balance:
+//! # Wait for an outcome, or query a balance
+//!
+//! A refusal is an outcome, not an error: check [`Outcome::status`](contract::Outcome::status).
 //!
 //! ```no_run
 //! # #[cfg(feature = "amqp")] async fn example() -> Result<(), producer_sdk::Error> {
@@ -41,7 +64,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Without a broker, over the file of an embedded worker:
+//! # Work without a broker
+//!
+//! With the feature `embedded` both types also work on the SQLite file of an embedded worker:
 //!
 //! ```no_run
 //! # #[cfg(feature = "embedded")] async fn example() -> Result<(), producer_sdk::Error> {
@@ -53,24 +78,52 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What is promised
+//! # Commands
 //!
-//! A command that [`Producer::publish`] returned `Ok` for is on disk at a majority of the broker's nodes and will
-//! be carried out exactly once, or recorded as refused. After any error, and after a crash, publish it again under
-//! the same reference: it is carried out once, and every copy gets the same outcome. Commands of one user keep the
-//! order they were enqueued in, except where a full queue made the broker refuse one that later ones overtook.
+//! | Constructors | Change of the wallet |
+//! |---|---|
+//! | [`Command::consume`] | spends credits on a service |
+//! | [`Command::registration_bonus`], [`Command::promotion`] | add free credits |
+//! | [`Command::purchase_package`], [`Command::purchase_credits`] | add credits paid for |
+//! | [`Command::subscription`] | reports a change of a subscription |
+//! | [`Command::freeze`], [`Command::unfreeze`] | stop spending, or allow it again |
+//!
+//! The first argument of each constructor is the *reference*, the caller's idempotency key:
+//! commands with the same reference are the same change, which is applied once.
+//!
+//! # Guarantees
+//!
+//! - **A confirmed command is safe.** If [`Producer::publish`] returns `Ok`, the command is on disk
+//!   at a majority of the broker's nodes. It will be applied exactly once or recorded as refused.
+//! - **Publishing again is safe.** After an error or a crash, publish the command again with the
+//!   same reference. The ledger applies it once, and every copy gets the same outcome.
+//! - **Order is kept.** Commands of one user are applied in the order in which they were enqueued.
+//!   The exception is a full queue: if the broker refuses a command, later commands may overtake
+//!   it.
+//!
+//! # Errors
+//!
+//! | Method of [`Error`] | Cause | Reaction |
+//! |---|---|---|
+//! | [`is_timeout`](Error::is_timeout) | time ran out | publish again with the same reference |
+//! | [`is_unroutable`](Error::is_unroutable) | wrong topology or permissions | fix the setup |
+//! | [`is_rejected`](Error::is_rejected) | the command is not valid | fix the command |
+//! | [`is_closed`](Error::is_closed) | the producer or client was closed | connect again |
 //!
 //! # Features
 //!
-//! | feature | what |
-//! |---|---|
-//! | `amqp` (default) | over RabbitMQ: `amqp://`, `amqps://` |
-//! | `embedded` | over the queue in an embedded worker's SQLite file: `sqlite://` |
+//! | Feature | Transport | URLs |
+//! |---|---|---|
+//! | `amqp` (default) | RabbitMQ | `amqp://`, `amqps://` |
+//! | `embedded` | the queue in the SQLite file of an embedded worker | `sqlite://` |
 //!
-//! `amqps://` trusts whom the system trusts, or the CAs in the file that `SSL_CERT_FILE` names.
+//! `amqps://` trusts the certificate authorities of the system, or those in the file that
+//! `SSL_CERT_FILE` names.
 //!
-//! Without any, there is the wire [`contract`] only, which does no I/O. The SDK declares nothing on the broker but
-//! the client's own reply queue; the worker, or `scrip topology declare`, declares the rest.
+//! Without any feature the crate contains only the wire [`contract`], which does no I/O.
+//!
+//! On the broker the SDK declares nothing but the reply queue of a client. The worker, or
+//! `scrip topology declare`, declares everything else.
 
 #![deny(missing_docs)]
 
@@ -111,7 +164,8 @@ pub use contract::{Command, Outcome, Query};
 #[cfg(feature = "embedded")]
 #[doc(hidden)]
 pub use embedded::{
-    Exposed, ForeignLink, create_private, exposed, only_sound, open_patiently, refuse_foreign_links,
+    Exposed, ForeignLink, create_private, discard_dirty, exposed, open_with_retry,
+    refuse_foreign_links,
 };
 
 #[doc(hidden)]

@@ -1,32 +1,33 @@
-//! Properties of a message, in words of this crate.
+//! Properties of a message, independent of the client library.
 
-/// Properties of a message besides its body. What is `None` or empty is not sent.
+/// Properties of a message besides its body. A property that is `None` or empty is not sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties {
-    /// Written to disk by the broker.
+    /// Whether the broker writes the message to disk.
     pub persistent: bool,
-    /// The message's own name; Scrip uses the reference.
+    /// The id of the message. Scrip uses the reference.
     pub message_id: Option<String>,
-    /// What kind of message; Scrip uses the command's `type`.
+    /// The type of the message. Scrip uses the command's `type`.
     pub kind: Option<String>,
-    /// Media type of the body.
+    /// The media type of the body.
     pub content_type: Option<String>,
-    /// Seconds since 1970.
+    /// The time of sending, in seconds since 1970.
     pub timestamp: Option<u64>,
-    /// The queue that replies should go to.
+    /// The queue for replies.
     pub reply_to: Option<String>,
-    /// What replies should carry, to be told apart.
+    /// The correlation id, which replies repeat so that they can be matched to requests.
     pub correlation_id: Option<String>,
-    /// Milliseconds after which the message may be dropped, in decimal.
+    /// The time after which the broker may drop the message, in milliseconds, as a decimal text.
     pub expiration: Option<String>,
-    /// The account of the broker that sends it. The broker refuses any other than the connection's; absent: the URL's,
-    /// where [`Options::name_sender`](crate::Options::name_sender) says so.
+    /// The broker account that sends the message. The broker refuses any account other than the
+    /// connection's. `None` means the user of the URL, unless
+    /// [`Options::name_sender`](crate::Options::name_sender) is `false`.
     pub user_id: Option<String>,
-    /// Headers.
+    /// The headers of the message.
     pub headers: Vec<(String, HeaderValue)>,
 }
 
-/// Value of a header.
+/// The value of a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderValue {
@@ -34,7 +35,7 @@ pub enum HeaderValue {
     Str(String),
     /// An integer.
     Int(i64),
-    /// A truth value.
+    /// A Boolean.
     Bool(bool),
 }
 

@@ -1,37 +1,41 @@
-//! How a [`Producer`](crate::Producer) or [`Client`](crate::Client) behaves.
+//! Settings of a [`Producer`](crate::Producer) or [`Client`](crate::Client).
 
 use std::time::Duration;
 
-/// Options of a producer or client; the defaults suit an app.
+/// Settings of a producer or client. The defaults suit an app.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The namespace that exchanges and queues are named by. The embedded queue has none.
+    /// The prefix of the names of exchanges and queues. The embedded queue has no namespace.
     pub namespace: String,
-    /// How many messages may be unconfirmed (and how many commands unanswered) at once.
+    /// The maximum number of messages that are unconfirmed at once. For a client it is also the
+    /// maximum number of open requests.
     pub window: usize,
-    /// What to do when the window is full.
+    /// The behaviour when the window is full.
     pub when_full: WhenFull,
-    /// How long a message may stay unconfirmed, reconnects and retries included.
+    /// The time within which a message must be confirmed, including reconnects and retries.
     pub confirm_timeout: Duration,
-    /// How long a client waits for a reply.
+    /// The time that a client waits for a reply.
     pub deadline: Duration,
-    /// How long the first connection may take; later ones are tried again for ever.
+    /// The time that the first connection may take. Later connections are retried without a limit.
     pub connect_timeout: Duration,
-    /// The name that the broker shows for the connection.
+    /// The name of the connection in the broker's management.
     pub connection_name: String,
-    /// Whether each message names the user of the URL as its sender (AMQP property `user_id`). The broker verifies it, and
-    /// the ledger keeps it. Set this to `false` where the broker knows the connection by another name than the URL has,
-    /// such as with OAuth 2: it would refuse every message. Without an effect on the embedded queue and with
-    /// `auth_mechanism=external`.
+    /// Whether each message names the user of the URL as its sender, in the AMQP property
+    /// `user_id`. The broker verifies the sender, and the ledger stores it.
+    ///
+    /// Set this to `false` if the broker knows the connection by another name than the URL, for
+    /// example with OAuth 2. Otherwise the broker refuses every message. The setting has no effect
+    /// on the embedded queue and with `auth_mechanism=external`.
     pub name_sender: bool,
 }
 
-/// What to do when the window is full.
+/// The behaviour when the window is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
-    /// Wait until there is room.
+    /// Waits until the window has space.
     Block,
-    /// Wait that long, then give up with an error for which [`Error::is_timeout`](crate::Error::is_timeout) holds.
+    /// Waits for this time, then returns an error for which
+    /// [`Error::is_timeout`](crate::Error::is_timeout) holds.
     Timeout(Duration),
 }
 

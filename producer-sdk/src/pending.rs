@@ -1,4 +1,4 @@
-//! Who waits for which reply.
+//! Open requests that wait for their replies.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 use tracing::debug;
 
-/// Open questions by correlation id. No larger than the client's window: an entry lives as long as its [`Waiting`].
+/// Open requests by correlation id. Their number is limited by the client's window, because an
+/// entry lives as long as its [`Waiting`].
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     open: Mutex<HashMap<String, oneshot::Sender<Vec<u8>>>>,
-    asked: Notify,
+    added: Notify,
 }
 
 impl Pending {
@@ -21,7 +22,7 @@ impl Pending {
     pub(crate) fn wait_for(self: &Arc<Self>, correlation_id: String) -> Waiting {
         let (reply, receiver) = oneshot::channel();
         self.lock().insert(correlation_id.clone(), reply);
-        self.asked.notify_one();
+        self.added.notify_one();
         Waiting {
             pending: Arc::clone(self),
             correlation_id,
@@ -31,23 +32,23 @@ impl Pending {
 
     pub(crate) fn deliver(&self, correlation_id: &str, body: Vec<u8>) {
         if let Some(reply) = self.lock().remove(correlation_id) {
-            // The caller may have given up this very moment.
+            // The caller may have given up at this moment.
             let _ = reply.send(body);
         } else {
-            debug!("a reply came that nobody waits for any more");
+            debug!("reply without an open request ignored");
         }
     }
 
-    /// Until there is an open question.
+    /// Waits until there is an open request.
     #[cfg(feature = "embedded")]
-    pub(crate) async fn asked(&self) {
+    pub(crate) async fn wait_for_request(&self) {
         while self.lock().is_empty() {
-            self.asked.notified().await;
+            self.added.notified().await;
         }
     }
 }
 
-/// An open question, withdrawn when dropped.
+/// An open request. Dropping it removes it from the open requests.
 pub(crate) struct Waiting {
     pending: Arc<Pending>,
     correlation_id: String,

@@ -1,4 +1,4 @@
-//! [`Producer`]: commands in, confirms out.
+//! [`Producer`]: publishes commands and waits for their confirms.
 
 #[cfg(feature = "embedded")]
 use std::path::PathBuf;
@@ -17,13 +17,14 @@ use crate::message::Properties;
 use crate::options::Options;
 use crate::transport::Scheme;
 
-/// Publishes commands, each confirmed by the broker (or committed to the embedded queue's file).
+/// Publishes commands. Each one is confirmed by the broker, or committed to the file of the
+/// embedded queue.
 ///
-/// Clones share one connection and one window. When the last clone is dropped, what was enqueued is still
-/// published in the background; [`close`](Self::close) waits for it.
+/// Clones share one connection and one window. After the last clone is dropped, enqueued commands
+/// are still published in the background. [`close`](Self::close) waits for them.
 ///
-/// A command that was not confirmed (an error, or the process died) is published again under the same reference:
-/// the ledger carries it out once.
+/// If a command was not confirmed, because of an error or because the process died, publish it
+/// again with the same reference. The ledger applies it once.
 #[derive(Debug, Clone)]
 pub struct Producer(Inner);
 
@@ -36,9 +37,10 @@ enum Inner {
 }
 
 impl Producer {
-    /// Connect by URL: `amqp://…`, `amqps://…`, or `sqlite:///path/to/scrip.db` for the embedded queue.
+    /// Connects by URL: `amqp://…`, `amqps://…`, or `sqlite:///path/to/scrip.db` for the embedded
+    /// queue.
     pub async fn connect(url: &str, options: Options) -> Result<Self> {
-        Ok(Self(match Scheme::of(url)? {
+        Ok(Self(match Scheme::from_url(url)? {
             #[cfg(feature = "amqp")]
             Scheme::Amqp => Inner::Amqp(AmqpProducer::connect(url, &options).await?),
             #[cfg(feature = "embedded")]
@@ -49,7 +51,7 @@ impl Producer {
         }))
     }
 
-    /// Open the embedded queue in that file.
+    /// Opens the embedded queue in a file.
     #[cfg(feature = "embedded")]
     pub async fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self> {
         let source = Source::Path(path.into());
@@ -58,13 +60,13 @@ impl Producer {
         )))
     }
 
-    /// Publish and wait for the confirm.
+    /// Publishes a command and waits for the confirm.
     pub async fn publish(&self, command: &Command) -> Result<()> {
         self.enqueue(command).await?.await
     }
 
-    /// Publish without waiting for the confirm: waits for a place in the window only. Commands reach the queue in
-    /// the order of these calls.
+    /// Publishes a command without waiting for the confirm. It waits only until the window has
+    /// space. Commands reach the queue in the order of these calls.
     pub async fn enqueue(&self, command: &Command) -> Result<PublishHandle> {
         match &self.0 {
             #[cfg(feature = "amqp")]
@@ -74,7 +76,7 @@ impl Producer {
         }
     }
 
-    /// Publish any message, with the same confirm, `mandatory` flag, window and reconnects.
+    /// Publishes any message, with the same confirms, `mandatory` flag, window and reconnects.
     #[cfg(feature = "amqp")]
     pub async fn publish_raw(
         &self,
@@ -109,7 +111,8 @@ impl Producer {
         }
     }
 
-    /// Take no more commands (from any clone), wait until those taken are confirmed or given up, and disconnect.
+    /// Accepts no more commands from any clone, waits until the accepted ones are confirmed or
+    /// given up, and disconnects.
     pub async fn close(&self) -> Result<()> {
         match &self.0 {
             #[cfg(feature = "amqp")]

@@ -1,4 +1,4 @@
-//! Which transport a URL means.
+//! The choice of the transport by the scheme of a URL.
 
 use crate::error::{Error, Result};
 
@@ -10,7 +10,7 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    pub(crate) fn of(url: &str) -> Result<Self> {
+    pub(crate) fn from_url(url: &str) -> Result<Self> {
         let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
         match scheme {
             #[cfg(feature = "amqp")]
@@ -19,14 +19,14 @@ impl Scheme {
             "sqlite" => Ok(Self::Sqlite),
             #[cfg(not(feature = "amqp"))]
             "amqp" | "amqps" => Err(Error::Url(
-                "the crate was built without its feature `amqp`".to_owned(),
+                "producer-sdk was built without its feature `amqp`".to_owned(),
             )),
             #[cfg(not(feature = "embedded"))]
             "sqlite" => Err(Error::Url(
-                "the crate was built without its feature `embedded`".to_owned(),
+                "producer-sdk was built without its feature `embedded`".to_owned(),
             )),
             _ => Err(Error::Url(
-                "it starts with none of amqp://, amqps:// and sqlite://".to_owned(),
+                "it must begin with amqp://, amqps:// or sqlite://".to_owned(),
             )),
         }
     }

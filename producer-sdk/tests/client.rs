@@ -1,6 +1,6 @@
-//! The client against a real broker, with a responder in the worker's place.
+//! The client against a real broker. A responder replaces the worker.
 #![cfg(feature = "amqp")]
-#![allow(clippy::expect_used, reason = "a test says what it expected by panicking")]
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod broker;
 
@@ -37,10 +37,19 @@ async fn a_command_gets_its_outcome_and_a_query_its_answer() {
             (balance.user_id.as_str(), balance.available_credits),
             ("user_1", 7)
         );
-        let error = client.balance("nobody").await.expect_err("no wallet");
+        let error = client
+            .balance("user_without_wallet")
+            .await
+            .expect_err("no wallet");
         assert_eq!(error.answer_code(), Some("wallet_not_found"));
         client.close().await.expect("closed");
-        assert!(client.send(&consume(2)).await.expect_err("closed").is_closed());
+        assert!(
+            client
+                .send(&consume(2))
+                .await
+                .expect_err("closed")
+                .is_closed()
+        );
     })
     .await;
 }
@@ -55,7 +64,9 @@ async fn a_rejected_reply_is_an_error_that_carries_the_rejection() {
             .await
             .expect_err("rejected");
         assert_eq!(
-            error.rejection().and_then(|rejection| rejection.field.as_deref()),
+            error
+                .rejection()
+                .and_then(|rejection| rejection.field.as_deref()),
             Some("type")
         );
     })
@@ -73,14 +84,17 @@ async fn an_outcome_of_another_reference_is_an_error_and_no_answer() {
             panic!("{error:?}")
         };
         assert_eq!((asked.as_str(), found.as_str()), ("confuse-me", "another"));
-        assert!(client.send(&consume(1)).await.is_ok(), "the next one is answered");
+        assert!(
+            client.send(&consume(1)).await.is_ok(),
+            "the next command gets its own outcome"
+        );
         client.close().await.expect("closed");
     })
     .await;
 }
 
 #[tokio::test]
-async fn two_thousand_commands_at_once_get_each_its_own_outcome() {
+async fn two_thousand_concurrent_commands_each_get_their_own_outcome() {
     in_namespace(|namespace| async move {
         let _responder = Responder::start(&namespace.channel, &namespace.topology).await;
         let client = namespace.client().await;
@@ -99,7 +113,7 @@ async fn two_thousand_commands_at_once_get_each_its_own_outcome() {
 }
 
 #[tokio::test]
-async fn without_a_reply_the_deadline_ends_the_wait_and_the_next_one_still_works() {
+async fn without_a_reply_the_deadline_ends_the_wait_and_later_commands_work() {
     in_namespace(|namespace| async move {
         let responder = Responder::start(&namespace.channel, &namespace.topology).await;
         let client = namespace.client().await;
@@ -113,13 +127,16 @@ async fn without_a_reply_the_deadline_ends_the_wait_and_the_next_one_still_works
         let outcome = soon("the outcome", client.send(&consume(1)))
             .await
             .expect("an outcome");
-        assert!(outcome.replayed, "the first one was carried out all the same");
+        assert!(
+            outcome.replayed,
+            "the first command was applied nevertheless"
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_lost_connection_is_replaced_and_the_outstanding_commands_are_asked_again() {
+async fn a_lost_connection_is_replaced_and_open_commands_are_sent_again() {
     in_namespace(|namespace| async move {
         let responder = Responder::start(&namespace.channel, &namespace.topology).await;
         let relay = Relay::start().await;
@@ -131,25 +148,25 @@ async fn a_lost_connection_is_replaced_and_the_outstanding_commands_are_asked_ag
             .await
             .expect("an outcome");
         relay.mute(true);
-        let asked: Vec<_> = (1..50)
+        let sending: Vec<_> = (1..50)
             .map(|number| {
                 let client = Arc::clone(&client);
                 tokio::spawn(async move { client.send(&consume(number)).await })
             })
             .collect();
         soon("the worker seeing them", async {
-            while responder.seen.lock().expect("not poisoned").len() < 50 {
+            while responder.references.lock().expect("not poisoned").len() < 50 {
                 tokio::task::yield_now().await;
             }
         })
         .await;
         relay.cut();
         relay.mute(false);
-        for outcome in soon("all outcomes", join_all(asked)).await {
+        for outcome in soon("all outcomes", join_all(sending)).await {
             let outcome = outcome.expect("joined").expect("an outcome");
             assert!(
                 outcome.replayed,
-                "it had been carried out before the connection was cut"
+                "it was applied before the connection was cut"
             );
         }
     })
@@ -157,14 +174,16 @@ async fn a_lost_connection_is_replaced_and_the_outstanding_commands_are_asked_ag
 }
 
 #[tokio::test]
-async fn giving_up_leaves_nothing_behind_and_the_window_is_free_again() {
+async fn giving_up_frees_the_window() {
     in_namespace(|namespace| async move {
         let responder = Responder::start(&namespace.channel, &namespace.topology).await;
         let options = Options {
             window: 4,
             ..namespace.options()
         };
-        let client = Client::connect(&broker::url(), options).await.expect("a client");
+        let client = Client::connect(&broker::url(), options)
+            .await
+            .expect("a client");
         responder.answering.send_replace(false);
         let given_up = join_all((0..12).map(|number| {
             let client = &client;
@@ -192,7 +211,9 @@ async fn without_a_topology_sending_is_refused_at_once() {
         namespace,
         ..Options::default()
     };
-    let client = Client::connect(&broker::url(), options).await.expect("a client");
+    let client = Client::connect(&broker::url(), options)
+        .await
+        .expect("a client");
     let error = soon("the refusal", client.send(&consume(1)))
         .await
         .expect_err("no exchange");

@@ -1,6 +1,6 @@
-//! Producer and client over a real file, with a responder in the worker's place.
+//! The producer and the client over a real file. A responder replaces the worker.
 #![cfg(feature = "embedded")]
-#![allow(clippy::expect_used, reason = "a test says what it expected by panicking")]
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use producer_sdk::contract::{Answer, BalanceResult, Outcome, Reply, Status};
 use producer_sdk::{Client, Command, Error, Options, Producer, Query, WhenFull};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-/// A file of its own, deleted at the end.
+/// A temporary file that is deleted at the end.
 struct File {
     folder: PathBuf,
     path: PathBuf,
@@ -40,7 +42,7 @@ impl File {
         file
     }
 
-    /// A foreign connection to it, which creates it if need be.
+    /// A separate connection to the file. It creates the file if it does not exist.
     async fn connect(&self) -> DatabaseConnection {
         let path = self.path.clone();
         let mut options = ConnectOptions::new("sqlite://");
@@ -81,11 +83,11 @@ async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     value
 }
 
-/// A waiting message, as the worker sees it.
+/// A waiting message, as the worker reads it.
 struct Waiting {
     id: i64,
     queue: String,
-    door: String,
+    origin: String,
     body: Vec<u8>,
     message_id: Option<String>,
     reply_to: Option<String>,
@@ -94,7 +96,7 @@ struct Waiting {
 }
 
 async fn messages(connection: &DatabaseConnection) -> Vec<Waiting> {
-    let select = "SELECT id, queue, door, body, message_id, reply_to, correlation_id, headers \
+    let select = "SELECT id, queue, origin, body, message_id, reply_to, correlation_id, headers \
                   FROM queue_message ORDER BY id";
     let statement = Statement::from_string(DbBackend::Sqlite, select);
     let rows = connection.query_all_raw(statement).await.expect("rows");
@@ -102,7 +104,7 @@ async fn messages(connection: &DatabaseConnection) -> Vec<Waiting> {
         .map(|row| Waiting {
             id: row.try_get("", "id").expect("id"),
             queue: row.try_get("", "queue").expect("queue"),
-            door: row.try_get("", "door").expect("door"),
+            origin: row.try_get("", "origin").expect("origin"),
             body: row.try_get("", "body").expect("body"),
             message_id: row.try_get("", "message_id").expect("message_id"),
             reply_to: row.try_get("", "reply_to").expect("reply_to"),
@@ -123,7 +125,7 @@ async fn count(connection: &DatabaseConnection, table: &str) -> i64 {
     row.try_get("", "n").expect("a number")
 }
 
-/// Plays the worker: answers whatever waits, until it is aborted.
+/// Replaces the worker: replies to all messages until it is aborted.
 async fn respond(connection: DatabaseConnection) {
     loop {
         for message in messages(&connection).await {
@@ -138,7 +140,8 @@ async fn respond(connection: DatabaseConnection) {
             let insert = Statement::from_sql_and_values(DbBackend::Sqlite, insert, values);
             connection.execute_raw(insert).await.expect("a reply");
             let delete = "DELETE FROM queue_message WHERE id = ?";
-            let delete = Statement::from_sql_and_values(DbBackend::Sqlite, delete, [message.id.into()]);
+            let delete =
+                Statement::from_sql_and_values(DbBackend::Sqlite, delete, [message.id.into()]);
             connection.execute_raw(delete).await.expect("taken");
         }
         tokio::task::yield_now().await;
@@ -191,10 +194,11 @@ fn answer(message: &Waiting) -> Reply {
     })
 }
 
-/// SQLite says "locked" at once here, not after the busy timeout.
-/// Set in the process that works in the folder of the file.
+/// An environment variable that is set in the process that works in the folder of the file.
 const RELATIVE: &str = "SCRIP_TEST_RELATIVE";
 
+/// Conformance: Embedded deployment: The data folder can be relative, and its name can have spaces
+/// and characters special in URLs
 #[tokio::test]
 async fn a_relative_url_works_with_any_character_in_its_path() {
     if std::env::var_os(RELATIVE).is_some() {
@@ -211,7 +215,10 @@ async fn a_relative_url_works_with_any_character_in_its_path() {
     }
     let file = File::migrated().await;
     let output = std::process::Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "a_relative_url_works_with_any_character_in_its_path"])
+        .args([
+            "--exact",
+            "a_relative_url_works_with_any_character_in_its_path",
+        ])
         .env(RELATIVE, "yes")
         .current_dir(&file.folder)
         .output()
@@ -223,30 +230,38 @@ async fn a_relative_url_works_with_any_character_in_its_path() {
     );
 }
 
+/// Here SQLite reports "locked" at once, not after the busy timeout.
 #[tokio::test]
-async fn a_file_that_another_process_is_making_is_waited_for() {
+async fn opening_waits_for_a_file_that_another_process_is_creating() {
     let file = File::migrated().await;
     let foreign = file.connect().await;
     foreign
         .execute_unprepared("BEGIN IMMEDIATE")
         .await
         .expect("begun");
-    let patience = Duration::from_millis(300);
-    let hasty = Options {
-        connect_timeout: patience,
+    let timeout = Duration::from_millis(300);
+    let options = Options {
+        connect_timeout: timeout,
         ..Options::default()
     };
-    let began = Instant::now();
-    let error = Producer::open(&file.path, hasty).await.expect_err("it is held");
+    let started = Instant::now();
+    let error = Producer::open(&file.path, options)
+        .await
+        .expect_err("it is held");
     assert!(matches!(error, Error::Connect(_)), "{error:?}");
-    let waited = began.elapsed();
-    assert!(waited >= patience, "gave up after {waited:?}: {error:?}");
-    foreign.execute_unprepared("COMMIT").await.expect("committed");
+    let waited = started.elapsed();
+    assert!(waited >= timeout, "gave up after {waited:?}: {error:?}");
+    foreign
+        .execute_unprepared("COMMIT")
+        .await
+        .expect("committed");
     let producer = file.producer().await;
     producer.publish(&consume(1)).await.expect("enqueued");
     producer.close().await.expect("closed");
 }
 
+/// Conformance: Amounts, time and spending order: The SDK sets `occurredAt` to the current time if
+/// the caller does not
 #[tokio::test]
 async fn a_confirmed_command_is_in_the_file_with_all_its_properties() {
     let file = File::migrated().await;
@@ -265,7 +280,7 @@ async fn a_confirmed_command_is_in_the_file_with_all_its_properties() {
         panic!("two messages")
     };
     assert_eq!(
-        (consumed.queue.as_str(), consumed.door.as_str()),
+        (consumed.queue.as_str(), consumed.origin.as_str()),
         ("commands", "usage")
     );
     assert_eq!(consumed.message_id.as_deref(), Some("req-000000"));
@@ -276,7 +291,7 @@ async fn a_confirmed_command_is_in_the_file_with_all_its_properties() {
     let command = Command::from_json(&consumed.body).expect("a command");
     assert!(command.occurred_at.is_some(), "occurredAt is stamped");
     assert_eq!(
-        (granted.door.as_str(), granted.headers.as_deref()),
+        (granted.origin.as_str(), granted.headers.as_deref()),
         ("funding", None)
     );
 }
@@ -284,12 +299,15 @@ async fn a_confirmed_command_is_in_the_file_with_all_its_properties() {
 #[tokio::test]
 async fn five_thousand_commands_are_in_the_file_in_their_order() {
     let file = File::migrated().await;
-    let url = format!("sqlite://{}", file.path.display().to_string().replace('%', "%25"));
+    let url = format!(
+        "sqlite://{}",
+        file.path.display().to_string().replace('%', "%25")
+    );
     let producer = Producer::connect(&url, Options::default())
         .await
         .expect("a producer");
     for number in 0..5000 {
-        drop(producer.enqueue(&consume(number)).await.expect("a place"));
+        drop(producer.enqueue(&consume(number)).await.expect("a permit"));
     }
     soon("closing", producer.close()).await.expect("closed");
     assert!(
@@ -304,7 +322,9 @@ async fn five_thousand_commands_are_in_the_file_in_their_order() {
         .into_iter()
         .filter_map(|message| message.message_id)
         .collect();
-    let expected: Vec<_> = (0..5000).map(|number| consume(number).reference_id).collect();
+    let expected: Vec<_> = (0..5000)
+        .map(|number| consume(number).reference_id)
+        .collect();
     assert_eq!(references, expected);
 }
 
@@ -314,7 +334,11 @@ async fn two_producers_write_to_one_file_at_once() {
     let (one, two) = (file.producer().await, file.producer().await);
     let mut publishing = JoinSet::new();
     for number in 0..200 {
-        let producer = if number % 2 == 0 { one.clone() } else { two.clone() };
+        let producer = if number % 2 == 0 {
+            one.clone()
+        } else {
+            two.clone()
+        };
         publishing.spawn(async move { producer.publish(&consume(number)).await });
     }
     for result in soon("all commits", publishing.join_all()).await {
@@ -324,7 +348,7 @@ async fn two_producers_write_to_one_file_at_once() {
 }
 
 #[tokio::test]
-async fn a_file_that_stays_locked_is_a_timeout_and_a_full_window_too() {
+async fn a_locked_file_and_a_full_window_are_timeouts() {
     let file = File::migrated().await;
     let options = Options {
         window: 1,
@@ -332,15 +356,23 @@ async fn a_file_that_stays_locked_is_a_timeout_and_a_full_window_too() {
         confirm_timeout: Duration::from_secs(1),
         ..Options::default()
     };
-    let producer = Producer::open(&file.path, options).await.expect("a producer");
+    let producer = Producer::open(&file.path, options)
+        .await
+        .expect("a producer");
     let other = file.connect().await;
-    other.execute_unprepared("BEGIN IMMEDIATE").await.expect("locked");
-    let handle = producer.enqueue(&consume(0)).await.expect("a place");
-    let error = producer.enqueue(&consume(1)).await.expect_err("no place");
+    other
+        .execute_unprepared("BEGIN IMMEDIATE")
+        .await
+        .expect("locked");
+    let handle = producer.enqueue(&consume(0)).await.expect("a permit");
+    let error = producer.enqueue(&consume(1)).await.expect_err("no permit");
     assert!(matches!(error, Error::WindowFull(_)));
     let error = soon("giving up", handle).await.expect_err("locked");
     assert!(error.is_timeout(), "{error}");
-    other.execute_unprepared("ROLLBACK").await.expect("unlocked");
+    other
+        .execute_unprepared("ROLLBACK")
+        .await
+        .expect("unlocked");
     soon("the commit", producer.publish(&consume(2)))
         .await
         .expect("committed");
@@ -367,21 +399,29 @@ async fn a_command_gets_its_outcome_and_a_query_its_answer() {
         .await
         .expect_err("rejected");
     assert_eq!(
-        error.rejection().and_then(|rejection| rejection.field.as_deref()),
+        error
+            .rejection()
+            .and_then(|rejection| rejection.field.as_deref()),
         Some("type")
     );
     client.close().await.expect("closed");
-    assert!(client.send(&consume(2)).await.expect_err("closed").is_closed());
+    assert!(
+        client
+            .send(&consume(2))
+            .await
+            .expect_err("closed")
+            .is_closed()
+    );
     worker.abort();
     assert_eq!(
         count(&file.connect().await, "queue_reply").await,
         0,
-        "what was read is deleted"
+        "replies that were read are deleted"
     );
 }
 
 #[tokio::test]
-async fn two_clients_get_each_their_own_outcomes() {
+async fn two_clients_each_get_their_own_outcomes() {
     let file = File::migrated().await;
     let worker = tokio::spawn(respond(file.connect().await));
     let clients = [
@@ -415,7 +455,7 @@ async fn without_a_worker_the_deadline_ends_the_wait_and_the_command_stays_in_th
 }
 
 #[tokio::test]
-async fn a_file_without_a_queue_says_what_to_run_and_is_not_created() {
+async fn opening_a_file_without_a_queue_fails_with_advice_and_creates_no_file() {
     let file = File::missing();
     let error = Producer::open(&file.path, Options::default())
         .await
@@ -435,7 +475,7 @@ async fn a_file_without_a_queue_says_what_to_run_and_is_not_created() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_in_a_folder_that_others_can_write_is_refused() {
+async fn a_link_in_a_folder_that_other_users_can_write_to_is_refused() {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     let file = File::migrated().await;
@@ -444,7 +484,8 @@ async fn a_link_in_a_folder_that_others_can_write_is_refused() {
     let link = folder.join("scrip.db");
     symlink(&file.path, &link).expect("a link");
     for (mode, is_refused) in [(0o700, false), (0o777, true)] {
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).expect("its owner may");
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode))
+            .expect("its owner may");
         let opened = Producer::open(&link, Options::default()).await;
         match opened {
             Ok(producer) => {
@@ -453,8 +494,13 @@ async fn a_link_in_a_folder_that_others_can_write_is_refused() {
             }
             Err(error) => {
                 assert!(is_refused, "{error:?}");
-                let source = std::error::Error::source(&error).expect("a cause").to_string();
-                assert!(source.contains("is a symbolic link in the folder"), "{source}");
+                let source = std::error::Error::source(&error)
+                    .expect("a cause")
+                    .to_string();
+                assert!(
+                    source.contains("is a symbolic link in the folder"),
+                    "{source}"
+                );
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The producer against a real broker.
 #![cfg(feature = "amqp")]
-#![allow(clippy::expect_used, reason = "a test says what it expected by panicking")]
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod broker;
 
@@ -18,18 +18,28 @@ fn consume(number: usize) -> Command {
 }
 
 fn expected(count: usize) -> Vec<String> {
-    (0..count).map(|number| consume(number).reference_id).collect()
+    (0..count)
+        .map(|number| consume(number).reference_id)
+        .collect()
 }
 
+/// Conformance: Amounts, time and spending order: The SDK sets `occurredAt` to the current time if
+/// the caller does not
 #[tokio::test]
 async fn a_confirmed_command_is_in_the_queue_with_all_its_properties() {
     in_namespace(|namespace| async move {
         let producer = namespace.producer().await;
         let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        soon("the confirm", producer.publish(&consume(0).traceparent(trace)))
+        soon(
+            "the confirm",
+            producer.publish(&consume(0).traceparent(trace)),
+        )
+        .await
+        .expect("confirmed");
+        let message = namespace
+            .read(&namespace.topology.commands(0))
             .await
-            .expect("confirmed");
-        let message = namespace.read(&namespace.topology.commands(0)).await.remove(0);
+            .remove(0);
         let properties = &message.properties;
         assert_eq!(
             properties.message_id().as_ref().map(ShortString::as_str),
@@ -61,7 +71,7 @@ async fn a_confirmed_command_is_in_the_queue_with_all_its_properties() {
 }
 
 #[tokio::test]
-async fn each_command_goes_through_its_door() {
+async fn each_command_goes_through_its_exchange() {
     in_namespace(|namespace| async move {
         let producer = namespace.producer().await;
         let cutoff = "2026-11-22T10:00:00Z".parse().expect("an instant");
@@ -74,10 +84,16 @@ async fn each_command_goes_through_its_door() {
                 Command::purchase_package("p", "u", "lite", "pi"),
                 namespace.topology.funding(),
             ),
-            (Command::expire("e", "u", cutoff), namespace.topology.internal()),
+            (
+                Command::expire("e", "u", cutoff),
+                namespace.topology.internal(),
+            ),
         ] {
             producer.publish(&command).await.expect("confirmed");
-            let message = namespace.read(&namespace.topology.commands(0)).await.remove(0);
+            let message = namespace
+                .read(&namespace.topology.commands(0))
+                .await
+                .remove(0);
             assert_eq!(message.exchange.as_str(), exchange);
         }
     })
@@ -85,7 +101,7 @@ async fn each_command_goes_through_its_door() {
 }
 
 #[tokio::test]
-async fn a_command_that_cannot_be_understood_is_refused_before_it_is_sent() {
+async fn an_invalid_command_is_refused_before_it_is_sent() {
     in_namespace(|namespace| async move {
         let producer = namespace.producer().await;
         let error = producer
@@ -94,7 +110,9 @@ async fn a_command_that_cannot_be_understood_is_refused_before_it_is_sent() {
             .expect_err("out of range");
         assert!(error.is_rejected());
         assert_eq!(
-            error.rejection().and_then(|rejection| rejection.field.as_deref()),
+            error
+                .rejection()
+                .and_then(|rejection| rejection.field.as_deref()),
             Some("amount")
         );
         assert!(namespace.references().await.is_empty());
@@ -109,7 +127,7 @@ async fn twenty_thousand_commands_go_through_the_window_in_order() {
         let start = Instant::now();
         let mut handles = Vec::new();
         for number in 0..20_000 {
-            handles.push(producer.enqueue(&consume(number)).await.expect("a place"));
+            handles.push(producer.enqueue(&consume(number)).await.expect("a permit"));
         }
         for handle in handles {
             handle.await.expect("confirmed");
@@ -122,7 +140,7 @@ async fn twenty_thousand_commands_go_through_the_window_in_order() {
 }
 
 #[tokio::test]
-async fn exactly_the_unroutable_messages_are_errors_whatever_is_sent_around_them() {
+async fn only_the_unroutable_messages_are_errors_among_others() {
     in_namespace(|namespace| async move {
         let producer = namespace.producer().await;
         let (delay, queries) = (namespace.topology.delay(), namespace.topology.queries());
@@ -142,7 +160,7 @@ async fn exactly_the_unroutable_messages_are_errors_whatever_is_sent_around_them
                 let handle = producer
                     .enqueue_raw(exchange, key, properties, b"x".to_vec())
                     .await;
-                handles.push((unroutable, handle.expect("a place")));
+                handles.push((unroutable, handle.expect("a permit")));
             }
             for (unroutable, handle) in handles {
                 match handle.await {
@@ -170,7 +188,10 @@ async fn a_missing_binding_of_a_command_is_caught_by_the_alternate_exchange() {
             .await
             .expect("unbound");
         producer.publish(&consume(0)).await.expect("confirmed");
-        assert_eq!(namespace.read(&namespace.topology.unrouted()).await.len(), 1);
+        assert_eq!(
+            namespace.read(&namespace.topology.unrouted()).await.len(),
+            1
+        );
     })
     .await;
 }
@@ -181,13 +202,13 @@ async fn only_the_messages_for_a_missing_exchange_are_refused() {
         let producer = namespace.producer().await;
         let (mut right, mut wrong) = (Vec::new(), Vec::new());
         for number in 0..1500 {
-            right.push(producer.enqueue(&consume(number)).await.expect("a place"));
+            right.push(producer.enqueue(&consume(number)).await.expect("a permit"));
             if number % 400 == 100 {
                 let properties = Properties::default();
                 let handle = producer
                     .enqueue_raw("no-such-exchange", "0", properties, Vec::new())
                     .await;
-                wrong.push(handle.expect("a place"));
+                wrong.push(handle.expect("a permit"));
             }
         }
         for result in soon("the refusals", join_all(wrong)).await {
@@ -209,7 +230,7 @@ async fn only_the_messages_for_a_missing_exchange_are_refused() {
 }
 
 #[tokio::test]
-async fn a_full_window_times_out_and_a_confirm_that_never_comes_does_too() {
+async fn a_full_window_and_a_missing_confirm_time_out() {
     in_namespace(|namespace| async move {
         let relay = Relay::start().await;
         let options = Options {
@@ -222,9 +243,9 @@ async fn a_full_window_times_out_and_a_confirm_that_never_comes_does_too() {
             .await
             .expect("a producer");
         relay.mute(true);
-        let first = producer.enqueue(&consume(0)).await.expect("a place");
-        let second = producer.enqueue(&consume(1)).await.expect("a place");
-        let error = producer.enqueue(&consume(2)).await.expect_err("no place");
+        let first = producer.enqueue(&consume(0)).await.expect("a permit");
+        let second = producer.enqueue(&consume(1)).await.expect("a permit");
+        let error = producer.enqueue(&consume(2)).await.expect_err("no permit");
         assert!(matches!(error, Error::WindowFull(_)) && error.is_timeout());
         for handle in [first, second] {
             let error = soon("the timeout", handle).await.expect_err("no confirm");
@@ -239,7 +260,7 @@ async fn a_full_window_times_out_and_a_confirm_that_never_comes_does_too() {
 }
 
 #[tokio::test]
-async fn what_is_unconfirmed_when_the_connection_is_cut_is_published_again_in_order() {
+async fn unconfirmed_messages_are_published_again_in_order_after_a_cut() {
     in_namespace(|namespace| async move {
         let relay = Relay::start().await;
         let producer = Producer::connect(&relay.url(), namespace.options())
@@ -249,7 +270,7 @@ async fn what_is_unconfirmed_when_the_connection_is_cut_is_published_again_in_or
         relay.mute(true);
         let mut handles = Vec::new();
         for number in 1..500 {
-            handles.push(producer.enqueue(&consume(number)).await.expect("a place"));
+            handles.push(producer.enqueue(&consume(number)).await.expect("a permit"));
         }
         relay.cut();
         relay.mute(false);
@@ -258,20 +279,21 @@ async fn what_is_unconfirmed_when_the_connection_is_cut_is_published_again_in_or
         }
         assert!(relay.connections() >= 2);
         producer.close().await.expect("closed");
-        // Copies are allowed, and each copy's run is in order; the first of each is what counts.
-        let mut first_seen = Vec::new();
+        // Copies are allowed, and the copies are in order. Only the first copy of each command is
+        // compared.
+        let mut first_copies = Vec::new();
         for reference in namespace.references().await {
-            if !first_seen.contains(&reference) {
-                first_seen.push(reference);
+            if !first_copies.contains(&reference) {
+                first_copies.push(reference);
             }
         }
-        assert_eq!(first_seen, expected(500));
+        assert_eq!(first_copies, expected(500));
     })
     .await;
 }
 
 #[tokio::test]
-async fn cutting_again_and_again_loses_nothing() {
+async fn repeated_cuts_lose_no_message() {
     in_namespace(|namespace| async move {
         let relay = Relay::start().await;
         let producer = Producer::connect(&relay.url(), namespace.options())
@@ -282,7 +304,7 @@ async fn cutting_again_and_again_loses_nothing() {
             if number % 600 == 300 {
                 relay.cut();
             }
-            handles.push(producer.enqueue(&consume(number)).await.expect("a place"));
+            handles.push(producer.enqueue(&consume(number)).await.expect("a permit"));
         }
         for result in soon("the confirms", join_all(handles)).await {
             result.expect("confirmed");
@@ -296,14 +318,15 @@ async fn cutting_again_and_again_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_message_refused_by_a_full_queue_is_sent_again_until_there_is_room() {
+async fn a_message_refused_by_a_full_queue_is_sent_again_until_it_is_accepted() {
     in_namespace(|namespace| async move {
         let producer = namespace.producer().await;
         let queue = namespace.full_queue().to_owned();
-        let publish = |number: u8| producer.enqueue_raw("", &queue, Properties::default(), vec![number]);
+        let publish =
+            |number: u8| producer.enqueue_raw("", &queue, Properties::default(), vec![number]);
         let mut handles = Vec::new();
         for number in 0..20 {
-            handles.push(publish(number).await.expect("a place"));
+            handles.push(publish(number).await.expect("a permit"));
         }
         let everything = tokio::spawn(join_all(handles));
         let mut taken = Vec::new();
@@ -325,18 +348,20 @@ async fn a_message_refused_by_a_full_queue_is_sent_again_until_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_queue_that_stays_full_is_an_error_that_says_so() {
+async fn a_queue_that_stays_full_is_reported_as_full() {
     in_namespace(|namespace| async move {
         let options = Options {
             confirm_timeout: Duration::from_secs(2),
             ..namespace.options()
         };
-        let producer = Producer::connect(&url(), options).await.expect("a producer");
+        let producer = Producer::connect(&url(), options)
+            .await
+            .expect("a producer");
         let queue = namespace.full_queue().to_owned();
         let publish = || producer.enqueue_raw("", &queue, Properties::default(), Vec::new());
         let mut handles = Vec::new();
         for _ in 0..50 {
-            handles.push(publish().await.expect("a place"));
+            handles.push(publish().await.expect("a permit"));
         }
         let results = soon("all answers", join_all(handles)).await;
         let error = results
@@ -344,19 +369,21 @@ async fn a_queue_that_stays_full_is_an_error_that_says_so() {
             .find_map(Result::err)
             .expect("at least one is not taken");
         assert!(error.is_timeout());
-        let cause = std::error::Error::source(&error).expect("a cause").to_string();
+        let cause = std::error::Error::source(&error)
+            .expect("a cause")
+            .to_string();
         assert!(cause.contains("full"), "{cause}");
     })
     .await;
 }
 
 #[tokio::test]
-async fn close_waits_for_every_confirm_and_then_nothing_is_taken_any_more() {
+async fn close_waits_for_every_confirm_and_then_accepts_nothing() {
     in_namespace(|namespace| async move {
         let producer = namespace.producer().await;
         let clone = producer.clone();
         for number in 0..900 {
-            drop(producer.enqueue(&consume(number)).await.expect("a place"));
+            drop(producer.enqueue(&consume(number)).await.expect("a permit"));
         }
         soon("closing", producer.close()).await.expect("closed");
         assert!(
@@ -372,12 +399,12 @@ async fn close_waits_for_every_confirm_and_then_nothing_is_taken_any_more() {
 }
 
 #[tokio::test]
-async fn dropping_the_last_producer_still_publishes_what_was_enqueued() {
+async fn dropping_the_last_producer_still_publishes_enqueued_messages() {
     in_namespace(|namespace| async move {
         let producer = namespace.producer().await;
         let mut handles = Vec::new();
         for number in 0..100 {
-            handles.push(producer.enqueue(&consume(number)).await.expect("a place"));
+            handles.push(producer.enqueue(&consume(number)).await.expect("a permit"));
         }
         drop(producer);
         for result in soon("the confirms", join_all(handles)).await {
@@ -389,10 +416,10 @@ async fn dropping_the_last_producer_still_publishes_what_was_enqueued() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_not_there_is_an_error_at_once() {
+async fn a_missing_broker_is_an_error_at_once() {
     let error = Producer::connect("amqp://127.0.0.1:1", Options::default())
         .await
-        .expect_err("nobody listens");
+        .expect_err("no listener");
     assert!(matches!(error, Error::Connect(_)));
     for url in ["http://localhost", "localhost", ""] {
         let error = Producer::connect(url, Options::default())

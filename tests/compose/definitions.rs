@@ -25,7 +25,9 @@ fn interpolate(text: &str, variables: &[(&str, &str)]) -> String {
         let (variable, rest) = inside.expect("a variable in braces");
         let (name, rule) = variable.split_once(':').expect("a variable with a rule");
         let value = variables.iter().find(|(variable, _)| *variable == name);
-        let value = value.map(|(_, value)| *value).or_else(|| rule.strip_prefix('-'));
+        let value = value
+            .map(|(_, value)| *value)
+            .or_else(|| rule.strip_prefix('-'));
         (value.unwrap_or_else(|| panic!("{name} is not set")), rest)
     };
     format!("{before}{value}{}", interpolate(rest, variables))

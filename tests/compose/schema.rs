@@ -1,10 +1,11 @@
-//! Checks a JSON value against a JSON schema (draft 2020-12), as far as the Compose schema goes.
+//! Checks a JSON value against a JSON schema (draft 2020-12). It supports only the keywords of the
+//! Compose schema.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Keywords that forbid nothing.
+/// Keywords without any restriction.
 const SILENT: [&str; 7] = [
     "$schema",
     "$id",
@@ -14,7 +15,7 @@ const SILENT: [&str; 7] = [
     "default",
     "deprecated",
 ];
-/// Keywords that belong together; `fields` deals with them.
+/// Keywords about the fields of an object. The function `fields` checks all of them.
 const OF_FIELDS: [&str; 4] = [
     "properties",
     "patternProperties",
@@ -22,16 +23,16 @@ const OF_FIELDS: [&str; 4] = [
     "unevaluatedProperties",
 ];
 
-/// What a schema has to say of a value.
+/// The result of a check.
 #[derive(Default)]
 struct Verdict {
-    /// Where the value is not as the schema wants it.
+    /// The violations, each with its position in the value.
     errors: Vec<String>,
     /// The fields of the value that some part of the schema describes.
     described: BTreeSet<String>,
 }
 
-/// Every place in `value` that does not fit `schema`, with the reason.
+/// Every violation of `schema` in `value`, with its position and its reason.
 pub fn errors(schema: &Value, value: &Value) -> Vec<String> {
     let mut errors = check(schema, schema, value, "").errors;
     errors.sort();
@@ -78,10 +79,14 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Verdict {
                         number <= limit
                     }
                 });
-                verdict.expect(fits, at, || format!("{value} is beyond the {keyword} {wanted}"));
+                verdict.expect(fits, at, || {
+                    format!("{value} is beyond the {keyword} {wanted}")
+                });
             }
             "pattern" => {
-                let fits = value.as_str().is_none_or(|value| matches(text(wanted), value));
+                let fits = value
+                    .as_str()
+                    .is_none_or(|value| matches(text(wanted), value));
                 verdict.expect(fits, at, || format!("{value} does not match {wanted}"));
             }
             "uniqueItems" => {
@@ -117,7 +122,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Verdict {
     verdict
 }
 
-/// `oneOf` and `anyOf`: one, or at least one, of the choices must fit.
+/// Checks `oneOf` and `anyOf`: exactly one, or at least one, of the choices must fit.
 fn one_of(root: &Value, keyword: &str, choices: &[Value], value: &Value, at: &str) -> Verdict {
     let (fitting, failing): (Vec<Verdict>, Vec<Verdict>) = choices
         .iter()
@@ -167,7 +172,9 @@ fn fields(
         }
         for schema in schemas {
             verdict.described.insert(name.clone());
-            verdict.errors.extend(check(root, schema, field, &at).errors);
+            verdict
+                .errors
+                .extend(check(root, schema, field, &at).errors);
         }
     }
 }
@@ -201,7 +208,7 @@ fn has_type(wanted: &Value, value: &Value) -> bool {
     }
 }
 
-/// The few regular expressions of the schema, spelled out.
+/// The regular expressions of the schema, implemented by hand.
 fn matches(pattern: &str, text: &str) -> bool {
     let name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     match pattern {
@@ -209,7 +216,9 @@ fn matches(pattern: &str, text: &str) -> bool {
         ".+" | "^.+$" => !text.is_empty(),
         "^[a-z]+$" => !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase()),
         "^[a-zA-Z0-9._-]+$" => !text.is_empty() && text.chars().all(name),
-        unknown => panic!("the schema uses the pattern `{unknown}`, which this checker does not know"),
+        unknown => {
+            panic!("the schema uses the pattern `{unknown}`, which this checker does not know")
+        }
     }
 }
 

@@ -1,4 +1,6 @@
-//! Reads a YAML document into a JSON value: what Compose files need, and no more (no anchors, no tags).
+//! Reads a YAML document into a JSON value: what Compose files need (anchors, but no tags and no merge keys).
+
+use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
@@ -12,47 +14,72 @@ pub fn read(text: &str) -> Result<Value, String> {
     while let Some(event) = events.next() {
         match event? {
             Event::StreamStart | Event::DocumentStart(_) => {}
-            first => return value(first, &mut events),
+            first => {
+                return Reader {
+                    events: &mut events,
+                    anchors: HashMap::new(),
+                }
+                .value(first);
+            }
         }
     }
     Err("no document".to_owned())
 }
 
-type Events<'a, 'i> = &'a mut dyn Iterator<Item = Result<Event<'i>, String>>;
-
-fn value<'i>(event: Event<'i>, events: Events<'_, 'i>) -> Result<Value, String> {
-    match event {
-        Event::Scalar(text, ScalarStyle::Plain, 0, None) => Ok(plain(&text)),
-        Event::Scalar(text, _, 0, None) => Ok(Value::String(text.into_owned())),
-        Event::SequenceStart(0, None) => {
-            let mut items = Vec::new();
-            loop {
-                match next(events)? {
-                    Event::SequenceEnd => return Ok(Value::Array(items)),
-                    event => items.push(value(event, events)?),
-                }
-            }
-        }
-        Event::MappingStart(0, None) => {
-            let mut fields = Map::new();
-            loop {
-                let key = match next(events)? {
-                    Event::MappingEnd => return Ok(Value::Object(fields)),
-                    Event::Scalar(key, ..) => key.into_owned(),
-                    other => return Err(format!("{other:?} as a key")),
-                };
-                let event = next(events)?;
-                if fields.insert(key.clone(), value(event, events)?).is_some() {
-                    return Err(format!("`{key}` twice"));
-                }
-            }
-        }
-        other => Err(format!("{other:?} is not expected here")),
-    }
+/// Reads values, and keeps those that have an anchor, by its number.
+struct Reader<'a, 'i> {
+    events: &'a mut dyn Iterator<Item = Result<Event<'i>, String>>,
+    anchors: HashMap<usize, Value>,
 }
 
-fn next<'i>(events: Events<'_, 'i>) -> Result<Event<'i>, String> {
-    events.next().ok_or("the document ends too early")?
+impl<'i> Reader<'_, 'i> {
+    fn value(&mut self, event: Event<'i>) -> Result<Value, String> {
+        let (anchor, value) = match event {
+            Event::Alias(anchor) => {
+                return self
+                    .anchors
+                    .get(&anchor)
+                    .cloned()
+                    .ok_or("an unknown anchor".to_owned());
+            }
+            Event::Scalar(text, ScalarStyle::Plain, anchor, None) => (anchor, plain(&text)),
+            Event::Scalar(text, _, anchor, None) => (anchor, Value::String(text.into_owned())),
+            Event::SequenceStart(anchor, None) => (anchor, self.sequence()?),
+            Event::MappingStart(anchor, None) => (anchor, self.mapping()?),
+            other => return Err(format!("{other:?} is not expected here")),
+        };
+        self.anchors.insert(anchor, value.clone());
+        Ok(value)
+    }
+
+    fn sequence(&mut self) -> Result<Value, String> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                Event::SequenceEnd => return Ok(Value::Array(items)),
+                event => items.push(self.value(event)?),
+            }
+        }
+    }
+
+    fn mapping(&mut self) -> Result<Value, String> {
+        let mut fields = Map::new();
+        loop {
+            let key = match self.next()? {
+                Event::MappingEnd => return Ok(Value::Object(fields)),
+                Event::Scalar(key, ..) => key.into_owned(),
+                other => return Err(format!("{other:?} as a key")),
+            };
+            let event = self.next()?;
+            if fields.insert(key.clone(), self.value(event)?).is_some() {
+                return Err(format!("`{key}` twice"));
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Event<'i>, String> {
+        self.events.next().ok_or("the document ends too early")?
+    }
 }
 
 /// A scalar without quotes: null, a boolean, a number or, failing these, a string.

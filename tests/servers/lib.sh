@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# What the three server scripts share. Each of them defines
+# The common part of the three server scripts. Each script ends with `serve "$@"`, and defines
 #   service                     its name in compose.yml
-#   users                       whom to run as when we are root, first that exists
-#   packages                    what to install on Debian or Ubuntu
-#   have_programs               are its programs installed?
-#   url PORT                    the URL a client needs
-#   ready PORT                  does it answer, by its own protocol?
-#   local_start, local_stop, local_kill    with `dir` and `port` set
-# With TLS (see usage) `dir` has a folder `tls` with server.crt, server.key and the port to use, if it is another one.
-# and ends with `serve "$@"`.
-# shellcheck disable=SC2154 # service, users and packages are theirs
+#   users                       accounts to run as if this is root; the first that exists is used
+#   packages                    packages to install on Debian or Ubuntu
+#   have_programs               succeeds if its programs are installed
+#   url PORT                    prints the URL for clients
+#   ready PORT                  succeeds if the server answers in its own protocol
+#   local_start, local_stop, local_kill    start, stop and kill it; `dir` and `port` are set
+# With TLS (see usage), `dir` has a folder `tls` with server.crt and server.key, and with the port
+# for TLS if that is a separate port.
+# shellcheck disable=SC2154 # the server scripts set service, users and packages
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -22,23 +22,26 @@ die() {
 usage() {
     cat <<END
 usage: tests/servers/$service start DIR [PORT]   start in DIR, wait until ready, print the URL
-       tests/servers/$service stop DIR           stop in order; the data stays in DIR
-       tests/servers/$service kill DIR           SIGKILL, as a crash would
+       tests/servers/$service stop DIR           shut down; the data stays in DIR
+       tests/servers/$service kill DIR           end it with SIGKILL, as a crash would
        tests/servers/$service restart DIR        stop, then start on the same port
        tests/servers/$service remove DIR         stop and delete DIR
        tests/servers/$service url DIR            print the URL
-A throw-away $service for tests. Without PORT: the port used before in DIR, or a free one.
-SCRIP_TEST_SERVERS=compose|packages says how to run it; by default through Docker Compose
-where an engine answers, else by the programs of the distribution's packages.
-SCRIP_TEST_TLS=FOLDER with server.crt and server.key for localhost: it speaks TLS, too, and the URL
-is the one for that; always by the distribution's packages.
-SCRIP_TEST_POSTGRES="-c NAME=VALUE ..." are options of the program \`postgres\`, kept for the next starts in DIR.
+Runs a throw-away $service for tests. Without PORT it uses the last port of DIR, or a free one.
+
+SCRIP_TEST_SERVERS=compose|packages selects how to run it. Default: Docker Compose if an engine
+answers, else the programs of the distribution's packages.
+SCRIP_TEST_TLS=FOLDER with server.crt and server.key for localhost enables TLS: the printed URL is
+the one for TLS, and the server always runs from the distribution's packages.
+SCRIP_TEST_POSTGRES="-c NAME=VALUE ..." sets options of the program \`postgres\`, also for later
+starts in DIR.
 END
 }
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# free_port [EXCEPT...]: a port that nobody listens on, below the range that outgoing connections take theirs from.
+# free_port [EXCEPT...]: prints a port on which no process listens, below the range of the ports of
+# outgoing connections.
 free_port() {
     local candidate
     for _ in {1..100}; do
@@ -51,7 +54,7 @@ free_port() {
     die "no free port found between 20000 and 32000"
 }
 
-# within SECONDS COMMAND...: polls COMMAND until it succeeds, fails after so many seconds.
+# within SECONDS COMMAND...: polls COMMAND until it succeeds; fails after SECONDS.
 within() {
     local deadline=$((SECONDS + $1))
     shift
@@ -61,14 +64,14 @@ within() {
     done
 }
 
-# Shows the end of the server's log, and ends.
+# fail MESSAGE...: prints the end of the server's log and the message, and exits.
 fail() {
     tail -n 20 "$dir/log" >&2 || true
     die "$service in $dir: $*"
 }
 
-# Does the process run? A zombie that nobody has reaped does not, once the last of its threads has ended: until
-# then it still holds its files, and still listens on its port.
+# alive PID: succeeds if the process runs. A zombie counts as ended once its last thread has ended:
+# until then it holds its files and listens on its port.
 alive() {
     [ -n "$1" ] && kill -0 "$1" 2>/dev/null || return 1
     local threads=("/proc/$1/task"/*)
@@ -84,7 +87,8 @@ children_of() {
     fi
 }
 
-# SIGKILL for a process and all that descend from it; stopped first, so that none notices another's end.
+# kill_tree PID: kills a process and its descendants with SIGKILL. Each is stopped first, so that it
+# cannot react to the end of another one.
 kill_tree() {
     local child
     alive "$1" || return 0
@@ -96,7 +100,8 @@ kill_tree() {
     within 10 gone "$1" || fail "process $1 survives SIGKILL"
 }
 
-# Servers do not run as root (PostgreSQL refuses to): take the first account of `users` that exists.
+# Prints the account to run the server as: the first of `users` that exists. Servers do not run as
+# root, because PostgreSQL refuses it.
 server_user() {
     local user
     for user in "${users[@]}" nobody; do
@@ -108,7 +113,7 @@ server_user() {
     die "no account to run $service as; create one of: ${users[*]} nobody"
 }
 
-# Runs a command as the server's user if we are root, else as ourselves; replaces this (sub)shell.
+# Replaces this (sub)shell by a command, which runs as the account of the server if this is root.
 as_server() {
     if [ "$(id -u)" -ne 0 ]; then
         exec "$@"
@@ -118,7 +123,8 @@ as_server() {
     exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups "$@"
 }
 
-# The same in the background, out of our process group (Ctrl-C is not for the server) and our streams.
+# Runs a command like as_server, but in the background, in a session of its own (Ctrl-C does not
+# reach the server) and with its output in the log.
 as_server_detached() {
     local detach=()
     command -v setsid >/dev/null && detach=(setsid)
@@ -130,7 +136,7 @@ give_to_server() {
     [ "$(id -u)" -eq 0 ] || return 0
     chown -R "$(server_user)" "$dir"
     (as_server test -w "$dir") ||
-        die "$(server_user) cannot reach $dir; give its parents the permission x for others"
+        die "$(server_user) cannot reach $dir; give others the permission x on its parent folders"
 }
 
 engine_answers() {
@@ -172,19 +178,19 @@ do_start() {
     [ -f "$dir/mode" ] || how_to_run >"$dir/mode"
     echo "$service" >"$dir/scrip-service"
     if [ "${port:-0}" = 0 ]; then
-        attempts=3 # somebody else may take the free port before us
+        attempts=3 # another process may take the free port first
         port=$(free_port)
     fi
     until try_to_start; do
         ((--attempts > 0)) || fail "it did not start on port $port"
         do_stop
         port=$(free_port)
-        rm -f "$dir/ports" "$dir/tls/port" # what else it listens on may be what was taken
+        rm -f "$dir/ports" "$dir/tls/port" # another port of the server may be the one in use
     done
     url "$port"
 }
 
-# The server's own copy: its key is its own and nobody else's.
+# Copies the certificate and the key to `dir`, readable by the server alone.
 take_certificates() {
     mkdir -p "$dir/tls"
     (umask 177 && cp "$SCRIP_TEST_TLS/server.crt" "$SCRIP_TEST_TLS/server.key" "$dir/tls")
@@ -193,13 +199,14 @@ take_certificates() {
 
 with_tls() { [ -d "$dir/tls" ]; }
 
-# What the program `postgres` is started with: as it is said now, or was at the first start.
+# Prints the options of the program `postgres`: those of SCRIP_TEST_POSTGRES, else those of an
+# earlier start.
 options() {
     if [ -n "${SCRIP_TEST_POSTGRES:-}" ]; then echo "$SCRIP_TEST_POSTGRES" >"$dir/options"; fi
     cat "$dir/options" 2>/dev/null || true
 }
 
-# The port for TLS, where a server has one beside the other.
+# Prints the port for TLS, for a server with a separate one.
 tls_port() {
     [ -f "$dir/tls/port" ] || free_port "$port" >"$dir/tls/port"
     cat "$dir/tls/port"
@@ -208,7 +215,7 @@ tls_port() {
 try_to_start() {
     echo "$port" >"$dir/port"
     if listens "$port"; then
-        say "port $port is taken"
+        say "port $port is in use"
         return 1
     fi
     if [ "$(cat "$dir/mode")" = compose ]; then
@@ -216,7 +223,7 @@ try_to_start() {
         return
     fi
     have_programs || "$here/install" "${packages[@]}" >&2
-    have_programs || die "the programs of $service are not found, though ${packages[*]} should be installed"
+    have_programs || die "${packages[*]} was installed, but the programs of $service are not found"
     give_to_server
     local_start
     within 90 ready_or_dead && alive "$started"

@@ -1,16 +1,20 @@
-//! A small ledger, written row by row into a database: what the rows should look like, without the code under test.
+//! A small ledger that is written row by row into a database. It shows the expected rows without
+//! the code under test.
 
 use std::collections::BTreeMap;
 
 use chrono::SecondsFormat;
-use entity::{credits_allocation, credits_balance, credits_batch, credits_transaction, subscription};
+use entity::{
+    credits_allocation, credits_balance, credits_batch, credits_transaction, subscription,
+};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, DatabaseConnection, EntityTrait, IntoActiveModel, ModelTrait,
+    ActiveModelBehavior, ActiveModelTrait, DatabaseConnection, EntityTrait, IntoActiveModel,
+    ModelTrait,
     prelude::{DateTimeUtc, Uuid},
 };
 use serde_json::json;
 
-/// Types of transactions that count as earned.
+/// Types of transactions that add to `total_earned`.
 const EARNED: [&str; 5] = [
     "purchase",
     "bonus",
@@ -19,10 +23,10 @@ const EARNED: [&str; 5] = [
     "promotion",
 ];
 
-/// Types of transactions that count as spent, or as given back of it.
+/// Types of transactions that change `total_spent`: spending, and the refund of spending.
 const SPENT: [&str; 2] = ["consumption", "refund"];
 
-/// A ledger in the making. [`Book::write`] puts it into a database.
+/// A ledger in memory. [`Book::write`] inserts it into a database.
 #[derive(Default)]
 pub struct Book {
     next: u32,
@@ -33,17 +37,18 @@ pub struct Book {
     subscriptions: Vec<subscription::Model>,
 }
 
-/// An instant as it stands in `detail`.
+/// An instant in the format of the column `detail`.
 fn instant(at: DateTimeUtc) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// Minutes after 2026-11-22 10:00 UTC, with six decimals, as SQLite must be given them.
+/// The instant `minutes` after 2026-11-22 10:00 UTC. It has a fraction of six decimals, because
+/// SQLite needs all six.
 pub fn at(minutes: i64) -> DateTimeUtc {
     DateTimeUtc::from_timestamp(1_795_341_600 + minutes * 60, 1_000).expect("in range")
 }
 
-/// The account that a posting of `kind` moves credits from or to.
+/// The account on the other side of a posting of `kind`.
 fn other_account(kind: &str, payment: Option<&str>) -> String {
     match kind {
         "consumption" | "refund" => "SERVICE:chat".to_owned(),
@@ -67,8 +72,9 @@ fn origin(kind: &str) -> &'static str {
 }
 
 impl Book {
-    /// A ledger with every type of transaction in it, of `ann`, `bob` and `cyd`, and with refusals, also of `dan`, who
-    /// has no wallet. At minute 60, 10 of Ann's 90 credits have lapsed; 5 of Bob's 55 are held.
+    /// A ledger with every type of transaction, for the users `ann`, `bob` and `cyd`. It also has
+    /// refusals, one of them for `dan`, who has no wallet. At minute 60, 10 of the 90 credits of
+    /// `ann` have expired, and 5 of the 55 credits of `bob` are held.
     pub fn sample() -> Self {
         let mut book = Self::default();
         let sign_up = book.credit("ann", "registration_bonus", 20, Some(500));
@@ -86,14 +92,15 @@ impl Book {
         book.freeze("bob");
         let spent = book.credit("cyd", "purchase", 30, Some(700));
         book.debit("cyd", "consumption", &[(spent, 12)]);
-        book.give_back("cyd", &[(spent, 4)]);
+        book.refund("cyd", &[(spent, 4)]);
         book.debit("cyd", "revocation", &[(spent, 22)]);
         book.refuse("dan", "consumption");
         assert_eq!(book.batches[bonus].remaining, 10);
         book
     }
 
-    /// Adds credits as a new batch; returns its place.
+    /// Adds credits as a new batch and returns the batch's index. `expires` is in minutes, as for
+    /// [`at`]; `None` means that the credits never expire.
     pub fn credit(&mut self, user: &str, kind: &str, amount: i64, expires: Option<i64>) -> usize {
         let id = self.id();
         let transaction_id = self.post(user, kind, amount, "COMPLETED");
@@ -125,12 +132,12 @@ impl Book {
             created_at: now,
             updated_at: now,
         });
-        let place = self.batches.len() - 1;
-        self.allocate(transaction_id, place, amount);
-        place
+        let index = self.batches.len() - 1;
+        self.allocate(transaction_id, index, amount);
+        index
     }
 
-    /// Takes credits from batches.
+    /// Takes credits from batches, each given by its index.
     pub fn debit(&mut self, user: &str, kind: &str, from: &[(usize, i64)]) {
         let total: i64 = from.iter().map(|(_, amount)| amount).sum();
         let transaction = self.post(user, kind, -total, "COMPLETED");
@@ -153,8 +160,8 @@ impl Book {
         }
     }
 
-    /// Gives credits back to batches.
-    pub fn give_back(&mut self, user: &str, to: &[(usize, i64)]) {
+    /// Returns credits to batches in a refund.
+    pub fn refund(&mut self, user: &str, to: &[(usize, i64)]) {
         let transaction = self.post(
             user,
             "refund",
@@ -166,7 +173,7 @@ impl Book {
         }
     }
 
-    /// Makes a batch the grant of the first month of a subscription.
+    /// Turns a batch into the grant of a subscription's first month.
     pub fn subscribe(&mut self, id: &str, batch: usize) {
         let (anchor, month_later) = (at(0), at(30 * 24 * 60));
         let batch = &mut self.batches[batch];
@@ -197,7 +204,7 @@ impl Book {
         });
     }
 
-    /// Records the refusal of a consumption.
+    /// Records a refusal: `wallet_not_found` without a wallet, otherwise `insufficient_credits`.
     pub fn refuse(&mut self, user: &str, kind: &str) {
         self.post(user, kind, 0, "FAILED");
         let balance = self.wallets.get(user).map(|wallet| wallet.balance);
@@ -220,7 +227,8 @@ impl Book {
         self.post(user, "freeze", 0, "COMPLETED");
         self.wallet(user).status = "FROZEN".into();
         let frozen = self.transactions.last_mut().expect("it was posted");
-        frozen.detail = Some(json!({"request": {"type": "freeze", "reason": "chargeback", "actor": "ops"}}));
+        frozen.detail =
+            Some(json!({"request": {"type": "freeze", "reason": "chargeback", "actor": "ops"}}));
     }
 
     /// Reserves credits of a batch.
@@ -230,7 +238,7 @@ impl Book {
         self.wallet(&user).held += amount;
     }
 
-    /// The wallet of a user, opened if he has none.
+    /// The wallet of a user. It is opened if the user has none.
     pub fn wallet(&mut self, user: &str) -> &mut credits_balance::Model {
         let (id, now) = (self.id(), self.now());
         self.wallets
@@ -251,7 +259,7 @@ impl Book {
             })
     }
 
-    /// Writes every row.
+    /// Inserts every row into the database.
     pub async fn write(&self, db: &DatabaseConnection) {
         insert(db, self.wallets.values()).await;
         insert(db, &self.batches).await;
@@ -293,7 +301,11 @@ impl Book {
         });
         let mine = (amount != 0).then(|| format!("WALLET:{user}"));
         let other = (amount != 0).then(|| other_account(kind, purchase_id.as_deref()));
-        let (debit_account, credit_account) = if amount > 0 { (other, mine) } else { (mine, other) };
+        let (debit_account, credit_account) = if amount > 0 {
+            (other, mine)
+        } else {
+            (mine, other)
+        };
         let is_derived = ["bonus", "expiration"].contains(&kind);
         self.transactions.push(credits_transaction::Model {
             id,
@@ -308,7 +320,9 @@ impl Book {
             status: status.into(),
             error_code: None,
             balance_after,
-            service: ["consumption", "refund"].contains(&kind).then(|| "chat".into()),
+            service: ["consumption", "refund"]
+                .contains(&kind)
+                .then(|| "chat".into()),
             quantity: None,
             purchase_id,
             purchase_line: None,
@@ -366,7 +380,7 @@ where
         .into_iter()
         .map(|model| model.clone().into_active_model().reset_all())
         .peekable();
-    // In parts, since a statement can have only so many parameters.
+    // In parts, because the number of parameters of a statement is limited.
     while rows.peek().is_some() {
         let part = rows.by_ref().take(500);
         M::Entity::insert_many(part)

@@ -1,4 +1,5 @@
-//! A namespace on the real broker for each test, removed when the test ends, also when it panics.
+//! A namespace on the real broker for each test. It is removed when the test ends, also after a
+//! panic.
 
 use std::{env, thread, time::Duration};
 
@@ -12,19 +13,19 @@ use lapin::{
     },
     types::{AMQPValue, FieldTable},
 };
-use producer_sdk::contract::{BUCKETS, Command, Door, Outcome, Reply, Topology, bucket};
+use producer_sdk::contract::{BUCKETS, Command, Origin, Outcome, Reply, Topology, bucket};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// Longer than anything that is awaited in the tests may take.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// The time limit for everything that a test awaits.
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The broker of the tests.
+/// The URL of the tests' broker: `AMQP_URL`, or the local default.
 pub fn broker_url() -> String {
     env::var("AMQP_URL").unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned())
 }
 
-/// A namespace of a test's own.
+/// A namespace that belongs to one test.
 pub struct TestBroker {
     url: String,
     topology: Topology,
@@ -38,23 +39,24 @@ impl TestBroker {
         Self::with_shards(1).await
     }
 
-    /// A new namespace with that many shards; its exchanges and queues are declared.
+    /// A new namespace with `shards` shards; its exchanges and queues are declared.
     pub async fn with_shards(shards: u32) -> Self {
         let broker = Self::undeclared(shards).await;
-        scrip::amqp::topology::declare(&broker.connection, &broker.topology)
+        scrip::transport::amqp::topology::declare(&broker.connection, &broker.topology)
             .await
             .expect("declares");
         broker
     }
 
-    /// A new namespace with one shard on another broker.
+    /// A new namespace with one shard on the broker at `url`. Its exchanges and queues are
+    /// declared.
     pub async fn at(url: &str) -> Self {
         let broker = Self::undeclared_at(url, 1).await;
         broker.declare().await;
         broker
     }
 
-    /// A new namespace of which nothing exists yet.
+    /// A new namespace without exchanges and queues.
     pub async fn undeclared(shards: u32) -> Self {
         Self::undeclared_at(&broker_url(), shards).await
     }
@@ -71,35 +73,37 @@ impl TestBroker {
         }
     }
 
-    /// The same namespace with another number of shards: declared as a worker does it, and known by that number.
+    /// Changes the number of shards, and declares the topology as a worker does.
     pub async fn reshard(&mut self, shards: u32) {
-        self.topology = Topology::new(self.topology.namespace(), shards).expect("a good number of shards");
-        let declared = scrip::amqp::topology::declare_at(&self.url, &self.topology);
+        self.topology =
+            Topology::new(self.topology.namespace(), shards).expect("a good number of shards");
+        let declared = scrip::transport::amqp::topology::declare_at(&self.url, &self.topology);
         declared.await.expect("declares");
     }
 
-    /// Knows as many command queues from now on, and declares nothing.
-    pub fn know_shards(&mut self, shards: u32) {
-        self.topology = Topology::new(self.topology.namespace(), shards).expect("a good number of shards");
+    /// Changes the number of shards that the test assumes, without declaring anything.
+    pub fn assume_shards(&mut self, shards: u32) {
+        self.topology =
+            Topology::new(self.topology.namespace(), shards).expect("a good number of shards");
     }
 
     async fn declare(&self) {
-        scrip::amqp::topology::declare(&self.connection, &self.topology)
+        scrip::transport::amqp::topology::declare(&self.connection, &self.topology)
             .await
             .expect("declares");
     }
 
-    /// Connects again, after the broker was away.
+    /// Connects again after the broker was unreachable.
     pub async fn reconnect(&mut self) {
         (self.connection, self.channel) = confirming(&self.url).await;
     }
 
-    /// Where it is.
+    /// The broker's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The names of everything.
+    /// The names of the exchanges and queues.
     pub fn topology(&self) -> &Topology {
         &self.topology
     }
@@ -109,21 +113,21 @@ impl TestBroker {
         &self.connection
     }
 
-    /// Publishes a command the way a producer does, and waits for the confirm.
+    /// Publishes a command as a producer does, and waits for the confirm.
     pub async fn send(&self, command: &Command) {
         self.send_with(command, BasicProperties::default()).await;
     }
 
-    /// Publishes commands the way a producer does, in order, and waits for the confirms.
+    /// Publishes commands in order, as a producer does, and waits for the confirms.
     pub async fn send_all(&self, commands: &[Command]) {
         let sends = commands.iter().map(|command| self.send(command));
         // Polled in order, so published in order.
         futures_util::future::join_all(sends).await;
     }
 
-    /// Publishes a command with properties of the test's choice.
+    /// Publishes a command with additional properties, and waits for the confirm.
     pub async fn send_with(&self, command: &Command, properties: BasicProperties) {
-        let exchange = self.topology.door(command.door());
+        let exchange = self.topology.exchange(command.origin());
         let key = bucket(&command.user_id).to_string();
         let properties = properties
             .with_delivery_mode(2)
@@ -133,14 +137,25 @@ impl TestBroker {
             .await;
     }
 
-    /// Publishes anything through a door, with the key of some bucket.
-    pub async fn send_body(&self, door: Door, body: &[u8]) {
-        self.publish(&self.topology.door(door), "0", body, BasicProperties::default())
-            .await;
+    /// Publishes any body through the exchange of an origin, with the routing key of bucket 0.
+    pub async fn send_body(&self, origin: Origin, body: &[u8]) {
+        self.publish(
+            &self.topology.exchange(origin),
+            "0",
+            body,
+            BasicProperties::default(),
+        )
+        .await;
     }
 
-    /// Publishes anything anywhere and waits for the confirm.
-    pub async fn publish(&self, exchange: &str, key: &str, body: &[u8], properties: BasicProperties) {
+    /// Publishes any body to any exchange, and waits for the confirm.
+    pub async fn publish(
+        &self,
+        exchange: &str,
+        key: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) {
         let mandatory = BasicPublishOptions {
             mandatory: true,
             immediate: false,
@@ -153,14 +168,16 @@ impl TestBroker {
                 .await
                 .expect("confirms")
         };
-        let confirmation = timeout(PATIENCE, confirmed).await.expect("a confirm in time");
+        let confirmation = timeout(TIMEOUT, confirmed)
+            .await
+            .expect("a confirm in time");
         assert!(
             matches!(confirmation, Confirmation::Ack(None)),
             "{exchange} {key}: {confirmation:?}"
         );
     }
 
-    /// An exclusive reply queue.
+    /// A new exclusive reply queue.
     pub async fn replies(&self) -> Inbox {
         let channel = self.connection.create_channel().await.expect("a channel");
         let exclusive = QueueDeclareOptions {
@@ -174,25 +191,25 @@ impl TestBroker {
         Inbox::open(channel, queue.name().as_str()).await
     }
 
-    /// The dead-letter queue.
+    /// A consumer of the dead-letter queue.
     pub async fn dead_letters(&self) -> Inbox {
         self.inbox(&self.topology.dead()).await
     }
 
-    /// Any queue.
+    /// A consumer of the queue `queue`.
     pub async fn inbox(&self, queue: &str) -> Inbox {
         let channel = self.connection.create_channel().await.expect("a channel");
         Inbox::open(channel, queue).await
     }
 
-    /// Throws away what is in a queue and nobody holds.
+    /// Deletes the ready messages of a queue. Unacknowledged messages stay.
     pub async fn purge(&self, queue: &str) {
         let channel = self.connection.create_channel().await.expect("a channel");
         let purged = channel.queue_purge(queue.into(), QueuePurgeOptions::default());
         purged.await.expect("purges");
     }
 
-    /// Messages in a queue that nobody holds.
+    /// The number of ready messages in a queue. Unacknowledged messages do not count.
     pub async fn ready_in(&self, queue: &str) -> u32 {
         let channel = self.connection.create_channel().await.expect("a channel");
         let passive = QueueDeclareOptions {
@@ -205,10 +222,10 @@ impl TestBroker {
         declared.expect("the queue exists").message_count()
     }
 
-    /// Waits until a queue has that many messages that nobody holds. The broker has no event for this.
+    /// Waits until a queue has exactly `expected` ready messages. The broker has no event for this.
     pub async fn wait_for_ready(&self, queue: &str, expected: u32) {
         let mut last = None;
-        let reached = timeout(PATIENCE, async {
+        let reached = timeout(TIMEOUT, async {
             loop {
                 let ready = self.ready_in(queue).await;
                 last = Some(ready);
@@ -228,7 +245,7 @@ impl TestBroker {
 impl Drop for TestBroker {
     fn drop(&mut self) {
         let (url, topology) = (self.url.clone(), self.topology.clone());
-        // From a thread of its own, since the runtime of the test cannot be waited for here.
+        // In a separate thread, because this code cannot wait for the runtime of the test.
         let removed = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -237,7 +254,10 @@ impl Drop for TestBroker {
             runtime.block_on(remove(&url, &topology));
         });
         if removed.join().is_err() {
-            eprintln!("a test namespace was left behind: {}", self.topology.namespace());
+            eprintln!(
+                "a test namespace was left behind: {}",
+                self.topology.namespace()
+            );
         }
     }
 }
@@ -254,7 +274,7 @@ async fn confirming(url: &str) -> (Connection, Channel) {
 
 async fn connect(url: &str) -> Connection {
     let connecting = Connection::connect(url, ConnectionProperties::default());
-    timeout(PATIENCE, connecting)
+    timeout(TIMEOUT, connecting)
         .await
         .expect("a connection in time")
         .unwrap_or_else(|error| panic!("no broker: {error}"))
@@ -285,7 +305,7 @@ async fn remove(url: &str, topology: &Topology) {
     connection.close(200, "bye".into()).await.expect("closes");
 }
 
-/// A queue that the test reads.
+/// A consumer of one queue.
 pub struct Inbox {
     channel: Channel,
     inner: Consumer,
@@ -306,28 +326,28 @@ impl Inbox {
         }
     }
 
-    /// Its name.
+    /// The name of the queue.
     pub fn queue(&self) -> &str {
         &self.queue
     }
 
-    /// Properties that ask for an answer here.
-    pub fn asking(&self, correlation_id: &str) -> BasicProperties {
+    /// Properties that request a reply to this queue.
+    pub fn reply_properties(&self, correlation_id: &str) -> BasicProperties {
         BasicProperties::default()
             .with_reply_to(self.queue.as_str().into())
             .with_correlation_id(correlation_id.into())
     }
 
-    /// Waits for a message and leaves it unacknowledged.
+    /// Waits for the next message and leaves it unacknowledged.
     pub async fn peek(&mut self) -> Delivery {
-        timeout(PATIENCE, self.inner.next())
+        timeout(TIMEOUT, self.inner.next())
             .await
             .unwrap_or_else(|_| panic!("no message in {}", self.queue))
             .expect("the queue goes on")
             .expect("no error")
     }
 
-    /// The next message, acknowledged.
+    /// Waits for the next message and acknowledges it.
     pub async fn next(&mut self) -> Delivery {
         let message = self.peek().await;
         self.channel
@@ -337,13 +357,13 @@ impl Inbox {
         message
     }
 
-    /// The next reply.
+    /// Waits for the next reply and acknowledges it.
     pub async fn reply(&mut self) -> Reply {
         let message = self.next().await;
         Reply::from_json(&message.data).expect("a reply")
     }
 
-    /// The next reply, which has to be an outcome.
+    /// Waits for the next reply; panics unless it is an outcome.
     pub async fn outcome(&mut self) -> Outcome {
         match self.reply().await {
             Reply::Outcome(outcome) => outcome,
@@ -351,13 +371,13 @@ impl Inbox {
         }
     }
 
-    /// Gives up reading; what was not read goes back.
+    /// Closes the channel. Unacknowledged messages return to the queue.
     pub async fn close(self) {
         self.channel.close(200, "bye".into()).await.expect("closes");
     }
 }
 
-/// A text header of a message.
+/// A header of a message as text; `None` if the message has no such header.
 pub fn header(message: &Delivery, name: &str) -> Option<String> {
     match message.properties.headers().as_ref()?.inner().get(name)? {
         AMQPValue::LongString(text) => Some(text.to_string()),

@@ -1,4 +1,4 @@
-//! Certificates for throw-away servers, made by the program `openssl`.
+//! Certificates for throw-away servers. The program `openssl` creates them.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,13 +7,14 @@ use std::{
 
 use uuid::Uuid;
 
-/// What `tests/servers/*` takes: a certificate for `localhost` (and not for `127.0.0.1`) by a CA of our own.
+/// A folder with a certificate for the scripts in `tests/servers`. A private CA issues it for
+/// `localhost`, but not for `127.0.0.1`.
 pub struct Certificates {
     folder: PathBuf,
 }
 
 impl Certificates {
-    /// Makes two CAs and a certificate by one of them.
+    /// Creates two CAs and a certificate that the first one issues.
     pub fn make() -> Self {
         let folder = std::env::temp_dir().join(format!("scrip-test-{}", Uuid::now_v7().simple()));
         std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
@@ -24,17 +25,17 @@ impl Certificates {
         made
     }
 
-    /// Where `server.crt` and `server.key` are.
+    /// The folder of `server.crt` and `server.key`.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The CA that vouches for the server.
+    /// The path of the CA that issued the server's certificate.
     pub fn ca(&self) -> String {
         self.path("ca.crt")
     }
 
-    /// A CA that never heard of the server.
+    /// The path of a CA that did not issue the server's certificate.
     pub fn strange_ca(&self) -> String {
         self.path("strange.crt")
     }
@@ -52,13 +53,16 @@ impl Certificates {
 
     fn server(&self) {
         self.openssl("req -subj /CN=localhost -keyout server.key -out server.csr");
-        let extensions =
-            "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n";
+        let extensions = "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n\
+                          extendedKeyUsage=serverAuth\n";
         std::fs::write(self.folder.join("extensions"), extensions).expect("the folder is writable");
-        self.run("x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out server.crt");
+        self.run(
+            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
+             -extfile extensions -out server.crt",
+        );
     }
 
-    /// A request that brings its key along.
+    /// Runs an `openssl` command that also generates a new key.
     fn openssl(&self, arguments: &str) {
         self.run(&format!(
             "{arguments} -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"

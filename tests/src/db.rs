@@ -1,5 +1,6 @@
-//! Throw-away databases: each test has its own, dropped when the test ends, also when it panics. On PostgreSQL it comes
-//! with roles of its own, so that workers are tested with the privileges that they have in practice.
+//! Throw-away databases. Each test has its own database, which is dropped when the test ends, also
+//! after a panic. On PostgreSQL each database has its own roles, so that the tests run workers with
+//! the privileges that workers have in practice.
 
 use std::{env, path::PathBuf, thread};
 
@@ -7,17 +8,17 @@ use scrip::store::RoleNames;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
-/// A fresh database of a test's own.
+/// An empty database that belongs to one test.
 pub struct TestDatabase {
     url: String,
     connection: DatabaseConnection,
     cleanup: Cleanup,
 }
 
-/// What the roles of a database are called, after its name.
+/// The suffixes of the role names. The full name is `{database}_{suffix}`.
 const ROLES: [&str; 3] = ["owner", "worker", "reader"];
 
-/// What is to be removed at the end.
+/// The objects that are removed at the end of the test.
 enum Cleanup {
     Postgres { admin_url: String, name: String },
     Sqlite { folder: PathBuf },
@@ -29,12 +30,12 @@ impl TestDatabase {
         Self::postgres_at(&server_url()).await
     }
 
-    /// An empty database on that PostgreSQL server.
+    /// An empty PostgreSQL database on the server at `admin_url`.
     pub async fn postgres_at(admin_url: &str) -> Self {
         let admin_url = admin_url.to_owned();
         let name = format!("scrip_test_{}", Uuid::now_v7().simple());
         let admin = connect(&admin_url).await;
-        // template0, because nobody can be connected to it.
+        // template0, because no session can be connected to it.
         let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
         admin
             .execute_unprepared(&create)
@@ -63,12 +64,12 @@ impl TestDatabase {
         }
     }
 
-    /// One of each kind, both empty.
+    /// One empty database of each kind.
     pub async fn each() -> [Self; 2] {
         [Self::postgres().await, Self::sqlite().await]
     }
 
-    /// One of each kind, both with the schema.
+    /// One database of each kind, both with the schema.
     pub async fn each_migrated() -> [Self; 2] {
         [
             Self::postgres().await.migrated().await,
@@ -76,7 +77,7 @@ impl TestDatabase {
         ]
     }
 
-    /// The same database with the schema, and on PostgreSQL with roles that have their privileges.
+    /// The same database with the schema and, on PostgreSQL, with the roles and their privileges.
     pub async fn migrated(self) -> Self {
         migration::up(&self.connection).await.expect("migrates");
         if let Some(roles) = self.roles() {
@@ -94,17 +95,18 @@ impl TestDatabase {
         Some(RoleNames::new(&owner, &worker, &reader).expect("three plain names"))
     }
 
-    /// Where it is, for its administrator.
+    /// The URL for the administrator.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where it is, with the privileges of a worker.
+    /// The URL with the privileges of a worker.
     pub fn worker_url(&self) -> String {
         self.url_as("worker")
     }
 
-    /// Where it is, with the privileges of `owner`, `worker` or `reader`: the administrator's session takes on the role.
+    /// The URL with the privileges of `owner`, `worker` or `reader`. The session of the
+    /// administrator switches to that role.
     pub fn url_as(&self, role: &str) -> String {
         assert!(ROLES.contains(&role), "{role}");
         let Cleanup::Postgres { name, .. } = &self.cleanup else {
@@ -114,22 +116,22 @@ impl TestDatabase {
         format!("{}{separator}options[role]={name}_{role}", self.url)
     }
 
-    /// A pool of connections to it (of one connection on SQLite).
+    /// The connection pool. On SQLite it has one connection.
     pub fn connection(&self) -> &DatabaseConnection {
         &self.connection
     }
 
-    /// Another pool of connections to it.
+    /// Another connection pool to the same database.
     pub async fn connect(&self) -> DatabaseConnection {
         connect(&self.url).await
     }
 
-    /// Its kind.
+    /// Whether this is PostgreSQL or SQLite.
     pub fn backend(&self) -> DbBackend {
         self.connection.get_database_backend()
     }
 
-    /// Runs one statement.
+    /// Runs SQL; panics if it fails.
     pub async fn execute(&self, sql: &str) {
         if let Err(error) = self.connection.execute_unprepared(sql).await {
             panic!("{:?}: {error}\n{sql}", self.backend());
@@ -146,7 +148,8 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Drops from a thread of its own, since the runtime of the test cannot be waited for here.
+/// Drops the database in a separate thread, because this code cannot wait for the runtime of the
+/// test.
 fn drop_database(admin_url: String, name: String) {
     let dropped = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -170,9 +173,10 @@ fn drop_database(admin_url: String, name: String) {
     }
 }
 
-/// The PostgreSQL server of the tests.
+/// The URL of the tests' PostgreSQL server: `DATABASE_URL`, or the local default.
 pub fn server_url() -> String {
-    env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
+    env::var("DATABASE_URL")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
 }
 
 /// `url` with another database.

@@ -1,4 +1,4 @@
-//! A migrated database with a store on it, and short ways to write commands.
+//! A migrated database with a store, and short constructors for commands.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{Action, Command, Decision, Item, Origin, Outcome, Price, Rules, SubscriptionStatus};
@@ -10,27 +10,27 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::db::TestDatabase;
 
-/// A migrated database with a store on it.
+/// A migrated database with a store.
 pub struct TestLedger {
     /// The database; dropped with the ledger.
     pub database: TestDatabase,
-    /// A store on it.
     pub store: Store,
-    /// The classic rules, and `llm:tokens` at one credit for a thousand.
+    /// The default rules, and `llm:tokens` at 1 credit per 1000 units.
     pub rules: Rules,
-    /// The wall clock of the test.
+    /// The current time that every commit of the test uses.
     pub now: DateTime<Utc>,
 }
 
 impl TestLedger {
-    /// A ledger on an empty database. Its stores have the privileges of a worker.
+    /// A ledger on `database`, which must be empty. Its stores have the privileges of a worker.
     pub async fn on(database: TestDatabase) -> Self {
         let database = database.migrated().await;
         let url = database.worker_url();
         Self::with_store_at(&url, database).await
     }
 
-    /// The same with the privileges of an administrator, for tests that instrument the database.
+    /// Like [`TestLedger::on`], but with the privileges of an administrator, for tests that
+    /// instrument the database.
     pub async fn administered(database: TestDatabase) -> Self {
         let database = database.migrated().await;
         let url = database.url().to_owned();
@@ -50,26 +50,33 @@ impl TestLedger {
         }
     }
 
-    /// Whether groups may be committed without a lock here: on PostgreSQL.
-    pub fn is_quick(&self) -> bool {
+    /// Whether the store can commit groups on the optimistic path: only on PostgreSQL.
+    pub fn is_optimistic(&self) -> bool {
         self.store.backend() == DbBackend::Postgres
     }
 
-    /// How many groups the store has committed so, and how many it tried to in vain.
-    pub fn quick_groups(&self) -> (u64, u64) {
-        let ways = self.store.ways().read();
-        let count = |name| ways.iter().find(|(known, _)| *known == name).expect("a way").1;
-        (count("quick"), count("quick_in_vain"))
+    /// The number of groups that the store committed on the optimistic path, and the number of
+    /// optimistic attempts that ended in a conflict.
+    pub fn optimistic_groups(&self) -> (u64, u64) {
+        let paths = self.store.commit_paths().read();
+        let count = |name| {
+            paths
+                .iter()
+                .find(|(known, _)| *known == name)
+                .expect("a path")
+                .1
+        };
+        (count("optimistic"), count("conflict"))
     }
 
-    /// Another store on the same database, as another worker has.
+    /// Another store on the same database, like the store of a second worker.
     pub async fn another_store(&self) -> Store {
         Store::connect(&self.database.worker_url(), &StoreOptions::default())
             .await
             .expect("another store")
     }
 
-    /// Commits a group.
+    /// Commits a group at [`TestLedger::now`].
     pub async fn commit(&self, commands: &[Command]) -> Vec<Decision> {
         self.store
             .commit_group(commands, &self.rules, self.now)
@@ -77,17 +84,17 @@ impl TestLedger {
             .expect("a committed group")
     }
 
-    /// Commits a group and expects every command to be settled.
+    /// Commits a group and panics unless every command is settled.
     pub async fn settle(&self, commands: &[Command]) -> Vec<Outcome> {
         self.commit(commands).await.iter().map(settled).collect()
     }
 
-    /// Commits one command and expects it to be settled.
+    /// Commits one command and panics unless it is settled.
     pub async fn one(&self, command: Command) -> Outcome {
         self.settle(&[command]).await.remove(0)
     }
 
-    /// One number that a query answers.
+    /// The integer in the first column of the first row of a query.
     pub async fn number(&self, sql: &str) -> i64 {
         let statement = Statement::from_string(self.store.backend(), sql);
         let row = self
@@ -100,7 +107,7 @@ impl TestLedger {
         row.try_get_by_index::<i64>(0).expect("a number")
     }
 
-    /// Every row of the ledger in one text: equal texts, equal ledgers.
+    /// Every row of the ledger as one text. Two ledgers are equal if their texts are equal.
     pub async fn fingerprint(&self) -> String {
         let mut all = String::new();
         for table in [
@@ -149,7 +156,7 @@ impl TestLedger {
             .collect()
     }
 
-    /// Expects that every invariant holds.
+    /// Panics unless every invariant holds.
     pub async fn verify(&self) {
         let db = self.store.read_connection();
         let report = verify(db, &Options::default(), self.now, |_| {}).await;
@@ -157,7 +164,7 @@ impl TestLedger {
     }
 }
 
-/// The classic rules, and `llm:tokens` at one credit for a thousand.
+/// The default rules, and `llm:tokens` at 1 credit per 1000 units.
 pub fn rules() -> Rules {
     let mut rules = Rules::default();
     rules.prices.insert(
@@ -170,7 +177,7 @@ pub fn rules() -> Rules {
     rules
 }
 
-/// The outcome of a decision that must be settled.
+/// The outcome of a decision; panics if the decision is not settled.
 pub fn settled(decision: &Decision) -> Outcome {
     match decision {
         Decision::Settled(outcome) => outcome.clone(),
@@ -178,7 +185,7 @@ pub fn settled(decision: &Decision) -> Outcome {
     }
 }
 
-/// A command of that origin.
+/// A command without any optional field.
 pub fn command(origin: Origin, reference: &str, user: &str, action: Action) -> Command {
     Command {
         origin,
@@ -193,7 +200,7 @@ pub fn command(origin: Origin, reference: &str, user: &str, action: Action) -> C
     }
 }
 
-/// Spends `amount` credits.
+/// Spends `amount` credits on `google:chat`.
 pub fn consume(reference: &str, user: &str, amount: i64) -> Command {
     let action = Action::Consume {
         service: "google:chat".to_owned(),
@@ -203,7 +210,7 @@ pub fn consume(reference: &str, user: &str, amount: i64) -> Command {
     command(Origin::Usage, reference, user, action)
 }
 
-/// Uses a service at its price.
+/// Consumes `quantity` units of a service at its price.
 pub fn use_service(reference: &str, user: &str, service: &str, quantity: Option<i64>) -> Command {
     let action = Action::Consume {
         service: service.to_owned(),
@@ -213,12 +220,12 @@ pub fn use_service(reference: &str, user: &str, service: &str, quantity: Option<
     command(Origin::Usage, reference, user, action)
 }
 
-/// The registration bonus.
+/// Grants the registration bonus.
 pub fn register(reference: &str, user: &str) -> Command {
     command(Origin::Funding, reference, user, Action::RegistrationBonus)
 }
 
-/// Free credits.
+/// Grants `amount` free credits.
 pub fn promote(reference: &str, user: &str, amount: i64, validity_days: Option<i64>) -> Command {
     command(
         Origin::Funding,
@@ -231,7 +238,7 @@ pub fn promote(reference: &str, user: &str, amount: i64, validity_days: Option<i
     )
 }
 
-/// Buys something; the payment has the name of the reference.
+/// Purchases `item`; the reference is also the id of the payment.
 pub fn buy(reference: &str, user: &str, item: Item) -> Command {
     let action = Action::Purchase {
         item,
@@ -243,7 +250,7 @@ pub fn buy(reference: &str, user: &str, item: Item) -> Command {
     command(Origin::Funding, reference, user, action)
 }
 
-/// Buys so many credits that never expire.
+/// Purchases `credits` credits that never expire.
 pub fn buy_credits(reference: &str, user: &str, credits: i64) -> Command {
     buy(
         reference,
@@ -255,17 +262,22 @@ pub fn buy_credits(reference: &str, user: &str, credits: i64) -> Command {
     )
 }
 
-/// Buys a package.
+/// Purchases a package.
 pub fn buy_package(reference: &str, user: &str, package: &str) -> Command {
     buy(reference, user, Item::Package(package.to_owned()))
 }
 
-/// Sweeps what lapsed until `cutoff`.
+/// The expiry job's command: takes the credits that expired up to `cutoff`.
 pub fn expire(user: &str, cutoff: DateTime<Utc>) -> Command {
-    command(Origin::Internal, "job:expire", user, Action::Expire { cutoff })
+    command(
+        Origin::Internal,
+        "job:expire",
+        user,
+        Action::Expire { cutoff },
+    )
 }
 
-/// What a payment provider says of a subscription, at `at`.
+/// The event of a payment provider that a subscription has `status` from `at` on.
 pub fn subscribe(
     reference: &str,
     user: &str,
@@ -286,7 +298,7 @@ pub fn subscribe(
     command
 }
 
-/// The job's command for a period.
+/// The grant job's command for the period that begins at `start`.
 pub fn grant_period(user: &str, id: &str, start: DateTime<Utc>) -> Command {
     let action = Action::MonthlyGrant {
         subscription_id: id.to_owned(),
@@ -296,7 +308,7 @@ pub fn grant_period(user: &str, id: &str, start: DateTime<Utc>) -> Command {
     command(Origin::Internal, &reference, user, action)
 }
 
-/// Stops a wallet from spending, or lets it spend again.
+/// Freezes a wallet, or unfreezes it if `frozen` is false.
 pub fn freeze(reference: &str, user: &str, frozen: bool) -> Command {
     let (reason, actor) = ("chargeback".to_owned(), "ops:maria".to_owned());
     let action = if frozen {
@@ -307,7 +319,7 @@ pub fn freeze(reference: &str, user: &str, frozen: bool) -> Command {
     command(Origin::Funding, reference, user, action)
 }
 
-/// The same command, said to have happened `ago`.
+/// The same command with an `occurredAt` that is `ago` before `now`.
 pub fn late(mut command: Command, now: DateTime<Utc>, ago: TimeDelta) -> Command {
     command.occurred_at = Some(now - ago);
     command

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Code that the integration tests and the benchmarks share.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 pub mod book;
@@ -18,6 +18,7 @@ pub mod raw_amqp;
 pub mod secured;
 pub mod servers;
 pub mod slow;
+pub mod sources;
 pub mod standby;
 pub mod stepped_clock;
 pub mod trace;

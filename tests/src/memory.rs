@@ -1,29 +1,29 @@
-//! How much memory a process has, as the kernel counts it.
+//! The memory of a process, as the kernel counts it.
 
 /// Resident memory, in units of 1024 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Memory(u32);
 
 impl Memory {
-    /// What a process has now; `None` when it has ended.
-    pub fn of(pid: u32) -> Option<Self> {
+    /// The current memory of a process; `None` if the process has ended.
+    pub fn of_process(pid: u32) -> Option<Self> {
         field(pid, "VmRSS:")
     }
 
-    /// The most that a process ever had at once; `None` when it has ended.
+    /// The peak memory of a process; `None` if the process has ended.
     pub fn peak_of(pid: u32) -> Option<Self> {
         field(pid, "VmHWM:")
     }
 
-    /// In MB, of a million bytes.
+    /// The memory in MB of a million bytes.
     pub fn megabytes(self) -> f64 {
         f64::from(self.0) * 1024.0 / 1e6
     }
 }
 
-/// Begins the peak of this process anew.
+/// Resets the peak of this process.
 pub fn forget_peak() {
-    // Where the kernel does not do that the peak is that of the whole run.
+    // If the kernel does not support this, the peak is that of the whole run.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 

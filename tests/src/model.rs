@@ -1,8 +1,9 @@
-//! What every wallet must hold after a list of commands, computed the plain way: a few lines that share
-//! neither code nor ideas with the ledger, to compare it with.
+//! A simple model that computes the balance of every wallet after a list of commands. Tests compare
+//! the ledger with it, so it shares neither code nor ideas with the ledger.
 //!
-//! Knows sign-up bonuses, packages and consumption by quantity. Nothing lapses, since all that is granted
-//! here lives for a month at least, and the first command of a reference is the one that counts.
+//! It supports registration bonuses, packages and consumption by quantity. Nothing expires, because
+//! all credits in these tests are valid for at least a month. Of several commands with the same
+//! reference only the first one counts.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,27 +12,27 @@ use serde_json::Value;
 /// Credits that arrived together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// How many days they are valid.
+    /// The validity in days.
     pub days: i64,
-    /// 0 for free credits, 1 for those paid for.
+    /// 0 for free credits, 1 for purchased credits.
     pub paid: u8,
-    /// What is left of them.
+    /// The credits that are left.
     pub remaining: i64,
 }
 
-/// What became of one user.
+/// The state of one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// His batches in the order in which they are spent, those used up included.
+    /// The user's batches in the order in which they are spent, including empty ones.
     pub batches: Vec<Batch>,
-    /// How many of his consumptions went through.
+    /// The number of consumptions that were completed.
     pub completed: u64,
-    /// How many were more than he had.
+    /// The number of consumptions that exceeded the balance.
     pub insufficient: u64,
 }
 
 impl Account {
-    /// What he can spend.
+    /// The credits that the user can spend.
     pub fn balance(&self) -> i64 {
         self.batches.iter().map(|batch| batch.remaining).sum()
     }
@@ -59,19 +60,19 @@ impl Account {
     }
 }
 
-/// Every user's account after these commands, each a JSON object on a line of its own.
+/// Every user's account after these commands. Each command is one JSON object.
 pub fn accounts<'a>(json_lines: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, Account> {
     let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
     let mut seen = HashSet::new();
     for line in json_lines {
         let command: Value = serde_json::from_str(line).expect("a command is JSON");
         let text = |field: &str| command[field].as_str().unwrap_or_default().to_owned();
-        let door = if text("type") == "consume" {
+        let origin = if text("type") == "consume" {
             "usage"
         } else {
             "funding"
         };
-        if !seen.insert((door, text("referenceId"))) {
+        if !seen.insert((origin, text("referenceId"))) {
             continue;
         }
         let account = accounts.entry(text("userId")).or_default();
@@ -102,7 +103,8 @@ mod tests {
     use super::*;
     use crate::trace;
 
-    const SIGN_UP: &str = r#"{"type":"grant","referenceId":"g","userId":"u","reason":"registration_bonus"}"#;
+    const SIGN_UP: &str =
+        r#"{"type":"grant","referenceId":"g","userId":"u","reason":"registration_bonus"}"#;
     const LITE: &str =
         r#"{"type":"purchase","referenceId":"p","userId":"u","packageId":"lite","purchaseId":"p"}"#;
 
@@ -113,12 +115,17 @@ mod tests {
     }
 
     fn left(account: &Account) -> Vec<i64> {
-        account.batches.iter().map(|batch| batch.remaining).collect()
+        account
+            .batches
+            .iter()
+            .map(|batch| batch.remaining)
+            .collect()
     }
 
     #[test]
-    fn credits_go_first_expiring_first_and_free_before_paid() {
-        // 25,000 tokens cost 25 (bonus of 20, then 5 of the package's 10), 5,001 cost 6 (5, then 1 paid).
+    fn the_credits_that_expire_first_are_spent_first_and_free_before_paid() {
+        // 25,000 tokens cost 25: the 20 of the bonus, then 5 of the package's 10 free credits.
+        // 5,001 tokens cost 6: the other 5 free credits, then 1 paid credit.
         let commands = [
             LITE.to_owned(),
             SIGN_UP.to_owned(),
@@ -127,11 +134,14 @@ mod tests {
         ];
         let accounts = accounts(commands.iter().map(String::as_str));
         assert_eq!(left(&accounts["u"]), [0, 10 - 5 - 5, 100 - 1]);
-        assert_eq!((accounts["u"].completed, accounts["u"].insufficient), (2, 0));
+        assert_eq!(
+            (accounts["u"].completed, accounts["u"].insufficient),
+            (2, 0)
+        );
     }
 
     #[test]
-    fn more_than_there_is_takes_nothing_and_a_repetition_counts_once() {
+    fn a_consumption_above_the_balance_takes_nothing_and_a_duplicate_counts_once() {
         let commands = [
             SIGN_UP.to_owned(),
             consume("a", 20_001),
@@ -142,11 +152,14 @@ mod tests {
         ];
         let accounts = accounts(commands.iter().map(String::as_str));
         assert_eq!(accounts["u"].balance(), 0);
-        assert_eq!((accounts["u"].completed, accounts["u"].insufficient), (2, 2));
+        assert_eq!(
+            (accounts["u"].completed, accounts["u"].insufficient),
+            (2, 2)
+        );
     }
 
     #[test]
-    fn the_trace_gives_the_totals_of_a_script_in_another_language() {
+    fn the_trace_leads_to_the_totals_of_a_script_in_another_language() {
         let commands = trace::commands();
         let accounts = accounts(commands.iter().map(String::as_str));
         assert_eq!(accounts.len(), trace::USERS);
@@ -161,13 +174,22 @@ mod tests {
         assert_eq!(of("user-0003"), (0, 878, 150));
         assert_eq!(of("user-0009"), (1_194, 290, 0));
         assert_eq!(of("user-1000"), (125, 1, 0));
-        assert_eq!(accounts.values().map(Account::balance).sum::<i64>(), 781_957);
         assert_eq!(
-            accounts.values().map(|account| account.completed).sum::<u64>(),
+            accounts.values().map(Account::balance).sum::<i64>(),
+            781_957
+        );
+        assert_eq!(
+            accounts
+                .values()
+                .map(|account| account.completed)
+                .sum::<u64>(),
             12_532
         );
         assert_eq!(
-            accounts.values().map(|account| account.insufficient).sum::<u64>(),
+            accounts
+                .values()
+                .map(|account| account.insufficient)
+                .sum::<u64>(),
             6_834
         );
     }

@@ -1,4 +1,4 @@
-//! What must be true of a ledger after commands went through it, whatever happened on the way.
+//! Checks that must hold for a ledger after commands were applied, under any faults on the way.
 
 use std::{
     collections::BTreeMap,
@@ -11,26 +11,29 @@ use serde_json::Value;
 
 use crate::model;
 
-/// How long nothing may happen before a test gives up.
-const STANDSTILL: Duration = Duration::from_secs(90);
-/// How often the database is asked; it has no event for this.
-const LOOK: Duration = Duration::from_millis(10);
+/// A test fails after this time without progress.
+const STALL_TIMEOUT: Duration = Duration::from_secs(90);
+/// The interval at which the database is polled. The database has no event for this.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Commands that were sent and the ledger that they went to.
+/// The commands that were sent, and the ledger that they were sent to.
 pub struct Oracle {
-    /// The ledger.
+    /// A connection to the ledger's database.
     pub connection: DatabaseConnection,
-    /// One body each, in the order in which they were sent.
+    /// The bodies of the commands, in the order in which they were sent.
     pub commands: Vec<String>,
 }
 
 impl Oracle {
     async fn rows(&self, sql: &str) -> Vec<sea_orm::QueryResult> {
         let statement = Statement::from_string(self.connection.get_database_backend(), sql);
-        self.connection.query_all_raw(statement).await.expect("rows")
+        self.connection
+            .query_all_raw(statement)
+            .await
+            .expect("rows")
     }
 
-    /// How many commands have an outcome; none while the database is away.
+    /// The number of commands that have an outcome; `None` while the database is unreachable.
     pub async fn applied(&self) -> Option<usize> {
         let sql = "SELECT COUNT(*) FROM credits_transaction WHERE origin <> 'internal'";
         let statement = Statement::from_string(self.connection.get_database_backend(), sql);
@@ -50,14 +53,15 @@ impl Oracle {
                 progress = (applied, Instant::now());
             }
             assert!(
-                progress.1.elapsed() < STANDSTILL,
-                "{applied} of {count} commands, and nothing goes on"
+                progress.1.elapsed() < STALL_TIMEOUT,
+                "{applied} of {count} commands have an outcome, and there is no progress"
             );
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Waits until every command has an outcome, then checks everything.
+    /// Waits until every command has an outcome. Then it checks the number of outcomes, the
+    /// balances, the order and every invariant.
     pub async fn check(&self) {
         self.wait_for(self.commands.len()).await;
         assert_eq!(
@@ -75,12 +79,15 @@ impl Oracle {
     }
 
     async fn check_balances(&self) {
-        let expected: BTreeMap<String, i64> = model::accounts(self.commands.iter().map(String::as_str))
-            .into_iter()
-            .map(|(user, account)| (user, account.balance()))
-            .collect();
-        let rows = self.rows("SELECT user_id, balance FROM credits_balance").await;
-        let found: BTreeMap<String, i64> = rows
+        let expected: BTreeMap<String, i64> =
+            model::accounts(self.commands.iter().map(String::as_str))
+                .into_iter()
+                .map(|(user, account)| (user, account.balance()))
+                .collect();
+        let rows = self
+            .rows("SELECT user_id, balance FROM credits_balance")
+            .await;
+        let actual: BTreeMap<String, i64> = rows
             .iter()
             .map(|row| {
                 (
@@ -89,19 +96,21 @@ impl Oracle {
                 )
             })
             .collect();
-        assert_eq!(found, expected);
+        assert_eq!(actual, expected);
     }
 
-    /// The transactions of each user were decided in the order in which the commands were sent.
+    /// Panics unless each user's transactions were decided in the order of their commands.
     async fn check_order(&self) {
         let mut sent: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for command in &self.commands {
             let command: Value = serde_json::from_str(command).expect("JSON");
             let text = |field: &str| command[field].as_str().expect("a text").to_owned();
-            sent.entry(text("userId")).or_default().push(text("referenceId"));
+            sent.entry(text("userId"))
+                .or_default()
+                .push(text("referenceId"));
         }
-        let sql =
-            "SELECT user_id, reference_id FROM credits_transaction WHERE origin <> 'internal' ORDER BY id";
+        let sql = "SELECT user_id, reference_id FROM credits_transaction \
+                   WHERE origin <> 'internal' ORDER BY id";
         let mut decided: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for row in self.rows(sql).await {
             let user: String = row.try_get_by_index(0).expect("a user");
@@ -112,26 +121,31 @@ impl Oracle {
         }
         for (user, references) in &sent {
             let decided = decided.get(user).map(Vec::as_slice).unwrap_or_default();
-            let other = references
+            let difference = references
                 .iter()
                 .zip(decided)
                 .position(|(sent, decided)| sent != decided);
-            let around = other.map(|place| (&references[place..], &decided[place..]));
-            let around =
-                around.map(|(sent, decided)| (&sent[..sent.len().min(3)], &decided[..decided.len().min(3)]));
+            let around = difference.map(|index| (&references[index..], &decided[index..]));
+            let around = around.map(|(sent, decided)| {
+                (&sent[..sent.len().min(3)], &decided[..decided.len().min(3)])
+            });
             assert_eq!(around, None, "the order of {user}: sent, decided");
             assert_eq!(references.len(), decided.len(), "the commands of {user}");
         }
     }
 
-    /// How many rows each table has, with a sum over their contents.
+    /// For each table the number of rows and two aggregates of their contents.
     pub async fn contents(&self) -> Vec<String> {
         let mut contents = Vec::new();
         for sql in [
-            "SELECT COUNT(*), CAST(COALESCE(SUM(balance), 0) AS bigint), CAST(SUM(version) AS bigint) FROM credits_balance",
-            "SELECT COUNT(*), CAST(SUM(remaining) AS bigint), COUNT(DISTINCT updated_at) FROM credits_batch",
-            "SELECT COUNT(*), CAST(SUM(amount) AS bigint), COUNT(DISTINCT created_at) FROM credits_transaction",
-            "SELECT COUNT(*), CAST(SUM(amount) AS bigint), CAST(SUM(batch_remaining) AS bigint) FROM credits_allocation",
+            "SELECT COUNT(*), CAST(COALESCE(SUM(balance), 0) AS bigint), \
+             CAST(SUM(version) AS bigint) FROM credits_balance",
+            "SELECT COUNT(*), CAST(SUM(remaining) AS bigint), COUNT(DISTINCT updated_at) \
+             FROM credits_batch",
+            "SELECT COUNT(*), CAST(SUM(amount) AS bigint), COUNT(DISTINCT created_at) \
+             FROM credits_transaction",
+            "SELECT COUNT(*), CAST(SUM(amount) AS bigint), CAST(SUM(batch_remaining) AS bigint) \
+             FROM credits_allocation",
         ] {
             let row = &self.rows(sql).await[0];
             let numbers: Vec<i64> = (0..3)

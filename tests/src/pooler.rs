@@ -1,5 +1,5 @@
-//! As much of a connection pooler as a test needs: all clients share a few sessions of PostgreSQL,
-//! each for a transaction.
+//! A minimal connection pooler in transaction mode: all clients share a few PostgreSQL sessions,
+//! and a client has a session for the duration of one transaction.
 
 use std::{
     io,
@@ -16,71 +16,73 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// `Q`, `S`: the server answers everything up to here and then says that it is ready.
+/// `Q` (query) and `S` (sync): the server responds to all messages up to this one, and then reports
+/// that it is ready.
 const ENDS_OF_REQUESTS: [u8; 2] = *b"QS";
 const TERMINATE: u8 = b'X';
 const READY: u8 = b'Z';
-/// What the server says with it outside of a transaction.
+/// The transaction state in the `READY` message of a session that is outside of a transaction.
 const IDLE: u8 = b'I';
 
-/// A session, and what it said when it began.
+/// A session of the server.
 struct Session {
     stream: TcpStream,
+    /// The server's response to the startup message.
     greeting: Vec<u8>,
 }
 
-/// The place of a session, which is opened for the first client that gets it.
-type Place = Arc<Mutex<Option<Session>>>;
+/// The slot of a session. The session is opened for the first client that gets the slot.
+type Slot = Arc<Mutex<Option<Session>>>;
 
-/// The places of all sessions, which are given in turn.
+/// The slots of all sessions. Clients get them in turn.
 struct Sharing {
     target: String,
-    places: Vec<Place>,
+    slots: Vec<Slot>,
     turn: AtomicUsize,
 }
 
 impl Sharing {
-    /// The next session that is free; opened with this startup message if it is not open.
+    /// The next free session. If it is not open yet, it is opened with the message `startup`.
     async fn next(&self, startup: &[u8]) -> io::Result<OwnedMutexGuard<Option<Session>>> {
-        let turn = self.turn.fetch_add(1, SeqCst) % self.places.len();
-        let in_turn = self.places.iter().cycle().skip(turn).cloned();
+        let turn = self.turn.fetch_add(1, SeqCst) % self.slots.len();
+        let in_turn = self.slots.iter().cycle().skip(turn).cloned();
         let free = in_turn
-            .take(self.places.len())
-            .find_map(|place| place.try_lock_owned().ok());
+            .take(self.slots.len())
+            .find_map(|slot| slot.try_lock_owned().ok());
         let mut session = match free {
             Some(session) => session,
-            None => self.places[turn].clone().lock_owned().await,
+            None => self.slots[turn].clone().lock_owned().await,
         };
         if session.is_none() {
             let mut stream = TcpStream::connect(&self.target).await?;
             stream.write_all(startup).await?;
             let mut greeting = Vec::new();
-            answers(&mut stream, &mut greeting).await?;
+            read_until_ready(&mut stream, &mut greeting).await?;
             *session = Some(Session { stream, greeting });
         }
         Ok(session)
     }
 }
 
-/// A pooler; it takes no passwords.
+/// A pooler. It does not support passwords.
 pub struct Pooler {
     address: String,
     accepting: JoinHandle<()>,
 }
 
 impl Pooler {
-    /// Listens on a free port, before the server at `target` (`host:port`). There is one session.
+    /// Listens on a free port in front of the server at `target` (`host:port`), with one session.
     pub async fn before(target: String) -> Self {
         Self::in_turn(target, 1).await
     }
 
-    /// The same with so many sessions, which are given in turn.
+    /// Like [`Pooler::before`], but with several sessions. Clients get the sessions in turn.
     pub async fn in_turn(target: String, sessions: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         let sharing = Arc::new(Sharing {
             target,
-            places: (0..sessions).map(|_| Place::default()).collect(),
+            slots: (0..sessions).map(|_| Slot::default()).collect(),
             turn: AtomicUsize::new(0),
         });
         let accepting = tokio::spawn(async move {
@@ -91,7 +93,7 @@ impl Pooler {
         Self { address, accepting }
     }
 
-    /// `url` by way of this pooler.
+    /// `url` with the address of this pooler.
     pub fn instead_of(&self, url: &str) -> String {
         url.replace(&crate::proxy::Proxy::target(url), &self.address)
     }
@@ -109,12 +111,12 @@ async fn serve(mut client: TcpStream, sharing: Arc<Sharing>) -> io::Result<()> {
     let greeting = greeted.as_ref().map(|session| session.greeting.clone());
     drop(greeted);
     client.write_all(&greeting.unwrap_or_default()).await?;
-    // The session belongs to this client until its transaction is over.
+    // The session belongs to this client until its transaction ends.
     let mut held: Option<OwnedMutexGuard<Option<Session>>> = None;
     loop {
         let message = match message(&mut client).await {
             Ok(message) if message[0] != TERMINATE => message,
-            // The session of a client that is gone in the middle of a transaction is closed.
+            // If the client disconnects in the middle of a transaction, its session is closed.
             _ => {
                 if let Some(mut ours) = held {
                     *ours = None;
@@ -135,7 +137,7 @@ async fn serve(mut client: TcpStream, sharing: Arc<Sharing>) -> io::Result<()> {
             continue;
         }
         let mut answer = Vec::new();
-        let state = answers(stream, &mut answer).await?;
+        let state = read_until_ready(stream, &mut answer).await?;
         client.write_all(&answer).await?;
         if state != IDLE {
             held = Some(ours);
@@ -143,12 +145,17 @@ async fn serve(mut client: TcpStream, sharing: Arc<Sharing>) -> io::Result<()> {
     }
 }
 
-/// What a client says first. It may ask for TLS before; there is none.
+/// Reads a client's startup message. A request for TLS before it is refused.
 async fn startup(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     const TLS: u32 = 80_877_103;
     loop {
         let length = client.read_u32().await?;
-        let mut rest = vec![0; usize::try_from(length).unwrap_or_default().saturating_sub(4)];
+        let mut rest = vec![
+            0;
+            usize::try_from(length)
+                .unwrap_or_default()
+                .saturating_sub(4)
+        ];
         client.read_exact(&mut rest).await?;
         if rest == TLS.to_be_bytes() {
             client.write_all(b"N").await?;
@@ -158,17 +165,23 @@ async fn startup(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// One message: its type, its length, and the rest.
+/// Reads one message: its type, its length and its body.
 async fn message(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     let kind = from.read_u8().await?;
     let length = from.read_u32().await?;
-    let mut rest = vec![0; usize::try_from(length).unwrap_or_default().saturating_sub(4)];
+    let mut rest = vec![
+        0;
+        usize::try_from(length)
+            .unwrap_or_default()
+            .saturating_sub(4)
+    ];
     from.read_exact(&mut rest).await?;
     Ok([&[kind][..], &length.to_be_bytes(), &rest].concat())
 }
 
-/// Everything that the server says until it is ready; returns its state.
-async fn answers(server: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<u8> {
+/// Appends the server's messages to `answer` until the server is ready. Returns the server's
+/// transaction state.
+async fn read_until_ready(server: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<u8> {
     loop {
         let message = message(server).await?;
         answer.extend_from_slice(&message);

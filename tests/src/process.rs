@@ -1,4 +1,4 @@
-//! Real worker processes: started, watched by their log, killed.
+//! Real worker processes: tests start them, watch their logs and kill them.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,20 +15,22 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// Longer than a process may take for anything that it does in a moment.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The time limit for an action of a process that normally takes a moment.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What every worker has said, those that are gone included.
+/// The logs of all workers, including those that have ended.
 static LOGS: Mutex<Vec<Arc<Mutex<String>>>> = Mutex::new(Vec::new());
 
-/// What the workers since the last call have said, in the order in which they were started.
+/// The logs of the workers that were started since the last call, in the order of their start.
 pub fn take_logs() -> Vec<String> {
     let logs = std::mem::take(&mut *LOGS.lock().expect("not poisoned"));
-    let logs = logs.iter().map(|log| log.lock().expect("not poisoned").clone());
+    let logs = logs
+        .iter()
+        .map(|log| log.lock().expect("not poisoned").clone());
     logs.collect()
 }
 
-/// The `scrip` program, built as the tests were.
+/// The path of the `scrip` program. It is built with the profile of the tests.
 pub fn scrip_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -38,13 +40,22 @@ pub fn scrip_program() -> &'static Path {
             .find(|folder| folder.join("deps").is_dir())
             .expect("the profile's folder");
         let mut build = std::process::Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "scrip"]);
+        build.args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--workspace",
+            "--bin",
+            "scrip",
+        ]);
         build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         if profile.ends_with("release") {
             build.arg("--release");
         }
-        // Build scripts look at what cargo tells a test about its own package, and would take it for a change.
-        let of_a_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        // Cargo sets variables that describe the package of the test. Build scripts read them and
+        // would take them for a change.
+        let of_a_package =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
         for (name, _) in std::env::vars().filter(|(name, _)| of_a_package(name)) {
             build.env_remove(name);
         }
@@ -56,14 +67,14 @@ pub fn scrip_program() -> &'static Path {
     })
 }
 
-/// Where commands and workers of one test run: their environment, configuration and files.
+/// The environment, configuration and files of the commands and workers of one test.
 pub struct Deployment {
     folder: PathBuf,
     environment: Vec<(String, String)>,
 }
 
 impl Deployment {
-    /// On RabbitMQ and PostgreSQL.
+    /// A deployment on RabbitMQ and PostgreSQL.
     pub fn on_servers(amqp_url: &str, database_url: &str, namespace: &str) -> Self {
         let mut deployment = Self::embedded();
         deployment.set("AMQP_URL", amqp_url);
@@ -72,7 +83,7 @@ impl Deployment {
         deployment
     }
 
-    /// On one SQLite file.
+    /// A deployment on one SQLite file.
     pub fn embedded() -> Self {
         let folder = std::env::temp_dir().join(format!("scrip-test-{}", Uuid::now_v7().simple()));
         std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
@@ -91,17 +102,17 @@ impl Deployment {
         deployment
     }
 
-    /// Sets a variable of the environment.
+    /// Sets an environment variable for programs that are started from now on.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Its folder.
+    /// The folder with the configuration and the data.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The `scrip` program with these arguments, in an environment that holds nothing else of ours.
+    /// The `scrip` program with `arguments`. Settings in the environment of the test do not apply.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(scrip_program());
         for name in [
@@ -125,16 +136,16 @@ impl Deployment {
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command and waits for its end.
     pub async fn run(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output();
-        timeout(PATIENCE * 5, output)
+        timeout(TIMEOUT * 5, output)
             .await
             .expect("an end in time")
             .expect("the program runs")
     }
 
-    /// Runs a command that must succeed, and returns what it printed.
+    /// Runs a command that must succeed, and returns its standard output.
     pub async fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
         let (out, err) = (
@@ -149,11 +160,14 @@ impl Deployment {
         out.into_owned()
     }
 
-    /// Runs a command that must fail, and returns what it printed.
+    /// Runs a command that must fail, and returns its standard output and error.
     pub async fn fail(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(!output.status.success(), "scrip {arguments:?} succeeds: {text}");
+        assert!(
+            !output.status.success(),
+            "scrip {arguments:?} succeeds: {text}"
+        );
         text
     }
 
@@ -178,7 +192,7 @@ impl Deployment {
         Worker { child, log, lines }
     }
 
-    /// Starts a worker and waits until it serves.
+    /// Starts a worker and waits until it logs that it is ready.
     pub async fn ready_worker(&self) -> Worker {
         let worker = self.worker();
         worker.wait_for("ready").await;
@@ -192,18 +206,22 @@ impl Drop for Deployment {
     }
 }
 
-async fn collect(from: impl AsyncRead + Unpin, log: Arc<Mutex<String>>, told: Arc<watch::Sender<usize>>) {
+async fn collect(
+    from: impl AsyncRead + Unpin,
+    log: Arc<Mutex<String>>,
+    count: Arc<watch::Sender<usize>>,
+) {
     let mut lines = BufReader::new(from).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let mut log = log.lock().expect("not poisoned");
         log.push_str(&line);
         log.push('\n');
         drop(log);
-        told.send_modify(|lines| *lines += 1);
+        count.send_modify(|lines| *lines += 1);
     }
 }
 
-/// A running worker. Dropped, it is killed.
+/// A running worker. It is killed when it is dropped.
 pub struct Worker {
     child: Child,
     log: Arc<Mutex<String>>,
@@ -211,20 +229,20 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// What it has said so far.
+    /// The log up to now.
     pub fn log(&self) -> String {
         self.log.lock().expect("not poisoned").clone()
     }
 
-    /// The number of its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("a running worker")
     }
 
-    /// Waits until it has said `text`.
+    /// Waits until the log contains `text`.
     pub async fn wait_for(&self, text: &str) {
         let mut lines = self.lines.clone();
-        let said = timeout(PATIENCE, async {
+        let logged = timeout(TIMEOUT, async {
             while !self.log().contains(text) {
                 if lines.changed().await.is_err() {
                     break;
@@ -232,55 +250,55 @@ impl Worker {
             }
         });
         assert!(
-            said.await.is_ok() && self.log().contains(text),
-            "it never said {text:?}:\n{}",
+            logged.await.is_ok() && self.log().contains(text),
+            "the worker never logged {text:?}:\n{}",
             self.log()
         );
     }
 
-    /// SIGKILL: it ends at whatever instruction it is.
+    /// Sends SIGKILL, which ends the worker at any instruction.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("killed");
     }
 
-    /// Sends a signal: `STOP`, `CONT`.
+    /// Sends a signal by its name, such as `STOP` or `CONT`.
     pub async fn signal(&self, name: &str) {
         let mut kill = Command::new("kill");
         kill.args([&format!("-{name}"), &self.pid().to_string()]);
         assert!(kill.status().await.expect("kill runs").success());
     }
 
-    /// How often it has said `text`.
-    pub fn times_said(&self, text: &str) -> usize {
+    /// The number of times that `text` is in the log.
+    pub fn times_logged(&self, text: &str) -> usize {
         self.log().matches(text).count()
     }
 
-    /// Waits until it has said `text` more than `times` times.
+    /// Waits until `text` is in the log more than `times` times.
     pub async fn wait_for_more(&self, text: &str, times: usize) {
         let mut lines = self.lines.clone();
-        let said = timeout(PATIENCE * 2, async {
-            while self.times_said(text) <= times {
+        let logged = timeout(TIMEOUT * 2, async {
+            while self.times_logged(text) <= times {
                 if lines.changed().await.is_err() {
                     break;
                 }
             }
         });
         assert!(
-            said.await.is_ok() && self.times_said(text) > times,
-            "it did not say {text:?} more than {times} times:\n{}",
+            logged.await.is_ok() && self.times_logged(text) > times,
+            "the worker did not log {text:?} more than {times} times:\n{}",
             self.log()
         );
     }
 
-    /// SIGTERM: it finishes what it has begun.
+    /// Sends SIGTERM, on which the worker finishes its current work, and waits for the end.
     pub async fn terminate(self) -> ExitStatus {
         self.signal("TERM").await;
         self.ended().await
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     pub async fn ended(mut self) -> ExitStatus {
-        timeout(PATIENCE, self.child.wait())
+        timeout(TIMEOUT, self.child.wait())
             .await
             .expect("an end in time")
             .expect("a status")

@@ -1,4 +1,5 @@
-//! A TCP relay in front of a server, over which a test rules: cut, deaf, slow, closed.
+//! A TCP relay in front of a server. A test can cut its connections, stop it from forwarding, slow
+//! it down or close it.
 
 use std::{
     io,
@@ -19,40 +20,41 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
-/// How much is passed on at once; a throttled relay passes on less.
+/// The largest number of bytes that are passed on at once. A throttled relay passes on fewer.
 const CHUNK: usize = 16 * 1024;
-/// No cut is planned.
+/// The number of bytes before a cut if no cut is planned.
 const NEVER: u64 = u64::MAX;
 
-/// Which way bytes go.
+/// The direction of bytes through the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// From the client to the server: what is published, acknowledged, queried.
-    There,
+pub enum Direction {
+    /// From the client to the server: published messages, acknowledgements, statements.
+    ToServer,
     /// From the server to the client: deliveries, confirms, rows.
-    Back,
+    ToClient,
 }
 
-/// What the relay does to what it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Passes everything on at once.
+    /// The relay passes everything on at once.
     Open,
-    /// Passes nothing on, and keeps every connection open: each side believes that the other is there.
+    /// The relay passes nothing on and keeps every connection open. Each side believes that the
+    /// other side is still there.
     Deaf,
-    /// Takes no connections.
+    /// The relay accepts no connections.
     Closed,
 }
 
 #[derive(Debug)]
 struct State {
     mode: watch::Sender<Mode>,
-    /// Microseconds that each chunk is held back.
+    /// The delay of each chunk in microseconds.
     delay: AtomicU64,
-    /// Bytes a second, each way of each connection; 0: as fast as it goes.
+    /// Bytes per second for each direction of each connection; 0 means no limit.
     rate: AtomicU64,
-    /// Bytes that still pass, there and back, before every connection is cut in the middle of them.
+    /// For each [`Direction`] the number of bytes that still pass before every connection is cut.
     left: [AtomicU64; 2],
+    /// The number of planned cuts that were carried out.
     cuts: AtomicU64,
     connections: Mutex<Vec<AbortHandle>>,
 }
@@ -96,12 +98,12 @@ impl Proxy {
         }
     }
 
-    /// Where it listens, `host:port`.
+    /// The address of the relay, `host:port`.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// `url` by way of this relay, whatever host and port it names.
+    /// `url` with the host and port of this relay.
     pub fn instead_of(&self, url: &str) -> String {
         let (scheme, rest) = url.split_once("://").expect("a URL");
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -109,53 +111,56 @@ impl Proxy {
         format!("{scheme}://{user}{}{}", self.address, &rest[end..])
     }
 
-    /// Host and port that `url` names.
+    /// The host and port of `url`.
     pub fn target(url: &str) -> String {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let host = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
         host.rsplit('@').next().unwrap_or_default().to_owned()
     }
 
-    /// Cuts every connection in the middle of whatever it carries. Returns how many there were.
+    /// Cuts every connection, possibly in the middle of a message. Returns the number of
+    /// connections.
     pub fn cut(&self) -> usize {
         self.state.cut()
     }
 
-    /// Cuts every connection when so many more bytes have gone that way, wherever that is within a message.
-    pub fn cut_after(&self, bytes: u64, way: Way) {
-        self.state.left[way as usize].store(bytes, SeqCst);
+    /// Plans a cut of every connection after `bytes` more bytes in one direction, at any point of a
+    /// message.
+    pub fn cut_after(&self, bytes: u64, direction: Direction) {
+        self.state.left[direction as usize].store(bytes, SeqCst);
     }
 
-    /// How often a planned cut was carried out.
+    /// The number of planned cuts that were carried out.
     pub fn cuts(&self) -> u64 {
         self.state.cuts.load(SeqCst)
     }
 
-    /// From now on nothing passes, and every connection stays open.
+    /// From now on the relay passes nothing on and keeps every connection open.
     pub fn deafen(&self) {
         self.state.mode.send_replace(Mode::Deaf);
     }
 
-    /// Cuts every connection and takes no more. Returns how many there were.
+    /// Cuts every connection and accepts no new ones. Returns the number of cut connections.
     pub fn close(&self) -> usize {
         self.state.mode.send_replace(Mode::Closed);
         self.cut()
     }
 
-    /// From now on everything passes again; what a deaf relay held back goes first.
+    /// From now on everything passes again, beginning with the bytes that a deaf relay held back.
     pub fn open(&self) {
         self.state.mode.send_replace(Mode::Open);
     }
 
-    /// Everything arrives later by this much.
+    /// Delays every chunk by `by`.
     pub fn delay(&self, by: Duration) {
         let micros = u64::try_from(by.as_micros()).expect("a short delay");
         self.state.delay.store(micros, SeqCst);
     }
 
-    /// So many bytes a second go each way of each connection; 0: as many as can.
-    pub fn throttle(&self, bytes_a_second: u64) {
-        self.state.rate.store(bytes_a_second, SeqCst);
+    /// Limits each direction of each connection to this number of bytes per second; 0 means no
+    /// limit.
+    pub fn throttle(&self, bytes_per_second: u64) {
+        self.state.rate.store(bytes_per_second, SeqCst);
     }
 }
 
@@ -169,13 +174,15 @@ impl Drop for Proxy {
 impl State {
     fn cut(&self) -> usize {
         let connections = std::mem::take(&mut *self.connections.lock().expect("not poisoned"));
-        let open = connections.iter().filter(|connection| !connection.is_finished());
+        let open = connections
+            .iter()
+            .filter(|connection| !connection.is_finished());
         open.map(AbortHandle::abort).count()
     }
 
-    /// How many of `bytes` still pass before the planned cut.
-    fn allowed(&self, bytes: usize, way: Way) -> usize {
-        let left = &self.state_of(way);
+    /// The number of the `bytes` bytes that still pass before the planned cut.
+    fn allowed(&self, bytes: usize, direction: Direction) -> usize {
+        let left = &self.left_in(direction);
         let before = left.fetch_update(SeqCst, SeqCst, |left| {
             (left != NEVER).then(|| left.saturating_sub(bytes as u64))
         });
@@ -184,12 +191,12 @@ impl State {
         })
     }
 
-    fn state_of(&self, way: Way) -> &AtomicU64 {
-        &self.left[way as usize]
+    fn left_in(&self, direction: Direction) -> &AtomicU64 {
+        &self.left[direction as usize]
     }
 
-    fn is_used_up(&self, way: Way) -> bool {
-        self.state_of(way).load(SeqCst) == 0
+    fn is_used_up(&self, direction: Direction) -> bool {
+        self.left_in(direction).load(SeqCst) == 0
     }
 }
 
@@ -199,20 +206,25 @@ async fn pass(near: TcpStream, target: String, state: Arc<State>) -> io::Result<
     far.set_nodelay(true)?;
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
-    // Both in one task, so that aborting it drops all four halves.
+    // Both directions run in one task, so that its abort drops all four halves.
     tokio::try_join!(
-        carry(near_read, far_write, &state, Way::There),
-        carry(far_read, near_write, &state, Way::Back),
+        carry(near_read, far_write, &state, Direction::ToServer),
+        carry(far_read, near_write, &state, Direction::ToClient),
     )?;
     Ok(())
 }
 
-async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, way: Way) -> io::Result<()> {
+async fn carry(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    state: &State,
+    direction: Direction,
+) -> io::Result<()> {
     let mut mode = state.mode.subscribe();
     let mut buffer = vec![0; CHUNK];
     loop {
         let rate = state.rate.load(SeqCst);
-        // A tenth of a second's worth at once.
+        // At most the bytes of a tenth of a second at once.
         let most = if rate == 0 {
             CHUNK
         } else {
@@ -227,10 +239,10 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, w
         if delay > 0 {
             tokio::time::sleep(Duration::from_micros(delay)).await;
         }
-        let passes = state.allowed(read, way);
+        let passes = state.allowed(read, direction);
         to.write_all(&buffer[..passes]).await?;
-        if state.is_used_up(way) {
-            state.state_of(way).store(NEVER, SeqCst);
+        if state.is_used_up(direction) {
+            state.left_in(direction).store(NEVER, SeqCst);
             state.cuts.fetch_add(1, SeqCst);
             state.cut();
             return Err(io::ErrorKind::ConnectionAborted.into());
@@ -246,12 +258,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_url_goes_by_way_of_the_relay() {
+    async fn a_url_is_rewritten_to_the_relay() {
         let relay = Proxy::before("127.0.0.1:1".to_owned()).await;
         let address = relay.address();
         for (given, expected) in [
             ("amqp://u:p@h:5672/%2f", format!("amqp://u:p@{address}/%2f")),
-            ("postgres://u@h/db?a=b", format!("postgres://u@{address}/db?a=b")),
+            (
+                "postgres://u@h/db?a=b",
+                format!("postgres://u@{address}/db?a=b"),
+            ),
             ("redis://h:6379", format!("redis://{address}")),
         ] {
             assert_eq!(relay.instead_of(given), expected);
@@ -260,10 +275,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_planned_cut_comes_in_the_middle_of_what_is_carried() {
+    async fn a_planned_cut_happens_in_the_middle_of_a_message() {
         let server = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let relay = Proxy::before(server.local_addr().expect("bound").to_string()).await;
-        relay.cut_after(3, Way::There);
+        relay.cut_after(3, Direction::ToServer);
         let mut client = TcpStream::connect(relay.address()).await.expect("connects");
         client.write_all(b"hello").await.expect("writes");
         let (mut accepted, _) = server.accept().await.expect("accepts");
@@ -273,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_deaf_relay_keeps_what_it_is_given_until_it_is_opened() {
+    async fn a_deaf_relay_holds_back_its_bytes_until_it_is_opened() {
         let server = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let relay = Proxy::before(server.local_addr().expect("bound").to_string()).await;
         relay.deafen();

@@ -1,5 +1,5 @@
-//! Three throw-away servers that speak TLS and want a password, for which every letter that means something in a URL
-//! has to be escaped.
+//! Three throw-away servers that use TLS and require a password. The passwords contain every
+//! character that must be escaped in a URL.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{certificates::Certificates, process::Deployment, servers::Server};
 
-/// How the passwords begin and end, however their middle is written.
+/// The beginning and the end of each password. They look the same with and without URL escapes.
 pub const SECRETS: [&str; 6] = [
     "rAbbitHead4",
     "rAbbitTail4",
@@ -22,24 +22,24 @@ pub const SECRETS: [&str; 6] = [
 ];
 const MIDDLE: &str = ":/?#[]@%+ &=";
 
-/// Three servers, each with the user `scrip`.
+/// Three servers. PostgreSQL and RabbitMQ have a user `scrip`.
 pub struct Secured {
-    /// Who vouches for them.
+    /// The certificates of the servers and of their CA.
     pub certificates: Certificates,
-    /// With the database `scrip`.
+    /// A server with the database `scrip`.
     pub postgres: Server,
-    /// With the namespace `scrip`'s own.
+    /// A broker whose user `scrip` has all permissions.
     pub rabbitmq: Server,
-    /// With one password for everybody.
+    /// A server with one password for all clients.
     pub redis: Server,
 }
 
-/// A password of the server that comes at this place in [`SECRETS`].
+/// The password of a server: 0 is RabbitMQ, 1 is PostgreSQL, 2 is Redis, as in [`SECRETS`].
 fn password(server: usize) -> String {
     format!("{}{MIDDLE}{}", SECRETS[2 * server], SECRETS[2 * server + 1])
 }
 
-/// As it stands in a URL.
+/// `text` with URL escapes.
 pub fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() {
@@ -52,7 +52,7 @@ pub fn escaped(text: &str) -> String {
 }
 
 impl Secured {
-    /// Starts them.
+    /// Starts the three servers.
     pub async fn start() -> Self {
         let certificates = Certificates::make();
         let (postgres, rabbitmq, redis) = tokio::join!(
@@ -90,35 +90,45 @@ impl Secured {
 
     /// A connection of the superuser, without TLS.
     pub async fn administrator(&self) -> DatabaseConnection {
-        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", self.postgres.port());
+        let url = format!(
+            "postgres://postgres@127.0.0.1:{}/postgres",
+            self.postgres.port()
+        );
         Database::connect(url).await.expect("a connection")
     }
 
-    /// `AMQP_URL`.
+    /// The value of `AMQP_URL`.
     pub fn amqp_url(&self) -> String {
-        with_user(self.rabbitmq.url(), &format!("scrip:{}", escaped(&password(0))))
+        with_user(
+            self.rabbitmq.url(),
+            &format!("scrip:{}", escaped(&password(0))),
+        )
     }
 
-    /// `DATABASE_URL`.
+    /// The value of `DATABASE_URL`.
     pub fn database_url(&self) -> String {
-        let url = with_user(self.postgres.url(), &format!("scrip:{}", escaped(&password(1))));
+        let url = with_user(
+            self.postgres.url(),
+            &format!("scrip:{}", escaped(&password(1))),
+        );
         url.replace("/postgres?", "/scrip?")
     }
 
-    /// `REDIS_URL`.
+    /// The value of `REDIS_URL`.
     pub fn redis_url(&self) -> String {
         with_user(self.redis.url(), &format!(":{}", escaped(&password(2))))
     }
 
-    /// Where a worker and commands use all three.
+    /// A deployment whose worker and commands use all three servers.
     pub fn deployment(&self) -> Deployment {
-        let mut deployment = Deployment::on_servers(&self.amqp_url(), &self.database_url(), "credits");
+        let mut deployment =
+            Deployment::on_servers(&self.amqp_url(), &self.database_url(), "credits");
         deployment.set("REDIS_URL", &self.redis_url());
         deployment.set("SSL_CERT_FILE", &self.certificates.ca());
         deployment
     }
 
-    /// What Redis answers on the way without TLS, as it stands on the wire.
+    /// The response of Redis to a command, in its wire format. The connection does not use TLS.
     pub async fn ask_redis(&self, command: &[&str]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.redis.port()))
             .await
@@ -131,7 +141,10 @@ impl Secured {
                 write!(request, "${}\r\n{part}\r\n", part.len()).expect("a string takes it");
             }
         }
-        stream.write_all(request.as_bytes()).await.expect("it is sent");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("it is sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("an answer");
         let (_, answer) = answer.split_once("\r\n").expect("an answer to AUTH");
@@ -142,7 +155,7 @@ impl Secured {
     }
 }
 
-/// `url` with another user and password.
+/// `url` with `user` as its user and password.
 pub fn with_user(url: &str, user: &str) -> String {
     let (scheme, rest) = url.split_once("://").expect("a URL");
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

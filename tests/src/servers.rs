@@ -1,4 +1,4 @@
-//! Throw-away servers that a test may stop and kill: `tests/servers/*`.
+//! Throw-away servers that a test may stop and kill. The scripts in `tests/servers` run them.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,27 +18,28 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a `postgres`, `rabbitmq` or `redis` on a free port.
+    /// Starts a server of the kind `postgres`, `rabbitmq` or `redis` on a free port.
     pub async fn start(kind: &'static str) -> Self {
-        Self::begin(kind, Command::new(Self::script(kind))).await
+        Self::launch(kind, Command::new(Self::script(kind))).await
     }
 
-    /// The same with TLS, for which its URL is, and without on another port or on demand.
+    /// Starts a server with TLS. Its URL is for TLS. Without TLS clients use [`Server::port`].
     pub async fn start_with_tls(kind: &'static str, certificates: &Certificates) -> Self {
         let mut script = Command::new(Self::script(kind));
         script.env("SCRIP_TEST_TLS", certificates.folder());
-        Self::begin(kind, script).await
+        Self::launch(kind, script).await
     }
 
-    /// A `postgres` whose program has these options besides: `-c NAME=VALUE ...`.
+    /// Starts a `postgres` server with additional options: `-c NAME=VALUE ...`.
     pub async fn postgres_with(options: &str) -> Self {
         let mut script = Command::new(Self::script("postgres"));
         script.env("SCRIP_TEST_POSTGRES", options);
-        Self::begin("postgres", script).await
+        Self::launch("postgres", script).await
     }
 
-    async fn begin(kind: &'static str, mut script: Command) -> Self {
-        let parent = std::env::var_os("SCRIP_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    async fn launch(kind: &'static str, mut script: Command) -> Self {
+        let parent =
+            std::env::var_os("SCRIP_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let folder = parent.join(format!("{kind}-{}", Uuid::now_v7().simple()));
         let mut server = Self {
             kind,
@@ -50,7 +51,7 @@ impl Server {
         server
     }
 
-    /// Where it is.
+    /// The URL for clients.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -61,29 +62,29 @@ impl Server {
         port.trim().parse().expect("a port")
     }
 
-    /// Stops it as its operator would, and starts it again.
+    /// Stops the server cleanly and starts it again.
     pub async fn restart(&mut self) {
-        self.tell("stop").await;
-        self.tell("start").await;
+        self.run_script("stop").await;
+        self.run_script("start").await;
     }
 
-    /// Kills it, and starts it again.
+    /// Kills the server and starts it again.
     pub async fn kill_and_start(&mut self) {
         self.kill().await;
         self.bring_back().await;
     }
 
-    /// Kills it.
+    /// Kills the server.
     pub async fn kill(&mut self) {
-        self.tell("kill").await;
+        self.run_script("kill").await;
     }
 
-    /// Starts it again, where it was and with its data.
+    /// Starts the server again at the same address, with its data.
     pub async fn bring_back(&mut self) {
-        self.tell("start").await;
+        self.run_script("start").await;
     }
 
-    /// Starts it again where it was, and with nothing in it.
+    /// Starts the server again at the same address, without any data.
     pub async fn bring_back_empty(&mut self) {
         for data in ["appendonlydir", "data"] {
             let _ = std::fs::remove_dir_all(self.folder.join(data));
@@ -91,39 +92,48 @@ impl Server {
         self.bring_back().await;
     }
 
-    /// Stops it as its operator would.
+    /// Stops the server cleanly.
     pub async fn stop(&mut self) {
-        self.tell("stop").await;
+        self.run_script("stop").await;
     }
 
-    /// Runs `rabbitmqctl` against a `rabbitmq`, and returns what it printed.
+    /// Runs `rabbitmqctl` against a `rabbitmq` server and returns its output.
     pub async fn ctl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(Self::script(self.kind));
         command.arg("ctl").arg(&self.folder).args(arguments);
         output(command).await
     }
 
-    /// Gives a broker's administrator a command, with something to read.
+    /// Runs `rabbitmqctl` against a `rabbitmq` server with `input` as its standard input.
     pub async fn administer(&self, arguments: &[&str], input: &str) {
         let mut command = Command::new(Self::script(self.kind));
         command.arg("ctl").arg(&self.folder).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("the script runs");
+        let mut child = command
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the script runs");
         let mut stdin = child.stdin.take().expect("piped");
         stdin.write_all(input.as_bytes()).await.expect("it reads");
         drop(stdin);
         let output = child.wait_with_output().await.expect("an end");
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{} {arguments:?}: {error}", self.kind);
+        assert!(
+            output.status.success(),
+            "{} {arguments:?}: {error}",
+            self.kind
+        );
     }
 
     fn script(kind: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("servers").join(kind)
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("servers")
+            .join(kind)
     }
 
-    async fn tell(&self, what: &str) -> String {
+    async fn run_script(&self, verb: &str) -> String {
         let mut command = Command::new(Self::script(self.kind));
-        command.arg(what).arg(&self.folder);
+        command.arg(verb).arg(&self.folder);
         output(command).await
     }
 }

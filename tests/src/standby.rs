@@ -1,5 +1,5 @@
-//! As much of a standby as PostgreSQL needs to believe in one: it takes the log, and says that it
-//! has written all of it.
+//! A minimal PostgreSQL standby: it receives the write-ahead log and reports all of it as written.
+//! It implements only the part of the protocol that the server checks.
 
 use std::{io, time::Duration};
 
@@ -13,18 +13,19 @@ use tokio::{
     time::interval,
 };
 
-/// Later than anything in the log.
+/// A log position that is later than every position in the log.
 const ALL: u64 = u64::MAX / 2;
+/// Version 3.0 of the PostgreSQL protocol.
 const PROTOCOL: u32 = 196_608;
 
 /// A standby that is attached until it is dropped.
 pub struct Standby(Vec<JoinHandle<io::Result<()>>>);
 
 impl Standby {
-    /// Attaches one of that name to the server on that port of this machine.
+    /// Attaches a standby with the application name `name` to the server on that local port.
     pub async fn attach(port: u16, name: &str) -> Self {
-        let attached = begin(port, name).await;
-        let (reading, writing) = attached.expect("the server takes a standby");
+        let attached = start_replication(port, name).await;
+        let (reading, writing) = attached.expect("the server accepts a standby");
         Self(vec![
             tokio::spawn(read_all(reading)),
             tokio::spawn(acknowledge(writing)),
@@ -40,7 +41,7 @@ impl Drop for Standby {
     }
 }
 
-async fn begin(port: u16, name: &str) -> io::Result<(OwnedReadHalf, OwnedWriteHalf)> {
+async fn start_replication(port: u16, name: &str) -> io::Result<(OwnedReadHalf, OwnedWriteHalf)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let parameters = format!("user\0postgres\0replication\0true\0application_name\0{name}\0\0");
     let length = u32::try_from(parameters.len() + 8).expect("short");
@@ -48,9 +49,10 @@ async fn begin(port: u16, name: &str) -> io::Result<(OwnedReadHalf, OwnedWriteHa
     stream.write_u32(PROTOCOL).await?;
     stream.write_all(parameters.as_bytes()).await?;
     until(&mut stream, b'Z').await?;
-    say(&mut stream, b'Q', b"IDENTIFY_SYSTEM\0").await?;
+    send(&mut stream, b'Q', b"IDENTIFY_SYSTEM\0").await?;
     let row = until(&mut stream, b'D').await?;
-    // The system, its timeline, where its log ends, the database; each after its length.
+    // The fields are the system id, the timeline, the end of the log and the database, each of them
+    // after its length.
     let mut fields = Vec::new();
     let mut rest = &row[2..];
     while let Some((length, more)) = rest.split_first_chunk::<4>() {
@@ -64,12 +66,12 @@ async fn begin(port: u16, name: &str) -> io::Result<(OwnedReadHalf, OwnedWriteHa
         "START_REPLICATION PHYSICAL {} TIMELINE {}\0",
         fields[2], fields[1]
     );
-    say(&mut stream, b'Q', start.as_bytes()).await?;
+    send(&mut stream, b'Q', start.as_bytes()).await?;
     until(&mut stream, b'W').await?;
     Ok(stream.into_split())
 }
 
-async fn say(stream: &mut (impl AsyncWriteExt + Unpin), kind: u8, body: &[u8]) -> io::Result<()> {
+async fn send(stream: &mut (impl AsyncWriteExt + Unpin), kind: u8, body: &[u8]) -> io::Result<()> {
     stream.write_u8(kind).await?;
     stream
         .write_u32(u32::try_from(body.len() + 4).expect("short"))
@@ -77,17 +79,22 @@ async fn say(stream: &mut (impl AsyncWriteExt + Unpin), kind: u8, body: &[u8]) -
     stream.write_all(body).await
 }
 
-/// Reads up to a message of that type; returns its body.
+/// Reads messages until one has the type `kind`, and returns its body.
 async fn until(stream: &mut TcpStream, kind: u8) -> io::Result<Vec<u8>> {
     loop {
-        let found = stream.read_u8().await?;
+        let received = stream.read_u8().await?;
         let length = stream.read_u32().await?;
-        let mut body = vec![0; usize::try_from(length).unwrap_or_default().saturating_sub(4)];
+        let mut body = vec![
+            0;
+            usize::try_from(length)
+                .unwrap_or_default()
+                .saturating_sub(4)
+        ];
         stream.read_exact(&mut body).await?;
-        if found == kind {
+        if received == kind {
             return Ok(body);
         }
-        assert_ne!(found, b'E', "{}", String::from_utf8_lossy(&body));
+        assert_ne!(received, b'E', "{}", String::from_utf8_lossy(&body));
     }
 }
 
@@ -97,7 +104,7 @@ async fn read_all(mut reading: OwnedReadHalf) -> io::Result<()> {
     Ok(())
 }
 
-/// Says again and again that everything is written, flushed and applied.
+/// Reports every 20 ms that the whole log is written, flushed and applied.
 async fn acknowledge(mut writing: OwnedWriteHalf) -> io::Result<()> {
     let mut status = vec![b'r'];
     for position in [ALL, ALL, ALL, 0] {
@@ -107,6 +114,6 @@ async fn acknowledge(mut writing: OwnedWriteHalf) -> io::Result<()> {
     let mut turns = interval(Duration::from_millis(20));
     loop {
         turns.tick().await;
-        say(&mut writing, b'd', &status).await?;
+        send(&mut writing, b'd', &status).await?;
     }
 }

@@ -1,30 +1,30 @@
-//! Turns the trace of real requests in `tests/trace` into commands, one JSON object a line; what it makes
-//! of them and why is described in `tests/trace/README.md`.
+//! Converts the trace of real requests in `tests/trace` into commands, one JSON object per line.
+//! `tests/trace/README.md` describes the conversion and its reasons.
 
 use std::path::PathBuf;
 
 use serde_json::json;
 
-/// How many users the requests are spread over.
+/// The number of users that the requests are distributed over.
 pub const USERS: usize = 1_000;
-/// How uneven they are: the n-th user has the weight n to the power of minus this.
+/// The exponent of the distribution: the n-th user has the weight n^-[`SKEW`].
 pub const SKEW: f64 = 1.1;
 /// The service that every request uses.
 pub const SERVICE: &str = "llm:tokens";
 
-/// The packages that users buy in turn, with what they pay.
+/// The packages that users buy in turn, each with its price.
 const PACKAGES: [(&str, &str); 3] = [("lite", "9.99"), ("standard", "29.99"), ("pro", "79.99")];
 
 /// One request of the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The number of its line in the file; the heading is line 1.
+    /// The line number in the file. The heading is line 1.
     pub line: u64,
-    /// Context and generated tokens together.
+    /// The sum of context tokens and generated tokens.
     pub tokens: i64,
 }
 
-/// Where the trace is.
+/// The path of the trace.
 pub fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("trace/azure-llm-conversation-2023.csv")
 }
@@ -40,7 +40,7 @@ pub fn commands() -> Vec<String> {
         .collect()
 }
 
-/// Reads the trace; an error names the line.
+/// Parses the trace. An error names the line.
 pub fn requests(csv: &str) -> Result<Vec<Request>, String> {
     let mut lines = (1..).zip(csv.lines());
     match lines.next() {
@@ -60,7 +60,7 @@ pub fn requests(csv: &str) -> Result<Vec<Request>, String> {
     lines.map(request).collect()
 }
 
-/// The sign-up bonus and the purchase of the user of this rank.
+/// The registration bonus and the purchase of the user with this rank.
 fn opening(rank: usize) -> [String; 2] {
     let user = name(rank);
     let (package, paid) = PACKAGES[(rank - 1) % PACKAGES.len()];
@@ -98,8 +98,9 @@ fn name(rank: usize) -> String {
     format!("user-{rank:04}")
 }
 
-/// The users with their weights summed up, the hottest first.
+/// The distribution of requests over users.
 struct Users {
+    /// The cumulative weights, beginning with the most active user.
     up_to: Vec<u64>,
 }
 
@@ -115,7 +116,7 @@ impl Users {
         }
     }
 
-    /// Whose request the one on this line is: a rank from 1 to [`USERS`].
+    /// The user of the request on this line, as a rank from 1 to [`USERS`].
     fn rank(&self, line: u64) -> usize {
         let total = self.up_to[USERS - 1];
         let drawn = splitmix64(line) % total;
@@ -123,7 +124,8 @@ impl Users {
     }
 }
 
-/// In whole millionths, so that rounding on one machine or another makes no difference.
+/// The weight of a rank in whole millionths, so that it is the same on machines that round
+/// differently.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -134,7 +136,7 @@ fn weight(rank: usize) -> u64 {
     (1e6 / (rank as f64).powf(SKEW)).round() as u64
 }
 
-/// The well-known finalizer of Steele, Lea and Flood (2014): a hash that scatters consecutive numbers.
+/// The finalizer of Steele, Lea and Flood (2014): a hash that scatters consecutive numbers.
 fn splitmix64(number: u64) -> u64 {
     let z = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -151,19 +153,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_is_the_published_one() {
-        // The first two numbers of the generator that starts at 0, whose n-th number is the hash of n.
+    fn the_hash_is_the_published_one() {
+        // The first two numbers of the generator that starts at 0. Its n-th number is the hash of
+        // n.
         assert_eq!(splitmix64(1), 0xE220_A839_7B1D_CDAF);
         assert_eq!(splitmix64(2), 0x6E78_9E6A_A1B9_65F4);
     }
 
     #[test]
-    fn the_trace_becomes_two_openings_a_user_and_one_consume_a_request() {
+    fn the_trace_becomes_two_openings_per_user_and_one_consume_per_request() {
         let commands = commands();
         assert_eq!(commands.len(), 2 * USERS + 19_366);
         assert_eq!(
             commands[0],
-            r#"{"reason":"registration_bonus","referenceId":"sign-up-user-0001","type":"grant","userId":"user-0001"}"#
+            concat!(
+                r#"{"reason":"registration_bonus","referenceId":"sign-up-user-0001","#,
+                r#""type":"grant","userId":"user-0001"}"#
+            )
         );
         let purchase: Value = serde_json::from_str(&commands[5]).expect("JSON");
         assert_eq!(purchase["packageId"], "pro");
@@ -193,10 +199,15 @@ mod tests {
             *requests.entry(users.rank(line)).or_default() += 1;
         }
         let share = |rank| f64::from(requests[&rank]) / 19_366.0;
-        // The weights sum up to 5.5728, so the first has 17.9 % of the requests, the tenth 1.4 %.
+        // The sum of the weights is 5.5728, so the first user has 17.9 % of the requests and the
+        // tenth has 1.4 %.
         assert!((0.174..0.185).contains(&share(1)), "{}", share(1));
         assert!((0.011..0.018).contains(&share(10)), "{}", share(10));
-        assert!(requests.len() > 900, "{} users have a request", requests.len());
+        assert!(
+            requests.len() > 900,
+            "{} users have a request",
+            requests.len()
+        );
         assert!(requests.keys().all(|rank| (1..=USERS).contains(rank)));
     }
 

@@ -1,4 +1,4 @@
-//! URLs of servers: every form leads to the host that it names, and to no other.
+//! URLs of servers: a URL in any form connects to exactly the host that it names.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -11,9 +11,9 @@ use std::{
 
 use producer_sdk::{Client, Options, Producer};
 use scrip::{
-    amqp::topology,
     cache::Redis,
     store::{Store, StoreOptions},
+    transport::amqp::topology,
 };
 use tests::{broker::TestBroker, db::server_url, proxy::Proxy};
 use tokio::{
@@ -23,19 +23,19 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// One way to a server, with the number of connections that took it.
-struct Way {
+/// A relay to a server that counts its connections.
+struct CountingRelay {
     connections: Arc<AtomicUsize>,
     accepting: AbortHandle,
 }
 
-impl Drop for Way {
+impl Drop for CountingRelay {
     fn drop(&mut self) {
         self.accepting.abort();
     }
 }
 
-impl Way {
+impl CountingRelay {
     fn tcp(listener: TcpListener, target: String) -> Self {
         let connections = Arc::<AtomicUsize>::default();
         let count = connections.clone();
@@ -69,19 +69,21 @@ impl Way {
         }
     }
 
-    /// The connections since the last call.
-    fn taken(&self) -> usize {
+    /// The number of connections since the last call.
+    fn take_count(&self) -> usize {
         self.connections.swap(0, SeqCst)
     }
 }
 
 async fn forward<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, target: String) {
-    let mut server = TcpStream::connect(target).await.expect("the server listens");
+    let mut server = TcpStream::connect(target)
+        .await
+        .expect("the server listens");
     let _ = copy_bidirectional(&mut stream, &mut server).await;
 }
 
-/// The same port of both loopback addresses.
-async fn both(target: &str) -> (u16, Way, Way) {
+/// Relays on the same port of both loopback addresses.
+async fn both(target: &str) -> (u16, CountingRelay, CountingRelay) {
     loop {
         let v4 = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = v4.local_addr().expect("bound").port();
@@ -89,8 +91,8 @@ async fn both(target: &str) -> (u16, Way, Way) {
             Ok(v6) => {
                 return (
                     port,
-                    Way::tcp(v4, target.to_owned()),
-                    Way::tcp(v6, target.to_owned()),
+                    CountingRelay::tcp(v4, target.to_owned()),
+                    CountingRelay::tcp(v6, target.to_owned()),
                 );
             }
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
@@ -103,11 +105,14 @@ fn redis_url() -> String {
     std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned())
 }
 
-/// Uses the server behind a URL once.
+/// Connects once to the server at a URL.
 async fn connect(url: &str, broker: &TestBroker) {
     if url.starts_with("amqp") {
         let declared = topology::declare_at(url, broker.topology()).await;
-        assert_eq!(declared.unwrap_or_else(|error| panic!("{url}: {error}")), []);
+        assert_eq!(
+            declared.unwrap_or_else(|error| panic!("{url}: {error}")),
+            []
+        );
         let options = Options {
             namespace: broker.topology().namespace().to_owned(),
             ..Options::default()
@@ -129,40 +134,52 @@ async fn connect(url: &str, broker: &TestBroker) {
         let store = store.unwrap_or_else(|error| panic!("{url}: {error:?}"));
         store.connection().ping().await.expect("an answer");
     } else {
-        let redis = Redis::new(url, "test-addresses").unwrap_or_else(|error| panic!("{url}: {error}"));
+        let redis =
+            Redis::new(url, "test-addresses").unwrap_or_else(|error| panic!("{url}: {error}"));
         assert!(redis.ping().await, "{url}");
     }
 }
 
+/// Conformance: Configuration and command line: URLs with IPv4, IPv6, names, ports and Unix sockets
+/// reach the named server, in worker and SDK
 #[tokio::test]
-async fn ipv4_ipv6_and_names_lead_to_the_host_and_port_that_they_name() {
+async fn ipv4_addresses_ipv6_addresses_and_names_lead_to_their_host_and_port() {
     let broker = TestBroker::start().await;
     for url in [broker.url().to_owned(), server_url(), redis_url()] {
         let target = Proxy::target(&url);
         let (port, v4, v6) = both(&target).await;
         for host in ["127.0.0.1", "[::1]", "localhost"] {
-            connect(&url.replacen(&target, &format!("{host}:{port}"), 1), &broker).await;
-            let taken = (v4.taken(), v6.taken());
+            connect(
+                &url.replacen(&target, &format!("{host}:{port}"), 1),
+                &broker,
+            )
+            .await;
+            let taken = (v4.take_count(), v6.take_count());
             let right = match host {
                 "127.0.0.1" => taken.0 > 0 && taken.1 == 0,
                 "[::1]" => taken.0 == 0 && taken.1 > 0,
                 _ => taken.0 + taken.1 > 0,
             };
-            assert!(right, "{url} at {host}: {taken:?} connections by IPv4 and IPv6");
+            assert!(
+                right,
+                "{url} at {host}: {taken:?} connections by IPv4 and IPv6"
+            );
         }
     }
 }
 
+/// Conformance: Configuration and command line: URLs with IPv4, IPv6, names, ports and Unix sockets
+/// reach the named server, in worker and SDK
 #[tokio::test]
-async fn unix_sockets_are_used_or_refused_and_never_replaced_by_a_tcp_connection() {
+async fn unix_sockets_are_used_or_refused_and_never_replaced_by_tcp() {
     let folder = Folder::new();
     let broker = TestBroker::start().await;
 
     let database = server_url();
     let target = Proxy::target(&database);
-    let way = Way::unix(&folder.0.join(".s.PGSQL.5432"), target.clone());
+    let relay = CountingRelay::unix(&folder.0.join(".s.PGSQL.5432"), target.clone());
     let escaped = folder.0.display().to_string().replace('/', "%2F");
-    // The relay ends at a TCP socket, where the server may offer TLS, which is not for sockets.
+    // The relay connects over TCP, where the server may offer TLS. A Unix socket has no TLS.
     let plain = format!(
         "{}sslmode=disable",
         if database.contains('?') { '&' } else { '?' }
@@ -175,15 +192,15 @@ async fn unix_sockets_are_used_or_refused_and_never_replaced_by_a_tcp_connection
         ),
     ] {
         connect(&url, &broker).await;
-        assert!(way.taken() > 0, "{url}");
+        assert!(relay.take_count() > 0, "{url}");
     }
 
     let redis = redis_url();
     let path = folder.0.join("redis.sock");
-    let way = Way::unix(&path, Proxy::target(&redis));
+    let relay = CountingRelay::unix(&path, Proxy::target(&redis));
     for scheme in ["unix", "redis+unix"] {
         connect(&format!("{scheme}://{}", path.display()), &broker).await;
-        assert!(way.taken() > 0, "{scheme}");
+        assert!(relay.take_count() > 0, "{scheme}");
     }
 
     for url in [
@@ -208,11 +225,11 @@ async fn unix_sockets_are_used_or_refused_and_never_replaced_by_a_tcp_connection
     }
 }
 
-/// Set in the process that works in the folder of the file.
+/// This variable is set in the child process whose working directory is the folder of the file.
 const RELATIVE: &str = "SCRIP_TEST_RELATIVE";
 
 #[tokio::test]
-async fn a_url_of_a_file_names_it_by_any_path_or_is_refused() {
+async fn a_url_of_a_file_accepts_any_path_or_is_refused() {
     if std::env::var_os(RELATIVE).is_some() {
         for (url, file) in [
             ("sqlite:a b/c d.db", "a b/c d.db"),
@@ -223,7 +240,7 @@ async fn a_url_of_a_file_names_it_by_any_path_or_is_refused() {
             store.close().await.expect("closed");
             assert!(Path::new(file).is_file(), "{url}");
         }
-        // SQLite would make a temporary database.
+        // SQLite would create a temporary database for such a URL.
         for url in ["sqlite:", "sqlite://", "sqlite://?mode=rwc"] {
             let error = Store::connect(url, &StoreOptions::default()).await;
             let error = error.expect_err(url).to_string();
@@ -235,13 +252,13 @@ async fn a_url_of_a_file_names_it_by_any_path_or_is_refused() {
     std::fs::create_dir(folder.0.join("a b")).expect("made");
     let this = std::env::current_exe().expect("this program");
     let output = std::process::Command::new(this)
-        .args(["--exact", "a_url_of_a_file_names_it_by_any_path_or_is_refused"])
+        .args(["--exact", "a_url_of_a_file_accepts_any_path_or_is_refused"])
         .env(RELATIVE, "yes")
         .current_dir(&folder.0)
         .output()
         .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout}");
 }
 
 /// A folder whose path is short enough for sockets.
@@ -249,7 +266,10 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("scrip-{}", &Uuid::now_v7().simple().to_string()[20..]));
+        let path = std::env::temp_dir().join(format!(
+            "scrip-{}",
+            &Uuid::now_v7().simple().to_string()[20..]
+        ));
         std::fs::create_dir(&path).expect("the temporary folder is writable");
         Self(path)
     }

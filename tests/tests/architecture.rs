@@ -1,5 +1,5 @@
-//! The rules of who may know whom, checked over `cargo metadata` and the text of the sources. To add a
-//! rule, add a row to one of the tables; every row says why it is there.
+//! The dependency rules of crates and modules, checked with `cargo metadata` and the source text.
+//! To add a rule, add a row to one of the tables. Every row has its reason.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -7,17 +7,17 @@
 mod calls;
 #[path = "architecture/markdown.rs"]
 mod markdown;
-#[path = "architecture/sources.rs"]
-mod sources;
 #[path = "architecture/sql.rs"]
 mod sql;
+#[path = "architecture/words.rs"]
+mod words;
 
 use std::process::Command;
 
 use serde_json::Value;
-use sources::{File, names};
+use tests::sources::{self, File, names};
 
-/// What a crate may depend on (dev-dependencies aside).
+/// The allowed dependencies of a crate, without dev-dependencies.
 struct Dependencies {
     package: &'static str,
     rule: Allow,
@@ -39,12 +39,12 @@ const DEPENDENCIES: &[Dependencies] = &[
     Dependencies {
         package: "entity",
         rule: Only(&["sea-orm"]),
-        because: "an entity is a table as the ORM sees it, and nothing else",
+        because: "an entity is only the ORM's view of a table",
     },
     Dependencies {
         package: "migration",
         rule: AllBut(&["entity", "ledger", "producer-sdk", "scrip"]),
-        because: "a migration says what the schema was then; entities and code say what it is now",
+        because: "a migration describes an old schema; entities and code describe the current one",
     },
     Dependencies {
         package: "producer-sdk",
@@ -54,67 +54,70 @@ const DEPENDENCIES: &[Dependencies] = &[
     Dependencies {
         package: "scrip",
         rule: AllBut(&["tests"]),
-        because: "what is shipped does not contain its tests",
+        because: "the shipped program does not contain its tests",
     },
 ];
 
-/// Where a crate or module may be named.
-struct Named {
-    what: &'static [&'static str],
+/// The files in which crates or modules may be named.
+struct NameRule {
+    /// The crates or modules.
+    names: &'static [&'static str],
+    /// The folders to which the rule applies.
     within: &'static [&'static str],
+    /// The paths in which the names are allowed.
     only_in: &'static [&'static str],
     because: &'static str,
 }
 
 const SOURCES: &[&str] = &["entity", "migration", "producer-sdk", "worker"];
 
-const NAMES: &[Named] = &[
-    Named {
-        what: &["sea_orm", "sqlx", "entity"],
+const NAMES: &[NameRule] = &[
+    NameRule {
+        names: &["sea_orm", "sqlx", "entity"],
         within: SOURCES,
         only_in: &[
             "entity/",
             "migration/",
             "producer-sdk/src/embedded",
-            "worker/src/embedded",
+            "worker/src/transport/embedded",
             "worker/src/read",
             "worker/src/store",
             "worker/src/verify",
         ],
-        because: "only the store and the embedded queue know the database",
+        because: "only the store and the embedded queue access the database",
     },
-    Named {
-        what: &["sea_orm_migration"],
+    NameRule {
+        names: &["sea_orm_migration"],
         within: SOURCES,
         only_in: &["migration/"],
-        because: "the rest asks the crate migration",
+        because: "all other code uses the crate `migration`",
     },
-    Named {
-        what: &["lapin"],
+    NameRule {
+        names: &["lapin"],
         within: SOURCES,
-        only_in: &["producer-sdk/src/amqp", "worker/src/amqp"],
-        because: "lanes and contract do not know the transport",
+        only_in: &["producer-sdk/src/amqp", "worker/src/transport/amqp"],
+        because: "lanes and contract do not depend on the transport",
     },
-    Named {
-        what: &["amq_protocol", "async_rs", "futures_io"],
+    NameRule {
+        names: &["amq_protocol", "async_rs", "futures_io"],
         within: SOURCES,
         only_in: &["producer-sdk/src/amqp/frame_filter"],
-        because: "only the filtered socket knows the parts of the AMQP library",
+        because: "only the filtered socket uses the parts of the AMQP library",
     },
-    Named {
-        what: &["hyper", "hyper_util"],
+    NameRule {
+        names: &["hyper", "hyper_util"],
         within: SOURCES,
-        only_in: &["worker/src/health"],
-        because: "nothing but health and metrics speaks HTTP",
+        only_in: &["worker/src/monitor"],
+        because: "only health and metrics use HTTP",
     },
-    Named {
-        what: &["redis"],
+    NameRule {
+        names: &["redis"],
         within: SOURCES,
         only_in: &["worker/src/cache"],
-        because: "the worker must be able to do without Redis",
+        because: "the worker must be able to run without Redis",
     },
-    Named {
-        what: &[
+    NameRule {
+        names: &[
             "std::env",
             "std::fs",
             "std::io",
@@ -126,56 +129,57 @@ const NAMES: &[Named] = &[
         ],
         within: &["worker/ledger/src"],
         only_in: &[],
-        because: "the core does no I/O and knows no format",
+        because: "the core does no I/O and does not depend on any format",
     },
-    Named {
-        what: &[
+    NameRule {
+        names: &[
             "std::env", "std::fs", "std::io", "std::net", "tokio", "lapin", "sea_orm",
         ],
         within: &["producer-sdk/src/contract"],
         only_in: &[],
-        because: "the wire contract is types and names; it connects to nothing",
+        because: "the wire contract has only types and names, and no connections",
     },
 ];
 
-/// What the text of the project never says; in two parts, so that this file does not say it either.
-struct Unspoken {
+/// A text that no file of the repository may contain. It is split in two parts, so that this file
+/// does not contain it either.
+struct ForbiddenText {
     text: [&'static str; 2],
     because: &'static str,
 }
 
-const UNSPOKEN: &[Unspoken] = &[
-    Unspoken {
+const FORBIDDEN_TEXTS: &[ForbiddenText] = &[
+    ForbiddenText {
         text: ["shared", "/"],
-        because: "a clone has only what is in the repository",
+        because: "a clone has only the files of the repository",
     },
-    Unspoken {
+    ForbiddenText {
         text: ["/work", "/"],
-        because: "a path of one machine means nothing on another",
+        because: "a path of one machine has no meaning on another",
     },
-    Unspoken {
+    ForbiddenText {
         text: ["/root", "/"],
-        because: "a path of one machine means nothing on another",
+        because: "a path of one machine has no meaning on another",
     },
-    Unspoken {
+    ForbiddenText {
         text: ["index.crates", ".io"],
-        because: "cargo knows where its registry is",
+        because: "the address of the registry is part of cargo's configuration",
     },
-    Unspoken {
+    ForbiddenText {
         text: ["static.crates", ".io"],
-        because: "cargo knows where its registry is",
+        because: "the address of the registry is part of cargo's configuration",
     },
-    Unspoken {
+    ForbiddenText {
         text: ["registry.npmjs", ".org"],
-        because: "where packages come from is the machine's affair",
+        because: "the source of packages is part of the machine's configuration",
     },
-    Unspoken {
+    ForbiddenText {
         text: ["deb.debian", ".org"],
-        because: "where packages come from is the machine's affair",
+        because: "the source of packages is part of the machine's configuration",
     },
-    Unspoken {
+    ForbiddenText {
         text: ["pypi", ".org"],
-        because: "where packages come from is the machine's affair",
+        because: "the source of packages is part of the machine's configuration",
     },
 ];
 
@@ -197,14 +201,15 @@ fn packages() -> Vec<Value> {
         "cargo metadata: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
     metadata["packages"]
         .as_array()
         .expect("a workspace has packages")
         .clone()
 }
 
-/// What `package` depends on in a build that is shipped.
+/// The dependencies of `package` without dev-dependencies.
 fn dependencies(package: &Value) -> Vec<&str> {
     let all = package["dependencies"]
         .as_array()
@@ -215,14 +220,14 @@ fn dependencies(package: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn assert_none(offences: &[String]) {
-    assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+fn assert_none(violations: &[String]) {
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
 #[test]
-fn crates_depend_only_on_what_they_may() {
+fn crates_have_only_allowed_dependencies() {
     let packages = packages();
-    let mut offences = Vec::new();
+    let mut violations = Vec::new();
     for Dependencies {
         package: name,
         rule,
@@ -237,40 +242,41 @@ fn crates_depend_only_on_what_they_may() {
                 AllBut(listed) => !listed.contains(&dependency),
             };
             if !allowed {
-                offences.push(format!("{name} depends on {dependency}: {because}"));
+                violations.push(format!("{name} depends on {dependency}: {because}"));
             }
         }
     }
-    assert_none(&offences);
+    assert_none(&violations);
 }
 
 #[test]
-fn only_those_name_a_crate_who_may() {
+fn crates_are_named_only_in_allowed_files() {
     let files = sources::files("rs");
-    let mut offences = Vec::new();
-    for Named {
-        what,
+    let mut violations = Vec::new();
+    for NameRule {
+        names: listed,
         within,
         only_in,
         because,
     } in NAMES
     {
-        let inside = |file: &&File| within.iter().any(|place| file.path.starts_with(place));
-        let judged =
-            |file: &&File| !file.is_test() && !only_in.iter().any(|place| file.path.starts_with(place));
-        for file in files.iter().filter(inside).filter(judged) {
+        let inside = |file: &&File| within.iter().any(|prefix| file.path.starts_with(prefix));
+        let checked = |file: &&File| {
+            !file.is_test() && !only_in.iter().any(|prefix| file.path.starts_with(prefix))
+        };
+        for file in files.iter().filter(inside).filter(checked) {
             for (number, line) in file.code() {
-                for what in what.iter().filter(|what| names(line, what)) {
-                    offences.push(format!("{}:{number} names {what}: {because}", file.path));
+                for name in listed.iter().filter(|name| names(line, name)) {
+                    violations.push(format!("{}:{number} names {name}: {because}", file.path));
                 }
             }
         }
     }
-    assert_none(&offences);
+    assert_none(&violations);
 }
 
 #[test]
-fn a_name_is_found_where_it_is_used_and_nowhere_else() {
+fn a_name_is_found_exactly_in_the_lines_that_use_it() {
     let used = [
         "use lapin::Channel;",
         "use lapin;",
@@ -297,14 +303,14 @@ fn a_name_is_found_where_it_is_used_and_nowhere_else() {
 }
 
 #[test]
-fn nothing_refers_to_what_a_clone_does_not_have() {
-    let mut offences = Vec::new();
+fn no_file_contains_a_text_that_only_works_on_one_machine() {
+    let mut violations = Vec::new();
     for file in sources::files("") {
         for (number, line) in file.text.lines().enumerate() {
-            for Unspoken { text, because } in UNSPOKEN {
-                if sources::says(line, &text.concat()) {
-                    offences.push(format!(
-                        "{}:{} says {}: {because}",
+            for ForbiddenText { text, because } in FORBIDDEN_TEXTS {
+                if sources::contains(line, &text.concat()) {
+                    violations.push(format!(
+                        "{}:{} contains {}: {because}",
                         file.path,
                         number + 1,
                         text.concat()
@@ -313,17 +319,19 @@ fn nothing_refers_to_what_a_clone_does_not_have() {
             }
         }
     }
-    assert_none(&offences);
+    assert_none(&violations);
 }
 
 #[test]
 fn every_crate_comes_from_crates_io() {
     let lock = std::fs::read_to_string(sources::root().join("Cargo.lock")).unwrap();
-    let strange = lock.lines().filter_map(|line| line.strip_prefix("source = "));
-    let strange =
-        strange.filter(|source| *source != "\"registry+https://github.com/rust-lang/crates.io-index\"");
+    let others = lock
+        .lines()
+        .filter_map(|line| line.strip_prefix("source = "));
+    let others = others
+        .filter(|source| *source != "\"registry+https://github.com/rust-lang/crates.io-index\"");
     assert_none(
-        &strange
+        &others
             .map(|source| format!("Cargo.lock: {source}"))
             .collect::<Vec<_>>(),
     );
@@ -331,7 +339,7 @@ fn every_crate_comes_from_crates_io() {
 
 #[test]
 fn every_crate_takes_version_licence_and_lints_from_the_workspace() {
-    let mut offences = Vec::new();
+    let mut violations = Vec::new();
     for package in packages() {
         let path = package["manifest_path"].as_str().unwrap();
         let manifest = std::fs::read_to_string(path).unwrap();
@@ -341,15 +349,15 @@ fn every_crate_takes_version_licence_and_lints_from_the_workspace() {
             "[lints]\nworkspace = true",
         ] {
             if !manifest.contains(line) {
-                offences.push(format!("{path} lacks {line:?}"));
+                violations.push(format!("{path} lacks {line:?}"));
             }
         }
     }
-    assert_none(&offences);
+    assert_none(&violations);
 }
 
 #[test]
-fn every_link_in_the_documents_leads_somewhere() {
+fn every_link_in_the_documents_has_a_target() {
     let documents = sources::files("md");
     assert_none(
         &documents
@@ -361,8 +369,10 @@ fn every_link_in_the_documents_leads_somewhere() {
 
 #[test]
 fn a_dead_link_is_found() {
-    let text = "# One *two*, three\n[ok](README.md) [here](#one-two-three) [web](https://example.org/x)\n\
-                ```\n[code](nowhere.md)\n```\n`[code](nowhere.md)` [dead](nowhere.md) [dead](#nowhere) ![dead](no.png \"t\")";
+    let text = "# One *two*, three\n\
+                [ok](README.md) [here](#one-two-three) [web](https://example.org/x)\n\
+                ```\n[code](nowhere.md)\n```\n\
+                `[code](nowhere.md)` [dead](nowhere.md) [dead](#nowhere) ![dead](no.png \"t\")";
     let file = File {
         path: "tests/compose/README.md".to_owned(),
         text: text.to_owned(),
@@ -375,33 +385,20 @@ fn a_dead_link_is_found() {
     );
 }
 
-/// `SEMANTICS.md` names tests by file and function.
 #[test]
-fn every_test_that_the_semantics_name_is_there() {
-    let text = std::fs::read_to_string(sources::root().join("SEMANTICS.md")).expect("it is there");
-    let table = text.split_once("## Feature by feature").expect("the table").1;
-    let mut missing = Vec::new();
-    let mut count = 0;
-    for line in table.lines().filter(|line| line.starts_with("| ")) {
-        let proofs = line.split(" | ").nth(1).unwrap_or_default();
-        let mut file = (String::new(), String::new());
-        let mut found = 0;
-        for name in proofs.split('`').skip(1).step_by(2) {
-            if name.contains('/') {
-                let source = std::fs::read_to_string(sources::root().join(name));
-                file = (name.to_owned(), source.unwrap_or_default());
-            } else if !file.1.contains(&format!("fn {name}(")) {
-                missing.push(format!("{}: {name}", file.0));
-            } else {
-                found += 1;
-            }
-        }
-        let is_head = line.starts_with("| **") || line.starts_with("| behaviour");
-        if found == 0 && !is_head && !proofs.starts_with("later") && !proofs.starts_with("see ") {
-            missing.push(format!("no test: {line}"));
-        }
-        count += found;
-    }
-    assert!(missing.is_empty(), "{missing:#?}");
-    assert!(count > 100, "{count}");
+fn no_file_uses_a_retired_word() {
+    let files = sources::files("");
+    assert!(files.len() > 500, "{}", files.len());
+    let found: Vec<String> = files.iter().flat_map(words::retired).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_retired_word_is_found_and_a_longer_word_is_not() {
+    let file = |text: &str| File {
+        path: "docs/page.md".to_owned(),
+        text: text.to_owned(),
+    };
+    assert_eq!(words::retired(&file("It\nis Told twice.")).len(), 1);
+    assert!(words::retired(&file("tablets, somebody_else, leaflets")).is_empty());
 }

@@ -1,13 +1,14 @@
-//! The audit log of operators: what each command records, what the database refuses to change, and how it is read.
+//! The audit log of operators: the entries of each command, the changes that the database refuses,
+//! and the commands that read it.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod audit {
     mod append_only;
     mod bounds;
     mod commands;
+    mod fixture;
     mod half_done;
     mod other_ledger;
     mod reading;
     mod refused;
-    mod stage;
 }

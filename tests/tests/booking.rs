@@ -1,4 +1,4 @@
-//! What a report has seen of a time that is closed stays so, whatever hangs while it is made.
+//! A report of a closed period never changes, even if a commit hangs while the report is made.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
@@ -8,12 +8,12 @@ use ledger::Command;
 use scrip::{
     catalog::Catalog,
     clock::Clock,
-    embedded::{Embedded, EmbeddedOptions},
     read::{
         self,
         report::{Horizon, HorizonError, Report, Span, horizon},
     },
     store::{BookingClock, Store, StoreOptions},
+    transport::embedded::{Embedded, EmbeddedOptions},
 };
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, Statement,
@@ -28,7 +28,7 @@ use tests::{
 };
 use tokio::time::sleep;
 
-/// A store as a worker has it.
+/// A store with the options of a worker.
 async fn workers_store(url: &str) -> Store {
     let options = StoreOptions {
         booking_clock: BookingClock::Database,
@@ -37,7 +37,7 @@ async fn workers_store(url: &str) -> Store {
     Store::connect(url, &options).await.expect("a store")
 }
 
-/// A ledger in which ada has credits.
+/// A ledger in which `ada` has credits.
 async fn ledger() -> TestLedger {
     let mut ledger = TestLedger::on(TestDatabase::postgres().await).await;
     ledger.store = workers_store(ledger.database.url()).await;
@@ -55,16 +55,21 @@ async fn report(ledger: &TestLedger, until: DateTime<Utc>) -> Report {
     report.expect("a report")
 }
 
-/// When the transaction of that reference was booked.
+/// The booking time of the transaction with this reference.
 async fn booked(ledger: &TestLedger, reference: &str) -> DateTime<Utc> {
-    let sql = format!("SELECT created_at FROM credits_transaction WHERE reference_id = '{reference}'");
+    let sql =
+        format!("SELECT created_at FROM credits_transaction WHERE reference_id = '{reference}'");
     let statement = Statement::from_string(ledger.store.backend(), sql);
-    let row = ledger.store.read_connection().query_one_raw(statement).await;
+    let row = ledger
+        .store
+        .read_connection()
+        .query_one_raw(statement)
+        .await;
     let row = row.expect("reads").expect("it is booked");
     row.try_get_by_index(0).expect("an instant")
 }
 
-/// Locks the wallet of ada in a session of its own.
+/// Locks the wallet of `ada` in a separate session.
 async fn lock_wallet(ledger: &TestLedger) -> DatabaseTransaction {
     let session = ledger.database.connect().await;
     let lock = session.begin().await.expect("begins");
@@ -74,20 +79,23 @@ async fn lock_wallet(ledger: &TestLedger) -> DatabaseTransaction {
     lock
 }
 
-/// Waits until so many sessions of the ledger wait for a lock.
+/// Waits until `sessions` sessions of the ledger wait for a lock.
 async fn wait_for_blocked(ledger: &TestLedger, sessions: i64) {
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+               AND wait_event_type = 'Lock'";
     while ledger.number(sql).await < sessions {
         sleep(Duration::from_millis(5)).await;
     }
 }
 
-fn commit(ledger: &TestLedger, command: Command, carefully: bool) -> tokio::task::JoinHandle<()> {
+fn commit(ledger: &TestLedger, command: Command, pessimistic: bool) -> tokio::task::JoinHandle<()> {
     let (store, rules, now) = (ledger.store.clone(), ledger.rules.clone(), Utc::now());
     tokio::spawn(async move {
         let group = [command];
-        let committed = if carefully {
-            store.commit_group_carefully(&group, &rules, now).await
+        let committed = if pessimistic {
+            store
+                .commit_group_pessimistically(&group, &rules, now)
+                .await
         } else {
             store.commit_group(&group, &rules, now).await
         };
@@ -95,24 +103,29 @@ fn commit(ledger: &TestLedger, command: Command, carefully: bool) -> tokio::task
     })
 }
 
+/// Conformance: Configuration and command line: A report covers only time that is closed to new
+/// bookings; a hanging or late commit is booked later
 #[tokio::test]
-async fn a_commit_that_hangs_is_booked_after_what_was_reported() {
+async fn a_commit_that_hangs_is_booked_after_the_reported_period() {
     let ledger = ledger().await;
-    for (nth, carefully) in [false, true].into_iter().enumerate() {
+    for (nth, pessimistic) in [false, true].into_iter().enumerate() {
         let lock = lock_wallet(&ledger).await;
         let reference = format!("c-{nth}");
-        let hanging = commit(&ledger, consume(&reference, "ada", 7), carefully);
+        let hanging = commit(&ledger, consume(&reference, "ada", 7), pessimistic);
         wait_for_blocked(&ledger, 1).await;
-        // The period is over by every clock, and the commit comes afterwards.
+        // The period ends by every clock before the commit.
         sleep(Duration::from_millis(50)).await;
-        let seen = horizon(&ledger.store).await.expect("a horizon");
-        assert!(seen.at < seen.now, "{seen:?}");
-        assert!(seen.open.is_some());
-        let before = report(&ledger, seen.at).await;
-        lock.rollback().await.expect("lets go");
+        let horizon_now = horizon(&ledger.store).await.expect("a horizon");
+        assert!(horizon_now.at < horizon_now.now, "{horizon_now:?}");
+        assert!(horizon_now.open.is_some());
+        let before = report(&ledger, horizon_now.at).await;
+        lock.rollback().await.expect("releases");
         hanging.await.expect("it is committed");
-        assert!(booked(&ledger, &reference).await >= seen.at, "{seen:?}");
-        assert_eq!(report(&ledger, seen.at).await, before);
+        assert!(
+            booked(&ledger, &reference).await >= horizon_now.at,
+            "{horizon_now:?}"
+        );
+        assert_eq!(report(&ledger, horizon_now.at).await, before);
         let after = horizon(&ledger.store).await.expect("a horizon");
         assert!(after.at > booked(&ledger, &reference).await && after.open.is_none());
         assert!(report(&ledger, after.at).await.adds_up);
@@ -120,6 +133,8 @@ async fn a_commit_that_hangs_is_booked_after_what_was_reported() {
     ledger.verify().await;
 }
 
+/// Conformance: Configuration and command line: A report covers only time that is closed to new
+/// bookings; a hanging or late commit is booked later
 #[tokio::test]
 async fn a_statement_that_arrives_late_is_booked_late() {
     let ledger = ledger().await;
@@ -132,8 +147,8 @@ async fn a_statement_that_arrives_late_is_booked_late() {
         .await
         .expect("committed");
     for (reference, command) in [
-        ("quick", consume("quick", "ada", 1)),
-        ("careful", register("careful", "bob")),
+        ("optimistic", consume("optimistic", "ada", 1)),
+        ("pessimistic", register("pessimistic", "bob")),
         ("several", promote("several", "ada", 5, None)),
     ] {
         proxy.deafen();
@@ -146,26 +161,29 @@ async fn a_statement_that_arrives_late_is_booked_late() {
                 .expect("committed");
         });
         sleep(Duration::from_millis(100)).await;
-        // The server does not know of it; the report is of a time after it was decided.
-        let seen = horizon(&ledger.store).await.expect("a horizon");
-        assert!(seen.at > decided);
-        let before = report(&ledger, seen.at).await;
+        // The statement has not reached the server yet, and the report covers a time after its
+        // decision.
+        let horizon_now = horizon(&ledger.store).await.expect("a horizon");
+        assert!(horizon_now.at > decided);
+        let before = report(&ledger, horizon_now.at).await;
         proxy.open();
         under_way.await.expect("it is committed");
         assert!(
-            booked(&ledger, reference).await >= seen.at,
-            "{reference}: {seen:?}"
+            booked(&ledger, reference).await >= horizon_now.at,
+            "{reference}: {horizon_now:?}"
         );
-        assert_eq!(report(&ledger, seen.at).await, before);
+        assert_eq!(report(&ledger, horizon_now.at).await, before);
     }
     ledger.verify().await;
 }
 
+/// Conformance: Configuration and command line: A report covers only time that is closed to new
+/// bookings; a hanging or late commit is booked later
 #[tokio::test]
-async fn a_worker_whose_clock_is_wrong_books_nothing_into_a_closed_time() {
+async fn a_worker_with_a_wrong_clock_books_nothing_into_a_closed_period() {
     let ledger = ledger().await;
-    let seen = horizon(&ledger.store).await.expect("a horizon");
-    let before = report(&ledger, seen.at).await;
+    let horizon_now = horizon(&ledger.store).await.expect("a horizon");
+    let before = report(&ledger, horizon_now.at).await;
     let slow = Utc::now() - chrono::TimeDelta::days(2);
     for group in [
         vec![consume("one", "ada", 1)],
@@ -179,22 +197,25 @@ async fn a_worker_whose_clock_is_wrong_books_nothing_into_a_closed_time() {
             .expect("committed");
     }
     for reference in ["one", "two", "three", "four", "five"] {
-        assert!(booked(&ledger, reference).await >= seen.at, "{reference}");
+        assert!(
+            booked(&ledger, reference).await >= horizon_now.at,
+            "{reference}"
+        );
     }
-    assert_eq!(report(&ledger, seen.at).await, before);
+    assert_eq!(report(&ledger, horizon_now.at).await, before);
     ledger.verify().await;
 }
 
 #[tokio::test]
-async fn the_report_of_a_day_that_goes_on_ends_where_something_may_still_be_booked() {
+async fn the_report_of_the_current_day_ends_before_the_first_open_transaction() {
     let ledger = ledger().await;
     let deployment = Deployment::on_servers(&broker_url(), ledger.database.url(), "booking");
     let lock = lock_wallet(&ledger).await;
     lock.execute_unprepared("UPDATE credits_balance SET updated_at = updated_at")
         .await
         .expect("writes");
-    let seen = horizon(&ledger.store).await.expect("a horizon");
-    assert!(seen.at < seen.now, "{seen:?}");
+    let horizon_now = horizon(&ledger.store).await.expect("a horizon");
+    assert!(horizon_now.at < horizon_now.now, "{horizon_now:?}");
     let report = deployment.succeed(&["--json", "report"]).await;
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     let until: DateTime<Utc> = report["until"]
@@ -202,10 +223,12 @@ async fn the_report_of_a_day_that_goes_on_ends_where_something_may_still_be_book
         .expect("a text")
         .parse()
         .expect("an instant");
-    assert_eq!(until, seen.at);
+    assert_eq!(until, horizon_now.at);
     lock.rollback().await.expect("ends");
 }
 
+/// Conformance: Configuration and command line: A report covers only time that is closed to new
+/// bookings; a hanging or late commit is booked later
 #[tokio::test]
 async fn readers_do_not_hold_the_horizon_back() {
     let ledger = ledger().await;
@@ -220,11 +243,13 @@ async fn readers_do_not_hold_the_horizon_back() {
         .execute_unprepared("SELECT count(*) FROM credits_transaction")
         .await
         .expect("reads");
-    let seen = horizon(&ledger.store).await.expect("a horizon");
-    assert_eq!((seen.at, seen.open), (seen.now, None));
+    let horizon_now = horizon(&ledger.store).await.expect("a horizon");
+    assert_eq!((horizon_now.at, horizon_now.open), (horizon_now.now, None));
     reader.rollback().await.expect("ends");
 }
 
+/// Conformance: Configuration and command line: A report covers only time that is closed to new
+/// bookings; a hanging or late commit is booked later
 #[tokio::test]
 async fn a_session_of_another_role_that_cannot_be_seen_is_named() {
     let ledger = ledger().await;
@@ -242,20 +267,25 @@ async fn a_session_of_another_role_that_cannot_be_seen_is_named() {
         .await
         .expect("writes");
     let hidden = horizon(&reader).await;
-    assert!(matches!(hidden, Err(HorizonError::Hidden { .. })), "{hidden:?}");
+    assert!(
+        matches!(hidden, Err(HorizonError::Hidden { .. })),
+        "{hidden:?}"
+    );
     ledger
         .database
         .execute(&format!("GRANT pg_read_all_stats TO {role}"))
         .await;
-    let seen = horizon(&reader).await.expect("a horizon");
-    assert!(seen.at < seen.now);
+    let horizon_now = horizon(&reader).await.expect("a horizon");
+    assert!(horizon_now.at < horizon_now.now);
     lock.rollback().await.expect("ends");
     reader.close().await.expect("closes");
     ledger.database.execute(&format!("DROP ROLE {role}")).await;
 }
 
+/// Conformance: Configuration and command line: A report covers only time that is closed to new
+/// bookings; a hanging or late commit is booked later
 #[tokio::test]
-async fn on_one_file_nothing_is_reported_while_somebody_writes() {
+async fn on_one_file_no_report_is_made_while_another_connection_writes() {
     let ledger = TestLedger::on(TestDatabase::sqlite().await).await;
     let hasty = StoreOptions {
         busy_timeout: Duration::from_millis(50),
@@ -278,10 +308,10 @@ async fn on_one_file_nothing_is_reported_while_somebody_writes() {
     assert_eq!(reporter.backend(), DbBackend::Sqlite);
 }
 
-/// The time of a group is read under the lock of the file, so that it is not before what others have
-/// read by then.
+/// The time of a group is read under the lock of the file. So it is not before the end of a report
+/// that was made in the meantime.
 #[tokio::test(flavor = "multi_thread")]
-async fn on_one_file_a_group_that_waited_for_the_lock_is_booked_when_it_got_it() {
+async fn on_one_file_a_group_that_waited_for_the_lock_is_booked_when_it_gets_it() {
     let ledger = TestLedger::on(TestDatabase::sqlite().await).await;
     let catalog = Catalog {
         rules: Arc::new(ledger.rules.clone()),
@@ -298,14 +328,14 @@ async fn on_one_file_a_group_that_waited_for_the_lock_is_booked_when_it_got_it()
     let worker = worker.expect("a worker");
     worker.ready().await;
     let writer = ledger.database.connect().await;
-    // Whether the worker had to wait is chance: it may be quicker, and what waits may be the renewal of
-    // its lease.
+    // The worker does not wait in every round. It may be faster than the lock, or the renewal of
+    // its lease may wait instead.
     let mut waited = 0;
     for nth in 0..20 {
         let reference = format!("g-{nth}");
         let grant = producer_sdk::Command::registration_bonus(&reference, &reference);
         let body = String::from_utf8(grant.to_json()).expect("text");
-        let sql = "INSERT INTO queue_message (queue, door, body, enqueued_at) \
+        let sql = "INSERT INTO queue_message (queue, origin, body, enqueued_at) \
                    VALUES ('commands', 'funding', CAST($1 AS BLOB), $2)";
         let at = scrip::store::sqlite_instant(Utc::now());
         let put = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [body.into(), at.into()]);
@@ -314,11 +344,12 @@ async fn on_one_file_a_group_that_waited_for_the_lock_is_booked_when_it_got_it()
         lock.execute_unprepared("UPDATE credits_balance SET updated_at = updated_at")
             .await
             .expect("locks");
-        let sql = format!("SELECT count(*) FROM credits_transaction WHERE reference_id = '{reference}'");
+        let sql =
+            format!("SELECT count(*) FROM credits_transaction WHERE reference_id = '{reference}'");
         let is_booked = ledger.number(&sql).await > 0;
         sleep(Duration::from_millis(100)).await;
         let reported_until = Utc::now();
-        lock.rollback().await.expect("lets go");
+        lock.rollback().await.expect("releases");
         while ledger.number(&sql).await == 0 {
             sleep(Duration::from_millis(5)).await;
         }
@@ -327,6 +358,6 @@ async fn on_one_file_a_group_that_waited_for_the_lock_is_booked_when_it_got_it()
             assert!(booked(&ledger, &reference).await >= reported_until, "{nth}");
         }
     }
-    assert!(waited > 0, "the worker was quicker each time");
+    assert!(waited > 0, "the worker was faster than the lock each time");
     assert!(worker.drain(Duration::from_secs(10)).await);
 }

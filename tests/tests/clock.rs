@@ -1,4 +1,4 @@
-//! A worker whose clock is wrong decides nothing, so paid credits outlive it.
+//! A worker with a wrong clock decides nothing, so no paid credits expire because of the clock.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
@@ -18,16 +18,17 @@ use tests::{
 };
 
 const DAY: i64 = 86_400;
-/// Longer than the credits of any package are valid.
+/// A step that is longer than the validity of any package.
 const FAR: i64 = 400 * DAY;
-/// What a worker says when it stops deciding, and when it goes on.
+/// The log lines of a worker that stops deciding and that resumes.
 const STOPPED: &str = "clocks differ too much, nothing is decided";
 const RESUMED: &str = "clocks agree again";
-/// Credits of the package `lite`, with its bonus.
+/// The credits of the package `lite`, including its bonus.
 const PAID: i64 = 110;
 
 async fn buy(deployment: &Deployment) {
-    let purchase = "publish purchase --user ada --package lite --purchase-id pi_1 --amount-paid 9.99 \
+    let purchase = "publish purchase --user ada --package lite --purchase-id pi_1 --amount-paid \
+        9.99 \
                     --currency USD --wait";
     deployment
         .succeed(&purchase.split_whitespace().collect::<Vec<_>>())
@@ -36,7 +37,8 @@ async fn buy(deployment: &Deployment) {
 
 async fn spend(deployment: &Deployment, reference: &str) {
     let consume = format!(
-        "publish consume --user ada --service llm:tokens --quantity 2000 --reference {reference} --wait"
+        "publish consume --user ada --service llm:tokens --quantity 2000 --reference {reference} \
+         --wait"
     );
     deployment
         .succeed(&consume.split_whitespace().collect::<Vec<_>>())
@@ -49,14 +51,15 @@ async fn available(deployment: &Deployment) -> i64 {
     balance["availableCredits"].as_i64().expect("a number")
 }
 
-/// A worker with the right time sells credits and ends.
+/// A worker with the right time applies a purchase and ends.
 async fn sell(deployment: &Deployment) {
     let worker = deployment.ready_worker().await;
     buy(deployment).await;
     assert!(worker.terminate().await.success());
 }
 
-/// Nothing was lost while the clock was wrong, and the worker serves again.
+/// Panics unless no credits were lost while the clock was wrong and the worker applies commands
+/// again.
 async fn assert_unharmed(deployment: &Deployment, worker: Worker) {
     assert_eq!(available(deployment).await, PAID);
     spend(deployment, "after").await;
@@ -75,6 +78,8 @@ async fn on_servers() -> (Deployment, TestBroker, TestDatabase) {
     (deployment, broker, database)
 }
 
+/// Conformance: Back pressure and health: A worker that starts with a wrong clock expires no paid
+/// credits and grants no period
 #[tokio::test]
 async fn a_worker_that_starts_with_a_wrong_clock_expires_no_paid_credits() {
     for step in [FAR, -FAR] {
@@ -84,9 +89,10 @@ async fn a_worker_that_starts_with_a_wrong_clock_expires_no_paid_credits() {
         clock.step(step);
         let worker = deployment.worker();
         worker.wait_for(STOPPED).await;
-        // It would have swept by then: it catches up with jobs as soon as it serves.
+        // The expiry job would have run by then, because a worker catches up on jobs when it
+        // starts.
         tokio::time::sleep(Duration::from_secs(4)).await;
-        assert_eq!(worker.times_said("registered"), 0, "{}", worker.log());
+        assert_eq!(worker.times_logged("registered"), 0, "{}", worker.log());
         clock.step(0);
         worker.wait_for(RESUMED).await;
         worker.wait_for("ready").await;
@@ -94,20 +100,25 @@ async fn a_worker_that_starts_with_a_wrong_clock_expires_no_paid_credits() {
     }
 }
 
-/// A subscription that is paid for longer than the clock is ahead, so that every period until then could be granted.
+/// A subscription that is paid for longer than the clock is ahead, so that every period until then
+/// could be granted.
 async fn subscribe(deployment: &Deployment) -> i64 {
     let end = (Utc::now() + TimeDelta::days(800)).format("%Y-%m-%d");
     let subscription = format!(
-        "publish subscription --user ada --subscription sub_1 --plan pro --status active --paid-through \
-         {end}T00:00:00Z --wait --json"
+        "publish subscription --user ada --subscription sub_1 --plan pro --status active \
+         --paid-through {end}T00:00:00Z --wait --json"
     );
     let outcome = deployment
         .succeed(&subscription.split_whitespace().collect::<Vec<_>>())
         .await;
     let outcome: Value = serde_json::from_str(&outcome).expect("JSON");
-    outcome["amount"].as_i64().expect("the first period's credits")
+    outcome["amount"]
+        .as_i64()
+        .expect("the first period's credits")
 }
 
+/// Conformance: Back pressure and health: A worker that starts with a wrong clock expires no paid
+/// credits and grants no period
 #[tokio::test]
 async fn on_a_file_a_clock_far_ahead_at_the_start_expires_and_grants_nothing() {
     let mut deployment = Deployment::embedded();
@@ -119,14 +130,20 @@ async fn on_a_file_a_clock_far_ahead_at_the_start_expires_and_grants_nothing() {
     let clock = SteppedClock::install(&mut deployment).await;
     clock.step(FAR);
     let worker = deployment.worker();
-    worker.wait_for("time is not confirmed, nothing is decided").await;
-    let consume = "publish consume --user ada --service llm:tokens --quantity 2000 --reference during";
+    worker
+        .wait_for("time is not confirmed, nothing is decided")
+        .await;
+    let consume =
+        "publish consume --user ada --service llm:tokens --quantity 2000 --reference during";
     deployment
         .succeed(&consume.split_whitespace().collect::<Vec<_>>())
         .await;
-    // It would have been applied by then.
+    // The command would have been applied by then.
     tokio::time::sleep(Duration::from_secs(4)).await;
-    assert_eq!(worker.times_said("time is not confirmed, nothing is decided"), 1);
+    assert_eq!(
+        worker.times_logged("time is not confirmed, nothing is decided"),
+        1
+    );
     clock.step(0);
     worker.wait_for(STOPPED).await;
     assert!(worker.terminate().await.success());
@@ -137,7 +154,10 @@ async fn on_a_file_a_clock_far_ahead_at_the_start_expires_and_grants_nothing() {
     assert!(worker.terminate().await.success());
 }
 
-/// Such a pause is usual, so commands are decided at once.
+/// Conformance: Back pressure and health: A worker that starts with a wrong clock expires no paid
+/// credits and grants no period
+///
+/// Commands are decided at once, because such a pause is normal.
 #[tokio::test]
 async fn on_a_file_jobs_alone_wait_for_a_steady_clock_after_a_pause_of_days() {
     let mut deployment = Deployment::embedded();
@@ -151,6 +171,8 @@ async fn on_a_file_jobs_alone_wait_for_a_steady_clock_after_a_pause_of_days() {
     assert!(worker.terminate().await.success());
 }
 
+/// Conformance: Back pressure and health: A worker that starts with a wrong clock expires no paid
+/// credits and grants no period
 #[tokio::test]
 async fn on_a_file_a_clock_behind_the_newest_entry_decides_nothing() {
     let mut deployment = Deployment::embedded();
@@ -159,15 +181,22 @@ async fn on_a_file_a_clock_behind_the_newest_entry_decides_nothing() {
     clock.step(-FAR);
     let worker = deployment.worker();
     worker.wait_for(STOPPED).await;
-    // It would have taken the lane by then.
+    // The worker would have taken the lane by then.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(worker.times_said("serving the queue"), 0, "{}", worker.log());
+    assert_eq!(
+        worker.times_logged("serving the queue"),
+        0,
+        "{}",
+        worker.log()
+    );
     clock.step(0);
     worker.wait_for(RESUMED).await;
     worker.wait_for("ready").await;
     assert_unharmed(&deployment, worker).await;
 }
 
+/// Conformance: Back pressure and health: While its clock is wrong in either direction, a worker is
+/// unready and decides nothing; waiting commands are applied once afterwards
 #[tokio::test]
 async fn a_clock_that_jumps_stops_a_worker_until_it_is_right_again() {
     for servers in [true, false] {
@@ -190,9 +219,9 @@ async fn a_clock_that_jumps_stops_a_worker_until_it_is_right_again() {
     }
 }
 
-/// It goes on, because the clocks differ by less than the limit.
+/// The worker continues, because the clocks differ by less than the limit.
 #[tokio::test]
-async fn a_worker_whose_clock_is_a_little_wrong_books_by_the_databases() {
+async fn a_worker_with_a_slightly_wrong_clock_books_by_the_clock_of_the_database() {
     for step in [-200, 200] {
         let (mut deployment, _broker, database) = on_servers().await;
         let clock = SteppedClock::install(&mut deployment).await;
@@ -214,13 +243,13 @@ async fn a_worker_whose_clock_is_a_little_wrong_books_by_the_databases() {
     }
 }
 
-/// Between two comparisons the monotonic clock tells.
+/// Between two comparisons the monotonic clock shows the jump.
 #[tokio::test]
 async fn a_jump_is_noticed_before_the_next_comparison() {
     for database in TestDatabase::each_migrated().await {
         let store = Store::connect(database.url(), &StoreOptions::default()).await;
         let store = store.expect("a store");
-        let (clock, hand) = Clock::manual(Utc::now());
+        let (clock, clock_handle) = Clock::manual(Utc::now());
         let limits = ClockLimits {
             warn: Duration::from_mins(1),
             stop: Duration::from_mins(5),
@@ -228,10 +257,13 @@ async fn a_jump_is_noticed_before_the_next_comparison() {
         let clock = clock.checked(store.clone(), limits);
         clock.confirmed().await.expect("the right time");
         for step in [FAR, -FAR] {
-            hand.set(Utc::now() + TimeDelta::seconds(step));
+            clock_handle.set(Utc::now() + TimeDelta::seconds(step));
             let wrong = clock.confirmed().await;
-            assert!(matches!(wrong, Err(ClockError::Differs { .. })), "{wrong:?}");
-            hand.set(Utc::now());
+            assert!(
+                matches!(wrong, Err(ClockError::Differs { .. })),
+                "{wrong:?}"
+            );
+            clock_handle.set(Utc::now());
             clock.confirmed().await.expect("the right time again");
         }
         store.close().await.expect("closed");

@@ -1,4 +1,4 @@
-//! The Compose files are valid, and safe to start from: checked without a container engine.
+//! The Compose files are valid and have safe defaults. The checks need no container engine.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -13,7 +13,9 @@ mod yaml;
 
 use std::path::PathBuf;
 
-use producer_sdk::contract::{Arg, BROKER_SETTINGS, Policy, Role, Topology, USER_LIMITS, VHOST_LIMITS};
+use producer_sdk::contract::{
+    Arg, BROKER_SETTINGS, Policy, Role, Topology, USER_LIMITS, VHOST_LIMITS,
+};
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use serde_json::{Map, Value};
 use tests::servers::Server;
@@ -22,7 +24,9 @@ const COMPOSE: &str = "docker-compose.yml";
 const TEST_SERVERS: &str = "tests/servers/compose.yml";
 
 fn file(path: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -40,7 +44,7 @@ fn services(compose: &Value) -> &Map<String, Value> {
         .expect("a Compose file has services")
 }
 
-/// The variables that `text` takes from the environment, with what is said of each: `:-5432`, `:?why` or nothing.
+/// The environment variables in `text`, each with its rule: `:-5432`, `:?why` or an empty text.
 fn variables(text: &str) -> Vec<(&str, &str)> {
     let text: Vec<&str> = text
         .lines()
@@ -72,7 +76,7 @@ fn compose_files_follow_the_compose_specification() {
 }
 
 #[test]
-fn what_the_compose_specification_forbids_is_found() {
+fn violations_of_the_compose_specification_are_found() {
     let broken = [
         (
             "services:\n  worker:\n    imagee: x",
@@ -99,7 +103,10 @@ fn what_the_compose_specification_forbids_is_found() {
             "services:\n  worker:\n    depends_on: {db: {condition: up}}",
             "\"up\" is not one of",
         ),
-        ("services:\n  w o:\n    image: x", "/services/w o: is not allowed"),
+        (
+            "services:\n  w o:\n    image: x",
+            "/services/w o: is not allowed",
+        ),
     ];
     for (text, expected) in broken {
         let errors = schema::errors(&compose_schema(), &yaml::read(text).unwrap());
@@ -116,7 +123,7 @@ fn no_secret_has_a_default() {
         if is_secret(variable) {
             assert!(
                 rule.starts_with(":?"),
-                "{COMPOSE}: ${{{variable}{rule}}} must say `:?` and why"
+                "{COMPOSE}: ${{{variable}{rule}}} must have the form `:?` with a reason"
             );
         }
     }
@@ -126,7 +133,7 @@ fn no_secret_has_a_default() {
                 let value = value.as_str().unwrap_or_default();
                 assert!(
                     value.starts_with("${"),
-                    "{COMPOSE}: {service}'s {variable} is written down"
+                    "{COMPOSE}: the file contains the value of {variable} of {service}"
                 );
             }
         }
@@ -134,9 +141,12 @@ fn no_secret_has_a_default() {
 }
 
 #[test]
-fn env_example_names_every_variable_and_fills_in_no_secret() {
+fn env_example_names_every_variable_and_contains_no_secret() {
     let example = file(".env.example");
-    let lines: Vec<&str> = example.lines().map(|line| line.trim_start_matches('#')).collect();
+    let lines: Vec<&str> = example
+        .lines()
+        .map(|line| line.trim_start_matches('#'))
+        .collect();
     for (variable, rule) in variables(&file(COMPOSE)) {
         let line = lines
             .iter()
@@ -148,13 +158,13 @@ fn env_example_names_every_variable_and_fills_in_no_secret() {
             assert_eq!(
                 Some(value),
                 rule.strip_prefix(":-"),
-                ".env.example is wrong about {variable}'s default"
+                ".env.example has another default for {variable}"
             );
         }
     }
 }
 
-/// What the broker loads for a namespace.
+/// The definitions that the broker loads for a namespace.
 fn broker_definitions(namespace: &str) -> Value {
     let text = definitions::of_the_broker(&[
         ("SCRIP_NAMESPACE", namespace),
@@ -166,7 +176,7 @@ fn broker_definitions(namespace: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Limits as RabbitMQ has them.
+/// Limits in the format of RabbitMQ.
 fn limits(limits: &[(&str, i64)]) -> Value {
     limits
         .iter()
@@ -174,6 +184,8 @@ fn limits(limits: &[(&str, i64)]) -> Value {
         .collect()
 }
 
+/// Conformance: Broker permissions and senders: `scrip topology policies` prints the broker
+/// policies, and `docker-compose.yml` has the same policies
 #[test]
 fn the_broker_has_the_policies_and_limits_that_the_contract_names() {
     let namespace = "till.v1";
@@ -181,15 +193,18 @@ fn the_broker_has_the_policies_and_limits_that_the_contract_names() {
     let quoted = format!(r"\Q{namespace}\E[.]");
     let escaped = format!("{}[.]", namespace.replace('.', "[.]"));
     let policies = Topology::new(namespace, 1).unwrap().policies();
-    let found = definitions["policies"].as_array().unwrap();
-    assert_eq!(found.len(), policies.len());
-    for (found, policy) in found.iter().zip(policies) {
-        assert_eq!(found["name"], policy.name);
-        let pattern = found["pattern"].as_str().unwrap().replace(&quoted, &escaped);
+    let actual = definitions["policies"].as_array().unwrap();
+    assert_eq!(actual.len(), policies.len());
+    for (actual, policy) in actual.iter().zip(policies) {
+        assert_eq!(actual["name"], policy.name);
+        let pattern = actual["pattern"]
+            .as_str()
+            .unwrap()
+            .replace(&quoted, &escaped);
         assert_eq!(pattern, policy.pattern);
-        assert_eq!(found["priority"], Policy::PRIORITY);
+        assert_eq!(actual["priority"], Policy::PRIORITY);
         assert_eq!(
-            (&found["apply-to"], &found["vhost"]),
+            (&actual["apply-to"], &actual["vhost"]),
             (&"queues".into(), &"/".into())
         );
         let definition: Map<String, Value> = policy
@@ -204,7 +219,12 @@ fn the_broker_has_the_policies_and_limits_that_the_contract_names() {
                 (name.to_owned(), value)
             })
             .collect();
-        assert_eq!(found["definition"], Value::Object(definition), "{}", policy.name);
+        assert_eq!(
+            actual["definition"],
+            Value::Object(definition),
+            "{}",
+            policy.name
+        );
     }
     let of_the_vhost = &definitions["parameters"][0];
     assert_eq!(of_the_vhost["component"], "vhost-limits");
@@ -220,8 +240,10 @@ fn the_broker_has_the_policies_and_limits_that_the_contract_names() {
     }
 }
 
+/// Conformance: Broker permissions and senders: Permissions give app, bridge and worker exactly the
+/// names they need, for any namespace and number of shards
 #[test]
-fn the_brokers_users_may_do_what_the_contract_says_they_need() {
+fn the_brokers_users_have_the_permissions_that_the_contract_names() {
     let namespace = "till.v1";
     let definitions = broker_definitions(namespace);
     let named = |list: &str, key: &str, user: &str| -> Value {
@@ -236,30 +258,32 @@ fn the_brokers_users_may_do_what_the_contract_says_they_need() {
     for role in Role::ALL {
         let user = role.as_str();
         let expected = topology.permissions(role);
-        let found = named("permissions", "user", user);
-        for (what, expected) in [
+        let actual = named("permissions", "user", user);
+        for (kind, expected) in [
             ("configure", expected.configure),
             ("write", expected.write),
             ("read", expected.read),
         ] {
-            let found = found[what].as_str().unwrap().replace(&quoted, &escaped);
-            assert_eq!(found, expected, "{user}: {what}");
+            let actual = actual[kind].as_str().unwrap().replace(&quoted, &escaped);
+            assert_eq!(actual, expected, "{user}: {kind}");
         }
     }
     let users = definitions["users"].as_array().unwrap();
     assert_eq!(users.len(), 1 + Role::ALL.len());
     for user in ["scrip", "worker", "bridge", "app"] {
-        let found = named("users", "name", user);
-        assert_eq!(found["password"], format!("of-{user}"));
-        let administrator = found["tags"] == serde_json::json!(["administrator"]);
-        assert_eq!(administrator, user == "scrip", "{user}: {}", found["tags"]);
+        let actual = named("users", "name", user);
+        assert_eq!(actual["password"], format!("of-{user}"));
+        let administrator = actual["tags"] == serde_json::json!(["administrator"]);
+        assert_eq!(administrator, user == "scrip", "{user}: {}", actual["tags"]);
     }
 }
 
 #[test]
 fn the_broker_loads_its_users_and_the_worker_is_no_administrator() {
     let compose = compose(COMPOSE);
-    let given = compose["services"]["rabbitmq"]["configs"].as_array().unwrap();
+    let given = compose["services"]["rabbitmq"]["configs"]
+        .as_array()
+        .unwrap();
     let target = |source: &str| {
         let config = given.iter().find(|config| config["source"] == source);
         config.unwrap()["target"].as_str().unwrap().to_owned()
@@ -300,13 +324,16 @@ fn the_worker_waits_for_its_servers_to_be_healthy() {
 }
 
 #[test]
-fn the_worker_is_asked_where_it_listens() {
+fn the_health_check_of_the_worker_uses_its_listen_address() {
     let worker = &compose(COMPOSE)["services"]["worker"];
     let test = serde_json::json!(["CMD", "scrip", "health"]);
     assert_eq!(worker["healthcheck"]["test"], test);
     let listen = worker["environment"]["SCRIP__HEALTH__LISTEN"].as_str();
     let listen: std::net::SocketAddr = listen.expect("it listens").parse().expect("an address");
-    assert!(listen.ip().is_unspecified(), "{listen} is seen by nobody else");
+    assert!(
+        listen.ip().is_unspecified(),
+        "{listen} is reachable only inside the container"
+    );
 }
 
 #[test]
@@ -343,7 +370,7 @@ fn every_image_is_pinned_to_a_major_version() {
 }
 
 #[test]
-fn every_port_is_open_to_this_machine_only() {
+fn every_port_is_open_only_to_the_local_machine() {
     for path in [COMPOSE, TEST_SERVERS] {
         for (service, settings) in services(&compose(path)) {
             for port in settings["ports"].as_array().into_iter().flatten() {
@@ -374,7 +401,7 @@ fn the_worker_image_runs_without_root_and_from_a_file_that_exists() {
     );
 }
 
-/// What the program `postgres` is started with, as `NAME=VALUE`.
+/// The settings in the command line of `postgres`, as `NAME=VALUE`.
 fn postgres_settings(compose: &Value) -> Vec<(&str, &str)> {
     let command = compose["services"]["postgres"]["command"].as_array();
     let words = command.expect("a list").iter().filter_map(Value::as_str);
@@ -382,10 +409,13 @@ fn postgres_settings(compose: &Value) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn postgresql_starts_with_the_settings_of_the_compose_file_and_has_them_after_a_restart() {
+async fn postgresql_has_the_settings_of_the_compose_file_also_after_a_restart() {
     let compose = compose(COMPOSE);
     let settings = postgres_settings(&compose);
-    assert!(!settings.is_empty(), "{COMPOSE}: PostgreSQL has no settings");
+    assert!(
+        !settings.is_empty(),
+        "{COMPOSE}: PostgreSQL has no settings"
+    );
     let options: Vec<String> = settings
         .iter()
         .map(|(name, value)| format!("-c {name}={value}"))

@@ -1,13 +1,14 @@
-//! The table of faults: whatever is killed, cut, stopped or filled, under a load of mixed commands of several producers,
-//! every confirmed command ends in the ledger exactly once, in the order of its user.
+//! The table of faults. Each row injects faults under a load of mixed commands of several
+//! producers. Every confirmed command must end in the ledger exactly once, in the order of its
+//! user.
 //!
-//! Runs its rows one after the other on throw-away servers and prints one table:
+//! The rows run one after the other on throw-away servers, and one table is printed:
 //!
 //! ```text
-//! ./tests/run -p tests --test faults                          a few faults a row
-//! ./tests/run -p tests --test faults -- --full                many: half an hour or more
-//! ./tests/run -p tests --test faults -- --list                the rows
-//! ./tests/run -p tests --test faults -- redis --seed 7        the rows whose names contain this, with these numbers
+//! ./tests/run -p tests --test faults                      # a few faults per row
+//! ./tests/run -p tests --test faults -- --full            # many faults: half an hour or more
+//! ./tests/run -p tests --test faults -- --list            # list the rows
+//! ./tests/run -p tests --test faults -- redis --seed 7    # rows by name, with this seed
 //! ```
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -40,24 +41,24 @@ use tests::faults::{
 #[derive(Parser)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Args {
-    /// Only rows whose name or function contains one of these
+    /// Run only the rows whose name or function contains one of these texts
     filter: Vec<String>,
-    /// Many faults a row: half an hour or more
+    /// Inject many faults per row; takes half an hour or more
     #[arg(long)]
     full: bool,
-    /// Repeats the random numbers of a run
+    /// Use the random numbers of an earlier run
     #[arg(long, env = "SCRIP_SEED")]
     seed: Option<u64>,
-    /// How often the whole table is run
+    /// Number of runs of the whole table
     #[arg(long, default_value_t = 1)]
     repeat: u32,
-    /// Names the rows
+    /// List the rows without running them
     #[arg(long)]
     list: bool,
-    /// A line of JSON for each row as well
+    /// Print each row also as a line of JSON
     #[arg(long)]
     json: bool,
-    /// Taken and ignored, like everything that only `cargo test` knows
+    /// Accepted and ignored, like the other options of `cargo test` below
     #[arg(long, hide = true)]
     nocapture: bool,
     #[arg(long, hide = true)]
@@ -74,7 +75,7 @@ struct Args {
     skip: Vec<String>,
 }
 
-/// A row of the table, with the sentence that its function is.
+/// The rows of the table, each with the path of its function.
 macro_rules! rows {
     ($($name:literal => $run:path,)*) => {
         [$((
@@ -88,7 +89,8 @@ fn rows() -> Vec<(Fault, &'static str)> {
     Vec::from(rows! {
         "worker: SIGKILL at random moments" => worker::killed_at_random_moments_and_started_again,
         "worker: SIGTERM, another waits" => worker::asked_to_stop_while_another_waits,
-        "worker: SIGSTOP beyond the heartbeat, another waits" => worker::suspended_for_longer_than_the_heartbeat,
+        "worker: SIGSTOP beyond the heartbeat, another waits" =>
+            worker::suspended_for_longer_than_the_heartbeat,
         "worker: two to four of them join and leave" => worker::two_then_four_join_and_leave,
         "broker: restarted" => broker::restarted,
         "broker: SIGKILL" => broker::killed,
@@ -103,7 +105,8 @@ fn rows() -> Vec<(Fault, &'static str)> {
         "database: restarted" => database::restarted,
         "database: SIGKILL" => database::killed,
         "database: sessions ended" => database::sessions_ended,
-        "database: cut in the middle of a group or its commit" => database::cut_in_the_middle_of_a_group_or_its_commit,
+        "database: cut in the middle of a group or its commit" =>
+            database::cut_in_the_middle_of_a_group_or_its_commit,
         "database: half-open" => database::half_open,
         "database: slow and narrow" => database::slow_and_narrow,
         "database: out of connections" => database::out_of_connections,
@@ -116,10 +119,12 @@ fn rows() -> Vec<(Fault, &'static str)> {
         "redis: SIGKILL and emptied" => redis::killed_and_emptied,
         "clock: steps back and forth" => clock::steps_back_and_forth,
         "clock: far off and right again" => clock::far_off_and_right_again,
-        "clock: of a file, far off and right again" => clock::of_a_file_far_off_and_right_again,
+        "clock: of a file, far off and right again" =>
+            clock::of_a_file_far_off_and_right_again,
         "shards: another number, drained first" => shards::changed_when_drained,
         "shards: another number, messages queued" => shards::changed_while_messages_are_queued,
-        "schema: older and newer than the worker" => shards::the_schema_changes_under_serving_workers,
+        "schema: older and newer than the worker" =>
+            shards::the_schema_changes_under_serving_workers,
         "messages: poison and rubbish in between" => messages::poison_and_rubbish_between_good_ones,
         "messages: each many times" => messages::each_sent_many_times,
     })
@@ -130,8 +135,10 @@ fn main() -> ExitCode {
     let rows: Vec<_> = rows()
         .into_iter()
         .filter(|(fault, run)| {
-            let named = |part: &String| fault.name.contains(part.as_str()) || run.contains(part.as_str());
-            (args.filter.is_empty() || args.filter.iter().any(named)) && !args.skip.iter().any(named)
+            let named =
+                |part: &String| fault.name.contains(part.as_str()) || run.contains(part.as_str());
+            (args.filter.is_empty() || args.filter.iter().any(named))
+                && !args.skip.iter().any(named)
         })
         .collect();
     if args.list {
@@ -150,15 +157,15 @@ fn main() -> ExitCode {
     runtime.block_on(run(&args, &rows))
 }
 
-/// The ends of what the last workers said; all of it goes to a file.
+/// Prints the last lines of the last workers' logs, and writes all logs to a file.
 fn show_logs(logs: &[String], name: &str) {
     let file = std::env::temp_dir().join(format!("scrip-fault-{name}.log"));
     if std::fs::write(&file, logs.join("\n")).is_ok() {
-        println!("  all that the workers said: {}", file.display());
+        println!("  the logs of all workers: {}", file.display());
     }
     for (number, log) in logs.iter().enumerate().rev().take(4).rev() {
         let lines: Vec<&str> = log.lines().collect();
-        println!("  worker {} said at last:", number + 1);
+        println!("  the last log lines of worker {}:", number + 1);
         for line in &lines[lines.len().saturating_sub(30)..] {
             println!("    {line}");
         }
@@ -169,7 +176,7 @@ async fn run(args: &Args, rows: &[(Fault, &'static str)]) -> ExitCode {
     let seed = args
         .seed
         .unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1 % 1_000_000_000);
-    // Built before the clock of the first row goes.
+    // The build must not count in the duration of the first row.
     tests::process::scrip_program();
     println!("\nSCRIP_SEED={seed} repeats this run");
     let mut all_hold = true;
@@ -180,8 +187,8 @@ async fn run(args: &Args, rows: &[(Fault, &'static str)]) -> ExitCode {
             print!("fault {} ... ", fault.name);
             let _ = std::io::stdout().flush();
             let row = bench.row(fault).await;
-            let said = if row.holds() { "ok" } else { "BROKEN" };
-            println!("{said} ({:.1} s)", row.took.as_secs_f64());
+            let verdict = if row.holds() { "ok" } else { "BROKEN" };
+            println!("{verdict} ({:.1} s)", row.took.as_secs_f64());
             if args.json {
                 println!("{}", row.json());
             }
@@ -190,7 +197,10 @@ async fn run(args: &Args, rows: &[(Fault, &'static str)]) -> ExitCode {
                 for wrong in row.broke.iter().chain(&row.findings.wrong) {
                     println!("  {wrong}");
                 }
-                show_logs(&row.logs, &format!("{}-{run}", seed + round).replace("::", "-"));
+                show_logs(
+                    &row.logs,
+                    &format!("{}-{run}", seed + round).replace("::", "-"),
+                );
                 let full = if args.full { " --full" } else { "" };
                 println!(
                     "  again: ./tests/run -p tests --test faults -- --seed {}{full} {run}",

@@ -1,10 +1,10 @@
-//! The fuzz targets without a fuzzer: every input of the corpus, then a fixed number of random changes of it.
-//! `SCRIP_SEED` repeats a run; `tests/fuzz/README.md` says how to run them for longer.
+//! The fuzz targets without a fuzzer: every input of the corpus, then a fixed number of random
+//! changes. `SCRIP_SEED` repeats a run. `tests/fuzz/README.md` describes longer runs.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use tests::{
     fuzz::{self, mutate, seeds},
-    year::dice::Dice,
+    year::rng::Rng,
 };
 
 fn seed() -> u64 {
@@ -16,10 +16,10 @@ fn seed() -> u64 {
     seed
 }
 
-/// Tells which input it was, if the target panics.
-struct Telling<'a>(&'a [u8]);
+/// Prints the input if the target panics.
+struct PrintInputOnPanic<'a>(&'a [u8]);
 
-impl Drop for Telling<'_> {
+impl Drop for PrintInputOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("the input: {}", self.0.escape_ascii());
@@ -28,8 +28,8 @@ impl Drop for Telling<'_> {
 }
 
 fn run(target: fuzz::Target, input: &[u8]) {
-    let telling = Telling(input);
-    target(telling.0);
+    let guard = PrintInputOnPanic(input);
+    target(guard.0);
 }
 
 fn short(name: &str, dictionary: &str, changes: usize) {
@@ -42,23 +42,25 @@ fn short(name: &str, dictionary: &str, changes: usize) {
         run(target, input);
     }
     let words = mutate::words(dictionary);
-    let mut dice = Dice::new(seed());
+    let mut rng = Rng::new(seed());
     for _ in 0..changes {
-        run(target, &mutate::mutate(&inputs, &words, &mut dice));
+        run(target, &mutate::mutate(&inputs, &words, &mut rng));
     }
 }
 
 #[test]
-fn whatever_arrives_is_taken_as_what_it_says_or_rejected_with_a_reason() {
+fn every_body_is_decoded_without_change_or_rejected_with_a_reason() {
     short("decode", include_str!("../fuzz/json.dict"), 60_000);
 }
 
+/// Conformance: Invariants and verification: All invariants hold after every step of a random
+/// command sequence
 #[test]
-fn whatever_is_sent_in_whatever_order_and_groups_the_book_balances() {
+fn every_sequence_of_commands_in_any_groups_keeps_all_invariants() {
     short("sequence", "", 4_000);
 }
 
 #[test]
-fn whatever_is_configured_or_asked_with_is_understood_or_refused() {
+fn every_configuration_text_is_accepted_or_refused() {
     short("text", include_str!("../fuzz/text.dict"), 20_000);
 }

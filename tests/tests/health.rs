@@ -1,4 +1,4 @@
-//! How a worker tells over HTTP, and by `scrip health`, how it is.
+//! The health reports of a worker, over HTTP and with `scrip health`.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -11,15 +11,15 @@ mod alive;
 mod clock;
 #[path = "health/durability.rs"]
 mod durability;
+#[path = "health/fixture.rs"]
+mod fixture;
 #[path = "health/http.rs"]
 mod http;
 #[path = "health/metrics.rs"]
 mod metrics;
+#[path = "health/outages.rs"]
+mod outages;
 #[path = "health/page.rs"]
 mod page;
 #[path = "health/ready.rs"]
 mod ready;
-#[path = "health/stage.rs"]
-mod stage;
-#[path = "health/trouble.rs"]
-mod trouble;

@@ -1,5 +1,5 @@
-//! Hostile messages of one app, beside other apps and a bridge that send 100 commands a second: no innocent command is
-//! lost, refused or late, and the worker names the sender.
+//! Hostile messages of one app, while other apps and a payment bridge send 100 commands per second.
+//! No innocent command is lost, refused or late, and the worker logs the sender.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "isolation/attacker.rs"]
@@ -25,10 +25,12 @@ use fixture::Fixture;
 use held_back::HeldBack;
 use innocents::Innocents;
 
+/// Conformance: Broker permissions and senders: Hostile messages of one app cost other senders no
+/// command, reply or wait over 2 s; the log names the hostile sender
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_messages_cost_no_innocent_sender_a_command_a_reply_or_two_seconds() {
+async fn hostile_messages_neither_lose_nor_delay_commands_of_innocent_senders() {
     let fixture = Fixture::new().await;
-    // Before the worker subscribes, so that the broker keeps messages for it.
+    // This consumer subscribes before the worker, so that it gets the messages first.
     let held_back = HeldBack::subscribe(&fixture).await;
     let worker = fixture.deployment.ready_worker().await;
     let mut attacker = Attacker::new(&fixture).await;
@@ -36,7 +38,7 @@ async fn hostile_messages_cost_no_innocent_sender_a_command_a_reply_or_two_secon
 
     let mut cases = Vec::new();
     for case in held_back.cases() {
-        innocents.beside(&case.name);
+        innocents.during(&case.name);
         attacker.publish(&case).await;
         cases.push(case);
     }
@@ -46,13 +48,13 @@ async fn hostile_messages_cost_no_innocent_sender_a_command_a_reply_or_two_secon
         .into_iter()
         .chain(queries::cases(&fixture, &attacker))
     {
-        innocents.beside(&case.name);
+        innocents.during(&case.name);
         attacker.publish(&case).await;
         cases.push(case);
         attacker.settle(&cases).await;
     }
 
-    innocents.beside("scrip dead list");
+    innocents.during("scrip dead list");
     let letters = judge::listed_letters(&fixture).await;
     let waits = innocents.finish().await;
     waits.judge();

@@ -1,4 +1,5 @@
-//! The queue of job requests: while the database is away, and where it is another ledger's.
+//! The queue of job requests during an outage of the database, and in the namespace of another
+//! ledger.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
@@ -9,13 +10,13 @@ use producer_sdk::{
     contract::{Job, JobRequest},
 };
 use scrip::{
-    amqp::{
-        claim_ledger_at, compare_ledger_at,
-        jobs::{JobWait, serve},
-    },
     clock::Clock,
     jobs::{PATIENCE, Runner},
     store::{Store, StoreOptions},
+    transport::amqp::{
+        claim_ledger_at, compare_ledger_at,
+        jobs::{JobWait, serve},
+    },
 };
 use tests::{
     broker::TestBroker,
@@ -30,17 +31,19 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The broker makes a dead letter of what has gone back so often.
+/// The number of returns after which the broker dead-letters a message.
 const DELIVERY_LIMIT: u32 = 50;
-/// Short, so that a worker that gave a request back with every try would reach the limit many times
-/// over.
+/// Short intervals, so that a worker that returned a request after every attempt would exceed the
+/// limit several times.
 const WAIT: JobWait = JobWait {
     retry_limit: Duration::from_millis(10),
-    give_back_after: Duration::from_millis(30),
+    requeue_after: Duration::from_millis(30),
 };
 
+/// Conformance: Ordering, failures and dead letters: A job request waits as long as the database is
+/// unavailable
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_request_waits_however_long_the_database_is_away() {
+async fn a_job_request_waits_for_any_duration_of_a_database_outage() {
     let broker = TestBroker::start().await;
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     let relay = Proxy::before(Proxy::target(ledger.database.url())).await;
@@ -48,13 +51,13 @@ async fn a_job_request_waits_however_long_the_database_is_away() {
     let store = Store::connect(&url, &StoreOptions::default()).await;
     let store = store.expect("a store");
     let server = Server::start(&broker, store, None).await;
-    // The first one shows that the queue is served.
+    // The first request shows that the queue is served.
     publish(&broker, Job::Expire).await;
     finished(&ledger, 1).await;
     relay.close();
     publish(&broker, Job::Verify).await;
-    // As long as it takes to try as often as the limit, and as often again.
-    sleep((WAIT.retry_limit + WAIT.give_back_after) * DELIVERY_LIMIT * 3).await;
+    // Long enough for three times the number of attempts that the limit allows.
+    sleep((WAIT.retry_limit + WAIT.requeue_after) * DELIVERY_LIMIT * 3).await;
     assert_eq!(broker.ready_in(&broker.topology().dead()).await, 0);
     relay.open();
     finished(&ledger, 2).await;
@@ -65,7 +68,7 @@ async fn a_job_request_waits_however_long_the_database_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn job_requests_in_the_namespace_of_another_ledger_are_left_to_its_workers() {
+async fn job_requests_of_another_ledger_are_left_to_its_workers() {
     let broker = TestBroker::start().await;
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     let (url, topology) = (broker.url(), broker.topology());
@@ -75,7 +78,7 @@ async fn job_requests_in_the_namespace_of_another_ledger_are_left_to_its_workers
     let id = ledger.store.ledger_id().await.expect("an id");
     let server = Server::start(&broker, ledger.store.clone(), Some(id)).await;
     publish(&broker, Job::Verify).await;
-    // It is tried again and again.
+    // Long enough for many attempts.
     sleep(WAIT.retry_limit * 50).await;
     assert_eq!(broker.ready_in(&topology.jobs()).await, 1);
     let runs = ledger.store.job_runs(10).await.expect("runs");
@@ -85,7 +88,7 @@ async fn job_requests_in_the_namespace_of_another_ledger_are_left_to_its_workers
     server.end().await;
 }
 
-/// The part of a worker that serves the queue of job requests.
+/// The part of a worker that serves job requests.
 struct Server {
     stop: CancellationToken,
     serving: JoinHandle<()>,
@@ -98,7 +101,9 @@ impl Server {
             namespace: broker.topology().namespace().to_owned(),
             ..Options::default()
         };
-        let client = Client::connect(broker.url(), named).await.expect("a client");
+        let client = Client::connect(broker.url(), named)
+            .await
+            .expect("a client");
         let (client, stop) = (Arc::new(client), CancellationToken::new());
         let runner = Runner {
             store,
@@ -136,16 +141,16 @@ async fn publish(broker: &TestBroker, job: Job) {
         .await;
 }
 
-/// Waits until so many runs have come to their end. There is no event for this.
+/// Waits until `runs` runs have ended. There is no event for this.
 async fn finished(ledger: &TestLedger, runs: usize) {
     let began = Instant::now();
     loop {
-        let found = ledger.store.job_runs(10).await.expect("runs");
-        let ended = found.iter().filter(|run| run.status == "COMPLETED");
+        let runs_now = ledger.store.job_runs(10).await.expect("runs");
+        let ended = runs_now.iter().filter(|run| run.status == "COMPLETED");
         if ended.count() == runs {
             return;
         }
-        assert!(began.elapsed() < Duration::from_mins(1), "{found:?}");
+        assert!(began.elapsed() < Duration::from_mins(1), "{runs_now:?}");
         sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs: what is due is done once, whoever runs them and whatever happens to him.
+//! Jobs: due work is done exactly once by any worker, also after failures.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -9,10 +9,10 @@ use producer_sdk::contract::Job;
 use scrip::{
     cache::Redis,
     catalog::Catalog,
-    clock::{Clock, ClockLimits, Hand},
-    embedded::{Embedded, EmbeddedOptions},
+    clock::{Clock, ClockHandle, ClockLimits},
     jobs::{ClaimError, Counts, JobError, PATIENCE, Runner, WINDOW},
     store::{Claim, JobRun},
+    transport::embedded::{Embedded, EmbeddedOptions},
 };
 use serde_json::Value;
 use tests::{
@@ -24,23 +24,24 @@ use tests::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// An embedded worker with a clock that stands still, and a runner of jobs.
-struct Stage {
+/// An embedded worker with a stopped clock, and a runner of jobs.
+struct Fixture {
     ledger: TestLedger,
-    hand: Hand,
+    clock_handle: ClockHandle,
     worker: Embedded,
     runner: Runner,
 }
 
-impl Stage {
+impl Fixture {
     async fn new(prepare: &[Command]) -> Self {
         let ledger = TestLedger::on(TestDatabase::sqlite().await).await;
         for group in prepare.chunks(1000) {
             ledger.settle(group).await;
         }
-        let (clock, hand) = Clock::manual(ledger.now);
+        let (clock, clock_handle) = Clock::manual(ledger.now);
         let worker = embedded(&ledger, clock.clone()).await;
-        let client = producer_sdk::Client::connect(ledger.database.url(), producer_sdk::Options::default());
+        let client =
+            producer_sdk::Client::connect(ledger.database.url(), producer_sdk::Options::default());
         let runner = Runner {
             store: ledger.store.clone(),
             rules: Arc::new(rules()),
@@ -52,7 +53,7 @@ impl Stage {
         };
         Self {
             ledger,
-            hand,
+            clock_handle,
             worker,
             runner,
         }
@@ -61,7 +62,7 @@ impl Stage {
     /// Sets the clock.
     fn at(&mut self, now: DateTime<Utc>) {
         self.ledger.now = now;
-        self.hand.set(now);
+        self.clock_handle.set(now);
     }
 
     async fn claim(&self, job: Job, again: bool) -> Claim {
@@ -118,50 +119,61 @@ fn subscribers(count: usize, plan: &str, now: DateTime<Utc>) -> Vec<Command> {
         .collect()
 }
 
+/// Conformance: Scheduler and jobs: The `grant` job grants due periods through commands for each
+/// user, page by page
+/// Conformance: Scheduler and jobs: A job run records `processed`, `successful`, `skipped`,
+/// `failed`, `processedBatches`, `processedUsers`, `totalExpiredAmount`
 #[tokio::test(flavor = "multi_thread")]
-async fn the_grant_job_grants_what_is_due_and_nothing_when_it_runs_again() {
+async fn the_grant_job_grants_due_periods_and_a_second_run_grants_nothing() {
     let now = DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("an instant");
-    let mut stage = Stage::new(&subscribers(2500, "pro", now)).await;
-    assert_eq!(stage.run(Job::Grant).await.processed, 0, "nothing is due yet");
-    stage.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
-    let counts = stage.run(Job::Grant).await;
+    let mut fixture = Fixture::new(&subscribers(2500, "pro", now)).await;
+    assert_eq!(
+        fixture.run(Job::Grant).await.processed,
+        0,
+        "nothing is due yet"
+    );
+    fixture.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
+    let counts = fixture.run(Job::Grant).await;
     assert_eq!(
         (counts.processed, counts.successful, counts.failed),
         (2500, 2500, 0)
     );
     assert_eq!(counts.total_granted, 2500 * 200);
-    assert_eq!(stage.run(Job::Grant).await.processed, 0);
-    stage.at(ledger::period::start(now, 4) + TimeDelta::hours(1));
-    let caught_up = stage.run(Job::Grant).await;
+    assert_eq!(fixture.run(Job::Grant).await.processed, 0);
+    fixture.at(ledger::period::start(now, 4) + TimeDelta::hours(1));
+    let caught_up = fixture.run(Job::Grant).await;
     assert_eq!(
         (caught_up.processed, caught_up.skipped),
         (7500, 5000),
-        "two months lapsed meanwhile"
+        "two months have expired in the meantime"
     );
-    stage.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_grant_job_counts_what_did_not_fit_under_the_cap() {
+async fn the_grant_job_counts_periods_that_the_cap_clips() {
     let now = DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("an instant");
     let subscriptions = subscribers(3, "pro", now);
     let user = |nth: usize| subscriptions[nth].user_id.as_str();
     let cap = rules().max_user_balance;
-    // When the first month has lapsed there is no room, room for 150, and room for all.
+    // After the first month has expired, the cap has space for 0 credits, for 150, and for all.
     let purchases = [
         buy_credits("p-0", user(0), cap),
         buy_credits("p-1", user(1), cap - 150),
     ];
-    let mut stage = Stage::new(&[&subscriptions[..], &purchases].concat()).await;
-    stage.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
-    let counts = stage.run(Job::Grant).await;
+    let mut fixture = Fixture::new(&[&subscriptions[..], &purchases].concat()).await;
+    fixture.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
+    let counts = fixture.run(Job::Grant).await;
     assert_eq!((counts.processed, counts.total_clipped), (3, 200 + 50));
     assert_eq!(counts.total_granted, 150 + 200);
-    stage.end().await;
+    fixture.end().await;
 }
 
+/// Conformance: Amounts, time and spending order: The expiry job waits `max_lateness` after
+/// `expires_at` before it takes expired credits
+/// Conformance: Scheduler and jobs: The `expire` job takes back expired credits page by page
 #[tokio::test(flavor = "multi_thread")]
-async fn the_expire_job_sweeps_what_lapsed_before_the_latest_event_that_may_come() {
+async fn the_expiry_job_takes_credits_that_no_late_event_can_spend() {
     let commands: Vec<Command> = (0..1500)
         .flat_map(|n| {
             let user = format!("user-{n:04}");
@@ -172,57 +184,68 @@ async fn the_expire_job_sweeps_what_lapsed_before_the_latest_event_that_may_come
             ]
         })
         .collect();
-    let mut stage = Stage::new(&commands).await;
-    let start = stage.ledger.now;
-    stage.at(start + TimeDelta::hours(47));
+    let mut fixture = Fixture::new(&commands).await;
+    let start = fixture.ledger.now;
+    fixture.at(start + TimeDelta::hours(47));
     assert_eq!(
-        stage.run(Job::Expire).await.processed_batches,
+        fixture.run(Job::Expire).await.processed_batches,
         0,
         "an event may come a day late"
     );
-    stage.at(start + TimeDelta::hours(73));
-    let counts = stage.run(Job::Expire).await;
-    assert_eq!((counts.processed_users, counts.processed_batches), (1500, 3000));
+    fixture.at(start + TimeDelta::hours(73));
+    let counts = fixture.run(Job::Expire).await;
+    assert_eq!(
+        (counts.processed_users, counts.processed_batches),
+        (1500, 3000)
+    );
     assert_eq!((counts.total_expired_amount, counts.failed), (1500 * 12, 0));
-    assert_eq!(stage.run(Job::Expire).await.processed_batches, 0);
-    let left = stage
+    assert_eq!(fixture.run(Job::Expire).await.processed_batches, 0);
+    let left = fixture
         .ledger
         .number("SELECT CAST(sum(balance) AS bigint) FROM credits_balance");
     assert_eq!(left.await, 1500 * 3);
-    stage.end().await;
+    fixture.end().await;
 }
 
+/// Conformance: Scheduler and jobs: One broken subscription does not stop the grants of other
+/// subscriptions
 #[tokio::test(flavor = "multi_thread")]
 async fn one_broken_subscription_does_not_stop_the_others() {
     let now = DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("an instant");
-    let mut stage = Stage::new(&subscribers(300, "pro", now)).await;
-    let json = if stage.ledger.is_quick() { "json" } else { "text" };
+    let mut fixture = Fixture::new(&subscribers(300, "pro", now)).await;
+    let json = if fixture.ledger.is_optimistic() {
+        "json"
+    } else {
+        "text"
+    };
     let event = format!(
         "UPDATE credits_transaction
-            SET detail = CAST(replace(CAST(detail AS text), '\"plan\":\"pro\"', '\"plan\":\"gone\"') AS {json})
+            SET detail = CAST(replace(CAST(detail AS text), '\"plan\":\"pro\"',
+              '\"plan\":\"gone\"') AS {json})
           WHERE user_id = 'pro-00100' AND type = 'subscription'"
     );
     let row = "UPDATE subscription SET plan = 'gone' WHERE user_id = 'pro-00100'";
     for gone in [row, event.as_str()] {
-        stage.ledger.database.execute(gone).await;
+        fixture.ledger.database.execute(gone).await;
     }
-    stage.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
-    let counts = stage.run(Job::Grant).await;
+    fixture.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
+    let counts = fixture.run(Job::Grant).await;
     assert_eq!(
         (counts.processed, counts.successful, counts.failed),
         (300, 299, 1)
     );
-    stage.end().await;
+    fixture.end().await;
 }
 
+/// Conformance: Scheduler and jobs: A resumed job run continues at its cursor and keeps counting
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_was_stopped_goes_on_at_its_cursor_and_counts_on() {
+async fn a_stopped_run_continues_at_its_cursor_and_adds_to_its_counts() {
     let now = DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("an instant");
-    let mut stage = Stage::new(&subscribers(3000, "pro", now)).await;
-    stage.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
-    let run = stage.ours(Job::Grant, false).await;
-    let stop = stage.runner.stop.clone();
-    let stopped = stage
+    let mut fixture = Fixture::new(&subscribers(3000, "pro", now)).await;
+    fixture.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
+    let run = fixture.ours(Job::Grant, false).await;
+    let stop = fixture.runner.stop.clone();
+    let stopped = fixture
         .runner
         .run(Job::Grant, run, move |counts| {
             if counts.processed >= 1000 {
@@ -230,8 +253,14 @@ async fn a_run_that_was_stopped_goes_on_at_its_cursor_and_counts_on() {
             }
         })
         .await;
-    assert!(stopped.is_err(), "it was stopped");
-    let half = stage.ledger.store.job_runs(1).await.expect("runs").remove(0);
+    assert!(stopped.is_err(), "the run was stopped");
+    let half = fixture
+        .ledger
+        .store
+        .job_runs(1)
+        .await
+        .expect("runs")
+        .remove(0);
     assert_eq!(half.status, "RUNNING");
     assert!(half.cursor.is_some());
     let before = half.result.expect("counts")["processed"]
@@ -239,11 +268,11 @@ async fn a_run_that_was_stopped_goes_on_at_its_cursor_and_counts_on() {
         .expect("a number");
     assert!((1000..3000).contains(&before), "{before}");
 
-    stage.runner.stop = CancellationToken::new();
-    stage.runner.worker = "another runner".to_owned();
-    let resumed = stage.ours(Job::Grant, false).await;
+    fixture.runner.stop = CancellationToken::new();
+    fixture.runner.worker = "another runner".to_owned();
+    let resumed = fixture.ours(Job::Grant, false).await;
     assert_eq!(resumed.cursor, half.cursor);
-    let counts = stage
+    let counts = fixture
         .runner
         .run(Job::Grant, resumed, |_| {})
         .await
@@ -252,30 +281,36 @@ async fn a_run_that_was_stopped_goes_on_at_its_cursor_and_counts_on() {
     assert_eq!(counts.processed, 3000);
     assert_eq!(counts.failed, 0);
     let granted = "SELECT count(*) FROM credits_transaction WHERE type = 'monthly_grant'";
-    assert_eq!(stage.ledger.number(granted).await, 6000, "each period once");
-    stage.end().await;
+    assert_eq!(
+        fixture.ledger.number(granted).await,
+        6000,
+        "each period once"
+    );
+    fixture.end().await;
 }
 
+/// Conformance: Scheduler and jobs: A job run is claimed with a lease, and a worker that lost its
+/// lease notices the loss
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_one_workers_until_his_lease_is_over_and_runs_once_for_a_date() {
-    let mut stage = Stage::new(&[]).await;
-    let run = stage.ours(Job::Verify, false).await;
-    stage.runner.worker = "another runner".to_owned();
+async fn a_run_belongs_to_one_worker_until_its_lease_expires_and_runs_once_per_date() {
+    let mut fixture = Fixture::new(&[]).await;
+    let run = fixture.ours(Job::Verify, false).await;
+    fixture.runner.worker = "another runner".to_owned();
     assert!(
-        matches!(stage.claim(Job::Verify, true).await, Claim::Taken(_)),
-        "it is being run"
+        matches!(fixture.claim(Job::Verify, true).await, Claim::Taken(_)),
+        "the run is active"
     );
-    let later = stage.ledger.now + TimeDelta::seconds(61);
-    stage.at(later);
-    let Claim::Ours(taken_over) = stage.claim(Job::Verify, false).await else {
-        panic!("its lease is over");
+    let later = fixture.ledger.now + TimeDelta::seconds(61);
+    fixture.at(later);
+    let Claim::Ours(taken_over) = fixture.claim(Job::Verify, false).await else {
+        panic!("the lease has expired");
     };
     assert_eq!(taken_over.owner, "another runner");
-    stage.runner.worker = "runner".to_owned();
-    let lost = stage.runner.run(Job::Verify, run, |_| {}).await;
+    fixture.runner.worker = "runner".to_owned();
+    let lost = fixture.runner.run(Job::Verify, run, |_| {}).await;
     assert!(lost.is_err(), "the first owner notices");
-    stage.runner.worker = "another runner".to_owned();
-    let counts = stage
+    fixture.runner.worker = "another runner".to_owned();
+    let counts = fixture
         .runner
         .run(Job::Verify, taken_over, |_| {})
         .await
@@ -283,22 +318,24 @@ async fn a_run_is_one_workers_until_his_lease_is_over_and_runs_once_for_a_date()
         .counts;
     assert_eq!(counts.holds, Some(true));
     assert!(
-        matches!(stage.claim(Job::Verify, false).await, Claim::Taken(_)),
+        matches!(fixture.claim(Job::Verify, false).await, Claim::Taken(_)),
         "it ran"
     );
-    stage.ours(Job::Verify, true).await;
-    stage.end().await;
+    fixture.ours(Job::Verify, true).await;
+    fixture.end().await;
 }
 
+/// Conformance: Scheduler and jobs: A worker that claims a job run again does not continue under
+/// the claim that it lost
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_claims_a_run_anew_does_not_go_on_under_the_claim_that_it_lost() {
-    let mut stage = Stage::new(&[]).await;
-    let lost = stage.ours(Job::Verify, false).await;
-    let later = stage.ledger.now + TimeDelta::seconds(61);
-    stage.at(later);
-    let kept = stage.ours(Job::Verify, false).await;
-    assert_eq!((&lost.owner, lost.id), (&kept.owner, kept.id));
-    let store = &stage.ledger.store;
+async fn a_worker_with_a_new_claim_of_a_run_does_not_continue_under_the_lost_claim() {
+    let mut fixture = Fixture::new(&[]).await;
+    let lost = fixture.ours(Job::Verify, false).await;
+    let later = fixture.ledger.now + TimeDelta::seconds(61);
+    fixture.at(later);
+    let current = fixture.ours(Job::Verify, false).await;
+    assert_eq!((&lost.owner, lost.id), (&current.owner, current.id));
+    let store = &fixture.ledger.store;
     let nothing = serde_json::json!({});
     for renewed in [
         store.renew_job(&lost, None, &nothing, later).await,
@@ -307,15 +344,15 @@ async fn a_worker_that_claims_a_run_anew_does_not_go_on_under_the_claim_that_it_
     ] {
         assert!(!renewed.expect("an answer"), "the claim is lost");
     }
-    let again = stage.runner.run(Job::Verify, lost, |_| {}).await;
+    let again = fixture.runner.run(Job::Verify, lost, |_| {}).await;
     assert!(matches!(again, Err(JobError::TakenOver)), "{again:?}");
-    let finished = stage.runner.run(Job::Verify, kept, |_| {}).await;
+    let finished = fixture.runner.run(Job::Verify, current, |_| {}).await;
     assert_eq!(finished.expect("an end").counts.holds, Some(true));
-    stage.end().await;
+    fixture.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn under_a_claim_that_was_lost_nothing_is_renewed_released_or_finished() {
+async fn a_lost_claim_cannot_renew_release_or_finish_a_run() {
     for database in TestDatabase::each().await {
         let ledger = TestLedger::on(database).await;
         let (store, date) = (&ledger.store, ledger.now.date_naive());
@@ -342,8 +379,10 @@ async fn under_a_claim_that_was_lost_nothing_is_renewed_released_or_finished() {
     }
 }
 
+/// Conformance: Scheduler and jobs: A worker that claims a job run again does not continue under
+/// the claim that it lost
 #[tokio::test(flavor = "multi_thread")]
-async fn of_claims_that_are_made_at_once_by_one_worker_one_is_his() {
+async fn of_concurrent_claims_by_one_worker_exactly_one_succeeds() {
     for database in TestDatabase::each().await {
         let ledger = TestLedger::on(database).await;
         let date = ledger.now.date_naive();
@@ -353,115 +392,136 @@ async fn of_claims_that_are_made_at_once_by_one_worker_one_is_his() {
                 .claim_job("verify", date, ("test", "worker"), ledger.now, false)
         };
         let claims = futures_util::future::join_all((0..4).map(|_| claim())).await;
-        let ours = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Ours(_))));
+        let ours = claims
+            .iter()
+            .filter(|claim| matches!(claim, Ok(Claim::Ours(_))));
         assert_eq!(ours.count(), 1, "{claims:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_a_wrong_clock_no_run_is_claimed_and_none_goes_on() {
-    let mut stage = Stage::new(&[]).await;
+async fn with_a_wrong_clock_no_run_is_claimed_and_none_continues() {
+    let mut fixture = Fixture::new(&[]).await;
     let limits = ClockLimits {
         warn: Duration::from_mins(1),
         stop: Duration::from_mins(5),
     };
-    let clock = stage.runner.clock.clone();
-    stage.runner.clock = clock.checked(stage.ledger.store.clone(), limits);
-    let run = stage.ours(Job::Expire, false).await;
-    let right = stage.ledger.now;
+    let clock = fixture.runner.clock.clone();
+    fixture.runner.clock = clock.checked(fixture.ledger.store.clone(), limits);
+    let run = fixture.ours(Job::Expire, false).await;
+    let right = fixture.ledger.now;
     for days in [400, -400] {
-        stage.hand.set(right + TimeDelta::days(days));
+        fixture.clock_handle.set(right + TimeDelta::days(days));
         let date = right.date_naive();
-        let claim = stage.runner.claim(Job::Verify, date, "test", false).await;
+        let claim = fixture.runner.claim(Job::Verify, date, "test", false).await;
         assert!(matches!(claim, Err(ClaimError::Clock(_))), "{claim:?}");
     }
-    let runner = stage.runner.clone();
+    let runner = fixture.runner.clone();
     let mut running = pin!(runner.run(Job::Expire, run, |_| {}));
     let ended = tokio::time::timeout(Duration::from_millis(300), &mut running).await;
-    assert!(ended.is_err(), "it waits for the right time");
-    stage.hand.set(right);
+    assert!(ended.is_err(), "the job waits for the right time");
+    fixture.clock_handle.set(right);
     running.await.expect("an end");
-    stage.end().await;
+    fixture.end().await;
 }
 
+/// Conformance: Invariants and verification: The nightly `verify` run is recorded, and is `FAILED`
+/// with a logged error if the book does not balance
 #[tokio::test(flavor = "multi_thread")]
-async fn a_book_that_does_not_balance_fails_the_nightly_check() {
-    let stage = Stage::new(&[promote("g", "ada", 10, None)]).await;
-    stage
+async fn a_violated_invariant_fails_the_verify_job() {
+    let fixture = Fixture::new(&[promote("g", "ada", 10, None)]).await;
+    fixture
         .ledger
         .database
         .execute("UPDATE credits_balance SET balance = 11")
         .await;
-    let counts = stage.run(Job::Verify).await;
+    let counts = fixture.run(Job::Verify).await;
     assert_eq!(counts.holds, Some(false));
     assert!(counts.violations >= 1);
-    let run = stage.ledger.store.job_runs(1).await.expect("runs").remove(0);
+    let run = fixture
+        .ledger
+        .store
+        .job_runs(1)
+        .await
+        .expect("runs")
+        .remove(0);
     assert_eq!(run.status, "FAILED");
-    stage
+    fixture
         .ledger
         .database
         .execute("UPDATE credits_balance SET balance = 10")
         .await;
-    stage.end().await;
+    fixture.end().await;
 }
 
+/// Conformance: Scheduler and jobs: A job counts an unanswered command and leaves it due; without
+/// any answer, the job waits
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_is_not_answered_is_counted_as_failed_and_left_due() {
+async fn a_command_without_an_outcome_counts_as_failed_and_its_period_stays_due() {
     let now = DateTime::from_timestamp(1_790_000_000, 123_456_000).expect("an instant");
-    let mut stage = Stage::new(&subscribers(30, "pro", now)).await;
-    let broken = "CREATE TRIGGER broken BEFORE INSERT ON credits_transaction WHEN NEW.user_id = 'pro-00007'
+    let mut fixture = Fixture::new(&subscribers(30, "pro", now)).await;
+    let broken =
+        "CREATE TRIGGER broken BEFORE INSERT ON credits_transaction WHEN NEW.user_id = 'pro-00007'
                   BEGIN SELECT RAISE(ABORT, 'broken'); END";
-    stage.ledger.database.execute(broken).await;
-    stage.runner.patience = Duration::from_millis(500);
-    stage.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
-    let counts = stage.run(Job::Grant).await;
-    assert_eq!((counts.processed, counts.successful, counts.failed), (30, 29, 1));
-    let due = "SELECT count(*) FROM subscription WHERE user_id = 'pro-00007' AND due_at IS NOT NULL";
+    fixture.ledger.database.execute(broken).await;
+    fixture.runner.patience = Duration::from_millis(500);
+    fixture.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
+    let counts = fixture.run(Job::Grant).await;
     assert_eq!(
-        stage.ledger.number(due).await,
-        1,
-        "it is looked at again by the next run"
+        (counts.processed, counts.successful, counts.failed),
+        (30, 29, 1)
     );
-    stage.ledger.database.execute("DROP TRIGGER broken").await;
-    let granted =
-        "SELECT count(*) FROM credits_transaction WHERE user_id = 'pro-00007' AND type = 'monthly_grant'";
-    eventually("what was delayed comes back and is granted", async || {
-        // It comes back when its time has come by the clock that stands still.
-        let later = stage.runner.clock.now() + TimeDelta::seconds(11);
-        stage.hand.set(later);
-        stage.ledger.number(granted).await == 2
+    let due =
+        "SELECT count(*) FROM subscription WHERE user_id = 'pro-00007' AND due_at IS NOT NULL";
+    assert_eq!(
+        fixture.ledger.number(due).await,
+        1,
+        "the next run handles it again"
+    );
+    fixture.ledger.database.execute("DROP TRIGGER broken").await;
+    let granted = "SELECT count(*) FROM credits_transaction WHERE user_id = 'pro-00007' \
+                   AND type = 'monthly_grant'";
+    eventually("the delayed command is delivered and granted", async || {
+        // The delay ends by the stopped clock, so the test sets it forward.
+        let later = fixture.runner.clock.now() + TimeDelta::seconds(11);
+        fixture.clock_handle.set(later);
+        fixture.ledger.number(granted).await == 2
     })
     .await;
-    stage.end().await;
+    fixture.end().await;
 }
 
+/// Conformance: Scheduler and jobs: A job keeps at most 500 commands unanswered and does not delay
+/// live commands
+/// Conformance: Scheduler and jobs: A job counts an unanswered command and leaves it due; without
+/// any answer, the job waits
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_keeps_at_most_so_many_commands_unanswered_waits_while_nobody_answers_and_holds_up_nobody() {
+async fn a_job_has_a_bounded_window_waits_for_outcomes_and_delays_no_other_commands() {
     let commands: Vec<Command> = (0..2000)
         .map(|n| promote(&format!("g{n}"), &format!("user-{n:04}"), 7, Some(1)))
         .collect();
-    let mut stage = Stage::new(&commands).await;
-    stage.at(stage.ledger.now + TimeDelta::hours(73));
-    stage.runner.patience = Duration::from_secs(2);
-    let Stage {
+    let mut fixture = Fixture::new(&commands).await;
+    fixture.at(fixture.ledger.now + TimeDelta::hours(73));
+    fixture.runner.patience = Duration::from_secs(2);
+    let Fixture {
         ledger,
         worker,
         runner,
         ..
-    } = stage;
+    } = fixture;
     assert!(worker.drain(Duration::from_secs(10)).await);
     let run = runner
         .claim(Job::Expire, ledger.now.date_naive(), "test", false)
         .await;
     let Claim::Ours(run) = run.expect("a claim") else {
-        panic!("nobody else is there")
+        panic!("there is no other worker")
     };
     let (job, client) = (runner.clone(), runner.client.clone());
     let job = tokio::spawn(async move { job.run(Job::Expire, run, |_| {}).await });
-    // Nobody serves: the window fills, and after a while everything in it is asked once more.
-    let waiting = "SELECT count(DISTINCT message_id) FROM queue_message WHERE door = 'internal'";
-    let copies = "SELECT count(*) FROM queue_message WHERE door = 'internal'";
-    eventually("the window is full and asked again", async || {
+    // No worker runs: the window fills, and after some time each command in it is sent again.
+    let waiting = "SELECT count(DISTINCT message_id) FROM queue_message WHERE origin = 'internal'";
+    let copies = "SELECT count(*) FROM queue_message WHERE origin = 'internal'";
+    eventually("the window is full and was sent again", async || {
         ledger.number(copies).await >= 2 * i64::try_from(WINDOW).expect("small")
     })
     .await;
@@ -481,23 +541,34 @@ async fn a_job_keeps_at_most_so_many_commands_unanswered_waits_while_nobody_answ
     })
     .await;
     let worker = embedded(&ledger, runner.clock.clone()).await;
-    assert!(live.await.expect("no panic").expect("an outcome").is_completed());
+    assert!(
+        live.await
+            .expect("no panic")
+            .expect("an outcome")
+            .is_completed()
+    );
     let counts = job.await.expect("no panic").expect("an end").counts;
     assert_eq!(counts.failed, 0);
-    // What was asked twice was answered twice, and the second answer is that nothing was left to sweep.
+    // The commands that were sent twice have two outcomes. The second one says that there were no
+    // expired credits left.
     assert_eq!(counts.processed_users, 2000 - WINDOW as u64);
-    let swept = "SELECT count(*) FROM credits_transaction WHERE type = 'expiration'";
-    assert_eq!(ledger.number(swept).await, 2000);
+    let expired = "SELECT count(*) FROM credits_transaction WHERE type = 'expiration'";
+    assert_eq!(ledger.number(expired).await, 2000);
     let later = "SELECT count(*) FROM credits_transaction WHERE type = 'expiration'
                  AND id > (SELECT id FROM credits_transaction WHERE reference_id = 'live')";
-    assert!(ledger.number(later).await >= 1000, "it did not wait for the job");
+    assert!(
+        ledger.number(later).await >= 1000,
+        "the command did not wait for the job"
+    );
     ledger.verify().await;
     runner.client.close().await.expect("closed");
     assert!(worker.drain(Duration::from_secs(10)).await);
 }
 
+/// Conformance: Invariants and verification: The nightly `verify` run is recorded, and is `FAILED`
+/// with a logged error if the book does not balance
 #[tokio::test(flavor = "multi_thread")]
-async fn a_book_that_does_not_balance_is_told_by_the_workers_log() {
+async fn a_violated_invariant_is_logged_by_the_worker() {
     let broker = TestBroker::start().await;
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     ledger.one(promote("g", "ada", 10, None)).await;
@@ -506,7 +577,8 @@ async fn a_book_that_does_not_balance_is_told_by_the_workers_log() {
         .execute("UPDATE credits_balance SET balance = 11")
         .await;
     let namespace = broker.topology().namespace().to_owned();
-    let deployment = Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
+    let deployment =
+        Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
     let worker = deployment.ready_worker().await;
     worker.wait_for("the book does not balance").await;
     let log = worker.log();
@@ -521,23 +593,26 @@ async fn a_book_that_does_not_balance_is_told_by_the_workers_log() {
     assert!(worker.terminate().await.success());
 }
 
-/// Waits until something has come about of which nobody tells.
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+/// Waits until a condition is true for which there is no event.
+async fn eventually(event: &str, mut happened: impl AsyncFnMut() -> bool) {
     let waited = tokio::time::timeout(Duration::from_mins(1), async {
-        while !is_so().await {
+        while !happened().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
-    waited.await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+    waited
+        .await
+        .unwrap_or_else(|_| panic!("timed out waiting until {event}"));
 }
 
-/// An instant as the ledger keeps it, in whole microseconds.
+/// An instant in whole microseconds, like the instants in the ledger.
 fn days_ago(days: i64) -> DateTime<Utc> {
     let micros = (Utc::now() - TimeDelta::days(days)).timestamp_micros();
     DateTime::from_timestamp_micros(micros).expect("an instant")
 }
 
-/// Two workers, one broker and database; everything that is due at their start is done once.
+/// Starts two workers on one broker and one database, and checks that all work that is due is done
+/// exactly once.
 async fn two_workers(mut redis: Option<&mut Server>, kill_redis: bool) {
     let broker = TestBroker::start().await;
     let mut ledger = TestLedger::on(TestDatabase::postgres().await).await;
@@ -548,7 +623,8 @@ async fn two_workers(mut redis: Option<&mut Server>, kill_redis: bool) {
         ledger.settle(group).await;
     }
     let namespace = broker.topology().namespace().to_owned();
-    let mut deployment = Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
+    let mut deployment =
+        Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
     if let Some(redis) = &redis {
         deployment.set("REDIS_URL", redis.url());
     }
@@ -581,10 +657,13 @@ async fn two_workers(mut redis: Option<&mut Server>, kill_redis: bool) {
     };
     assert_eq!(result("grant")["successful"], 3000);
     assert_eq!(result("grant").get("failed"), None);
-    // The promotions, and the first month of each subscription.
-    let swept = result("expire");
-    assert_eq!(swept["processedBatches"], 4000, "{swept}");
-    assert_eq!(result("expire")["totalExpiredAmount"], 3000 * 200 + 1000 * 9);
+    // The batches of the promotions, and of the first month of each subscription.
+    let expire = result("expire");
+    assert_eq!(expire["processedBatches"], 4000, "{expire}");
+    assert_eq!(
+        result("expire")["totalExpiredAmount"],
+        3000 * 200 + 1000 * 9
+    );
     assert_eq!(result("verify")["holds"], true);
     if let (Some(redis), false) = (redis, kill_redis) {
         let redis = Redis::new(redis.url(), &namespace).expect("a URL");
@@ -599,6 +678,10 @@ async fn two_workers(mut redis: Option<&mut Server>, kill_redis: bool) {
     ledger.verify().await;
 }
 
+/// Conformance: Scheduler and jobs: One job run catches up with everything missed during downtime
+/// Conformance: Scheduler and jobs: Without Redis, each job runs once
+/// Conformance: Scheduler and jobs: A job run records `processed`, `successful`, `skipped`,
+/// `failed`, `processedBatches`, `processedUsers`, `totalExpiredAmount`
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_without_redis_run_each_job_once() {
     two_workers(None, false).await;
@@ -609,13 +692,16 @@ async fn two_workers_with_redis_run_each_job_once() {
     two_workers(Some(&mut Server::start("redis").await), false).await;
 }
 
+/// Conformance: Scheduler and jobs: If Redis is killed, each job still runs once
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_whose_redis_is_killed_run_each_job_once() {
     two_workers(Some(&mut Server::start("redis").await), true).await;
 }
 
+/// Conformance: Scheduler and jobs: After a crash during a `grant` run, each period is granted
+/// exactly once
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_killed_in_the_middle_of_a_grant_is_taken_over_and_every_period_is_granted_once() {
+async fn after_a_worker_is_killed_during_a_grant_each_period_is_granted_once() {
     let broker = TestBroker::start().await;
     let mut ledger = TestLedger::on(TestDatabase::postgres().await).await;
     ledger.now = days_ago(40);
@@ -623,7 +709,8 @@ async fn a_worker_killed_in_the_middle_of_a_grant_is_taken_over_and_every_period
         ledger.settle(group).await;
     }
     let namespace = broker.topology().namespace().to_owned();
-    let mut deployment = Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
+    let mut deployment =
+        Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
     deployment.set("SCRIP__SCHEDULE__EXPIRE", "off");
     deployment.set("SCRIP__SCHEDULE__VERIFY", "off");
     let granted = "SELECT count(*) FROM credits_transaction WHERE type = 'monthly_grant'";
@@ -637,8 +724,11 @@ async fn a_worker_killed_in_the_middle_of_a_grant_is_taken_over_and_every_period
         .await
         .expect("it grants");
     first.kill().await;
-    assert!(ledger.number(granted).await < 40_000, "it was in the middle");
-    // Nobody renews the lease; its end is brought forward instead of waited for.
+    assert!(
+        ledger.number(granted).await < 40_000,
+        "the worker was in the middle of the grant"
+    );
+    // No worker renews the lease. The test sets it to expired instead of waiting.
     ledger
         .database
         .execute("UPDATE job_run SET lease_until = started_at WHERE status = 'RUNNING'")
@@ -657,8 +747,10 @@ async fn a_worker_killed_in_the_middle_of_a_grant_is_taken_over_and_every_period
     ledger.verify().await;
 }
 
+/// Conformance: Scheduler and jobs: `scrip job run [--date]` runs a job, and `scrip job list` shows
+/// last and next runs
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_line_runs_a_job_once_for_a_date_and_lists_it() {
+async fn the_command_line_runs_a_job_once_per_date_and_lists_it() {
     let deployment = Deployment::embedded();
     let worker = deployment.ready_worker().await;
     deployment
@@ -673,19 +765,28 @@ async fn the_command_line_runs_a_job_once_for_a_date_and_lists_it() {
         ])
         .await;
     let date = "2026-01-02";
-    let told = deployment.succeed(&["job", "run", "grant", "--date", date]).await;
-    assert!(told.starts_with("grant of 2026-01-02: 0 periods"), "{told}");
-    let twice = deployment.run(&["job", "run", "grant", "--date", date]).await;
+    let output = deployment
+        .succeed(&["job", "run", "grant", "--date", date])
+        .await;
+    assert!(
+        output.starts_with("grant of 2026-01-02: 0 periods"),
+        "{output}"
+    );
+    let twice = deployment
+        .run(&["job", "run", "grant", "--date", date])
+        .await;
     assert_eq!(twice.status.code(), Some(1));
     let error = String::from_utf8_lossy(&twice.stderr).into_owned();
     assert!(
-        error.contains("grant of 2026-01-02 ran at") && error.contains("--again"),
+        error.contains("grant of 2026-01-02 already ran at") && error.contains("--again"),
         "{error}"
     );
     deployment
         .succeed(&["job", "run", "grant", "--date", date, "--again"])
         .await;
-    let list = deployment.succeed(&["job", "list", "--limit", "1000"]).await;
+    let list = deployment
+        .succeed(&["job", "list", "--limit", "1000"])
+        .await;
     assert!(list.contains(date) && list.contains("next grant"), "{list}");
     let json: Value =
         serde_json::from_str(&deployment.succeed(&["--json", "job", "list"]).await).expect("JSON");
@@ -693,8 +794,10 @@ async fn the_command_line_runs_a_job_once_for_a_date_and_lists_it() {
     assert!(worker.terminate().await.success());
 }
 
+/// Conformance: Idempotency: The fingerprint covers the fields as sent and matches test vectors of
+/// an independent program
 #[test]
-fn a_period_takes_part_in_its_fingerprint() {
+fn the_period_is_part_of_the_fingerprint_of_a_grant() {
     let start = Utc::now();
     let one = tests::ledger::grant_period("u", "s", start);
     let mut other = one.clone();

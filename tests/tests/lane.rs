@@ -1,4 +1,4 @@
-//! Commands through a real broker into a real database, and every kind of trouble on the way.
+//! Commands through a real broker into a real database, with every kind of error on the way.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,6 +7,10 @@
 
 #[path = "lane/broken_input.rs"]
 mod broken_input;
+#[path = "lane/commit_errors.rs"]
+mod commit_errors;
+#[path = "lane/fixture.rs"]
+mod fixture;
 #[path = "lane/flood.rs"]
 mod flood;
 #[path = "lane/hostile.rs"]
@@ -17,9 +21,5 @@ mod order;
 mod recovery;
 #[path = "lane/replies.rs"]
 mod replies;
-#[path = "lane/stage.rs"]
-mod stage;
-#[path = "lane/trouble.rs"]
-mod trouble;
 #[path = "lane/unanswered.rs"]
 mod unanswered;

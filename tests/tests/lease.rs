@@ -9,15 +9,15 @@ use producer_sdk::{Client, Options};
 use scrip::{
     catalog::Catalog,
     clock::Clock,
-    embedded::{Embedded, EmbeddedOptions},
+    transport::embedded::{Embedded, EmbeddedOptions},
 };
 use tests::{
     db::TestDatabase,
     ledger::{TestLedger, promote, rules},
 };
 
-const PATIENCE: Duration = Duration::from_mins(1);
-/// Many times longer than a lease lasts that is not renewed.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// A time that is many times longer than a lease.
 const SECONDS: i64 = 60;
 
 async fn worker(ledger: &TestLedger, name: &str, clock: &Clock) -> Embedded {
@@ -37,10 +37,10 @@ async fn worker(ledger: &TestLedger, name: &str, clock: &Clock) -> Embedded {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_only_asked_questions_keeps_the_lane() {
+async fn a_worker_that_only_gets_queries_keeps_the_lane() {
     let ledger = TestLedger::on(TestDatabase::sqlite().await).await;
     ledger.one(promote("g", "ada", 7, None)).await;
-    let (clock, hand) = Clock::manual(ledger.now);
+    let (clock, clock_handle) = Clock::manual(ledger.now);
     let first = worker(&ledger, "first", &clock).await;
     first.ready().await;
     let second = worker(&ledger, "second", &clock).await;
@@ -48,12 +48,15 @@ async fn a_worker_that_is_only_asked_questions_keeps_the_lane() {
     let client = Client::connect(ledger.database.url(), Options::default()).await;
     let client = client.expect("a client");
     for second in 1..=SECONDS {
-        hand.set(ledger.now + TimeDelta::seconds(second));
+        clock_handle.set(ledger.now + TimeDelta::seconds(second));
         assert_eq!(client.balance("ada").await.expect("an answer").balance, 7);
-        assert!(taken_over.as_mut().now_or_never().is_none(), "it was taken over");
+        assert!(
+            taken_over.as_mut().now_or_never().is_none(),
+            "another worker took over the lane"
+        );
     }
-    assert!(first.drain(PATIENCE).await);
+    assert!(first.drain(TIMEOUT).await);
     taken_over.await;
     client.close().await.expect("closed");
-    assert!(second.drain(PATIENCE).await);
+    assert!(second.drain(TIMEOUT).await);
 }

@@ -1,4 +1,5 @@
-//! One namespace serves one ledger: a worker with another database is refused, and says which ledgers those are.
+//! One namespace belongs to one ledger. A worker with another database is refused, and its error
+//! names both ledgers.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::process::Output;
@@ -19,24 +20,25 @@ use tests::{
 };
 use uuid::Uuid;
 
-/// The id in a database.
+/// The ledger's id in a database.
 async fn id_of(database: &TestDatabase) -> Uuid {
     let row = entity::ledger_identity::Entity::find().one(database.connection());
     row.await.expect("it answers").expect("a row").id
 }
 
-/// A migrated database and where a worker uses it.
+/// A migrated database and the deployment of a worker on it.
 async fn ledger_at(amqp_url: &str, namespace: &str) -> (TestDatabase, Deployment) {
     let database = TestDatabase::postgres().await.migrated().await;
     let deployment = Deployment::on_servers(amqp_url, &database.worker_url(), namespace);
     (database, deployment)
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
 }
 
-/// Expects that a worker ends because the namespace is another ledger's.
+/// Waits until a worker ends; panics unless the reason is that the namespace belongs to another
+/// ledger.
 async fn expect_refusal(worker: Worker, on_broker: Uuid, in_database: Uuid) {
     worker.wait_for("error: ").await;
     let log = worker.log();
@@ -52,7 +54,11 @@ fn assert_names_both(text: &str, on_broker: Uuid, in_database: Uuid) {
         )),
         "{text}"
     );
-    for advice in ["DATABASE_URL", "SCRIP_NAMESPACE", "scrip topology claim --yes"] {
+    for advice in [
+        "DATABASE_URL",
+        "SCRIP_NAMESPACE",
+        "scrip topology claim --yes",
+    ] {
         assert!(text.contains(advice), "{text}");
     }
 }
@@ -73,8 +79,11 @@ async fn grant(deployment: &Deployment) -> Value {
     serde_json::from_str(&deployment.succeed(&arguments).await).expect("JSON")
 }
 
+/// Conformance: Broker permissions and senders: One namespace serves one ledger: another database
+/// is refused at start, on standby, after a reconnect or a broker restart; a restored copy is
+/// accepted
 #[tokio::test]
-async fn a_worker_with_another_database_is_refused_and_names_both_ledgers() {
+async fn a_worker_with_another_database_is_refused_and_logs_both_ledgers() {
     let broker = TestBroker::undeclared(1).await;
     let namespace = broker.topology().namespace();
     let (right, deployment) = ledger_at(broker.url(), namespace).await;
@@ -91,25 +100,34 @@ async fn a_worker_with_another_database_is_refused_and_names_both_ledgers() {
 
     let declared = stray.run(&["topology", "declare"]).await;
     assert_eq!(declared.status.code(), Some(1));
-    assert_names_both(&said(&declared), right_id, wrong_id);
+    assert_names_both(&output_text(&declared), right_id, wrong_id);
     let declared = deployment.succeed(&["topology", "declare"]).await;
-    assert!(declared.contains(&format!("ledger   {right_id}")), "{declared}");
+    assert!(
+        declared.contains(&format!("ledger   {right_id}")),
+        "{declared}"
+    );
 
     // A job reads one ledger and sends commands to the other.
     let job = stray.run(&["job", "run", "grant"]).await;
     assert_eq!(job.status.code(), Some(1));
-    assert_names_both(&said(&job), right_id, wrong_id);
+    assert_names_both(&output_text(&job), right_id, wrong_id);
 
-    // What was published meanwhile went to no other book.
+    // The commands that were published in the meantime were not applied to the other ledger.
     let worker = deployment.ready_worker().await;
     assert_eq!(grant(&deployment).await["balance"], 15);
     let empty = stray.run(&["balance", "ada"]).await;
-    assert!(said(&empty).contains("ada has no wallet"), "{empty:?}");
+    assert!(
+        output_text(&empty).contains("ada has no wallet"),
+        "{empty:?}"
+    );
     assert!(worker.terminate().await.success());
 }
 
+/// Conformance: Broker permissions and senders: One namespace serves one ledger: another database
+/// is refused at start, on standby, after a reconnect or a broker restart; a restored copy is
+/// accepted
 #[tokio::test]
-async fn of_two_ledgers_that_start_at_once_in_a_new_namespace_one_is_refused() {
+async fn of_two_ledgers_that_start_together_in_a_new_namespace_one_is_refused() {
     for _ in 0..5 {
         let broker = TestBroker::undeclared(1).await;
         let namespace = broker.topology().namespace();
@@ -120,11 +138,14 @@ async fn of_two_ledgers_that_start_at_once_in_a_new_namespace_one_is_refused() {
         let ready = |worker: &Worker| worker.log().contains(" ready");
         let refused = |worker: &Worker| worker.log().contains("belongs to the ledger");
         let decided = async {
-            while !workers.iter().all(|worker| ready(worker) || refused(worker)) {
+            while !workers
+                .iter()
+                .all(|worker| ready(worker) || refused(worker))
+            {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
-        let decided = tokio::time::timeout(tests::broker::PATIENCE, decided).await;
+        let decided = tokio::time::timeout(tests::broker::TIMEOUT, decided).await;
         let logs = workers
             .iter()
             .map(Worker::log)
@@ -132,11 +153,17 @@ async fn of_two_ledgers_that_start_at_once_in_a_new_namespace_one_is_refused() {
             .join("\n---\n");
         assert!(decided.is_ok(), "{logs}");
         let winner = usize::from(refused(&workers[0]));
-        assert!(ready(&workers[winner]) && refused(&workers[1 - winner]), "{logs}");
+        assert!(
+            ready(&workers[winner]) && refused(&workers[1 - winner]),
+            "{logs}"
+        );
         assert_names_both(&workers[1 - winner].log(), ids[winner], ids[1 - winner]);
     }
 }
 
+/// Conformance: Broker permissions and senders: One namespace serves one ledger: another database
+/// is refused at start, on standby, after a reconnect or a broker restart; a restored copy is
+/// accepted
 #[tokio::test]
 async fn a_restored_database_is_the_same_ledger() {
     let broker = TestBroker::undeclared(1).await;
@@ -145,7 +172,7 @@ async fn a_restored_database_is_the_same_ledger() {
     assert!(deployment.ready_worker().await.terminate().await.success());
     let id = id_of(&database).await;
 
-    // What pg_restore does: the rows come from a copy.
+    // Like pg_restore, this copies the rows from another database.
     let restored = TestDatabase::postgres().await.migrated().await;
     restored
         .execute(&format!("UPDATE ledger_identity SET id = '{id}'"))
@@ -155,8 +182,10 @@ async fn a_restored_database_is_the_same_ledger() {
     assert!(worker.terminate().await.success());
 }
 
+/// Conformance: Broker permissions and senders: `scrip topology claim` assigns a namespace to a
+/// ledger
 #[tokio::test]
-async fn a_namespace_is_claimed_on_demand_and_only_while_no_worker_serves_it() {
+async fn a_namespace_can_be_claimed_only_while_no_worker_serves_it() {
     let broker = TestBroker::undeclared(1).await;
     let namespace = broker.topology().namespace();
     let (old, before) = ledger_at(broker.url(), namespace).await;
@@ -166,13 +195,13 @@ async fn a_namespace_is_claimed_on_demand_and_only_while_no_worker_serves_it() {
 
     let unsure = after.run(&["topology", "claim"]).await;
     assert!(
-        unsure.status.code() == Some(1) && said(&unsure).contains("add --yes"),
+        unsure.status.code() == Some(1) && output_text(&unsure).contains("add --yes"),
         "{unsure:?}"
     );
     let busy = after.run(&["topology", "claim", "--yes"]).await;
     assert_eq!(busy.status.code(), Some(1));
     assert!(
-        said(&busy).contains("stop all workers of this namespace first"),
+        output_text(&busy).contains("stop all workers of this namespace first"),
         "{busy:?}"
     );
     assert!(worker.terminate().await.success());
@@ -180,13 +209,16 @@ async fn a_namespace_is_claimed_on_demand_and_only_while_no_worker_serves_it() {
     let claimed = after.succeed(&["topology", "claim", "--yes"]).await;
     assert_eq!(
         claimed,
-        format!("the namespace {namespace} belongs to the ledger {new_id}\n")
+        format!("the namespace {namespace} now belongs to the ledger {new_id}\n")
     );
     expect_refusal(before.worker(), new_id, old_id).await;
     let worker = after.ready_worker().await;
     assert!(worker.terminate().await.success());
 }
 
+/// Conformance: Broker permissions and senders: One namespace serves one ledger: another database
+/// is refused at start, on standby, after a reconnect or a broker restart; a restored copy is
+/// accepted
 #[tokio::test]
 async fn the_broker_keeps_the_ledgers_id_when_it_restarts() {
     let mut server = Server::start("rabbitmq").await;
@@ -198,17 +230,25 @@ async fn the_broker_keeps_the_ledgers_id_when_it_restarts() {
     assert!(deployment.ready_worker().await.terminate().await.success());
 }
 
+/// Conformance: Broker permissions and senders: One namespace serves one ledger: another database
+/// is refused at start, on standby, after a reconnect or a broker restart; a restored copy is
+/// accepted
 #[tokio::test]
 async fn a_worker_ends_when_the_broker_it_reconnects_to_serves_another_ledger() {
     let broker = TestBroker::undeclared(1).await;
     let topology = broker.topology();
     let proxy = Proxy::before(Proxy::target(broker.url())).await;
-    let (database, deployment) = ledger_at(&proxy.instead_of(broker.url()), topology.namespace()).await;
+    let (database, deployment) =
+        ledger_at(&proxy.instead_of(broker.url()), topology.namespace()).await;
     let worker = deployment.ready_worker().await;
 
-    // Behind the same address another broker, which serves another ledger.
+    // At the same address there is now another broker, which belongs to another ledger.
     let other = Uuid::now_v7();
-    let channel = broker.connection().create_channel().await.expect("a channel");
+    let channel = broker
+        .connection()
+        .create_channel()
+        .await
+        .expect("a channel");
     let deleted = channel.queue_delete(topology.ledger().into(), QueueDeleteOptions::default());
     deleted.await.expect("deleted");
     let spec = topology.ledger_queue(other);
@@ -221,23 +261,33 @@ async fn a_worker_ends_when_the_broker_it_reconnects_to_serves_another_ledger() 
         };
         arguments.insert(name.into(), value);
     }
-    let declared = channel.queue_declare(spec.name.into(), QueueDeclareOptions::durable(), arguments);
+    let declared =
+        channel.queue_declare(spec.name.into(), QueueDeclareOptions::durable(), arguments);
     declared.await.expect("declared");
     proxy.cut();
 
-    worker.wait_for("the namespace belongs to another ledger").await;
+    worker.wait_for("namespace belongs to another ledger").await;
     assert_names_both(&worker.log(), other, id_of(&database).await);
     assert_eq!(worker.ended().await.code(), Some(1));
 }
 
+/// Conformance: Broker permissions and senders: One namespace serves one ledger: another database
+/// is refused at start, on standby, after a reconnect or a broker restart; a restored copy is
+/// accepted
 #[tokio::test]
-async fn a_ledger_in_a_sqlite_file_behind_a_broker_has_an_id_as_well() {
+async fn a_ledger_in_an_sqlite_file_behind_a_broker_has_an_id() {
     let broker = TestBroker::undeclared(1).await;
     let namespace = broker.topology().namespace();
-    let at =
-        |database: &TestDatabase| Deployment::on_servers(broker.url(), &database.worker_url(), namespace);
+    let at = |database: &TestDatabase| {
+        Deployment::on_servers(broker.url(), &database.worker_url(), namespace)
+    };
     let right = TestDatabase::sqlite().await.migrated().await;
     let wrong = TestDatabase::sqlite().await.migrated().await;
     assert!(at(&right).ready_worker().await.terminate().await.success());
-    expect_refusal(at(&wrong).worker(), id_of(&right).await, id_of(&wrong).await).await;
+    expect_refusal(
+        at(&wrong).worker(),
+        id_of(&right).await,
+        id_of(&wrong).await,
+    )
+    .await;
 }

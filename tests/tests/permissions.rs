@@ -1,9 +1,11 @@
-//! The broker's users may do what they need and no more: on a broker of the test's own, with the definitions that
-//! `docker-compose.yml` loads.
+//! The permissions of the broker's users: each user can do its work and has no other access. The
+//! tests run on their own broker with the definitions that `docker-compose.yml` loads.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "../compose/definitions.rs"]
 mod definitions;
+#[path = "permissions/fixture.rs"]
+mod fixture;
 #[path = "permissions/forbidden.rs"]
 mod forbidden;
 #[path = "permissions/policies.rs"]
@@ -14,7 +16,5 @@ mod refusals;
 mod senders;
 #[path = "permissions/serving.rs"]
 mod serving;
-#[path = "permissions/stage.rs"]
-mod stage;
 #[path = "../compose/yaml.rs"]
 mod yaml;

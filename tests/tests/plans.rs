@@ -1,5 +1,5 @@
-//! The plans of the group commit on PostgreSQL: nested index scans whatever the age and size of the tables, and for
-//! every size of a group, because the one generic plan serves them all.
+//! The query plans of the group commit on PostgreSQL. They use nested index scans for any age and
+//! size of the tables and for any size of a group, because all share one generic plan.
 #![allow(
     clippy::expect_used,
     clippy::cast_possible_wrap,
@@ -14,17 +14,19 @@ use tests::{
     ledger::{TestLedger, buy_credits, consume},
 };
 
-/// Steps that a plan must not have.
+/// The operations that a plan must not have.
 const FORBIDDEN: [&str; 4] = ["Seq Scan on", "Hash", "Merge Join", "Bitmap"];
 
 async fn plans(connection: &DatabaseConnection) -> Vec<(&'static str, String)> {
     let mut plans = Vec::new();
-    for (place, (name, sql)) in sql::ALL.into_iter().enumerate() {
-        let parameters = (1..=99).take_while(|n| sql.contains(&format!("${n}"))).count();
+    for (index, (name, sql)) in sql::ALL.into_iter().enumerate() {
+        let parameters = (1..=99)
+            .take_while(|n| sql.contains(&format!("${n}")))
+            .count();
         let nulls = vec!["NULL"; parameters].join(", ");
         let (prepare, explain) = (
-            format!("PREPARE p{place} AS {sql}"),
-            format!("EXPLAIN EXECUTE p{place}({nulls})"),
+            format!("PREPARE p{index} AS {sql}"),
+            format!("EXPLAIN EXECUTE p{index}({nulls})"),
         );
         connection
             .execute_unprepared(&prepare)
@@ -40,7 +42,7 @@ async fn plans(connection: &DatabaseConnection) -> Vec<(&'static str, String)> {
             .collect();
         plans.push((name, lines.join("\n")));
         connection
-            .execute_unprepared(&format!("DEALLOCATE p{place}"))
+            .execute_unprepared(&format!("DEALLOCATE p{index}"))
             .await
             .expect("deallocated");
     }
@@ -64,7 +66,7 @@ fn assert_indexed(plans: &[(&str, String)]) {
     );
 }
 
-/// One connection, told what the connections of the group commit are told.
+/// One connection with the settings of the connections for the group commit.
 async fn session(url: &str) -> DatabaseConnection {
     let options = StoreOptions {
         max_connections: 1,
@@ -81,7 +83,9 @@ async fn every_statement_looks_up_by_index_on_an_empty_and_on_a_large_ledger() {
     let connection = session(ledger.database.url()).await;
     assert_indexed(&plans(&connection).await);
     for group in 0..20 {
-        let users: Vec<String> = (0..1000).map(|user| format!("user-{group}-{user}")).collect();
+        let users: Vec<String> = (0..1000)
+            .map(|user| format!("user-{group}-{user}"))
+            .collect();
         let buys: Vec<_> = users
             .iter()
             .map(|user| buy_credits(&format!("p-{user}"), user, 100))
@@ -94,7 +98,7 @@ async fn every_statement_looks_up_by_index_on_an_empty_and_on_a_large_ledger() {
 }
 
 #[tokio::test]
-async fn groups_of_1_100_and_1000_scan_no_table() {
+async fn groups_of_1_100_and_1000_commands_scan_no_table() {
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     let users: Vec<String> = (0..1000).map(|user| format!("user-{user}")).collect();
     let buys: Vec<_> = users
@@ -102,10 +106,10 @@ async fn groups_of_1_100_and_1000_scan_no_table() {
         .map(|user| buy_credits(&format!("p-{user}"), user, 100))
         .collect();
     ledger.settle(&buys).await;
-    let scans =
-        "SELECT CAST(SUM(seq_scan) AS bigint) FROM pg_stat_user_tables WHERE relname LIKE 'credits_%'";
+    let scans = "SELECT CAST(SUM(seq_scan) AS bigint) FROM pg_stat_user_tables \
+                 WHERE relname LIKE 'credits_%'";
     let store = ledger.another_store().await;
-    // The statistics of a session are sent when it ends.
+    // A session reports its statistics when it ends.
     let before = ledger.number(scans).await;
     for size in [1, 100, 1000] {
         let group: Vec<_> = (0..size)

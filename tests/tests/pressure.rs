@@ -1,18 +1,18 @@
-//! What is bounded when more comes than can be taken, and who waits for whom.
+//! The bounds of workers and producers under overload, and the delays of users.
 //!
-//! How much memory a worker has with millions of queued commands is measured by `bench-pressure`.
+//! `bench-pressure` measures the memory of a worker with millions of queued commands.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "pressure/blocked.rs"]
 mod blocked;
 #[path = "pressure/fairness.rs"]
 mod fairness;
+#[allow(dead_code, reason = "the tests of the lanes use the rest")]
+#[path = "lane/fixture.rs"]
+mod fixture;
 #[path = "pressure/hanging.rs"]
 mod hanging;
 #[path = "pressure/publish.rs"]
 mod publish;
-#[allow(dead_code, reason = "the tests of the lanes use the rest")]
-#[path = "lane/stage.rs"]
-mod stage;
 #[path = "pressure/window.rs"]
 mod window;

@@ -1,4 +1,4 @@
-//! What is read of the ledger is what is in it, on both databases.
+//! Reads of the ledger return its contents, on both databases.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use ledger::Rules;
@@ -27,7 +27,10 @@ async fn an_unknown_user_has_no_balance_no_batches_and_no_history() {
                 .expect("reads"),
             None
         );
-        assert_eq!(read::batches(db, "eve", true, at(0)).await.expect("reads"), []);
+        assert_eq!(
+            read::batches(db, "eve", true, at(0)).await.expect("reads"),
+            []
+        );
         let page = read::history(db, "eve", &PageRequest::default())
             .await
             .expect("reads");
@@ -35,8 +38,14 @@ async fn an_unknown_user_has_no_balance_no_batches_and_no_history() {
     }
 }
 
+/// Conformance: Amounts, time and spending order: A batch is spendable at time `t` while `t <
+/// expires_at`
+/// Conformance: Amounts, time and spending order: Reported amounts, `insufficient_credits` and the
+/// cap use the spendable amount, not `balance`
+/// Conformance: Queries and Redis: The `balance` query returns the next expiry as
+/// `nextExpiringBatch`
 #[tokio::test]
-async fn a_balance_counts_out_what_has_lapsed_from_the_instant_on() {
+async fn a_balance_excludes_credits_from_the_instant_of_expiry_on() {
     for database in each_with_sample().await {
         let db = database.connection();
         let before = read::balance(db, "ann", &Rules::default(), at(59))
@@ -55,6 +64,8 @@ async fn a_balance_counts_out_what_has_lapsed_from_the_instant_on() {
     }
 }
 
+/// Conformance: Queries and Redis: The `balance` query returns the next expiry as
+/// `nextExpiringBatch`
 #[tokio::test]
 async fn the_next_expiry_sums_all_batches_of_its_instant() {
     for database in TestDatabase::each_migrated().await {
@@ -75,28 +86,37 @@ async fn the_next_expiry_sums_all_batches_of_its_instant() {
             .expect("reads")
             .expect("is there");
         let next = balance.next_expiring_batch.expect("some expire");
-        // 100 bought, 5 of the bonus, 3 of the 7 that are not held; nothing is free of what expires earlier.
+        // 100 of the purchase, 5 of the bonus, and 3 of 7 credits that are not held. All credits
+        // that expire earlier are held.
         assert_eq!((next.amount, next.expires_at), (108, at(60)));
     }
 }
 
 #[tokio::test]
-async fn what_is_held_is_not_available_and_never_subtracted_twice() {
+async fn held_credits_are_not_available_and_never_subtracted_twice() {
     for database in each_with_sample().await {
         let db = database.connection();
         let early = read::balance(db, "bob", &Rules::default(), at(100))
             .await
             .expect("reads")
             .expect("is there");
-        assert_eq!((early.balance, early.held, early.available_credits), (55, 5, 50));
+        assert_eq!(
+            (early.balance, early.held, early.available_credits),
+            (55, 5, 50)
+        );
         let late = read::balance(db, "bob", &Rules::default(), at(600))
             .await
             .expect("reads")
             .expect("is there");
-        assert_eq!((late.balance, late.held, late.available_credits), (55, 5, 0));
+        assert_eq!(
+            (late.balance, late.held, late.available_credits),
+            (55, 5, 0)
+        );
     }
 }
 
+/// Conformance: Queries and Redis: The `balance` query returns the balance or `wallet_not_found`;
+/// invalid queries are rejected
 #[tokio::test]
 async fn a_balance_is_written_as_json_in_camel_case() {
     for database in each_with_sample().await {
@@ -117,12 +137,14 @@ async fn a_balance_is_written_as_json_in_camel_case() {
 async fn batches_come_in_the_order_of_spending_and_closed_ones_last() {
     for database in each_with_sample().await {
         let db = database.connection();
-        let open = read::batches(db, "ann", false, at(60)).await.expect("reads");
-        let seen: Vec<_> = open
+        let open = read::batches(db, "ann", false, at(60))
+            .await
+            .expect("reads");
+        let actual: Vec<_> = open
             .iter()
             .map(|batch| (batch.remaining, batch.lapsed, batch.expires_at))
             .collect();
-        assert_eq!(seen, [(10, true, Some(at(60))), (80, false, None)]);
+        assert_eq!(actual, [(10, true, Some(at(60))), (80, false, None)]);
         let all = read::batches(db, "ann", true, at(60)).await.expect("reads");
         assert_eq!(all[..2], open);
         let closed: Vec<_> = all[2..]
@@ -133,8 +155,10 @@ async fn batches_come_in_the_order_of_spending_and_closed_ones_last() {
     }
 }
 
+/// Conformance: Amounts, time and spending order: Credits are spent by earliest expiry
+/// (never-expiring last), then free before paid, then older, then smaller id
 #[tokio::test]
-async fn at_equal_expiry_purchased_credits_are_spent_last_then_the_older_first() {
+async fn at_equal_expiry_purchased_credits_are_spent_last_and_older_ones_first() {
     for database in TestDatabase::each_migrated().await {
         let mut book = Book::default();
         for (kind, expires) in [
@@ -151,7 +175,7 @@ async fn at_equal_expiry_purchased_credits_are_spent_last_then_the_older_first()
         let batches = read::batches(database.connection(), "ann", false, at(50))
             .await
             .expect("reads");
-        let seen: Vec<_> = batches
+        let actual: Vec<_> = batches
             .iter()
             .map(|batch| (batch.source_type.as_str(), batch.expires_at))
             .collect();
@@ -163,17 +187,19 @@ async fn at_equal_expiry_purchased_credits_are_spent_last_then_the_older_first()
             ("BONUS", None),
             ("PURCHASE", None),
         ];
-        assert_eq!(seen, expected);
+        assert_eq!(actual, expected);
     }
 }
 
+/// Conformance: Amounts, time and spending order: Every gain and every use has signed allocations
+/// that record the remainder of each batch
 #[tokio::test]
 async fn a_history_is_newest_first_with_refusals_and_the_batches_of_each_transaction() {
     for database in each_with_sample().await {
         let page = read::history(database.connection(), "ann", &PageRequest::default())
             .await
             .expect("reads");
-        let seen: Vec<_> = page
+        let actual: Vec<_> = page
             .items
             .iter()
             .map(|item| {
@@ -189,7 +215,7 @@ async fn a_history_is_newest_first_with_refusals_and_the_batches_of_each_transac
             ("purchase", "COMPLETED", 100),
             ("registration_bonus", "COMPLETED", 20),
         ];
-        assert_eq!(seen, expected);
+        assert_eq!(actual, expected);
         assert!(page.next.is_none());
         let taken: Vec<_> = page.items[2]
             .transaction
@@ -210,7 +236,7 @@ async fn a_history_is_newest_first_with_refusals_and_the_batches_of_each_transac
 }
 
 #[tokio::test]
-async fn pages_of_a_history_neither_overlap_nor_leave_out_also_when_instants_are_equal() {
+async fn pages_of_a_history_contain_each_row_once_also_at_equal_instants() {
     for database in TestDatabase::each_migrated().await {
         let mut book = Book::default();
         for amount in 1..=25 {
@@ -275,7 +301,7 @@ async fn a_page_has_at_least_one_and_at_most_a_hundred_transactions() {
 }
 
 #[tokio::test]
-async fn reading_goes_on_when_a_migration_adds_a_column() {
+async fn reads_continue_when_a_migration_adds_a_column() {
     for database in each_with_sample().await {
         let db = database.connection();
         for adding in [false, true] {
@@ -291,7 +317,7 @@ async fn reading_goes_on_when_a_migration_adds_a_column() {
                         .await;
                 }
             }
-            // Often enough for every connection of the pool to keep the statements prepared.
+            // Often enough that every connection of the pool has prepared the statements.
             for _ in 0..10 {
                 read::balance(db, "ann", &Rules::default(), at(0))
                     .await

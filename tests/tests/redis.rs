@@ -1,4 +1,5 @@
-//! Balances in Redis: an old value never wins, and nobody notices when Redis is away.
+//! Balances in Redis: an old value never replaces a newer one, and an outage of Redis has no effect
+//! on users.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
@@ -9,7 +10,9 @@ use producer_sdk::{
     contract::{BalanceResult, ExpiringBatch},
 };
 use scrip::cache::{Balances, Redis};
-use tests::{broker::TestBroker, db::TestDatabase, ledger::TestLedger, process::Deployment, servers::Server};
+use tests::{
+    broker::TestBroker, db::TestDatabase, ledger::TestLedger, process::Deployment, servers::Server,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -18,9 +21,9 @@ use tokio::{
 };
 use uuid::Uuid;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A namespace of the test's own on the Redis of the tests.
+/// The URL of the tests' Redis, and a namespace that belongs to one test.
 fn redis() -> (String, String) {
     let url = std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
     (url, format!("test-{}", Uuid::now_v7().simple()))
@@ -41,8 +44,8 @@ fn balance(version: i64) -> BalanceResult {
     }
 }
 
-/// The answer to one command, as an app that knows nothing of ours would get it.
-async fn ask(url: &str, arguments: &[&str]) -> Option<String> {
+/// Sends one command like an app without our libraries, and returns the response.
+async fn command(url: &str, arguments: &[&str]) -> Option<String> {
     let address = url.trim_start_matches("redis://").trim_end_matches('/');
     let stream = TcpStream::connect(address).await.ok()?;
     let mut stream = BufReader::new(stream);
@@ -62,14 +65,15 @@ async fn ask(url: &str, arguments: &[&str]) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// What stands in Redis, as an app reads it.
+/// The value in Redis, read like an app.
 async fn read(url: &str, namespace: &str, user: &str) -> Option<BalanceResult> {
-    let text = ask(url, &["GET", &format!("{namespace}:balance:{user}")]).await?;
+    let text = command(url, &["GET", &format!("{namespace}:balance:{user}")]).await?;
     serde_json::from_str(&text).ok()
 }
 
+/// Conformance: Queries and Redis: An older balance never overwrites a newer version in Redis
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_balance_never_wins_over_a_newer_one_however_many_write_at_once() {
+async fn an_old_balance_never_replaces_a_newer_one_with_concurrent_writers() {
     const WRITERS: i64 = 8;
     const VERSIONS: i64 = 200;
     let (url, namespace) = redis();
@@ -82,25 +86,31 @@ async fn an_old_balance_never_wins_over_a_newer_one_however_many_write_at_once()
             start.wait().await;
             let mut newest = 0;
             for step in 0..VERSIONS {
-                // Each writer has every version once, in an order of its own: most come long after newer ones.
+                // Each writer writes every version once, in its own order. Most versions come long
+                // after newer ones.
                 let version = 1 + (step * 37 + writer * 53) % VERSIONS;
                 balances.put(&[balance(version)], Utc::now()).await;
-                let seen = read(&url, &namespace, "ada").await.expect("a value").version;
-                assert!(seen >= newest, "{seen} after {newest}");
-                newest = seen;
+                let version_now = read(&url, &namespace, "ada")
+                    .await
+                    .expect("a value")
+                    .version;
+                assert!(version_now >= newest, "{version_now} after {newest}");
+                newest = version_now;
             }
         }));
     }
     for writer in writers {
-        writer.await.expect("no older version was seen");
+        writer.await.expect("no older version");
     }
     let late = Balances::new(Redis::new(&url, &namespace).expect("a URL"));
     late.put(&[balance(1)], Utc::now()).await;
     assert_eq!(read(&url, &namespace, "ada").await, Some(balance(VERSIONS)));
 }
 
+/// Conformance: Queries and Redis: A balance in Redis lives until the next expiry or grant, at most
+/// 60 seconds
 #[tokio::test(flavor = "multi_thread")]
-async fn a_balance_is_gone_when_it_stops_being_true_and_after_a_minute_at_the_latest() {
+async fn a_balance_expires_when_it_becomes_wrong_and_after_at_most_a_minute() {
     let (url, namespace) = redis();
     let balances = Balances::new(Redis::new(&url, &namespace).expect("a URL"));
     let now = Utc::now();
@@ -118,21 +128,23 @@ async fn a_balance_is_gone_when_it_stops_being_true_and_after_a_minute_at_the_la
         (balance(1), 60_000),
     ] {
         balances.put(&[value], now).await;
-        let left = ask(&url, &["PTTL", &key]).await.expect("an answer");
+        let left = command(&url, &["PTTL", &key]).await.expect("an answer");
         let left: i64 = left.trim_start_matches(':').parse().expect("a number");
         assert!(left > 0 && left <= most, "{left} of {most}");
-        ask(&url, &["DEL", &key]).await;
+        command(&url, &["DEL", &key]).await;
     }
     balances.put(&[lapsing(0)], now).await;
     assert_eq!(
         balances.get("ada").await,
         None,
-        "it is not true any more when it is written"
+        "the balance is already wrong when it is written"
     );
 }
 
+/// Conformance: Queries and Redis: A value in Redis that is not a valid Scrip balance is
+/// overwritten
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_that_is_no_balance_of_ours_is_written_over() {
+async fn a_value_that_is_not_one_of_our_balances_is_overwritten() {
     let (url, namespace) = redis();
     let key = format!("{namespace}:balance:ada");
     let balances = Balances::new(Redis::new(&url, &namespace).expect("a URL"));
@@ -152,33 +164,37 @@ async fn a_value_that_is_no_balance_of_ours_is_written_over() {
         "9",
         "not JSON",
     ] {
-        // None of them ever expires, and some do.
+        // Foreign values without an expiry, and with one.
         for expires in [&[][..], &["PX", "60000"]] {
             if foreign.contains("9e15") && !expires.is_empty() {
-                // That is a version.
+                // This value counts as a version.
                 continue;
             }
             let set = [&["SET", &key, foreign], expires].concat();
-            assert_eq!(ask(&url, &set).await.as_deref(), Some("+OK"));
+            assert_eq!(command(&url, &set).await.as_deref(), Some("+OK"));
             let other = BalanceResult {
                 user_id: "bob".to_owned(),
                 ..balance(2)
             };
             balances.put(&[balance(1), other.clone()], Utc::now()).await;
-            assert_eq!(read(&url, &namespace, "ada").await, Some(balance(1)), "{foreign}");
+            assert_eq!(
+                read(&url, &namespace, "ada").await,
+                Some(balance(1)),
+                "{foreign}"
+            );
             let neighbour = read(&url, &namespace, "bob").await;
             assert_eq!(neighbour, Some(other), "{foreign}");
         }
     }
-    ask(&url, &["DEL", &key]).await;
-    ask(&url, &["RPUSH", &key, "a list"]).await;
+    command(&url, &["DEL", &key]).await;
+    command(&url, &["RPUSH", &key, "a list"]).await;
     balances.put(&[balance(1)], Utc::now()).await;
     assert_eq!(read(&url, &namespace, "ada").await, Some(balance(1)));
-    ask(&url, &["DEL", &key]).await;
+    command(&url, &["DEL", &key]).await;
 }
 
-/// A worker with a Redis of its own, and a client of it.
-struct Stage {
+/// A worker with its own Redis, and a client.
+struct Fixture {
     namespace: String,
     redis: Server,
     worker: tests::process::Worker,
@@ -188,13 +204,14 @@ struct Stage {
     _deployment: Deployment,
 }
 
-impl Stage {
+impl Fixture {
     async fn new() -> Self {
         let broker = TestBroker::start().await;
         let ledger = TestLedger::on(TestDatabase::postgres().await).await;
         let redis = Server::start("redis").await;
         let namespace = broker.topology().namespace().to_owned();
-        let mut deployment = Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
+        let mut deployment =
+            Deployment::on_servers(broker.url(), &ledger.database.worker_url(), &namespace);
         deployment.set("REDIS_URL", redis.url());
         for job in ["GRANT", "EXPIRE", "VERIFY"] {
             deployment.set(&format!("SCRIP__SCHEDULE__{job}"), "off");
@@ -205,7 +222,9 @@ impl Stage {
             ..Options::default()
         };
         Self {
-            client: Client::connect(broker.url(), options).await.expect("a client"),
+            client: Client::connect(broker.url(), options)
+                .await
+                .expect("a client"),
             namespace,
             redis,
             worker,
@@ -215,7 +234,7 @@ impl Stage {
         }
     }
 
-    /// Gives ada so many credits; her balance after it.
+    /// Gives credits to `ada` and returns the balance afterwards.
     async fn give(&self, amount: i64) -> i64 {
         let gift = Command::promotion(Uuid::now_v7().to_string(), "ada", amount);
         let outcome = self.client.send(&gift).await.expect("an outcome");
@@ -226,15 +245,21 @@ impl Stage {
         self.client.balance("ada").await.expect("an answer").balance
     }
 
-    /// Waits until Redis says that ada has so many credits. Nobody tells when it does.
+    /// Waits until Redis has this balance of `ada`. There is no event for this.
     async fn wait_for(&self, expected: i64) {
         let start = Instant::now();
         loop {
-            let found = read(self.redis.url(), &self.namespace, "ada").await;
-            if found.as_ref().is_some_and(|found| found.balance == expected) {
+            let balance_now = read(self.redis.url(), &self.namespace, "ada").await;
+            if balance_now
+                .as_ref()
+                .is_some_and(|balance_now| balance_now.balance == expected)
+            {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "{found:?}, expected {expected}");
+            assert!(
+                start.elapsed() < TIMEOUT,
+                "{balance_now:?}, expected {expected}"
+            );
             sleep(Duration::from_millis(10)).await;
         }
     }
@@ -246,86 +271,105 @@ impl Stage {
     }
 }
 
+/// Conformance: Queries and Redis: Balances are written to Redis after the commit
+/// Conformance: Queries and Redis: While Redis is down, back again or emptied, the worker
+/// continues, and logs the outage once
 #[tokio::test(flavor = "multi_thread")]
 async fn apps_read_balances_in_redis_and_an_emptied_redis_fills_again() {
-    let stage = Stage::new().await;
-    assert_eq!(stage.give(5).await, 5);
-    stage.wait_for(5).await;
-    assert_eq!(stage.give(6).await, 11);
-    stage.wait_for(11).await;
-    let asked = stage.client.balance("ada").await.expect("an answer");
-    let read_there = read(stage.redis.url(), &stage.namespace, "ada").await;
-    assert_eq!(read_there, Some(asked), "the same as the answer to a query");
-    ask(stage.redis.url(), &["FLUSHALL"]).await;
-    assert_eq!(stage.balance().await, 11);
-    stage.wait_for(11).await;
-    assert_eq!(stage.give(1).await, 12);
-    stage.wait_for(12).await;
-    stage.end().await;
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.give(5).await, 5);
+    fixture.wait_for(5).await;
+    assert_eq!(fixture.give(6).await, 11);
+    fixture.wait_for(11).await;
+    let queried = fixture.client.balance("ada").await.expect("an answer");
+    let read_there = read(fixture.redis.url(), &fixture.namespace, "ada").await;
+    assert_eq!(
+        read_there,
+        Some(queried),
+        "the same as the result of a query"
+    );
+    command(fixture.redis.url(), &["FLUSHALL"]).await;
+    assert_eq!(fixture.balance().await, 11);
+    fixture.wait_for(11).await;
+    assert_eq!(fixture.give(1).await, 12);
+    fixture.wait_for(12).await;
+    fixture.end().await;
 }
 
+/// Conformance: Queries and Redis: The `balance` query returns the next expiry as
+/// `nextExpiringBatch`
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_has_the_sum_of_what_expires_next() {
-    let stage = Stage::new().await;
-    // 100 credits and a bonus of 10, which expire together.
+async fn redis_has_the_sum_of_the_credits_that_expire_next() {
+    let fixture = Fixture::new().await;
+    // 100 credits and a bonus of 10 that expire at the same instant.
     let purchase = Command::purchase_package("p-1", "ada", "lite", "pi-1");
-    let outcome = stage.client.send(&purchase).await.expect("an outcome");
+    let outcome = fixture.client.send(&purchase).await.expect("an outcome");
     assert_eq!(outcome.balance, Some(110));
-    stage.wait_for(110).await;
-    let known = read(stage.redis.url(), &stage.namespace, "ada")
+    fixture.wait_for(110).await;
+    let known = read(fixture.redis.url(), &fixture.namespace, "ada")
         .await
         .expect("a value");
     assert_eq!(known.next_expiring_batch.expect("it expires").amount, 110);
-    stage.end().await;
+    fixture.end().await;
 }
 
+/// Conformance: Queries and Redis: The `balance` query is answered from Redis if the value is
+/// present
 #[tokio::test(flavor = "multi_thread")]
-async fn a_balance_is_answered_from_redis_while_it_is_there() {
-    let stage = Stage::new().await;
-    assert_eq!(stage.give(5).await, 5);
-    stage.wait_for(5).await;
-    let known = read(stage.redis.url(), &stage.namespace, "ada")
+async fn a_balance_query_is_answered_from_redis_while_the_value_exists() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.give(5).await, 5);
+    fixture.wait_for(5).await;
+    let known = read(fixture.redis.url(), &fixture.namespace, "ada")
         .await
         .expect("a value");
     let marked = BalanceResult {
         total_spent: 777,
         ..known
     };
-    let balances = Balances::new(Redis::new(stage.redis.url(), &stage.namespace).expect("a URL"));
-    balances.put(std::slice::from_ref(&marked), Utc::now()).await;
-    assert_eq!(stage.client.balance("ada").await.expect("an answer"), marked);
-    stage.end().await;
+    let balances =
+        Balances::new(Redis::new(fixture.redis.url(), &fixture.namespace).expect("a URL"));
+    balances
+        .put(std::slice::from_ref(&marked), Utc::now())
+        .await;
+    assert_eq!(
+        fixture.client.balance("ada").await.expect("an answer"),
+        marked
+    );
+    fixture.end().await;
 }
 
+/// Conformance: Queries and Redis: While Redis is down, back again or emptied, the worker
+/// continues, and logs the outage once
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_goes_on_while_redis_is_away_says_so_once_and_heals_by_itself() {
-    let mut stage = Stage::new().await;
-    assert_eq!(stage.give(5).await, 5);
-    stage.wait_for(5).await;
-    stage.redis.kill().await;
+async fn a_worker_continues_without_redis_logs_it_once_and_recovers() {
+    let mut fixture = Fixture::new().await;
+    assert_eq!(fixture.give(5).await, 5);
+    fixture.wait_for(5).await;
+    fixture.redis.kill().await;
     for round in 1..=20 {
-        assert_eq!(stage.give(1).await, 5 + round);
-        assert_eq!(stage.balance().await, 5 + round);
+        assert_eq!(fixture.give(1).await, 5 + round);
+        assert_eq!(fixture.balance().await, 5 + round);
     }
-    stage.worker.wait_for("Redis is away").await;
-    stage.redis.bring_back().await;
-    // What it learns is new: it was told nothing while it was away.
+    fixture.worker.wait_for("redis is unavailable").await;
+    fixture.redis.bring_back().await;
+    // Redis gets new values only, because it received none during the outage.
     let start = Instant::now();
     let mut given = 25;
-    while read(stage.redis.url(), &stage.namespace, "ada")
+    while read(fixture.redis.url(), &fixture.namespace, "ada")
         .await
-        .is_none_or(|found| found.balance != given)
+        .is_none_or(|balance_now| balance_now.balance != given)
     {
         assert!(
-            start.elapsed() < PATIENCE,
+            start.elapsed() < TIMEOUT,
             "Redis is not used again:\n{}",
-            stage.worker.log()
+            fixture.worker.log()
         );
-        given = stage.give(1).await;
+        given = fixture.give(1).await;
         sleep(Duration::from_millis(50)).await;
     }
-    stage.worker.wait_for("Redis is back").await;
-    assert_eq!(stage.worker.log().matches("Redis is away").count(), 1);
-    assert_eq!(stage.balance().await, given);
-    stage.end().await;
+    fixture.worker.wait_for("redis is available again").await;
+    assert_eq!(fixture.worker.times_logged("redis is unavailable"), 1);
+    assert_eq!(fixture.balance().await, given);
+    fixture.end().await;
 }

@@ -1,4 +1,5 @@
-//! Redis' users with least privilege: what worker and apps can do, and what they cannot.
+//! The users of Redis with least privilege: the commands that worker and apps can run, and those
+//! that they cannot.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -11,7 +12,7 @@ use producer_sdk::{Client, Command, Options};
 use tests::{broker::TestBroker, db::TestDatabase, process::Deployment};
 use uuid::Uuid;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// `host:port` of the Redis of the tests.
 fn address() -> String {
@@ -20,7 +21,7 @@ fn address() -> String {
     address.to_owned()
 }
 
-/// A client that knows nothing of ours.
+/// A client without our libraries.
 struct Session(BufReader<TcpStream>);
 
 impl Session {
@@ -29,16 +30,20 @@ impl Session {
         Self(BufReader::new(stream))
     }
 
-    fn of(user: &str, password: &str) -> Self {
+    fn new(user: &str, password: &str) -> Self {
         let mut session = Self::open();
-        assert_eq!(session.ask(&format!("AUTH {user} {password}")), "+OK");
+        assert_eq!(session.command(&format!("AUTH {user} {password}")), "+OK");
         session
     }
 
-    /// The answer to one command of plain words; of a text the text.
-    fn ask(&mut self, command: &str) -> String {
+    /// Sends one command of plain words and returns the response. A bulk string is returned without
+    /// its length.
+    fn command(&mut self, command: &str) -> String {
         let line = format!("{command}\r\n");
-        self.0.get_mut().write_all(line.as_bytes()).expect("it listens");
+        self.0
+            .get_mut()
+            .write_all(line.as_bytes())
+            .expect("it listens");
         let mut head = String::new();
         self.0.read_line(&mut head).expect("it answers");
         let head = head.trim_end().to_owned();
@@ -46,20 +51,20 @@ impl Session {
             return head;
         };
         let mut text = vec![0; length + 2];
-        self.0.read_exact(&mut text).expect("it goes on");
+        self.0.read_exact(&mut text).expect("the whole response");
         text.truncate(length);
         String::from_utf8(text).expect("UTF-8")
     }
 
     fn expect_refusals(&mut self, commands: &[String]) {
         for command in commands {
-            let answer = self.ask(command);
+            let answer = self.command(command);
             assert!(answer.starts_with("-NOPERM"), "{command}: {answer}");
         }
     }
 }
 
-/// Users of a test's own, removed when it ends.
+/// Users that belong to one test. They are removed when it ends.
 struct TestUsers {
     worker: String,
     app: String,
@@ -72,21 +77,28 @@ impl TestUsers {
             worker: format!("{name}_worker"),
             app: format!("{name}_app"),
         };
-        let grants = ["redis", "grants", "--worker", &users.worker, "--app", &users.app];
+        let grants = [
+            "redis",
+            "grants",
+            "--worker",
+            &users.worker,
+            "--app",
+            &users.app,
+        ];
         let script = deployment.succeed(&grants).await;
         let mut administrator = Session::open();
-        // As often as you like: passwords stay.
+        // The commands can run several times, and passwords stay.
         for round in 0..2 {
             assert_eq!(script.lines().count(), 2, "{script}");
             for line in script.lines() {
-                assert_eq!(administrator.ask(line), "+OK", "{line}");
+                assert_eq!(administrator.command(line), "+OK", "{line}");
             }
             if round == 0 {
                 for user in [&users.worker, &users.app] {
-                    let refused = Session::open().ask(&format!("AUTH {user} of-{user}"));
+                    let refused = Session::open().command(&format!("AUTH {user} of-{user}"));
                     assert!(refused.starts_with("-WRONGPASS"), "{refused}");
                     let set = format!("ACL SETUSER {user} >of-{user}");
-                    assert_eq!(administrator.ask(&set), "+OK");
+                    assert_eq!(administrator.command(&set), "+OK");
                 }
             }
         }
@@ -94,18 +106,18 @@ impl TestUsers {
     }
 
     fn session(user: &str) -> Session {
-        Session::of(user, &format!("of-{user}"))
+        Session::new(user, &format!("of-{user}"))
     }
 }
 
 impl Drop for TestUsers {
     fn drop(&mut self) {
-        Session::open().ask(&format!("ACL DELUSER {} {}", self.worker, self.app));
+        Session::open().command(&format!("ACL DELUSER {} {}", self.worker, self.app));
     }
 }
 
 #[tokio::test]
-async fn a_worker_mirrors_balances_and_an_app_reads_them_and_neither_can_do_more() {
+async fn a_worker_can_write_balances_and_an_app_can_read_them_and_neither_can_do_more() {
     let database = TestDatabase::postgres().await.migrated().await;
     let broker = TestBroker::start().await;
     let namespace = broker.topology().namespace();
@@ -119,28 +131,34 @@ async fn a_worker_mirrors_balances_and_an_app_reads_them_and_neither_can_do_more
         namespace: namespace.to_owned(),
         ..Options::default()
     };
-    let client = Client::connect(broker.url(), options).await.expect("a client");
+    let client = Client::connect(broker.url(), options)
+        .await
+        .expect("a client");
     let outcome = client.send(&Command::promotion("p-1", "ada", 5)).await;
     assert!(outcome.expect("an outcome").is_completed());
     let key = format!("{namespace}:balance:ada");
     let mut app = TestUsers::session(&users.app);
     let start = Instant::now();
-    while !app.ask(&format!("GET {key}")).contains("\"balance\":5") {
-        assert!(start.elapsed() < PATIENCE, "it is not written:\n{}", worker.log());
+    while !app.command(&format!("GET {key}")).contains("\"balance\":5") {
+        assert!(
+            start.elapsed() < TIMEOUT,
+            "the balance is not written:\n{}",
+            worker.log()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(client.balance("ada").await.expect("a balance").balance, 5);
-    assert_eq!(app.ask(&format!("EXISTS {key}")), ":1");
-    assert_eq!(app.ask("PING"), "+PONG");
+    assert_eq!(app.command(&format!("EXISTS {key}")), ":1");
+    assert_eq!(app.command("PING"), "+PONG");
 
-    // The scheduler's lock is taken at the start of a worker.
+    // A worker takes the lock of the scheduler when it starts.
     let mut administrator = Session::open();
-    let locks = administrator.ask(&format!(
+    let locks = administrator.command(&format!(
         "EVAL \"return #redis.call('KEYS',ARGV[1])\" 0 {namespace}:lock:*"
     ));
     assert_ne!(locks, ":0", "{locks}");
     let log = worker.log();
-    assert!(!log.contains("Redis is away"), "{log}");
+    assert!(!log.contains("redis is unavailable"), "{log}");
 
     app.expect_refusals(&[
         format!("SET {key} 1"),
@@ -174,11 +192,10 @@ async fn a_worker_mirrors_balances_and_an_app_reads_them_and_neither_can_do_more
 #[tokio::test]
 async fn a_name_that_could_become_part_of_a_command_is_refused() {
     let deployment = Deployment::embedded();
-    let refused = deployment.run(&["redis", "grants", "--app", "a\nFLUSHALL"]).await;
+    let refused = deployment
+        .run(&["redis", "grants", "--app", "a\nFLUSHALL"])
+        .await;
     let error = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success(), "{error}");
-    assert!(
-        error.contains("cannot be used; allowed are 1 to 63 letters"),
-        "{error}"
-    );
+    assert!(error.contains("allowed are 1 to 63 letters"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Reports: figures that can be counted by hand, on both databases.
+//! Reports with figures that can be computed by hand, on both databases.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use chrono::{DateTime, Utc};
@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tests::{
     db::TestDatabase,
     ledger::{
-        TestLedger, buy_credits, buy_package, command, consume, expire, grant_period, promote, register,
-        subscribe, use_service,
+        TestLedger, buy_credits, buy_package, command, consume, expire, grant_period, promote,
+        register, subscribe, use_service,
     },
 };
 
@@ -47,18 +47,18 @@ fn credits(credits: i64, validity_days: i64) -> Item {
     }
 }
 
-/// September and October 2026 of three users.
+/// The events of three users in September and October 2026.
 async fn story(ledger: &mut TestLedger) {
     ledger.now = day("2026-09-10");
     ledger
         .settle(&[
-            // 20 until 10 October.
+            // 20 credits until 10 October.
             register("s1", "ann"),
-            // 100 until 9 December for 9.99 USD, and a bonus of 10.
+            // 100 credits until 9 December for 9.99 USD, and a bonus of 10.
             from("bridge", buy_package("p1", "ann", "lite")),
-            // 300 until 30 September for 1,000 JPY.
+            // 300 credits until 30 September for 1,000 JPY.
             paid("p2", "bob", credits(300, 20), Some((1_000_000_000, "JPY"))),
-            // 50 for which nobody told a price.
+            // 50 credits without a reported amount.
             paid("p3", "bob", credits(50, 100), None),
             subscribe("e1", "cyd", "sub_1", "pro", Active, ledger.now),
         ])
@@ -66,7 +66,7 @@ async fn story(ledger: &mut TestLedger) {
     ledger.now = day("2026-09-20");
     ledger
         .settle(&[
-            // 20 of the sign-up, 10 of the bonus, 3 of the package.
+            // 20 credits of the registration bonus, 10 of the package's bonus, 3 of the package.
             from("app", consume("c1", "ann", 33)),
             use_service("c2", "bob", "llm:tokens", Some(99_001)),
             use_service("c3", "bob", "google:image", Some(2)),
@@ -74,7 +74,7 @@ async fn story(ledger: &mut TestLedger) {
         ])
         .await;
     ledger.now = day("2026-10-05");
-    // Of the 300, 100 and 10 were used: 190 lapsed.
+    // Of the 300 credits, 100 and 10 were spent, so 190 have expired.
     ledger.settle(&[expire("bob", ledger.now)]).await;
     ledger.now = day("2026-10-11");
     ledger
@@ -85,7 +85,8 @@ async fn story(ledger: &mut TestLedger) {
             paid("p4", "ann", credits(3, 365), Some((1_000_000, "EUR"))),
         ])
         .await;
-    // With the purchase came 10 of the free plan, due since 10 October and valid until 9 November: one of them goes first.
+    // The purchase also granted the 10 credits of the free plan, which were due since 10 October
+    // and are valid until 9 November. The consumption spends one of them first.
     ledger.settle(&[consume("c6", "ann", 1)]).await;
 }
 
@@ -101,8 +102,10 @@ fn money(values: &[Money]) -> Vec<String> {
         .collect()
 }
 
+/// Conformance: Configuration and command line: `scrip report` shows credits sold, granted,
+/// consumed, expired and owed, and money, as table, JSON or CSV
 #[tokio::test]
-async fn a_report_counts_what_was_sold_granted_consumed_refused_and_expired_in_its_time() {
+async fn a_report_counts_all_sales_grants_consumption_refusals_and_expiries() {
     for database in TestDatabase::each().await {
         let mut ledger = TestLedger::on(database).await;
         story(&mut ledger).await;
@@ -126,7 +129,7 @@ async fn a_report_counts_what_was_sold_granted_consumed_refused_and_expired_in_i
                 { "kind": "registration_bonus", "grants": 1, "credits": 20 },
             ])
         );
-        // Two services are named: the third is the rest.
+        // The report lists two services and sums up the third.
         assert_eq!(
             september["consumed"],
             json!({ "commands": 3, "credits": 143, "services": [
@@ -138,7 +141,8 @@ async fn a_report_counts_what_was_sold_granted_consumed_refused_and_expired_in_i
             september["refused"],
             json!([{ "code": "insufficient_credits", "commands": 1 }])
         );
-        // The month of cyd's subscription belongs to no sender, the bonus of the package to the sender of its purchase.
+        // The grant of the subscription of `cyd` has no sender. The bonus of the package has the
+        // sender of its purchase.
         assert_eq!(
             september["senders"],
             json!([
@@ -152,7 +156,7 @@ async fn a_report_counts_what_was_sold_granted_consumed_refused_and_expired_in_i
 
         let october = report(&ledger, "2026-10-01", "2026-11-01").await;
         assert_eq!(october.opening, 537);
-        // 190 of 300 for 1,000 JPY: 633.33.
+        // 190 of 300 credits for 1,000 JPY are worth 633.33 JPY.
         assert_eq!((october.expired.paid, october.expired.free), (190, 0));
         assert_eq!(money(&october.expired.value), ["633 JPY"]);
         assert_eq!(october.total_granted(), 200 + 10 + 5);
@@ -161,28 +165,40 @@ async fn a_report_counts_what_was_sold_granted_consumed_refused_and_expired_in_i
     }
 }
 
+/// Conformance: Configuration and command line: `scrip report` shows credits sold, granted,
+/// consumed, expired and owed, and money, as table, JSON or CSV
 #[tokio::test]
-async fn what_is_owed_is_told_for_any_instant_paid_and_free_by_month_and_in_money() {
+async fn a_report_has_the_owed_credits_of_any_instant_by_month_and_in_money() {
     for database in TestDatabase::each().await {
         let mut ledger = TestLedger::on(database).await;
         story(&mut ledger).await;
         let owed = report(&ledger, "2026-09-01", "2026-10-01").await.owed;
-        // 97 of the package and 50 without price; Bob's 190 have lapsed, and are swept in October.
-        assert_eq!((owed.paid, owed.paid_without_price, owed.lapsed), (147, 50, 190));
+        // 97 credits of the package and 50 without a price. The 190 of `bob` have expired, and the
+        // expiry job takes them in October.
+        assert_eq!(
+            (owed.paid, owed.paid_without_price, owed.lapsed),
+            (147, 50, 190)
+        );
         assert_eq!((owed.subscription, owed.bonus), (200, 0));
-        // 97 of 100 for 9.99: 9.6903.
+        // 97 of 100 credits for 9.99 USD are worth 9.6903 USD.
         assert_eq!(money(&owed.value), ["9.69 USD"]);
         let months: Vec<_> = owed
             .months
             .iter()
             .map(|month| (month.month.as_deref(), month.paid, month.free))
             .collect();
-        assert_eq!(months, [(Some("2026-10"), 0, 200), (Some("2026-12"), 147, 0)]);
+        assert_eq!(
+            months,
+            [(Some("2026-10"), 0, 200), (Some("2026-12"), 147, 0)]
+        );
 
         let owed = report(&ledger, "2026-10-01", "2026-10-31").await.owed;
-        // The 200 of the plan's first month expired on 10 October and are not taken yet; of the second 7 are spent, and of the free
-        // plan's 10 one.
-        assert_eq!((owed.paid, owed.subscription, owed.bonus), (150, 193 + 9, 5));
+        // The 200 credits of the plan's first month expired on 10 October and are not taken yet. Of
+        // the second month 7 credits are spent, and of the free plan's 10 credits one.
+        assert_eq!(
+            (owed.paid, owed.subscription, owed.bonus),
+            (150, 193 + 9, 5)
+        );
         assert_eq!(owed.lapsed, 200);
         assert_eq!(money(&owed.value), ["1.00 EUR", "9.69 USD"]);
         let never = owed.months.last().expect("months");
@@ -191,7 +207,7 @@ async fn what_is_owed_is_told_for_any_instant_paid_and_free_by_month_and_in_mone
 }
 
 #[tokio::test]
-async fn the_service_that_takes_most_comes_first_whether_by_large_or_by_small_amounts() {
+async fn the_service_with_the_most_credits_comes_first_with_any_sizes_of_amounts() {
     for database in TestDatabase::each().await {
         let mut ledger = TestLedger::on(database).await;
         ledger.now = day("2026-09-10");
@@ -218,8 +234,10 @@ async fn the_service_that_takes_most_comes_first_whether_by_large_or_by_small_am
     }
 }
 
+/// Conformance: Configuration and command line: `scrip report` shows credits sold, granted,
+/// consumed, expired and owed, and money, as table, JSON or CSV
 #[tokio::test]
-async fn the_report_of_a_time_that_is_over_stays_the_same() {
+async fn the_report_of_a_closed_period_does_not_change() {
     for database in TestDatabase::each().await {
         let mut ledger = TestLedger::on(database).await;
         story(&mut ledger).await;
@@ -240,11 +258,12 @@ async fn the_report_of_a_time_that_is_over_stays_the_same() {
 }
 
 #[tokio::test]
-async fn a_report_that_does_not_add_up_says_so() {
+async fn a_report_that_does_not_add_up_is_marked() {
     for database in TestDatabase::each().await {
         let mut ledger = TestLedger::on(database).await;
         story(&mut ledger).await;
-        let stolen = "UPDATE credits_batch SET remaining = remaining - 1 WHERE source_plan = 'lite' AND remaining > 50";
+        let stolen = "UPDATE credits_batch SET remaining = remaining - 1 \
+                      WHERE source_plan = 'lite' AND remaining > 50";
         ledger.database.execute(stolen).await;
         assert!(!report(&ledger, "2026-10-06", "2026-11-01").await.adds_up);
     }
@@ -256,8 +275,12 @@ async fn an_empty_ledger_has_a_report() {
         let ledger = TestLedger::on(database).await;
         let report = report(&ledger, "2026-09-01", "2026-10-01").await;
         assert!(report.adds_up);
-        assert_eq!((report.opening, report.closing, report.owed.credits()), (0, 0, 0));
-        let json: Value = serde_json::from_str(&serde_json::to_string(&report).expect("JSON")).expect("JSON");
+        assert_eq!(
+            (report.opening, report.closing, report.owed.credits()),
+            (0, 0, 0)
+        );
+        let json: Value =
+            serde_json::from_str(&serde_json::to_string(&report).expect("JSON")).expect("JSON");
         assert_eq!(
             json["consumed"],
             json!({ "commands": 0, "credits": 0, "services": [] })
@@ -266,7 +289,7 @@ async fn an_empty_ledger_has_a_report() {
 }
 
 #[tokio::test]
-async fn what_did_not_fit_under_the_cap_is_told_by_kind() {
+async fn a_report_has_the_clipped_credits_by_kind() {
     for database in TestDatabase::each().await {
         let mut ledger = TestLedger::on(database).await;
         ledger.rules.max_user_balance = 100;
@@ -276,7 +299,7 @@ async fn what_did_not_fit_under_the_cap_is_told_by_kind() {
                 promote("g1", "ann", 130, None),
                 promote("g2", "bob", 100, None),
                 promote("g3", "cyd", 101, None),
-                // A period that is swallowed as a whole, and is recorded as refused.
+                // The cap clips this period to 0, and it is recorded as refused.
                 subscribe("e1", "ann", "sub_1", "pro", Active, ledger.now),
             ])
             .await;

@@ -1,4 +1,5 @@
-//! Roles with least privilege: what owner, worker and reader can do, and what they cannot.
+//! The database roles with least privilege: the operations that owner, worker and reader can run,
+//! and those that they cannot.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "roles/privileges.rs"]

@@ -1,4 +1,4 @@
-//! What the rows of the ledger look like, on both databases.
+//! The contents of the ledger's rows, on both databases.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use chrono::{DateTime, TimeDelta};
@@ -19,6 +19,7 @@ async fn texts(ledger: &TestLedger, sql: &str) -> Vec<String> {
         .collect()
 }
 
+/// Conformance: Amounts, time and spending order: New rows have UUIDs of version 7 as ids
 #[tokio::test]
 async fn new_rows_have_ids_of_version_7() {
     for database in TestDatabase::each().await {
@@ -28,8 +29,10 @@ async fn new_rows_have_ids_of_version_7() {
             .await;
         for table in ["credits_balance", "credits_batch", "credits_transaction"] {
             let db = ledger.store.read_connection();
-            let statement =
-                Statement::from_string(db.get_database_backend(), format!("SELECT id FROM {table}"));
+            let statement = Statement::from_string(
+                db.get_database_backend(),
+                format!("SELECT id FROM {table}"),
+            );
             for row in db.query_all_raw(statement).await.expect("rows") {
                 let id: Uuid = row.try_get_by_index(0).expect("an id");
                 assert_eq!(id.get_version_num(), 7, "{table}");
@@ -38,8 +41,10 @@ async fn new_rows_have_ids_of_version_7() {
     }
 }
 
+/// Conformance: Idempotency: Expirations and job runs have derived references
+/// `expire:{batchId}:{n}` and `job:{name}:{date}`
 #[tokio::test]
-async fn each_sweep_of_a_batch_has_a_reference_of_its_own() {
+async fn each_expiration_of_a_batch_has_its_own_reference() {
     for database in TestDatabase::each().await {
         let mut ledger = TestLedger::on(database).await;
         ledger.one(promote("g", "ada", 7, Some(1))).await;
@@ -64,8 +69,10 @@ async fn each_sweep_of_a_batch_has_a_reference_of_its_own() {
     }
 }
 
+/// Conformance: Idempotency: Expirations and job runs have derived references
+/// `expire:{batchId}:{n}` and `job:{name}:{date}`
 #[tokio::test]
-async fn a_run_of_a_job_has_the_reference_of_its_date() {
+async fn a_run_of_a_job_has_a_reference_with_its_date() {
     for database in TestDatabase::each().await {
         let ledger = TestLedger::on(database).await;
         let date = "2026-11-22".parse().expect("a date");
@@ -80,8 +87,9 @@ async fn a_run_of_a_job_has_the_reference_of_its_date() {
     }
 }
 
+/// Conformance: Commands: `amountPaid` and `currency` are stored with the purchased batch
 #[tokio::test]
-async fn what_was_paid_is_kept_with_the_batch_that_was_paid_for_and_not_with_its_bonus() {
+async fn the_amount_paid_is_stored_with_the_purchased_batch_and_not_with_its_bonus() {
     for database in TestDatabase::each().await {
         let ledger = TestLedger::on(database).await;
         let action = Action::Purchase {
@@ -91,20 +99,28 @@ async fn what_was_paid_is_kept_with_the_batch_that_was_paid_for_and_not_with_its
             paid_micros: Some(8_880_000),
             currency: Some("EUR".to_owned()),
         };
-        ledger.one(command(Origin::Funding, "p", "ada", action)).await;
-        let sql = "SELECT source_type || ' ' || coalesce(CAST(paid_micros AS text), '-') || ' ' || coalesce(currency, '-')
+        ledger
+            .one(command(Origin::Funding, "p", "ada", action))
+            .await;
+        let sql = "SELECT source_type || ' ' || coalesce(CAST(paid_micros AS text),
+          '-') || ' ' || coalesce(currency, '-')
                      FROM credits_batch ORDER BY source_type DESC";
-        assert_eq!(texts(&ledger, sql).await, ["PURCHASE 8880000 EUR", "BONUS - -"]);
+        assert_eq!(
+            texts(&ledger, sql).await,
+            ["PURCHASE 8880000 EUR", "BONUS - -"]
+        );
     }
 }
 
-/// Has every statement that writes to the ledger count itself.
+/// Triggers that count the statements that write to the ledger.
 const COUNT: &str = "
 CREATE SEQUENCE written;
 CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN PERFORM nextval('written'); RETURN NULL; END $$;
-CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_balance FOR EACH STATEMENT EXECUTE FUNCTION count_it();
-CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_batch FOR EACH STATEMENT EXECUTE FUNCTION count_it();
+CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_balance FOR EACH STATEMENT
+  EXECUTE FUNCTION count_it();
+CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_batch FOR EACH STATEMENT
+  EXECUTE FUNCTION count_it();
 CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_transaction
   FOR EACH STATEMENT EXECUTE FUNCTION count_it();
 CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_allocation
@@ -112,7 +128,7 @@ CREATE TRIGGER counted BEFORE INSERT OR UPDATE OR DELETE ON credits_allocation
 GRANT ALL ON SEQUENCE written TO PUBLIC";
 
 #[tokio::test]
-async fn a_group_of_a_thousand_is_written_by_as_many_statements_as_a_group_of_two() {
+async fn a_group_of_a_thousand_needs_as_many_statements_as_a_group_of_two() {
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     let user = |nth: usize| format!("user-{nth}");
     let funds: Vec<_> = (0..1000)
@@ -129,13 +145,14 @@ async fn a_group_of_a_thousand_is_written_by_as_many_statements_as_a_group_of_tw
         ledger.settle(&group).await;
         counts.push(ledger.number("SELECT last_value FROM written").await - before);
     }
-    // Wallets, transactions, new batches (though there are none), allocations, batches spent from; the first value of a
-    // sequence is 1 before and after it is taken. One command alone has no part for new batches.
+    // The counted statements write wallets, transactions, new batches (although there are none),
+    // allocations and spent batches. The first value of a sequence is 1 before and after it is
+    // used. The statement for a single command has no part for new batches.
     assert_eq!(counts, [4, 5, 5, 4]);
 }
 
-/// A consumption of `user`'s with all that a command can say.
-fn told(reference: &str, user: &str, amount: i64) -> Command {
+/// A consumption by `user` with all optional fields.
+fn detailed(reference: &str, user: &str, amount: i64) -> Command {
     Command {
         occurred_at: DateTime::from_timestamp(1_795_341_000, 5_000),
         received_at: None,
@@ -147,18 +164,20 @@ fn told(reference: &str, user: &str, amount: i64) -> Command {
 }
 
 #[tokio::test]
-async fn a_command_by_itself_leaves_the_same_rows_as_one_in_a_group() {
+async fn a_single_command_writes_the_same_rows_as_a_command_in_a_group() {
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     for user in ["user-1", "user-2", "another"] {
-        ledger.one(buy_credits(&format!("p-{user}"), user, 100)).await;
+        ledger
+            .one(buy_credits(&format!("p-{user}"), user, 100))
+            .await;
     }
     let used = |user: &str| Command {
         metadata: None,
         description: None,
-        ..told(&format!("u-{user}"), user, 7)
+        ..detailed(&format!("u-{user}"), user, 7)
     };
-    // The last takes all that is left, which closes the batch.
-    let commands = |user: &str| [used(user), told(&format!("c-{user}"), user, 93)];
+    // The last command spends the rest, which closes the batch.
+    let commands = |user: &str| [used(user), detailed(&format!("c-{user}"), user, 93)];
     for (first, second) in commands("user-1").into_iter().zip(commands("user-2")) {
         let another = consume(&format!("{}-too", second.reference_id), "another", 1);
         ledger.one(first).await;
@@ -167,11 +186,16 @@ async fn a_command_by_itself_leaves_the_same_rows_as_one_in_a_group() {
     let rows = |user| {
         format!(
             "SELECT replace(line, '{user}', 'USER') FROM (
-               SELECT (to_jsonb(w) - 'id')::text AS line FROM credits_balance w WHERE user_id = '{user}'
-               UNION ALL SELECT (to_jsonb(b) - 'id' - 'transaction_id')::text FROM credits_batch b WHERE user_id = '{user}'
-               UNION ALL SELECT (to_jsonb(t) - 'id' - 'fingerprint')::text FROM credits_transaction t WHERE user_id = '{user}'
-               UNION ALL SELECT (to_jsonb(a) - 'transaction_id' - 'batch_id')::text FROM credits_allocation a
-                 JOIN credits_batch b ON b.id = a.batch_id WHERE b.user_id = '{user}') AS rows ORDER BY 1"
+               SELECT (to_jsonb(w) - 'id')::text AS line FROM credits_balance w
+                 WHERE user_id = '{user}'
+               UNION ALL SELECT (to_jsonb(b) - 'id' - 'transaction_id')::text FROM credits_batch b
+                 WHERE user_id = '{user}'
+               UNION ALL SELECT (to_jsonb(t) - 'id' - 'fingerprint')::text
+                 FROM credits_transaction t WHERE user_id = '{user}'
+               UNION ALL SELECT (to_jsonb(a) - 'transaction_id' - 'batch_id')::text
+                 FROM credits_allocation a
+                 JOIN credits_batch b ON b.id = a.batch_id WHERE b.user_id = '{user}') AS rows
+                   ORDER BY 1"
         )
     };
     let (alone, in_group) = (
@@ -179,12 +203,15 @@ async fn a_command_by_itself_leaves_the_same_rows_as_one_in_a_group() {
         texts(&ledger, &rows("user-2")).await,
     );
     assert_eq!(alone.len(), 1 + 1 + 3 + 3);
-    assert!(alone.iter().any(|row| row.contains("CONSUMED")) && alone.iter().any(|row| row.contains("m-1")));
+    assert!(
+        alone.iter().any(|row| row.contains("CONSUMED"))
+            && alone.iter().any(|row| row.contains("m-1"))
+    );
     assert_eq!(alone, in_group);
     for command in commands("user-1") {
         assert!(
             ledger.one(command).await.replayed,
-            "its fingerprint is the same, too"
+            "the fingerprint is also the same"
         );
     }
 }

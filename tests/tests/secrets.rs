@@ -1,30 +1,31 @@
-//! No password is ever said: not in a log, not in an error, not by `config show`, not by `--help`, not by `{:?}`.
+//! No output contains a password: no log, no error, and no output of `config show`, `--help` or
+//! `{:?}`.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
 use producer_sdk::{Client, Options, Producer};
 use scrip::{
-    amqp::InboundOptions,
     cache::Redis,
     config::{Environment, Settings},
     store::{Store, StoreOptions},
+    transport::amqp::InboundOptions,
 };
 use tests::{
     process::Deployment,
     secured::{SECRETS, Secured, escaped},
 };
 
-/// A password of which nothing is escaped.
+/// A password without any escapes.
 const RAW: &str = "rAbbitHead4?@#/rAbbitTail4";
 const LIBRARIES: &str =
     "lapin=trace,amq_protocol_tcp=trace,sea_orm=trace,sqlx=trace,redis=trace,rustls=trace";
 
-/// What a process said, which must hold no secret.
-fn judge(situation: &str, said: &str) {
+/// Panics if the output of a process contains a secret.
+fn judge(situation: &str, output: &str) {
     for secret in SECRETS {
-        let line = said.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None, "{situation}: {secret} is said");
+        let line = output.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{situation}: {secret} is in the output");
     }
 }
 
@@ -32,19 +33,20 @@ async fn run(deployment: &Deployment, variables: &[(&str, String)], arguments: &
     let mut command = deployment.command(arguments);
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     let output = command.output().await.expect("the program runs");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    judge(&format!("{variables:?} {arguments:?}"), &said);
-    said
+    let output = [output.stdout, output.stderr].concat();
+    let output = String::from_utf8_lossy(&output).into_owned();
+    judge(&format!("{variables:?} {arguments:?}"), &output);
+    output
 }
 
+/// Conformance: Security: No password appears in logs, errors, `config show`, `--help` or `{:?}`
 #[tokio::test]
-async fn no_secret_is_said_by_a_worker_or_a_command_whatever_is_logged() {
+async fn no_secret_is_in_the_output_of_a_worker_or_a_command_at_any_log_level() {
     let secured = Secured::start().await;
     secured.deployment().succeed(&["migrate", "up"]).await;
     for (filter, format) in [("trace", "human"), ("trace", "json"), (LIBRARIES, "human")] {
         let mut deployment = secured.deployment();
-        // So that there are events within the spans of a library that connects.
+        // The filter enables events within the spans of libraries that connect.
         let chatty = format!(
             "{}&options=-c%20client_min_messages%3Ddebug5",
             secured.database_url()
@@ -54,7 +56,7 @@ async fn no_secret_is_said_by_a_worker_or_a_command_whatever_is_logged() {
         deployment.set("SCRIP__LOGGING__FORMAT", format);
         deployment.set("RUST_BACKTRACE", "full");
         let worker = deployment.worker();
-        // Nothing but libraries is heard of at the third filter.
+        // The third filter enables only the events of libraries.
         for arguments in [
             &[
                 "publish",
@@ -90,7 +92,11 @@ async fn no_secret_is_said_by_a_worker_or_a_command_whatever_is_logged() {
 
 async fn wrong_passwords_and_hosts(secured: &Secured) {
     let deployment = secured.deployment();
-    let (amqp, database, redis) = (secured.amqp_url(), secured.database_url(), secured.redis_url());
+    let (amqp, database, redis) = (
+        secured.amqp_url(),
+        secured.database_url(),
+        secured.redis_url(),
+    );
     let publish = ["publish", "consume", "--user", "ada", "--service", "s"];
     for log in ["info", "trace"] {
         for (wrong, instead) in [
@@ -109,22 +115,28 @@ async fn wrong_passwords_and_hosts(secured: &Secured) {
                 &["topology", "declare"],
                 &["run"],
             ] {
-                let said = run(&deployment, &variables, arguments).await;
-                assert!(said.contains("error: cannot"), "{said}");
+                let output = run(&deployment, &variables, arguments).await;
+                assert!(output.contains("error: cannot"), "{output}");
             }
-            // The database, which is asked first, is there.
+            // The database, which the command uses first, is reachable.
             let of_the_broker = [variables[0].clone(), variables[2].clone()];
-            let said = run(&deployment, &of_the_broker, &publish).await;
-            assert!(said.contains("error: cannot connect to amqp"), "{said}");
-            for (name, url, said) in [
-                ("REDIS_URL", &redis, "Redis is away"),
-                ("AMQP_URL", &amqp, "the broker was lost"),
+            let output = run(&deployment, &of_the_broker, &publish).await;
+            assert!(output.contains("error: cannot connect to amqp"), "{output}");
+            // A worker whose account the broker refuses ends.
+            let lost = if instead == "wrong@localhost" {
+                "error: cannot use the broker at "
+            } else {
+                "broker connection lost"
+            };
+            for (name, url, event) in [
+                ("REDIS_URL", &redis, "redis is unavailable"),
+                ("AMQP_URL", &amqp, lost),
             ] {
                 let mut deployment = secured.deployment();
                 deployment.set(name, &url.replace(wrong, instead));
                 deployment.set("RUST_LOG", log);
                 let worker = deployment.worker();
-                // What changes a balance has it written into Redis.
+                // A change of a balance makes the worker write to Redis.
                 run(
                     &secured.deployment(),
                     &[],
@@ -140,7 +152,7 @@ async fn wrong_passwords_and_hosts(secured: &Secured) {
                     ],
                 )
                 .await;
-                worker.wait_for(said).await;
+                worker.wait_for(event).await;
                 judge(name, &worker.log());
                 worker.kill().await;
             }
@@ -148,7 +160,7 @@ async fn wrong_passwords_and_hosts(secured: &Secured) {
     }
 }
 
-/// What a panic or a log of ours would print of a thing that was connected.
+/// Checks the `{:?}` output of connected objects, which a panic or a log could contain.
 async fn what_debug_prints(secured: &Secured) {
     let environment = Environment::from_iter([
         ("AMQP_URL".to_owned(), secured.amqp_url()),
@@ -156,7 +168,10 @@ async fn what_debug_prints(secured: &Secured) {
         ("REDIS_URL".to_owned(), secured.redis_url()),
     ]);
     let settings = Settings::load(Some(Path::new("/dev/null")), &environment).expect("valid");
-    judge("settings", &format!("{settings:?} {:?}", settings.backend()));
+    judge(
+        "settings",
+        &format!("{settings:?} {:?}", settings.backend()),
+    );
 
     let database = format!(
         "{}&sslrootcert={}",
@@ -174,7 +189,12 @@ async fn what_debug_prints(secured: &Secured) {
     judge("options", &format!("{inbound:?}"));
     let plain = secured.amqp_url().replace("amqps", "amqp");
     let plain = plain.replace(
-        secured.rabbitmq.url().split([':', '/']).nth(5).expect("a port"),
+        secured
+            .rabbitmq
+            .url()
+            .split([':', '/'])
+            .nth(5)
+            .expect("a port"),
         &secured.rabbitmq.port().to_string(),
     );
     let client = Client::connect(&plain, Options::default())
@@ -186,8 +206,9 @@ async fn what_debug_prints(secured: &Secured) {
     judge("the SDK", &format!("{client:?} {producer:?}"));
 }
 
+/// Conformance: Security: No password appears in logs, errors, `config show`, `--help` or `{:?}`
 #[tokio::test]
-async fn no_secret_is_said_of_a_url_that_cannot_be_used() {
+async fn no_secret_is_in_the_error_about_an_unusable_url() {
     let deployment = Deployment::embedded();
     let good = escaped("rAbbitHead4?@#/rAbbitTail4");
     for amqp in [
@@ -200,18 +221,21 @@ async fn no_secret_is_said_of_a_url_that_cannot_be_used() {
         format!("http://scrip:{good}@localhost"),
         good.clone(),
     ] {
-        // Without a database, which would be asked first.
+        // There is no database, because the command would use it first.
         let variables = [("AMQP_URL", amqp)];
         for arguments in [
             &["publish", "consume", "--user", "u", "--service", "s"][..],
             &["topology", "declare"],
         ] {
-            let said = run(&deployment, &variables, arguments).await;
-            assert!(said.contains("error: "), "{said}");
+            let output = run(&deployment, &variables, arguments).await;
+            assert!(output.contains("error: "), "{output}");
         }
         let amqp = &variables[0].1;
         let error = Producer::connect(amqp, Options::default()).await.err();
-        judge(amqp, &format!("{error:?} {}", error.as_ref().expect("an error")));
+        judge(
+            amqp,
+            &format!("{error:?} {}", error.as_ref().expect("an error")),
+        );
     }
     for database in [
         format!("postgres:scrip:{good}@localhost"),
@@ -227,7 +251,11 @@ async fn no_secret_is_said_of_a_url_that_cannot_be_used() {
             ("AMQP_URL", "amqp://localhost:1".to_owned()),
             ("DATABASE_URL", database),
         ];
-        for arguments in [&["balance", "u"][..], &["migrate", "up"], &["config", "check"]] {
+        for arguments in [
+            &["balance", "u"][..],
+            &["migrate", "up"],
+            &["config", "check"],
+        ] {
             run(&deployment, &variables, arguments).await;
         }
     }
@@ -242,8 +270,9 @@ async fn no_secret_is_said_of_a_url_that_cannot_be_used() {
     }
 }
 
+/// Conformance: Security: No password appears in logs, errors, `config show`, `--help` or `{:?}`
 #[tokio::test]
-async fn no_secret_is_said_of_a_configuration_right_or_wrong() {
+async fn no_secret_is_in_the_output_about_a_valid_or_invalid_configuration() {
     let amqp = format!("amqps://scrip:{}@mq.example/%2f", escaped(RAW));
     let database = format!(
         "postgres://scrip:{}@db.example/scrip",
@@ -253,8 +282,9 @@ async fn no_secret_is_said_of_a_configuration_right_or_wrong() {
         "rediss://:{}@cache.example",
         escaped("rEdisHead66?@#/rEdisTail66")
     );
-    let right =
-        format!("[amqp]\nurl = \"{amqp}\"\n[database]\nurl = \"{database}\"\n[redis]\nurl = \"{redis}\"\n");
+    let right = format!(
+        "[amqp]\nurl = \"{amqp}\"\n[database]\nurl = \"{database}\"\n[redis]\nurl = \"{redis}\"\n"
+    );
     let deployment = Deployment::embedded();
     let path = deployment.folder().join("scrip.toml");
     let write = |text: &str| std::fs::write(&path, text).expect("the folder is writable");
@@ -274,8 +304,11 @@ async fn no_secret_is_said_of_a_configuration_right_or_wrong() {
             &["config", "check"],
             &["--json", "config", "check"],
         ] {
-            let said = run(&deployment, variables, arguments).await;
-            assert!(said.contains("amqps://scrip:***@mq.example/%2f"), "{said}");
+            let output = run(&deployment, variables, arguments).await;
+            assert!(
+                output.contains("amqps://scrip:***@mq.example/%2f"),
+                "{output}"
+            );
         }
         for arguments in [
             &["--help"][..],
@@ -301,11 +334,15 @@ async fn no_secret_is_said_of_a_configuration_right_or_wrong() {
         format!("[registration]\nplan = \"{amqp}\"\n"),
     ] {
         write(&wrong);
-        for arguments in [&["config", "check"][..], &["--json", "config", "check"], &["run"]] {
-            let said = run(&deployment, &[], arguments).await;
+        for arguments in [
+            &["config", "check"][..],
+            &["--json", "config", "check"],
+            &["run"],
+        ] {
+            let output = run(&deployment, &[], arguments).await;
             assert!(
-                said.contains("allowed") || said.contains("not valid TOML"),
-                "{wrong}: {said}"
+                output.contains("allowed") || output.contains("not valid TOML"),
+                "{wrong}: {output}"
             );
         }
     }
@@ -316,7 +353,12 @@ async fn no_secret_is_said_of_a_configuration_right_or_wrong() {
         "SCRIP__DATABASE__MAX_CONNECTIONS",
         "SCRIP_NAMESPACE",
     ] {
-        let said = run(&deployment, &[(variable, amqp.clone())], &["config", "check"]).await;
-        assert!(said.contains("allowed"), "{said}");
+        let output = run(
+            &deployment,
+            &[(variable, amqp.clone())],
+            &["config", "check"],
+        )
+        .await;
+        assert!(output.contains("allowed"), "{output}");
     }
 }

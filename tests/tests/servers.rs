@@ -11,12 +11,13 @@ use std::{
 
 const ROUNDS: usize = 5;
 const THREADS: usize = 200;
-/// Enough for the end of the process to take a while.
+/// The memory of the process. It makes the end of the process slow.
 const MEMORY: usize = 600 << 20;
-/// Set in the process that stands for a server.
+/// This variable is set in the child process that acts as a server.
 const SERVER: &str = "SCRIP_TEST_BIG_SERVER";
 
-/// Kills the process `$1` and tells whether anybody listens on the port `$2` as soon as it is said to be gone.
+/// A script that kills the process `$1` with the function of the scripts, and then prints whether a
+/// process still listens on the port `$2`.
 const KILL: &str = r#"
 source "$0/servers/lib.sh"
 kill -KILL "$1"
@@ -25,7 +26,7 @@ if listens "$2"; then echo listens; else echo silent; fi
 "#;
 
 #[test]
-fn a_killed_server_is_gone_only_when_nobody_listens_on_its_port_any_more() {
+fn a_killed_server_counts_as_gone_only_after_its_port_is_closed() {
     if std::env::var_os(SERVER).is_some() {
         serve();
     }
@@ -35,21 +36,21 @@ fn a_killed_server_is_gone_only_when_nobody_listens_on_its_port_any_more() {
             .args(["-c", KILL, env!("CARGO_MANIFEST_DIR")])
             .args([server.id().to_string(), port])
             .output();
-        // Nobody has reaped it until here, as nobody does whom the script could know.
+        // The process has not been reaped until here, like a process with an unknown parent.
         let _ = server.kill();
         let _ = server.wait();
         let killed = killed.expect("bash runs");
-        let said = String::from_utf8_lossy(&killed.stdout);
+        let stdout = String::from_utf8_lossy(&killed.stdout);
         let errors = String::from_utf8_lossy(&killed.stderr);
-        assert_eq!(said.trim(), "silent", "round {round}: {errors}");
+        assert_eq!(stdout.trim(), "silent", "round {round}: {errors}");
     }
 }
 
-/// This test again, as a process that serves; with its port.
+/// Starts this test program as a server. Returns the process and its port.
 fn start() -> (Child, String) {
     let mut server = Command::new(std::env::current_exe().expect("the path of this program"))
         .args(["--exact", "--nocapture"])
-        .arg("a_killed_server_is_gone_only_when_nobody_listens_on_its_port_any_more")
+        .arg("a_killed_server_counts_as_gone_only_after_its_port_is_closed")
         .env(SERVER, "1")
         .stdout(Stdio::piped())
         .spawn()
@@ -58,10 +59,10 @@ fn start() -> (Child, String) {
     let port = lines
         .map_while(Result::ok)
         .find_map(|line| line.split_once("port=").map(|(_, port)| port.to_owned()));
-    (server, port.expect("it says its port"))
+    (server, port.expect("the port on standard output"))
 }
 
-/// A server with many threads and much memory, which dies slowly.
+/// A server with many threads and much memory, which ends slowly.
 fn serve() -> ! {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let memory = vec![1_u8; MEMORY];

@@ -1,5 +1,5 @@
-//! Sessions on PostgreSQL: what they ask for themselves, whatever role and database say, and when
-//! they are replaced.
+//! Sessions on PostgreSQL: the settings that they set themselves, independent of role and database,
+//! and the cases in which they are replaced.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod sessions {

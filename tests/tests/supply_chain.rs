@@ -1,5 +1,5 @@
-//! What comes in from outside: the toolchain is pinned, and what a green `.ci/run` has not checked
-//! is said.
+//! The supply chain: the toolchain is pinned, and a successful `.ci/run` reports the checks that it
+//! did not run.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -19,13 +19,13 @@ fn file(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A folder with a `cargo` that does what a test wants, and the file of allowances.
+/// A folder with a fake `cargo` program and the file of allowances.
 struct Machine {
     folder: PathBuf,
 }
 
 impl Machine {
-    /// Each word is a step that fails: `bans`, `fetch`, `advisories`.
+    /// Each element of `failing` is a step that fails: `bans`, `fetch` or `advisories`.
     fn new(failing: &[&str], is_installed: bool, allow: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("scrip-supply-{}", Uuid::now_v7().simple()));
         fs::create_dir(&folder).expect("the temporary folder is writable");
@@ -41,13 +41,14 @@ impl Machine {
         for (name, text) in programs {
             let program = folder.join(name);
             fs::write(&program, text).expect("written");
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its owner may");
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
+                .expect("permissions of the file");
         }
         fs::write(folder.join("allow"), allow).expect("written");
         Self { folder }
     }
 
-    /// Whether the step succeeds, and what it says was not checked.
+    /// Runs the step. Returns whether it succeeds, and the checks that it reports as not run.
     fn deny(&self, variables: &[(&str, &str)]) -> (bool, String) {
         let gaps = self.folder.join("gaps");
         let mut deny = Command::new(root().join(".ci/deny"));
@@ -72,11 +73,14 @@ const NO_DENY: &str = "SCRIP_CI_WITHOUT_DENY";
 const NO_ADVISORIES: &str = "SCRIP_CI_WITHOUT_ADVISORIES";
 
 #[test]
-fn what_cannot_be_checked_fails_unless_it_is_allowed() {
+fn a_check_that_cannot_run_fails_unless_it_is_allowed() {
     let allow = format!("{NO_DENY}=1 # no time\n{NO_ADVISORIES}=1 # no network\n");
     let missing = Machine::new(&[], false, "");
     assert_eq!(missing.deny(&[]), (false, String::new()));
-    assert_eq!(missing.deny(&[(NO_ADVISORIES, "1")]), (false, String::new()));
+    assert_eq!(
+        missing.deny(&[(NO_ADVISORIES, "1")]),
+        (false, String::new())
+    );
     let (passed, gap) = missing.deny(&[(NO_DENY, "1")]);
     assert!(
         passed
@@ -104,13 +108,16 @@ fn what_cannot_be_checked_fails_unless_it_is_allowed() {
 }
 
 #[test]
-fn what_is_found_fails_whatever_is_allowed_and_a_whole_check_has_no_gap() {
+fn a_finding_always_fails_and_a_complete_check_has_no_gap() {
     let allow = format!("{NO_DENY}=1 # no time\n{NO_ADVISORIES}=1 # no network\n");
     for failing in ["bans", "advisories"] {
-        let found = Machine::new(&[failing], true, &allow);
-        assert_eq!(found.deny(&[]), (false, String::new()), "{failing}");
+        let machine = Machine::new(&[failing], true, &allow);
+        assert_eq!(machine.deny(&[]), (false, String::new()), "{failing}");
     }
-    assert_eq!(Machine::new(&[], true, &allow).deny(&[]), (true, String::new()));
+    assert_eq!(
+        Machine::new(&[], true, &allow).deny(&[]),
+        (true, String::new())
+    );
 }
 
 #[test]
@@ -127,7 +134,7 @@ fn every_allowance_of_the_pipeline_has_a_reason() {
     let last = run.trim_end().lines().last().expect("a line");
     assert!(
         last.contains("$gaps"),
-        "the last line tells what was not checked: {last}"
+        "the last line names the checks that were not run: {last}"
     );
 }
 
@@ -143,7 +150,7 @@ fn toolchain_image_and_manifest_name_the_same_compiler() {
         .split('.')
         .map(|part| part.parse().expect("a number"))
         .collect();
-    assert_eq!(numbers.len(), 3, "{channel} is no exact version");
+    assert_eq!(numbers.len(), 3, "{channel} is not an exact version");
     let image = format!("FROM rust:{channel}-");
     assert!(
         file("worker/Dockerfile").contains(&image),
@@ -164,14 +171,16 @@ fn toolchain_image_and_manifest_name_the_same_compiler() {
 
 /// `SECURITY.md` names tests by file and function.
 #[test]
-fn every_test_that_the_threat_model_names_is_there() {
+fn every_test_that_the_threat_model_names_exists() {
     let text = file("SECURITY.md");
     let mut count = 0;
     let mut missing = Vec::new();
     for line in text.lines().filter(|line| line.starts_with("| ")) {
         let mut source = String::new();
         for name in line.split('`').skip(1).step_by(2) {
-            if name.starts_with("tests/") || name.starts_with("worker/") || name.starts_with("producer-sdk/")
+            if name.starts_with("tests/")
+                || name.starts_with("worker/")
+                || name.starts_with("producer-sdk/")
             {
                 source = file(name);
             } else if name.len() > 24

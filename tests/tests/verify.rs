@@ -1,4 +1,4 @@
-//! Verification finds what is wrong, and nothing in a good ledger, on both databases.
+//! Verification finds every corruption, and no violation in a consistent ledger, on both databases.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod verify {

@@ -1,4 +1,4 @@
-//! All wallets, page by page, on both databases.
+//! The list of all wallets, page by page, on both databases.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use ledger::Rules;
@@ -9,7 +9,7 @@ use tests::{
     db::TestDatabase,
 };
 
-/// All wanted wallets in the order of the pages, and how many pages there were.
+/// All matching wallets in the order of the pages, and the number of pages.
 async fn all(
     database: &TestDatabase,
     filter: &WalletFilter,
@@ -27,7 +27,7 @@ async fn all(
             at(100_000),
         );
         let page = page.await.expect("reads");
-        assert!(page.wallets.len() <= 1_001, "memory stays bounded");
+        assert!(page.wallets.len() <= 1_001, "the size of a page is bounded");
         pages += 1;
         wallets.extend(page.wallets);
         match page.next {
@@ -42,8 +42,10 @@ async fn users(database: &TestDatabase, filter: WalletFilter) -> Vec<String> {
     wallets.into_iter().map(|wallet| wallet.user_id).collect()
 }
 
+/// Conformance: Configuration and command line: `scrip balances` lists each wallet once, with
+/// filters, as table, JSON Lines or CSV, in bounded memory
 #[tokio::test]
-async fn every_wallet_comes_once_in_the_order_of_the_users() {
+async fn every_wallet_appears_once_in_the_order_of_the_users() {
     for database in TestDatabase::each_migrated().await {
         let mut book = Book::default();
         for nth in 0..2_500 {
@@ -52,14 +54,14 @@ async fn every_wallet_comes_once_in_the_order_of_the_users() {
         book.write(database.connection()).await;
         let (wallets, pages) = all(&database, &WalletFilter::default(), None).await;
         assert_eq!(pages, 3);
-        let found: Vec<_> = wallets
+        let actual: Vec<_> = wallets
             .iter()
             .map(|wallet| (wallet.user_id.clone(), wallet.available_credits))
             .collect();
         let expected: Vec<_> = (0..2_500)
             .map(|nth| (format!("user-{nth:04}"), nth + 1))
             .collect();
-        assert_eq!(found, expected);
+        assert_eq!(actual, expected);
         let (rest, _) = all(&database, &WalletFilter::default(), Some("user-2497")).await;
         let rest: Vec<_> = rest.iter().map(|wallet| wallet.user_id.as_str()).collect();
         assert_eq!(rest, ["user-2498", "user-2499"]);
@@ -71,13 +73,15 @@ async fn every_wallet_comes_once_in_the_order_of_the_users() {
     }
 }
 
+/// Conformance: Configuration and command line: `scrip balances` lists each wallet once, with
+/// filters, as table, JSON Lines or CSV, in bounded memory
 #[tokio::test]
-async fn filters_look_at_user_status_balance_and_expiry() {
+async fn wallets_are_filtered_by_user_status_balance_and_expiry() {
     for database in TestDatabase::each_migrated().await {
         let mut book = Book::default();
         book.credit("team", "promotion", 1, None);
         book.credit("team:ann", "promotion", 10, Some(200_000));
-        // Lapsed, and not swept.
+        // Credits that have expired and that the expiry job has not taken yet.
         book.credit("team:bob", "promotion", 20, Some(50_000));
         book.credit("team:bob", "promotion", 5, Some(300_000));
         book.credit("team:\u{10FFFF}z", "promotion", 30, None);
@@ -146,7 +150,11 @@ async fn filters_look_at_user_status_balance_and_expiry() {
                 &["team:ann"],
             ),
         ] {
-            assert_eq!(users(&database, filter.clone()).await, expected, "{filter:?}");
+            assert_eq!(
+                users(&database, filter.clone()).await,
+                expected,
+                "{filter:?}"
+            );
         }
     }
 }

@@ -1,12 +1,14 @@
-//! Messages of any bytes against a real worker: the rounds that found something once, and a new one.
-//! `CONTRIBUTING.md` says how to play more of them.
+//! Messages of any bytes against a real worker: the rounds that found an error once, and a new one.
+//! `CONTRIBUTING.md` describes longer runs.
 
-use tests::wire_fuzz::{Bed, corpus};
+use tests::wire_fuzz::{WireFuzzer, corpus};
 use uuid::Uuid;
 
+/// Conformance: Refusals and rejections: A message with unreadable properties is dead-lettered on
+/// its first delivery and breaks no connection
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_an_app_publishes_other_users_commands_are_applied_within_seconds() {
-    let mut bed = Bed::start().await;
+async fn any_messages_of_an_app_delay_no_commands_of_other_users() {
+    let mut bed = WireFuzzer::start().await;
     for seed in corpus().into_iter().chain([Uuid::now_v7().as_u64_pair().1]) {
         if let Err(error) = bed.round(seed).await {
             panic!("seed {seed}: {error}");

@@ -1,26 +1,27 @@
-//! A year of credits, day by day, on a real ledger, and beside it on a model that shares nothing with it.
+//! A year of credits, day by day, on a real ledger and on a model that shares no code with it.
 //!
-//! Users sign up, spend, buy, subscribe, pause, pay late and leave; messages come late, twice and in the wrong order; the
-//! worker is away for days, and its configuration changes. Every answer, every night's jobs and, in the end, every row
-//! must be what the model says. `SCRIP_SEED` plays another year.
+//! Users register, spend, purchase, subscribe, pause, pay late and leave. Messages come late, twice
+//! and in the wrong order. The worker is stopped for days, and its configuration changes. Every
+//! outcome, the counts of every job and, at the end, every row must be equal to the model's.
+//! `SCRIP_SEED` selects another year.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "year/broker.rs"]
 mod broker;
+#[path = "year/direct.rs"]
+mod direct;
 #[path = "year/embedded.rs"]
 mod embedded;
 #[path = "year/nightly.rs"]
 mod nightly;
 #[path = "year/play.rs"]
 mod play;
-#[path = "year/straight.rs"]
-mod straight;
 
 use tests::db::TestDatabase;
 
-/// Users of the long year: some 114,000 messages, five minutes.
+/// The number of users in a long year, which has about 114,000 messages and takes five minutes.
 const MANY: i64 = 2_000;
-/// Users of a short one.
+/// The number of users in a short year.
 const FEW: i64 = 200;
 
 fn seed() -> u64 {
@@ -31,21 +32,22 @@ fn seed() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_year_over_rabbitmq_and_postgresql_ends_as_the_model_says() {
-    let stage = broker::Broker::new().await;
-    let told = play::play(seed(), MANY, stage).await;
-    told.has_seen_everything();
+async fn a_year_over_rabbitmq_and_postgresql_matches_the_model() {
+    let fixture = broker::Broker::new().await;
+    let coverage = play::play(seed(), MANY, fixture).await;
+    coverage.assert_complete();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_year_on_the_embedded_queue_ends_as_the_model_says() {
-    let stage = embedded::File::new().await;
-    let told = play::play(seed(), MANY, stage).await;
-    told.has_seen_everything();
+async fn a_year_on_the_embedded_queue_matches_the_model() {
+    let fixture = embedded::File::new().await;
+    let coverage = play::play(seed(), MANY, fixture).await;
+    coverage.assert_complete();
 }
 
+/// Conformance: Monthly grants: A new subscription starts its own series of periods
 #[tokio::test(flavor = "multi_thread")]
-async fn a_year_in_the_store_alone_ends_as_the_model_says() {
-    let stage = straight::Store::on(TestDatabase::sqlite().await).await;
-    play::play(seed(), FEW, stage).await;
+async fn a_year_in_the_store_alone_matches_the_model() {
+    let fixture = direct::Store::on(TestDatabase::sqlite().await).await;
+    play::play(seed(), FEW, fixture).await;
 }

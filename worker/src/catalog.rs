@@ -1,27 +1,27 @@
-//! What is for sale, and on which conditions: the part of the configuration that queries are answered from.
+//! The product catalog: the ledger rules, prices and packages from which queries are answered.
 
 use std::sync::Arc;
 
 use ledger::{Price, Rules};
 use producer_sdk::contract::{PackageItem, PriceResult, Pricing};
 
-/// What is for sale, and on which conditions.
+/// The product catalog.
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    /// The rules of the ledger.
+    /// The ledger rules, which include the price list.
     pub rules: Arc<Rules>,
-    /// Packages in the order of their size.
+    /// Packages in ascending order of size.
     pub packages: Vec<PackageForSale>,
     /// Whether users without a paid plan may buy packages.
     pub free_users_may_buy: bool,
 }
 
-/// A package as it is shown.
+/// A package of the catalog.
 #[derive(Clone, Debug)]
 pub struct PackageForSale {
-    /// What is shown of it.
+    /// The fields that queries return.
     pub item: PackageItem,
-    /// Whether it is for sale.
+    /// Whether the package is for sale.
     pub enabled: bool,
 }
 
@@ -32,18 +32,28 @@ impl Catalog {
         packages.map(|package| package.item.clone()).collect()
     }
 
-    /// A package by its id, or by the payment provider's price id.
-    pub fn package(&self, package_id: Option<&str>, price_id: Option<&str>) -> Option<&PackageForSale> {
+    /// Finds a package by its id or by the payment provider's price id.
+    pub fn package(
+        &self,
+        package_id: Option<&str>,
+        price_id: Option<&str>,
+    ) -> Option<&PackageForSale> {
         self.packages.iter().find(|package| {
             let by_id = package_id.is_some_and(|id| id == package.item.id);
             by_id || price_id.is_some_and(|id| Some(id) == package.item.price_id.as_deref())
         })
     }
 
-    /// What so many units of a service cost; the refusal's code if nobody can say.
+    /// The price of `quantity` units of a service. The error is the refusal of the ledger: the
+    /// service has no price, or the amount is out of range.
     pub fn price(&self, service: &str, quantity: i64) -> Result<PriceResult, ledger::Refusal> {
-        let price: Price = self.rules.price(service).ok_or(ledger::Refusal::UnknownService)?;
-        let credits = price.of(quantity).ok_or(ledger::Refusal::InvalidAmount)?;
+        let price: Price = self
+            .rules
+            .price(service)
+            .ok_or(ledger::Refusal::UnknownService)?;
+        let credits = price
+            .total(quantity)
+            .ok_or(ledger::Refusal::InvalidAmount)?;
         Ok(PriceResult {
             service: service.to_owned(),
             quantity,

@@ -1,18 +1,21 @@
-//! From the wire to the core: a body that came through a door becomes a command of the ledger.
+//! Decodes message bodies: a wire command becomes a ledger command.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ledger::{Action, Command, Item, Origin, SubscriptionStatus};
-use producer_sdk::contract::{self, Body, Door, Grant, Rejection};
+use producer_sdk::contract::{self, Body, Grant, Rejection};
 
-/// Reads a body, checks every field, and checks that its kind of command may come through `door`.
-pub fn decode(body: &[u8], door: Door) -> Result<Command, Rejection> {
+/// Decodes a body, validates every field, and checks that `origin` may send this kind of command.
+pub fn decode(body: &[u8], origin: contract::Origin) -> Result<Command, Rejection> {
     let command = contract::Command::from_json(body)?;
-    command.check_door(door)?;
-    command_of(command, door)
+    command.check_origin(origin)?;
+    command_of(command, origin)
 }
 
-/// The command of the ledger that a wire command asks for.
-pub fn command_of(command: contract::Command, door: Door) -> Result<Command, Rejection> {
+/// Converts a wire command into a ledger command.
+pub fn command_of(
+    command: contract::Command,
+    origin: contract::Origin,
+) -> Result<Command, Rejection> {
     let action = match command.body {
         Body::Consume(consume) => Action::Consume {
             service: consume.service,
@@ -72,7 +75,7 @@ pub fn command_of(command: contract::Command, door: Door) -> Result<Command, Rej
         _ => return Err(unsupported()),
     };
     Ok(Command {
-        origin: origin(door),
+        origin: ledger_origin(origin),
         reference_id: command.reference_id,
         user_id: command.user_id,
         occurred_at: command.occurred_at.map(micros),
@@ -95,15 +98,15 @@ const fn status(status: contract::SubscriptionStatus) -> SubscriptionStatus {
     }
 }
 
-const fn origin(door: Door) -> Origin {
-    match door {
-        Door::Usage => Origin::Usage,
-        Door::Funding => Origin::Funding,
-        Door::Internal => Origin::Internal,
+const fn ledger_origin(origin: contract::Origin) -> Origin {
+    match origin {
+        contract::Origin::Usage => Origin::Usage,
+        contract::Origin::Funding => Origin::Funding,
+        contract::Origin::Internal => Origin::Internal,
     }
 }
 
-/// PostgreSQL keeps microseconds.
+/// Truncates to microseconds, the precision that PostgreSQL stores.
 pub(crate) fn micros(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
 }
@@ -111,7 +114,7 @@ pub(crate) fn micros(at: DateTime<Utc>) -> DateTime<Utc> {
 fn unsupported() -> Rejection {
     Rejection {
         code: contract::RejectionCode::UnknownType,
-        message: "`type` or `reason` is one that this worker does not know yet".to_owned(),
+        message: "`type` or `reason` is unknown to this version of the worker".to_owned(),
         field: Some("type".to_owned()),
     }
 }

@@ -1,23 +1,22 @@
-//! The Scrip worker: commands from a queue into the ledger.
+//! The Scrip worker: it reads commands from a queue and applies them to the ledger.
 
-pub mod amqp;
 pub mod cache;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod dead;
+pub mod dead_letters;
 pub mod decode;
-pub mod embedded;
-pub mod health;
 pub mod jobs;
-pub mod lane;
+pub mod monitor;
 pub mod outcome;
-mod pace;
+pub mod pipeline;
+pub mod queries;
+mod rate_limit;
 pub mod read;
 pub mod runtime;
-pub mod scheduler;
 pub mod senders;
 pub mod store;
 pub mod telemetry;
+pub mod transport;
 pub mod verify;

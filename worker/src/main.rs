@@ -1,4 +1,4 @@
-//! The program: parse, do, report.
+//! The `scrip` program: it parses the command line, runs the command, and reports a failure.
 
 use std::process::ExitCode;
 
@@ -8,32 +8,44 @@ use scrip::{
     runtime::runtime,
 };
 
-/// Something failed. What is wrong with the command line itself is 2, by clap.
+/// Exit code of a command that failed. clap exits with 2 if the command line is invalid.
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
-    // One provider for every TLS connection; a second one can only be the same.
+    // Every TLS connection uses this provider. The call fails only if the provider is already set.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };
+    let is_json = cli.is_json();
     match run(cli) {
         Ok(code) => code,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            if is_json {
+                eprintln!("{}", failure.to_json());
+            } else {
+                eprintln!("{failure}");
+            }
             ExitCode::from(FAILED)
         }
     }
 }
 
-/// Shows the help, or what is wrong with the command line. The latter repeats arguments, which may hold anything.
+/// Prints the help or the error about the command line. The error repeats arguments, which may
+/// contain control characters, so it is escaped.
 fn unparsed(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         error.exit();
     }
-    eprint!("{}", escape_lines(&error.render().to_string()));
+    let text = error.render().to_string();
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let message = text.trim().trim_start_matches("error: ");
+        eprintln!("{}", Failure::new(message).to_json());
+    } else {
+        eprint!("{}", escape_lines(&text));
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(FAILED))
 }
 

@@ -1,9 +1,9 @@
-//! From the core to the wire: what became of a command, as its reply.
+//! Encodes decisions: the outcome of a command becomes its reply.
 
 use ledger::{Command, Decision, Outcome, Refused, Status};
 use producer_sdk::contract::{self, AllocationItem, OutcomeError, Posting};
 
-/// The reply that tells `decision`.
+/// The wire form of `decision`.
 pub fn wire(command: &Command, decision: &Decision) -> contract::Outcome {
     match decision {
         Decision::Settled(outcome) => settled(command, outcome),
@@ -61,7 +61,10 @@ fn error(refused: &Refused) -> OutcomeError {
         message: refused.to_string(),
         required: refused.required,
         available: refused.available,
-        first_reference_id: refused.first.as_ref().map(|first| first.reference_id.clone()),
+        first_reference_id: refused
+            .first
+            .as_ref()
+            .map(|first| first.reference_id.clone()),
         first_transaction_id: refused.first.as_ref().map(|first| first.transaction_id),
     }
 }

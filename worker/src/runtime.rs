@@ -1,4 +1,4 @@
-//! The threads that a worker works in.
+//! The Tokio runtime of the worker.
 
 use std::{
     env,
@@ -12,12 +12,12 @@ use tokio::runtime::{Builder, Runtime};
 
 const VARIABLE: &str = "TOKIO_WORKER_THREADS";
 
-/// A runtime with a thread for each processor but one, since the AMQP library reads and writes in threads of its own.
-/// `TOKIO_WORKER_THREADS` says otherwise.
+/// A runtime with one thread per processor, except one processor: the AMQP library reads and writes
+/// in threads of its own. The environment variable `TOKIO_WORKER_THREADS` overrides the number.
 ///
 /// # Errors
 ///
-/// `TOKIO_WORKER_THREADS` is not a number of threads, or the system has no thread to give.
+/// `TOKIO_WORKER_THREADS` is not a number of threads, or the system cannot start the threads.
 pub fn runtime() -> Result<Runtime, RuntimeError> {
     let threads = match env::var_os(VARIABLE) {
         Some(text) => parse(&text)?,
@@ -29,13 +29,13 @@ pub fn runtime() -> Result<Runtime, RuntimeError> {
         .build()?)
 }
 
-/// Why no runtime could be made.
+/// Why the runtime cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// The variable is empty or no number. The library would panic.
-    #[error("{VARIABLE} is {0:?}; allowed is a whole number from 1, or no such variable")]
+    /// The variable is not a positive whole number. Tokio would panic.
+    #[error("{VARIABLE} is {0:?}; allowed is a whole number from 1; unset it for the default")]
     Threads(OsString),
-    /// The system has no thread to give.
+    /// The system cannot start the threads.
     #[error("cannot start the threads of the runtime")]
     Start(#[from] io::Error),
 }
@@ -58,18 +58,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_processor_is_left_to_the_amqp_library_unless_there_is_but_one() {
+    fn one_processor_is_left_to_the_amqp_library_unless_it_is_the_only_one() {
         let threads: Vec<usize> = [1, 2, 3, 16].into_iter().map(threads).collect();
         assert_eq!(threads, [1, 1, 2, 15]);
     }
+    /// Conformance: Embedded deployment: An environment variable that is set but empty stops every
+    /// command, and each such variable is named
     #[test]
-    fn a_number_of_threads_that_is_empty_or_zero_is_refused_by_name() {
+    fn an_invalid_number_of_threads_is_refused_with_the_name_of_the_variable() {
         assert_eq!(parse(OsStr::new("3")).ok(), Some(3));
         for text in ["", "0", "-1", "many"] {
             let error = parse(OsStr::new(text))
                 .expect_err("no number of threads")
                 .to_string();
-            assert!(error.starts_with(&format!("{VARIABLE} is {text:?}")), "{error}");
+            assert!(
+                error.starts_with(&format!("{VARIABLE} is {text:?}")),
+                "{error}"
+            );
         }
     }
 }

@@ -1,21 +1,21 @@
-//! What each sender may send: the rules of the section `[senders]` of the configuration.
+//! The limits of senders: section `[senders]` of the configuration.
 //!
-//! A sender is an account of the broker. It is known by the AMQP property `user_id`, which the broker compares with the
-//! account of the connection, so no account can name another.
+//! A sender is a broker account, named by the AMQP property `user_id`. The broker compares the
+//! property with the account of the connection, so an account cannot name another account.
 
 use std::collections::BTreeMap;
 
 use ledger::{Action, Command};
 use producer_sdk::contract::{Query, Rejection, RejectionCode};
 
-/// What each sender may send.
+/// The limits of all senders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SenderPolicy {
-    /// Whether every message of apps and bridges must name its sender.
+    /// Whether messages of apps and bridges must name their sender.
     pub required: bool,
-    /// Senders that may not send everything, by name.
+    /// Limits by sender name. A sender without an entry may send everything.
     pub limits: BTreeMap<String, SenderLimits>,
-    /// Bytes of answers to queries that each sender gets a second, on average.
+    /// Bytes of query answers that each sender gets per second, on average.
     pub answer_bytes_per_second: u32,
 }
 
@@ -29,19 +29,20 @@ impl Default for SenderPolicy {
     }
 }
 
-/// What one sender may send.
+/// The limits of one sender.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SenderLimits {
-    /// Beginnings of the ids of users that its messages may name; `None`: any user.
+    /// Prefixes of the user ids that its messages may name; `None`: any user.
     pub user_prefixes: Option<Vec<String>>,
-    /// Services that its commands may spend on; `None`: any service. One that ends with `*` stands for all that begin so.
+    /// Services that its commands may consume; `None`: any service. An entry that ends with `*`
+    /// matches every service with that prefix.
     pub services: Option<Vec<String>>,
 }
 
 impl SenderPolicy {
-    /// Whether `sender` may send a command.
+    /// Checks that `sender` may send a command.
     pub fn check_command(&self, sender: Option<&str>, command: &Command) -> Result<(), Rejection> {
-        // The worker's own jobs have no sender.
+        // Jobs of the worker have no sender.
         if command.origin == ledger::Origin::Internal {
             return Ok(());
         }
@@ -52,7 +53,7 @@ impl SenderPolicy {
         self.check(sender, Some(&command.user_id), service)
     }
 
-    /// Whether `sender` may ask a query.
+    /// Checks that `sender` may send a query.
     pub fn check_query(&self, sender: Option<&str>, query: &Query) -> Result<(), Rejection> {
         self.check(sender, query.user_id(), None)
     }
@@ -64,25 +65,36 @@ impl SenderPolicy {
         service: Option<&str>,
     ) -> Result<(), Rejection> {
         let Some(sender) = sender else {
-            return if self.required { Err(unnamed()) } else { Ok(()) };
+            return if self.required {
+                Err(unnamed())
+            } else {
+                Ok(())
+            };
         };
         let Some(limits) = self.limits.get(sender) else {
             return Ok(());
         };
         if let (Some(user_id), Some(prefixes)) = (user_id, &limits.user_prefixes)
-            && !prefixes.iter().any(|prefix| user_id.starts_with(prefix.as_str()))
+            && !prefixes
+                .iter()
+                .any(|prefix| user_id.starts_with(prefix.as_str()))
         {
             return Err(forbidden(
                 sender,
                 ("userId", user_id),
                 prefixes,
-                "ids that begin with",
+                "user ids that begin with",
             ));
         }
         if let (Some(service), Some(services)) = (service, &limits.services)
             && !services.iter().any(|pattern| is_match(pattern, service))
         {
-            return Err(forbidden(sender, ("service", service), services, "the services"));
+            return Err(forbidden(
+                sender,
+                ("service", service),
+                services,
+                "the services",
+            ));
         }
         Ok(())
     }
@@ -98,19 +110,24 @@ fn is_match(pattern: &str, service: &str) -> bool {
 fn unnamed() -> Rejection {
     Rejection {
         code: RejectionCode::ForbiddenSender,
-        message: "the message names no sender; allowed is the AMQP property `user_id` with the account that \
-                  publishes it"
+        message: "the message names no sender: set the AMQP property `user_id` to the account of \
+                  the connection"
             .to_owned(),
         field: None,
     }
 }
 
-fn forbidden(sender: &str, (field, found): (&str, &str), allowed: &[String], what: &str) -> Rejection {
+fn forbidden(
+    sender: &str,
+    (field, found): (&str, &str),
+    allowed: &[String],
+    kind: &str,
+) -> Rejection {
     let allowed: Vec<String> = allowed.iter().map(|one| format!("`{one}`")).collect();
     Rejection {
         code: RejectionCode::ForbiddenSender,
         message: format!(
-            "`{field}` is `{found}`; allowed to the sender `{sender}` are {what} {}",
+            "`{field}` is `{found}`; the sender `{sender}` may use only {kind} {}",
             allowed.join(", ")
         ),
         field: Some(field.to_owned()),
@@ -121,7 +138,8 @@ fn forbidden(sender: &str, (field, found): (&str, &str), allowed: &[String], wha
 mod tests {
     use super::*;
 
-    /// Without a requirement only so that each rule is seen alone: the configuration wants it beside limits.
+    /// `required` may be `false` here so that a test covers one rule alone. The configuration
+    /// demands `required` as soon as there are limits.
     fn policy(required: bool) -> SenderPolicy {
         let text = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
         SenderPolicy {
@@ -149,7 +167,8 @@ mod tests {
 
     fn consume(user_id: &str, service: &str) -> Command {
         let command = producer_sdk::contract::Command::consume("r", user_id, service);
-        crate::decode::command_of(command, producer_sdk::contract::Door::Usage).expect("a command")
+        crate::decode::command_of(command, producer_sdk::contract::Origin::Usage)
+            .expect("a command")
     }
 
     /// The field that a rejection names.
@@ -160,10 +179,13 @@ mod tests {
         })
     }
 
+    /// Conformance: Broker permissions and senders: `senders.limits` restricts the users and
+    /// services that a sender may name
     #[test]
     fn a_sender_with_limits_may_name_its_users_and_services_only() {
         let policy = policy(false);
-        let check = |sender, user, service| field_of(policy.check_command(sender, &consume(user, service)));
+        let check =
+            |sender, user, service| field_of(policy.check_command(sender, &consume(user, service)));
         let user_id = Err(Some("userId".to_owned()));
         let service = Err(Some("service".to_owned()));
         assert_eq!(check(Some("team-a"), "a:1", "google:chat"), Ok(()));
@@ -177,17 +199,23 @@ mod tests {
     }
 
     #[test]
-    fn where_senders_are_required_a_message_without_one_is_rejected() {
+    fn a_message_without_a_sender_is_rejected_if_senders_are_required() {
         let policy = policy(true);
         let command = consume("a:1", "google:chat");
         assert_eq!(field_of(policy.check_command(None, &command)), Err(None));
-        assert_eq!(field_of(policy.check_command(Some("team-b"), &command)), Ok(()));
+        assert_eq!(
+            field_of(policy.check_command(Some("team-b"), &command)),
+            Ok(())
+        );
         let jobs = Command {
             origin: ledger::Origin::Internal,
             ..command
         };
         assert_eq!(field_of(policy.check_command(None, &jobs)), Ok(()));
-        assert_eq!(field_of(policy.check_query(None, &Query::Packages {})), Err(None));
+        assert_eq!(
+            field_of(policy.check_query(None, &Query::Packages {})),
+            Err(None)
+        );
     }
 
     #[test]
@@ -195,7 +223,10 @@ mod tests {
         let policy = policy(false);
         let check = |query: &Query| field_of(policy.check_query(Some("team-a"), query));
         assert_eq!(check(&Query::balance("a:1")), Ok(()));
-        assert_eq!(check(&Query::balance("b:1")), Err(Some("userId".to_owned())));
+        assert_eq!(
+            check(&Query::balance("b:1")),
+            Err(Some("userId".to_owned()))
+        );
         assert_eq!(check(&Query::Packages {}), Ok(()));
     }
 
@@ -206,7 +237,8 @@ mod tests {
             .expect_err("another team's user");
         assert_eq!(
             rejection.message,
-            "`userId` is `b:1`; allowed to the sender `team-a` are ids that begin with `a:`, `shared:`"
+            "`userId` is `b:1`; the sender `team-a` may use only user ids that begin with `a:`, \
+             `shared:`"
         );
     }
 }

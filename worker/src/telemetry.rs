@@ -1,7 +1,7 @@
-//! Logging, to stderr: lines for people, or JSON for machines.
+//! Logging to stderr: text lines for people, or JSON for machines.
 //!
-//! At the level `trace` libraries print what they are given: sea-orm has the database's URL, with its password, in a
-//! span. So only our own crates are heard at that level, whatever the filter says.
+//! At the level `trace`, libraries log their inputs: sea-orm puts the database URL, with its
+//! password, into a span. So only our own crates log at that level, regardless of the filter.
 
 use std::io::{self, IsTerminal};
 
@@ -15,13 +15,13 @@ use tracing_subscriber::{
 
 use crate::config::{LogFormat, Logging};
 
-/// Libraries that log what their caller handles, and tells about where it matters.
+/// Libraries that log errors which their caller handles, and logs itself if they matter.
 const QUIET: &str = "lapin=off,sqlx=warn,sea_orm_migration=warn,tokio_cron_scheduler=warn";
 
-/// Crates that know what is a secret.
+/// Crates that log no secrets at any level.
 const OURS: [&str; 3] = ["scrip", "producer_sdk", "migration"];
 
-/// Starts logging. `default_level` is what counts when the configuration says nothing.
+/// Starts logging. `default_level` applies if the configuration has no filter.
 pub fn start(logging: &Logging, default_level: &str) {
     let default = format!("{default_level},{QUIET}");
     let filter = logging.filter.as_ref().unwrap_or(&default);
@@ -33,12 +33,12 @@ pub fn start(logging: &Logging, default_level: &str) {
             .boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    let lines = lines.with_filter(EnvFilter::new(filter).and(filter_fn(may_be_heard)));
-    // If that fails, somebody else in this process logs already.
+    let lines = lines.with_filter(EnvFilter::new(filter).and(filter_fn(is_allowed)));
+    // This fails only if the process already has a logger.
     drop(tracing_subscriber::registry().with(lines).try_init());
 }
 
-fn may_be_heard(metadata: &Metadata<'_>) -> bool {
-    let of = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() <= Level::DEBUG || OURS.contains(&of)
+fn is_allowed(metadata: &Metadata<'_>) -> bool {
+    let crate_name = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= Level::DEBUG || OURS.contains(&crate_name)
 }

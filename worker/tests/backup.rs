@@ -1,5 +1,5 @@
-//! The file of the embedded default is the whole ledger when nothing runs, and can be backed up and restored as
-//! OPERATIONS.md says.
+//! Backup and restore of the embedded file: after a clean stop the file is the whole ledger, and
+//! `scrip backup` copies it at any time.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod process;
@@ -9,7 +9,8 @@ use std::{fs, path::PathBuf, thread, time::Duration};
 use process::{Home, bodies::promotion, look::Look};
 
 impl Home {
-    /// The file's write-ahead log and its index, as far as they are there.
+    /// The files beside the ledger that exist: its write-ahead log, the index of the log, and its
+    /// journal.
     fn leftovers(&self) -> Vec<PathBuf> {
         let beside = |suffix: &str| {
             let mut path = self.database().into_os_string();
@@ -33,7 +34,7 @@ impl Home {
         balance["balance"].as_i64().expect("a number")
     }
 
-    /// Another home with a copy of the file, and of nothing beside it.
+    /// A new home with a copy of the ledger file alone.
     fn copied(&self) -> Self {
         let copy = Self::new();
         fs::create_dir(copy.database().parent().expect("a folder")).expect("made");
@@ -42,6 +43,8 @@ impl Home {
     }
 }
 
+/// Conformance: Embedded deployment: After a clean stop, and after every command, the file contains
+/// the whole ledger
 #[test]
 fn after_a_clean_stop_the_file_is_the_whole_ledger() {
     let home = Home::new();
@@ -54,8 +57,10 @@ fn after_a_clean_stop_the_file_is_the_whole_ledger() {
     copy.scrip(&["verify"]).ok();
 }
 
+/// Conformance: Embedded deployment: After a clean stop, and after every command, the file contains
+/// the whole ledger
 #[test]
-fn after_a_clean_stop_the_file_is_the_whole_ledger_though_an_app_has_it_open() {
+fn after_a_clean_stop_the_file_is_the_whole_ledger_while_an_app_has_it_open() {
     let home = Home::new();
     let worker = home.ready_worker();
     let app = Look::at(&home);
@@ -69,7 +74,7 @@ fn after_a_clean_stop_the_file_is_the_whole_ledger_though_an_app_has_it_open() {
 }
 
 #[test]
-fn after_a_clean_stop_the_file_is_the_whole_ledger_though_an_app_was_reading_it() {
+fn after_a_clean_stop_the_file_is_the_whole_ledger_after_an_app_was_reading() {
     let home = Home::new();
     let worker = home.ready_worker();
     home.grant("g-1", 5);
@@ -80,7 +85,7 @@ fn after_a_clean_stop_the_file_is_the_whole_ledger_though_an_app_was_reading_it(
     assert_eq!(
         app.number("SELECT balance FROM credits_balance"),
         5,
-        "it reads what was"
+        "the open transaction reads the old balance"
     );
     let reading = thread::spawn(move || {
         thread::sleep(Duration::from_secs(1));
@@ -90,9 +95,11 @@ fn after_a_clean_stop_the_file_is_the_whole_ledger_though_an_app_was_reading_it(
     assert!(worker.terminate().success());
     let copy = home.copied();
     assert_eq!(copy.balance(), 12);
-    drop(reading.join().expect("it has read"));
+    drop(reading.join().expect("the app has read"));
 }
 
+/// Conformance: Embedded deployment: After a clean stop, and after every command, the file contains
+/// the whole ledger
 #[test]
 fn no_command_leaves_a_part_of_the_ledger_beside_the_file() {
     let home = Home::new();
@@ -117,7 +124,7 @@ fn no_command_leaves_a_part_of_the_ledger_beside_the_file() {
             "--timeout",
             "1",
         ],
-        &["balance", "nobody"],
+        &["balance", "unknown"],
         &["history", "u"],
         &["batches", "u"],
         &["can-purchase", "u", "--package", "lite"],
@@ -135,13 +142,18 @@ fn no_command_leaves_a_part_of_the_ledger_beside_the_file() {
         home.scrip(arguments);
         assert_eq!(home.leftovers(), [] as [PathBuf; 0], "{arguments:?}");
     }
-    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5)).ok();
+    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5))
+        .ok();
     assert_eq!(home.leftovers(), [] as [PathBuf; 0]);
-    assert_eq!(Look::at(&home).number("SELECT count(*) FROM queue_message"), 1);
+    assert_eq!(
+        Look::at(&home).number("SELECT count(*) FROM queue_message"),
+        1
+    );
 }
 
+/// Conformance: Embedded deployment: Backup and restore of the embedded file work as documented
 #[test]
-fn a_file_is_backed_up_while_a_worker_runs_and_restored_over_what_a_crash_left() {
+fn a_backup_from_a_running_worker_is_restored_after_a_crash() {
     let home = Home::new();
     let worker = home.ready_worker();
     home.grant("g-1", 5);
@@ -149,13 +161,13 @@ fn a_file_is_backed_up_while_a_worker_runs_and_restored_over_what_a_crash_left()
     let file = backup.display().to_string();
     home.scrip(&["backup", &file]).ok();
     let again = home.scrip(&["backup", &file]);
-    assert_eq!(again.code, Some(1), "a backup is not written over");
-    assert!(again.err.contains("is there already"), "{again:#?}");
+    assert_eq!(again.code, Some(1), "a backup is not overwritten");
+    assert!(again.err.contains("already exists"), "{again:#?}");
     home.grant("g-2", 7);
     worker.kill();
     assert!(!home.leftovers().is_empty(), "a crash leaves the log");
 
-    // As OPERATIONS.md says.
+    // The documented steps of a restore.
     for leftover in home.leftovers() {
         fs::remove_file(leftover).expect("removed");
     }
@@ -170,8 +182,9 @@ fn a_file_is_backed_up_while_a_worker_runs_and_restored_over_what_a_crash_left()
     assert_eq!(home.leftovers(), [] as [PathBuf; 0]);
 }
 
+/// Conformance: Embedded deployment: Backup and restore of the embedded file work as documented
 #[test]
-fn a_copy_that_was_made_after_a_clean_stop_is_a_backup() {
+fn a_copy_made_after_a_clean_stop_is_a_backup() {
     let home = Home::new();
     let worker = home.ready_worker();
     home.grant("g-1", 5);

@@ -1,4 +1,5 @@
-//! Grants that do not fit under the balance cap: each output that shows a grant shows what was clipped.
+//! Grants that do not fit under the balance cap: each output that shows a grant shows the clipped
+//! credits.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod process;
@@ -6,7 +7,7 @@ mod process;
 use process::{Home, bodies::promotion};
 use serde_json::{Value, json};
 
-/// Of this home's wallets none is filled by free grants beyond this.
+/// The balance cap of the test.
 const CAP: &str = "100";
 
 const PERIOD: [&str; 10] = [
@@ -23,7 +24,7 @@ const PERIOD: [&str; 10] = [
 ];
 
 #[test]
-fn what_does_not_fit_under_the_cap_is_told_wherever_the_grant_is_shown() {
+fn every_output_with_a_grant_shows_the_credits_clipped_by_the_cap() {
     let home = Home::new().with("SCRIP__LEDGER__MAX_USER_BALANCE", CAP);
     let worker = home.ready_worker();
     let file = [promotion("g-1", "u", 130), promotion("g-2", "v", 30)].join("\n");
@@ -36,15 +37,15 @@ fn what_does_not_fit_under_the_cap_is_told_wherever_the_grant_is_shown() {
     let line = "clipped    1, did not fit under the balance cap\n";
     assert!(said.out.contains(line), "{said:#?}");
 
-    // A period that the cap swallows as a whole.
+    // A period of which the cap leaves nothing.
     let period = [&PERIOD[..], &["--reference", "e-1", "--wait"]].concat();
     let said = home.scrip(&period).ok();
     let summary = "completed: 0 credits, balance 100, available 100, \
                    clipped: 200 credits did not fit under the balance cap\n";
     assert_eq!(said.out, summary);
     let again = home.scrip(&[&["--json"], &period[..]].concat()).ok().json();
-    let told = ["replayed", "granted", "clipped"].map(|name| again[name].clone());
-    assert_eq!(told, [json!(true), json!(0), json!(200)]);
+    let fields = ["replayed", "granted", "clipped"].map(|name| again[name].clone());
+    assert_eq!(fields, [json!(true), json!(0), json!(200)]);
 
     let history = home.scrip(&["history", "u"]).ok().out;
     let refused = "refused: max_balance_reached (200 clipped)";
@@ -63,14 +64,21 @@ fn what_does_not_fit_under_the_cap_is_told_wherever_the_grant_is_shown() {
     let table = home.scrip(&["report"]).ok().out;
     let (_, table) = table
         .split_once("Clipped (grants that did not fit under the balance cap)")
-        .unwrap_or_else(|| panic!("nothing is clipped in {table}"));
-    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        .unwrap_or_else(|| panic!("no clipped grants in {table}"));
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     let rows: Vec<_> = table.lines().map(words).collect();
     for row in [["monthly_grant", "1", "200"], ["promotion", "1", "30"]] {
         assert!(rows.iter().any(|found| *found == row), "{table}");
     }
     let csv = home.scrip(&["report", "--csv"]).ok().out;
-    let rows: Vec<_> = csv.lines().filter(|line| line.starts_with("clipped,")).collect();
+    let rows: Vec<_> = csv
+        .lines()
+        .filter(|line| line.starts_with("clipped,"))
+        .collect();
     assert_eq!(rows.len(), 2, "{csv}");
     let report = home.scrip(&["--json", "report"]).ok().json();
     let expected = json!([

@@ -1,4 +1,4 @@
-//! What each command tells and changes, and how it exits.
+//! The output, the effects and the exit code of each command.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod process;
@@ -9,14 +9,14 @@ use process::{Database, Home, Namespace, Said, amqp_url, eventually};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, prelude::Uuid};
 use serde_json::{Value, json};
 
-/// Publishes a command as a program does, and waits for its outcome.
+/// Publishes a command and waits for its outcome, like a program.
 fn publish(home: &Home, arguments: &[&str]) -> Said {
     home.scrip(&[&["--json", "publish"][..], arguments, &["--wait"][..]].concat())
 }
 
-/// Gives a user credits that never lapse.
+/// Grants a user credits that never expire.
 fn give(home: &Home, user: &str, amount: &str) -> Said {
-    let gift = [
+    let grant = [
         "grant",
         "--user",
         user,
@@ -25,40 +25,49 @@ fn give(home: &Home, user: &str, amount: &str) -> Said {
         "--amount",
         amount,
     ];
-    publish(home, &gift).ok()
+    publish(home, &grant).ok()
 }
 
-/// The embedded file, changed behind the program's back.
-struct Hands {
+/// A connection to the embedded file that bypasses the program.
+struct DirectAccess {
     runtime: tokio::runtime::Runtime,
     connection: DatabaseConnection,
 }
 
-impl Hands {
-    fn on(home: &Home) -> Self {
+impl DirectAccess {
+    fn new(home: &Home) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         let url = format!("sqlite://{}", home.database().display());
-        let connection = runtime.block_on(sea_orm::Database::connect(url)).expect("a file");
-        Self { runtime, connection }
+        let connection = runtime
+            .block_on(sea_orm::Database::connect(url))
+            .expect("a file");
+        Self {
+            runtime,
+            connection,
+        }
     }
 
     fn execute(&self, sql: &str) {
-        let done = self.runtime.block_on(self.connection.execute_unprepared(sql));
-        done.expect("it may");
+        let done = self
+            .runtime
+            .block_on(self.connection.execute_unprepared(sql));
+        done.expect("the statement succeeds");
     }
 
     fn id(&self, sql: &str) -> String {
         let statement = Statement::from_string(DbBackend::Sqlite, sql);
-        let row = self.runtime.block_on(self.connection.query_one_raw(statement));
+        let row = self
+            .runtime
+            .block_on(self.connection.query_one_raw(statement));
         let row = row.expect("it answers").expect("a row");
         row.try_get_by_index::<Uuid>(0).expect("an id").to_string()
     }
 }
 
-/// A process that ends with the test at the latest.
+/// A process that is killed at the end of the test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -73,7 +82,7 @@ fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 }
 
 #[test]
-fn each_of_these_commands_explains_itself() {
+fn each_of_these_commands_has_a_help_text() {
     let home = Home::new();
     for (command, has_examples) in [
         (&["price"][..], true),
@@ -96,15 +105,20 @@ fn each_of_these_commands_explains_itself() {
     }
 }
 
+/// Conformance: Configuration and command line: `scrip price`, `packages` and `can-purchase` show a
+/// cost, the packages for sale and whether a user may buy
 #[test]
-fn a_price_is_told_to_people_and_to_programs_without_a_ledger() {
+fn a_price_is_printed_as_text_and_as_json_without_a_ledger() {
     let home = Home::new().with("SCRIP__LEDGER__DEFAULT_CONSUMPTION", "1");
     home.write(
         "scrip.toml",
         "[prices]\n\"google:image\" = 5\n\"llm:tokens\" = { credits = 1, per = 1000 }\n",
     );
-    for (arguments, told) in [
-        (&["google:image"][..], "1 × google:image: 5 credits (5 for 1)\n"),
+    for (arguments, expected) in [
+        (
+            &["google:image"][..],
+            "1 × google:image: 5 credits (5 for 1)\n",
+        ),
         (
             &["llm:tokens", "--quantity", "2417"][..],
             "2417 × llm:tokens: 3 credits (1 for 1000)\n",
@@ -115,22 +129,24 @@ fn a_price_is_told_to_people_and_to_programs_without_a_ledger() {
         ),
     ] {
         let said = home.scrip(&[&["price"][..], arguments].concat()).ok();
-        assert_eq!(said.out, told);
+        assert_eq!(said.out, expected);
     }
     let tokens = home.scrip(&["--json", "price", "llm:tokens", "--quantity", "2417"]);
     let expected = json!({
-        "service": "llm:tokens", "quantity": 2417, "credits": 3, "pricing": { "credits": 1, "per": 1000 },
+        "service": "llm:tokens", "quantity": 2417, "credits": 3,
+        "pricing": { "credits": 1, "per": 1000 },
     });
     assert_eq!(tokens.ok().json(), expected);
     let other = home.scrip(&["--json", "price", "other"]).ok().json();
     let expected = json!({
-        "service": "other", "quantity": 1, "credits": 1, "pricing": { "credits": 1, "per": 1 }, "isDefault": true,
+        "service": "other", "quantity": 1, "credits": 1,
+        "pricing": { "credits": 1, "per": 1 }, "isDefault": true,
     });
     assert_eq!(other, expected);
     assert!(!home.database().exists());
 }
 
-/// A command for a service that no price list has.
+/// A command for a service without a price.
 const MISSPELT: [&str; 11] = [
     "publish",
     "consume",
@@ -145,6 +161,8 @@ const MISSPELT: [&str; 11] = [
     "--wait",
 ];
 
+/// Conformance: Commands: A charge at the default price is marked in the outcome, in replayed
+/// outcomes and in the history
 #[test]
 fn a_misspelt_service_is_refused_by_default() {
     let home = Home::new();
@@ -159,23 +177,32 @@ fn a_misspelt_service_is_refused_by_default() {
     drop(worker);
 }
 
+/// Conformance: Commands: A charge at the default price is marked in the outcome, in replayed
+/// outcomes and in the history
 #[test]
-fn what_the_default_price_charges_is_marked_wherever_it_is_shown() {
+fn a_charge_at_the_default_price_is_marked_in_every_output() {
     let home = Home::new().with("SCRIP__LEDGER__DEFAULT_CONSUMPTION", "1");
     let worker = home.ready_worker();
     give(&home, "u", "50");
     let said = home.scrip(&MISSPELT).ok();
     assert_eq!(
         said.out,
-        "completed: -5 credits, balance 45, available 45, default price (the service has no price)\n"
+        "completed: -5 credits, balance 45, available 45, \
+         default price (the service has no price)\n"
     );
-    let again = home.scrip(&[&["--json"][..], &MISSPELT].concat()).ok().json();
+    let again = home
+        .scrip(&[&["--json"][..], &MISSPELT].concat())
+        .ok()
+        .json();
     assert_eq!(
         (&again["replayed"], &again["defaultPrice"]),
         (&json!(true), &json!(true))
     );
     let history = home.scrip(&["history", "u", "--limit", "1"]).ok().out;
-    assert!(history.contains("  consumption (default price)  "), "{history}");
+    assert!(
+        history.contains("  consumption (default price)  "),
+        "{history}"
+    );
     let history = home
         .scrip(&["--json", "history", "u", "--limit", "1"])
         .ok()
@@ -184,8 +211,9 @@ fn what_the_default_price_charges_is_marked_wherever_it_is_shown() {
     drop(worker);
 }
 
+/// Conformance: Configuration and command line: Every command accepts ids that begin with a hyphen
 #[test]
-fn ids_that_begin_with_a_hyphen_are_taken_by_every_command() {
+fn every_command_accepts_ids_that_begin_with_a_hyphen() {
     let home = Home::new();
     let worker = home.ready_worker();
     let user = "-1001234567890";
@@ -210,12 +238,23 @@ fn ids_that_begin_with_a_hyphen_are_taken_by_every_command() {
         .json();
     assert_eq!(history["items"][0]["referenceId"], "-r");
     home.scrip(&["batches", user]).ok();
-    home.scrip(&["can-purchase", user, "--package", "lite"]).ok();
-    let letters = home.scrip(&["--json", "dead", "list", "--user", user, "--reference", "-r"]);
+    home.scrip(&["can-purchase", user, "--package", "lite"])
+        .ok();
+    let letters = home.scrip(&[
+        "--json",
+        "dead",
+        "list",
+        "--user",
+        user,
+        "--reference",
+        "-r",
+    ]);
     assert_eq!(letters.ok().out, "");
     drop(worker);
 }
 
+/// Conformance: Refusals and rejections: `metadata` with a duplicate key in an object is rejected,
+/// at any depth
 #[test]
 fn metadata_with_a_key_twice_is_refused_before_it_is_published() {
     let home = Home::new();
@@ -229,7 +268,7 @@ fn metadata_with_a_key_twice_is_refused_before_it_is_published() {
 }
 
 #[test]
-fn a_price_that_nobody_can_tell_is_a_failure() {
+fn a_price_that_cannot_be_computed_is_a_failure() {
     let home = Home::new();
     let said = home.scrip(&["price", "other"]);
     assert_eq!(
@@ -248,8 +287,10 @@ fn a_price_that_nobody_can_tell_is_a_failure() {
     assert_eq!(none.code, Some(2), "{none:#?}");
 }
 
+/// Conformance: Configuration and command line: `scrip price`, `packages` and `can-purchase` show a
+/// cost, the packages for sale and whether a user may buy
 #[test]
-fn packages_are_told_the_smallest_first_without_those_that_are_not_for_sale() {
+fn packages_for_sale_are_listed_in_ascending_order_of_size() {
     let home = Home::new()
         .with("SCRIP__PACKAGES__TINY__CREDITS", "5")
         .with("SCRIP__PACKAGES__TINY__VALIDITY", "never")
@@ -262,7 +303,7 @@ fn packages_are_told_the_smallest_first_without_those_that_are_not_for_sale() {
         lines,
         [
             "package credits bonus price valid price id",
-            "tiny 5 0 for ever",
+            "tiny 5 0 unlimited",
             "lite 100 10 9.99 USD 90 days price_1",
             "pro 1,500 200 79.99 USD 90 days popular",
             "max 5,000 1,000 199.99 USD 365 days",
@@ -273,8 +314,8 @@ fn packages_are_told_the_smallest_first_without_those_that_are_not_for_sale() {
     assert_eq!(items.len(), 4);
     assert_eq!(items[0], json!({ "id": "tiny", "credits": 5, "bonus": 0 }));
     let lite = json!({
-        "id": "lite", "credits": 100, "bonus": 10, "validityDays": 90, "price": "9.99", "currency": "USD",
-        "priceId": "price_1",
+        "id": "lite", "credits": 100, "bonus": 10, "validityDays": 90, "price": "9.99",
+        "currency": "USD", "priceId": "price_1",
     });
     assert_eq!(items[1], lite);
     assert_eq!(items[2]["popular"], true);
@@ -286,24 +327,31 @@ fn packages_are_told_the_smallest_first_without_those_that_are_not_for_sale() {
     assert_eq!(none, json!({ "items": [] }));
 }
 
+/// Conformance: Configuration and command line: `scrip price`, `packages` and `can-purchase` show a
+/// cost, the packages for sale and whether a user may buy
 #[test]
-fn whether_somebody_may_buy_is_told_and_is_the_exit_code() {
+fn can_purchase_prints_the_decision_and_exits_with_it() {
     let home = Home::new().with("SCRIP__PACKAGES__MAX__ENABLED", "false");
+    home.scrip(&["migrate", "up"]).ok();
     let may_buy = |home: &Home, arguments: &[&str]| {
         let said = home.scrip(&[&["can-purchase", "u"][..], arguments].concat());
         (said.code, said.out)
     };
     assert_eq!(may_buy(&home, &[]), (Some(0), "u may buy\n".to_owned()));
-    for (arguments, code, told) in [
+    for (arguments, code, expected) in [
         (&["--package", "lite"][..], 0, "u may buy\n"),
         (
             &["--package", "nothing"][..],
             1,
             "u may not buy: unknown_package\n",
         ),
-        (&["--package", "max"][..], 1, "u may not buy: package_disabled\n"),
+        (
+            &["--package", "max"][..],
+            1,
+            "u may not buy: package_disabled\n",
+        ),
     ] {
-        assert_eq!(may_buy(&home, arguments), (Some(code), told.to_owned()));
+        assert_eq!(may_buy(&home, arguments), (Some(code), expected.to_owned()));
     }
     let allowed = home.scrip(&["--json", "can-purchase", "u", "--package", "lite"]);
     let allowed = allowed.ok().json();
@@ -320,7 +368,7 @@ fn whether_somebody_may_buy_is_told_and_is_the_exit_code() {
     let home = home.with("SCRIP__LEDGER__MAX_USER_BALANCE", "109");
     assert_eq!(
         may_buy(&home, &["--package", "lite"]),
-        (Some(0), "u may buy, above the largest balance\n".to_owned())
+        (Some(0), "u may buy, above the balance cap\n".to_owned())
     );
     let home = home.with("SCRIP__LEDGER__ENABLED", "false");
     assert_eq!(
@@ -329,8 +377,10 @@ fn whether_somebody_may_buy_is_told_and_is_the_exit_code() {
     );
 }
 
+/// Conformance: Configuration and command line: `scrip publish` publishes `subscription`, `freeze`
+/// and `unfreeze`
 #[test]
-fn a_subscription_brings_its_month_and_lets_its_user_buy_while_it_runs() {
+fn an_active_subscription_grants_its_month_and_allows_purchases() {
     let home = Home::new().with("SCRIP__LEDGER__ALLOW_FREE_USER_PURCHASE_PACKAGES", "false");
     let worker = home.ready_worker();
     let may_buy = || {
@@ -396,8 +446,10 @@ fn a_subscription_brings_its_month_and_lets_its_user_buy_while_it_runs() {
     assert!(worker.terminate().success());
 }
 
+/// Conformance: Configuration and command line: `scrip publish` publishes `subscription`, `freeze`
+/// and `unfreeze`
 #[test]
-fn a_frozen_wallet_spends_nothing_and_its_history_keeps_who_froze_it_and_why() {
+fn a_frozen_wallet_refuses_spending_and_its_history_names_actor_and_reason() {
     let home = Home::new();
     let worker = home.ready_worker();
     give(&home, "u", "50");
@@ -443,7 +495,7 @@ fn a_frozen_wallet_spends_nothing_and_its_history_keeps_who_froze_it_and_why() {
     let refused = spend("c-1");
     assert_eq!(refused.code, Some(1), "{refused:#?}");
     assert_eq!(refused.json()["error"]["code"], "wallet_frozen");
-    let told = home.scrip(&[
+    let printed = home.scrip(&[
         "publish",
         "consume",
         "--user",
@@ -453,13 +505,17 @@ fn a_frozen_wallet_spends_nothing_and_its_history_keeps_who_froze_it_and_why() {
         "--wait",
     ]);
     assert_eq!(
-        (told.code, told.out.as_str()),
+        (printed.code, printed.out.as_str()),
         (
             Some(1),
             "refused: wallet_frozen: this wallet is frozen, balance 50, available 50\n"
         )
     );
-    assert_eq!(give(&home, "u", "5").json()["balance"], 55, "what adds goes on");
+    assert_eq!(
+        give(&home, "u", "5").json()["balance"],
+        55,
+        "grants are accepted"
+    );
 
     let unfreeze = [
         "unfreeze",
@@ -484,7 +540,7 @@ fn a_frozen_wallet_spends_nothing_and_its_history_keeps_who_froze_it_and_why() {
     let items = list(&history, "items");
     let of = |reference: &str| {
         let item = items.iter().find(|item| item["referenceId"] == reference);
-        item.expect("it is there")
+        item.expect("an entry")
     };
     assert_eq!(
         of("f-1")["detail"]["request"],
@@ -503,18 +559,22 @@ fn a_frozen_wallet_spends_nothing_and_its_history_keeps_who_froze_it_and_why() {
 }
 
 #[test]
-fn a_wallet_that_is_not_there_cannot_be_frozen() {
+fn a_missing_wallet_cannot_be_frozen() {
     let home = Home::new();
     let worker = home.ready_worker();
-    let freeze = ["freeze", "--user", "nobody", "--reason", "r", "--actor", "a"];
+    let freeze = [
+        "freeze", "--user", "nobody", "--reason", "r", "--actor", "a",
+    ];
     let refused = publish(&home, &freeze);
     assert_eq!(refused.code, Some(1), "{refused:#?}");
     assert_eq!(refused.json()["error"]["code"], "wallet_not_found");
     drop(worker);
 }
 
+/// Conformance: Configuration and command line: `scrip verify` exits with code 1 if the book does
+/// not balance
 #[test]
-fn verify_fails_with_the_row_that_somebody_changed_in_the_file() {
+fn verify_fails_and_names_the_row_that_was_changed_in_the_file() {
     let home = Home::new();
     let worker = home.ready_worker();
     give(&home, "u", "50");
@@ -523,12 +583,12 @@ fn verify_fails_with_the_row_that_somebody_changed_in_the_file() {
     let sound = home.scrip(&["verify"]).ok().out;
     assert!(sound.ends_with("the book balances\n"), "{sound}");
 
-    let hands = Hands::on(&home);
-    let id = hands.id("SELECT id FROM credits_balance WHERE user_id = 'u'");
-    hands.execute("UPDATE credits_balance SET balance = balance + 1 WHERE user_id = 'u'");
-    let harmed = home.scrip(&["--json", "verify"]);
-    assert_eq!(harmed.code, Some(1), "{harmed:#?}");
-    let report = harmed.json();
+    let file = DirectAccess::new(&home);
+    let id = file.id("SELECT id FROM credits_balance WHERE user_id = 'u'");
+    file.execute("UPDATE credits_balance SET balance = balance + 1 WHERE user_id = 'u'");
+    let failed = home.scrip(&["--json", "verify"]);
+    assert_eq!(failed.code, Some(1), "{failed:#?}");
+    let report = failed.json();
     let violations = list(&report, "violations");
     let named = violations.iter().any(|violation| {
         violation["rule"] == "wallet.balance_is_sum_of_active_batches"
@@ -538,14 +598,16 @@ fn verify_fails_with_the_row_that_somebody_changed_in_the_file() {
     });
     assert!(named, "{id}: {report:#}");
     assert!(
-        violations.iter().all(|violation| violation["userId"] != "v"),
+        violations
+            .iter()
+            .all(|violation| violation["userId"] != "v"),
         "{report:#}"
     );
-    let told = home.scrip(&["verify"]);
-    assert_eq!(told.code, Some(1));
+    let printed = home.scrip(&["verify"]);
+    assert_eq!(printed.code, Some(1));
     assert!(
-        told.out.contains(&id) && told.out.contains("the book does not balance: "),
-        "{told:#?}"
+        printed.out.contains(&id) && printed.out.contains("the book does not balance: "),
+        "{printed:#?}"
     );
     let by_job = home.scrip(&["--json", "job", "run", "verify", "--date", "2020-01-01"]);
     assert_eq!(by_job.code, Some(1), "{by_job:#?}");
@@ -556,16 +618,21 @@ fn verify_fails_with_the_row_that_somebody_changed_in_the_file() {
         .json();
     let failed = list(&runs, "runs").iter().any(|run| {
         (&run["date"], &run["status"], &run["startedBy"])
-            == (&json!("2020-01-01"), &json!("FAILED"), &json!("command line"))
+            == (
+                &json!("2020-01-01"),
+                &json!("FAILED"),
+                &json!("command line"),
+            )
     });
     assert!(failed, "{runs:#}");
 
-    hands.execute("UPDATE credits_balance SET balance = balance - 1 WHERE user_id = 'u'");
+    file.execute("UPDATE credits_balance SET balance = balance - 1 WHERE user_id = 'u'");
     home.scrip(&["verify"]).ok();
 }
 
+/// Conformance: Configuration and command line: `scrip run --migrate` migrates the schema at start
 #[test]
-fn run_with_migrate_makes_the_schema_of_a_server() {
+fn run_with_migrate_creates_the_schema_on_a_server() {
     let server = Database::create();
     let namespace = Namespace::new();
     let home = Home::new()
@@ -573,9 +640,9 @@ fn run_with_migrate_makes_the_schema_of_a_server() {
         .with("DATABASE_URL", &server.url)
         .with("SCRIP_NAMESPACE", &namespace.0);
     let status = || home.scrip(&["migrate", "status"]).code;
-    assert_eq!(status(), Some(1), "nothing is there yet");
+    assert_eq!(status(), Some(1), "the database is empty");
     let migrating = Running(home.start(&["run", "--migrate"]));
-    eventually("the schema is made", || (status() == Some(0)).then_some(()));
+    eventually("the schema exists", || (status() == Some(0)).then_some(()));
     drop(migrating);
 
     let worker = home.ready_worker();
@@ -585,24 +652,29 @@ fn run_with_migrate_makes_the_schema_of_a_server() {
     assert!(worker.terminate().success());
 }
 
-/// The runs of a job that came to a good end.
+/// The completed runs of a job.
 fn completed<'a>(list_of_runs: &'a Value, job: &'a str) -> impl Iterator<Item = &'a Value> {
     list(list_of_runs, "runs")
         .iter()
         .filter(move |run| run["job"] == job && run["status"] == "COMPLETED")
 }
 
-/// Lists runs until each of these jobs came to a good end; nobody tells when they do.
+/// Lists runs until each of these jobs has a completed run.
 fn when_completed(home: &Home, jobs: &[&str]) -> Value {
     eventually("the jobs are done", || {
         let runs = home.scrip(&["--json", "job", "list"]).ok().json();
-        let done = jobs.iter().all(|job| completed(&runs, job).next().is_some());
+        let done = jobs
+            .iter()
+            .all(|job| completed(&runs, job).next().is_some());
         done.then_some(runs)
     })
 }
 
+/// Conformance: Scheduler and jobs: A job run records its duration and the actor or scheduler that
+/// started it
+/// Conformance: Embedded deployment: The embedded worker runs jobs automatically
 #[test]
-fn a_worker_runs_what_is_due_by_itself_when_it_starts_and_job_list_tells_of_it() {
+fn a_starting_worker_runs_the_due_jobs_and_job_list_shows_them() {
     let home = Home::new();
     let worker = home.ready_worker();
     let jobs = ["grant", "expire", "verify"];
@@ -623,17 +695,22 @@ fn a_worker_runs_what_is_due_by_itself_when_it_starts_and_job_list_tells_of_it()
         assert!(next["job"] == job && next["at"].is_string(), "{next}");
     }
     let table = home.scrip(&["job", "list"]).ok().out;
-    for text in ["completed", "scheduler of ", "next grant", "the book balances"] {
+    for text in [
+        "completed",
+        "scheduler of ",
+        "next grant",
+        "the book balances",
+    ] {
         assert!(table.contains(text), "{text}: {table}");
     }
     assert!(worker.terminate().success());
 }
 
 #[test]
-fn a_job_that_is_off_is_left_to_the_command_line() {
+fn a_job_that_is_off_runs_only_from_the_command_line() {
     let home = Home::new().with("SCRIP__SCHEDULE__GRANT", "off");
     let worker = home.ready_worker();
-    // Jobs run in their order: before the last one is done, the first would have been.
+    // Jobs run in order: the first would have finished before the last.
     let runs = when_completed(&home, &["expire", "verify"]);
     assert!(
         list(&runs, "runs").iter().all(|run| run["job"] != "grant"),
@@ -654,7 +731,7 @@ fn a_job_that_is_off_is_left_to_the_command_line() {
 }
 
 #[test]
-fn config_show_tells_where_each_value_comes_from() {
+fn config_show_names_the_source_of_each_value() {
     let home = Home::new()
         .with("SCRIP__WORKER__GROUP_MAX", "7")
         .with("CREDIT_LITE_PRICE_ID", "price_1");
@@ -676,7 +753,11 @@ fn config_show_tells_where_each_value_comes_from() {
             "scrip.toml",
         ),
         ("worker.group_max", json!(7), "SCRIP__WORKER__GROUP_MAX"),
-        ("packages.lite.price_id", json!("price_1"), "CREDIT_LITE_PRICE_ID"),
+        (
+            "packages.lite.price_id",
+            json!("price_1"),
+            "CREDIT_LITE_PRICE_ID",
+        ),
         ("worker.shards", json!(1), "built in"),
         ("plans.pro.credits", json!(200), "built in"),
         ("schedule.verify", json!("05:00"), "built in"),
@@ -684,9 +765,15 @@ fn config_show_tells_where_each_value_comes_from() {
         let expected = json!({ "key": key, "value": value, "from": from });
         assert_eq!(of(key), Some(&expected));
     }
-    assert_eq!(of("prices.google:chat"), None, "the file has the whole list");
+    assert_eq!(
+        of("prices.google:chat"),
+        None,
+        "the file replaces the whole list"
+    );
 }
 
+/// Conformance: Configuration and command line: `scrip balances` lists each wallet once, with
+/// filters, as table, JSON Lines or CSV, in bounded memory
 #[test]
 fn all_balances_are_listed_as_a_table_json_lines_and_csv() {
     let home = Home::new();

@@ -1,10 +1,11 @@
-//! `scrip demo`, as somebody runs it who has just cloned the repository.
+//! `scrip demo`: the output of the example, on a file and on servers.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod process;
 
 use process::{Home, amqp_url, database_url};
 
+/// Parts of the output, in their order.
 const STORY: [&str; 13] = [
     "1. Ada signs up",
     r#""reason":"registration_bonus"}"#,
@@ -12,7 +13,7 @@ const STORY: [&str; 13] = [
     "completed: +110 credits, balance 130, available 130",
     "completed: -25 credits, balance 105, available 105",
     "refused: insufficient_credits: 120 credits are required,",
-    "replayed (it had been decided before)",
+    "replayed (decided before)",
     "105 available; earned 130, spent 25",
     "SYSTEM:registration-bonus",
     "SYSTEM:purchase-bonus",
@@ -21,11 +22,12 @@ const STORY: [&str; 13] = [
     "the book balances",
 ];
 
-fn assert_told(out: &str) {
+/// Checks that the output has every part of the story in order, in lines of at most 80 columns.
+fn assert_story(out: &str) {
     let mut rest = out;
     for part in STORY {
         let Some(at) = rest.find(part) else {
-            panic!("{part:?} is not told, or not in its place:\n{out}");
+            panic!("{part:?} is missing, or not in its order:\n{out}");
         };
         rest = &rest[at..];
     }
@@ -34,21 +36,25 @@ fn assert_told(out: &str) {
     }
 }
 
+/// Conformance: Embedded deployment: `scrip demo` runs on a temporary file
 #[test]
-fn without_any_server_the_story_is_told_on_a_temporary_file_that_is_gone_afterwards() {
+fn without_servers_the_demo_uses_a_temporary_file_and_removes_it() {
     let home = Home::new();
     let temporary = home.folder().join("tmp");
     std::fs::create_dir(&temporary).expect("writable");
     let home = home.with("TMPDIR", temporary.to_str().expect("UTF-8"));
     let said = home.scrip(&["demo"]).ok();
-    assert_told(&said.out);
+    assert_story(&said.out);
     assert_eq!(said.err, "");
-    assert!(!home.database().exists(), "the user's own ledger is not touched");
+    assert!(
+        !home.database().exists(),
+        "the ledger of the user is unchanged"
+    );
     assert_eq!(std::fs::read_dir(&temporary).expect("readable").count(), 0);
 }
 
 #[test]
-fn the_same_story_is_told_over_rabbitmq_and_postgresql() {
+fn with_servers_the_demo_runs_on_rabbitmq_and_postgresql() {
     let home = Home::new()
         .with("AMQP_URL", &amqp_url())
         .with("DATABASE_URL", &database_url());
@@ -57,16 +63,16 @@ fn the_same_story_is_told_over_rabbitmq_and_postgresql() {
         said.out
             .contains("in a namespace and a schema of its own, removed at the end")
     );
-    assert_told(&said.out);
+    assert_story(&said.out);
     assert_eq!(said.err, "");
 }
 
 #[test]
-fn the_story_is_told_whatever_the_user_has_configured() {
+fn the_demo_ignores_the_configuration_of_the_user() {
     let home = Home::new();
     home.write(
         "scrip.toml",
         "[registration]\ncredits = 1\n[prices]\n[packages.x]\ncredits = 1\nvalidity = \"never\"",
     );
-    assert_told(&home.scrip(&["demo"]).ok().out);
+    assert_story(&home.scrip(&["demo"]).ok().out);
 }

@@ -1,4 +1,4 @@
-//! The embedded default, with every part in a process of its own.
+//! The embedded default, with every part in a separate process.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod process;
@@ -14,12 +14,26 @@ use process::{
 };
 use serde_json::{Value, json};
 
+/// Conformance: Configuration and command line: `scrip publish` publishes `consume`, `grant` and
+/// `purchase`
+/// Conformance: Configuration and command line: `scrip balance`, `history` and `batches` show the
+/// wallet, transactions and batches of a user
+/// Conformance: Configuration and command line: Commands whose output a program may read support
+/// `--json`
 #[test]
 fn another_process_publishes_and_gets_its_outcome() {
     let home = Home::new();
     let worker = home.ready_worker();
     let publish = |arguments: &[&str]| home.scrip(&[&["--json", "publish"], arguments].concat());
-    let bonus = publish(&["grant", "--user", "u", "--reason", "registration_bonus", "--wait"]).ok();
+    let bonus = publish(&[
+        "grant",
+        "--user",
+        "u",
+        "--reason",
+        "registration_bonus",
+        "--wait",
+    ])
+    .ok();
     assert_eq!(bonus.json()["available"], 20);
     let spent = publish(&[
         "consume",
@@ -60,7 +74,10 @@ fn another_process_publishes_and_gets_its_outcome() {
         .ok()
         .json();
     assert_eq!(history["items"][1]["referenceId"], "r-1");
-    let cursor = history["nextCursor"].as_str().expect("there is more").to_owned();
+    let cursor = history["nextCursor"]
+        .as_str()
+        .expect("there is more")
+        .to_owned();
     let older = home
         .scrip(&["--json", "history", "u", "--cursor", &cursor])
         .ok()
@@ -74,6 +91,8 @@ fn another_process_publishes_and_gets_its_outcome() {
     assert!(worker.terminate().success());
 }
 
+/// Conformance: Commands: `duplicate_payment` is stored, returned in the reply and not
+/// dead-lettered, on both queue types
 #[test]
 fn a_payment_that_is_published_twice_is_credited_once_through_the_embedded_queue() {
     let home = Home::new();
@@ -82,6 +101,8 @@ fn a_payment_that_is_published_twice_is_credited_once_through_the_embedded_queue
     drop(worker);
 }
 
+/// Conformance: Configuration and command line: A byte order mark is skipped at the start of a file
+/// and reported as an error in a body
 #[test]
 fn a_file_that_begins_with_a_byte_order_mark_is_replayed() {
     let home = Home::new();
@@ -98,8 +119,10 @@ fn a_file_that_begins_with_a_byte_order_mark_is_replayed() {
     drop(worker);
 }
 
+/// Conformance: Embedded deployment: The embedded queue is durable: published messages wait for a
+/// worker
 #[test]
-fn what_is_published_without_a_worker_waits_for_one() {
+fn a_command_published_without_a_worker_waits_for_one() {
     let home = Home::new();
     let confirmed = home.scrip(&[
         "publish",
@@ -115,43 +138,52 @@ fn what_is_published_without_a_worker_waits_for_one() {
     assert_eq!(
         home.scrip(&["balance", "u"]).code,
         Some(1),
-        "nobody has served it yet"
+        "no worker has served it yet"
     );
     let worker = home.ready_worker();
     let look = Look::at(&home);
     eventually("the queue is empty", || {
         (look.number("SELECT count(*) FROM queue_message") == 0).then_some(())
     });
-    assert_eq!(home.scrip(&["--json", "balance", "u"]).ok().json()["balance"], 20);
+    assert_eq!(
+        home.scrip(&["--json", "balance", "u"]).ok().json()["balance"],
+        20
+    );
     drop(worker);
 }
 
+/// Conformance: Embedded deployment: Without either URL, Scrip uses one file, prints its path and
+/// gives access to its owner only
 #[test]
-fn the_first_start_says_where_the_ledger_is_and_nobody_else_may_look_into_the_folder() {
+fn the_first_start_prints_the_path_of_the_ledger_in_a_private_folder() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::new();
     let mut worker = home.start(&["run"]);
     let mut line = String::new();
     let stdout = worker.stdout.take().expect("piped");
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("it speaks");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
     worker.kill().expect("it runs");
     worker.wait().expect("it ends");
-    assert_eq!(line, format!("ledger and queue: {}\n", home.database().display()));
+    assert_eq!(
+        line,
+        format!("ledger and queue: {}\n", home.database().display())
+    );
     let folder = home
         .database()
         .parent()
         .expect("a folder")
         .metadata()
-        .expect("it is there");
+        .expect("it exists");
     assert_eq!(folder.permissions().mode() & 0o777, 0o700);
 }
 
+/// Conformance: Embedded deployment: The embedded queue has one lane, held by a lease
 #[test]
-fn a_second_worker_waits_and_takes_over_when_the_first_is_asked_to_end() {
+fn a_second_worker_stands_by_and_serves_when_the_first_is_terminated() {
     let home = Home::new();
     let first = home.ready_worker();
     let mut second = home.worker();
-    second.wait_for("waiting to take over");
+    second.wait_for("standing by");
     let send = |reference: &str| {
         home.scrip_reading(
             &["--json", "replay", "-", "--wait"],
@@ -165,11 +197,16 @@ fn a_second_worker_waits_and_takes_over_when_the_first_is_asked_to_end() {
     assert!(first.terminate().success());
     second.wait_for("ready");
     assert_eq!(send("p-2"), 1);
-    assert_eq!(home.scrip(&["--json", "balance", "u"]).ok().json()["balance"], 10);
+    assert_eq!(
+        home.scrip(&["--json", "balance", "u"]).ok().json()["balance"],
+        10
+    );
 }
 
+/// Conformance: Embedded deployment: Dequeue and ledger write are one transaction, so a killed
+/// embedded worker loses and duplicates nothing
 #[test]
-fn a_worker_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing() {
+fn a_worker_that_is_killed_repeatedly_neither_loses_nor_doubles_commands() {
     const USERS: i64 = 20;
     const EACH: i64 = 150;
     let home = Home::new().with("SCRIP__WORKER__GROUP_MAX", "3");
@@ -208,9 +245,15 @@ fn a_worker_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing() {
     }
     let worker = home.ready_worker();
     eventually("all are recorded", || (recorded() == total).then_some(()));
-    let again = home.scrip(&["--json", "replay", path, "--wait"]).ok().json();
+    let again = home
+        .scrip(&["--json", "replay", path, "--wait"])
+        .ok()
+        .json();
     assert_eq!(again["replayed"], total);
-    assert_eq!(again["refused"], json!({ "insufficient_credits": USERS * 10 }));
+    assert_eq!(
+        again["refused"],
+        json!({ "insufficient_credits": USERS * 10 })
+    );
     assert_eq!(recorded(), total);
     assert_eq!(look.number("SELECT sum(balance) FROM credits_balance"), 0);
     home.scrip(&["verify"]).ok();
@@ -235,7 +278,7 @@ fn a_worker_that_is_killed_while_others_publish_loses_nothing() {
         "--window",
         "50",
     ]);
-    eventually("it has begun", || {
+    eventually("the replay has started", || {
         (look.number("SELECT count(*) FROM credits_transaction") > 200).then_some(())
     });
     worker.kill();
@@ -250,12 +293,15 @@ fn a_worker_that_is_killed_while_others_publish_loses_nothing() {
     drop(worker);
 }
 
+/// Conformance: Embedded deployment: The embedded queue has the same contract for dead letters and
+/// delays as RabbitMQ
 #[test]
-fn what_cannot_be_understood_becomes_a_dead_letter_and_the_rest_goes_through() {
+fn invalid_messages_become_dead_letters_and_the_others_are_recorded() {
     let home = Home::new();
-    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5)).ok();
+    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5))
+        .ok();
     let look = Look::at(&home);
-    let bad = [
+    let invalid = [
         ("usage", "nonsense", "not_json", None, None),
         (
             "usage",
@@ -272,10 +318,11 @@ fn what_cannot_be_understood_becomes_a_dead_letter_and_the_rest_goes_through() {
             Some("62"),
         ),
     ];
-    for (door, body, ..) in &bad {
+    for (origin, body, ..) in &invalid {
         look.execute(&format!(
-            "INSERT INTO queue_message (queue, door, body, headers, enqueued_at)
-             VALUES ('commands', '{door}', CAST('{body}' AS BLOB), '{{\"traceparent\":\"t\"}}', '2026-11-22T10:00:00.000000+00:00')"
+            "INSERT INTO queue_message (queue, origin, body, headers, enqueued_at)
+             VALUES ('commands', '{origin}', CAST('{body}' AS BLOB), '{{\"traceparent\":\"t\"}}',
+                     '2026-11-22T10:00:00.000000+00:00')"
         ));
     }
     let worker = home.ready_worker();
@@ -283,15 +330,18 @@ fn what_cannot_be_understood_becomes_a_dead_letter_and_the_rest_goes_through() {
         .scrip_reading(&["--json", "replay", "-", "--wait"], &consume("c", "u"))
         .ok();
     assert_eq!(good.json()["completed"], 1);
-    for (door, body, reason, field, routing_key) in &bad {
+    for (origin, body, reason, field, routing_key) in &invalid {
         let found = format!(
-            "SELECT count(*) FROM queue_message WHERE queue = 'dead' AND CAST(body AS TEXT) = '{body}'
+            "SELECT count(*) FROM queue_message
+              WHERE queue = 'dead' AND CAST(body AS TEXT) = '{body}'
                 AND headers ->> 'x-scrip-reason' = '{reason}' AND headers ->> 'x-scrip-error' <> ''
                 AND headers ->> 'traceparent' = 't' AND headers ->> 'x-scrip-attempt' = 0
-                AND headers ->> 'x-scrip-exchange' = '{door}' AND headers ->> 'x-scrip-origin' = '{door}'
+                AND headers ->> 'x-scrip-exchange' = '{origin}'
+                AND headers ->> 'x-scrip-origin' = '{origin}'
                 AND headers ->> 'x-scrip-first-seen' > enqueued_at
                 AND headers ->> 'x-scrip-last-seen' >= headers ->> 'x-scrip-first-seen'
-                AND headers ->> 'x-scrip-field' IS {field} AND headers ->> 'x-scrip-routing-key' IS {routing_key}",
+                AND headers ->> 'x-scrip-field' IS {field}
+                AND headers ->> 'x-scrip-routing-key' IS {routing_key}",
             field = text(*field),
             routing_key = text(*routing_key),
         );
@@ -304,25 +354,30 @@ fn what_cannot_be_understood_becomes_a_dead_letter_and_the_rest_goes_through() {
     drop(worker);
 }
 
-/// As SQL writes it.
+/// A text or NULL as an SQL literal.
 fn text(value: Option<&str>) -> String {
     value.map_or("NULL".to_owned(), |text| format!("'{text}'"))
 }
 
+/// Conformance: Configuration and command line: `scrip replay` publishes commands from `FILE`, or
+/// from stdin with `-`
 #[test]
-fn a_file_with_a_wrong_line_is_not_published_at_all() {
+fn a_file_with_an_invalid_line_is_not_published_at_all() {
     let home = Home::new();
     let lines = format!("{}\n\n{{\"type\":\"consume\"}}\n", promotion("g", "u", 5));
     let said = home.scrip_reading(&["replay", "-"], &lines);
     assert_eq!(said.code, Some(1));
     assert!(
-        said.err
-            .starts_with("error: nothing was published: 1 line is no command\n  line 3: missing_field: "),
+        said.err.starts_with(
+            "error: nothing was published: 1 line is not a valid command\n  line 3: missing_field: "
+        ),
         "{said:#?}"
     );
     assert!(!home.database().exists());
 }
 
+/// Conformance: Configuration and command line: `scrip replay` publishes commands from `FILE`, or
+/// from stdin with `-`
 #[test]
 fn a_replay_that_waits_for_outcomes_keeps_the_order_of_the_file() {
     let home = Home::new();
@@ -345,7 +400,7 @@ fn a_replay_that_waits_for_outcomes_keeps_the_order_of_the_file() {
 }
 
 #[test]
-fn many_processes_may_be_the_first_at_once() {
+fn several_processes_may_create_the_file_at_the_same_time() {
     let home = Home::new();
     let users: Vec<String> = (0..6).map(|number| format!("u-{number}")).collect();
     let start = |user: &String| {
@@ -362,7 +417,10 @@ fn many_processes_may_be_the_first_at_once() {
     for child in started {
         said(&child.wait_with_output().expect("it ends")).ok();
     }
-    assert_eq!(Look::at(&home).number("SELECT count(*) FROM queue_message"), 6);
+    assert_eq!(
+        Look::at(&home).number("SELECT count(*) FROM queue_message"),
+        6
+    );
 }
 
 #[test]
@@ -372,7 +430,10 @@ fn a_replay_keeps_to_its_rate() {
         .map(|number| consume(&format!("c-{number}"), "u"))
         .collect();
     let said = home
-        .scrip_reading(&["--json", "replay", "-", "--rate", "100"], &lines.join("\n"))
+        .scrip_reading(
+            &["--json", "replay", "-", "--rate", "100"],
+            &lines.join("\n"),
+        )
         .ok();
     let summary: Value = said.json();
     assert_eq!(summary["published"], 30);
@@ -380,21 +441,31 @@ fn a_replay_keeps_to_its_rate() {
     assert!(took >= Duration::from_millis(290), "{took:?}");
 }
 
+/// Conformance: Embedded deployment: The data folder can be relative, and its name can have spaces
+/// and characters special in URLs
 #[test]
 fn a_relative_data_folder_works_with_any_character_in_its_name() {
     for name in ["data", "my data, 100% ours? #1/%20", "ä&=+:@;"] {
         let home = Home::new().with("SCRIP_DATA_DIR", name);
         let worker = home.ready_worker();
-        let granted = home.scrip_reading(&["--json", "replay", "-", "--wait"], &promotion("g", "u", 5));
+        let granted = home.scrip_reading(
+            &["--json", "replay", "-", "--wait"],
+            &promotion("g", "u", 5),
+        );
         assert_eq!(granted.ok().json()["completed"], 1, "{name}");
         assert!(worker.terminate().success());
         let balance = home.scrip(&["--json", "balance", "u"]).ok().json();
         assert_eq!(balance["balance"], 5, "{name}");
-        assert!(home.folder().join(name).join("scrip.db").is_file(), "{name}");
+        assert!(
+            home.folder().join(name).join("scrip.db").is_file(),
+            "{name}"
+        );
         assert!(!home.folder().join("scrip").exists(), "{name}");
     }
 }
 
+/// Conformance: Embedded deployment: An environment variable that is set but empty stops every
+/// command, and each such variable is named
 #[test]
 fn a_worker_with_empty_urls_starts_no_ledger_in_a_file() {
     let home = Home::new().with("AMQP_URL", "").with("DATABASE_URL", "");
@@ -413,6 +484,8 @@ fn a_worker_with_empty_urls_starts_no_ledger_in_a_file() {
             );
         }
     }
-    let left = std::fs::read_dir(home.folder()).expect("the folder").count();
-    assert_eq!(left, 0, "something was made");
+    let left = std::fs::read_dir(home.folder())
+        .expect("the folder")
+        .count();
+    assert_eq!(left, 0, "nothing is created");
 }

@@ -1,4 +1,5 @@
-//! What the database refuses, and what kills its worker, on the embedded default.
+//! Commands that the database refuses, and commands that crash their worker, on the embedded
+//! default.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod process;
@@ -10,23 +11,32 @@ use process::{
     look::Look,
 };
 
+/// Conformance: Embedded deployment: The embedded queue has the same contract for dead letters and
+/// delays as RabbitMQ
 #[test]
-fn a_command_that_the_database_refuses_is_delayed_and_its_neighbours_go_through() {
+fn a_command_that_the_database_refuses_is_delayed_and_its_neighbors_are_recorded() {
     let home = Home::new();
-    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5)).ok();
+    home.scrip_reading(&["replay", "-"], &promotion("g", "u", 5))
+        .ok();
     let look = Look::at(&home);
-    // What no CHECK of ours refuses: a rule that only this test has.
+    // A rule of this test alone: no constraint of the schema refuses the command.
     look.execute(
         "CREATE TRIGGER poison BEFORE INSERT ON credits_transaction WHEN NEW.reference_id = 'poison'
          BEGIN SELECT RAISE(ABORT, 'not this one'); END",
     );
-    let lines = [consume("c-1", "u"), consume("poison", "u"), consume("c-2", "u")].join("\n");
+    let lines = [
+        consume("c-1", "u"),
+        consume("poison", "u"),
+        consume("c-2", "u"),
+    ]
+    .join("\n");
     home.scrip_reading(&["replay", "-"], &lines).ok();
     let worker = home.ready_worker();
-    eventually("the neighbours are recorded", || {
+    eventually("the neighbors are recorded", || {
         (look.number("SELECT count(*) FROM credits_transaction") == 3).then_some(())
     });
-    let delayed = "SELECT attempt FROM queue_message WHERE queue = 'commands' AND not_before > enqueued_at";
+    let delayed =
+        "SELECT attempt FROM queue_message WHERE queue = 'commands' AND not_before > enqueued_at";
     assert_eq!(look.number(delayed), 1);
     look.execute("DROP TRIGGER poison");
     look.execute("UPDATE queue_message SET not_before = NULL");
@@ -36,9 +46,9 @@ fn a_command_that_the_database_refuses_is_delayed_and_its_neighbours_go_through(
     drop(worker);
 }
 
-/// The command says nothing of when it happened, and its sender's clock is wrong.
+/// The command has no `occurredAt`, and its sender's clock is wrong.
 #[test]
-fn a_command_that_was_delayed_counts_from_when_it_was_first_received() {
+fn a_delayed_command_counts_from_its_first_delivery() {
     let home = Home::new();
     home.scrip_reading(&["replay", "-"], &promotion("before", "u", 5))
         .ok();
@@ -49,7 +59,7 @@ fn a_command_that_was_delayed_counts_from_when_it_was_first_received() {
     );
     let body = promotion("late", "u", 5);
     look.execute(&format!(
-        "INSERT INTO queue_message (queue, door, body, enqueued_at)
+        "INSERT INTO queue_message (queue, origin, body, enqueued_at)
          VALUES ('commands', 'funding', CAST('{body}' AS BLOB), '2020-01-01T00:00:00.000000+00:00')"
     ));
     let worker = home.ready_worker();
@@ -65,40 +75,46 @@ fn a_command_that_was_delayed_counts_from_when_it_was_first_received() {
     });
     let early = "SELECT count(*) FROM credits_transaction WHERE reference_id = 'late' \
                  AND occurred_at < created_at AND occurred_at > '2026'";
-    assert_eq!(look.number(early), 1, "between its sending and its commit");
+    assert_eq!(look.number(early), 1, "between sending and commit");
     drop(worker);
 }
 
+/// Conformance: Embedded deployment: A message that kills its worker does not stop the embedded
+/// queue
 #[test]
-fn a_command_that_kills_its_worker_lets_the_others_go_first_and_is_recorded_when_it_kills_no_more() {
+fn a_command_that_crashes_its_worker_is_delayed_and_its_neighbors_are_recorded() {
     let home = Home::new();
     home.scrip_reading(&["replay", "-"], &promotion("before", "u", 1))
         .ok();
     let look = Look::at(&home);
-    // Whoever records it never comes back, and is killed then.
+    // Recording it never ends, so the test kills the worker.
     look.execute(
-        "CREATE VIEW forever AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT 1 - x FROM n) SELECT x FROM n;
+        "CREATE VIEW forever AS
+         WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT 1 - x FROM n) SELECT x FROM n;
          CREATE TRIGGER trap BEFORE INSERT ON credits_transaction WHEN NEW.reference_id = 'killer'
          BEGIN SELECT count(*) FROM forever; END",
     );
     let lines = [promotion("killer", "u", 1), promotion("behind", "u", 1)].join("\n");
     home.scrip_reading(&["replay", "-"], &lines).ok();
-    // With its group; alone, after what is before it; and twice more.
+    // First with its group, then by itself after the message before it, then twice more.
     for (id, tries) in [(1, 1), (2, 1), (2, 2), (2, 3)] {
         let worker = home.worker();
-        let noted = "SELECT coalesce((SELECT CAST(message AS INTEGER) * 10 + tries FROM lane_trial), 0)";
-        eventually("the command is noted", || {
-            (look.number(noted) == id * 10 + tries).then_some(())
+        let counter = "SELECT coalesce(
+            (SELECT CAST(message AS INTEGER) * 10 + tries FROM delivery_attempt), 0)";
+        eventually("the attempt is counted", || {
+            (look.number(counter) == id * 10 + tries).then_some(())
         });
         worker.kill();
     }
     let worker = home.ready_worker();
-    eventually("the neighbours are recorded", || {
-        let recorded = "SELECT count(*) FROM credits_transaction WHERE reference_id IN ('before', 'behind')";
+    eventually("the neighbors are recorded", || {
+        let recorded =
+            "SELECT count(*) FROM credits_transaction WHERE reference_id IN ('before', 'behind')";
         (look.number(recorded) == 2).then_some(())
     });
     let delayed = "SELECT attempt FROM queue_message WHERE not_before > enqueued_at \
-        AND json_extract(headers, '$.x-scrip-error') LIKE 'it was taken 4 times without an answer%'";
+        AND json_extract(headers, '$.x-scrip-error')
+            LIKE 'the message was taken 4 times and never settled%'";
     assert_eq!(look.number(delayed), 1);
     look.execute("DROP TRIGGER trap");
     look.execute("UPDATE queue_message SET not_before = NULL");
@@ -109,25 +125,28 @@ fn a_command_that_kills_its_worker_lets_the_others_go_first_and_is_recorded_when
     assert!(worker.terminate().success(), "it drains");
 }
 
+/// Conformance: Embedded deployment: The embedded queue has the same contract for dead letters and
+/// delays as RabbitMQ
 #[test]
-fn when_every_command_is_refused_somebody_is_called_and_nothing_is_set_aside() {
+fn if_every_command_is_refused_an_alarm_is_logged_and_nothing_is_dead_lettered() {
     let home = Home::new();
     home.scrip_reading(&["replay", "-"], &promotion("before", "u", 1))
         .ok();
     let look = Look::at(&home);
     look.execute(
-        "CREATE TRIGGER mistake BEFORE INSERT ON credits_transaction BEGIN SELECT RAISE(ABORT, 'nobody'); END",
+        "CREATE TRIGGER mistake BEFORE INSERT ON credits_transaction
+         BEGIN SELECT RAISE(ABORT, 'nobody'); END",
     );
     let lines: Vec<String> = (1..=5)
         .map(|n| promotion(&format!("p-{n}"), &format!("u-{n}"), 1))
         .collect();
     home.scrip_reading(&["replay", "-"], &lines.join("\n")).ok();
     let mut worker = home.worker();
-    let said = worker.wait_for("the database refuses one command after the other");
+    let said = worker.wait_for("database refuses several commands in a row");
     assert!(said.contains("alarm=true"), "{said}");
     assert!(said.contains("code=\"1811\""), "{said}");
-    let set_aside = "SELECT count(*) FROM queue_message WHERE queue = 'dead'";
-    assert_eq!(look.number(set_aside), 0);
+    let dead_letters = "SELECT count(*) FROM queue_message WHERE queue = 'dead'";
+    assert_eq!(look.number(dead_letters), 0);
     look.execute("DROP TRIGGER mistake");
     eventually("all are recorded", || {
         (look.number("SELECT count(*) FROM credits_transaction") == 6).then_some(())

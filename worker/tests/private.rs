@@ -1,4 +1,4 @@
-//! The embedded ledger's file belongs to one user of the machine.
+//! Access to the embedded file: only its owner can read it.
 #![cfg(unix)]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -25,15 +25,20 @@ const GRANT: [&str; 8] = [
 const WARNING: &str = "other users of this machine have access to the ledger";
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
+    fs::metadata(path)
+        .expect("the file exists")
+        .permissions()
+        .mode()
+        & 0o7777
 }
 
 fn set(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its owner may");
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .expect("the owner may change the mode");
 }
 
 #[test]
-fn file_and_log_are_created_for_their_owner_alone_in_any_folder() {
+fn file_and_log_are_readable_by_their_owner_alone_in_any_folder() {
     let home = Home::new();
     let folder = home.folder().join("scrip");
     fs::create_dir(&folder).expect("a folder");
@@ -48,7 +53,7 @@ fn file_and_log_are_created_for_their_owner_alone_in_any_folder() {
 }
 
 #[test]
-fn a_folder_that_others_can_read_is_a_warning_and_a_folder_of_ones_own_is_none() {
+fn a_worker_warns_of_a_folder_that_other_users_can_read() {
     let home = Home::new();
     let mut worker = home.worker();
     worker.wait_for("ready");
@@ -61,7 +66,10 @@ fn a_folder_that_others_can_read_is_a_warning_and_a_folder_of_ones_own_is_none()
     set(&folder, 0o755);
     let mut worker = home.worker();
     let line = worker.wait_for(WARNING);
-    assert!(line.contains("WARN") && line.contains("mode=\"755\""), "{line}");
+    assert!(
+        line.contains("WARN") && line.contains("mode=\"755\""),
+        "{line}"
+    );
     worker.wait_for("ready");
     assert!(worker.terminate().success());
     let checked = home.scrip(&["config", "check"]).ok();
@@ -74,7 +82,7 @@ fn a_folder_that_others_can_read_is_a_warning_and_a_folder_of_ones_own_is_none()
 }
 
 #[test]
-fn a_link_that_another_user_could_have_made_is_refused_by_worker_and_commands() {
+fn a_link_that_another_user_could_have_made_is_refused_by_every_command() {
     for name in ["scrip.db", "scrip.db-wal", "scrip.db-shm"] {
         let home = Home::new();
         let folder = home.folder().join("scrip");

@@ -1,4 +1,4 @@
-//! `scrip run` over RabbitMQ and PostgreSQL, as processes.
+//! `scrip run` on RabbitMQ and PostgreSQL, as processes.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod process;
@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use process::{Database, Home, Namespace, amqp_url, payment};
 
-/// A home with servers: everything in it is this test's own.
+/// A home on servers, with a database and a namespace of its own.
 struct Servers {
     home: Home,
     _database: Database,
@@ -31,8 +31,10 @@ impl Servers {
     }
 }
 
+/// Conformance: Configuration and command line: `scrip publish` publishes `consume`, `grant` and
+/// `purchase`
 #[test]
-fn a_command_is_published_served_and_found_in_the_ledger() {
+fn a_command_is_published_applied_and_found_in_the_ledger() {
     let servers = Servers::new();
     let home = &servers.home;
     let worker = home.ready_worker();
@@ -73,8 +75,10 @@ fn a_command_is_published_served_and_found_in_the_ledger() {
     assert!(!home.database().exists());
 }
 
+/// Conformance: Commands: `duplicate_payment` is stored, returned in the reply and not
+/// dead-lettered, on both queue types
 #[test]
-fn a_payment_that_is_published_twice_is_credited_once_through_rabbitmq() {
+fn a_payment_that_is_published_twice_through_rabbitmq_is_credited_once() {
     let servers = Servers::new();
     let worker = servers.home.ready_worker();
     payment::is_credited_once(&servers.home);
@@ -82,7 +86,7 @@ fn a_payment_that_is_published_twice_is_credited_once_through_rabbitmq() {
 }
 
 #[test]
-fn a_second_worker_takes_over_when_the_first_is_asked_to_end_and_when_it_is_killed() {
+fn another_worker_continues_after_a_worker_is_stopped_or_killed() {
     let servers = Servers::new();
     let home = &servers.home;
     let first = home.ready_worker();

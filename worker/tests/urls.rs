@@ -1,4 +1,4 @@
-//! Where the servers are: plain text over a network, and URLs in files.
+//! The URLs of servers: unencrypted connections, and URLs in files.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod process;
@@ -6,7 +6,7 @@ mod process;
 use process::{Database, Home, amqp_url};
 
 #[test]
-fn a_worker_warns_of_plain_text_at_its_start_and_refuses_it_where_tls_is_required() {
+fn a_worker_warns_of_plain_text_and_refuses_it_if_tls_is_required() {
     let home = Home::new()
         .with("AMQP_URL", "amqp://scrip:hunter2@mq.invalid")
         .with("DATABASE_URL", "postgres://scrip:hunter2@db.invalid/scrip")
@@ -14,11 +14,13 @@ fn a_worker_warns_of_plain_text_at_its_start_and_refuses_it_where_tls_is_require
     let warned = home.scrip(&["run"]);
     assert_eq!(warned.code, Some(1), "{warned:#?}");
     let warnings = warned.err.lines();
-    let warnings =
-        warnings.filter(|line| line.contains("a server is reached in plain text over the network"));
+    let warnings = warnings.filter(|line| line.contains("connection to a server is not encrypted"));
     let warnings: Vec<&str> = warnings.collect();
     assert_eq!(warnings.len(), 3, "{warned:#?}");
-    for (line, key) in warnings.iter().zip(["amqp.url", "database.url", "redis.url"]) {
+    for (line, key) in warnings
+        .iter()
+        .zip(["amqp.url", "database.url", "redis.url"])
+    {
         assert!(line.contains("WARN") && line.contains(key), "{line}");
     }
     let home = home.with("SCRIP__REQUIRE_TLS", "true");
@@ -34,10 +36,11 @@ fn a_worker_warns_of_plain_text_at_its_start_and_refuses_it_where_tls_is_require
 }
 
 #[test]
-fn urls_in_files_count_for_every_command() {
+fn every_command_reads_urls_from_files() {
     let server = Database::create();
     let home = Home::new();
-    let secret = |name: &str, url: &str| home.write(name, &format!("{url}\n")).display().to_string();
+    let secret =
+        |name: &str, url: &str| home.write(name, &format!("{url}\n")).display().to_string();
     let (amqp, database) = (secret("amqp", &amqp_url()), secret("database", &server.url));
     let home = home
         .with("AMQP_URL_FILE", &amqp)

@@ -1,4 +1,5 @@
--- Which batch funded, got or got back how much of which transaction; signed like the transaction.
+-- The part of a transaction that one batch funded, received or got back. Amounts have the sign of the
+-- transaction.
 CREATE TABLE credits_allocation (
   {uuid transaction_id} NOT NULL,
   {uuid batch_id} NOT NULL,

@@ -1,4 +1,4 @@
--- One row a wallet. `balance` counts lapsed credits until they are swept.
+-- One row per wallet. `balance` counts expired credits until the expiry job removes them.
 CREATE TABLE credits_balance (
   {uuid id} NOT NULL CONSTRAINT credits_balance_pkey PRIMARY KEY,
   {key user_id} NOT NULL CONSTRAINT credits_balance_user_id_key UNIQUE,

@@ -1,4 +1,4 @@
--- Credits that arrived together and expire together.
+-- Credits that were added together and expire together.
 CREATE TABLE credits_batch (
   {uuid id} NOT NULL CONSTRAINT credits_batch_pkey PRIMARY KEY,
   {key user_id} NOT NULL,
@@ -30,17 +30,18 @@ CREATE TABLE credits_batch (
   CONSTRAINT credits_batch_expirations_not_negative CHECK (expirations >= 0)
 ) {hot};
 
--- The order in which credits are spent. No index names `remaining`, so taking credits stays a HOT update.
+-- The order in which credits are spent. No index contains `remaining`, so an update of it stays a HOT
+-- update.
 CREATE INDEX credits_batch_spendable ON credits_batch
   (user_id, (expires_at IS NULL), expires_at, (source_type = 'PURCHASE'), issued_at, id)
   WHERE status = 'ACTIVE';
 
--- What is due to expire.
+-- Batches that are due to expire.
 CREATE INDEX credits_batch_due ON credits_batch (expires_at, user_id)
   WHERE status = 'ACTIVE' AND expires_at IS NOT NULL;
 
 -- From a crediting transaction to its batch.
 CREATE INDEX credits_batch_transaction ON credits_batch (transaction_id);
 
--- All batches of a user, closed ones included: listings and verification by ranges of users.
+-- All batches of a user, including closed ones, for listings and for verification by ranges of users.
 CREATE INDEX credits_batch_user ON credits_batch (user_id);

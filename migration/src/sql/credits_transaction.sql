@@ -24,14 +24,14 @@ CREATE TABLE credits_transaction (
   {instant occurred_at} NOT NULL,
   {instant created_at} NOT NULL,
   CONSTRAINT credits_transaction_user_id_length CHECK (octet_length(user_id) BETWEEN 1 AND 200),
-  -- Derived references wrap another reference or an id of up to 200 bytes.
+  -- A derived reference contains another reference or an id of up to 200 bytes.
   CONSTRAINT credits_transaction_reference_id_length
     CHECK (octet_length(reference_id) BETWEEN 1 AND CASE origin WHEN 'internal' THEN 255 ELSE 200 END),
   CONSTRAINT credits_transaction_origin_known CHECK (origin IN ('usage', 'funding', 'internal')),
   CONSTRAINT credits_transaction_fingerprint_length CHECK (octet_length(fingerprint) = 17),
   CONSTRAINT credits_transaction_fingerprint_present CHECK (fingerprint IS NOT NULL OR origin = 'internal'),
   CONSTRAINT credits_transaction_status_known CHECK (status IN ('COMPLETED', 'FAILED')),
-  -- The second line are commands that move nothing, but may be refused.
+  -- The last line has commands that move no credits but may be refused.
   CONSTRAINT credits_transaction_type_known CHECK (
     type IN ('purchase', 'consumption', 'monthly_grant', 'registration_bonus', 'expiration', 'bonus', 'promotion', 'refund', 'revocation')
     OR (amount = 0 AND type IN ('hold', 'capture', 'release', 'freeze', 'unfreeze', 'subscription'))),
@@ -51,7 +51,7 @@ CREATE TABLE credits_transaction (
     CASE WHEN amount > 0 THEN credit_account = 'WALLET:' || user_id
          WHEN amount < 0 THEN debit_account = 'WALLET:' || user_id
          ELSE TRUE END),
-  -- One side is the wallet, by the constraint above; so the side that is named here is the other one.
+  -- By the constraint above one side is the wallet, so the account here is the other side.
   CONSTRAINT credits_transaction_other_account_fits_type CHECK (
     amount = 0 OR CASE type
       WHEN 'consumption' THEN 'SERVICE:' IN (substr(debit_account, 1, 8), substr(credit_account, 1, 8))
@@ -67,14 +67,14 @@ CREATE TABLE credits_transaction (
   CONSTRAINT credits_transaction_quantity_positive CHECK (quantity >= 1)
 ) {plain};
 
--- A reference is unique for each door.
+-- A reference is unique per origin.
 CREATE UNIQUE INDEX credits_transaction_reference_key ON credits_transaction (origin, reference_id);
 
--- One registration bonus a user, ever.
+-- A user gets one registration bonus.
 CREATE UNIQUE INDEX credits_transaction_registration_key ON credits_transaction (user_id)
   WHERE type = 'registration_bonus' AND status = 'COMPLETED';
 
--- One grant a period of a subscription.
+-- A period of a subscription is granted once.
 CREATE UNIQUE INDEX credits_transaction_period_key ON credits_transaction (subscription_id, period_start)
   WHERE status = 'COMPLETED' AND subscription_id IS NOT NULL;
 

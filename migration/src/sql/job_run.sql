@@ -1,4 +1,4 @@
--- One run of one job for one date. `owner` has it for itself until `lease_until`.
+-- One run of one job for one date. Only `owner` runs it until `lease_until`.
 CREATE TABLE job_run (
   {uuid id} NOT NULL CONSTRAINT job_run_pkey PRIMARY KEY,
   {text name} NOT NULL,

@@ -1,6 +1,6 @@
--- The audit log: what operators did by hand. A row says what is about to be done (`BEGUN`), and a second row, which names
--- the first by `begun_id`, how it ended. Rows are only ever added. The table has no rowid on SQLite: `INSERT OR REPLACE` with
--- the rowid of a row would replace that row under another id.
+-- The audit log of operator actions. One row records the start of an action (`BEGUN`). A second row records
+-- its end and refers to the first by `begun_id`. Rows are only added. On SQLite the table has no rowid,
+-- because `INSERT OR REPLACE` with the rowid of a row would replace that row under another id.
 CREATE TABLE operator_action (
   {uuid id} NOT NULL CONSTRAINT operator_action_pkey PRIMARY KEY,
   {uuid begun_id} CONSTRAINT operator_action_begun_id_key UNIQUE,

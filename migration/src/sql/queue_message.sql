@@ -1,8 +1,8 @@
--- The durable queue of the embedded default. Read in the order of `id`.
+-- The durable queue of the embedded mode. It is read in the order of `id`.
 CREATE TABLE queue_message (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   {text queue} NOT NULL,
-  {text door} NOT NULL,
+  {text origin} NOT NULL,
   {bytes body} NOT NULL,
   {text message_id},
   {text reply_to},
@@ -12,7 +12,7 @@ CREATE TABLE queue_message (
   {json headers},
   {instant enqueued_at} NOT NULL,
   CONSTRAINT queue_message_queue_known CHECK (queue IN ('commands', 'queries', 'dead')),
-  CONSTRAINT queue_message_door_known CHECK (door IN ('usage', 'funding', 'internal')),
+  CONSTRAINT queue_message_origin_known CHECK (origin IN ('usage', 'funding', 'internal')),
   CONSTRAINT queue_message_attempt_not_negative CHECK (attempt >= 0)
 ) {plain};
 

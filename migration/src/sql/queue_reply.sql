@@ -1,4 +1,4 @@
--- Replies that wait to be fetched by those who asked.
+-- Replies that wait to be fetched by their clients.
 CREATE TABLE queue_reply (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   {text reply_to} NOT NULL,

@@ -1,5 +1,5 @@
--- What a user is subscribed to. `next_period_start` is the next period that is still to be handled, `due_at` the same
--- while it may come due.
+-- Subscriptions of users. `next_period_start` is the start of the next unhandled period. `due_at` is the
+-- same while that period may become due.
 CREATE TABLE subscription (
   {key id} NOT NULL CONSTRAINT subscription_pkey PRIMARY KEY,
   {key user_id} NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE subscription (
   {instant status_at} NOT NULL,
   {instant created_at} NOT NULL,
   {instant updated_at} NOT NULL,
-  -- `free:` and a user id of up to 200 bytes.
+  -- `free:` followed by a user id of up to 200 bytes.
   CONSTRAINT subscription_id_length CHECK (octet_length(id) BETWEEN 1 AND 205),
   CONSTRAINT subscription_user_id_length CHECK (octet_length(user_id) BETWEEN 1 AND 200),
   CONSTRAINT subscription_plan_present CHECK (plan <> ''),
@@ -30,5 +30,5 @@ CREATE TABLE subscription (
 
 CREATE INDEX subscription_user ON subscription (user_id);
 
--- What is due to be granted.
+-- Subscriptions with a period to grant.
 CREATE INDEX subscription_due ON subscription (due_at, id) WHERE due_at IS NOT NULL;

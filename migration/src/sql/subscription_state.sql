@@ -1,4 +1,4 @@
--- What a user is subscribed to: the summary of its events and grants, which are in `credits_transaction`.
+-- Subscriptions of users: the summary of the events and grants in `credits_transaction`.
 CREATE TABLE subscription (
   {key id} NOT NULL CONSTRAINT subscription_pkey PRIMARY KEY,
   {key user_id} NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE subscription (
   {instant created_at} NOT NULL,
   {instant updated_at} NOT NULL,
   {instant status_since},
-  -- `free:` and a user id of up to 200 bytes.
+  -- `free:` followed by a user id of up to 200 bytes.
   CONSTRAINT subscription_id_length CHECK (octet_length(id) BETWEEN 1 AND 205),
   CONSTRAINT subscription_user_id_length CHECK (octet_length(user_id) BETWEEN 1 AND 200),
   CONSTRAINT subscription_plan_present CHECK (plan <> ''),

@@ -1,4 +1,4 @@
-//! Ask and wait: requests over the publisher, replies over the reply queue.
+//! The AMQP side of a client: requests go through the publisher, replies come from the reply queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,8 @@ impl AmqpClient {
     pub(crate) async fn connect(url: &str, options: &Options) -> Result<Self> {
         let topology = names(options)?;
         let name = format!("{} receiving", options.connection_name);
-        let replies = Replies::connect(Endpoint::parse(url, name, options.connect_timeout)?).await?;
+        let replies =
+            Replies::connect(Endpoint::parse(url, name, options.connect_timeout)?).await?;
         Ok(Self {
             publisher: Publisher::connect(url, options).await?,
             topology,
@@ -46,29 +47,36 @@ impl AmqpClient {
 
     pub(crate) async fn send(&self, command: &Command, deadline: Duration) -> Result<Reply> {
         let (exchange, key) = address(&self.topology, command);
-        self.ask(&exchange, &key, Envelope::of_command(command)?, deadline)
+        self.request(&exchange, &key, Envelope::from_command(command)?, deadline)
             .await
     }
 
     pub(crate) async fn query(&self, query: &Query, deadline: Duration) -> Result<Reply> {
-        let mut envelope = Envelope::of_query(query)?;
+        let mut envelope = Envelope::from_query(query)?;
         envelope.properties.expiration = Some(deadline.as_millis().to_string());
-        self.ask(&self.topology.queries(), QUERY_KEY, envelope, deadline)
+        self.request(&self.topology.queries(), QUERY_KEY, envelope, deadline)
             .await
     }
 
-    async fn ask(&self, exchange: &str, key: &str, envelope: Envelope, deadline: Duration) -> Result<Reply> {
-        let asked = async {
-            let _place = self.window.enter().await?;
+    async fn request(
+        &self,
+        exchange: &str,
+        key: &str,
+        envelope: Envelope,
+        deadline: Duration,
+    ) -> Result<Reply> {
+        let reply = async {
+            let _permit = self.window.enter().await?;
             self.exchange(exchange, key, envelope).await
         };
-        timeout(deadline, asked)
+        timeout(deadline, reply)
             .await
             .map_err(|_| Error::NoReply(deadline))?
     }
 
-    /// Publish, and wait for the reply; whenever there is a new reply queue, publish again with its name. The
-    /// ledger carries the command out once and answers every copy.
+    /// Publishes the request and waits for the reply. If the reply queue is replaced, it publishes
+    /// the request again with the new name. The ledger applies a command once and replies to every
+    /// copy.
     async fn exchange(&self, exchange: &str, key: &str, envelope: Envelope) -> Result<Reply> {
         let correlation_id = Uuid::now_v7().to_string();
         let mut waiting = self.pending.wait_for(correlation_id.clone());

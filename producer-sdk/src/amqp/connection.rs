@@ -1,4 +1,4 @@
-//! Opening a connection to the broker.
+//! Opens and closes connections to the broker.
 
 use std::time::Duration;
 
@@ -10,16 +10,17 @@ use super::frame_filter;
 use super::uri::parse_amqp_url;
 use crate::error::{Cause, Error, Result};
 
-/// Seconds between heartbeats unless the URL says otherwise: a dead peer is noticed within two of them.
+/// Seconds between heartbeats, unless the URL sets another value. A dead peer is detected within
+/// two of them.
 const HEARTBEAT: u16 = 20;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where to connect to, and under which name.
+/// The address of the broker and the name of the connection.
 #[derive(Clone)]
 pub(super) struct Endpoint {
     uri: AMQPUri,
     name: String,
-    /// How long connecting, or opening a channel, may take.
+    /// The time that opening a connection or a channel may take.
     pub(super) timeout: Duration,
 }
 
@@ -27,14 +28,17 @@ impl Endpoint {
     pub(super) fn parse(url: &str, name: String, timeout: Duration) -> Result<Self> {
         let mut uri = parse_amqp_url(url).map_err(Error::Url)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        if uri.scheme == AMQPScheme::AMQPS && rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Losing the race against another installer is as good as winning it.
+        if uri.scheme == AMQPScheme::AMQPS
+            && rustls::crypto::CryptoProvider::get_default().is_none()
+        {
+            // If another thread installs a provider first, that provider is used.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         Ok(Self { uri, name, timeout })
     }
 
-    /// The user whose password the broker checks; absent where another mechanism tells the broker who connects.
+    /// The user whose password the broker checks. `None` if another mechanism authenticates the
+    /// connection.
     pub(super) fn user(&self) -> Option<&str> {
         let is_by_password = matches!(
             self.uri.query.auth_mechanism,
@@ -44,12 +48,14 @@ impl Endpoint {
     }
 
     pub(super) async fn connect(&self) -> Result<Connection, Cause> {
-        let properties = ConnectionProperties::default().with_connection_name(self.name.clone().into());
+        let properties =
+            ConnectionProperties::default().with_connection_name(self.name.clone().into());
         frame_filter::connect(self.uri.clone(), properties)
             .await
             .map_err(|error| {
                 if speaks_no_tls(&error) {
-                    return "the broker does not speak TLS on this port, as amqps:// demands".into();
+                    return "the broker does not speak TLS on this port, as amqps:// demands"
+                        .into();
                 }
                 error.into()
             })
@@ -64,7 +70,7 @@ fn speaks_no_tls(error: &lapin::Error) -> bool {
     matches!(inner, Some(rustls::Error::InvalidMessage(_)))
 }
 
-/// Say goodbye; a broker that does not answer is left alone.
+/// Closes a connection. A broker that does not answer in time is ignored.
 pub(super) async fn close(connection: &Connection) {
     if connection.status().connected() {
         let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "OK".into())).await;

@@ -1,13 +1,14 @@
-//! The task that owns the confirm channel: takes messages, publishes them in order, and answers for each.
+//! The task that owns the confirm channel. It publishes messages in order and reports the result of
+//! each.
 //!
-//! | what happens | what becomes of the message |
+//! | Event | Effect on the message |
 //! |---|---|
-//! | confirmed | done |
+//! | confirmed | success |
 //! | returned, then confirmed | error `Returned` |
-//! | refused by a full queue (nack) | sent again after a pause, with all others of its routing key held back |
-//! | connection lost | sent again on the next one, all in their order |
-//! | channel closed by the broker | one at a time from there on, until it is clear which message it dislikes |
-//! | not confirmed in time | error `Unconfirmed`; forgotten |
+//! | refused by a full queue (nack) | sent again after a pause; others with its routing key wait |
+//! | connection lost | sent again on the next connection, in order |
+//! | channel closed by the broker | sent one at a time until the refused message is known |
+//! | not confirmed in time | error `Unconfirmed` |
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
@@ -27,21 +28,21 @@ use super::outgoing::Outgoing;
 use super::session::{Failure, Session, Wave};
 use crate::backoff::Backoff;
 use crate::error::{Cause, Error, Result};
-use crate::window::Place;
+use crate::window::Permit;
 
 const IDLE: Duration = Duration::from_hours(1);
 
-/// What the publisher asks of its engine.
+/// A request of the publisher to its engine.
 pub(super) enum Request {
     Publish(Publish),
     Close(oneshot::Sender<Result<()>>),
 }
 
-/// A message to publish, with its place in the window.
+/// A message to publish, with its permit of the window.
 pub(super) struct Publish {
     pub(super) message: Arc<Outgoing>,
     pub(super) done: oneshot::Sender<Result<()>>,
-    pub(super) place: Place,
+    pub(super) permit: Permit,
     pub(super) deadline: Instant,
 }
 
@@ -52,7 +53,7 @@ struct Entry {
 
 type Route = (ShortString, ShortString);
 
-/// A routing key whose queue is full.
+/// A pause for a routing key whose queue is full.
 struct Hold {
     until: Instant,
     backoff: Backoff,
@@ -76,14 +77,16 @@ pub(super) struct Engine {
     confirm_timeout: Duration,
     link: Link,
     backoff: Backoff,
-    /// Everything not answered for, by sequence number, which is the order of enqueuing and of deadlines.
+    /// All messages without a result, by sequence number. This is the order of enqueuing and of
+    /// deadlines.
     entries: BTreeMap<u64, Entry>,
-    /// Those of them that are not on the channel.
+    /// The sequence numbers of those messages that are not on the channel.
     unsent: BTreeSet<u64>,
     holds: HashMap<Route, Hold>,
     next_sequence: u64,
-    /// Messages below this number go one at a time: one of them made the broker close the channel.
-    careful_below: u64,
+    /// Messages below this sequence number are sent one at a time, because one of them made the
+    /// broker close the channel.
+    one_at_a_time_below: u64,
     last_error: Option<String>,
     closers: Vec<oneshot::Sender<Result<()>>>,
     lost_since_close: usize,
@@ -106,14 +109,15 @@ impl Engine {
             unsent: BTreeSet::new(),
             holds: HashMap::new(),
             next_sequence: 0,
-            careful_below: 0,
+            one_at_a_time_below: 0,
             last_error: None,
             closers: Vec::new(),
             lost_since_close: 0,
         }
     }
 
-    /// Work until closed, or until every publisher is gone, and everything is answered for.
+    /// Runs until it is closed, or until every publisher is dropped, and every message has a
+    /// result.
     pub(super) async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) {
         let mut open = true;
         while open || !self.entries.is_empty() {
@@ -141,12 +145,20 @@ impl Engine {
         }
         for closer in self.closers {
             let lost = self.lost_since_close;
-            let _ = closer.send(if lost == 0 { Ok(()) } else { Err(Error::Lost(lost)) });
+            let _ = closer.send(if lost == 0 {
+                Ok(())
+            } else {
+                Err(Error::Lost(lost))
+            });
         }
     }
 
-    /// Take a request; `false` when there will be no more.
-    fn admit(&mut self, request: Option<Request>, requests: &mut mpsc::UnboundedReceiver<Request>) -> bool {
+    /// Accepts a request. Returns `false` if no more requests follow.
+    fn admit(
+        &mut self,
+        request: Option<Request>,
+        requests: &mut mpsc::UnboundedReceiver<Request>,
+    ) -> bool {
         match request {
             Some(Request::Publish(publish)) => {
                 self.unsent.insert(self.next_sequence);
@@ -169,17 +181,19 @@ impl Engine {
         }
     }
 
-    /// Publish whatever may be published now.
+    /// Publishes all messages that may be published now.
     fn hand_over(&mut self) {
-        let Link::Up(session) = &mut self.link else { return };
+        let Link::Up(session) = &mut self.link else {
+            return;
+        };
         if self.unsent.is_empty() {
             return;
         }
-        let careful = self
+        let is_one_at_a_time = self
             .entries
             .first_key_value()
-            .is_some_and(|(first, _)| *first < self.careful_below);
-        let limit = if careful { 1 } else { self.window };
+            .is_some_and(|(first, _)| *first < self.one_at_a_time_below);
+        let limit = if is_one_at_a_time { 1 } else { self.window };
         let now = Instant::now();
         let mut sent = Vec::new();
         let mut refused = None;
@@ -205,7 +219,8 @@ impl Engine {
             }
             sent.push(*sequence);
         }
-        // The channel is at its end. Why, the outstanding messages will say; without any there is nothing to learn.
+        // The channel has ended. The outstanding messages show the reason. Without any, only this
+        // error is known.
         let ended = refused.filter(|_| session.outstanding() == 0);
         for sequence in sent {
             self.unsent.remove(&sequence);
@@ -225,7 +240,7 @@ impl Engine {
             if let Some(entry) = owner {
                 entry.returned = Some(text);
             } else {
-                debug!("a message came back that nobody waits for any more");
+                debug!("returned message without an entry ignored");
             }
         }
         for (sequence, taken) in wave.confirms {
@@ -253,7 +268,8 @@ impl Engine {
             });
             return;
         }
-        self.last_error = Some("the queue does not take messages (it is full or unavailable)".to_owned());
+        self.last_error =
+            Some("the queue does not take messages (it is full or unavailable)".to_owned());
         self.unsent.insert(sequence);
         let now = Instant::now();
         let hold = self.holds.entry(route).or_insert_with(|| Hold {
@@ -268,22 +284,23 @@ impl Engine {
     fn opened(&mut self, opened: Result<Box<Session>, Cause>) {
         match opened {
             Ok(session) => {
-                info!(unconfirmed = self.entries.len(), "publishing again");
+                info!(unconfirmed = self.entries.len(), "publishing resumed");
                 self.backoff.reset();
                 self.link = Link::Up(session);
             }
             Err(error) => {
-                debug!(error = %chain(error.as_ref()), "still no connection for publishing");
+                debug!(error = %chain(error.as_ref()), "publish connection failed, retrying");
                 self.last_error = Some(chain(error.as_ref()));
                 self.reopen(false);
             }
         }
     }
 
-    /// The session is at its end: everything that was on it goes back, in order, to be sent on the next one.
+    /// Handles the end of the session. All its messages are sent again, in order, on the next
+    /// session.
     fn broken(&mut self, failure: &Failure) {
-        let closed_by_broker =
-            matches!(failure.error.kind(), ErrorKind::ProtocolError(_)) && failure.error.is_amqp_soft_error();
+        let closed_by_broker = matches!(failure.error.kind(), ErrorKind::ProtocolError(_))
+            && failure.error.is_amqp_soft_error();
         match failure.only {
             Some(sequence) if closed_by_broker => self.finish(sequence, |entry| {
                 let exchange = entry.publish.message.exchange.to_string();
@@ -292,12 +309,12 @@ impl Engine {
                     cause: Box::new(failure.error.clone()),
                 })
             }),
-            _ if closed_by_broker => self.careful_below = self.next_sequence,
+            _ if closed_by_broker => self.one_at_a_time_below = self.next_sequence,
             _ => {}
         }
         self.unsent = self.entries.keys().copied().collect();
         for entry in self.entries.values_mut() {
-            // What came back on this session may be taken on the next.
+            // A message that was returned on this session may be routable on the next one.
             entry.returned = None;
         }
         warn!(error = %failure.error, unconfirmed = self.entries.len(), "publishing interrupted");
@@ -305,11 +322,16 @@ impl Engine {
         self.reopen(closed_by_broker);
     }
 
-    /// Start opening the next session; on the same connection, where only the channel is gone.
+    /// Starts to open the next session. It reuses the connection if only the channel has ended.
     fn reopen(&mut self, keep_connection: bool) {
-        let last = std::mem::replace(&mut self.link, Link::Opening(Box::pin(std::future::pending())));
+        let last = std::mem::replace(
+            &mut self.link,
+            Link::Opening(Box::pin(std::future::pending())),
+        );
         let (connection, pause) = match last {
-            Link::Up(session) if keep_connection => (Some(session.into_connection()), Duration::ZERO),
+            Link::Up(session) if keep_connection => {
+                (Some(session.into_connection()), Duration::ZERO)
+            }
             _ => (None, self.backoff.next()),
         };
         let endpoint = self.endpoint.clone();
@@ -331,7 +353,11 @@ impl Engine {
             .map(|hold| hold.until)
             .filter(|until| *until > now)
             .min();
-        deadline.into_iter().chain(holds).min().unwrap_or(now + IDLE)
+        deadline
+            .into_iter()
+            .chain(holds)
+            .min()
+            .unwrap_or(now + IDLE)
     }
 
     fn expire(&mut self) {
@@ -370,15 +396,15 @@ impl Engine {
         if let Some(entry) = self.entries.remove(&sequence) {
             let result = result(&entry);
             self.lost_since_close += usize::from(!self.closers.is_empty() && result.is_err());
-            drop(entry.publish.place);
-            // Whoever enqueued it may have stopped caring.
+            drop(entry.publish.permit);
+            // The caller may have dropped the handle.
             let _ = entry.publish.done.send(result);
         }
     }
 }
 
 impl Link {
-    /// May be dropped and called again.
+    /// Waits for the next event. Cancellation-safe.
     async fn event(&mut self) -> Event {
         match self {
             Self::Up(session) => Event::Wave(session.wave().await),

@@ -1,8 +1,23 @@
-//! Over RabbitMQ.
+//! The transport over RabbitMQ.
 //!
-//! The client library's own recovery is not used: whatever breaks, connection and channel are built anew and what
-//! is not confirmed is sent again. Publishing and receiving have a connection each, because a broker under memory
-//! pressure stops reading from connections that publish.
+//! The recovery of the client library is not used. After any error the SDK opens a new connection
+//! and channel and publishes unconfirmed messages again.
+//!
+//! Publishing and receiving use separate connections, because a broker under memory pressure stops
+//! reading from connections that publish.
+//!
+//! | Module | Content |
+//! |---|---|
+//! | `connection` | opens and closes connections |
+//! | `publisher` | the handle for publishing: a window and a channel to the engine |
+//! | `engine` | the task that publishes messages and tracks their confirms |
+//! | `session` | one channel in confirm mode |
+//! | `outgoing` | a message in the types of the client library |
+//! | `producer` | the AMQP side of [`Producer`](crate::Producer) |
+//! | `client` | the AMQP side of [`Client`](crate::Client) |
+//! | `replies` | the reply queue of a client |
+//! | `frame_filter` | protects the client library from messages that it cannot parse |
+//! | `uri` | parses AMQP URLs |
 
 mod client;
 mod connection;

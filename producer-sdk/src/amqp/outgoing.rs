@@ -1,4 +1,5 @@
-//! A message as the client library wants it, checked so that the conversion cannot fail later.
+//! A message in the types of the client library. It is checked, so that publishing it cannot fail
+//! later.
 
 use lapin::message::BasicReturnMessage;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -11,7 +12,7 @@ use crate::message::{HeaderValue, Properties};
 const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
 
-/// Everything that is needed to publish a message, once or again.
+/// Everything that is needed to publish a message, also repeatedly.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) exchange: ShortString,
@@ -35,8 +36,8 @@ impl Outgoing {
         })
     }
 
-    /// Whether the broker's return is about this message (or about one that is its equal). Where the properties of what
-    /// came back cannot be read, the rest has to do.
+    /// Whether a message that the broker returned is this one, or an identical one. If the
+    /// properties of the returned message cannot be read, the other fields are compared.
     pub(super) fn matches(&self, returned: &BasicReturnMessage) -> bool {
         let has_same_ids = || {
             returned.properties.message_id() == self.properties.message_id()

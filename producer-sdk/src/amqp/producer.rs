@@ -1,4 +1,4 @@
-//! Commands to exchanges and routing keys.
+//! The AMQP side of a producer: maps commands to exchanges and routing keys.
 
 use super::publisher::Publisher;
 use crate::contract::{Command, Topology, bucket};
@@ -23,7 +23,7 @@ impl AmqpProducer {
     }
 
     pub(crate) async fn enqueue(&self, command: &Command) -> Result<PublishHandle> {
-        let envelope = Envelope::of_command(command)?;
+        let envelope = Envelope::from_command(command)?;
         let (exchange, key) = address(&self.topology, command);
         self.publisher
             .enqueue(&exchange, &key, envelope.properties, envelope.body)
@@ -35,15 +35,16 @@ impl AmqpProducer {
     }
 }
 
-/// The names of the namespace. Only workers know the number of shards; no name that is used here depends on it.
+/// The names in the namespace. Only workers know the number of shards, but no name that is used
+/// here depends on it.
 pub(super) fn names(options: &Options) -> Result<Topology> {
     Ok(Topology::new(options.namespace.clone(), 1)?)
 }
 
-/// Exchange and routing key of a command.
+/// The exchange and routing key of a command.
 pub(super) fn address(topology: &Topology, command: &Command) -> (String, String) {
     (
-        topology.door(command.door()),
+        topology.exchange(command.origin()),
         bucket(&command.user_id).to_string(),
     )
 }

@@ -1,4 +1,4 @@
-//! The publishing side that apps and workers hold: a window, and a line to the engine.
+//! The handle for publishing, used by apps and workers: a window and a channel to the engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,14 @@ use crate::message::Properties;
 use crate::options::Options;
 use crate::window::Window;
 
-/// Publishes messages with confirms. When the last clone is dropped, what was enqueued is still published.
+/// Publishes messages with confirms. After the last clone is dropped, enqueued messages are still
+/// published.
 #[derive(Debug, Clone)]
 pub(crate) struct Publisher {
     requests: mpsc::UnboundedSender<Request>,
     window: Window,
     confirm_timeout: Duration,
-    /// The sender of messages that name none.
+    /// The sender of messages that do not name one.
     sender: Option<Arc<str>>,
 }
 
@@ -33,7 +34,10 @@ impl Publisher {
             format!("{} publishing", options.connection_name),
             options.connect_timeout,
         )?;
-        let sender = endpoint.user().filter(|_| options.name_sender).map(Arc::from);
+        let sender = endpoint
+            .user()
+            .filter(|_| options.name_sender)
+            .map(Arc::from);
         let session = Session::open(endpoint.clone(), None)
             .await
             .map_err(Error::Connect)?;
@@ -48,7 +52,7 @@ impl Publisher {
         })
     }
 
-    /// Wait for a place in the window and hand the message over.
+    /// Waits for a permit of the window and passes the message to the engine.
     pub(crate) async fn enqueue(
         &self,
         exchange: &str,
@@ -60,21 +64,22 @@ impl Publisher {
             properties.user_id = self.sender.as_deref().map(str::to_owned);
         }
         let message = Arc::new(Outgoing::new(exchange, routing_key, properties, body)?);
-        let place = self.window.enter().await?;
+        let permit = self.window.enter().await?;
         let (done, result) = oneshot::channel();
         let deadline = Instant::now() + self.confirm_timeout;
         self.requests
             .send(Request::Publish(Publish {
                 message,
                 done,
-                place,
+                permit,
                 deadline,
             }))
             .map_err(|_| Error::Closed)?;
         Ok(PublishHandle::new(result))
     }
 
-    /// Take no more messages, wait for the confirms of those taken, close the connection.
+    /// Accepts no more messages, waits for the confirms of the accepted ones, and closes the
+    /// connection.
     pub(crate) async fn close(&self) -> Result<()> {
         self.window.close();
         let (closer, closed) = oneshot::channel();

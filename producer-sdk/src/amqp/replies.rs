@@ -1,4 +1,5 @@
-//! The receiving side of a client: an exclusive reply queue on a connection of its own, rebuilt whenever it breaks.
+//! The receiving side of a client: an exclusive reply queue on a separate connection. It is
+//! replaced after every error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,8 @@ use crate::pending::Pending;
 #[derive(Debug)]
 pub(super) struct Replies {
     pub(super) pending: Arc<Pending>,
-    /// Name of the reply queue; `None` while there is none. A new name: whatever was asked before must be asked again.
+    /// The name of the reply queue. `None` while there is none. After a change of the name open
+    /// requests must be sent again.
     pub(super) queue: watch::Receiver<Option<String>>,
     stop: Option<oneshot::Sender<oneshot::Sender<()>>>,
 }
@@ -74,7 +76,8 @@ async fn subscribe(endpoint: &Endpoint) -> Result<Subscription, Cause> {
             .queue_declare("".into(), options, FieldTable::default())
             .await?;
         let name = queue.name().clone();
-        // Nobody would take a reply that this process did not live to read. What comes in is bounded by what was asked.
+        // No acknowledgements: a reply that this process does not read is of no use to another. The
+        // number of replies is limited by the number of requests.
         let options = BasicConsumeOptions {
             exclusive: true,
             no_ack: true,
@@ -116,7 +119,7 @@ async fn receive(
             }
             return;
         }
-        warn!("the reply queue is gone; getting another");
+        warn!("reply queue lost, reconnecting");
         subscription = loop {
             let next = async {
                 sleep(backoff.next()).await;
@@ -126,15 +129,16 @@ async fn receive(
                 _ = &mut stopped => return,
                 subscribed = next => match subscribed {
                     Ok(subscription) => break subscription,
-                    Err(error) => debug!(%error, "still no connection for replies"),
+                    Err(error) => debug!(%error, "reply connection failed, retrying"),
                 },
             }
         };
-        info!("there is a reply queue again");
+        info!("reply queue restored");
     }
 }
 
-/// Hand out replies until the subscription ends, for whatever reason: a cancelled one ends without an error.
+/// Delivers replies until the subscription ends for any reason. A cancelled subscription ends
+/// without an error.
 async fn deliver(mut consumer: Consumer, pending: &Pending) {
     while let Some(Ok(delivery)) = consumer.next().await {
         if let Some(error) = unreadable(&delivery.properties) {

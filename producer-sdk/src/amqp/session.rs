@@ -1,12 +1,14 @@
-//! One confirm channel, from its opening to the first error. It never recovers; the engine opens another.
+//! One channel in confirm mode, from its opening to the first error. It never recovers. The engine
+//! opens another one.
 //!
-//! Two traits of the client library are dealt with here:
-//! - its publish future resolves when the bytes are written, which is one trip to its I/O thread for each message.
-//!   The frames are queued by the first poll, though, so each future is polled once, in order, and kept until
-//!   the confirm; nobody waits for a write.
-//! - a returned message is attached to *some* confirm of the acknowledgement that follows it, not always to its
-//!   own, because an acknowledgement of several is resolved in no particular order. So confirms are only believed
-//!   in waves that hold every confirm of an acknowledgement, and returns are matched by content.
+//! This module works around two properties of the client library:
+//! - Its publish future resolves when the bytes are written, which takes one round trip to its I/O
+//!   thread per message. The first poll already queues the frames. So each future is polled once,
+//!   in order, and then kept until the confirm. Nothing waits for a write.
+//! - It attaches a returned message to *some* confirm of the acknowledgement that follows, not
+//!   always to its own, because it resolves the confirms of one acknowledgement in no particular
+//!   order. So confirms are processed in waves that contain all confirms of an acknowledgement, and
+//!   returned messages are matched by content.
 
 use std::future::{Future, pending, ready};
 use std::pin::{Pin, pin};
@@ -25,35 +27,37 @@ use crate::error::Cause;
 type Confirmed = (u64, lapin::Result<Confirmation>);
 type Confirming = Pin<Box<dyn Future<Output = Confirmed> + Send>>;
 
-/// A connection with a channel in confirm mode, and what was published on it and is not confirmed.
+/// A connection with a channel in confirm mode, and the messages on it that are not confirmed yet.
 pub(super) struct Session {
     connection: Connection,
     channel: Channel,
     outstanding: FuturesUnordered<Confirming>,
-    /// When the broker last confirmed anything here, or when the session began.
+    /// The time of the last confirm, or the start of the session.
     pub(super) last_confirm: Instant,
 }
 
-/// What the broker said about some messages, all at once.
+/// The broker's results for a set of messages, complete for each acknowledgement.
 #[derive(Default)]
 pub(super) struct Wave {
-    /// Confirmed (`true`) or refused (`false`), by sequence number.
+    /// Sequence number of a message, and whether the broker confirmed (`true`) or refused (`false`)
+    /// it.
     pub(super) confirms: Vec<(u64, bool)>,
-    /// Messages that came back; they are among the confirmed or still outstanding.
+    /// Returned messages. Each is among the confirmed ones or still outstanding.
     pub(super) returns: Vec<BasicReturnMessage>,
-    /// The session is at its end.
+    /// Set if the session has ended.
     pub(super) failure: Option<Failure>,
 }
 
-/// Why a session ended.
+/// The reason for the end of a session.
 pub(super) struct Failure {
     pub(super) error: lapin::Error,
-    /// The only message that was outstanding; if the broker closed the channel, it closed it over this one.
+    /// The only outstanding message, if there was exactly one. If the broker closed the channel,
+    /// this message is the cause.
     pub(super) only: Option<u64>,
 }
 
 impl Session {
-    /// Open a channel, on the old connection if that still stands.
+    /// Opens a channel, on the old connection if it is still open.
     pub(super) async fn open(endpoint: Endpoint, old: Option<Connection>) -> Result<Self, Cause> {
         timeout(endpoint.timeout, async {
             let standing = old.filter(|connection| connection.status().connected());
@@ -62,7 +66,9 @@ impl Session {
                 None => endpoint.connect().await?,
             };
             let channel = connection.create_channel().await?;
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            channel
+                .confirm_select(ConfirmSelectOptions::default())
+                .await?;
             let outstanding = FuturesUnordered::new();
             Ok(Self {
                 connection,
@@ -74,12 +80,12 @@ impl Session {
         .await?
     }
 
-    /// Messages handed over and not confirmed.
+    /// The number of messages that are published and not confirmed.
     pub(super) fn outstanding(&self) -> usize {
         self.outstanding.len()
     }
 
-    /// Hand a message over. Messages reach the broker in the order of these calls.
+    /// Publishes a message. Messages reach the broker in the order of these calls.
     pub(super) fn publish(&mut self, sequence: u64, message: Arc<Outgoing>) -> lapin::Result<()> {
         let channel = self.channel.clone();
         let mut confirming: Confirming = Box::pin(async move {
@@ -106,12 +112,12 @@ impl Session {
         Ok(())
     }
 
-    /// Wait for the broker to say something. May be dropped and called again.
+    /// Waits for results of the broker. Cancellation-safe.
     pub(super) async fn wave(&mut self) -> Wave {
         let Some(first) = self.outstanding.next().await else {
             return pending().await;
         };
-        self.let_the_acknowledgement_finish();
+        self.finish_acknowledgement();
         let mut wave = Wave::default();
         let mut next = Some(first);
         let mut failed = Vec::new();
@@ -125,7 +131,8 @@ impl Session {
                     wave.confirms.push((sequence, false));
                     wave.returns.extend(returned);
                 }
-                // Confirm mode is on, so this is never said; nothing is known about the message then.
+                // Confirm mode is on, so this does not occur. The result of the message would be
+                // unknown.
                 Ok(Confirmation::NotRequested) => {}
                 Err(error) => failed.push((sequence, error)),
             }
@@ -135,11 +142,14 @@ impl Session {
             self.last_confirm = Instant::now();
         }
         let alone = failed.len() + self.outstanding.len() == 1;
-        // What came after the channel's end only knows that it had ended; the broker's words are in an earlier one.
-        let telling = failed.iter().position(|(_, error)| error.is_amqp_soft_error());
+        // Errors after the end of the channel only state that it has ended. An earlier one contains
+        // the broker's reason.
+        let with_reason = failed
+            .iter()
+            .position(|(_, error)| error.is_amqp_soft_error());
         wave.failure = failed
             .into_iter()
-            .nth(telling.unwrap_or(0))
+            .nth(with_reason.unwrap_or(0))
             .map(|(sequence, error)| Failure {
                 error,
                 only: alone.then_some(sequence),
@@ -147,13 +157,14 @@ impl Session {
         wave
     }
 
-    /// The I/O thread resolves all confirms of one acknowledgement under the lock that this call takes too: when
-    /// it is back, every confirm of that acknowledgement can be seen.
-    fn let_the_acknowledgement_finish(&self) {
+    /// Waits until the current acknowledgement is processed completely. The I/O thread resolves all
+    /// its confirms under a lock that this call also takes. So all confirms of the acknowledgement
+    /// are visible afterwards.
+    fn finish_acknowledgement(&self) {
         let _ = pin!(self.channel.wait_for_confirms()).now_or_never();
     }
 
-    /// The connection, for the next session or to be closed.
+    /// Returns the connection, for the next session or to be closed.
     pub(super) fn into_connection(self) -> Connection {
         self.connection
     }

@@ -1,15 +1,15 @@
-//! From a URL to where the client library connects.
+//! Parses AMQP URLs.
 //!
-//! The library (amq-protocol-uri 10.6.3) connects to `localhost` where it finds no host, and it finds none in an IPv6
-//! address. So the host comes from the URL parser, and a URL without one is an error. No error repeats the URL: it may
-//! hold a password.
+//! The client library (amq-protocol-uri 10.6.3) connects to `localhost` if it finds no host, and it
+//! finds none in an IPv6 address. So the host comes from the URL parser, and a URL without a host
+//! is an error. Errors do not contain the URL, because it may contain a password.
 
 use lapin::uri::AMQPUri;
 use url::{Host, Url};
 
 use crate::server_url::check_url;
 
-/// What may stand in the query.
+/// The allowed query parameters.
 const PARAMETERS: [&str; 5] = [
     "auth_mechanism",
     "channel_max",
@@ -18,7 +18,7 @@ const PARAMETERS: [&str; 5] = [
     "heartbeat",
 ];
 
-/// Reads an `amqp://` or `amqps://` URL; the error says what is wrong with it.
+/// Parses an `amqp://` or `amqps://` URL. The error describes the problem.
 #[doc(hidden)]
 pub fn parse_amqp_url(text: &str) -> Result<AMQPUri, String> {
     check_url(text)?;
@@ -31,7 +31,9 @@ pub fn parse_amqp_url(text: &str) -> Result<AMQPUri, String> {
             ));
         }
     }
-    let mut uri: AMQPUri = text.parse().map_err(|why: String| why.replace(text, "***"))?;
+    let mut uri: AMQPUri = text
+        .parse()
+        .map_err(|reason: String| reason.replace(text, "***"))?;
     match url.host() {
         Some(Host::Ipv6(address)) => uri.authority.host = address.to_string(),
         Some(Host::Ipv4(address)) => uri.authority.host = address.to_string(),
@@ -63,11 +65,16 @@ mod tests {
         ]
     }
 
+    /// Conformance: Configuration and command line: A URL that has no host, or can be read as
+    /// another host's, is refused without showing its password
     #[test]
-    fn every_form_of_host_leads_to_that_host() {
+    fn every_form_of_host_is_parsed_to_that_host() {
         for (url, expected) in [
             ("amqp://mq", ["amqp", "guest", "guest", "mq", "5672", "/"]),
-            ("amqps://mq/%2f", ["amqps", "guest", "guest", "mq", "5671", "/"]),
+            (
+                "amqps://mq/%2f",
+                ["amqps", "guest", "guest", "mq", "5671", "/"],
+            ),
             (
                 "amqp://u:p@10.0.0.7:5673/v",
                 ["amqp", "u", "p", "10.0.0.7", "5673", "v"],
@@ -93,9 +100,11 @@ mod tests {
         }
     }
 
+    /// Conformance: Configuration and command line: A URL that has no host, or can be read as
+    /// another host's, is refused without showing its password
     #[test]
     fn a_url_that_names_no_tcp_host_is_refused_without_its_password() {
-        for (url, why) in [
+        for (url, reason) in [
             ("amqp://", "it names no host"),
             ("amqp:///%2f", "it names no host"),
             ("amqp://u:hunter2@/%2f", "it names no host"),
@@ -123,7 +132,7 @@ mod tests {
             ("amqp://mq?heartbeat=hunter2", "invalid digit"),
         ] {
             let error = parse_amqp_url(url).expect_err(url);
-            assert!(error.contains(why), "{url}: {error}");
+            assert!(error.contains(reason), "{url}: {error}");
             assert!(
                 !error.contains("hunter") && !error.contains("ter2"),
                 "{url}: {error}"

@@ -1,92 +1,99 @@
-//! What is said to a query: the reply to it.
+//! Answers: the replies to queries.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The answer to a query: `{"type","status":"ok","result"}` or `{"type","status":"error","error":{"code","message"}}`.
+/// The answer to a query.
+///
+/// On the wire: `{"type","status":"ok","result"}` or
+/// `{"type","status":"error","error":{"code","message"}}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
 pub struct Answer {
-    /// The query's `type`.
+    /// The `type` of the query.
     pub kind: String,
-    /// The result, as JSON whose shape the query decides, or why there is none.
+    /// The result as JSON, whose shape depends on the query, or the error.
     pub result: Result<Value, AnswerError>,
 }
 
-/// Why a query has no result.
+/// The reason why a query has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct AnswerError {
-    /// Such as `wallet_not_found`.
+    /// The code, such as `wallet_not_found`.
     pub code: String,
-    /// For people, never to be parsed.
+    /// A sentence for people. Programs must not parse it.
     pub message: String,
 }
 
-/// Result of the `balance` query.
+/// The result of the `balance` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BalanceResult {
-    /// Whose wallet.
+    /// The user who owns the wallet.
     pub user_id: String,
-    /// What may be spent now.
+    /// The credits that can be spent now.
     pub available_credits: i64,
-    /// The ledger's balance; it still counts lapsed credits that have not been swept yet.
+    /// The balance in the ledger. Expired credits count until the expiry job removes them.
     pub balance: i64,
-    /// Credits reserved by holds.
+    /// The credits that holds reserve.
     pub held: i64,
-    /// All that was ever bought or given.
+    /// The sum of all purchases and grants, in credits.
     pub total_earned: i64,
-    /// All that was ever spent.
+    /// The sum of all consumptions minus refunds, in credits.
     pub total_spent: i64,
     /// `ACTIVE` or `FROZEN`.
     pub status: String,
-    /// What expires next.
+    /// The credits that expire next. `None` if no credits will expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_expiring_batch: Option<ExpiringBatch>,
-    /// The next grant of a plan.
+    /// The next grant of a plan. `None` if no grant is expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_grant_info: Option<NextGrant>,
-    /// Counts the changes of the wallet.
+    /// The number of changes of the wallet.
     #[serde(default)]
     pub version: i64,
 }
 
-/// What a plan will bring next.
+/// The next grant of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NextGrant {
-    /// Credits.
+    /// The number of credits.
     pub amount: i64,
-    /// When; in the past if it is due and not granted yet.
+    /// The start of the period. It is in the past if the grant is due but not made yet.
     pub grant_date: DateTime<Utc>,
-    /// Of which plan.
+    /// The name of the plan.
     pub plan_name: String,
 }
 
-/// What expires next: the credits of all batches that expire at one instant.
+/// The credits that expire next: those of all batches that expire at the next expiry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExpiringBatch {
-    /// The sum of the credits left in these batches, without what is held.
+    /// The sum of the credits left in these batches, without held credits.
     pub amount: i64,
-    /// First instant at which they cannot be spent any more.
+    /// The first instant at which they cannot be spent any more.
     pub expires_at: DateTime<Utc>,
 }
 
 impl Answer {
-    /// A result.
+    /// An answer with a result.
     pub fn ok(kind: impl Into<String>, result: &impl Serialize) -> Self {
         Self {
             kind: kind.into(),
-            // Structs with text keys cannot fail to serialise.
+            // Serialising structs with text keys cannot fail.
             result: Ok(serde_json::to_value(result).unwrap_or_default()),
         }
     }
 
-    /// No result, and why.
-    pub fn error(kind: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
+    /// An answer with an error.
+    pub fn error(
+        kind: impl Into<String>,
+        code: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             kind: kind.into(),
             result: Err(AnswerError {
@@ -96,9 +103,9 @@ impl Answer {
         }
     }
 
-    /// Write the reply's body.
+    /// Writes the body of the reply.
     pub fn to_json(&self) -> Vec<u8> {
-        // JSON values with text keys cannot fail to serialise.
+        // Serialising JSON values with text keys cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }

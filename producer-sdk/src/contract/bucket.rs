@@ -1,11 +1,13 @@
-//! Which of the 64 routing keys carries a user's commands. Fixed for ever, and the same in every language.
+//! The bucket of a user, which is the routing key of the user's commands. It never changes, and it
+//! is the same in every language.
 
-/// Number of buckets. The routing key of a command is its bucket in decimal, `"0"` to `"63"`.
+/// The number of buckets. The routing key of a command is its bucket in decimal, `"0"` to `"63"`.
 pub const BUCKETS: u32 = 64;
 
-/// The bucket of a user: CRC-32/IEEE (the one of zlib, gzip and PNG) of the id's UTF-8 bytes, modulo [`BUCKETS`].
+/// The bucket of a user: CRC-32/IEEE (the one of zlib, gzip and PNG) of the UTF-8 bytes of the id,
+/// modulo [`BUCKETS`].
 ///
-/// Test vectors for other languages are in `vectors/buckets.json`.
+/// `vectors/buckets.json` contains test vectors for other languages.
 pub fn bucket(user_id: &str) -> u32 {
     crc32fast::hash(user_id.as_bytes()) % BUCKETS
 }
@@ -24,8 +26,8 @@ mod tests {
 
     #[test]
     fn buckets_agree_with_the_published_vectors() {
-        let vectors: Vec<Vector> =
-            serde_json::from_str(include_str!("../../vectors/buckets.json")).expect("vectors parse");
+        let vectors: Vec<Vector> = serde_json::from_str(include_str!("../../vectors/buckets.json"))
+            .expect("vectors parse");
         assert!(vectors.len() >= 16);
         for vector in vectors {
             assert_eq!(

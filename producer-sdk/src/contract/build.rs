@@ -1,17 +1,20 @@
-//! Constructors and setters of [`Command`]. A setter that the command has no field for is reported by
-//! [`Command::check`], and so by everything that sends; it is never dropped silently.
+//! Constructors and setters of [`Command`].
+//!
+//! A setter that does not fit the command is not ignored. [`Command::check`] reports it, and every
+//! function that sends a command calls that check.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::command::{
-    AccountChange, Body, Command, Consume, Expire, Grant, Item, Purchase, Subscription, SubscriptionStatus,
+    AccountChange, Body, Command, Consume, Expire, Grant, Item, Purchase, Subscription,
+    SubscriptionStatus,
 };
 use super::instant;
 use super::rejection::Rejection;
 
 impl Command {
-    /// A command with that body and nothing else said.
+    /// A command with this body and no optional fields.
     pub fn new(reference_id: impl Into<String>, user_id: impl Into<String>, body: Body) -> Self {
         Self {
             reference_id: reference_id.into(),
@@ -25,8 +28,8 @@ impl Command {
         }
     }
 
-    /// Spend credits on a service: one unit of it, unless [`amount`](Self::amount) or
-    /// [`quantity`](Self::quantity) says otherwise.
+    /// Spends credits on a service: the price of one unit, unless [`amount`](Self::amount) or
+    /// [`quantity`](Self::quantity) is set.
     pub fn consume(
         reference_id: impl Into<String>,
         user_id: impl Into<String>,
@@ -40,13 +43,17 @@ impl Command {
         Self::new(reference_id, user_id, Body::Consume(consume))
     }
 
-    /// The bonus for signing up.
+    /// Grants the registration bonus.
     pub fn registration_bonus(reference_id: impl Into<String>, user_id: impl Into<String>) -> Self {
         Self::new(reference_id, user_id, Body::Grant(Grant::RegistrationBonus))
     }
 
-    /// A gift of credits.
-    pub fn promotion(reference_id: impl Into<String>, user_id: impl Into<String>, amount: i64) -> Self {
+    /// Adds free credits.
+    pub fn promotion(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        amount: i64,
+    ) -> Self {
         Self::new(
             reference_id,
             user_id,
@@ -57,7 +64,8 @@ impl Command {
         )
     }
 
-    /// What the payment provider says of a subscription. Say when it happened, too: [`Self::occurred_at`].
+    /// Reports a change of a subscription. Also set the time at which it happened:
+    /// [`Self::occurred_at`].
     pub fn subscription(
         reference_id: impl Into<String>,
         user_id: impl Into<String>,
@@ -75,7 +83,7 @@ impl Command {
         Self::new(reference_id, user_id, Body::Subscription(subscription))
     }
 
-    /// Stop a wallet from spending.
+    /// Stops a wallet from spending.
     pub fn freeze(
         reference_id: impl Into<String>,
         user_id: impl Into<String>,
@@ -90,7 +98,7 @@ impl Command {
         )
     }
 
-    /// Let a wallet spend again.
+    /// Allows a wallet to spend again.
     pub fn unfreeze(
         reference_id: impl Into<String>,
         user_id: impl Into<String>,
@@ -105,14 +113,18 @@ impl Command {
         )
     }
 
-    /// A plan's credits for one period. The worker's own; its reference follows from subscription and period.
+    /// Grants a plan's credits for one period. Only the worker sends it. The reference follows from
+    /// subscription and period.
     pub fn monthly_grant(
         user_id: impl Into<String>,
         subscription_id: impl Into<String>,
         period_start: DateTime<Utc>,
     ) -> Self {
         let subscription_id = subscription_id.into();
-        let reference_id = format!("grant:{subscription_id}:{}", period_start.format("%Y-%m-%d"));
+        let reference_id = format!(
+            "grant:{subscription_id}:{}",
+            period_start.format("%Y-%m-%d")
+        );
         let grant = Grant::Monthly {
             subscription_id,
             period_start,
@@ -120,7 +132,7 @@ impl Command {
         Self::new(reference_id, user_id, Body::Grant(grant))
     }
 
-    /// A package that was paid for, by its id in the worker's configuration.
+    /// Adds the credits of a package that was paid for, by its id in the worker's configuration.
     pub fn purchase_package(
         reference_id: impl Into<String>,
         user_id: impl Into<String>,
@@ -135,17 +147,22 @@ impl Command {
         )
     }
 
-    /// A package that was paid for, by the payment provider's price id.
+    /// Adds the credits of a package that was paid for, by the payment provider's price id.
     pub fn purchase_price(
         reference_id: impl Into<String>,
         user_id: impl Into<String>,
         price_id: impl Into<String>,
         purchase_id: impl Into<String>,
     ) -> Self {
-        Self::purchase(reference_id, user_id, Item::Price(price_id.into()), purchase_id)
+        Self::purchase(
+            reference_id,
+            user_id,
+            Item::Price(price_id.into()),
+            purchase_id,
+        )
     }
 
-    /// Credits that were paid for, without a package.
+    /// Adds credits that were paid for, without a package.
     pub fn purchase_credits(
         reference_id: impl Into<String>,
         user_id: impl Into<String>,
@@ -179,7 +196,8 @@ impl Command {
         Self::new(reference_id, user_id, Body::Purchase(purchase))
     }
 
-    /// Take back what lapsed up to the cutoff. Goes through the internal door: for the worker, not for apps.
+    /// Removes credits that expired up to the cutoff. It uses the internal origin, so only the
+    /// worker can send it.
     pub fn expire(
         reference_id: impl Into<String>,
         user_id: impl Into<String>,
@@ -194,7 +212,7 @@ impl Command {
         )
     }
 
-    /// Credits to take (`consume`) or to give (a promotion).
+    /// The credits to spend (`consume`) or to add (a promotion).
     #[must_use]
     pub fn amount(mut self, credits: i64) -> Self {
         match &mut self.body {
@@ -205,7 +223,7 @@ impl Command {
         self
     }
 
-    /// Units of the service (`consume`), priced by the worker.
+    /// The units of the service (`consume`), which the worker prices.
     #[must_use]
     pub fn quantity(mut self, units: i64) -> Self {
         match &mut self.body {
@@ -215,7 +233,7 @@ impl Command {
         self
     }
 
-    /// From where the months of a `subscription` are counted.
+    /// The instant from which the months of a `subscription` are counted.
     #[must_use]
     pub fn anchor(mut self, at: DateTime<Utc>) -> Self {
         match &mut self.body {
@@ -225,17 +243,19 @@ impl Command {
         self
     }
 
-    /// Up to where a `subscription` is paid.
+    /// The instant up to which a `subscription` is paid.
     #[must_use]
     pub fn paid_through(mut self, at: DateTime<Utc>) -> Self {
         match &mut self.body {
-            Body::Subscription(subscription) => subscription.paid_through = Some(instant::truncate(at)),
+            Body::Subscription(subscription) => {
+                subscription.paid_through = Some(instant::truncate(at));
+            }
             _ => self.misplaced = Some("paidThrough"),
         }
         self
     }
 
-    /// Days until the credits lapse (a promotion, or a purchase of plain credits).
+    /// The days until the credits expire, for a promotion or a purchase without a package.
     #[must_use]
     pub fn validity_days(mut self, days: i64) -> Self {
         match &mut self.body {
@@ -251,7 +271,7 @@ impl Command {
         self
     }
 
-    /// The line of the payment (`purchase`), where one payment has several: each line is credited once.
+    /// The line of the payment (`purchase`), if it has several. Each line is credited once.
     #[must_use]
     pub fn purchase_line(mut self, line: impl Into<String>) -> Self {
         match &mut self.body {
@@ -261,7 +281,8 @@ impl Command {
         self
     }
 
-    /// What was paid (`purchase`), as a decimal text and a currency: `paid("9.99", "USD")`.
+    /// The price that was paid (`purchase`), as a decimal text and a currency:
+    /// `paid("9.99", "USD")`.
     pub fn paid(mut self, amount: &str, currency: &str) -> Result<Self, Rejection> {
         match &mut self.body {
             Body::Purchase(purchase) => {
@@ -273,28 +294,29 @@ impl Command {
         Ok(self)
     }
 
-    /// Words for people.
+    /// A text for people.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
     }
 
-    /// Whatever the caller wants kept with the transaction: a JSON object.
+    /// A JSON object for programs. It is stored with the transaction.
     #[must_use]
     pub fn metadata(mut self, value: &Value) -> Self {
         self.metadata = serde_json::value::to_raw_value(value).ok();
         self
     }
 
-    /// When it happened; truncated to microseconds.
+    /// The time at which the change happened, truncated to microseconds.
     #[must_use]
     pub fn occurred_at(mut self, at: DateTime<Utc>) -> Self {
         self.occurred_at = Some(instant::truncate(at));
         self
     }
 
-    /// W3C trace context of the caller, such as `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
+    /// The W3C trace context of the caller, such as
+    /// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
     #[must_use]
     pub fn traceparent(mut self, context: impl Into<String>) -> Self {
         self.traceparent = Some(context.into());

@@ -1,124 +1,132 @@
-//! Commands: messages that ask for a change of a wallet.
+//! Commands: requests to change a wallet.
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::limits::{self, MAX_AMOUNT, MAX_VALIDITY_DAYS};
+use super::checks;
+use super::limits::{MAX_AMOUNT, MAX_VALIDITY_DAYS};
 use super::money::AmountPaid;
 use super::rejection::{Rejection, RejectionCode};
-use super::{decode, wire};
 
-/// How the ids of the subscriptions begin that the worker opens by itself.
+/// The prefix of the ids of subscriptions that the worker opens itself.
 const FREE: &str = "free:";
 
-/// One command. Made by the constructors ([`Command::consume`] and its siblings) or read by [`Command::from_json`].
+/// A request to change one wallet.
+///
+/// Create it with a constructor ([`Command::consume`] and its siblings) or with
+/// [`Command::from_json`].
 #[derive(Debug, Clone)]
 pub struct Command {
-    /// The caller's own name for this change; the same name again is the same change, never a second one.
+    /// The caller's idempotency key, 1 to 200 bytes. Commands with the same reference are the same
+    /// change, which is applied once.
     pub reference_id: String,
-    /// Whose wallet.
+    /// The user who owns the wallet, 1 to 200 bytes.
     pub user_id: String,
-    /// When it happened, if that is known; the producer stamps it when it is absent.
+    /// When the change happened. `None` means that the producer sets the time of publishing.
     pub occurred_at: Option<DateTime<Utc>>,
-    /// Words for people, kept with the transaction.
+    /// A text for people, at most 1,024 bytes. It is stored with the transaction.
     pub description: Option<String>,
-    /// Anything the caller wants kept with the transaction: a JSON object of at most 4 KiB.
+    /// A JSON object for programs, at most 4 KiB. It is stored with the transaction.
     pub metadata: Option<Box<RawValue>>,
-    /// W3C trace context, sent as a header; it is no part of the body.
+    /// The W3C trace context. It is sent as a header, not in the body.
     pub traceparent: Option<String>,
-    /// What is asked for.
+    /// The requested change.
     pub body: Body,
-    /// A setter was called that this command has no field for; [`Command::check`] says so.
+    /// The field of a setter that does not fit this command. [`Command::check`] reports it.
     pub(super) misplaced: Option<&'static str>,
 }
 
-/// What a command asks for.
+/// The change that a command requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Body {
-    /// Spend credits.
+    /// Spends credits.
     Consume(Consume),
-    /// Give free credits.
+    /// Adds free credits.
     Grant(Grant),
-    /// Credit what was paid for.
+    /// Adds credits that were paid for.
     Purchase(Purchase),
-    /// What the payment provider says of a subscription.
+    /// Reports a change of a subscription.
     Subscription(Subscription),
-    /// Stop a wallet from spending.
+    /// Stops a wallet from spending.
     Freeze(AccountChange),
-    /// Let a wallet spend again.
+    /// Allows a wallet to spend again.
     Unfreeze(AccountChange),
-    /// Take back what has lapsed; only the worker itself asks for it.
+    /// Removes expired credits. Only the worker sends it.
     Expire(Expire),
 }
 
-/// Spend credits on a service: `amount` of them, or its price for `quantity` units; neither means one unit.
+/// Spends credits on a service: `amount` credits, or the price of `quantity` units. Without both it
+/// is the price of one unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consume {
-    /// The service, as the worker's price list names it.
+    /// The name of the service in the worker's price list.
     pub service: String,
-    /// Credits to take, whatever the service costs.
+    /// Credits to spend, regardless of the service's price.
     pub amount: Option<i64>,
-    /// Units of the service, to be priced by the worker. Not together with `amount`.
+    /// Units of the service, which the worker prices. Excludes `amount`.
     pub quantity: Option<i64>,
 }
 
-/// Give free credits.
+/// Adds free credits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Grant {
-    /// Once per user, ever; amount and validity are the worker's configuration.
+    /// The registration bonus, once per user. The worker's configuration sets amount and validity.
     RegistrationBonus,
-    /// A gift of the operator's choice.
+    /// Free credits that an operator gives.
     Promotion {
-        /// Credits to give.
+        /// Credits to add.
         amount: i64,
-        /// Days until they lapse; absent: never.
+        /// Days until the credits expire. `None` means never.
         validity_days: Option<i64>,
     },
-    /// A plan's credits for one period; only the worker itself asks for it.
+    /// A plan's credits for one period. Only the worker sends it.
     Monthly {
-        /// Whose period.
+        /// The subscription that the period belongs to.
         subscription_id: String,
-        /// Where the period starts.
+        /// The start of the period.
         period_start: DateTime<Utc>,
     },
 }
 
-/// What the payment provider says of a subscription. Events may arrive in any order: the latest `occurredAt` counts.
+/// Reports a change of a subscription, as the payment provider reported it.
+///
+/// Events may arrive in any order. They count in the order of `occurredAt`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// The payment provider's id of it.
+    /// The payment provider's id of the subscription.
     pub subscription_id: String,
-    /// The plan, as the worker's configuration names it.
+    /// The name of the plan in the worker's configuration.
     pub plan: String,
-    /// What it is now.
+    /// The new status.
     pub status: SubscriptionStatus,
-    /// From where its months are counted; absent: from the first event.
+    /// The instant from which its months are counted. `None` means the first event.
     pub anchor: Option<DateTime<Utc>>,
-    /// Up to where it is paid, if that is known: no period that starts later is granted.
+    /// The instant up to which it is paid. No period that starts at or after it is granted. `None`
+    /// if it is not known.
     pub paid_through: Option<DateTime<Utc>>,
 }
 
-/// What a subscription is, as the payment provider says.
+/// The status of a subscription, as the payment provider reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SubscriptionStatus {
-    /// `active`
+    /// `active`: it runs and is paid.
     Active,
-    /// `trialing`
+    /// `trialing`: it runs as a trial.
     Trialing,
-    /// `past_due`: a payment is late.
+    /// `past_due`: a payment is overdue.
     PastDue,
-    /// `paused`
+    /// `paused`: it is interrupted.
     Paused,
-    /// `canceled`
+    /// `canceled`: it was canceled and has ended.
     Canceled,
-    /// `expired`
+    /// `expired`: it reached its end.
     Expired,
 }
 
 impl SubscriptionStatus {
-    /// Every status there is.
+    /// All statuses.
     pub const ALL: [Self; 6] = [
         Self::Active,
         Self::Trialing,
@@ -128,7 +136,7 @@ impl SubscriptionStatus {
         Self::Expired,
     ];
 
-    /// The word on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -140,56 +148,56 @@ impl SubscriptionStatus {
         }
     }
 
-    /// The status of that word.
+    /// The status with this name on the wire.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
-/// Whether a wallet may spend: why, and who says so.
+/// Stops a wallet from spending, or allows it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountChange {
-    /// Why.
+    /// The reason, for people.
     pub reason: String,
-    /// Who wants it, such as `ops:maria`.
+    /// The person or system that requested it, such as `ops:maria`.
     pub actor: String,
 }
 
-/// Credit what was paid for.
+/// Adds credits that were paid for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
-    /// What was bought.
+    /// The goods: a package or a number of credits.
     pub item: Item,
-    /// The payment, as the payment provider names it.
+    /// The payment provider's id of the payment.
     pub purchase_id: String,
-    /// The line of the payment, where one payment has several: each line is credited once.
+    /// The line of the payment, if it has several. Each line is credited once.
     pub purchase_line: Option<String>,
-    /// What was paid.
+    /// The price that was paid.
     pub amount_paid: Option<AmountPaid>,
-    /// In which currency: three upper-case letters.
+    /// The currency of the price: three upper-case letters.
     pub currency: Option<String>,
 }
 
-/// What was bought.
+/// The goods of a purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// A package of the configuration, by its id.
+    /// A package, by its id in the worker's configuration.
     Package(String),
-    /// A package of the configuration, by the payment provider's price id.
+    /// A package, by the payment provider's price id.
     Price(String),
-    /// Credits without a package.
+    /// A number of credits without a package.
     Credits {
-        /// How many.
+        /// The number of credits.
         credits: i64,
-        /// Days until they lapse; absent: never.
+        /// Days until the credits expire. `None` means never.
         validity_days: Option<i64>,
     },
 }
 
-/// Take what is left of the batches that lapsed at or before the cutoff.
+/// Removes the credits of batches that expired at or before the cutoff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expire {
-    /// Up to when.
+    /// The latest expiry to remove.
     pub cutoff: DateTime<Utc>,
 }
 
@@ -214,7 +222,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind there is.
+    /// All kinds.
     pub const ALL: [Self; 7] = [
         Self::Consume,
         Self::Grant,
@@ -225,12 +233,12 @@ impl Kind {
         Self::Expire,
     ];
 
-    /// Whether only the worker itself sends it.
+    /// Whether only the worker sends it.
     pub fn is_internal(self) -> bool {
         self == Self::Expire
     }
 
-    /// The name as it stands on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Consume => "consume",
@@ -244,22 +252,23 @@ impl Kind {
     }
 }
 
-/// The exchange a command comes through. References are unique per door, and the broker's permissions are per exchange.
+/// The exchange through which a command is sent. References are unique per origin, and the broker's
+/// permissions are per exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Door {
-    /// Apps: spending.
+pub enum Origin {
+    /// Commands of apps: consumption.
     Usage,
-    /// Payment bridges and back offices: whatever adds credits.
+    /// Commands of payment bridges and back offices: purchases, grants, subscriptions and freezes.
     Funding,
-    /// The worker itself.
+    /// Commands of the worker itself.
     Internal,
 }
 
-impl Door {
-    /// Every door there is.
+impl Origin {
+    /// All origins.
     pub const ALL: [Self; 3] = [Self::Usage, Self::Funding, Self::Internal];
 
-    /// The exchange's name without the namespace.
+    /// The name of the exchange without the namespace.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Usage => "usage",
@@ -268,14 +277,14 @@ impl Door {
         }
     }
 
-    /// The door of that name.
+    /// The origin with this name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|door| door.as_str() == name)
+        Self::ALL.into_iter().find(|origin| origin.as_str() == name)
     }
 }
 
 impl Command {
-    /// What kind of command it is.
+    /// The kind of the command.
     pub fn kind(&self) -> Kind {
         match self.body {
             Body::Consume(_) => Kind::Consume,
@@ -288,30 +297,30 @@ impl Command {
         }
     }
 
-    /// The door it must come through.
-    pub fn door(&self) -> Door {
+    /// The origin through which the command must be sent.
+    pub fn origin(&self) -> Origin {
         match &self.body {
-            Body::Consume(_) => Door::Usage,
-            Body::Grant(Grant::Monthly { .. }) | Body::Expire(_) => Door::Internal,
+            Body::Consume(_) => Origin::Usage,
+            Body::Grant(Grant::Monthly { .. }) | Body::Expire(_) => Origin::Internal,
             Body::Grant(_)
             | Body::Purchase(_)
             | Body::Subscription(_)
             | Body::Freeze(_)
-            | Body::Unfreeze(_) => Door::Funding,
+            | Body::Unfreeze(_) => Origin::Funding,
         }
     }
 
-    /// Whether it came through the door it must come through.
-    pub fn check_door(&self, came_through: Door) -> Result<(), Rejection> {
+    /// Checks that the command arrived through its origin.
+    pub fn check_origin(&self, came_through: Origin) -> Result<(), Rejection> {
         let kind = self.kind();
-        if self.door() == came_through {
+        if self.origin() == came_through {
             return Ok(());
         }
         let message = format!(
-            "`type` is \"{}\" on the exchange for {}; allowed is that command only on the exchange for {}",
+            "`type` \"{}\" must be sent to the exchange for {}, got the exchange for {}",
             kind.as_str(),
-            came_through.as_str(),
-            self.door().as_str()
+            self.origin().as_str(),
+            came_through.as_str()
         );
         Err(Rejection::of_field(
             RejectionCode::ForbiddenExchange,
@@ -320,32 +329,23 @@ impl Command {
         ))
     }
 
-    /// Read and check a body.
-    pub fn from_json(body: &[u8]) -> Result<Self, Rejection> {
-        let command = decode::command(body)?;
-        command.check()?;
-        Ok(command)
-    }
-
-    /// Write the body; what is absent is left out.
-    pub fn to_json(&self) -> Vec<u8> {
-        // A struct of strings and integers cannot fail to serialise; an empty body would be rejected as not JSON.
-        serde_json::to_vec(&wire::Wire::from(self)).unwrap_or_default()
-    }
-
-    /// Whether every value is one that the worker will take.
+    /// Checks that the worker accepts every value.
     pub fn check(&self) -> Result<(), Rejection> {
         if let Some(field) = self.misplaced {
             let of = self.kind().as_str();
             let message = format!("`{field}` was set, but this `{of}` has no such field");
-            return Err(Rejection::of_field(RejectionCode::UnknownField, field, message));
+            return Err(Rejection::of_field(
+                RejectionCode::UnknownField,
+                field,
+                message,
+            ));
         }
-        if self.door() == Door::Internal {
-            limits::internal_reference(&self.reference_id)?;
-            limits::known_id("userId", &self.user_id)?;
+        if self.origin() == Origin::Internal {
+            checks::internal_reference(&self.reference_id)?;
+            checks::known_id("userId", &self.user_id)?;
         } else {
-            limits::id("referenceId", &self.reference_id)?;
-            limits::id("userId", &self.user_id)?;
+            checks::id("referenceId", &self.reference_id)?;
+            checks::id("userId", &self.user_id)?;
         }
         match &self.body {
             Body::Consume(consume) => consume.check()?,
@@ -353,29 +353,30 @@ impl Command {
             Body::Purchase(purchase) => purchase.check()?,
             Body::Subscription(subscription) => subscription.check()?,
             Body::Freeze(change) | Body::Unfreeze(change) => change.check()?,
-            Body::Expire(expire) => limits::instant("cutoff", expire.cutoff)?,
+            Body::Expire(expire) => checks::instant("cutoff", expire.cutoff)?,
         }
         self.occurred_at
-            .map_or(Ok(()), |at| limits::instant("occurredAt", at))?;
-        self.description.as_deref().map_or(Ok(()), limits::description)?;
-        self.metadata.as_deref().map_or(Ok(()), limits::metadata)?;
-        self.traceparent.as_deref().map_or(Ok(()), limits::traceparent)
+            .map_or(Ok(()), |at| checks::instant("occurredAt", at))?;
+        self.description
+            .as_deref()
+            .map_or(Ok(()), checks::description)?;
+        self.metadata.as_deref().map_or(Ok(()), checks::metadata)?;
+        self.traceparent
+            .as_deref()
+            .map_or(Ok(()), checks::traceparent)
     }
 }
 
 impl Consume {
     fn check(&self) -> Result<(), Rejection> {
-        limits::id("service", &self.service)?;
+        checks::id("service", &self.service)?;
         self.amount
-            .map_or(Ok(()), |amount| limits::range("amount", amount, MAX_AMOUNT))?;
-        self.quantity
-            .map_or(Ok(()), |quantity| limits::range("quantity", quantity, MAX_AMOUNT))?;
+            .map_or(Ok(()), |amount| checks::range("amount", amount, MAX_AMOUNT))?;
+        self.quantity.map_or(Ok(()), |quantity| {
+            checks::range("quantity", quantity, MAX_AMOUNT)
+        })?;
         match (self.amount, self.quantity) {
-            (Some(_), Some(quantity)) => Err(Rejection::invalid(
-                "quantity",
-                format!("{quantity} beside an `amount`"),
-                "`amount` or `quantity`, not both",
-            )),
+            (Some(_), Some(_)) => Err(Rejection::not_with("quantity", "amount")),
             _ => Ok(()),
         }
     }
@@ -389,15 +390,15 @@ impl Grant {
                 amount,
                 validity_days,
             } => {
-                limits::range("amount", *amount, MAX_AMOUNT)?;
+                checks::range("amount", *amount, MAX_AMOUNT)?;
                 check_validity(*validity_days)
             }
             Self::Monthly {
                 subscription_id,
                 period_start,
             } => {
-                limits::internal_subscription(subscription_id)?;
-                limits::instant("periodStart", *period_start)
+                checks::internal_subscription(subscription_id)?;
+                checks::instant("periodStart", *period_start)
             }
         }
     }
@@ -405,16 +406,16 @@ impl Grant {
 
 impl Subscription {
     fn check(&self) -> Result<(), Rejection> {
-        limits::id("subscriptionId", &self.subscription_id)?;
+        checks::id("subscriptionId", &self.subscription_id)?;
         if self.subscription_id.starts_with(FREE) {
             return Err(Rejection::invalid(
                 "subscriptionId",
                 format!("\"{}\"", self.subscription_id),
-                "an id that does not begin with \"free:\", which are the worker's own",
+                "an id that does not begin with \"free:\", which is reserved for the worker",
             ));
         }
-        limits::id("plan", &self.plan)?;
-        let instant = |field, at: Option<_>| at.map_or(Ok(()), |at| limits::instant(field, at));
+        checks::id("plan", &self.plan)?;
+        let instant = |field, at: Option<_>| at.map_or(Ok(()), |at| checks::instant(field, at));
         instant("anchor", self.anchor)?;
         instant("paidThrough", self.paid_through)
     }
@@ -422,39 +423,39 @@ impl Subscription {
 
 impl AccountChange {
     fn check(&self) -> Result<(), Rejection> {
-        limits::id("reason", &self.reason)?;
-        limits::id("actor", &self.actor)
+        checks::id("reason", &self.reason)?;
+        checks::id("actor", &self.actor)
     }
 }
 
 impl Purchase {
     fn check(&self) -> Result<(), Rejection> {
         match &self.item {
-            Item::Package(id) => limits::id("packageId", id)?,
-            Item::Price(id) => limits::id("priceId", id)?,
+            Item::Package(id) => checks::id("packageId", id)?,
+            Item::Price(id) => checks::id("priceId", id)?,
             Item::Credits {
                 credits,
                 validity_days,
             } => {
-                limits::range("credits", *credits, MAX_AMOUNT)?;
+                checks::range("credits", *credits, MAX_AMOUNT)?;
                 check_validity(*validity_days)?;
             }
         }
-        limits::id("purchaseId", &self.purchase_id)?;
+        checks::id("purchaseId", &self.purchase_id)?;
         self.purchase_line
             .as_deref()
-            .map_or(Ok(()), |line| limits::id("purchaseLine", line))?;
-        self.currency.as_deref().map_or(Ok(()), limits::currency)
+            .map_or(Ok(()), |line| checks::id("purchaseLine", line))?;
+        self.currency.as_deref().map_or(Ok(()), checks::currency)
     }
 }
 
 fn check_validity(days: Option<i64>) -> Result<(), Rejection> {
     days.map_or(Ok(()), |days| {
-        limits::range("validityDays", days, MAX_VALIDITY_DAYS)
+        checks::range("validityDays", days, MAX_VALIDITY_DAYS)
     })
 }
 
-/// Equal when every field is; metadata by its text.
+/// Two commands are equal if all fields are equal. Metadata is compared as text.
 impl PartialEq for Command {
     fn eq(&self, other: &Self) -> bool {
         let metadata = |command: &Self| command.metadata.as_ref().map(|raw| raw.get().to_owned());

@@ -1,17 +1,19 @@
-//! Bodies to commands and queries. Here types and the presence of fields; ranges are [`Command::check`]'s.
+//! Decodes bodies to commands and queries. It checks types and the presence of fields.
+//! [`Command::check`] checks ranges.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
+use super::checks::{self, CURRENCY, DESCRIPTION, ID, INSTANT, whole_number};
 use super::command::{
     AccountChange, Body, Command, Consume, Expire, Grant, Item, Kind, Purchase, Subscription,
     SubscriptionStatus,
 };
 use super::instant;
-use super::json::{RawFields, found, found_text, read_object, shown};
-use super::limits::{self, CURRENCY, DESCRIPTION, ID, INSTANT, MAX_AMOUNT, MAX_VALIDITY_DAYS, whole_number};
+use super::json::{RawFields, found, found_text, printable, read_object};
+use super::limits::{MAX_AMOUNT, MAX_VALIDITY_DAYS};
 use super::money::{AMOUNT_PAID, AmountPaid};
 use super::query::{CURSOR, MAX_PAGE_SIZE, Query, QueryKind};
 use super::rejection::{Rejection, RejectionCode};
@@ -21,7 +23,8 @@ pub(crate) const PROMOTION: &str = "promotion";
 pub(crate) const MONTHLY_GRANT: &str = "monthly_grant";
 
 const GRANT_REASONS: &str = "\"registration_bonus\" or \"promotion\"";
-const STATUSES: &str = "\"active\", \"trialing\", \"past_due\", \"paused\", \"canceled\" or \"expired\"";
+const STATUSES: &str =
+    "\"active\", \"trialing\", \"past_due\", \"paused\", \"canceled\" or \"expired\"";
 
 /// The fields that every command may have.
 const COMMON: [&str; 6] = [
@@ -35,14 +38,14 @@ const COMMON: [&str; 6] = [
 
 pub(crate) fn command(body: &[u8]) -> Result<Command, Rejection> {
     let object = read_object(body)?;
-    let name = type_of(&object)?;
+    let name = read_type(&object)?;
     let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == name) else {
-        let of_senders = Kind::ALL.into_iter().filter(|kind| !kind.is_internal());
-        let allowed: Vec<&str> = of_senders.map(Kind::as_str).collect();
+        let public_kinds = Kind::ALL.into_iter().filter(|kind| !kind.is_internal());
+        let allowed: Vec<&str> = public_kinds.map(Kind::as_str).collect();
         return Err(unknown_type(&name, &allowed));
     };
     let fields = Fields {
-        of: kind.as_str(),
+        kind: kind.as_str(),
         object: &object,
     };
     let body = match kind {
@@ -55,20 +58,24 @@ pub(crate) fn command(body: &[u8]) -> Result<Command, Rejection> {
         Kind::Expire => expire(&fields)?,
     };
     let mut command = Command::new(fields.id("referenceId")?, fields.id("userId")?, body);
-    command.occurred_at = fields.optional("occurredAt", instant_of)?;
-    command.description = fields.optional("description", |name, raw| text(name, raw, DESCRIPTION))?;
+    command.occurred_at = fields.optional("occurredAt", read_instant)?;
+    command.description =
+        fields.optional("description", |name, raw| text(name, raw, DESCRIPTION))?;
     command.metadata = fields.raw("metadata").map(ToOwned::to_owned);
     Ok(command)
 }
 
 pub(crate) fn query(body: &[u8]) -> Result<Query, Rejection> {
     let object = read_object(body)?;
-    let name = type_of(&object)?;
-    let Some(kind) = QueryKind::ALL.into_iter().find(|kind| kind.as_str() == name) else {
+    let name = read_type(&object)?;
+    let Some(kind) = QueryKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+    else {
         return Err(unknown_type(&name, &QueryKind::ALL.map(QueryKind::as_str)));
     };
     let fields = Fields {
-        of: kind.as_str(),
+        kind: kind.as_str(),
         object: &object,
     };
     let user = |own: &[&str]| {
@@ -76,7 +83,9 @@ pub(crate) fn query(body: &[u8]) -> Result<Query, Rejection> {
         fields.id("userId")
     };
     Ok(match kind {
-        QueryKind::Balance => Query::Balance { user_id: user(&[])? },
+        QueryKind::Balance => Query::Balance {
+            user_id: user(&[])?,
+        },
         QueryKind::Transactions => Query::Transactions {
             user_id: user(&["pageIndex", "pageSize", "cursor"])?,
             page_index: fields.optional("pageIndex", page_index)?,
@@ -137,16 +146,22 @@ fn grant(fields: &Fields<'_>) -> Result<Body, Rejection> {
             fields.allow(&COMMON, &["reason", "subscriptionId", "periodStart"])?;
             Grant::Monthly {
                 subscription_id: fields.id("subscriptionId")?,
-                period_start: fields.required("periodStart", INSTANT, instant_of)?,
+                period_start: fields.required("periodStart", INSTANT, read_instant)?,
             }
         }
-        _ => return Err(Rejection::invalid("reason", found_text(&reason), GRANT_REASONS)),
+        _ => {
+            return Err(Rejection::invalid(
+                "reason",
+                found_text(&reason),
+                GRANT_REASONS,
+            ));
+        }
     }))
 }
 
 fn purchase(fields: &Fields<'_>) -> Result<Body, Rejection> {
     let items = ["packageId", "priceId", "credits"];
-    let allowed = "exactly one of `packageId`, `priceId` and `credits`";
+    let exactly_one = "exactly one of `packageId`, `priceId` and `credits` must be set";
     fields.allow(
         &COMMON,
         &[
@@ -172,20 +187,34 @@ fn purchase(fields: &Fields<'_>) -> Result<Body, Rejection> {
             validity_days: fields.optional("validityDays", days)?,
         },
         [first, second, ..] => {
-            return Err(Rejection::invalid(
+            let message = format!("`{second}` cannot be used with `{first}`; {exactly_one}");
+            return Err(Rejection::of_field(
+                RejectionCode::InvalidField,
                 second,
-                format!("given beside `{first}`"),
-                allowed,
+                message,
             ));
         }
-        _ => return Err(fields.missing("packageId", allowed)),
+        _ => {
+            let message = format!(
+                "`packageId` is missing from `{}`; {exactly_one}",
+                fields.kind
+            );
+            return Err(Rejection::of_field(
+                RejectionCode::MissingField,
+                "packageId",
+                message,
+            ));
+        }
     };
-    if let (Item::Package(_) | Item::Price(_), Some(raw)) = (&item, fields.raw("validityDays")) {
-        let found = format!("{} beside `{}`", found(raw.get()), given.concat());
-        return Err(Rejection::invalid(
+    if let (Item::Package(_) | Item::Price(_), Some(_)) = (&item, fields.raw("validityDays")) {
+        let message = format!(
+            "`validityDays` cannot be used with `{}`; use it only with `credits`",
+            given.concat()
+        );
+        return Err(Rejection::of_field(
+            RejectionCode::InvalidField,
             "validityDays",
-            found,
-            "that field only beside `credits`",
+            message,
         ));
     }
     Ok(Body::Purchase(Purchase {
@@ -206,14 +235,15 @@ fn subscription(fields: &Fields<'_>) -> Result<Body, Rejection> {
     )?;
     let status = |name: &str, raw: &RawValue| {
         let word = text(name, raw, STATUSES)?;
-        SubscriptionStatus::parse(&word).ok_or_else(|| Rejection::invalid(name, found_text(&word), STATUSES))
+        SubscriptionStatus::parse(&word)
+            .ok_or_else(|| Rejection::invalid(name, found_text(&word), STATUSES))
     };
     Ok(Body::Subscription(Subscription {
         subscription_id: fields.id("subscriptionId")?,
         plan: fields.id("plan")?,
         status: fields.required("status", STATUSES, status)?,
-        anchor: fields.optional("anchor", instant_of)?,
-        paid_through: fields.optional("paidThrough", instant_of)?,
+        anchor: fields.optional("anchor", read_instant)?,
+        paid_through: fields.optional("paidThrough", read_instant)?,
     }))
 }
 
@@ -228,43 +258,49 @@ fn account_change(fields: &Fields<'_>) -> Result<AccountChange, Rejection> {
 fn expire(fields: &Fields<'_>) -> Result<Body, Rejection> {
     fields.allow(&COMMON, &["cutoff"])?;
     Ok(Body::Expire(Expire {
-        cutoff: fields.required("cutoff", INSTANT, instant_of)?,
+        cutoff: fields.required("cutoff", INSTANT, read_instant)?,
     }))
 }
 
-fn type_of(object: &RawFields<'_>) -> Result<String, Rejection> {
-    let allowed = "a string that names what is asked for";
+fn read_type(object: &RawFields<'_>) -> Result<String, Rejection> {
+    let allowed = "a string that names the command or query";
     let Some((_, raw)) = object.iter().find(|(name, _)| name == "type") else {
-        let message = format!("`type` is missing; allowed is {allowed}");
-        return Err(Rejection::of_field(RejectionCode::MissingField, "type", message));
+        let message = format!("`type` is missing; it must be {allowed}");
+        return Err(Rejection::of_field(
+            RejectionCode::MissingField,
+            "type",
+            message,
+        ));
     };
     text("type", raw, allowed)
 }
 
 fn unknown_type(name: &str, allowed: &[&str]) -> Rejection {
     let message = format!(
-        "`type` is {}{}; allowed are {}",
+        "`type` must be one of {}, got {}{}",
+        list(allowed, '"'),
         found_text(name),
-        hint(name, allowed),
-        list(allowed, '"')
+        hint(name, allowed)
     );
     Rejection::of_field(RejectionCode::UnknownType, "type", message)
 }
 
 fn text(field: &str, raw: &RawValue, allowed: &str) -> Result<String, Rejection> {
-    serde_json::from_str(raw.get()).map_err(|_| Rejection::invalid(field, found(raw.get()), allowed))
+    serde_json::from_str(raw.get())
+        .map_err(|_| Rejection::invalid(field, found(raw.get()), allowed))
 }
 
 fn integer(field: &str, raw: &RawValue, max: i64) -> Result<i64, Rejection> {
     let value: i64 = serde_json::from_str(raw.get())
         .map_err(|_| Rejection::invalid(field, found(raw.get()), whole_number(1, max)))?;
-    limits::range(field, value, max)?;
+    checks::range(field, value, max)?;
     Ok(value)
 }
 
 fn page_index(field: &str, raw: &RawValue) -> Result<u32, Rejection> {
     let allowed = "a whole number from 0";
-    serde_json::from_str(raw.get()).map_err(|_| Rejection::invalid(field, found(raw.get()), allowed))
+    serde_json::from_str(raw.get())
+        .map_err(|_| Rejection::invalid(field, found(raw.get()), allowed))
 }
 
 fn page_size(field: &str, raw: &RawValue) -> Result<u32, Rejection> {
@@ -273,7 +309,8 @@ fn page_size(field: &str, raw: &RawValue) -> Result<u32, Rejection> {
 }
 
 fn boolean(field: &str, raw: &RawValue) -> Result<bool, Rejection> {
-    serde_json::from_str(raw.get()).map_err(|_| Rejection::invalid(field, found(raw.get()), "true or false"))
+    serde_json::from_str(raw.get())
+        .map_err(|_| Rejection::invalid(field, found(raw.get()), "true or false"))
 }
 
 fn credits(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
@@ -284,14 +321,14 @@ fn days(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
     integer(field, raw, MAX_VALIDITY_DAYS)
 }
 
-fn instant_of(field: &str, raw: &RawValue) -> Result<DateTime<Utc>, Rejection> {
+fn read_instant(field: &str, raw: &RawValue) -> Result<DateTime<Utc>, Rejection> {
     let text = text(field, raw, INSTANT)?;
     instant::parse(&text).ok_or_else(|| Rejection::invalid(field, found_text(&text), INSTANT))
 }
 
-/// The fields of one message, and what kind of message that is.
+/// The fields of one message, and the name of its kind.
 struct Fields<'a> {
-    of: &'static str,
+    kind: &'static str,
     object: &'a [(Cow<'a, str>, &'a RawValue)],
 }
 
@@ -304,7 +341,7 @@ impl<'a> Fields<'a> {
     }
 
     fn missing(&self, name: &str, allowed: &str) -> Rejection {
-        Rejection::missing(name, self.of, allowed)
+        Rejection::missing(name, self.kind, allowed)
     }
 
     fn optional<T>(
@@ -330,7 +367,7 @@ impl<'a> Fields<'a> {
         text(name, raw, ID)
     }
 
-    /// Refuse any field that is in neither list.
+    /// Rejects a field that is in neither list.
     fn allow(&self, common: &[&str], own: &[&str]) -> Result<(), Rejection> {
         let known = |name: &str| common.contains(&name) || own.contains(&name);
         let Some((name, _)) = self.object.iter().find(|(name, _)| !known(name)) else {
@@ -339,14 +376,14 @@ impl<'a> Fields<'a> {
         let allowed = [common, own].concat();
         let message = format!(
             "`{}` is not a field of this `{}`{}; allowed are {}",
-            shown(name),
-            self.of,
+            printable(name),
+            self.kind,
             hint(name, &allowed),
             list(&allowed, '`')
         );
         Err(Rejection::of_field(
             RejectionCode::UnknownField,
-            &shown(name),
+            &printable(name),
             message,
         ))
     }
@@ -360,7 +397,7 @@ fn list(names: &[&str], quote: char) -> String {
         .join(", ")
 }
 
-/// ", did you mean …", when a known name is near enough to be a misspelling.
+/// " (did you mean …?)", if a known name is similar enough to be meant.
 fn hint(name: &str, known: &[&str]) -> String {
     let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
     if name.chars().count() > 40 {
@@ -377,7 +414,7 @@ fn hint(name: &str, known: &[&str]) -> String {
         })
 }
 
-/// Levenshtein distance, by one row.
+/// The Levenshtein distance, computed with one row.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
@@ -386,7 +423,9 @@ fn distance(left: &str, right: &str) -> usize {
         let mut last = i + 1;
         for (cell, b) in row.iter_mut().skip(1).zip(&right) {
             let above = *cell;
-            last = (diagonal + usize::from(a != *b)).min(above + 1).min(last + 1);
+            last = (diagonal + usize::from(a != *b))
+                .min(above + 1)
+                .min(last + 1);
             diagonal = above;
             *cell = last;
         }
@@ -395,4 +434,22 @@ fn distance(left: &str, right: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
+}
+
+impl Command {
+    /// Reads and checks a body.
+    pub fn from_json(body: &[u8]) -> Result<Self, Rejection> {
+        let command = command(body)?;
+        command.check()?;
+        Ok(command)
+    }
+}
+
+impl Query {
+    /// Reads and checks a body.
+    pub fn from_json(body: &[u8]) -> Result<Self, Rejection> {
+        let query = query(body)?;
+        query.check()?;
+        Ok(query)
+    }
 }

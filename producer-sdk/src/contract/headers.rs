@@ -1,38 +1,44 @@
-//! Names of the message headers that Scrip itself writes and reads.
+//! Names of the message headers that Scrip writes and reads.
 //!
-//! All but [`TRACEPARENT`] and [`REPLY`] are written by the worker, on messages in its delay and dead-letter queues. They are
-//! believed only on deliveries that come from the internal exchange; an app may set them, to no effect.
+//! The worker writes all of them but [`TRACEPARENT`] and [`REPLY`], on messages in its delay and
+//! dead-letter queues. It trusts them only on deliveries from the internal exchange. An app may set
+//! them, without effect.
 
-/// Door that the message first came through: `usage`, `funding` or `internal`; `none` if it was put into the queue past
-/// the exchanges.
+/// The origin of the first delivery: `usage`, `funding` or `internal`. `none` if the message was
+/// put into the queue without an exchange of Scrip.
 pub const ORIGIN: &str = "x-scrip-origin";
-/// The verified account of the broker that the message came from. Absent where it named none.
+/// The broker account that sent the message, as the broker verified it. Absent if the message names
+/// no account.
 pub const SENDER: &str = "x-scrip-sender";
-/// How many times the message has been tried, as an integer. Counted by Scrip, never read from `x-death`.
+/// The number of attempts to process the message, as an integer. Scrip counts it itself and never
+/// reads `x-death`.
 pub const ATTEMPT: &str = "x-scrip-attempt";
-/// Why the message was dead-lettered: a rejection code, `unapplied:{code}` or `poison`.
+/// The reason for dead-lettering: a rejection code, `unapplied:{code}` or `poison`.
 pub const REASON: &str = "x-scrip-reason";
-/// The words that go with the reason: the field, what was found, what is allowed, or the database's error.
+/// The explanation of the reason: the field, what was found and what is allowed, or the error of
+/// the database.
 pub const ERROR: &str = "x-scrip-error";
-/// The field to blame for a rejection, by its wire name.
+/// The wire name of the field that caused a rejection.
 pub const FIELD: &str = "x-scrip-field";
-/// How long a body was in bytes that was larger than any message may be, as an integer; only its beginning is kept.
+/// The original length in bytes of a body that exceeds the maximum, as an integer. Only its
+/// beginning is stored.
 pub const BODY_LENGTH: &str = "x-scrip-body-length";
 /// The SHA-256 of such a body, in hexadecimal.
 pub const BODY_SHA256: &str = "x-scrip-body-sha256";
-/// When the message was first seen by a worker, RFC 3339.
+/// The time at which a worker first received the message, in RFC 3339.
 pub const FIRST_SEEN: &str = "x-scrip-first-seen";
-/// When a worker dead-lettered the message, RFC 3339.
+/// The time at which a worker dead-lettered the message, in RFC 3339.
 pub const LAST_SEEN: &str = "x-scrip-last-seen";
-/// Exchange that the message first came by, also after a delay.
+/// The exchange of the first delivery, also after a delay.
 pub const EXCHANGE: &str = "x-scrip-exchange";
-/// Routing key of the delivery that was dead-lettered.
+/// The routing key of the delivery that was dead-lettered.
 pub const ROUTING_KEY: &str = "x-scrip-routing-key";
-/// On every reply of a worker, by which it recognises a reply that comes back. Anybody may set it: a rejected usage message
-/// that has it is not kept as a dead letter.
+/// A mark on every reply of a worker. By this mark the worker recognises a reply that returns to
+/// it. Any sender may set it. A rejected usage message with this header is not kept as a dead
+/// letter.
 pub const REPLY: &str = "x-scrip-reply";
-/// W3C trace context of the caller.
+/// The W3C trace context of the caller.
 pub const TRACEPARENT: &str = "traceparent";
-/// Why the properties of a message could not be read. Written by whoever receives the message, in place of all its
-/// properties; an app that sets it has its own message taken for such a one.
+/// The reason why the properties of a message could not be read. The receiver of the message sets
+/// it in place of all properties. If an app sets it, only its own message is treated as unreadable.
 pub const UNREADABLE: &str = "x-scrip-unreadable";

@@ -1,8 +1,8 @@
-//! Instants on the wire: RFC 3339, UTC, truncated to microseconds (what both databases can hold).
+//! Instants on the wire: RFC 3339, UTC, truncated to microseconds, which both databases can store.
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
-/// Parse any RFC 3339 offset; `None` if it is none. A leap second becomes the first one after it.
+/// Parses an RFC 3339 instant with any offset. A leap second becomes the instant after it.
 pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     let at = DateTime::parse_from_rfc3339(text).ok()?;
     DateTime::from_timestamp_micros(at.timestamp_micros())

@@ -1,24 +1,24 @@
-//! What the scheduler asks of a job runner.
+//! Requests of the scheduler to a job runner.
 
 use serde::{Deserialize, Serialize};
 
-/// A job.
+/// A scheduled job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Job {
     /// Grants the periods of plans that are due.
     Grant,
-    /// Sweeps lapsed credits.
+    /// Removes expired credits.
     Expire,
-    /// Checks whether the book balances.
+    /// Checks the invariants of the ledger.
     Verify,
 }
 
 impl Job {
-    /// Every job there is.
+    /// All jobs.
     pub const ALL: [Self; 3] = [Self::Grant, Self::Expire, Self::Verify];
 
-    /// Its name.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Grant => "grant",
@@ -27,38 +27,40 @@ impl Job {
         }
     }
 
-    /// The job of that name.
+    /// The job with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|job| job.as_str() == name)
     }
 }
 
-/// The message in queue `{ns}.jobs`: `{"job":"grant","date":"2026-11-24","startedBy":"scheduler of …"}`.
+/// A message in the queue `{ns}.jobs`.
+///
+/// On the wire: `{"job":"grant","date":"2026-11-24","startedBy":"scheduler of …"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobRequest {
-    /// Which job.
+    /// The job to run.
     pub job: Job,
-    /// For which date, `YYYY-MM-DD` in UTC.
+    /// The date of the run, as `YYYY-MM-DD` in UTC.
     pub date: String,
-    /// Who asks for it.
+    /// The scheduler or person that requests it.
     pub started_by: String,
 }
 
 impl JobRequest {
-    /// What makes it happen once: `job:{job}:{date}`.
+    /// The idempotency key of the run: `job:{job}:{date}`.
     pub fn reference_id(&self) -> String {
         format!("job:{}:{}", self.job.as_str(), self.date)
     }
 
-    /// Read a body.
+    /// Reads a body.
     pub fn from_json(body: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
     }
 
-    /// Write the body.
+    /// Writes the body.
     pub fn to_json(&self) -> Vec<u8> {
-        // A struct of strings cannot fail to serialise.
+        // Serialising a struct of strings cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }

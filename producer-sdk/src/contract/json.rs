@@ -1,7 +1,7 @@
-//! Reading one JSON object field by field, so that whatever is wrong can be said about the field it is wrong in.
+//! Reads one JSON object field by field, so that an error can name its field.
 //!
-//! The values stay raw text until somebody who knows the field's name looks at them: a number that no integer type
-//! holds, `1e400` say, is then an error of its field and not of "line 1 column 73".
+//! The values stay raw text until the code that knows the field reads them. So a number that fits
+//! no integer type, such as `1e400`, is an error of its field and not of "line 1 column 73".
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,23 +10,24 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::limits::{MAX_BODY_BYTES, MAX_FIELDS, MAX_NESTING, is_invisible};
+use super::characters::is_invisible;
+use super::limits::{MAX_BODY_BYTES, MAX_FIELDS, MAX_NESTING};
 use super::rejection::{Rejection, RejectionCode};
 
-/// Longest piece of foreign text that a message repeats, in characters.
-const SHOWN: usize = 60;
+/// The maximum length of text from a message that an error repeats, in characters.
+const MAX_PRINTED: usize = 60;
 
-/// RFC 8259 allows no byte order mark in JSON that is sent.
+/// RFC 8259 forbids a byte order mark in JSON that is sent.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The fields of the body, in the order they were sent, no name twice.
+/// The fields of the body, in the order in which they were sent. No name occurs twice.
 pub(crate) type RawFields<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
-/// Read the top-level object of a body, after the checks that need no parser.
+/// Reads the top-level object of a body. The checks that need no parser come first.
 pub(crate) fn read_object(body: &[u8]) -> Result<RawFields<'_>, Rejection> {
     if body.len() > MAX_BODY_BYTES {
         let message = format!(
-            "the body is {} bytes long; allowed is at most {MAX_BODY_BYTES}",
+            "the body must be at most {MAX_BODY_BYTES} bytes long, got {}",
             body.len()
         );
         return Err(Rejection::of_body(RejectionCode::TooLarge, message));
@@ -41,7 +42,7 @@ pub(crate) fn read_object(body: &[u8]) -> Result<RawFields<'_>, Rejection> {
             Ok(_) => Rejection::of_body(
                 RejectionCode::NotAnObject,
                 format!(
-                    "the body is {}; allowed is one JSON object",
+                    "the body must be one JSON object, got {}",
                     found(text.trim_ascii())
                 ),
             ),
@@ -51,16 +52,19 @@ pub(crate) fn read_object(body: &[u8]) -> Result<RawFields<'_>, Rejection> {
     let Object { fields, count } =
         serde_json::from_str(text).map_err(|error| not_json(&error.to_string()))?;
     if count > MAX_FIELDS {
-        let message = format!("the body has {count} fields; allowed are at most {MAX_FIELDS}");
+        let message = format!("the body must have at most {MAX_FIELDS} fields, got {count}");
         return Err(Rejection::of_body(RejectionCode::TooMany, message));
     }
     let mut names = HashSet::with_capacity(fields.len());
     for (name, _) in &fields {
         if !names.insert(name.as_ref()) {
-            let message = format!("`{}` is given twice; allowed is each field once", shown(name));
+            let message = format!(
+                "`{}` occurs twice; each field must occur at most once",
+                printable(name)
+            );
             return Err(Rejection::of_field(
                 RejectionCode::DuplicateField,
-                &shown(name),
+                &printable(name),
                 message,
             ));
         }
@@ -68,17 +72,17 @@ pub(crate) fn read_object(body: &[u8]) -> Result<RawFields<'_>, Rejection> {
     Ok(fields)
 }
 
-fn not_json(why: &str) -> Rejection {
+fn not_json(reason: &str) -> Rejection {
     Rejection::of_body(
         RejectionCode::NotJson,
-        format!("the body is not JSON ({why}); allowed is one JSON object"),
+        format!("the body must be one JSON object, but it is not JSON ({reason})"),
     )
 }
 
 fn too_deep(field: Option<&str>) -> Rejection {
     let subject = field.map_or_else(|| "the body".to_owned(), |field| format!("`{field}`"));
     let message =
-        format!("{subject} is nested too deep; allowed are at most {MAX_NESTING} levels, the body included");
+        format!("{subject} must be nested at most {MAX_NESTING} levels deep, including the body");
     Rejection {
         code: RejectionCode::TooDeep,
         message,
@@ -86,7 +90,8 @@ fn too_deep(field: Option<&str>) -> Rejection {
     }
 }
 
-/// Walk over brackets outside of strings. Too deep: the top-level field it happened in, where there is one.
+/// Checks the nesting of brackets outside of strings. If it is too deep, the error is the top-level
+/// field in which this happened, if there is one.
 pub(crate) fn nesting(text: &str, allowed: usize) -> Result<(), Option<String>> {
     let mut depth = 0_usize;
     let mut in_object = false;
@@ -119,7 +124,7 @@ pub(crate) fn nesting(text: &str, allowed: usize) -> Result<(), Option<String>> 
                     let name = last_key.filter(|_| in_object);
                     return Err(name
                         .and_then(|raw| serde_json::from_str(raw).ok())
-                        .map(|s: String| shown(&s)));
+                        .map(|s: String| printable(&s)));
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
@@ -129,41 +134,41 @@ pub(crate) fn nesting(text: &str, allowed: usize) -> Result<(), Option<String>> 
     Ok(())
 }
 
-/// A raw value as a message may repeat it: short, and with nothing invisible in it.
+/// A raw value as an error may repeat it: shortened, and without invisible characters.
 pub(crate) fn found(raw: &str) -> String {
     match raw.as_bytes().first() {
         Some(b'{') => "an object".to_owned(),
         Some(b'[') => "an array".to_owned(),
-        _ => shown(raw),
+        _ => printable(raw),
     }
 }
 
-/// A text in quotes as a message may repeat it.
+/// A text in quotes, as an error may repeat it.
 pub(crate) fn found_text(text: &str) -> String {
-    format!("\"{}\"", shown(text))
+    format!("\"{}\"", printable(text))
 }
 
-/// Foreign text, shortened, control and format characters escaped.
-pub(crate) fn shown(text: &str) -> String {
-    let mut shown = String::new();
+/// Text from a message, shortened, with invisible characters escaped.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printable = String::new();
     for (count, character) in text.chars().enumerate() {
-        if count == SHOWN {
-            shown.push('…');
+        if count == MAX_PRINTED {
+            printable.push('…');
             break;
         }
         if is_invisible(character) {
-            shown.extend(character.escape_unicode());
+            printable.extend(character.escape_unicode());
         } else {
-            shown.push(character);
+            printable.push(character);
         }
     }
-    shown
+    printable
 }
 
 struct Object<'a> {
     /// At most [`MAX_FIELDS`].
     fields: RawFields<'a>,
-    /// How many there were.
+    /// The number of fields in the body.
     count: usize,
 }
 
@@ -196,7 +201,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 }
 
-/// A field name, borrowed from the body unless it has escapes in it.
+/// A field name. It is borrowed from the body unless it contains escapes.
 pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {

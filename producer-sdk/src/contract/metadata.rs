@@ -1,4 +1,4 @@
-//! What `metadata` holds, found in one pass over its text.
+//! The content of `metadata`, found in one pass over its text.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,19 +7,19 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::json::Key;
 
-/// What a JSON text holds, at any depth.
+/// The content of a JSON text, at any depth.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// Values in all objects and arrays together.
+    /// The number of values in all objects and arrays.
     pub values: usize,
-    /// Whether a key or a string holds U+0000.
+    /// Whether a key or a string contains U+0000.
     pub holds_nul: bool,
-    /// The first key that an object has twice.
+    /// The first key that occurs twice in an object.
     pub duplicate: Option<String>,
 }
 
 impl Contents {
-    /// Reads a JSON text; an error where a number is beyond a double.
+    /// Reads a JSON text. A number that does not fit a double is an error.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         let mut contents = Self::default();
         let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -100,8 +100,10 @@ mod tests {
         Contents::from_json(text).expect(text)
     }
 
+    /// Conformance: Refusals and rejections: `metadata` with a duplicate key in an object is
+    /// rejected, at any depth
     #[test]
-    fn keys_that_an_object_has_twice_are_found_at_any_depth() {
+    fn duplicate_keys_are_found_at_any_depth() {
         for (text, duplicate) in [
             (r#"{"a":1,"b":{"a":1},"c":[{"a":1},{"a":1}]}"#, None),
             (r#"{"a":"\u0000","a":1}"#, Some("a")),

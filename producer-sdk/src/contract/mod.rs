@@ -1,11 +1,24 @@
-//! The wire contract: what may be said, in which words, through which door. No I/O in here.
+//! The wire contract of Scrip: messages, limits, names and permissions. This module does no I/O.
 //!
-//! Bodies are single JSON objects tagged by `type`. Reading is strict (an unknown, missing or misspelt
-//! field is a [`Rejection`] that names it), reading replies is lenient (a newer worker may say more).
+//! Every message body is one JSON object with a `type`. Reading a command or query is strict: an
+//! unknown, missing or misspelt field is a [`Rejection`] that names the field. Reading a reply is
+//! lenient, because a newer worker may add fields.
+//!
+//! | Topic | Items |
+//! |---|---|
+//! | Commands | [`Command`] and its constructors, [`Body`], [`Kind`], [`Origin`] |
+//! | Queries | [`Query`] and its results, such as [`BalanceResult`] |
+//! | Replies | [`Reply`]: an [`Outcome`], an [`Answer`] or a [`Rejection`] |
+//! | Jobs | [`Job`], [`JobRequest`] |
+//! | Routing | [`bucket`](fn@bucket), [`Topology`], [`headers`] |
+//! | Access | [`Permissions`], [`Policy`], [`DirectReplyTo`] |
+//! | Limits | [`MAX_BODY_BYTES`], [`MAX_ID_BYTES`] and the other `MAX_…` constants |
 
 mod answer;
 mod bucket;
 mod build;
+mod characters;
+mod checks;
 mod command;
 mod decode;
 pub mod headers;
@@ -30,16 +43,16 @@ mod wire;
 
 pub use answer::{Answer, AnswerError, BalanceResult, ExpiringBatch, NextGrant};
 pub use bucket::{BUCKETS, bucket};
+#[doc(hidden)]
+pub use characters::is_invisible;
 pub use command::{
-    AccountChange, Body, Command, Consume, Door, Expire, Grant, Item, Kind, Purchase, Subscription,
-    SubscriptionStatus,
+    AccountChange, Body, Command, Consume, Expire, Grant, Item, Kind, Origin, Purchase,
+    Subscription, SubscriptionStatus,
 };
 pub use job::{Job, JobRequest};
-#[doc(hidden)]
-pub use limits::is_invisible;
 pub use limits::{
-    MAX_AMOUNT, MAX_BODY_BYTES, MAX_DESCRIPTION_BYTES, MAX_FIELDS, MAX_ID_BYTES, MAX_METADATA_BYTES,
-    MAX_METADATA_VALUES, MAX_NESTING, MAX_VALIDITY_DAYS,
+    MAX_AMOUNT, MAX_BODY_BYTES, MAX_DESCRIPTION_BYTES, MAX_FIELDS, MAX_ID_BYTES,
+    MAX_METADATA_BYTES, MAX_METADATA_VALUES, MAX_NESTING, MAX_VALIDITY_DAYS,
 };
 pub use money::AmountPaid;
 pub use outcome::{AllocationItem, Outcome, OutcomeError, Posting, Status};
@@ -54,5 +67,6 @@ pub use results::{
     TransactionItem, TransactionsResult,
 };
 pub use topology::{
-    Arg, Binding, ExchangeKind, ExchangeSpec, QUERY_KEY, QueueSpec, REPLY_TTL_MILLIS, Topology, TopologyError,
+    Arg, Binding, ExchangeKind, ExchangeSpec, QUERY_KEY, QueueSpec, REPLY_TTL_MILLIS, Topology,
+    TopologyError,
 };

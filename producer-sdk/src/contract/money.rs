@@ -1,4 +1,4 @@
-//! What a purchase was paid with: a decimal text on the wire, whole millionths in the program. No floats.
+//! Prices of purchases: a decimal text on the wire, whole millionths in the program. No floats.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,20 +9,22 @@ use super::rejection::Rejection;
 const MICROS: i64 = 1_000_000;
 const MAX_UNITS: i64 = 1_000_000_000_000;
 
-pub(crate) const AMOUNT_PAID: &str =
-    "a decimal number in quotes, from \"0\" to \"1000000000000\" with at most 6 decimals, such as \"9.99\"";
+pub(crate) const AMOUNT_PAID: &str = "a decimal number in quotes, from \"0\" to \"1000000000000\" \
+     with at most 6 decimals, such as \"9.99\"";
 
 /// An amount of money in millionths of the currency's unit, 0 to 10^12 units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AmountPaid(i64);
 
 impl AmountPaid {
-    /// From millionths of a unit; `None` when out of range.
+    /// Creates an amount from millionths of a unit. `None` if it is out of range.
     pub fn from_micros(micros: i64) -> Option<Self> {
-        (0..=MAX_UNITS * MICROS).contains(&micros).then_some(Self(micros))
+        (0..=MAX_UNITS * MICROS)
+            .contains(&micros)
+            .then_some(Self(micros))
     }
 
-    /// In millionths of a unit.
+    /// The amount in millionths of a unit.
     pub fn micros(self) -> i64 {
         self.0
     }
@@ -47,11 +49,12 @@ impl FromStr for AmountPaid {
     type Err = Rejection;
 
     fn from_str(text: &str) -> Result<Self, Rejection> {
-        Self::parse(text).ok_or_else(|| Rejection::invalid("amountPaid", found_text(text), AMOUNT_PAID))
+        Self::parse(text)
+            .ok_or_else(|| Rejection::invalid("amountPaid", found_text(text), AMOUNT_PAID))
     }
 }
 
-/// The shortest decimal that says it: `9.99`, `10`, `0.000001`.
+/// Writes the shortest decimal: `9.99`, `10`, `0.000001`.
 impl fmt::Display for AmountPaid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (units, fraction) = (self.0 / MICROS, self.0 % MICROS);
@@ -68,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shortest_decimal_comes_back() {
+    fn amounts_are_written_as_the_shortest_decimal() {
         for (sent, micros, back) in [
             ("9.99", 9_990_000, "9.99"),
             ("10", 10_000_000, "10"),
@@ -83,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_decimal_is_refused() {
+    fn texts_that_are_no_plain_decimal_are_refused() {
         for sent in [
             "",
             ".",

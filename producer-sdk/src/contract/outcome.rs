@@ -1,86 +1,86 @@
-//! What became of a command: the reply to it.
+//! Outcomes: the replies to commands.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What became of a command. What does not apply is absent.
+/// The result of a command. Fields that do not apply are absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// The command's reference.
+    /// The reference of the command.
     pub reference_id: String,
-    /// The command's `type`.
+    /// The `type` of the command.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whose wallet.
+    /// The user who owns the wallet.
     pub user_id: String,
-    /// Completed, or refused by the rules.
+    /// Whether the command was applied or refused.
     pub status: Status,
-    /// The command had been decided before; this is that decision again, and nothing was changed by this copy.
+    /// Whether an earlier copy of the command decided this outcome. Then this copy changed nothing.
     pub replayed: bool,
-    /// Net change of the wallet.
+    /// The net change of the balance, in credits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<i64>,
-    /// Balance after the command, as it was stored then.
+    /// The balance after the command, as stored at that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<i64>,
-    /// What may be spent now; only in a live outcome, not in a replayed one.
+    /// The credits that can be spent now. `None` if the outcome is replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
-    /// The double-entry postings.
+    /// The double-entry postings, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transactions: Vec<Posting>,
-    /// Which batches gave or got how much.
+    /// The changes of batches, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allocations: Vec<AllocationItem>,
-    /// Credits given, where a grant was clipped to the largest balance allowed.
+    /// The credits that were granted, if the cap clipped a grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted: Option<i64>,
-    /// Credits withheld, where a grant was clipped.
+    /// The credits that were not granted, if the cap clipped a grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clipped: Option<i64>,
-    /// Why a period's grant brought nothing: `lapsed` or `paid_plan`.
+    /// The reason why the grant of a period brought no credits: `lapsed` or `paid_plan`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
-    /// What was said of a subscription was older than what is known of it.
+    /// Whether the subscription event is older than the latest known one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<bool>,
-    /// A purchase took the wallet above the largest balance allowed (it is credited all the same).
+    /// Whether a purchase took the wallet over the cap. The purchase is credited nevertheless.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_cap: Option<bool>,
-    /// The service has no price, so the worker's default price was charged, or would have been.
+    /// Whether the default price was charged, or would have been, because the service has no price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_price: Option<bool>,
-    /// Why it was refused.
+    /// The refusal. `None` if the command was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<OutcomeError>,
 }
 
 impl Outcome {
-    /// Whether the command was carried out.
+    /// Whether the command was applied.
     pub fn is_completed(&self) -> bool {
         self.status == Status::Completed
     }
 
-    /// The refusal's code, if it was refused.
+    /// The code of the refusal, if the command was refused.
     pub fn error_code(&self) -> Option<&str> {
         self.error.as_ref().map(|error| error.code.as_str())
     }
 
-    /// Write the reply's body.
+    /// Writes the body of the reply.
     pub fn to_json(&self) -> Vec<u8> {
-        // A struct of strings and integers cannot fail to serialise.
+        // Serialising a struct of strings and integers cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
-/// Whether a command was carried out.
+/// Whether a command was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Carried out.
+    /// The command was applied.
     Completed,
-    /// Refused by the rules.
+    /// The command was refused.
     Failed,
 }
 
@@ -88,45 +88,45 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Posting {
-    /// The transaction.
+    /// The id of the transaction.
     pub id: Uuid,
-    /// Its type, such as `consumption` or `purchase`.
+    /// The type, such as `consumption` or `purchase`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Positive when the wallet gains, negative when it loses.
+    /// Credits. Positive if the wallet gains, negative if it loses.
     pub amount: i64,
 }
 
-/// One batch's part in a command.
+/// The change of one batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AllocationItem {
-    /// The batch.
+    /// The id of the batch.
     pub batch_id: Uuid,
-    /// Signed like its transaction.
+    /// Credits, with the sign of the transaction.
     pub amount: i64,
-    /// What is left in the batch after it.
+    /// The credits that are left in the batch afterwards.
     pub batch_remaining: i64,
 }
 
-/// Why a command was refused.
+/// The reason why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutcomeError {
-    /// Which of the closed list of refusals.
+    /// The code, from the closed list of refusals.
     pub code: String,
-    /// For people, never to be parsed.
+    /// A sentence for people. Programs must not parse it.
     pub message: String,
-    /// Credits that were needed (`insufficient_credits`).
+    /// The cost of the command, for `insufficient_credits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<i64>,
-    /// Credits that were there (`insufficient_credits`).
+    /// The spendable credits, for `insufficient_credits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
-    /// Reference of the command that credited the payment (`duplicate_payment`).
+    /// The reference of the command that credited the payment, for `duplicate_payment`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_reference_id: Option<String>,
-    /// Transaction that credited the payment (`duplicate_payment`).
+    /// The transaction that credited the payment, for `duplicate_payment`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_transaction_id: Option<Uuid>,
 }

@@ -1,45 +1,47 @@
-//! What each kind of user may do on the broker, as RabbitMQ's permissions: regular expressions over names.
+//! The permissions of each kind of user on the broker, as RabbitMQ's regular expressions over
+//! names.
 //!
-//! A dot is written `[.]`: without a backslash, nobody between here and the broker has to escape one.
+//! A dot is written as `[.]`. Without a backslash no shell or file format needs escaping.
 
 use std::collections::BTreeSet;
 
 use super::topology::Topology;
 
-/// Queues that the broker names itself; replies go there.
+/// The queues that the broker names. Replies go there.
 const REPLIES: &str = "amq[.]gen-.*";
-/// What the broker calls the exchange without a name, which leads into every queue.
+/// The broker's name for the default exchange, which leads to every queue.
 const DEFAULT_EXCHANGE: &str = "amq[.]default";
-/// However many shards there are, were or will be.
+/// The command queues of any number of shards.
 const SHARDS: &str = "commands[.][0-9]+";
 
 /// A kind of user on the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// An app: spends and asks.
+    /// An app: sends usage and queries.
     App,
-    /// A payment bridge or a back office: sells, grants, subscribes, freezes.
+    /// A payment bridge or a back office: sends purchases, grants, subscriptions and freezes.
     Bridge,
-    /// A worker: declares and serves; also whoever operates the ledger with the command line.
+    /// A worker: declares the topology and serves the queues. Operators with the command line use
+    /// it, too.
     Worker,
 }
 
-/// Names of exchanges and queues, as regular expressions.
+/// The permitted names of exchanges and queues, as regular expressions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permissions {
-    /// What may be declared and deleted.
+    /// Names that the user may declare and delete.
     pub configure: String,
-    /// What may be written to.
+    /// Names that the user may write to.
     pub write: String,
-    /// What may be read from.
+    /// Names that the user may read from.
     pub read: String,
 }
 
 impl Role {
-    /// All of them.
+    /// All roles.
     pub const ALL: [Self; 3] = [Self::App, Self::Bridge, Self::Worker];
 
-    /// Its name.
+    /// The name of the role.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::App => "app",
@@ -50,7 +52,8 @@ impl Role {
 }
 
 impl Topology {
-    /// What a user of that kind needs, and no more. The same for any number of shards.
+    /// The permissions that this kind of user needs, and no others. They are the same for any
+    /// number of shards.
     pub fn permissions(&self, role: Role) -> Permissions {
         let sender = |exchanges: &[String]| Permissions {
             configure: format!("^{REPLIES}$"),
@@ -75,7 +78,8 @@ impl Topology {
         }
     }
 
-    /// `{ns}[.](a|b)`. Listed one by one, since another namespace may begin like this one.
+    /// `{ns}[.](a|b)`. The names are listed one by one, because another namespace may begin like
+    /// this one.
     fn any_of(&self, names: &[String]) -> String {
         let prefix = format!("{}.", self.namespace());
         let names = names
@@ -92,7 +96,8 @@ impl Topology {
     }
 }
 
-/// Of what names are made of, only the dot means something else in a regular expression.
+/// Escapes a name for a regular expression. Of the characters in names, only the dot has another
+/// meaning there.
 pub(super) fn literally(name: &str) -> String {
     name.replace('.', "[.]")
 }
@@ -102,8 +107,10 @@ pub(super) fn literally(name: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Conformance: Broker permissions and senders: Permissions give app, bridge and worker exactly
+    /// the names they need, for any namespace and number of shards
     #[test]
-    fn each_kind_of_user_gets_the_names_it_needs_whatever_the_number_of_shards() {
+    fn each_kind_of_user_gets_the_names_it_needs_for_any_number_of_shards() {
         for shards in [1, 64] {
             let topology = Topology::new("till.v-1", shards).expect("a good namespace");
             let app = topology.permissions(Role::App);
@@ -116,7 +123,10 @@ mod tests {
                 (bridge.configure, bridge.read),
                 (app.configure.clone(), app.read.clone())
             );
-            let everything = "till[.]v-1[.](commands[.][0-9]+|dead|delay|funding|internal|jobs|ledger|queries|unrouted|usage)";
+            let everything = concat!(
+                "till[.]v-1[.](commands[.][0-9]+|dead|delay|funding|internal|",
+                "jobs|ledger|queries|unrouted|usage)",
+            );
             let worker = topology.permissions(Role::Worker);
             assert_eq!(worker.configure, format!("^(amq[.]gen-.*|{everything})$"));
             assert_eq!(worker.write, format!("^(amq[.]default|{everything})$"));

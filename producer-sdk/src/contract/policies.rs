@@ -1,22 +1,25 @@
-//! Limits on the broker that bound what one app can make it keep: RabbitMQ's policies, limits of virtual hosts and users,
-//! and settings of the server.
+//! Limits on the broker for the messages and resources of one app: RabbitMQ policies, limits of
+//! virtual hosts and users, and settings of the server.
 //!
-//! A policy can be changed at any time; an argument of a queue cannot.
+//! A policy can be changed at any time. An argument of a queue cannot.
 
 use super::permissions::literally;
 use super::topology::{Arg, REPLY_TTL_MILLIS, Topology};
 
-/// Reply queues hold this many bytes: two of the largest answers. Of more the oldest is dropped.
+/// The maximum size of a reply queue, in bytes. This is enough for two of the largest answers.
+/// Beyond it the oldest reply is dropped.
 const REPLY_BYTES: i64 = 4 << 20;
-/// A reply queue without a reader is deleted after ten times as long as a reply waits.
+/// The time after which a reply queue without a reader is deleted: ten times the lifetime of a
+/// reply.
 const REPLY_QUEUE_EXPIRES_MILLIS: i64 = 10 * REPLY_TTL_MILLIS as i64;
-/// 10,000 dead letters of the largest size fit into the bytes. From that number on workers keep no rejected messages of apps.
+/// The maximum number of dead letters. `DEAD_LETTER_BYTES` is enough for 10,000 of the largest
+/// size. From that number on, workers keep no rejected messages of apps.
 const DEAD_LETTERS: i64 = 100_000;
 const DEAD_LETTER_BYTES: i64 = 1 << 30;
 
-/// What a virtual host may hold, by RabbitMQ's names.
+/// The limits of a virtual host, by RabbitMQ's names.
 pub const VHOST_LIMITS: [(&str, i64); 2] = [("max-connections", 1_000), ("max-queues", 10_000)];
-/// What a user of an app or a bridge may open, by RabbitMQ's names.
+/// The limits of the user of an app or a bridge, by RabbitMQ's names.
 pub const USER_LIMITS: [(&str, i64); 2] = [("max-channels", 1_000), ("max-connections", 100)];
 /// Settings for `rabbitmq.conf`.
 pub const BROKER_SETTINGS: [(&str, &str); 3] = [
@@ -25,24 +28,26 @@ pub const BROKER_SETTINGS: [(&str, &str); 3] = [
     ("disk_free_limit.absolute", "2GB"),
 ];
 
-/// A policy for queues.
+/// A RabbitMQ policy for queues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Its name.
+    /// The name of the policy.
     pub name: String,
-    /// A regular expression over names of queues.
+    /// A regular expression that matches the names of queues.
     pub pattern: String,
-    /// What holds for them, by RabbitMQ's names.
+    /// The definition, by RabbitMQ's names.
     pub definition: Vec<(&'static str, Arg)>,
 }
 
 impl Policy {
-    /// Above those that an operator may have for all queues.
+    /// The priority of all policies here. It is higher than that of policies which an operator may
+    /// have for all queues.
     pub const PRIORITY: i64 = 10;
 }
 
 impl Topology {
-    /// The policies of a namespace. That for reply queues holds for those of all namespaces of the virtual host.
+    /// The policies of a namespace. The policy for reply queues applies to all namespaces of the
+    /// virtual host.
     pub fn policies(&self) -> [Policy; 3] {
         let namespace = literally(self.namespace());
         let replies = Policy {
@@ -53,13 +58,14 @@ impl Topology {
                 .chain(reply_limits())
                 .collect(),
         };
-        // An operator has declared them, and their account could not do so again.
-        let of_accounts = Policy {
+        // These queues are not deleted: an operator has declared them, and their account could not
+        // declare them again.
+        let account_replies = Policy {
             name: format!("{}.account-replies", self.namespace()),
             pattern: format!("^{namespace}[.]reply[.]"),
             definition: reply_limits().to_vec(),
         };
-        // Nothing is dropped from the dead letters: beyond the limit the broker refuses, and lanes wait.
+        // No dead letter is dropped. Beyond the limit the broker refuses new ones, and lanes wait.
         let dead = Policy {
             name: self.dead(),
             pattern: format!("^{namespace}[.]dead$"),
@@ -69,11 +75,11 @@ impl Topology {
                 ("overflow", Arg::Str("reject-publish".to_owned())),
             ],
         };
-        [replies, of_accounts, dead]
+        [replies, account_replies, dead]
     }
 }
 
-/// What holds for every reply queue.
+/// The definition for every reply queue.
 fn reply_limits() -> [(&'static str, Arg); 3] {
     [
         ("max-length-bytes", Arg::Int(REPLY_BYTES)),

@@ -1,72 +1,77 @@
-//! Queries: questions that change nothing, answered from committed state.
+//! Queries: requests that change nothing. They are answered from committed state.
 
 use serde::Serialize;
 
-use super::decode;
-use super::limits::{self, MAX_AMOUNT};
+use super::checks;
+use super::limits::MAX_AMOUNT;
 use super::rejection::Rejection;
 
-/// Most rows on a page of transactions.
+/// The maximum number of rows on a page of transactions.
 pub const MAX_PAGE_SIZE: u32 = 100;
-/// Rows on a page of transactions where none is said.
+/// The number of rows on a page of transactions if the query names none.
 pub const DEFAULT_PAGE_SIZE: u32 = 10;
-/// Pages by number reach so many rows; further ones are reached by cursor.
+/// The number of rows that page numbers reach. Further rows are reached by cursor.
 pub const MAX_PAGED_ROWS: u32 = 10_000;
-/// Longest cursor, in bytes.
+/// The maximum length of a cursor, in bytes.
 const MAX_CURSOR: usize = 200;
 
-pub(crate) const CURSOR: &str = "a cursor, as an earlier page gave it";
+pub(crate) const CURSOR: &str = "the `nextCursor` of an earlier page";
 
-/// A question.
+/// A request that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 #[non_exhaustive]
 pub enum Query {
-    /// What a user has.
+    /// The balance of a wallet.
     Balance {
-        /// Whose wallet.
+        /// The user who owns the wallet.
         user_id: String,
     },
-    /// What happened to a wallet, newest first.
+    /// The transactions of a wallet, newest first.
     Transactions {
-        /// Whose wallet.
+        /// The user who owns the wallet.
         user_id: String,
-        /// Which page, from 0.
+        /// The number of the page, starting at 0.
         #[serde(skip_serializing_if = "Option::is_none")]
         page_index: Option<u32>,
-        /// Rows on a page, 10 if absent.
+        /// Rows on a page. `None` means 10.
         #[serde(skip_serializing_if = "Option::is_none")]
         page_size: Option<u32>,
-        /// Instead of a page's number: what follows an earlier page.
+        /// The `next_cursor` of an earlier page. Excludes `page_index`.
         #[serde(skip_serializing_if = "Option::is_none")]
         cursor: Option<String>,
     },
-    /// The batches of a wallet in the order in which they are spent.
+    /// The batches of a wallet, in the order in which they are spent.
     Batches {
-        /// Whose wallet.
+        /// The user who owns the wallet.
         user_id: String,
-        /// Those that are spent up or lapsed, too.
+        /// Whether empty and expired batches are included.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         all: bool,
     },
-    /// What a service costs.
+    /// The price of a service.
     Price {
-        /// The service.
+        /// The name of the service.
         service: String,
-        /// Units of it, 1 if absent.
+        /// Units of the service. `None` means 1.
         #[serde(skip_serializing_if = "Option::is_none")]
         quantity: Option<i64>,
     },
-    /// Which packages are for sale.
+    /// The packages for sale.
     Packages {},
-    /// Whether a user may buy a package; to be asked before he pays, since a purchase is never refused.
+    /// Whether a user may buy a package. Query this before the user pays, because a purchase is
+    /// never refused.
     CanPurchase {
-        /// Who wants to buy.
+        /// The user who wants to buy.
         user_id: String,
-        /// Which package, by its id; absent: any.
+        /// The id of the package. `None` means any package.
         #[serde(skip_serializing_if = "Option::is_none")]
         package_id: Option<String>,
-        /// Which package, by the payment provider's price id.
+        /// The payment provider's price id of the package. Excludes `package_id`.
         #[serde(skip_serializing_if = "Option::is_none")]
         price_id: Option<String>,
     },
@@ -106,7 +111,8 @@ impl QueryKind {
 }
 
 impl Query {
-    /// The user that it asks about; `None` for prices and packages, which are the same for everyone.
+    /// The user that the query is about. `None` for prices and packages, which are the same for all
+    /// users.
     pub fn user_id(&self) -> Option<&str> {
         match self {
             Self::Balance { user_id }
@@ -124,7 +130,7 @@ impl Query {
         }
     }
 
-    fn of(&self) -> QueryKind {
+    fn query_kind(&self) -> QueryKind {
         match self {
             Self::Balance { .. } => QueryKind::Balance,
             Self::Transactions { .. } => QueryKind::Transactions,
@@ -137,38 +143,36 @@ impl Query {
 
     /// Its `type` on the wire.
     pub fn kind(&self) -> &'static str {
-        self.of().as_str()
+        self.query_kind().as_str()
     }
 
-    /// Read and check a body.
-    pub fn from_json(body: &[u8]) -> Result<Self, Rejection> {
-        let query = decode::query(body)?;
-        query.check()?;
-        Ok(query)
-    }
-
-    /// Write the body.
+    /// Writes the body.
     pub fn to_json(&self) -> Vec<u8> {
-        // A struct of strings and integers cannot fail to serialise; an empty body would be rejected as not JSON.
+        // Serialising a struct of strings and integers cannot fail. The worker would reject an
+        // empty body as not JSON.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Whether every value is one that the worker will take.
+    /// Checks that the worker accepts every value.
     pub fn check(&self) -> Result<(), Rejection> {
         match self {
-            Self::Balance { user_id } | Self::Batches { user_id, .. } => limits::known_id("userId", user_id),
+            Self::Balance { user_id } | Self::Batches { user_id, .. } => {
+                checks::known_id("userId", user_id)
+            }
             Self::Transactions {
                 user_id,
                 page_index,
                 page_size,
                 cursor,
             } => {
-                limits::known_id("userId", user_id)?;
+                checks::known_id("userId", user_id)?;
                 check_page(*page_index, *page_size, cursor.as_deref())
             }
             Self::Price { service, quantity } => {
-                limits::known_id("service", service)?;
-                quantity.map_or(Ok(()), |quantity| limits::range("quantity", quantity, MAX_AMOUNT))
+                checks::known_id("service", service)?;
+                quantity.map_or(Ok(()), |quantity| {
+                    checks::range("quantity", quantity, MAX_AMOUNT)
+                })
             }
             Self::Packages {} => Ok(()),
             Self::CanPurchase {
@@ -176,17 +180,13 @@ impl Query {
                 package_id,
                 price_id,
             } => {
-                limits::known_id("userId", user_id)?;
+                checks::known_id("userId", user_id)?;
                 package_id
                     .as_deref()
-                    .map_or(Ok(()), |id| limits::known_id("packageId", id))?;
+                    .map_or(Ok(()), |id| checks::known_id("packageId", id))?;
                 match (package_id, price_id) {
-                    (Some(_), Some(_)) => Err(Rejection::invalid(
-                        "priceId",
-                        "given beside `packageId`",
-                        "`packageId` or `priceId`, not both",
-                    )),
-                    (None, Some(id)) => limits::known_id("priceId", id),
+                    (Some(_), Some(_)) => Err(Rejection::not_with("priceId", "packageId")),
+                    (None, Some(id)) => checks::known_id("priceId", id),
                     _ => Ok(()),
                 }
             }
@@ -194,25 +194,24 @@ impl Query {
     }
 }
 
-fn check_page(index: Option<u32>, size: Option<u32>, cursor: Option<&str>) -> Result<(), Rejection> {
+fn check_page(
+    index: Option<u32>,
+    size: Option<u32>,
+    cursor: Option<&str>,
+) -> Result<(), Rejection> {
     if let Some(size) = size {
-        limits::range("pageSize", size.into(), MAX_PAGE_SIZE.into())?;
+        checks::range("pageSize", size.into(), MAX_PAGE_SIZE.into())?;
     }
     if let Some(cursor) = cursor {
         if cursor.is_empty() || cursor.len() > MAX_CURSOR {
             return Err(Rejection::invalid(
                 "cursor",
-                format!("{} bytes long", cursor.len()),
+                format!("{} bytes", cursor.len()),
                 CURSOR,
             ));
         }
-        if let Some(index) = index {
-            let found = format!("{index} beside a `cursor`");
-            return Err(Rejection::invalid(
-                "pageIndex",
-                found,
-                "`pageIndex` or `cursor`, not both",
-            ));
+        if index.is_some() {
+            return Err(Rejection::not_with("pageIndex", "cursor"));
         }
     }
     let index = index.unwrap_or(0);
@@ -221,7 +220,7 @@ fn check_page(index: Option<u32>, size: Option<u32>, cursor: Option<&str>) -> Re
         return Err(Rejection::invalid(
             "pageIndex",
             index,
-            format!("pages within the first {MAX_PAGED_ROWS} rows; further ones by `cursor`"),
+            format!("within the first {MAX_PAGED_ROWS} rows (use `cursor` for further rows)"),
         ));
     }
     Ok(())

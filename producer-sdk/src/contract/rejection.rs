@@ -1,10 +1,11 @@
-//! Why a message cannot be understood: a closed list of codes, and a sentence that names the field.
+//! Rejections: the reasons for which a message is not valid.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The closed list of reasons for which a message is rejected (never retried, never recorded in the ledger).
+/// The closed list of reasons for which a message is rejected. A rejected message is not retried
+/// and not recorded in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -17,10 +18,10 @@ pub enum RejectionCode {
     NotAnObject,
     /// Objects and arrays are nested deeper than [`MAX_NESTING`](super::MAX_NESTING).
     TooDeep,
-    /// The body has more than [`MAX_FIELDS`](super::MAX_FIELDS) fields, or `metadata` holds more than
-    /// [`MAX_METADATA_VALUES`](super::MAX_METADATA_VALUES) values.
+    /// The body has more than [`MAX_FIELDS`](super::MAX_FIELDS) fields, or `metadata` holds more
+    /// than [`MAX_METADATA_VALUES`](super::MAX_METADATA_VALUES) values.
     TooMany,
-    /// A field is given twice.
+    /// A field occurs twice.
     DuplicateField,
     /// `type` names no command (or no query).
     UnknownType,
@@ -28,21 +29,21 @@ pub enum RejectionCode {
     UnknownField,
     /// A required field is absent.
     MissingField,
-    /// A field has the wrong type, is out of range, or may not stand beside another.
+    /// A field has the wrong type, is out of range, or cannot be used with another field.
     InvalidField,
-    /// The command came through an exchange that may not carry it.
+    /// The command was sent to an exchange that does not allow it.
     ForbiddenExchange,
-    /// The account that sent the message may not send it, or the message does not name the account.
+    /// The sender is not allowed to send this message, or the message does not name its sender.
     ForbiddenSender,
-    /// The properties of the message cannot be read, so its body is not looked at.
+    /// The properties of the message cannot be read, so the body is not examined.
     UnreadableProperties,
-    /// A code this version does not know; only ever read from a newer worker's reply.
+    /// A code that this version does not know. It occurs only in the replies of a newer worker.
     #[serde(other)]
     Unknown,
 }
 
 impl RejectionCode {
-    /// The code as it stands on the wire.
+    /// The code on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TooLarge => "too_large",
@@ -69,15 +70,16 @@ impl fmt::Display for RejectionCode {
     }
 }
 
-/// A message that cannot be understood: the code, the field where one is to blame, and what was found and is allowed.
+/// The reason why a message is not valid: a code, a sentence, and the field that caused it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Rejection {
-    /// Which of the closed list of reasons.
+    /// The code of the reason.
     pub code: RejectionCode,
-    /// The field, what was found, what is allowed; for people, never to be parsed.
+    /// A sentence for people: the field, what is allowed and what was found. Programs must not
+    /// parse it.
     pub message: String,
-    /// The field to blame, by its wire name.
+    /// The wire name of the field that caused the rejection. `None` if the whole body is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }
@@ -99,14 +101,25 @@ impl Rejection {
         }
     }
 
-    /// "`field` is found; allowed is …".
-    pub(crate) fn invalid(field: &str, found: impl fmt::Display, allowed: impl fmt::Display) -> Self {
-        let message = format!("`{field}` is {found}; allowed is {allowed}");
+    /// "`field` must be {allowed}, got {found}".
+    pub(crate) fn invalid(
+        field: &str,
+        found: impl fmt::Display,
+        allowed: impl fmt::Display,
+    ) -> Self {
+        let message = format!("`{field}` must be {allowed}, got {found}");
         Self::of_field(RejectionCode::InvalidField, field, message)
     }
 
-    pub(crate) fn missing(field: &str, of: &str, allowed: impl fmt::Display) -> Self {
-        let message = format!("`{field}` is missing from `{of}`; allowed is {allowed}");
+    /// "`field` cannot be used with `other`; use only one of them".
+    pub(crate) fn not_with(field: &str, other: &str) -> Self {
+        let message = format!("`{field}` cannot be used with `{other}`; use only one of them");
+        Self::of_field(RejectionCode::InvalidField, field, message)
+    }
+
+    /// "`field` is missing from `kind`; it must be {allowed}".
+    pub(crate) fn missing(field: &str, kind: &str, allowed: impl fmt::Display) -> Self {
+        let message = format!("`{field}` is missing from `{kind}`; it must be {allowed}");
         Self::of_field(RejectionCode::MissingField, field, message)
     }
 }

@@ -1,4 +1,4 @@
-//! Whatever comes back on a reply queue.
+//! Replies: the messages in a reply queue.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,15 +6,19 @@ use super::answer::Answer;
 use super::outcome::Outcome;
 use super::rejection::Rejection;
 
-/// A reply, told apart by its `status`: `completed` and `failed` are outcomes, `ok` and `error` are answers.
+/// A reply. Its `status` decides the kind: `completed` and `failed` are outcomes, `ok` and `error`
+/// are answers, and `rejected` is a rejection.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly every reply is an outcome")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every reply is an outcome"
+)]
 pub enum Reply {
-    /// To a command.
+    /// The reply to a command.
     Outcome(Outcome),
-    /// To a query.
+    /// The reply to a query.
     Answer(Answer),
-    /// To a message that could not be understood.
+    /// The reply to a message that is not valid.
     Rejected(Rejection),
 }
 
@@ -41,7 +45,7 @@ enum RejectedStatus {
 }
 
 impl Reply {
-    /// Read a reply's body.
+    /// Reads the body of a reply.
     pub fn from_json(body: &[u8]) -> Result<Self, UnreadableReply> {
         let head: Head = serde_json::from_slice(body)?;
         Ok(match head.status.as_str() {
@@ -51,7 +55,7 @@ impl Reply {
         })
     }
 
-    /// Write the reply's body.
+    /// Writes the body of the reply.
     pub fn to_json(&self) -> Vec<u8> {
         match self {
             Self::Outcome(outcome) => outcome.to_json(),
@@ -61,7 +65,7 @@ impl Reply {
                     status: RejectedStatus::Rejected,
                     error: rejection.clone(),
                 };
-                // A struct of strings cannot fail to serialise.
+                // Serialising a struct of strings cannot fail.
                 serde_json::to_vec(&rejected).unwrap_or_default()
             }
         }

@@ -1,40 +1,48 @@
-//! Which queues a reply may be sent to. A worker replies through the default exchange, which leads into every queue of
-//! its virtual host, and `reply_to` is the asker's choice: so only names count that no queue of Scrip can have, and that
-//! RabbitMQ itself can read. A name that is not random can be guessed, so its queue gets only the replies of the account that
-//! the name ends with: an account could have replies put into the queue of another, and push out those that wait there.
+//! The queues to which a reply may be sent.
+//!
+//! A worker replies through the default exchange, which leads to every queue of its virtual host,
+//! and the client chooses `reply_to`. So only names are allowed that no queue of Scrip can have and
+//! that RabbitMQ itself can read.
+//!
+//! A name that is not random can be guessed. Its queue receives only the replies of the account in
+//! its name. Otherwise an account could have replies put into the queue of another account, and
+//! displace the replies that wait there.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-/// What RabbitMQ calls the queues that it names itself. No client may declare such a name.
+/// The prefix of the queues that RabbitMQ names. No client can declare such a name.
 const SERVER_NAMED: &str = "amq.gen-";
-/// What RabbitMQ writes into `reply_to` in place of `amq.rabbitmq.reply-to`.
+/// The prefix that RabbitMQ writes into `reply_to` in place of `amq.rabbitmq.reply-to`.
 const DIRECT: &str = "amq.rabbitmq.reply-to.";
-/// The queue of aio-pika's robust channels: this and a random UUID in hexadecimal.
+/// The prefix of the queues of aio-pika's robust channels. A random UUID in hexadecimal follows.
 const AIO_PIKA: &str = "amq_";
-/// Spring's `AnonymousQueue`: this and a random UUID in base64url.
+/// The prefix of Spring's `AnonymousQueue`. A random UUID in base64url follows.
 const SPRING: &str = "spring.gen-";
 
-/// The head of an Erlang process id as RabbitMQ encodes it: version, `NEW_PID_EXT`, `ATOM_UTF8_EXT`.
+/// The head of an Erlang process id as RabbitMQ encodes it: version, `NEW_PID_EXT`,
+/// `ATOM_UTF8_EXT`.
 const PID_HEAD: [u8; 3] = [131, 88, 118];
-/// In place of its node's name stands this and the name's hash in decimal.
+/// The prefix of the node in the process id. The hash of the node's name follows in decimal.
 const NODE: &str = "reply@";
-/// `erlang:phash2` is below this.
+/// The results of `erlang:phash2` are below this.
 const HASH_LIMIT: u32 = 1 << 27;
-/// The largest number of a process: 28 bits.
+/// The numbers of processes are below this: 28 bits.
 const PROCESS_LIMIT: u32 = 1 << 28;
-/// Bytes of a direct reply-to's key.
+/// The length of the key of a direct reply-to, in bytes.
 const KEY_BYTES: usize = 16;
 
-/// Where an asker with RabbitMQ's direct reply-to waits: `amq.rabbitmq.reply-to.{process}.{key}`, both in base64.
+/// The reply address of a client that uses RabbitMQ's direct reply-to:
+/// `amq.rabbitmq.reply-to.{process}.{key}`, with both parts in base64.
 ///
-/// RabbitMQ 3.10 closes the connection that publishes to a name of this form which it cannot read (541).
+/// RabbitMQ 3.10 closes the connection that publishes to a name of this form which it cannot read
+/// (541).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirectReplyTo {
     node: u32,
 }
 
 impl DirectReplyTo {
-    /// Reads a name exactly as RabbitMQ 3.10 to 4.x write it; `None` for everything else.
+    /// Reads a name exactly as RabbitMQ 3.10 to 4.x write it. `None` for any other name.
     pub fn parse(queue: &str) -> Option<Self> {
         let (process, key) = queue.strip_prefix(DIRECT)?.split_once('.')?;
         let key = STANDARD.decode(key).ok()?;
@@ -47,34 +55,40 @@ impl DirectReplyTo {
         let (number, _) = numbers.split_first_chunk()?;
         let hash = std::str::from_utf8(node).ok()?.strip_prefix(NODE)?;
         let node: u32 = hash.parse().ok()?;
-        let is_sound = key.len() == KEY_BYTES
+        let is_valid = key.len() == KEY_BYTES
             && node < HASH_LIMIT
             && node.to_string() == hash
             && u32::from_be_bytes(*number) < PROCESS_LIMIT;
-        is_sound.then_some(Self { node })
+        is_valid.then_some(Self { node })
     }
 
-    /// The hash of the node that the asker is connected to. RabbitMQ 3.10 closes the connection, too, if no running node
-    /// of its cluster has this hash, which cannot be told from outside.
+    /// The hash of the node to which the client is connected.
+    ///
+    /// RabbitMQ 3.10 also closes the connection if no running node of its cluster has this hash.
+    /// This cannot be checked from outside.
     pub const fn node(self) -> u32 {
         self.node
     }
 }
 
-/// Why no reply may be sent to a queue.
+/// The reason why no reply may be sent to a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ReplyToError {
-    /// It is none that replies go to.
+    /// The name is not that of a reply queue.
     #[error("`reply_to` names no reply queue")]
     NoReplyQueue,
-    /// It is `{ns}.reply.{account}`, and the message is not from that account or does not say so.
+    /// The name is `{ns}.reply.{account}`, and the message is not verified to be from that account.
     #[error("`reply_to` names the reply queue of another account than `user_id`")]
     NotTheSenders,
 }
 
-/// Whether a reply to a message of this namespace may be sent there. `sender` is the account that sent it, as the broker has
-/// verified it.
-pub(super) fn check(namespace: &str, queue: &str, sender: Option<&str>) -> Result<(), ReplyToError> {
+/// Checks that a reply to a message of this namespace may be sent to a queue. `sender` is the
+/// account that sent the message, as the broker verified it.
+pub(super) fn check(
+    namespace: &str,
+    queue: &str,
+    sender: Option<&str>,
+) -> Result<(), ReplyToError> {
     if is_made_for_replies(queue) {
         return Ok(());
     }
@@ -85,7 +99,7 @@ pub(super) fn check(namespace: &str, queue: &str, sender: Option<&str>) -> Resul
     }
 }
 
-/// Whether it is a direct reply-to, or has a random name that RabbitMQ or a client library has given.
+/// Whether it is a direct reply-to, or a random name from RabbitMQ or a client library.
 fn is_made_for_replies(queue: &str) -> bool {
     let rest = |prefix: &str| queue.strip_prefix(prefix);
     rest(SERVER_NAMED).is_some_and(|name| !name.is_empty())
@@ -94,8 +108,11 @@ fn is_made_for_replies(queue: &str) -> bool {
         || DirectReplyTo::parse(queue).is_some()
 }
 
-/// The account in `.reply.{account}`: all of the rest, so that no account's queue is another's, too. It has no dot, since
-/// what has one could be a queue of a namespace with a longer name (`{ns}.reply.x.dead`).
+/// The account in `.reply.{account}`. It is the complete rest, so that a queue belongs to one
+/// account only.
+///
+/// It contains no dot, because the name could then be a queue of a namespace with a longer name
+/// (`{ns}.reply.x.dead`).
 fn account(rest: &str) -> Option<&str> {
     let account = rest.strip_prefix(".reply.")?;
     (!account.is_empty() && !account.contains('.')).then_some(account)
@@ -114,12 +131,15 @@ const fn is_base64url(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    /// As RabbitMQ 3.13 wrote it.
-    const WRITTEN: &str =
-        "amq.rabbitmq.reply-to.g1h2AA5yZXBseUAyNzc5NjQyMAAAC1oAAAAAZo4bIw==.+Uvn1EmAp0ZA+oQx2yoQFA==";
+    /// A name that RabbitMQ 3.13 wrote.
+    const WRITTEN: &str = "amq.rabbitmq.reply-to.g1h2AA5yZXBseUAyNzc5NjQyMAAAC1oAAAAAZo4bIw==.+Uvn1EmAp0ZA+oQx2yoQFA==";
 
     fn direct(process: &[u8], key: &[u8]) -> String {
-        format!("{DIRECT}{}.{}", STANDARD.encode(process), STANDARD.encode(key))
+        format!(
+            "{DIRECT}{}.{}",
+            STANDARD.encode(process),
+            STANDARD.encode(key)
+        )
     }
 
     fn process(head: [u8; 3], node: &[u8], numbers: &[u8]) -> Vec<u8> {
@@ -128,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_direct_reply_to_is_read_as_rabbitmq_writes_it() {
+    fn a_direct_reply_to_written_by_rabbitmq_is_read() {
         assert_eq!(
             DirectReplyTo::parse(WRITTEN).map(DirectReplyTo::node),
             Some(27_796_420)
@@ -140,8 +160,10 @@ mod tests {
         );
     }
 
+    /// Conformance: Broker permissions and senders: A `reply_to` that the broker cannot read costs
+    /// no other sender a reply
     #[test]
-    fn a_direct_reply_to_that_rabbitmq_cannot_read_is_none() {
+    fn a_direct_reply_to_that_rabbitmq_cannot_read_is_refused() {
         let good = process(PID_HEAD, b"reply@27796420", &[0; 12]);
         let node = |name: &[u8]| direct(&process(PID_HEAD, name, &[0; 12]), &[7; 16]);
         let mut many = vec![
@@ -185,8 +207,10 @@ mod tests {
         }
     }
 
+    /// Conformance: Broker permissions and senders: Replies go to queue names that client libraries
+    /// generate, and to no queue of a namespace
     #[test]
-    fn replies_go_to_names_that_libraries_give_and_to_no_queue_of_a_namespace() {
+    fn replies_go_to_names_from_libraries_and_to_no_queue_of_a_namespace() {
         for queue in [
             "amq.gen-X4Rq2V1nTLCQ2WZJ6uXGLQ",
             "amq_6f5902ac237024bdd0c176cb93063dc4",
@@ -221,6 +245,8 @@ mod tests {
         }
     }
 
+    /// Conformance: Broker permissions and senders: A reply goes to `{ns}.reply.{account}` only if
+    /// the message is from that account
     #[test]
     fn the_reply_queue_of_an_account_is_for_its_own_messages_only() {
         for account in ["shop", "shop-7", "shop:7", "Shop 7", "ä", "*"] {
@@ -235,13 +261,21 @@ mod tests {
                 "shop.7",
                 "credits.reply.shop",
             ];
-            let others = others.into_iter().filter(|other| *other != account).map(Some);
+            let others = others
+                .into_iter()
+                .filter(|other| *other != account)
+                .map(Some);
             for sender in others.chain([None]) {
                 let refused = Err(ReplyToError::NotTheSenders);
-                assert_eq!(check("credits", &queue, sender), refused, "{account} {sender:?}");
+                assert_eq!(
+                    check("credits", &queue, sender),
+                    refused,
+                    "{account} {sender:?}"
+                );
             }
         }
-        // A dot ends no account: `a` has no part of what `a.b` has, nor the other way round.
+        // A dot does not end the account: `a` cannot use the queue of `a.b`, and `a.b` cannot use
+        // that of `a`.
         for (queue, sender) in [
             ("credits.reply.a.b", "a"),
             ("credits.reply.a.b", "a.b"),
@@ -249,7 +283,11 @@ mod tests {
             ("credits.reply.a.dead", "a.dead"),
         ] {
             let refused = Err(ReplyToError::NoReplyQueue);
-            assert_eq!(check("credits", queue, Some(sender)), refused, "{queue} {sender}");
+            assert_eq!(
+                check("credits", queue, Some(sender)),
+                refused,
+                "{queue} {sender}"
+            );
         }
         assert_eq!(
             check("credits", "credits.reply.a", Some("a.b")),

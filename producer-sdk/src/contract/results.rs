@@ -1,4 +1,4 @@
-//! Results of the queries. Names and shapes are those of `scrip --json`.
+//! The results of queries. Names and shapes are those of `scrip --json`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,27 +7,27 @@ use uuid::Uuid;
 
 use super::outcome::AllocationItem;
 
-/// Result of the `transactions` query.
+/// The result of the `transactions` query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransactionsResult {
-    /// Whose wallet.
+    /// The user who owns the wallet.
     pub user_id: String,
     /// The page's transactions, newest first.
     pub items: Vec<TransactionItem>,
-    /// How many there are, counted up to 10,000.
+    /// The number of transactions, counted up to 10,000.
     pub total: u64,
-    /// There are more than `total`.
+    /// Whether there are more transactions than `total`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub total_is_capped: bool,
-    /// Which page this is, from 0; absent for a page by cursor.
+    /// The number of this page, starting at 0. `None` for a page by cursor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_index: Option<u32>,
-    /// Rows on a page.
+    /// The number of rows per page.
     pub page_size: u32,
-    /// How many pages `total` makes.
+    /// The number of pages for `total` rows.
     pub page_count: u64,
-    /// Where the next page goes on; absent on the last one.
+    /// The cursor of the next page. `None` on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
@@ -36,151 +36,153 @@ pub struct TransactionsResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransactionItem {
-    /// Its id.
+    /// The id of the transaction.
     pub id: Uuid,
-    /// What it is: `purchase`, `consumption` and so on.
+    /// The type: `purchase`, `consumption` and so on.
     #[serde(rename = "type")]
     pub kind: String,
-    /// `COMPLETED`, or `FAILED`: refused.
+    /// `COMPLETED`, or `FAILED` if it was refused.
     pub status: String,
-    /// Why it was refused.
+    /// The code of the refusal. `None` unless it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
-    /// Credits: positive when the wallet gained, negative when it lost.
+    /// Credits. Positive if the wallet gained, negative if it lost.
     pub amount: i64,
-    /// Account that the credits left.
+    /// The account that the credits left. `None` if no credits moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debit_account: Option<String>,
-    /// Account that the credits reached.
+    /// The account that the credits reached. `None` if no credits moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit_account: Option<String>,
-    /// Balance after it; absent if there was no wallet.
+    /// The balance afterwards. `None` if the user had no wallet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance_after: Option<i64>,
-    /// Door the command came through: `usage`, `funding` or `internal`.
+    /// The origin of the command: `usage`, `funding` or `internal`.
     pub origin: String,
-    /// The caller's reference.
+    /// The reference of the command.
     pub reference_id: String,
-    /// What the credits were spent on.
+    /// The service that the credits were spent on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// How much of the service was used.
+    /// The number of units that were used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<i64>,
-    /// The payment.
+    /// The payment provider's id of the payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase_id: Option<String>,
-    /// The line of the payment, where it has several.
+    /// The line of the payment, if it has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase_line: Option<String>,
-    /// The subscription.
+    /// The id of the subscription.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,
-    /// Start of the period that it grants.
+    /// The start of the granted period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period_start: Option<DateTime<Utc>>,
-    /// The transaction that this one belongs to.
+    /// The transaction that caused this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub related_id: Option<Uuid>,
-    /// Free text of the caller.
+    /// The caller's text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Free data of the caller.
+    /// The caller's JSON object for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
-    /// What else there is to know: the request of a refusal, who froze the wallet and why, what was skipped.
+    /// Further details: the request of a refusal, the reason and actor of a freeze, the credits or
+    /// period that were skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Value>,
-    /// Effective time of the command.
+    /// The effective time of the command.
     pub occurred_at: DateTime<Utc>,
     /// When it was decided.
     pub created_at: DateTime<Utc>,
-    /// The batches it took from or added to, in the order of spending.
+    /// The changes of batches, in the order of spending.
     #[serde(default)]
     pub allocations: Vec<AllocationItem>,
 }
 
-/// Result of the `batches` query.
+/// The result of the `batches` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchesResult {
-    /// Whose wallet.
+    /// The user who owns the wallet.
     pub user_id: String,
-    /// Batches in the order in which they are spent.
+    /// The batches, in the order in which they are spent.
     pub items: Vec<BatchItem>,
 }
 
-/// Credits that arrived together and expire together.
+/// Credits that were added together and expire together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchItem {
-    /// Its id.
+    /// The id of the batch.
     pub id: Uuid,
     /// `ACTIVE`, `CONSUMED`, `EXPIRED` or `REVOKED`.
     pub status: String,
-    /// Whether it is ACTIVE though it can no longer be spent: it waits to be swept.
+    /// Whether it has expired but is still ACTIVE, because the expiry job has not removed its
+    /// credits yet.
     pub lapsed: bool,
-    /// Credits it was issued with.
+    /// The credits it was issued with.
     pub amount: i64,
-    /// Credits left in it.
+    /// The credits that are left.
     pub remaining: i64,
-    /// Credits of these that holds reserve.
+    /// The credits of `remaining` that holds reserve.
     pub held: i64,
     /// `PURCHASE`, `SUBSCRIPTION` or `BONUS`.
     pub source_type: String,
-    /// Package or plan that it came from.
+    /// The package or plan it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_plan: Option<String>,
-    /// Period of a monthly grant, `YYYY-MM`.
+    /// The month of the granted period, as `YYYY-MM`. `None` unless it is a monthly grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_period: Option<String>,
-    /// What was paid for it, in millionths.
+    /// The price that was paid for it, in millionths of the currency's unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_micros: Option<i64>,
-    /// Currency of what was paid.
+    /// The currency of `paid_micros`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
     /// When it was granted or bought.
     pub issued_at: DateTime<Utc>,
-    /// When it can no longer be spent; absent: never.
+    /// The first instant at which it cannot be spent any more. `None` means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// The transaction that brought it.
+    /// The transaction that added it.
     pub transaction_id: Uuid,
 }
 
-/// Result of the `price` query.
+/// The result of the `price` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PriceResult {
-    /// The service.
+    /// The name of the service.
     pub service: String,
-    /// Units of it.
+    /// The number of units.
     pub quantity: i64,
-    /// What they cost.
+    /// The cost of these units, in credits.
     pub credits: i64,
-    /// How that is computed: `ceil(quantity × credits / per)`.
+    /// The price behind the cost: `ceil(quantity × credits / per)`.
     pub pricing: Pricing,
-    /// The service has no price of its own: this is the one of all such services.
+    /// Whether it is the default price, because the service has no price.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_default: bool,
 }
 
-/// A price: so many credits for so many units.
+/// A price: `credits` for each `per` units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pricing {
-    /// Credits.
+    /// The credits for `per` units.
     pub credits: i64,
-    /// Units.
+    /// The number of units that `credits` pays for.
     pub per: i64,
 }
 
-/// Result of the `packages` query.
+/// The result of the `packages` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PackagesResult {
-    /// What is for sale, the smallest first.
+    /// The packages for sale, the smallest first.
     pub items: Vec<PackageItem>,
 }
 
@@ -188,22 +190,22 @@ pub struct PackagesResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PackageItem {
-    /// Its id: the `packageId` of a purchase.
+    /// The id, which is the `packageId` of a purchase.
     pub id: String,
-    /// Credits that are paid for.
+    /// The credits that are paid for.
     pub credits: i64,
-    /// Credits on top.
+    /// The free credits on top.
     pub bonus: i64,
-    /// Days until they lapse; absent: never.
+    /// Days until the credits expire. `None` means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validity_days: Option<i64>,
-    /// What it costs, as a decimal text.
+    /// The price, as a decimal text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<String>,
-    /// In which currency.
+    /// The currency of the price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// Whether it is to be recommended.
+    /// Whether the shop should recommend it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub popular: bool,
     /// The payment provider's id of the price.
@@ -211,22 +213,23 @@ pub struct PackageItem {
     pub price_id: Option<String>,
 }
 
-/// Result of the `canPurchase` query.
+/// The result of the `canPurchase` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CanPurchaseResult {
-    /// Who wants to buy.
+    /// The user who wants to buy.
     pub user_id: String,
-    /// Whether he may.
+    /// Whether the user may buy.
     pub allowed: bool,
-    /// Why not: `credits_disabled`, `unknown_package`, `package_disabled` or `paid_plan_required`.
+    /// The reason if not: `credits_disabled`, `unknown_package`, `package_disabled` or
+    /// `paid_plan_required`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The purchase would take the wallet above the largest balance that is granted for nothing; it is credited all the
-    /// same.
+    /// Whether the purchase would take the wallet over the cap of free grants. It would be credited
+    /// nevertheless.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub over_cap: bool,
-    /// The package that was asked about.
+    /// The package in the query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<PackageItem>,
 }

@@ -1,11 +1,11 @@
-//! What is read, what is written, and what each broken body is told.
+//! The decoding and encoding of messages, and the rejections of invalid bodies.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::RejectionCode::{
-    DuplicateField, ForbiddenExchange, InvalidField, MissingField, NotAnObject, NotJson, TooDeep, TooLarge,
-    TooMany, UnknownField, UnknownType,
+    DuplicateField, ForbiddenExchange, InvalidField, MissingField, NotAnObject, NotJson, TooDeep,
+    TooLarge, TooMany, UnknownField, UnknownType,
 };
 use super::*;
 
@@ -14,7 +14,7 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 #[test]
-fn every_command_comes_back_as_it_was_written() {
+fn every_command_is_read_as_it_was_written() {
     let commands = [
         Command::consume("req-1", "user_1", "google:chat"),
         Command::consume("req-2", "user_1", "google:chat")
@@ -35,10 +35,22 @@ fn every_command_comes_back_as_it_was_written() {
         Command::purchase_price("pi_2", "user_1", "price_1", "pi_2"),
         Command::purchase_credits("pi_3", "user_1", 100, "pi_3").validity_days(MAX_VALIDITY_DAYS),
         Command::purchase_package("pi_4:2", "user_1", "lite", "pi_4").purchase_line("2"),
-        Command::subscription("evt_1", "user_1", "sub_1", "pro", SubscriptionStatus::PastDue),
-        Command::subscription("evt_2", "user_1", "sub_1", "pro", SubscriptionStatus::Active)
-            .anchor(at("2026-01-31T09:00:00.123456789Z"))
-            .paid_through(at("2026-02-28T09:00:00Z")),
+        Command::subscription(
+            "evt_1",
+            "user_1",
+            "sub_1",
+            "pro",
+            SubscriptionStatus::PastDue,
+        ),
+        Command::subscription(
+            "evt_2",
+            "user_1",
+            "sub_1",
+            "pro",
+            SubscriptionStatus::Active,
+        )
+        .anchor(at("2026-01-31T09:00:00.123456789Z"))
+        .paid_through(at("2026-02-28T09:00:00Z")),
         Command::freeze("f-1", "user_1", "chargeback pi_1", "ops:maria"),
         Command::unfreeze("f-2", "user_1", "won", "ops:maria"),
         Command::monthly_grant("user_1", "sub_1", at("2026-01-31T09:00:00.123456Z")),
@@ -47,7 +59,8 @@ fn every_command_comes_back_as_it_was_written() {
     ];
     for command in commands {
         let body = command.to_json();
-        let read = Command::from_json(&body).unwrap_or_else(|rejection| panic!("{command:?}: {rejection}"));
+        let read = Command::from_json(&body)
+            .unwrap_or_else(|rejection| panic!("{command:?}: {rejection}"));
         assert_eq!(read, command);
         assert_eq!(read.to_json(), body);
     }
@@ -89,19 +102,26 @@ fn instants_are_truncated_to_microseconds_in_utc() {
 }
 
 #[test]
-fn ids_may_be_anything_that_can_be_seen() {
-    for id in ["x", "a b", "日本語", "😀", "quote\"back\\slash", &"é".repeat(100)] {
+fn ids_may_contain_any_visible_character() {
+    for id in [
+        "x",
+        "a b",
+        "日本語",
+        "😀",
+        "quote\"back\\slash",
+        &"é".repeat(100),
+    ] {
         let command = Command::consume(id, id, id);
         assert_eq!(Command::from_json(&command.to_json()).expect(id), command);
     }
 }
 
-/// A consume whose fields after the ids are these.
+/// A `consume` with these fields after the ids.
 fn consume(rest: &str) -> String {
     format!(r#"{{"type":"consume","referenceId":"r","userId":"u"{rest}}}"#)
 }
 
-/// So many more fields, each of another name.
+/// A number of additional fields with different names.
 fn many_fields(count: usize) -> String {
     let fields: Vec<String> = (0..count).map(|n| format!(r#","f{n}":0"#)).collect();
     fields.concat()
@@ -130,9 +150,17 @@ fn rejection(body: &str) -> Rejection {
     }
 }
 
+/// Conformance: Refusals and rejections: Limits on size, depth and count reject with `too_large`,
+/// `too_deep`, `too_many` or `invalid_field`
+/// Conformance: Refusals and rejections: `metadata` with a duplicate key in an object is rejected,
+/// at any depth
 #[test]
-fn broken_bodies_are_named_for_what_they_are() {
-    let deep = format!(r#""metadata":{}1{}"#, r#"{"a":"#.repeat(3000), "}".repeat(3000));
+fn invalid_bodies_are_rejected_with_a_code_and_a_field() {
+    let deep = format!(
+        r#""metadata":{}1{}"#,
+        r#"{"a":"#.repeat(3000),
+        "}".repeat(3000)
+    );
     let cases = [
         (String::new(), NotJson, None),
         ("not json".to_owned(), NotJson, None),
@@ -160,7 +188,11 @@ fn broken_bodies_are_named_for_what_they_are() {
             None,
         ),
         (consume(&many_fields(MAX_FIELDS - 2)), TooMany, None),
-        (consume(&many_fields(MAX_FIELDS - 3)), UnknownField, Some("f0")),
+        (
+            consume(&many_fields(MAX_FIELDS - 3)),
+            UnknownField,
+            Some("f0"),
+        ),
         (
             consume(r#","service":"s","service":"s""#),
             DuplicateField,
@@ -171,7 +203,11 @@ fn broken_bodies_are_named_for_what_they_are() {
             DuplicateField,
             Some("service"),
         ),
-        (format!("\u{feff}{}", consume(r#","service":"s""#)), NotJson, None),
+        (
+            format!("\u{feff}{}", consume(r#","service":"s""#)),
+            NotJson,
+            None,
+        ),
         (
             consume(r#","service":"s","metadata":{"a":"\u0000","a":1}"#),
             DuplicateField,
@@ -198,19 +234,29 @@ fn broken_bodies_are_named_for_what_they_are() {
             (code, field),
             "{rejection}"
         );
-        assert!(rejection.message.contains("allowed"), "{rejection}");
+        assert!(
+            rejection.message.contains(" must ") || rejection.message.contains("allowed are"),
+            "{rejection}"
+        );
     }
     let not_utf8 = Command::from_json(b"{\"type\":\"\xff\"}").expect_err("not UTF-8");
     assert_eq!(not_utf8.code, NotJson);
 }
 
+/// Conformance: Refusals and rejections: An `unknown_type` rejection lists the commands that are
+/// available to senders
 #[test]
-fn an_unknown_type_is_told_which_commands_senders_have() {
+fn an_unknown_type_is_rejected_with_the_list_of_commands() {
     for name in ["expir", "mint", "monthly_grant"] {
-        let rejection = rejection(&format!(r#"{{"type":"{name}","referenceId":"r","userId":"u"}}"#));
+        let rejection = rejection(&format!(
+            r#"{{"type":"{name}","referenceId":"r","userId":"u"}}"#
+        ));
         assert_eq!(rejection.code, UnknownType);
-        let allowed = r#"allowed are "consume", "grant", "purchase", "subscription", "freeze", "unfreeze""#;
-        assert!(rejection.message.ends_with(allowed), "{rejection}");
+        let start = concat!(
+            r#"`type` must be one of "consume", "grant", "purchase", "subscription", "#,
+            r#""freeze", "unfreeze", got"#,
+        );
+        assert!(rejection.message.starts_with(start), "{rejection}");
         assert!(
             !rejection.message.contains("did you mean `expire`"),
             "{rejection}"
@@ -218,8 +264,14 @@ fn an_unknown_type_is_told_which_commands_senders_have() {
     }
 }
 
+/// Conformance: Amounts, time and spending order: Amounts are JSON integers from 1 to 10^15 whole
+/// credits; any other value is rejected, not refused
+/// Conformance: Amounts, time and spending order: A `consume` command with both `amount` and
+/// `quantity` is rejected
+/// Conformance: Refusals and rejections: Limits on size, depth and count reject with `too_large`,
+/// `too_deep`, `too_many` or `invalid_field`
 #[test]
-fn every_broken_field_is_named_with_what_was_found() {
+fn every_invalid_field_is_rejected_with_what_was_found() {
     let s = r#","service":"s""#;
     let cases = [
         (
@@ -240,7 +292,12 @@ fn every_broken_field_is_named_with_what_was_found() {
             "credits",
             "`quantity`",
         ),
-        (consume(r#","ammount":5"#), UnknownField, "ammount", "allowed"),
+        (
+            consume(r#","ammount":5"#),
+            UnknownField,
+            "ammount",
+            "allowed",
+        ),
         (consume(""), MissingField, "service", "missing"),
         (
             r#"{"type":"consume","userId":"u","service":"s"}"#.to_owned(),
@@ -248,67 +305,72 @@ fn every_broken_field_is_named_with_what_was_found() {
             "referenceId",
             "missing",
         ),
-        (consume(r#","service":7"#), InvalidField, "service", "is 7"),
-        (consume(r#","service":null"#), InvalidField, "service", "is null"),
+        (consume(r#","service":7"#), InvalidField, "service", "got 7"),
+        (
+            consume(r#","service":null"#),
+            InvalidField,
+            "service",
+            "got null",
+        ),
         (
             consume(r#","service":{"a":1}"#),
             InvalidField,
             "service",
-            "is an object",
+            "got an object",
         ),
         (
             consume(r#","service":"\ud800""#),
             InvalidField,
             "service",
-            "allowed",
+            "must be",
         ),
         (
             consume(&format!(r#"{s},"amount":0"#)),
             InvalidField,
             "amount",
-            "is 0",
+            "got 0",
         ),
         (
             consume(&format!(r#"{s},"amount":-5"#)),
             InvalidField,
             "amount",
-            "is -5",
+            "got -5",
         ),
         (
             consume(&format!(r#"{s},"amount":1.5"#)),
             InvalidField,
             "amount",
-            "is 1.5",
+            "got 1.5",
         ),
         (
             consume(&format!(r#"{s},"amount":1.0"#)),
             InvalidField,
             "amount",
-            "is 1.0",
+            "got 1.0",
         ),
         (
             consume(&format!(r#"{s},"amount":1e400"#)),
             InvalidField,
             "amount",
-            "is 1e400",
+            "got 1e400",
         ),
         (
             consume(&format!(r#"{s},"amount":"5""#)),
             InvalidField,
             "amount",
-            "is \"5\"",
+            "got \"5\"",
         ),
         (
             consume(&format!(r#"{s},"amount":null"#)),
             InvalidField,
             "amount",
-            "is null",
+            "got null",
         ),
         (
             consume(&format!(r#"{s},"amount":true"#)),
             InvalidField,
             "amount",
-            "is true",
+            "got true",
         ),
         (
             consume(&format!(r#"{s},"amount":1000000000000001"#)),
@@ -326,19 +388,19 @@ fn every_broken_field_is_named_with_what_was_found() {
             consume(&format!(r#"{s},"quantity":-1"#)),
             InvalidField,
             "quantity",
-            "is -1",
+            "got -1",
         ),
         (
             consume(&format!(r#"{s},"amount":1,"quantity":2"#)),
             InvalidField,
             "quantity",
-            "not both",
+            "only one of them",
         ),
         (
             consume(&format!(r#"{s},"occurredAt":1700000000"#)),
             InvalidField,
             "occurredAt",
-            "is 1700000000",
+            "got 1700000000",
         ),
         (
             consume(&format!(r#"{s},"occurredAt":"yesterday""#)),
@@ -398,7 +460,7 @@ fn every_broken_field_is_named_with_what_was_found() {
             consume(&format!(r#"{s},"metadata":{{"a":"{}"}}"#, "x".repeat(4096))),
             InvalidField,
             "metadata",
-            "bytes long",
+            "got 4104 bytes",
         ),
         (
             consume(&format!(
@@ -411,7 +473,10 @@ fn every_broken_field_is_named_with_what_was_found() {
             "32",
         ),
         (
-            consume(&format!(r#"{s},"metadata":{{"a":[{}0]}}"#, "0,".repeat(255))),
+            consume(&format!(
+                r#"{s},"metadata":{{"a":[{}0]}}"#,
+                "0,".repeat(255)
+            )),
             TooMany,
             "metadata",
             "257",
@@ -458,7 +523,7 @@ fn every_broken_field_is_named_with_what_was_found() {
             purchase(r#","purchaseId":"p","packageId":"a","validityDays":5"#),
             InvalidField,
             "validityDays",
-            "beside",
+            "only with `credits`",
         ),
         (
             purchase(r#","packageId":"a""#),
@@ -482,7 +547,7 @@ fn every_broken_field_is_named_with_what_was_found() {
             purchase(r#","purchaseId":"p","credits":0"#),
             InvalidField,
             "credits",
-            "is 0",
+            "got 0",
         ),
         (
             grant(r#","reason":"monthly_grant","subscriptionId":"s""#),
@@ -530,16 +595,28 @@ fn every_broken_field_is_named_with_what_was_found() {
             subscription(r#","subscriptionId":"s","plan":"pro","status":"active","anchor":1"#),
             InvalidField,
             "anchor",
-            "is 1",
+            "got 1",
         ),
         (
-            subscription(r#","subscriptionId":"s","plan":"pro","status":"active","paidThrough":null"#),
+            subscription(
+                r#","subscriptionId":"s","plan":"pro","status":"active","paidThrough":null"#,
+            ),
             InvalidField,
             "paidThrough",
-            "is null",
+            "got null",
         ),
-        (freeze(r#","actor":"who""#), MissingField, "reason", "missing"),
-        (freeze(r#","reason":"why""#), MissingField, "actor", "missing"),
+        (
+            freeze(r#","actor":"who""#),
+            MissingField,
+            "reason",
+            "missing",
+        ),
+        (
+            freeze(r#","reason":"why""#),
+            MissingField,
+            "actor",
+            "missing",
+        ),
         (
             freeze(r#","reason":"why","actor":"who","until":"2027""#),
             UnknownField,
@@ -563,7 +640,7 @@ fn every_broken_field_is_named_with_what_was_found() {
 }
 
 #[test]
-fn ids_that_nobody_can_see_or_type_again_are_refused() {
+fn ids_with_invisible_characters_are_refused() {
     for id in [
         "",
         " u",
@@ -596,7 +673,7 @@ fn ids_that_nobody_can_see_or_type_again_are_refused() {
         // Blank symbols.
         "u\u{2800}v",
         "\u{fffc}",
-        // Private use: of the basic plane and of the two that have nothing else.
+        // Private use, in the basic plane and in the two private planes.
         "u\u{e000}v",
         "u\u{f8ff}v",
         "u\u{f0000}v",
@@ -638,7 +715,7 @@ fn ids_that_nobody_can_see_or_type_again_are_refused() {
 }
 
 #[test]
-fn letters_marks_and_emoji_of_all_scripts_are_taken_and_ignorable_parts_of_emoji_are_not() {
+fn letters_and_emoji_of_all_scripts_are_accepted_without_ignorable_characters() {
     for id in [
         "Jörg Müller",
         "e\u{301}",
@@ -697,7 +774,7 @@ fn a_setter_without_a_field_is_reported_not_dropped() {
 }
 
 #[test]
-fn the_subscriptions_of_the_worker_are_not_the_producers_to_change() {
+fn producers_cannot_change_the_workers_own_subscriptions() {
     let status = SubscriptionStatus::Canceled;
     let rejection = Command::subscription("r", "u", "free:u", "free", status)
         .check()
@@ -708,23 +785,24 @@ fn the_subscriptions_of_the_worker_are_not_the_producers_to_change() {
     );
 }
 
+/// Conformance: Commands: A monthly `grant` command is accepted only from the origin `internal`
 #[test]
-fn each_command_has_one_door() {
+fn each_command_has_one_origin() {
     let day = at("2026-11-22T00:00:00Z");
     let active = SubscriptionStatus::Active;
     let commands = [
-        (Command::consume("r", "u", "s"), Door::Usage),
-        (Command::registration_bonus("r", "u"), Door::Funding),
-        (Command::promotion("r", "u", 1), Door::Funding),
-        (Command::purchase_credits("r", "u", 1, "p"), Door::Funding),
+        (Command::consume("r", "u", "s"), Origin::Usage),
+        (Command::registration_bonus("r", "u"), Origin::Funding),
+        (Command::promotion("r", "u", 1), Origin::Funding),
+        (Command::purchase_credits("r", "u", 1, "p"), Origin::Funding),
         (
             Command::subscription("r", "u", "sub_1", "pro", active),
-            Door::Funding,
+            Origin::Funding,
         ),
-        (Command::freeze("r", "u", "why", "who"), Door::Funding),
-        (Command::unfreeze("r", "u", "why", "who"), Door::Funding),
-        (Command::monthly_grant("u", "sub_1", day), Door::Internal),
-        (Command::expire("r", "u", day), Door::Internal),
+        (Command::freeze("r", "u", "why", "who"), Origin::Funding),
+        (Command::unfreeze("r", "u", "why", "who"), Origin::Funding),
+        (Command::monthly_grant("u", "sub_1", day), Origin::Internal),
+        (Command::expire("r", "u", day), Origin::Internal),
     ];
     for kind in Kind::ALL {
         assert!(
@@ -734,24 +812,24 @@ fn each_command_has_one_door() {
     }
     for (command, own) in commands {
         let read = Command::from_json(&command.to_json()).expect("a command");
-        for door in Door::ALL {
+        for origin in Origin::ALL {
             for command in [&command, &read] {
                 assert_eq!(
-                    command.check_door(door).is_ok(),
-                    door == own,
-                    "{command:?} by {door:?}"
+                    command.check_origin(origin).is_ok(),
+                    origin == own,
+                    "{command:?} by {origin:?}"
                 );
             }
         }
     }
     let rejection = Command::promotion("r", "u", 1)
-        .check_door(Door::Usage)
-        .expect_err("wrong door");
+        .check_origin(Origin::Usage)
+        .expect_err("wrong origin");
     assert_eq!(rejection.code, ForbiddenExchange);
 }
 
 #[test]
-fn replies_come_back_as_they_were_written() {
+fn replies_are_read_as_they_were_written() {
     let outcome = Outcome {
         reference_id: "r".to_owned(),
         kind: "consume".to_owned(),
@@ -819,20 +897,26 @@ fn a_rejected_reply_has_the_documented_shape_and_new_codes_can_be_read() {
 }
 
 #[test]
-fn every_bucket_of_every_door_is_bound_to_one_shard() {
+fn every_bucket_of_every_origin_is_bound_to_one_shard() {
     let topology = Topology::new("credits", 3).expect("valid");
     let bindings = topology.bindings();
-    for door in Door::ALL {
+    for origin in Origin::ALL {
         for number in 0..BUCKETS {
             let bound: Vec<&Binding> = bindings
                 .iter()
-                .filter(|b| b.exchange == topology.door(door) && b.routing_key == number.to_string())
+                .filter(|b| {
+                    b.exchange == topology.exchange(origin) && b.routing_key == number.to_string()
+                })
                 .collect();
             assert_eq!(bound.len(), 1);
             assert_eq!(bound[0].queue, format!("credits.commands.{}", number % 3));
         }
     }
-    let queues: Vec<String> = topology.queues().into_iter().map(|queue| queue.name).collect();
+    let queues: Vec<String> = topology
+        .queues()
+        .into_iter()
+        .map(|queue| queue.name)
+        .collect();
     let exchanges: Vec<String> = topology
         .exchanges()
         .into_iter()
@@ -867,13 +951,15 @@ fn namespaces_and_shards_have_limits() {
     assert!(Topology::new("test-0", 0).is_err());
     assert!(Topology::new("test-0", 65).is_err());
     assert_eq!(
-        Topology::new("a.b", 64).expect("valid").door_of("a.b.usage"),
-        Some(Door::Usage)
+        Topology::new("a.b", 64)
+            .expect("valid")
+            .origin_of("a.b.usage"),
+        Some(Origin::Usage)
     );
 }
 
 #[test]
-fn an_id_from_before_the_rule_can_be_asked_for_and_the_workers_own_commands_take_it() {
+fn queries_and_the_workers_own_commands_accept_ids_older_than_the_rule() {
     for id in [
         "u\u{a0}v",
         "u\u{2028}v",
@@ -907,7 +993,10 @@ fn an_id_from_before_the_rule_can_be_asked_for_and_the_workers_own_commands_take
     }
     for id in ["u\u{200b}v", "u\u{85}v", " u"] {
         assert!(Query::balance(id).check().is_err(), "{id:?}");
-        assert!(Command::expire("e", id, Utc::now()).check().is_err(), "{id:?}");
+        assert!(
+            Command::expire("e", id, Utc::now()).check().is_err(),
+            "{id:?}"
+        );
     }
     let visible = ["Ada Lovelace", "user_1", "Grüße", "世界", "😀", "a\u{301}"];
     for id in visible {

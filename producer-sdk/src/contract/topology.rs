@@ -1,113 +1,120 @@
-//! Which exchanges, queues and bindings there are, as a plain description. Whoever declares them does the I/O.
+//! The exchanges, queues and bindings of a namespace, as plain data. Other code declares them.
 //!
-//! Only arguments that RabbitMQ 3.10 to 4.x all take, and take alike:
-//! - a delivery limit is always given: absent means unlimited in 3.10 and 20 in 4.x;
-//! - at-least-once dead lettering stands with `reject-publish`, without which it falls back silently;
-//! - queues that several connections use are durable: transient non-exclusive queues are deprecated.
+//! All arguments work and mean the same in RabbitMQ 3.10 to 4.x:
+//! - A delivery limit is always set. Its default is unlimited in 3.10 and 20 in 4.x.
+//! - At-least-once dead-lettering is used together with `reject-publish`. Without this setting
+//!   RabbitMQ silently falls back to at-most-once.
+//! - Queues that several connections use are durable. Transient non-exclusive queues are
+//!   deprecated.
 
 use uuid::Uuid;
 
 use super::bucket::BUCKETS;
-use super::command::Door;
+use super::command::Origin;
 use super::reply_to::{self, ReplyToError};
 
-/// Routing key of every query.
+/// The routing key of every query.
 pub const QUERY_KEY: &str = "query";
 
-/// How long a reply waits in its queue, in milliseconds; twice as long as the SDK waits for one.
+/// The lifetime of a reply in its queue, in milliseconds. It is twice the time that the SDK waits
+/// for a reply.
 pub const REPLY_TTL_MILLIS: u32 = 60_000;
 
 const MAX_NAMESPACE: usize = 64;
 const DELIVERY_LIMIT: i64 = 50;
-/// Looking at a dead letter and putting it back is a delivery too: a limit that nobody reaches.
+/// Reading a dead letter and returning it to the queue also counts as a delivery. So this limit is
+/// one that is never reached.
 const DEAD_DELIVERY_LIMIT: i64 = 1_000_000;
 const DELAY_MILLIS: i64 = 10_000;
 const QUERY_TTL_MILLIS: i64 = 30_000;
 
-/// The names and properties of everything that a namespace has on the broker.
+/// The names and properties of all exchanges and queues of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
     namespace: String,
     shards: u32,
 }
 
-/// A namespace or number of shards that cannot be.
+/// An invalid namespace or number of shards.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TopologyError {
-    /// The namespace is empty, too long or has other characters in it.
-    #[error("the namespace is {0:?}; allowed are 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`")]
+    /// The namespace is empty, too long, or contains other characters.
+    #[error("the namespace must be 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, got {0:?}")]
     Namespace(String),
-    /// The namespace's queues would be reply queues of another namespace.
+    /// The queues of the namespace would be reply queues of another namespace.
     #[error(
-        "the namespace is {0:?}; allowed is any that does not end with `.reply`, as reply queues of another do"
+        "the namespace must not end with `.reply`, because reply queues have such names, got {0:?}"
     )]
     ReplyNamespace(String),
-    /// No shard at all, or more than there are buckets.
-    #[error("the number of shards is {0}; allowed is 1 to {BUCKETS}")]
+    /// The number of shards is 0 or exceeds the number of buckets.
+    #[error("the number of shards must be from 1 to {BUCKETS}, got {0}")]
     Shards(u32),
 }
 
-/// An exchange to declare; all are durable.
+/// An exchange to declare. All exchanges are durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExchangeSpec {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// How it routes.
+    /// The routing algorithm.
     pub kind: ExchangeKind,
-    /// Declaration arguments.
+    /// The arguments of the declaration.
     pub args: Vec<(String, Arg)>,
 }
 
-/// How an exchange routes.
+/// The routing algorithm of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExchangeKind {
-    /// By equal routing key.
+    /// Routes to queues that are bound with the same routing key.
     Direct,
-    /// To every queue bound.
+    /// Routes to every bound queue.
     Fanout,
 }
 
 /// A queue to declare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSpec {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Declaration arguments.
+    /// The arguments of the declaration.
     pub args: Vec<(String, Arg)>,
-    /// Whether it outlives a restart of the broker.
+    /// Whether it survives a restart of the broker.
     pub durable: bool,
 }
 
-/// A declaration argument's value.
+/// The value of a declaration argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arg {
     /// A text.
     Str(String),
     /// An integer.
     Int(i64),
-    /// A truth value.
+    /// A Boolean.
     Bool(bool),
 }
 
-/// A queue bound to an exchange.
+/// A binding of a queue to an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// The queue.
+    /// The name of the queue.
     pub queue: String,
-    /// The exchange.
+    /// The name of the exchange.
     pub exchange: String,
-    /// With this routing key; empty for fanout exchanges.
+    /// The routing key. Empty for fanout exchanges.
     pub routing_key: String,
 }
 
 impl Topology {
-    /// The topology of a namespace with that many shards.
+    /// The topology of a namespace with this number of shards.
     pub fn new(namespace: impl Into<String>, shards: u32) -> Result<Self, TopologyError> {
         let namespace = namespace.into();
         let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-        if namespace.is_empty() || namespace.len() > MAX_NAMESPACE || !namespace.bytes().all(allowed) {
+        if namespace.is_empty()
+            || namespace.len() > MAX_NAMESPACE
+            || !namespace.bytes().all(allowed)
+        {
             return Err(TopologyError::Namespace(namespace));
         }
         if matches!(namespace.rsplit_once('.'), Some((_, "reply"))) {
@@ -133,75 +140,78 @@ impl Topology {
         format!("{}.{what}", self.namespace)
     }
 
-    /// Exchange for apps: `{ns}.usage`.
+    /// The exchange for apps: `{ns}.usage`.
     pub fn usage(&self) -> String {
-        self.door(Door::Usage)
+        self.exchange(Origin::Usage)
     }
 
-    /// Exchange for payment bridges and back offices: `{ns}.funding`.
+    /// The exchange for payment bridges and back offices: `{ns}.funding`.
     pub fn funding(&self) -> String {
-        self.door(Door::Funding)
+        self.exchange(Origin::Funding)
     }
 
-    /// Exchange for the worker itself: `{ns}.internal`.
+    /// The exchange for the worker itself: `{ns}.internal`.
     pub fn internal(&self) -> String {
-        self.door(Door::Internal)
+        self.exchange(Origin::Internal)
     }
 
-    /// The exchange behind a door.
-    pub fn door(&self, door: Door) -> String {
-        self.name(door.as_str())
+    /// The exchange of an origin.
+    pub fn exchange(&self, origin: Origin) -> String {
+        self.name(origin.as_str())
     }
 
-    /// The door in front of an exchange, if it is one.
-    pub fn door_of(&self, exchange: &str) -> Option<Door> {
+    /// The origin of an exchange. `None` if it is not an exchange for commands.
+    pub fn origin_of(&self, exchange: &str) -> Option<Origin> {
         let short = exchange.strip_prefix(&self.namespace)?.strip_prefix('.')?;
-        Door::parse(short)
+        Origin::parse(short)
     }
 
-    /// Exchange and queue of the queries: `{ns}.queries`, routing key [`QUERY_KEY`].
+    /// The exchange and queue for queries: `{ns}.queries`. The routing key is [`QUERY_KEY`].
     pub fn queries(&self) -> String {
         self.name("queries")
     }
 
-    /// Queue of a shard: `{ns}.commands.{shard}`.
+    /// The command queue of a shard: `{ns}.commands.{shard}`.
     pub fn commands(&self, shard: u32) -> String {
         format!("{}.commands.{shard}", self.namespace)
     }
 
-    /// The shard that serves a bucket.
+    /// The shard of a bucket.
     pub fn shard_of(&self, bucket: u32) -> u32 {
         bucket % self.shards
     }
 
-    /// Exchange and queue for commands that no binding takes: `{ns}.unrouted`.
+    /// The exchange and queue for commands that match no binding: `{ns}.unrouted`.
     pub fn unrouted(&self) -> String {
         self.name("unrouted")
     }
 
-    /// Exchange and queue that give messages back through the internal exchange after 10 s: `{ns}.delay`.
-    /// Published through the exchange, so that the routing key stays the bucket.
+    /// The exchange and queue for delayed retries: `{ns}.delay`. After 10 s the broker returns a
+    /// message through the internal exchange.
+    ///
+    /// Messages are published through the exchange, so that the bucket stays their routing key.
     pub fn delay(&self) -> String {
         self.name("delay")
     }
 
-    /// Exchange and queue of the dead letters: `{ns}.dead`.
+    /// The exchange and queue for dead letters: `{ns}.dead`.
     pub fn dead(&self) -> String {
         self.name("dead")
     }
 
-    /// Queue from the scheduler to the job runner: `{ns}.jobs`.
+    /// The queue from the scheduler to the job runner: `{ns}.jobs`.
     pub fn jobs(&self) -> String {
         self.name("jobs")
     }
 
-    /// Queue that says to which ledger the namespace belongs: `{ns}.ledger`. It stays empty.
+    /// The queue that records the ledger of the namespace: `{ns}.ledger`. It stays empty.
     pub fn ledger(&self) -> String {
         self.name("ledger")
     }
 
-    /// The declaration of [`Self::ledger`] for the ledger with this id, which is the dead-letter routing key: RabbitMQ
-    /// refuses a declaration whose key is another.
+    /// The declaration of [`Self::ledger`] for the ledger with this id.
+    ///
+    /// The id is the dead-letter routing key. RabbitMQ refuses a declaration with another key.
     pub fn ledger_queue(&self, id: Uuid) -> QueueSpec {
         QueueSpec {
             name: self.ledger(),
@@ -215,9 +225,11 @@ impl Topology {
         }
     }
 
-    /// Whether a reply may be sent there: to a queue that RabbitMQ has named, to a direct reply-to, to one that aio-pika
-    /// or Spring has named, and to `{ns}.reply.{account}` if the broker has verified that the message is from that account.
-    /// Anything else could be made to write into any queue of the broker.
+    /// Checks that a reply may be sent to a queue.
+    ///
+    /// Allowed are queues that RabbitMQ, aio-pika or Spring has named, a direct reply-to, and
+    /// `{ns}.reply.{account}` if the broker has verified that the message is from that account.
+    /// With any other name an app could make the worker write to any queue of the broker.
     pub fn check_reply_to(&self, queue: &str, sender: Option<&str>) -> Result<(), ReplyToError> {
         reply_to::check(&self.namespace, queue, sender)
     }
@@ -235,15 +247,15 @@ impl Topology {
             plain(self.delay(), ExchangeKind::Fanout),
             plain(self.queries(), ExchangeKind::Direct),
         ];
-        exchanges.extend(Door::ALL.map(|door| ExchangeSpec {
-            name: self.door(door),
+        exchanges.extend(Origin::ALL.map(|origin| ExchangeSpec {
+            name: self.exchange(origin),
             kind: ExchangeKind::Direct,
             args: vec![text("alternate-exchange", self.unrouted())],
         }));
         exchanges
     }
 
-    /// All queues but [`Self::ledger_queue`].
+    /// All queues except [`Self::ledger_queue`].
     pub fn queues(&self) -> Vec<QueueSpec> {
         let durable = |name, args| QueueSpec {
             name,
@@ -257,7 +269,9 @@ impl Topology {
             ),
             durable(self.unrouted(), self.command_args()),
         ];
-        queues.extend((0..self.shards).map(|shard| durable(self.commands(shard), self.command_args())));
+        queues.extend(
+            (0..self.shards).map(|shard| durable(self.commands(shard), self.command_args())),
+        );
         let mut delay = dead_lettering(self.internal());
         delay.push(("x-message-ttl".to_owned(), Arg::Int(DELAY_MILLIS)));
         queues.push(durable(self.delay(), delay));
@@ -272,7 +286,8 @@ impl Topology {
         queues
     }
 
-    /// All bindings. Dead letters first: what is dead-lettered without a binding is lost or stuck.
+    /// All bindings. Those for dead letters come first, because a message that is dead-lettered
+    /// without a binding is lost or stuck.
     pub fn bindings(&self) -> Vec<Binding> {
         let to_itself = |name: String| Binding {
             queue: name.clone(),
@@ -281,9 +296,9 @@ impl Topology {
         };
         let mut bindings = vec![to_itself(self.dead()), to_itself(self.unrouted())];
         for bucket in 0..BUCKETS {
-            bindings.extend(Door::ALL.map(|door| Binding {
+            bindings.extend(Origin::ALL.map(|origin| Binding {
                 queue: self.commands(self.shard_of(bucket)),
-                exchange: self.door(door),
+                exchange: self.exchange(origin),
                 routing_key: bucket.to_string(),
             }));
         }
@@ -296,7 +311,7 @@ impl Topology {
         bindings
     }
 
-    /// Arguments of the queues that lanes serve.
+    /// The arguments of the queues that lanes serve.
     fn command_args(&self) -> Vec<(String, Arg)> {
         let mut args = dead_lettering(self.dead());
         args.push(("x-single-active-consumer".to_owned(), Arg::Bool(true)));

@@ -1,4 +1,4 @@
-//! How a command is written.
+//! The encoding of a command.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::command::{Body, Command, Grant, Item};
 use super::{decode, instant};
 
-/// The body as it is written: every field that any command has, in the order people like to read them.
+/// The body: all fields of all commands, in an order that is easy to read.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Wire<'a> {
@@ -126,5 +126,14 @@ impl<'a> From<&'a Command> for Wire<'a> {
             Body::Expire(expire) => wire.cutoff = Some(instant::format(expire.cutoff)),
         }
         wire
+    }
+}
+
+impl Command {
+    /// Writes the body. Absent fields are left out.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Serialising a struct of strings and integers cannot fail. The worker would reject an
+        // empty body as not JSON.
+        serde_json::to_vec(&Wire::from(self)).unwrap_or_default()
     }
 }

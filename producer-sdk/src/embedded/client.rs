@@ -1,4 +1,4 @@
-//! Ask and wait: rows in, rows out.
+//! The embedded side of a client: requests and replies are rows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::file::Source;
 use super::replies::Replies;
 use super::writer::{Queue, Row, Writer};
-use crate::contract::{Command, Door, Query, Reply};
+use crate::contract::{Command, Origin, Query, Reply};
 use crate::envelope::Envelope;
 use crate::error::{Error, Result};
 use crate::options::Options;
@@ -31,7 +31,8 @@ impl EmbeddedClient {
     pub(crate) async fn open(source: &Source, options: &Options) -> Result<Self> {
         let reply_to = format!("embedded.reply.{}", Uuid::now_v7());
         let pending = Arc::new(Pending::default());
-        let replies = Replies::open(source, options, reply_to.clone(), Arc::clone(&pending)).await?;
+        let replies =
+            Replies::open(source, options, reply_to.clone(), Arc::clone(&pending)).await?;
         Ok(Self {
             writer: Writer::open(source, options).await?,
             reply_to,
@@ -43,11 +44,11 @@ impl EmbeddedClient {
     }
 
     pub(crate) async fn send(&self, command: &Command, deadline: Duration) -> Result<Reply> {
-        let envelope = Envelope::of_command(command)?;
-        self.ask(
+        let envelope = Envelope::from_command(command)?;
+        self.request(
             Row {
                 queue: Queue::Commands,
-                door: command.door(),
+                origin: command.origin(),
                 envelope,
             },
             deadline,
@@ -55,13 +56,13 @@ impl EmbeddedClient {
         .await
     }
 
-    /// Queries change nothing, so the door says nothing either.
+    /// Sends a query. Its origin has no meaning, because a query changes nothing.
     pub(crate) async fn query(&self, query: &Query, deadline: Duration) -> Result<Reply> {
-        let envelope = Envelope::of_query(query)?;
-        self.ask(
+        let envelope = Envelope::from_query(query)?;
+        self.request(
             Row {
                 queue: Queue::Queries,
-                door: Door::Usage,
+                origin: Origin::Usage,
                 envelope,
             },
             deadline,
@@ -69,9 +70,9 @@ impl EmbeddedClient {
         .await
     }
 
-    async fn ask(&self, mut row: Row, deadline: Duration) -> Result<Reply> {
-        let asked = async {
-            let _place = self.window.enter().await?;
+    async fn request(&self, mut row: Row, deadline: Duration) -> Result<Reply> {
+        let reply = async {
+            let _permit = self.window.enter().await?;
             let correlation_id = Uuid::now_v7().to_string();
             row.envelope.properties.reply_to = Some(self.reply_to.clone());
             row.envelope.properties.correlation_id = Some(correlation_id.clone());
@@ -79,11 +80,13 @@ impl EmbeddedClient {
             self.writer.enqueue(row).await?.await?;
             let mut closed = self.closed.subscribe();
             tokio::select! {
-                reply = &mut waiting.reply => Ok(Reply::from_json(&reply.map_err(|_| Error::Closed)?)?),
+                reply = &mut waiting.reply => {
+                    Ok(Reply::from_json(&reply.map_err(|_| Error::Closed)?)?)
+                }
                 _ = closed.wait_for(|closed| *closed) => Err(Error::Closed),
             }
         };
-        timeout(deadline, asked)
+        timeout(deadline, reply)
             .await
             .map_err(|_| Error::NoReply(deadline))?
     }

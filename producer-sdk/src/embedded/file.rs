@@ -1,4 +1,4 @@
-//! Opening the file.
+//! Opens the file.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,39 +8,42 @@ use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynch
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 use super::{
-    pool::{only_sound, open_patiently},
+    pool::{discard_dirty, open_with_retry},
     private::refuse_foreign_links,
 };
 use crate::error::{Error, Result};
 
-const TABLES: &str = "SELECT count(*) AS tables FROM sqlite_master WHERE type = 'table' AND name IN ('queue_message', 'queue_reply')";
+const TABLES: &str = "SELECT count(*) AS tables FROM sqlite_master \
+    WHERE type = 'table' AND name IN ('queue_message', 'queue_reply')";
 
-/// Which file.
+/// The location of the file.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     Url(String),
     Path(PathBuf),
 }
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Its commits are on the disk when they are done.
+    /// Commits are synced to disk before they return.
     Writing,
-    /// Its commits (deletions of what was read) may be forgotten by a power failure.
+    /// Commits only delete replies that were read. A power failure may undo them.
     Reading,
 }
 
 impl Source {
-    /// One connection, held for as long as it is wanted; waits that long when another process writes.
+    /// Opens one connection. `busy_timeout` is the time to wait while another process writes, and
+    /// `timeout` the time to wait for the file to open.
     pub(super) async fn open(
         &self,
         purpose: Purpose,
-        patience: Duration,
+        busy_timeout: Duration,
         timeout: Duration,
     ) -> Result<DatabaseConnection> {
         let parsed = self.options()?;
-        refuse_foreign_links(parsed.get_filename()).map_err(|error| Error::Connect(Box::new(error)))?;
+        refuse_foreign_links(parsed.get_filename())
+            .map_err(|error| Error::Connect(Box::new(error)))?;
         if !parsed.get_filename().exists() {
             return Err(Error::NotMigrated);
         }
@@ -48,13 +51,14 @@ impl Source {
             Purpose::Writing => SqliteSynchronous::Full,
             Purpose::Reading => SqliteSynchronous::Normal,
         };
-        // Parsed above: the ORM refuses URLs of relative paths with a space.
+        // The options were parsed above, because the ORM refuses URLs of relative paths with a
+        // space.
         let mut options = ConnectOptions::new("sqlite://");
         options
             .max_connections(1)
             .connect_timeout(timeout)
             .sqlx_logging(false)
-            .map_sqlx_sqlite_pool_opts(only_sound)
+            .map_sqlx_sqlite_pool_opts(discard_dirty)
             .map_sqlx_sqlite_opts(move |_| {
                 parsed
                     .clone()
@@ -62,9 +66,9 @@ impl Source {
                     .create_if_missing(false)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(synchronous)
-                    .busy_timeout(patience)
+                    .busy_timeout(busy_timeout)
             });
-        let connection = open_patiently(options, timeout)
+        let connection = open_with_retry(options, timeout)
             .await
             .map_err(|error| Error::Connect(Box::new(error)))?;
         let tables = connection

@@ -1,11 +1,14 @@
-//! What SQLite and the library leave to whoever opens a file.
+//! Two workarounds for connections to SQLite.
 //!
-//! Opening: while another process makes the file, or turns it into one with a write-ahead log, SQLite says "locked" at
-//! once, whatever the busy timeout: one that reads and waits in order to write could wait for one that waits for it.
+//! **Opening.** While another process creates the file or converts it to a write-ahead log, SQLite
+//! reports "locked" at once and ignores the busy timeout. Waiting could be a deadlock, because one
+//! process that reads and wants to write could wait for another that does the same. So opening is
+//! retried.
 //!
-//! Using: connections that the library and SQLite do not agree about are not used again. When the disk is full, SQLite rolls
-//! a transaction back by itself. The library (sqlx 0.9.0) is not told: it believes that the transaction is still open, takes
-//! the next one for a part of it, and after one more failure of that kind a "commit" commits nothing, without an error.
+//! **Reusing.** When the disk is full, SQLite rolls a transaction back on its own. The library
+//! (sqlx 0.9.0) does not notice: it treats the transaction as open and the next one as nested in
+//! it. After one more failure of this kind a "commit" commits nothing and returns no error. So a
+//! connection whose transaction is still open is not reused.
 
 use std::time::{Duration, Instant};
 
@@ -14,26 +17,29 @@ use sea_orm::{
     sqlx::{Connection, Sqlite, pool::PoolOptions},
 };
 
-/// Between two attempts to open a file that another process is making.
+/// The pause between two attempts to open a file that another process is creating.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Opens a file; for as long as another process holds it, again, until this much time has passed.
+/// Opens a file. While another process locks it, the attempt is repeated until `timeout` has
+/// passed.
 #[doc(hidden)]
-pub async fn open_patiently(
+pub async fn open_with_retry(
     options: ConnectOptions,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<DatabaseConnection, DbErr> {
-    let began = Instant::now();
+    let started = Instant::now();
     loop {
         match Database::connect(options.clone()).await {
-            Err(error) if is_busy(&error) && began.elapsed() < patience => tokio::time::sleep(PAUSE).await,
+            Err(error) if is_busy(&error) && started.elapsed() < timeout => {
+                tokio::time::sleep(PAUSE).await;
+            }
             opened => return opened,
         }
     }
 }
 
-/// Another process holds the file (primary result codes BUSY and LOCKED), and did for all of the busy timeout wherever SQLite
-/// waits at all.
+/// Whether another process locks the file (primary result codes BUSY and LOCKED). If SQLite waits
+/// for this lock, the busy timeout has passed.
 pub(super) fn is_busy(error: &DbErr) -> bool {
     let (DbErr::Exec(error) | DbErr::Query(error) | DbErr::Conn(error)) = error else {
         return false;
@@ -47,12 +53,12 @@ pub(super) fn is_busy(error: &DbErr) -> bool {
     code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
-/// Closes each connection that comes back from a transaction which is not over.
+/// Closes each connection that is released with an open transaction.
 #[doc(hidden)]
-pub fn only_sound(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+pub fn discard_dirty(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     pool.after_release(|connection, _| {
         Box::pin(async move {
-            // A rollback that was begun is over after this.
+            // After this a pending rollback is complete.
             connection.ping().await?;
             Ok(!connection.is_in_transaction())
         })

@@ -1,8 +1,7 @@
-//! The ledger's file belongs to one user of the machine: it is created for that user alone, and a
-//! symbolic link that another user could have put in its place is refused.
+//! The file of the ledger belongs to one user of the machine. It is created for that user only, and
+//! symbolic links that another user could have created are refused.
 //!
-//! SQLite creates the write-ahead log (`-wal`) and its index (`-shm`) with the mode of the file
-//! itself.
+//! SQLite creates the write-ahead log (`-wal`) and its index (`-shm`) with the mode of the file.
 
 use std::{
     fs, io,
@@ -12,11 +11,11 @@ use std::{
 /// The files of a database: the file itself, the write-ahead log and its index.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
-/// A symbolic link that another user of the machine could have made.
+/// A symbolic link that another user of the machine could have created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{link} is a symbolic link in the folder {folder}, which other users can write (mode {mode:03o}); \
-     allowed is a folder that only its owner can write"
+    "{link} is a symbolic link in the folder {folder}, which other users can write to \
+     (mode {mode:03o}); use a folder that only its owner can write to"
 )]
 pub struct ForeignLink {
     link: String,
@@ -24,20 +23,20 @@ pub struct ForeignLink {
     mode: u32,
 }
 
-/// A file or folder that other users have access to.
+/// A file or folder that other users can access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposed {
     /// The file or folder.
     pub path: PathBuf,
-    /// Its permissions.
+    /// The permission bits.
     pub mode: u32,
 }
 
-/// Creates the file for its owner alone (mode 0600), unless it is there. In a folder that is
-/// missing nothing is created.
+/// Creates the file for its owner only (mode 0600), unless it exists. If the folder does not exist,
+/// nothing is created.
 pub fn create_private(path: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
-    // Never through a link, and never a file that is there.
+    // `create_new` follows no link and opens no existing file.
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -54,21 +53,21 @@ pub fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Fails if the file, one of those that belong to it, or a folder on the way to it is a symbolic
-/// link in a folder that other users can write.
+/// Fails if the file, one of its companion files, or a folder on the path to it is a symbolic link
+/// in a folder that other users can write to.
 pub fn refuse_foreign_links(path: &Path) -> Result<(), ForeignLink> {
     let Ok(path) = std::path::absolute(path) else {
         return Ok(());
     };
     let folders = path.ancestors().skip(1).map(Path::to_owned);
-    for place in family(&path).into_iter().chain(folders) {
-        let is_link = fs::symlink_metadata(&place).is_ok_and(|found| found.is_symlink());
-        let Some(folder) = place.parent().filter(|_| is_link) else {
+    for candidate in family(&path).into_iter().chain(folders) {
+        let is_link = fs::symlink_metadata(&candidate).is_ok_and(|found| found.is_symlink());
+        let Some(folder) = candidate.parent().filter(|_| is_link) else {
             continue;
         };
         if let Some(mode) = mode(folder).filter(|mode| mode & 0o022 != 0) {
             return Err(ForeignLink {
-                link: place.display().to_string(),
+                link: candidate.display().to_string(),
                 folder: folder.display().to_string(),
                 mode,
             });
@@ -77,8 +76,7 @@ pub fn refuse_foreign_links(path: &Path) -> Result<(), ForeignLink> {
     Ok(())
 }
 
-/// The folder of the file, and the file with those that belong to it, as far as other users can
-/// read or write them.
+/// Those of the folder, the file and its companion files that other users can read or write.
 pub fn exposed(path: &Path) -> Vec<Exposed> {
     let folder = path.parent().map(Path::to_owned);
     let all = folder.into_iter().chain(family(path));
@@ -97,8 +95,8 @@ fn family(path: &Path) -> [PathBuf; 3] {
     })
 }
 
-/// The permissions of what is there, behind a link; `None` where there is nothing, and on systems
-/// without them.
+/// The permission bits of a path, following links. `None` if the path does not exist, or on systems
+/// without permission bits.
 fn mode(path: &Path) -> Option<u32> {
     #[cfg(unix)]
     {
@@ -121,12 +119,13 @@ mod tests {
 
     use super::*;
 
-    /// A folder of a test's own, with this mode.
+    /// A temporary folder with this mode.
     struct Folder(PathBuf);
 
     impl Folder {
         fn new(mode: u32) -> Self {
-            let folder = std::env::temp_dir().join(format!("scrip-private-{}", Uuid::now_v7().simple()));
+            let folder =
+                std::env::temp_dir().join(format!("scrip-private-{}", Uuid::now_v7().simple()));
             fs::create_dir(&folder).expect("the temporary folder is writable");
             let folder = Self(folder);
             folder.set(&folder.0, mode);
@@ -150,22 +149,25 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_created_for_its_owner_alone_and_never_anew() {
+    fn a_file_is_created_for_its_owner_only_and_never_replaced() {
         let folder = Folder::new(0o777);
         create_private(&folder.file()).expect("created");
         assert_eq!(mode(&folder.file()), Some(0o600));
-        fs::write(folder.file(), "kept").expect("written");
+        fs::write(folder.file(), "unchanged").expect("written");
         folder.set(&folder.file(), 0o640);
         create_private(&folder.file()).expect("it is there");
         assert_eq!(mode(&folder.file()), Some(0o640));
-        assert_eq!(fs::read_to_string(folder.file()).expect("read"), "kept");
+        assert_eq!(
+            fs::read_to_string(folder.file()).expect("read"),
+            "unchanged"
+        );
         let nowhere = folder.0.join("nowhere/scrip.db");
         create_private(&nowhere).expect("SQLite says what is wrong");
         assert!(!nowhere.exists());
     }
 
     #[test]
-    fn nothing_is_created_behind_a_link() {
+    fn no_file_is_created_through_a_link() {
         let folder = Folder::new(0o700);
         let target = folder.0.join("target");
         symlink(&target, folder.file()).expect("a link");
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_refused_where_others_could_have_made_it() {
+    fn a_link_that_other_users_could_have_created_is_refused() {
         for name in ["scrip.db", "scrip.db-wal", "scrip.db-shm"] {
             for (mode, is_refused) in [
                 (0o700, false),
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_the_folder_is_refused_where_others_could_have_made_it() {
+    fn a_link_to_the_folder_that_other_users_could_have_created_is_refused() {
         let folder = Folder::new(0o777);
         let data = folder.0.join("data");
         fs::create_dir(&data).expect("a folder");
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_read_or_write_is_named() {
+    fn files_that_other_users_can_access_are_reported() {
         for (of_folder, of_file, expected) in [
             (0o700, 0o600, 0),
             (0o711, 0o600, 0),
@@ -229,7 +231,11 @@ mod tests {
             folder.set(&folder.file(), of_file);
             folder.set(&folder.0, of_folder);
             let found = exposed(&folder.file());
-            assert_eq!(found.len(), expected, "{of_folder:o} {of_file:o}: {found:?}");
+            assert_eq!(
+                found.len(),
+                expected,
+                "{of_folder:o} {of_file:o}: {found:?}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Commands to rows.
+//! The embedded side of a producer: commands become rows.
 
 use super::file::Source;
 use super::writer::{Queue, Row, Writer};
@@ -17,11 +17,11 @@ impl EmbeddedProducer {
     }
 
     pub(crate) async fn enqueue(&self, command: &Command) -> Result<PublishHandle> {
-        let envelope = Envelope::of_command(command)?;
+        let envelope = Envelope::from_command(command)?;
         self.0
             .enqueue(Row {
                 queue: Queue::Commands,
-                door: command.door(),
+                origin: command.origin(),
                 envelope,
             })
             .await

@@ -1,4 +1,4 @@
-//! The task that looks for replies, while anybody waits for one.
+//! The task that polls for replies while a request is open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +18,11 @@ const SELECT: &str =
     "SELECT id, correlation_id, body FROM queue_reply WHERE reply_to = ? ORDER BY id LIMIT 500";
 const DELETE: &str = "DELETE FROM queue_reply WHERE reply_to = ? AND id <= ?";
 
-const SHORTEST: Duration = Duration::from_millis(2);
-const LONGEST: Duration = Duration::from_millis(25);
-const PATIENCE: Duration = Duration::from_secs(5);
+const MIN_PAUSE: Duration = Duration::from_millis(2);
+const MAX_PAUSE: Duration = Duration::from_millis(25);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Looks for replies until it is dropped.
+/// Polls for replies until it is dropped.
 #[derive(Debug)]
 pub(super) struct Replies {
     stop: Option<oneshot::Sender<oneshot::Sender<()>>>,
@@ -36,7 +36,7 @@ impl Replies {
         pending: Arc<Pending>,
     ) -> Result<Self> {
         let file = source
-            .open(Purpose::Reading, PATIENCE, options.connect_timeout)
+            .open(Purpose::Reading, BUSY_TIMEOUT, options.connect_timeout)
             .await?;
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(run(file, reply_to, pending, stopped));
@@ -57,11 +57,11 @@ async fn run(
     pending: Arc<Pending>,
     mut stopped: oneshot::Receiver<oneshot::Sender<()>>,
 ) {
-    let mut pause = SHORTEST;
+    let mut pause = MIN_PAUSE;
     let mut failing = false;
     let done = loop {
         let due = async {
-            pending.asked().await;
+            pending.wait_for_request().await;
             sleep(pause).await;
         };
         select! {
@@ -70,15 +70,15 @@ async fn run(
         }
         let result = take(&file, &reply_to, &pending).await;
         pause = match result {
-            Ok(count) if count > 0 => SHORTEST,
-            _ => LONGEST.min(pause * 3 / 2),
+            Ok(count) if count > 0 => MIN_PAUSE,
+            _ => MAX_PAUSE.min(pause * 3 / 2),
         };
         if let (Err(error), false) = (&result, failing) {
-            warn!(%error, "cannot look for replies");
+            warn!(%error, "reading replies failed, retrying");
         }
         failing = result.is_err();
     };
-    // Nobody else will ever read them; what arrives later is swept by the worker.
+    // No other client reads these replies. The worker deletes those that arrive later.
     let _ = delete(&file, &reply_to, i64::MAX).await;
     let _ = file.close().await;
     if let Some(done) = done {
@@ -86,7 +86,11 @@ async fn run(
     }
 }
 
-async fn take(file: &DatabaseConnection, reply_to: &str, pending: &Pending) -> Result<usize, DbErr> {
+async fn take(
+    file: &DatabaseConnection,
+    reply_to: &str,
+    pending: &Pending,
+) -> Result<usize, DbErr> {
     let select = Statement::from_sql_and_values(DbBackend::Sqlite, SELECT, [reply_to.into()]);
     let rows = file.query_all_raw(select).await?;
     let mut last = None;
@@ -106,7 +110,11 @@ async fn take(file: &DatabaseConnection, reply_to: &str, pending: &Pending) -> R
 
 async fn delete(file: &DatabaseConnection, reply_to: &str, last: i64) -> Result<(), DbErr> {
     let values = [reply_to.into(), last.into()];
-    file.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, DELETE, values))
-        .await
-        .map(drop)
+    file.execute_raw(Statement::from_sql_and_values(
+        DbBackend::Sqlite,
+        DELETE,
+        values,
+    ))
+    .await
+    .map(drop)
 }

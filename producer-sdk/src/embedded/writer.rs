@@ -1,4 +1,5 @@
-//! The task that inserts messages: takes what has arrived, commits it in one transaction, answers for all of it.
+//! The task that inserts messages. It commits all waiting messages in one transaction and reports
+//! the result of each.
 
 use std::time::Duration;
 
@@ -12,20 +13,20 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::file::{Purpose, Source};
 use super::pool::is_busy;
-use crate::contract::{Door, headers};
+use crate::contract::{Origin, headers};
 use crate::envelope::Envelope;
 use crate::error::{Cause, Error, Result};
 use crate::handle::PublishHandle;
 use crate::message::HeaderValue;
 use crate::options::Options;
-use crate::window::{Place, Window};
+use crate::window::{Permit, Window};
 
-/// Rows in one statement; SQLite takes 32,766 parameters.
+/// The maximum number of rows in one statement. SQLite allows 32,766 parameters.
 const GROUP: usize = 500;
-/// The format of every instant in the file: text order is time order.
+/// The format of every instant in the file. The order of the texts is the order of time.
 const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.6f+00:00";
 
-/// Which queue of the file.
+/// The queues in the file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Queue {
     Commands,
@@ -36,14 +37,14 @@ pub(super) enum Queue {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) queue: Queue,
-    pub(super) door: Door,
+    pub(super) origin: Origin,
     pub(super) envelope: Envelope,
 }
 
 struct Insert {
     row: Row,
     done: oneshot::Sender<Result<()>>,
-    place: Place,
+    permit: Permit,
 }
 
 enum Request {
@@ -51,7 +52,7 @@ enum Request {
     Close(oneshot::Sender<()>),
 }
 
-/// A line to the task. When the last clone is dropped, what was enqueued is still inserted.
+/// The channel to the task. After the last clone is dropped, enqueued messages are still inserted.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     requests: mpsc::UnboundedSender<Request>,
@@ -60,12 +61,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) async fn open(source: &Source, options: &Options) -> Result<Self> {
-        let patience = options.confirm_timeout;
+        let busy_timeout = options.confirm_timeout;
         let file = source
-            .open(Purpose::Writing, patience, options.connect_timeout)
+            .open(Purpose::Writing, busy_timeout, options.connect_timeout)
             .await?;
         let (requests, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(run(file, receiver, patience));
+        tokio::spawn(run(file, receiver, busy_timeout));
         Ok(Self {
             requests,
             window: Window::new(options),
@@ -73,9 +74,9 @@ impl Writer {
     }
 
     pub(super) async fn enqueue(&self, row: Row) -> Result<PublishHandle> {
-        let place = self.window.enter().await?;
+        let permit = self.window.enter().await?;
         let (done, result) = oneshot::channel();
-        let insert = Insert { row, done, place };
+        let insert = Insert { row, done, permit };
         self.requests
             .send(Request::Insert(Box::new(insert)))
             .map_err(|_| Error::Closed)?;
@@ -91,7 +92,11 @@ impl Writer {
     }
 }
 
-async fn run(file: DatabaseConnection, mut requests: mpsc::UnboundedReceiver<Request>, patience: Duration) {
+async fn run(
+    file: DatabaseConnection,
+    mut requests: mpsc::UnboundedReceiver<Request>,
+    busy_timeout: Duration,
+) {
     let mut closers = Vec::new();
     let mut arrived = Vec::with_capacity(GROUP);
     while requests.recv_many(&mut arrived, GROUP).await > 0 {
@@ -110,11 +115,14 @@ async fn run(file: DatabaseConnection, mut requests: mpsc::UnboundedReceiver<Req
         }
         let result = insert(&file, &group).await;
         for insert in group {
-            drop(insert.place);
-            // Whoever enqueued it may have stopped caring.
-            let _ = insert
-                .done
-                .send(result.as_ref().map_err(|error| explain(error, patience)).copied());
+            drop(insert.permit);
+            // The caller may have dropped the handle.
+            let _ = insert.done.send(
+                result
+                    .as_ref()
+                    .map_err(|error| explain(error, busy_timeout))
+                    .copied(),
+            );
         }
     }
     let _ = file.close().await;
@@ -123,12 +131,12 @@ async fn run(file: DatabaseConnection, mut requests: mpsc::UnboundedReceiver<Req
     }
 }
 
-/// The same error for each of the group.
-fn explain(error: &DbErr, patience: Duration) -> Error {
+/// Converts the error of a group for each of its messages.
+fn explain(error: &DbErr, busy_timeout: Duration) -> Error {
     let cause = Cause::from(error.to_string());
     if is_busy(error) {
         return Error::Unconfirmed {
-            after: patience,
+            after: busy_timeout,
             last: Some(cause),
         };
     }
@@ -148,7 +156,7 @@ async fn insert(file: &DatabaseConnection, group: &[Insert]) -> Result<(), DbErr
 fn statement(group: &[Insert]) -> Statement {
     let mut sql = String::from(
         "INSERT INTO queue_message \
-         (queue, door, body, message_id, reply_to, correlation_id, headers, enqueued_at) VALUES ",
+         (queue, origin, body, message_id, reply_to, correlation_id, headers, enqueued_at) VALUES ",
     );
     let now = Utc::now().format(INSTANT).to_string();
     let mut values: Vec<Value> = Vec::with_capacity(group.len() * 8);
@@ -160,7 +168,7 @@ fn statement(group: &[Insert]) -> Statement {
         });
         let Row {
             queue,
-            door,
+            origin,
             envelope,
         } = &insert.row;
         let queue = match queue {
@@ -170,7 +178,7 @@ fn statement(group: &[Insert]) -> Statement {
         let properties = &envelope.properties;
         values.extend([
             queue.into(),
-            door.as_str().into(),
+            origin.as_str().into(),
             envelope.body.clone().into(),
             properties.message_id.clone().into(),
             properties.reply_to.clone().into(),
@@ -182,7 +190,7 @@ fn statement(group: &[Insert]) -> Statement {
     Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }
 
-/// The only header that producers send.
+/// The trace context, which is the only header that producers send.
 fn trace(envelope: &Envelope) -> Option<String> {
     envelope
         .properties

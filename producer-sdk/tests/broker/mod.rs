@@ -1,6 +1,6 @@
-//! A namespace of its own on the real broker, with a plain AMQP client to look at it from outside.
+//! A separate namespace on the real broker, and a plain AMQP client that inspects it.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod relay;
 pub mod responder;
@@ -11,8 +11,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::message::{BasicGetMessage, Delivery};
 use lapin::options::{
-    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ExchangeDeclareOptions,
-    ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions,
+    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -24,7 +25,7 @@ pub fn url() -> String {
     std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned())
 }
 
-/// Fails loudly instead of hanging.
+/// Waits for a future, and panics after a time limit instead of hanging.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let limit = Duration::from_mins(1);
     let Ok(value) = tokio::time::timeout(limit, future).await else {
@@ -40,7 +41,7 @@ pub struct Namespace {
     more_queues: Vec<String>,
 }
 
-/// Run a test in a namespace where everything is declared, and delete it all afterwards, also when it panics.
+/// Runs a test in a fully declared namespace, and deletes it afterwards, also after a panic.
 pub async fn in_namespace<F>(test: impl FnOnce(Namespace) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -85,7 +86,7 @@ impl Namespace {
         }
     }
 
-    /// A queue that takes one message and refuses the next.
+    /// The name of a queue that accepts one message and refuses the next.
     pub fn full_queue(&self) -> &str {
         &self.more_queues[0]
     }
@@ -104,10 +105,13 @@ impl Namespace {
     }
 
     pub async fn client(&self) -> Client {
-        Client::connect(&url(), self.options()).await.expect("a client")
+        Client::connect(&url(), self.options())
+            .await
+            .expect("a client")
     }
 
-    /// Take one message off a queue that allows it (one with a single active consumer does not).
+    /// Takes one message from a queue that allows it. A queue with a single active consumer does
+    /// not.
     pub async fn get(&self, queue: &str) -> Option<BasicGetMessage> {
         let options = BasicGetOptions { no_ack: true };
         self.channel
@@ -116,7 +120,8 @@ impl Namespace {
             .expect("a get")
     }
 
-    /// Everything that is in a queue now, in order: up to an end mark that is put into it.
+    /// All messages that are in a queue now, in order, up to an end mark that this function
+    /// publishes.
     pub async fn read(&self, queue: &str) -> Vec<Delivery> {
         const END: &[u8] = b"end";
         let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
@@ -155,7 +160,8 @@ impl Namespace {
 
     /// The references of the commands in the command queue, in order.
     pub async fn references(&self) -> Vec<String> {
-        let reference = |delivery: Delivery| delivery.properties.message_id().clone().map(String::from);
+        let reference =
+            |delivery: Delivery| delivery.properties.message_id().clone().map(String::from);
         self.read(&self.topology.commands(0))
             .await
             .into_iter()

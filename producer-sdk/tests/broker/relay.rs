@@ -1,4 +1,5 @@
-//! A TCP relay between a client and the broker that can be cut, and that can hold back what the broker says.
+//! A TCP relay between a client and the broker. It can cut connections, and it can hold back data
+//! from the broker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +36,7 @@ impl Relay {
                     let (client_in, client_out) = client.into_split();
                     let (broker_in, broker_out) = broker.into_split();
                     let (_open, never_muted) = watch::channel(false);
-                    // A cut comes before whatever was held back when it came.
+                    // A cut takes precedence over data that was held back at that time.
                     select! {
                         biased;
                         _ = cuts.changed() => {}
@@ -57,12 +58,12 @@ impl Relay {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
     }
 
-    /// Cut every connection there is now.
+    /// Cuts all current connections.
     pub fn cut(&self) {
         self.cut.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Hold back what the broker says; with it go its confirms.
+    /// Holds back data from the broker, and with it the confirms.
     pub fn mute(&self, muted: bool) {
         self.mute.send_replace(muted);
     }
@@ -91,7 +92,9 @@ async fn pump(
 ) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        if muted.wait_for(|muted| !muted).await.is_err() || to.write_all(&buffer[..count]).await.is_err() {
+        if muted.wait_for(|muted| !muted).await.is_err()
+            || to.write_all(&buffer[..count]).await.is_err()
+        {
             return;
         }
     }

@@ -1,4 +1,5 @@
-//! Plays the worker for a client: reads commands and queries, answers them, and remembers what it saw.
+//! Replaces the worker for a client: reads commands and queries, replies to them, and records the
+//! references of the commands.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,18 +13,18 @@ use producer_sdk::contract::{
 };
 use tokio::sync::watch;
 
-/// References of the commands seen, in order, copies included.
-pub type Seen = Arc<Mutex<Vec<String>>>;
+/// The references of the received commands, in order, including copies.
+pub type References = Arc<Mutex<Vec<String>>>;
 
 pub struct Responder {
-    pub seen: Seen,
-    /// While `false`, commands are read and answered with nothing.
+    pub references: References,
+    /// While `false`, commands are read but not replied to.
     pub answering: watch::Sender<bool>,
 }
 
 impl Responder {
     pub async fn start(channel: &Channel, topology: &Topology) -> Self {
-        let seen = Seen::default();
+        let references = References::default();
         let (answering, answers) = watch::channel(true);
         for queue in [topology.commands(0), topology.queries()] {
             let consumer = channel
@@ -35,26 +36,34 @@ impl Responder {
                 )
                 .await
                 .expect("a subscription");
-            let (channel, seen, answers) = (channel.clone(), Arc::clone(&seen), answers.clone());
+            let (channel, references, answers) =
+                (channel.clone(), Arc::clone(&references), answers.clone());
             tokio::spawn(consumer.for_each(move |delivery| {
-                let (channel, seen, answers) = (channel.clone(), Arc::clone(&seen), answers.clone());
+                let (channel, references, answers) =
+                    (channel.clone(), Arc::clone(&references), answers.clone());
                 async move {
                     let delivery = delivery.expect("a delivery");
-                    let reply = answer(&delivery, &seen);
-                    delivery.ack(BasicAckOptions::default()).await.expect("an ack");
+                    let reply = answer(&delivery, &references);
+                    delivery
+                        .ack(BasicAckOptions::default())
+                        .await
+                        .expect("an ack");
                     if *answers.borrow() {
                         send(&channel, &delivery, &reply).await;
                     }
                 }
             }));
         }
-        Self { seen, answering }
+        Self {
+            references,
+            answering,
+        }
     }
 }
 
-fn answer(delivery: &Delivery, seen: &Seen) -> Reply {
+fn answer(delivery: &Delivery, references: &References) -> Reply {
     if let Ok(Query::Balance { user_id }) = Query::from_json(&delivery.data) {
-        return Reply::Answer(if user_id == "nobody" {
+        return Reply::Answer(if user_id == "user_without_wallet" {
             Answer::error("balance", "wallet_not_found", "no wallet")
         } else {
             Answer::ok(
@@ -75,9 +84,9 @@ fn answer(delivery: &Delivery, seen: &Seen) -> Reply {
         });
     }
     let command = Command::from_json(&delivery.data).expect("a command");
-    let mut seen = seen.lock().expect("not poisoned");
-    let replayed = seen.contains(&command.reference_id);
-    seen.push(command.reference_id.clone());
+    let mut references = references.lock().expect("not poisoned");
+    let replayed = references.contains(&command.reference_id);
+    references.push(command.reference_id.clone());
     if command.reference_id == "reject-me" {
         let rejection: Result<Command, Rejection> = Command::from_json(b"{}");
         return Reply::Rejected(rejection.expect_err("a rejection"));
@@ -108,7 +117,11 @@ fn answer(delivery: &Delivery, seen: &Seen) -> Reply {
 }
 
 async fn send(channel: &Channel, delivery: &Delivery, reply: &Reply) {
-    let queue = delivery.properties.reply_to().clone().expect("a reply queue");
+    let queue = delivery
+        .properties
+        .reply_to()
+        .clone()
+        .expect("a reply queue");
     let id = delivery
         .properties
         .correlation_id()

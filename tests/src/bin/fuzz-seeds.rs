@@ -1,5 +1,6 @@
-//! The inputs that fuzzing begins with, in a folder for each target as a fuzzer wants them:
-//! `cargo run -p tests --bin fuzz-seeds unpack FOLDER`; and back into the repository: `… pack FOLDER`.
+//! Converts the seed inputs of the fuzz targets. `cargo run -p tests --bin fuzz-seeds unpack
+//! FOLDER` writes them into one folder per target, as a fuzzer requires. `… pack FOLDER` writes
+//! them back into the repository.
 
 use std::{io, path::Path};
 

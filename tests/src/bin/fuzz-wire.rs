@@ -1,20 +1,23 @@
-//! Publishes random bytes to a real worker for a while: `cargo run -p tests --bin fuzz-wire -- --seconds 600`.
-//! A round that finds something ends the run with its seed, which repeats it: `-- --seed SEED`.
+//! Publishes random bytes to a real worker for some time:
+//! `cargo run -p tests --bin fuzz-wire -- --seconds 600`.
+//!
+//! A round that finds an error ends the run and prints its seed. `-- --seed SEED` repeats the
+//! round.
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
-use tests::wire_fuzz::Bed;
+use tests::wire_fuzz::WireFuzzer;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// Publishes random bytes to a real worker.
+/// Publishes random bytes to a real worker
 #[derive(Parser)]
 struct Arguments {
-    /// How long, in seconds
+    /// Duration in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Only the round of this seed
+    /// Run only the round of this seed
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -22,12 +25,14 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut bed = Bed::start().await;
+    let mut fuzzer = WireFuzzer::start().await;
     let began = Instant::now();
     let mut rounds = 0;
     loop {
-        let seed = arguments.seed.unwrap_or_else(|| Uuid::now_v7().as_u64_pair().1);
-        if let Err(error) = bed.round(seed).await {
+        let seed = arguments
+            .seed
+            .unwrap_or_else(|| Uuid::now_v7().as_u64_pair().1);
+        if let Err(error) = fuzzer.round(seed).await {
             eprintln!("seed {seed}: {error}");
             return ExitCode::FAILURE;
         }
@@ -36,7 +41,10 @@ async fn main() -> ExitCode {
             break;
         }
     }
-    bed.finish().await;
-    println!("{rounds} rounds in {} s found nothing", began.elapsed().as_secs());
+    fuzzer.finish().await;
+    println!(
+        "{rounds} rounds in {} s found no error",
+        began.elapsed().as_secs()
+    );
     ExitCode::SUCCESS
 }

@@ -1,4 +1,4 @@
-//! Prints the trace in `tests/trace` as commands, one JSON object a line:
+//! Prints the trace in `tests/trace` as commands, one JSON object per line:
 //! `cargo run -p tests --bin trace-to-commands > commands.jsonl`
 
 use std::io::{BufWriter, ErrorKind, Write};
@@ -9,7 +9,7 @@ fn main() -> std::io::Result<()> {
         .iter()
         .try_for_each(|command| writeln!(out, "{command}"));
     match written.and_then(|()| out.flush()) {
-        // Whoever reads has seen enough.
+        // The reader closed the pipe.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

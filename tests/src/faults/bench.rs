@@ -1,4 +1,4 @@
-//! The throw-away servers, and the rows of the table.
+//! The throw-away servers, and the run of one row of the table.
 
 use std::{
     future::Future,
@@ -10,61 +10,58 @@ use std::{
 use futures_util::FutureExt;
 
 use super::{
-    dice::Dice,
+    fixture::{Fixture, Setup},
     judge::Findings,
-    stage::{Setup, Stage},
+    rng::Rng,
     table::{Groups, Row},
 };
 use crate::{process::take_logs, servers::Server};
 
-/// Longer than any row takes for one of its faults, and for its beginning and end.
-const PATIENCE: Duration = Duration::from_mins(4);
+/// The time limit of a row in the short table.
+const TIMEOUT: Duration = Duration::from_mins(4);
 
-/// Servers that nobody else uses, so that they may be killed.
+/// Servers that belong to this run only, so that it may kill them.
 pub struct Servers {
-    /// The database.
     pub postgres: Server,
-    /// The broker.
     pub rabbitmq: Server,
-    /// What can be done without.
+    /// A server that the worker can run without.
     pub redis: Server,
 }
 
-/// What one row did and found.
+/// The result of one row.
 pub struct Verdict {
-    /// How often the fault was done.
+    /// The number of injected faults.
     pub injected: usize,
-    /// How long each recovery took.
+    /// The duration of each recovery.
     pub recoveries: Vec<Duration>,
-    /// What was found in the end.
     pub findings: Findings,
-    /// Whether groups can be committed the quick way here.
-    pub has_quick_way: bool,
+    /// Whether groups can be committed on the optimistic path in this row.
+    pub has_optimistic_path: bool,
 }
 
-/// A row as it runs.
+/// The future of a running row.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Verdict> + 'a>>;
 
 /// One fault.
 pub struct Fault {
-    /// What is done, for the table.
+    /// The name in the table.
     pub name: &'static str,
-    /// Does it.
+    /// Runs the row.
     pub run: for<'a> fn(&'a mut Bench) -> Running<'a>,
 }
 
-/// Where faults are done, one row after the other.
+/// The environment in which rows run, one after the other.
 pub struct Bench {
-    /// What they may harm.
+    /// The servers that a row may harm.
     pub servers: Servers,
-    /// Everything that is left to chance.
-    pub dice: Dice,
+    /// The source of all random choices.
+    pub rng: Rng,
     seed: u64,
     full: bool,
 }
 
 impl Bench {
-    /// Starts the servers. `full`: many faults a row instead of a few.
+    /// Starts the servers. With `full` a row injects many faults instead of a few.
     pub async fn start(seed: u64, full: bool) -> Self {
         let (postgres, rabbitmq, redis) = tokio::join!(
             Server::start("postgres"),
@@ -77,45 +74,48 @@ impl Bench {
                 rabbitmq,
                 redis,
             },
-            dice: Dice::new(seed),
+            rng: Rng::new(seed),
             seed,
             full,
         }
     }
 
-    /// How often a fault is done: in the short version of the table, in the full one.
+    /// The number of faults: `short` in the short table, `full` in the full table.
     pub const fn times(&self, short: usize, full: usize) -> usize {
         if self.full { full } else { short }
     }
 
     /// A deployment under load.
-    pub async fn stage(&mut self, setup: Setup) -> Stage<'_> {
+    pub async fn fixture(&mut self, setup: Setup) -> Fixture<'_> {
         let seed = self.seed;
-        Stage::build(&mut self.servers, &mut self.dice, seed, setup).await
+        Fixture::build(&mut self.servers, &mut self.rng, seed, setup).await
     }
 
-    /// Runs one row; what breaks in it is told in the row.
+    /// Runs one row. A panic or a timeout is reported in the row.
     pub async fn row(&mut self, fault: &Fault) -> Row {
-        // Each row has the same numbers whichever rows run before it.
-        self.dice = Dice::new(self.seed);
+        // Each row gets the same random numbers, no matter which rows run before it.
+        self.rng = Rng::new(self.seed);
         take_logs();
         let began = Instant::now();
-        let limit = PATIENCE * if self.full { 4 } else { 1 };
+        let limit = TIMEOUT * if self.full { 4 } else { 1 };
         let run = tokio::time::timeout(limit, (fault.run)(self));
         let (verdict, broke) = match AssertUnwindSafe(run).catch_unwind().await {
             Ok(Ok(verdict)) => (Some(verdict), None),
-            Ok(Err(_)) => (None, Some(format!("not over after {limit:?}"))),
-            Err(panic) => (None, Some(words(panic.as_ref()))),
+            Ok(Err(_)) => (None, Some(format!("not finished after {limit:?}"))),
+            Err(panic) => (None, Some(panic_message(panic.as_ref()))),
         };
         let logs = take_logs();
-        let groups = Groups::said_in(&logs);
-        let (injected, recoveries, findings) = verdict.map_or_else(Default::default, |mut verdict| {
-            if verdict.has_quick_way && (groups.quick == 0 || groups.careful == 0) {
-                let wrong = format!("not both ways to commit a group were taken: {groups:?}");
-                verdict.findings.wrong.push(wrong);
-            }
-            (verdict.injected, verdict.recoveries, verdict.findings)
-        });
+        let groups = Groups::from_logs(&logs);
+        let (injected, recoveries, findings) =
+            verdict.map_or_else(Default::default, |mut verdict| {
+                if verdict.has_optimistic_path
+                    && (groups.optimistic == 0 || groups.pessimistic == 0)
+                {
+                    let wrong = format!("groups were not committed on both paths: {groups:?}");
+                    verdict.findings.wrong.push(wrong);
+                }
+                (verdict.injected, verdict.recoveries, verdict.findings)
+            });
         Row {
             logs,
             fault: fault.name.to_owned(),
@@ -129,8 +129,8 @@ impl Bench {
     }
 }
 
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "it panicked".to_owned())
+    text.unwrap_or_else(|| "the row panicked".to_owned())
 }

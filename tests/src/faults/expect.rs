@@ -1,82 +1,87 @@
-//! What each command must have led to, computed the plain way: nothing here shares code with the ledger.
+//! A simple model of the expected outcome of each command. It shares no code with the ledger.
 //!
-//! Nothing lapses, since all that is granted here lives for a month at least, and no cap is near.
+//! Nothing expires, because all credits in this load are valid for at least a month, and no balance
+//! reaches the cap.
 
 use std::collections::HashSet;
 
-/// What a producer asked for.
+/// The intent of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// The sign-up bonus: 20 credits.
+pub enum Intent {
+    /// Grant the registration bonus of 20 credits.
     Register,
-    /// A gift.
+    /// Grant free credits.
     Promotion(i64),
-    /// A package: what was paid for, and its bonus.
+    /// Purchase a package, which also brings a bonus.
     Package(&'static str),
-    /// Credits without a package.
+    /// Purchase credits without a package.
     Credits(i64),
-    /// Spending so many credits, in whichever way that is said.
+    /// Spend credits, with any of the ways to state the price.
     Spend(i64),
-    /// A wallet that may not spend.
+    /// Freeze the wallet.
     Freeze,
-    /// It may again.
+    /// Unfreeze the wallet.
     Unfreeze,
-    /// The subscription of this number begins: its plan brings 200 credits at once.
+    /// Start the subscription with this number. Its plan grants 200 credits at once.
     Begin(u32),
-    /// It ends.
+    /// End the subscription with this number.
     End(u32),
 }
 
-/// The packages that are bought: name, credits, bonus.
-pub const PACKAGES: [(&str, i64, i64); 3] = [("lite", 100, 10), ("standard", 500, 50), ("pro", 1_500, 200)];
+/// The packages that are purchased: name, credits, bonus.
+pub const PACKAGES: [(&str, i64, i64); 3] = [
+    ("lite", 100, 10),
+    ("standard", 500, 50),
+    ("pro", 1_500, 200),
+];
 
-/// What a plan brings.
+/// The credits that a plan grants.
 const PLAN: i64 = 200;
 
-/// What stands in the ledger for a command.
+/// The outcome of a command in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {
-    /// Why it was refused, if it was.
+    /// The error code of a refusal; `None` if the command was completed.
     pub refused: Option<String>,
-    /// What its own transaction moved.
+    /// The amount of the command's own transaction.
     pub amount: i64,
 }
 
-/// One user's wallet.
+/// The wallet of one user.
 #[derive(Clone, Debug, Default)]
 pub struct Wallet {
-    /// What it holds.
     pub balance: i64,
     frozen: bool,
+    /// The subscriptions that have started.
     begun: HashSet<u32>,
 }
 
 impl Wallet {
-    /// Carries a wish out.
-    pub fn decide(&mut self, wish: &Wish) -> Decided {
-        let (own, besides) = match wish {
-            Wish::Register => (20, 0),
-            Wish::Promotion(credits) | Wish::Credits(credits) => (*credits, 0),
-            Wish::Package(name) => {
+    /// Applies an intent and returns its expected outcome.
+    pub fn decide(&mut self, intent: &Intent) -> Decided {
+        let (own, other) = match intent {
+            Intent::Register => (20, 0),
+            Intent::Promotion(credits) | Intent::Credits(credits) => (*credits, 0),
+            Intent::Package(name) => {
                 let (_, credits, bonus) = PACKAGES
                     .into_iter()
                     .find(|(package, ..)| package == name)
                     .expect("a package");
                 (credits, bonus)
             }
-            Wish::Spend(_) if self.frozen => return Decided::refused("wallet_frozen"),
-            Wish::Spend(credits) if *credits > self.balance => {
+            Intent::Spend(_) if self.frozen => return Decided::refused("wallet_frozen"),
+            Intent::Spend(credits) if *credits > self.balance => {
                 return Decided::refused("insufficient_credits");
             }
-            Wish::Spend(credits) => (-credits, 0),
-            Wish::Freeze | Wish::Unfreeze => {
-                self.frozen = *wish == Wish::Freeze;
+            Intent::Spend(credits) => (-credits, 0),
+            Intent::Freeze | Intent::Unfreeze => {
+                self.frozen = *intent == Intent::Freeze;
                 (0, 0)
             }
-            Wish::Begin(number) => (0, if self.begun.insert(*number) { PLAN } else { 0 }),
-            Wish::End(_) => (0, 0),
+            Intent::Begin(number) => (0, if self.begun.insert(*number) { PLAN } else { 0 }),
+            Intent::End(_) => (0, 0),
         };
-        self.balance += own + besides;
+        self.balance += own + other;
         Decided {
             refused: None,
             amount: own,
@@ -98,27 +103,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wallet_is_filled_spends_and_is_frozen() {
+    fn a_wallet_gets_credits_spends_them_and_is_frozen() {
         let mut wallet = Wallet::default();
         let amounts: Vec<i64> = [
-            Wish::Register,
-            Wish::Package("lite"),
-            Wish::Begin(1),
-            Wish::Begin(1),
-            Wish::Spend(30),
-            Wish::End(1),
+            Intent::Register,
+            Intent::Package("lite"),
+            Intent::Begin(1),
+            Intent::Begin(1),
+            Intent::Spend(30),
+            Intent::End(1),
         ]
         .iter()
-        .map(|wish| wallet.decide(wish).amount)
+        .map(|intent| wallet.decide(intent).amount)
         .collect();
-        assert_eq!((amounts, wallet.balance), (vec![20, 100, 0, 0, -30, 0], 300));
         assert_eq!(
-            wallet.decide(&Wish::Spend(301)),
+            (amounts, wallet.balance),
+            (vec![20, 100, 0, 0, -30, 0], 300)
+        );
+        assert_eq!(
+            wallet.decide(&Intent::Spend(301)),
             Decided::refused("insufficient_credits")
         );
-        wallet.decide(&Wish::Freeze);
-        assert_eq!(wallet.decide(&Wish::Spend(1)), Decided::refused("wallet_frozen"));
-        wallet.decide(&Wish::Unfreeze);
-        assert_eq!(wallet.decide(&Wish::Spend(300)).amount, -300);
+        wallet.decide(&Intent::Freeze);
+        assert_eq!(
+            wallet.decide(&Intent::Spend(1)),
+            Decided::refused("wallet_frozen")
+        );
+        wallet.decide(&Intent::Unfreeze);
+        assert_eq!(wallet.decide(&Intent::Spend(300)).amount, -300);
     }
 }

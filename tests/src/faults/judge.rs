@@ -1,4 +1,4 @@
-//! What was sent, against what the ledger and the dead letters hold.
+//! Compares the commands that were sent with the ledger and the dead letters.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,28 +11,29 @@ use super::{
     load::Sendings,
 };
 
-/// How many findings of a kind are told in full.
-const TOLD: usize = 5;
+/// The maximum number of findings of a kind that are described.
+const MAX_DESCRIBED: usize = 5;
 
-/// What a row of the table says.
+/// The findings of a row.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// Commands that were confirmed, each counted once.
+    /// The number of confirmed commands. Copies do not count.
     pub confirmed: usize,
-    /// Confirmed, and neither in the ledger nor among the dead letters; or dead letters that are valid commands.
+    /// The number of confirmed commands that are neither in the ledger nor among the dead letters,
+    /// plus the number of dead letters that are valid commands.
     pub lost: usize,
-    /// Applied more than once, or applied and set aside.
+    /// The number of commands that were applied more than once, or applied and dead-lettered.
     pub doubled: usize,
-    /// Decided before one that the same user sent earlier.
+    /// The number of commands that were decided before an earlier command of the same user.
     pub out_of_order: usize,
-    /// Whatever is not as it must be, in words.
+    /// Descriptions of everything that is wrong.
     pub wrong: Vec<String>,
 }
 
-/// What has to be judged differently.
+/// Expectations that do not apply to a row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Leniency {
-    /// The order of commands is not promised here.
+    /// Whether commands may be applied in any order.
     pub any_order: bool,
 }
 
@@ -42,8 +43,8 @@ struct Row {
     decided: Decided,
 }
 
-/// Compares. `dead` are the dead letters as `scrip dead list --json` shows them; those whose reference begins with
-/// `bad-` are expected there.
+/// Compares the sent commands with the ledger and the dead letters. `dead` is the output of
+/// `scrip dead list --json`. Dead letters whose reference begins with `bad-` are expected.
 pub async fn judge(
     ledger: &DatabaseConnection,
     sendings: &Sendings,
@@ -59,7 +60,7 @@ pub async fn judge(
     for row in &rows {
         *in_ledger.entry(row.reference.as_str()).or_default() += 1;
     }
-    findings.told(
+    findings.record(
         "applied twice",
         in_ledger
             .iter()
@@ -67,55 +68,59 @@ pub async fn judge(
             .map(|(reference, _)| *reference),
         |f| &mut f.doubled,
     );
-    let mut set_aside = HashSet::new();
+    let mut dead_lettered = HashSet::new();
     for letter in dead {
         let reference = letter["referenceId"].as_str().unwrap_or_default();
         if reference.starts_with("bad-") || reference.is_empty() {
             continue;
         }
-        set_aside.insert(reference);
+        dead_lettered.insert(reference);
         let why = format!("{reference}: {} {}", letter["reason"], letter["error"]);
-        findings.told("a valid command was set aside", [why.as_str()], |f| &mut f.lost);
+        findings.record("a valid command was dead-lettered", [why.as_str()], |f| {
+            &mut f.lost
+        });
     }
-    findings.told(
-        "applied and set aside",
-        set_aside
+    findings.record(
+        "applied and dead-lettered",
+        dead_lettered
             .iter()
             .filter(|reference| in_ledger.contains_key(**reference))
             .copied(),
         |f| &mut f.doubled,
     );
     let missing = sendings.commands.iter().map(|sent| sent.reference.as_str());
-    let missing =
-        missing.filter(|reference| !in_ledger.contains_key(reference) && !set_aside.contains(reference));
-    findings.told("confirmed and gone", missing, |f| &mut f.lost);
+    let missing = missing.filter(|reference| {
+        !in_ledger.contains_key(reference) && !dead_lettered.contains(reference)
+    });
+    findings.record("confirmed and missing", missing, |f| &mut f.lost);
     findings.compare(ledger, sendings, &rows, leniency).await;
     findings.check(ledger).await;
     findings
 }
 
 impl Findings {
-    /// Whether all is as it must be.
+    /// Whether there is no error.
     pub fn hold(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.out_of_order == 0 && self.wrong.is_empty()
     }
 
-    fn told<'a>(
+    /// Counts errors of one kind and describes the first ones.
+    fn record<'a>(
         &mut self,
-        what: &str,
-        found: impl IntoIterator<Item = &'a str>,
+        kind: &str,
+        errors: impl IntoIterator<Item = &'a str>,
         count: impl Fn(&mut Self) -> &mut usize,
     ) {
-        for reference in found {
+        for error in errors {
             *count(self) += 1;
-            if *count(self) <= TOLD {
-                self.wrong.push(format!("{what}: {reference}"));
+            if *count(self) <= MAX_DESCRIBED {
+                self.wrong.push(format!("{kind}: {error}"));
             }
         }
     }
 
-    /// Each outcome and each balance, by what the wallet must have been in the order that the ledger decided in; and
-    /// whether that is the order in which the commands were sent.
+    /// Compares each outcome and each balance with the model, which applies the commands in the
+    /// order of the ledger's decisions. Also compares this order with the order of sending.
     async fn compare(
         &mut self,
         ledger: &DatabaseConnection,
@@ -123,48 +128,50 @@ impl Findings {
         rows: &[Row],
         leniency: Leniency,
     ) {
-        let places: HashMap<&str, (usize, &super::load::Sent)> = sendings
+        let by_reference: HashMap<&str, (usize, &super::load::Sent)> = sendings
             .commands
             .iter()
             .enumerate()
-            .map(|(place, sent)| (sent.reference.as_str(), (place, sent)))
+            .map(|(index, sent)| (sent.reference.as_str(), (index, sent)))
             .collect();
         let mut wallets = BTreeMap::<&str, Wallet>::new();
         let mut last = HashMap::<&str, usize>::new();
         let (mut unordered, mut different) = (Vec::new(), Vec::new());
         for row in rows {
-            let Some((place, sent)) = places.get(row.reference.as_str()) else {
+            let Some((index, sent)) = by_reference.get(row.reference.as_str()) else {
                 self.wrong
-                    .push(format!("{}: applied, and nobody sent it", row.reference));
+                    .push(format!("{}: applied, but never sent", row.reference));
                 continue;
             };
             let wallet = wallets.entry(sent.user.as_str()).or_default();
-            let expected = wallet.decide(&sent.wish);
+            let expected = wallet.decide(&sent.intent);
             if expected != row.decided || row.user != sent.user {
                 different.push(format!(
                     "{} {:?}: {:?}, not {expected:?}",
-                    row.reference, sent.wish, row.decided
+                    row.reference, sent.intent, row.decided
                 ));
             }
-            let before = last.entry(sent.user.as_str()).or_insert(*place);
-            if *before > *place {
+            let before = last.entry(sent.user.as_str()).or_insert(*index);
+            if *before > *index {
                 unordered.push(format!(
                     "{} of {} after {}",
                     row.reference, sent.user, sendings.commands[*before].reference
                 ));
             }
-            *before = *place;
+            *before = *index;
         }
         if !leniency.any_order {
-            self.told("out of order", unordered.iter().map(String::as_str), |f| {
+            self.record("out of order", unordered.iter().map(String::as_str), |f| {
                 &mut f.out_of_order
             });
         }
-        self.wrong.extend(different.into_iter().take(TOLD));
+        self.wrong.extend(different.into_iter().take(MAX_DESCRIBED));
         for row in query(ledger, "SELECT user_id, balance FROM credits_balance").await {
             let user: String = row.try_get_by_index(0).expect("a user");
             let balance: i64 = row.try_get_by_index(1).expect("a balance");
-            let expected = wallets.get(user.as_str()).map_or(0, |wallet| wallet.balance);
+            let expected = wallets
+                .get(user.as_str())
+                .map_or(0, |wallet| wallet.balance);
             if balance != expected {
                 self.wrong
                     .push(format!("{user} has {balance} credits, not {expected}"));
@@ -177,13 +184,13 @@ impl Findings {
         let report = verify::verify(ledger, &options, chrono::Utc::now(), |_| {})
             .await
             .expect("a report");
-        let violations = report.violations.iter().take(TOLD);
+        let violations = report.violations.iter().take(MAX_DESCRIBED);
         self.wrong
             .extend(violations.map(|violation| format!("verify: {violation:?}")));
     }
 }
 
-/// The commands that have an outcome, in the order in which they were decided.
+/// The commands with an outcome, in the order of the decisions.
 async fn decided(ledger: &DatabaseConnection) -> Vec<Row> {
     let sql = "SELECT reference_id, user_id, status, error_code, amount FROM credits_transaction \
                WHERE origin <> 'internal' ORDER BY id";

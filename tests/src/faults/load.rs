@@ -1,8 +1,12 @@
-//! Mixed commands of several producers, made from a seed, for as long as they are wanted, and everything that was sent.
+//! An endless load of mixed commands by several producers. A seed determines the commands, and a
+//! journal holds everything that was sent.
 //!
-//! For a while they are of every kind, and some are sent again; then all are new and of the kinds that a store commits the
-//! quick way; and so on.
-//! Each user belongs to one producer, so that the order of his commands is known. The first user of each is hot.
+//! The load has two phases, which alternate. In the first one the commands are of every kind, and
+//! some are sent again. In the second one all commands are new and of the kinds that a store
+//! commits on the optimistic path.
+//!
+//! Each user belongs to one producer, so that the order of the user's commands is known. The first
+//! user of each producer has the most commands.
 
 use std::{
     sync::{
@@ -14,52 +18,49 @@ use std::{
 
 use producer_sdk::{
     Command, Options, Producer,
-    contract::{Door, SubscriptionStatus},
+    contract::{Origin, SubscriptionStatus},
 };
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
-    dice::Dice,
-    expect::{PACKAGES, Wish},
+    expect::{Intent, PACKAGES},
+    rng::Rng,
 };
 
-/// Producers at once.
+/// The number of producers.
 pub const PRODUCERS: u32 = 3;
-/// Users of each.
+/// The number of users per producer.
 const USERS: u64 = 24;
-/// How often, in a hundred, a command is one that was sent before.
+/// The percentage of commands that are sent again.
 const AGAIN: u64 = 4;
-/// Longer than any fault lasts.
+/// The timeout for a confirm. It is longer than any fault.
 const CONFIRM_TIMEOUT: Duration = Duration::from_mins(3);
-/// How many a producer remembers for that.
+/// The number of commands that a producer remembers in order to send them again.
 const RECENT: usize = 500;
-/// Commands that a producer sends before it looks at the clock.
+/// The number of commands that a producer sends between two checks of the clock.
 const BURST: u64 = 20;
-/// So many commands go one way, then so many the other. Producers send at the same rate, so it is the same with all of them
-/// at a time.
+/// The number of commands per producer in a phase. All producers send at the same rate, so they are
+/// in the same phase at the same time.
 const PHASE: u64 = 200;
 
 /// One command that was sent.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// Whose wallet.
     pub user: String,
-    /// Its reference.
     pub reference: String,
-    /// What was asked for.
-    pub wish: Wish,
+    pub intent: Intent,
 }
 
-/// How commands are sent.
+/// The way a producer sends its commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
-    /// So many a second of each producer, none waited for.
+pub enum SendMode {
+    /// Each producer sends this number of commands per second and does not wait for confirms.
     Stream(u64),
-    /// One after the other, each sent again until it is confirmed.
+    /// Each producer waits for each confirm, and sends a command again until it is confirmed.
     OneByOne,
 }
 
-/// Several producers at work.
+/// The running producers.
 pub struct Load {
     producers: Vec<(Arc<Journal>, JoinHandle<()>)>,
     control: Arc<Control>,
@@ -68,35 +69,37 @@ pub struct Load {
 #[derive(Debug)]
 struct Control {
     running: watch::Sender<bool>,
-    /// Producers that stand still because nothing is to be sent.
+    /// The number of producers that are paused.
     waiting: watch::Sender<u32>,
     stop: AtomicBool,
 }
 
-/// What one producer has sent: everything up to `count`.
+/// The journal of one producer.
 #[derive(Debug, Default)]
 struct Journal {
     sent: Mutex<Vec<Sent>>,
+    /// The number of commands in `sent`.
     count: AtomicU64,
     copies: AtomicU64,
-    /// Some that were sent before, to be sent again.
+    /// Sent commands that may be sent again.
     recent: Mutex<Vec<Command>>,
-    /// How often one was not taken.
+    /// The number of failed attempts to publish.
     refused: watch::Sender<u64>,
 }
 
-/// What was sent, by producer, each in its order; all of it confirmed.
+/// Everything that was sent and confirmed. The commands of each producer are in the order of
+/// sending.
 #[derive(Debug, Default)]
 pub struct Sendings {
-    /// The first copy of each command.
+    /// The commands without their copies.
     pub commands: Vec<Sent>,
-    /// How many copies more were sent.
+    /// The number of additional copies.
     pub copies: u64,
 }
 
 impl Load {
     /// Connects the producers to `url` and starts them.
-    pub async fn start(url: &str, namespace: &str, seed: u64, manner: Manner) -> Self {
+    pub async fn start(url: &str, namespace: &str, seed: u64, mode: SendMode) -> Self {
         let control = Arc::new(Control {
             running: watch::Sender::new(true),
             waiting: watch::Sender::new(0),
@@ -113,13 +116,13 @@ impl Load {
             let producer = Producer::connect(url, options).await.expect("a producer");
             let journal = Arc::<Journal>::default();
             let maker = Maker::new(number, seed);
-            let work = work(producer, maker, journal.clone(), control.clone(), manner);
+            let work = work(producer, maker, journal.clone(), control.clone(), mode);
             producers.push((journal, tokio::spawn(work)));
         }
         Self { producers, control }
     }
 
-    /// Nothing is sent until [`Load::go_on`]; waits until no producer is in the middle of anything.
+    /// Pauses the producers until [`Load::go_on`], and waits until all of them have paused.
     pub async fn pause(&self) {
         self.control.running.send_replace(false);
         let mut waiting = self.control.waiting.subscribe();
@@ -127,12 +130,12 @@ impl Load {
         all.await.expect("the producers live");
     }
 
-    /// Goes on.
+    /// Continues after [`Load::pause`].
     pub fn go_on(&self) {
         self.control.running.send_replace(true);
     }
 
-    /// Some commands that were sent before.
+    /// At most `most` commands that were sent before.
     pub fn recent(&self, most: usize) -> Vec<Command> {
         let recent = self
             .producers
@@ -141,7 +144,7 @@ impl Load {
         recent.flatten().take(most).collect()
     }
 
-    /// Waits until each producer has been refused from now on: the queue took nothing.
+    /// Waits until each producer has failed to publish a command from now on.
     pub async fn until_refused(&self) {
         for (journal, _) in &self.producers {
             let before = *journal.refused.borrow();
@@ -151,13 +154,13 @@ impl Load {
         }
     }
 
-    /// The reference of the command that `producer` will have sent when it has sent `after` more.
+    /// The reference of the command that `producer` sends as its `after`-th from now on.
     pub fn reference_after(&self, producer: u32, after: u64) -> String {
         let count = self.producers[producer as usize].0.count.load(SeqCst);
         reference(producer, count + after)
     }
 
-    /// How many commands were made so far.
+    /// The number of commands that were sent so far, without copies.
     pub fn count(&self) -> u64 {
         self.producers
             .iter()
@@ -165,10 +168,10 @@ impl Load {
             .sum()
     }
 
-    /// Stops, and waits until everything is confirmed.
+    /// Stops the producers and waits until every command is confirmed.
     ///
     /// # Panics
-    /// When something was not.
+    /// If a command was not confirmed.
     pub async fn stop(self) -> Sendings {
         self.control.stop.store(true, SeqCst);
         self.go_on();
@@ -189,7 +192,7 @@ async fn work(
     mut maker: Maker,
     journal: Arc<Journal>,
     control: Arc<Control>,
-    manner: Manner,
+    mode: SendMode,
 ) {
     let mut running = control.running.subscribe();
     let began = tokio::time::Instant::now();
@@ -207,16 +210,21 @@ async fn work(
         }
         let again = maker.again(&journal.recent.lock().expect("not poisoned"));
         let command = again.clone().unwrap_or_else(|| maker.next());
-        match manner {
-            Manner::Stream(rate) => {
-                // Whether it is confirmed, `close` tells.
-                drop(producer.enqueue(&command).await.expect("room in the window"));
+        match mode {
+            SendMode::Stream(rate) => {
+                // `close` reports whether the command is confirmed.
+                drop(
+                    producer
+                        .enqueue(&command)
+                        .await
+                        .expect("space in the window"),
+                );
                 if number % BURST == 0 {
                     let due = Duration::from_micros(number * 1_000_000 / rate);
                     tokio::time::sleep_until(began + paused + due).await;
                 }
             }
-            Manner::OneByOne => {
+            SendMode::OneByOne => {
                 while producer.publish(&command).await.is_err() {
                     journal.refused.send_modify(|refused| *refused += 1);
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -239,13 +247,13 @@ fn reference(producer: u32, number: u64) -> String {
     format!("p{producer}-{number}")
 }
 
-/// Both doors that producers use.
-pub const DOORS: [Door; 2] = [Door::Usage, Door::Funding];
+/// The origins that producers use.
+pub const ORIGINS: [Origin; 2] = [Origin::Usage, Origin::Funding];
 
-/// Makes one producer's commands.
+/// Generates the commands of one producer.
 struct Maker {
     producer: u32,
-    dice: Dice,
+    rng: Rng,
     number: u64,
     registered: Vec<bool>,
     subscriptions: Vec<u32>,
@@ -256,7 +264,7 @@ impl Maker {
     fn new(producer: u32, seed: u64) -> Self {
         Self {
             producer,
-            dice: Dice::new(seed ^ (u64::from(producer) + 1)),
+            rng: Rng::new(seed ^ (u64::from(producer) + 1)),
             number: 0,
             registered: vec![false; usize::try_from(USERS).expect("few")],
             subscriptions: vec![0; usize::try_from(USERS).expect("few")],
@@ -264,13 +272,14 @@ impl Maker {
         }
     }
 
-    /// Now and then, a command that was made before.
+    /// Sometimes a command that was sent before.
     fn again(&mut self, recent: &[Command]) -> Option<Command> {
-        let again = !recent.is_empty() && !self.is_common_only() && self.dice.percent(AGAIN);
-        again.then(|| self.dice.pick(recent).clone())
+        let again = !recent.is_empty() && !self.is_common_only() && self.rng.percent(AGAIN);
+        again.then(|| self.rng.pick(recent).clone())
     }
 
-    /// Whether it is the time for commands that are committed the quick way: none is sent again, either.
+    /// Whether the current phase has only new commands that can be committed on the optimistic
+    /// path.
     const fn is_common_only(&self) -> bool {
         self.number / PHASE % 2 == 1
     }
@@ -279,109 +288,119 @@ impl Maker {
         if recent.len() < RECENT {
             recent.push(command);
         } else {
-            let at = usize::try_from(self.dice.below(RECENT as u64)).expect("small");
+            let at = usize::try_from(self.rng.below(RECENT as u64)).expect("small");
             recent[at] = command;
         }
     }
 
-    /// The command that was made last.
+    /// The command that was generated last.
     fn made(&mut self) -> Sent {
-        self.last.take().expect("one was made")
+        self.last.take().expect("a generated command")
     }
 
     fn next(&mut self) -> Command {
         self.number += 1;
         let reference = reference(self.producer, self.number);
-        let hot = self.dice.percent(30);
-        let place = if hot { 0 } else { self.dice.below(USERS) };
-        let user = format!("p{}-user-{place}", self.producer);
-        let place = usize::try_from(place).expect("few");
-        let (wish, command) = if std::mem::replace(&mut self.registered[place], true) {
-            self.wish(place, &reference, &user)
+        let hot = self.rng.percent(30);
+        let index = if hot { 0 } else { self.rng.below(USERS) };
+        let user = format!("p{}-user-{index}", self.producer);
+        let index = usize::try_from(index).expect("few");
+        let (intent, command) = if std::mem::replace(&mut self.registered[index], true) {
+            self.intent(index, &reference, &user)
         } else {
             (
-                Wish::Register,
+                Intent::Register,
                 Command::registration_bonus(reference.as_str(), user.as_str()),
             )
         };
         self.last = Some(Sent {
             user,
             reference,
-            wish,
+            intent,
         });
         command
     }
 
-    fn wish(&mut self, place: usize, reference: &str, user: &str) -> (Wish, Command) {
+    fn intent(&mut self, index: usize, reference: &str, user: &str) -> (Intent, Command) {
         let common_only = self.is_common_only();
-        let dice = &mut self.dice;
-        match dice.below(if common_only { 88 } else { 100 }) {
-            0..70 => spend(dice, reference, user),
+        let rng = &mut self.rng;
+        match rng.below(if common_only { 88 } else { 100 }) {
+            0..70 => spend(rng, reference, user),
             70..78 => {
-                let credits = whole(dice.within(1, 100));
+                let credits = whole(rng.within(1, 100));
                 (
-                    Wish::Promotion(credits),
+                    Intent::Promotion(credits),
                     Command::promotion(reference, user, credits),
                 )
             }
             78..84 => {
-                let package = dice.pick(&PACKAGES).0;
+                let package = rng.pick(&PACKAGES).0;
                 (
-                    Wish::Package(package),
+                    Intent::Package(package),
                     Command::purchase_package(reference, user, package, reference),
                 )
             }
             84..88 => {
-                let credits = whole(dice.within(1, 200));
+                let credits = whole(rng.within(1, 200));
                 (
-                    Wish::Credits(credits),
+                    Intent::Credits(credits),
                     Command::purchase_credits(reference, user, credits, reference),
                 )
             }
-            88..91 => (Wish::Freeze, Command::freeze(reference, user, "a test", "a test")),
+            88..91 => (
+                Intent::Freeze,
+                Command::freeze(reference, user, "a test", "a test"),
+            ),
             91..97 => (
-                Wish::Unfreeze,
+                Intent::Unfreeze,
                 Command::unfreeze(reference, user, "a test", "a test"),
             ),
             _ => {
-                let begun = &mut self.subscriptions[place];
-                let ends = *begun > 0 && dice.percent(40);
+                let begun = &mut self.subscriptions[index];
+                let ends = *begun > 0 && rng.percent(40);
                 if !ends {
                     *begun += 1;
                 }
                 let number = *begun;
-                let (wish, status) = if ends {
-                    (Wish::End(number), SubscriptionStatus::Canceled)
+                let (intent, status) = if ends {
+                    (Intent::End(number), SubscriptionStatus::Canceled)
                 } else {
-                    (Wish::Begin(number), SubscriptionStatus::Active)
+                    (Intent::Begin(number), SubscriptionStatus::Active)
                 };
                 let id = format!("{user}-sub-{number}");
-                (wish, Command::subscription(reference, user, id, "pro", status))
+                (
+                    intent,
+                    Command::subscription(reference, user, id, "pro", status),
+                )
             }
         }
     }
 }
 
-/// Spending, said in one of four ways, with the price as the configuration of these tests has it.
-fn spend(dice: &mut Dice, reference: &str, user: &str) -> (Wish, Command) {
+/// A consumption that states its price in one of four ways. The prices are those of the workers'
+/// configuration.
+fn spend(rng: &mut Rng, reference: &str, user: &str) -> (Intent, Command) {
     let consume = |service: &str| Command::consume(reference, user, service);
-    match dice.below(4) {
+    match rng.below(4) {
         0 => {
-            let images = whole(dice.within(1, 4));
-            (Wish::Spend(5 * images), consume("google:image").quantity(images))
+            let images = whole(rng.within(1, 4));
+            (
+                Intent::Spend(5 * images),
+                consume("google:image").quantity(images),
+            )
         }
         1 => {
-            let tokens = whole(dice.within(1, 9_000));
+            let tokens = whole(rng.within(1, 9_000));
             (
-                Wish::Spend((tokens + 999) / 1_000),
+                Intent::Spend((tokens + 999) / 1_000),
                 consume("llm:tokens").quantity(tokens),
             )
         }
         2 => {
-            let credits = whole(dice.within(1, 120));
-            (Wish::Spend(credits), consume("anything").amount(credits))
+            let credits = whole(rng.within(1, 120));
+            (Intent::Spend(credits), consume("anything").amount(credits))
         }
-        _ => (Wish::Spend(1), consume("unpriced")),
+        _ => (Intent::Spend(1), consume("unpriced")),
     }
 }
 

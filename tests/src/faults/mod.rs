@@ -1,19 +1,20 @@
-//! Faults under load: mixed commands of several producers, real servers that a test may harm, and one judge.
+//! Faults under load: mixed commands of several producers, real servers that a test may harm, and a
+//! judge of the result.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | `dice` | random numbers that can be repeated |
-//! | `load` | several producers, and everything that they sent |
-//! | `expect` | what each command must have led to, computed the plain way |
-//! | `judge` | what was sent against what the ledger and the dead letters hold |
-//! | `bench` | the throw-away servers, and the rows of the table |
-//! | `stage` | one row's deployment: where faults are done to it and recovery is measured |
-//! | `table` | what is printed in the end |
+//! | `rng` | random numbers that can be repeated |
+//! | `load` | several producers, and a journal of everything that they sent |
+//! | `expect` | a simple model of the expected outcome of each command |
+//! | `judge` | compares the sent commands with the ledger and the dead letters |
+//! | `bench` | the throw-away servers, and the run of one row of the table |
+//! | `fixture` | the deployment of one row, with its faults and the measurement of recovery |
+//! | `table` | the printed table |
 
 pub mod bench;
-pub mod dice;
 pub mod expect;
+pub mod fixture;
 pub mod judge;
 pub mod load;
-pub mod stage;
+pub mod rng;
 pub mod table;

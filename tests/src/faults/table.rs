@@ -1,4 +1,4 @@
-//! What is printed in the end: a row a fault.
+//! The table of results, with one row per fault.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use serde_json::{Value, json};
 
 use super::judge::Findings;
 
-/// How many groups were committed which way.
+/// The number of groups that were committed on each path.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Groups {
-    /// By one statement, without a lock.
-    pub quick: u64,
-    /// With locks first.
-    pub careful: u64,
-    /// With locks first, after the quick way was tried in vain.
-    pub quick_in_vain: u64,
+    /// Groups that were committed with one statement and without a lock.
+    pub optimistic: u64,
+    /// Groups that were committed with locks.
+    pub pessimistic: u64,
+    /// Groups that were committed with locks after a conflict on the optimistic path.
+    pub conflict: u64,
 }
 
 impl Groups {
-    /// As workers said.
-    pub(super) fn said_in(logs: &[String]) -> Self {
+    /// Counts the groups in the logs of workers.
+    pub(super) fn from_logs(logs: &[String]) -> Self {
         let mut groups = Self::default();
         let words = logs.iter().flat_map(|log| log.split_whitespace());
-        for way in words.filter_map(|word| word.strip_prefix("way=")) {
-            match way.trim_matches('"') {
-                "quick" => groups.quick += 1,
-                "careful" => groups.careful += 1,
-                "quick_in_vain" => groups.quick_in_vain += 1,
+        for path in words.filter_map(|word| word.strip_prefix("path=")) {
+            match path.trim_matches('"') {
+                "optimistic" => groups.optimistic += 1,
+                "pessimistic" => groups.pessimistic += 1,
+                "conflict" => groups.conflict += 1,
                 _ => {}
             }
         }
@@ -37,27 +37,25 @@ impl Groups {
 /// One row.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The fault.
+    /// The name of the fault.
     pub fault: String,
-    /// How often it was done.
+    /// The number of injected faults.
     pub injected: usize,
-    /// What was found.
     pub findings: Findings,
-    /// How long it took each time from the fault, or from its end where it lasts, until a command was applied that was
-    /// sent after it.
+    /// For each fault the time until a command that was sent after it was applied. The time counts
+    /// from the fault, or from its end if the fault lasts.
     pub recoveries: Vec<Duration>,
-    /// Which ways groups were committed.
     pub groups: Groups,
-    /// The row itself broke: why.
+    /// The panic or timeout that ended the row; `None` if it reached its end.
     pub broke: Option<String>,
-    /// How long it took.
+    /// The duration of the row.
     pub took: Duration,
-    /// What its workers said.
+    /// The logs of the row's workers.
     pub logs: Vec<String>,
 }
 
 impl Row {
-    /// Whether all is as it must be.
+    /// Whether the row reached its end without an error.
     pub fn holds(&self) -> bool {
         self.broke.is_none() && self.findings.hold()
     }
@@ -66,8 +64,11 @@ impl Row {
         let mut recoveries = self.recoveries.clone();
         recoveries.sort();
         let last = recoveries.len().saturating_sub(1);
-        let found = recoveries.get(last * percent / 100);
-        found.map_or_else(|| "–".to_owned(), |took| format!("{:.2}", took.as_secs_f64()))
+        let recovery = recoveries.get(last * percent / 100);
+        recovery.map_or_else(
+            || "–".to_owned(),
+            |took| format!("{:.2}", took.as_secs_f64()),
+        )
     }
 
     fn cells(&self) -> [String; 9] {
@@ -85,7 +86,7 @@ impl Row {
         ]
     }
 
-    /// For programs.
+    /// The row as JSON, for programs.
     pub fn json(&self) -> Value {
         let seconds: Vec<f64> = self.recoveries.iter().map(Duration::as_secs_f64).collect();
         json!({
@@ -97,9 +98,9 @@ impl Row {
             "outOfOrder": self.findings.out_of_order,
             "recoverySeconds": seconds,
             "groups": {
-                "quick": self.groups.quick,
-                "careful": self.groups.careful,
-                "quickInVain": self.groups.quick_in_vain,
+                "optimistic": self.groups.optimistic,
+                "pessimistic": self.groups.pessimistic,
+                "conflict": self.groups.conflict,
             },
             "seconds": self.took.as_secs_f64(),
             "holds": self.holds(),
@@ -121,7 +122,7 @@ const HEADINGS: [&str; 9] = [
     "",
 ];
 
-/// The rows as a table that is one in Markdown, too.
+/// The rows as a Markdown table.
 pub fn render(rows: &[Row]) -> String {
     let mut lines = vec![HEADINGS.map(str::to_owned)];
     lines.extend(rows.iter().map(Row::cells));
@@ -162,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_shows_counts_and_the_middle_and_the_longest_recovery() {
+    fn a_table_shows_counts_and_the_median_and_longest_recovery() {
         let row = Row {
             fault: "killed".to_owned(),
             injected: 3,
@@ -186,7 +187,9 @@ mod tests {
             .collect();
         assert_eq!(
             last,
-            ["", "killed", "3", "1000", "0", "0", "0", "0.20", "0.30", "ok", ""]
+            [
+                "", "killed", "3", "1000", "0", "0", "0", "0.20", "0.30", "ok", ""
+            ]
         );
         let mut broken = row;
         broken.findings.lost = 1;

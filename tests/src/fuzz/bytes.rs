@@ -1,19 +1,21 @@
-//! Sequences as bytes, for a fuzzer: every text of bytes is a sequence, and a small change of it a small change.
+//! Sequences of commands as bytes, for a fuzzer. Every byte string is a sequence, and a small
+//! change of the bytes is a small change of the sequence.
 //!
-//! A head of 9 bytes is the [`Start`]; each 8 bytes after it are one [`Step`], a rest is filled up with zeros.
+//! The first 9 bytes are the [`Start`]. Each 8 bytes after them are one [`Step`]. Missing bytes at
+//! the end count as zeros.
 
 use ledger::{Action, Item, MAX_AMOUNT, SubscriptionStatus};
 
 use super::properties::steps::{self, Start, Step, USERS, When, day, subscription};
 
-/// Length of the head.
+/// The length of the head in bytes.
 pub const HEAD: usize = 9;
-/// Length of a step.
+/// The length of a step in bytes.
 pub const RECORD: usize = 8;
-/// Further steps are not read.
+/// The maximum number of steps. Further steps are ignored.
 const MOST: usize = 100;
 
-/// What the first byte of a step says.
+/// The values of a step's first byte.
 pub mod op {
     pub const CONSUME: u8 = 0;
     pub const REGISTER: u8 = 1;
@@ -42,7 +44,7 @@ const SERVICES: [&str; 6] = [
     "unpriced",
 ];
 
-/// Reads a sequence.
+/// Decodes a sequence.
 pub fn read(data: &[u8]) -> (Start, Vec<Step>) {
     let head = padded::<HEAD>(&data[..data.len().min(HEAD)]);
     let [flags, splits @ ..] = head;
@@ -56,7 +58,10 @@ pub fn read(data: &[u8]) -> (Start, Vec<Step>) {
     let records = data.get(HEAD..).unwrap_or_default().chunks(RECORD);
     (
         start,
-        records.take(MOST).map(|record| step(padded(record))).collect(),
+        records
+            .take(MOST)
+            .map(|record| step(padded(record)))
+            .collect(),
     )
 }
 
@@ -66,14 +71,14 @@ fn padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
     padded
 }
 
-fn step([op, who, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
-    let user = usize::from(who & 3) % USERS.len();
-    let choice = who >> 2;
+fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
+    let choice = user >> 2;
+    let user = usize::from(user & 3) % USERS.len();
     let number = u16::from_le_bytes([a, b]);
     let command = |action| Step::Command {
         user,
         reference: reference % 96,
-        when: said(when),
+        when: occurred(when),
         action,
     };
     let (reason, actor) = ("chargeback".to_owned(), "ops".to_owned());
@@ -138,7 +143,7 @@ fn step([op, who, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
     }
 }
 
-/// Small numbers mostly, and the largest one.
+/// `number`, but at least 1; the largest number stands for [`MAX_AMOUNT`].
 fn amount(number: u16) -> i64 {
     match number {
         u16::MAX => MAX_AMOUNT,
@@ -150,8 +155,9 @@ fn validity(byte: u8) -> Option<i64> {
     (!byte.is_multiple_of(10)).then(|| i64::from(byte % 10))
 }
 
-/// Nothing mostly, then so many quarters of an hour ago (or soon), then a day.
-fn said(byte: u8) -> When {
+/// Bytes below 64 stand for no time, bytes below 160 for a number of quarter hours ago (or ahead),
+/// and the others for a day.
+fn occurred(byte: u8) -> When {
     match i64::from(byte) {
         0..64 => When::Unsaid,
         byte @ 64..160 => When::Late((byte - 66) * 15),

@@ -1,64 +1,76 @@
-//! Bodies: whatever arrives is taken as what it says and nothing else, or rejected with a reason.
+//! The fuzz target for message bodies: a body is either decoded without any change of its meaning,
+//! or rejected with a reason.
 //!
-//! The first byte chooses the door, the rest is the body.
+//! The first byte selects the origin, and the rest is the body.
 
 use producer_sdk::contract::{
-    BUCKETS, BalanceResult, BatchesResult, CanPurchaseResult, Command, Door, JobRequest, MAX_BODY_BYTES,
-    PackagesResult, PriceResult, Query, Rejection, RejectionCode, Reply, TransactionsResult, bucket,
+    BUCKETS, BalanceResult, BatchesResult, CanPurchaseResult, Command, JobRequest, MAX_BODY_BYTES,
+    Origin, PackagesResult, PriceResult, Query, Rejection, RejectionCode, Reply,
+    TransactionsResult, bucket,
 };
-use scrip::{dead::Letter, decode};
+use scrip::{dead_letters::DeadLetter, decode};
 use serde_json::Value;
 
 use super::headers::headers;
 
-/// No message for people is longer.
+/// The limit for the length of a rejection's message, in bytes.
 const LONG: usize = 2_000;
 
-/// Reads the body as everything that a body can be.
+/// Decodes the body as every type of message.
 pub fn decode(data: &[u8]) {
-    let (door, body) = data.split_first().unwrap_or((&0, &[]));
-    command(body, Door::ALL[usize::from(*door) % Door::ALL.len()]);
+    let (origin, body) = data.split_first().unwrap_or((&0, &[]));
+    command(body, Origin::ALL[usize::from(*origin) % Origin::ALL.len()]);
     query(body);
     reply(body);
     if let Ok(request) = JobRequest::from_json(body) {
-        let again = JobRequest::from_json(&request.to_json()).expect("a job request that was written");
+        let again =
+            JobRequest::from_json(&request.to_json()).expect("a job request that was written");
         assert_eq!(again, request);
     }
-    let letter = Letter::of(body.to_vec());
+    let letter = DeadLetter::from_body(body.to_vec());
     assert_eq!(letter.body, body);
-    serde_json::to_vec(&letter).expect("a letter can be shown");
-    headers(body, *door);
+    serde_json::to_vec(&letter).expect("a dead letter can be serialized");
+    headers(body, *origin);
 }
 
-fn command(body: &[u8], door: Door) {
-    let taken = decode::decode(body, door);
+fn command(body: &[u8], origin: Origin) {
+    let decoded = decode::decode(body, origin);
     let read = match Command::from_json(body) {
         Ok(read) => read,
         Err(rejection) => {
             check_rejection(&rejection);
-            assert_eq!(taken, Err(rejection), "the door changes nothing of it");
+            assert_eq!(
+                decoded,
+                Err(rejection),
+                "the rejection does not depend on the origin"
+            );
             return;
         }
     };
     assert!(body.len() <= MAX_BODY_BYTES);
-    assert_eq!(taken.is_ok(), door == read.door(), "{read:?} by {door:?}");
-    if let Err(rejection) = &taken {
+    assert_eq!(
+        decoded.is_ok(),
+        origin == read.origin(),
+        "{read:?} by {origin:?}"
+    );
+    if let Err(rejection) = &decoded {
         assert_eq!(rejection.code, RejectionCode::ForbiddenExchange);
         check_rejection(rejection);
     }
-    read.check().expect("what was read can be sent");
+    read.check().expect("a decoded command can be sent");
     assert!(bucket(&read.user_id) < BUCKETS);
     let written = read.to_json();
     assert_eq!(Command::from_json(&written).as_ref(), Ok(&read));
-    let command = decode::decode(body, read.door()).expect("its own door");
-    let again = decode::decode(&written, read.door()).expect("its own door");
+    let command = decode::decode(body, read.origin()).expect("its own origin");
+    let again = decode::decode(&written, read.origin()).expect("its own origin");
     assert_eq!(command, again);
     assert_eq!(command.fingerprint(), again.fingerprint());
     assert_eq!(command.kind(), read.kind().as_str());
-    assert_eq!(command.origin.as_str(), read.door().as_str());
+    assert_eq!(command.origin.as_str(), read.origin().as_str());
 }
 
-/// It says which field is wrong and why, short, in characters that can be shown, and can be sent as a reply.
+/// Panics unless the rejection names the wrong field, its message is short and printable, and it
+/// can be sent as a reply.
 fn check_rejection(rejection: &Rejection) {
     use RejectionCode::{NotAnObject, NotJson, TooDeep, TooLarge, Unknown};
     let of_body = matches!(rejection.code, NotAnObject | NotJson | TooDeep | TooLarge);
@@ -77,7 +89,7 @@ fn check_rejection(rejection: &Rejection) {
 fn query(body: &[u8]) {
     match Query::from_json(body) {
         Ok(query) => {
-            query.check().expect("what was read can be sent");
+            query.check().expect("a decoded query can be sent");
             assert_eq!(Query::from_json(&query.to_json()), Ok(query));
         }
         Err(rejection) => check_rejection(&rejection),
@@ -97,7 +109,7 @@ fn reply(body: &[u8]) {
         assert_eq!(again, reply);
         return;
     };
-    // Reading a fraction may be off by the last bit; none of our results has one.
+    // The last bit of a decoded fraction may differ. No result of a query has a fraction.
     if !has_fraction(result) {
         assert_eq!(again, reply);
     }

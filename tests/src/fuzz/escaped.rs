@@ -1,6 +1,7 @@
-//! Bytes as one line of ASCII, so that inputs can be kept in a text file and be seen.
+//! Bytes as one line of ASCII, so that a text file can hold fuzzing inputs in a readable form.
 
-/// Writes bytes: printable ASCII as it is, `\0`, and the rest as `\xNN`; `"` and `\` behind a `\`.
+/// Escapes bytes. Printable ASCII is unchanged, zero becomes `\0`, `"` and `\` get a `\` before
+/// them, and all other bytes become `\xNN`, `\t`, `\n` or `\r`.
 pub fn escape(bytes: &[u8]) -> String {
     let mut text = String::new();
     for byte in bytes {
@@ -14,7 +15,7 @@ pub fn escape(bytes: &[u8]) -> String {
     text
 }
 
-/// Reads what [`escape`] wrote, and the words of a libFuzzer dictionary.
+/// Decodes the output of [`escape`] and the words of a libFuzzer dictionary.
 pub fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
@@ -42,10 +43,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_comes_back_from_one_line_of_ascii() {
+    fn every_byte_is_restored_from_one_line_of_ascii() {
         let bytes: Vec<u8> = (0..=u8::MAX).chain(*b"01\\x00").collect();
         let text = escape(&bytes);
-        assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{text}");
+        assert!(
+            text.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            "{text}"
+        );
         assert_eq!(unescape(&text), bytes);
     }
 }

@@ -1,4 +1,5 @@
-//! Properties: they are hints, and what tells of earlier attempts is believed only from the internal exchange.
+//! The fuzz target for message properties. Properties are hints, and the headers about earlier
+//! attempts count only if the message came through the internal exchange.
 
 use chrono::DateTime;
 use lapin::{
@@ -6,8 +7,8 @@ use lapin::{
     message::Delivery as AmqpDelivery,
     types::{AMQPValue, FieldTable, ShortString},
 };
-use producer_sdk::contract::{Door, Topology, headers as name};
-use scrip::amqp::incoming;
+use producer_sdk::contract::{Origin, Topology, headers as name};
+use scrip::transport::amqp::incoming;
 
 const NAMES: [&str; 6] = [
     name::ORIGIN,
@@ -18,7 +19,7 @@ const NAMES: [&str; 6] = [
     "x-delivery-count",
 ];
 
-/// Makes a delivery of the bytes, and reads it.
+/// Builds a delivery from the bytes and reads it.
 pub fn headers(data: &[u8], exchange: u8) {
     let topology = Topology::new("t", 1).expect("a namespace");
     let exchanges = [
@@ -54,12 +55,15 @@ pub fn headers(data: &[u8], exchange: u8) {
     let now = DateTime::UNIX_EPOCH;
     let read = incoming::read(&topology, message, now);
     assert_eq!(read.body, data);
-    let entered = topology.door_of(exchange);
-    if entered != Some(Door::Internal) {
-        assert_eq!((read.door, read.attempt, read.first_seen), (entered, 0, now));
+    let entered = topology.origin_of(exchange);
+    if entered != Some(Origin::Internal) {
+        assert_eq!(
+            (read.origin, read.attempt, read.first_seen),
+            (entered, 0, now)
+        );
         assert_eq!(read.ticket.exchange.as_str(), exchange);
     }
-    assert!(command.is_none() || read.door.is_some());
+    assert!(command.is_none() || read.origin.is_some());
     if let Some(reply) = read.reply {
         let sender = read.sender.as_deref();
         assert_eq!(topology.check_reply_to(&reply.queue, sender), Ok(()));

@@ -1,5 +1,6 @@
-//! What the fuzz targets do with a text of bytes. Plain functions, so that `tests/fuzz` can feed them for hours and
-//! `tests/tests/fuzz.rs` for seconds, without a fuzzer. They panic where something does not hold.
+//! The fuzz targets. They are plain functions, so that `tests/fuzz` can run them for hours with a
+//! fuzzer, and `tests/tests/fuzz.rs` for seconds without one. A target panics if an expectation
+//! does not hold.
 
 pub mod bytes;
 mod decode;
@@ -17,8 +18,9 @@ pub use text::text;
 #[path = "../../../worker/ledger/tests/properties/mod.rs"]
 pub mod properties;
 
-/// What a target does.
+/// Runs a target on one input.
 pub type Target = fn(&[u8]);
 
-/// Every target by its name.
-pub const TARGETS: [(&str, Target); 3] = [("decode", decode), ("sequence", sequence), ("text", text)];
+/// Every target with its name.
+pub const TARGETS: [(&str, Target); 3] =
+    [("decode", decode), ("sequence", sequence), ("text", text)];

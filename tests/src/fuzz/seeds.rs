@@ -1,12 +1,12 @@
-//! What fuzzing begins with: the real trace, each kind of message that there is, and the inputs that a fuzzer found
-//! (`tests/fuzz/seeds`).
+//! The seed inputs of the fuzz targets: parts of the real trace, every type of message, and the
+//! inputs that a fuzzer found (`tests/fuzz/seeds`).
 
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use ledger::{Book, Rules};
 use producer_sdk::contract::{
-    Answer, Command, Door, Job, JobRequest, Query, Rejection, Reply, SubscriptionStatus,
+    Answer, Command, Job, JobRequest, Origin, Query, Rejection, Reply, SubscriptionStatus,
 };
 use scrip::{config::Settings, decode, outcome};
 use serde_json::{Value, json};
@@ -17,30 +17,33 @@ use super::{
 };
 use crate::trace;
 
-/// The file of the inputs that a fuzzer found for a target, one a line.
+/// The file of the inputs that a fuzzer found for a target, one per line.
 fn file(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("fuzz/seeds/{target}.txt"))
 }
 
-/// All of them.
+/// All seed inputs of a target.
 pub fn all(target: &str) -> Vec<Vec<u8>> {
-    let found = std::fs::read_to_string(file(target)).expect("the file is in the repository");
-    let mut inputs = made(target);
-    inputs.extend(found.lines().map(unescape));
+    let stored = std::fs::read_to_string(file(target)).expect("the file is in the repository");
+    let mut inputs = generated(target);
+    inputs.extend(stored.lines().map(unescape));
     inputs
 }
 
-/// Keeps what a fuzzer found in the repository.
+/// Replaces the stored inputs of a target in the repository.
 pub fn keep(target: &str, inputs: &[Vec<u8>]) -> std::io::Result<()> {
     let lines: String = inputs.iter().map(|input| escape(input) + "\n").collect();
     std::fs::write(file(target), lines)
 }
 
-/// Those that are made anew: of the trace and of each kind of message.
-fn made(target: &str) -> Vec<Vec<u8>> {
+/// The generated inputs: from the trace and from every type of message.
+fn generated(target: &str) -> Vec<Vec<u8>> {
     match target {
         "decode" => bodies(),
-        "sequence" => (0..24).map(of_trace).chain([of_subscriptions()]).collect(),
+        "sequence" => (0..24)
+            .map(trace_sequence)
+            .chain([subscription_sequence()])
+            .collect(),
         "text" => texts(),
         other => panic!("there is no target {other}"),
     }
@@ -69,21 +72,24 @@ fn bodies() -> Vec<Vec<u8>> {
     ];
     let bodies = sent.into_iter().chain(own).chain(queries).chain(replies);
     let bodies = bodies.chain(broken).chain(others);
-    bodies.map(|body| with_door(&body)).collect()
+    bodies.map(|body| with_origin(&body)).collect()
 }
 
-/// The body behind the door that it belongs to.
-fn with_door(body: &[u8]) -> Vec<u8> {
-    let door = Command::from_json(body).map_or(Door::Usage, |command| command.door());
-    let place = Door::ALL.iter().position(|one| *one == door).unwrap_or_default();
-    [&[u8::try_from(place).expect("few doors")], body].concat()
+/// The body after the byte of its origin.
+fn with_origin(body: &[u8]) -> Vec<u8> {
+    let origin = Command::from_json(body).map_or(Origin::Usage, |command| command.origin());
+    let index = Origin::ALL
+        .iter()
+        .position(|one| *one == origin)
+        .unwrap_or_default();
+    [&[u8::try_from(index).expect("few origins")], body].concat()
 }
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("an instant")
 }
 
-/// One of each kind, with everything that can be said.
+/// Commands of every type. Together they use every field.
 fn commands() -> Vec<Command> {
     let day = at("2026-01-31T09:30:00.000001Z");
     let paid = |command: Command| command.paid("9.99", "USD").expect("an amount");
@@ -99,11 +105,19 @@ fn commands() -> Vec<Command> {
         Command::registration_bonus("r-3", "user_123"),
         Command::promotion("r-4", "user_123", 50).validity_days(14),
         paid(Command::purchase_package("r-5", "user_123", "lite", "pi_1")),
-        paid(Command::purchase_price("r-6", "user_123", "price_1", "pi_2")),
+        paid(Command::purchase_price(
+            "r-6", "user_123", "price_1", "pi_2",
+        )),
         Command::purchase_credits("r-7", "user_123", 1_000, "pi_3").validity_days(36_500),
-        Command::subscription("r-8", "user_123", "sub_1", "pro", SubscriptionStatus::PastDue)
-            .anchor(day)
-            .paid_through(day),
+        Command::subscription(
+            "r-8",
+            "user_123",
+            "sub_1",
+            "pro",
+            SubscriptionStatus::PastDue,
+        )
+        .anchor(day)
+        .paid_through(day),
         Command::freeze("r-9", "user_123", "chargeback", "ops:maria"),
         Command::unfreeze("r-10", "user_123", "cleared", "ops:maria"),
         Command::monthly_grant("user_123", "free:user_123", day),
@@ -144,14 +158,15 @@ fn queries() -> Vec<Query> {
     ]
 }
 
-/// What a worker answers to these commands and to others.
+/// The replies of a worker to the first 12 commands of `sent`, a rejection, and two results of a
+/// query.
 fn replies(sent: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let (rules, now) = (Rules::default(), at("2026-11-22T10:00:00Z"));
     let mut book = Book::default();
     let mut ids = 0;
     let decided = sent.iter().take(12).map(|body| {
-        let door = Command::from_json(body).expect("a command").door();
-        let command = decode::decode(body, door).expect("a command");
+        let origin = Command::from_json(body).expect("a command").origin();
+        let command = decode::decode(body, origin).expect("a command");
         let decision = book.decide(&command, &rules, now, &mut || {
             ids += 1;
             uuid::Uuid::from_u128(ids)
@@ -172,7 +187,11 @@ fn replies(sent: &[Vec<u8>]) -> Vec<Vec<u8>> {
         )),
     ];
     let answers = answers.map(|reply| reply.to_json());
-    decided.collect::<Vec<_>>().into_iter().chain(answers).collect()
+    decided
+        .collect::<Vec<_>>()
+        .into_iter()
+        .chain(answers)
+        .collect()
 }
 
 const BROKEN: [&str; 12] = [
@@ -190,22 +209,22 @@ const BROKEN: [&str; 12] = [
     "{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
 ];
 
-/// 40 requests of the trace, of three users who have signed up and bought a package.
-fn of_trace(nth: usize) -> Vec<u8> {
+/// 40 requests of the trace, by three users who registered and purchased a package.
+fn trace_sequence(nth: usize) -> Vec<u8> {
     let csv = std::fs::read_to_string(trace::path()).expect("the trace is in the repository");
     let requests = trace::requests(&csv).expect("the trace is as its README says");
     let mark = u8::try_from(nth).expect("few");
     let mut bytes = vec![mark; HEAD];
-    let mut step = |op: u8, who: u8, number: u16, c: u8| {
+    let mut step = |op: u8, user: u8, number: u16, c: u8| {
         let reference = u8::try_from(bytes.len() / 8 % 96).expect("small");
         let [a, b] = number.to_le_bytes();
-        bytes.extend_from_slice(&[op, who, reference, 0, a, b, c, mark]);
+        bytes.extend_from_slice(&[op, user, reference, 0, a, b, c, mark]);
     };
     for user in 0..3 {
         step(op::REGISTER, user, 0, 0);
         step(op::PURCHASE, user | (mark & 1) << 2, 0, 0);
     }
-    for (place, request) in requests.iter().skip(nth * 800).take(40).enumerate() {
+    for (index, request) in requests.iter().skip(nth * 800).take(40).enumerate() {
         let user = u8::try_from(request.line % 7).expect("small") % 3;
         step(
             op::CONSUME,
@@ -213,7 +232,7 @@ fn of_trace(nth: usize) -> Vec<u8> {
             u16::try_from(request.tokens).unwrap_or(u16::MAX - 1),
             0,
         );
-        match place % 20 {
+        match index % 20 {
             5 => step(op::WAIT, 0, 90, 0),
             10 => step(op::REPEAT, 0, u16::from(mark), 0),
             15 => step(op::WAIT_DAYS, 0, u16::from(mark), 0),
@@ -224,8 +243,8 @@ fn of_trace(nth: usize) -> Vec<u8> {
     bytes
 }
 
-/// Subscriptions that begin, are granted, rest and end, while plans and rules change.
-fn of_subscriptions() -> Vec<u8> {
+/// Subscriptions that begin, get grants, pause and end, while plans and rules change.
+fn subscription_sequence() -> Vec<u8> {
     let mut bytes = vec![0x55; HEAD];
     for (nth, op) in [
         op::REGISTER,
@@ -264,7 +283,7 @@ fn of_subscriptions() -> Vec<u8> {
 
 const CURSOR: &str = "2026-11-22T10:00:00.000005+00:00_00000000-0000-0000-0000-000000000007";
 
-/// Each section of the configuration, as keys and values; and small texts, good and bad.
+/// Each section of the configuration as keys and values, and small valid and invalid texts.
 fn texts() -> Vec<Vec<u8>> {
     let shown = Settings::default().show();
     let mut sections = Vec::new();
@@ -276,10 +295,14 @@ fn texts() -> Vec<Vec<u8>> {
     sections.push(
         "amqp.url=amqp://u:p@h/%2f\nredis.url=\"redis://h\"\ndatabase.url=postgres://u:p@h/d\n\
          ledger.max_lateness=1.5h\nledger.default_consumption={ credits = 1, per = 1000 }\n\
-         plans.gold.credits=0\npackages.lite.price=9.999\nprices.llm:tokens={ credits = 1, per = 0 }\nx.y=z\n"
+         plans.gold.credits=0\npackages.lite.price=9.999\nprices.llm:tokens={ credits = 1, per = \
+         0 }\nx.y=z\n"
             .to_owned(),
     );
-    sections.push(format!("{CURSOR}\n0001-01-01T00:00:00Z_{}\n", uuid::Uuid::nil()));
+    sections.push(format!(
+        "{CURSOR}\n0001-01-01T00:00:00Z_{}\n",
+        uuid::Uuid::nil()
+    ));
     sections.push("9.99\n0.000001\n1000000000000\n.5\n1e3\ncredits\na.b-c_0\nA b\n".to_owned());
     sections.into_iter().map(String::into_bytes).collect()
 }

@@ -1,11 +1,12 @@
-//! Sequences of commands against the core: what the property tests check, for sequences that a fuzzer makes.
+//! The fuzz target for sequences of commands. It runs the checks of the core's property tests on
+//! sequences that a fuzzer generates.
 
 use producer_sdk::contract::Reply;
 use scrip::outcome;
 
 use super::{bytes, properties::Run};
 
-/// Plays a sequence; what the worker would answer can be read.
+/// Plays a sequence, and checks that every reply to its commands can be decoded.
 pub fn sequence(data: &[u8]) {
     let (start, steps) = bytes::read(data);
     match Run::play(&start, steps.clone()) {

@@ -1,6 +1,7 @@
-//! Small texts from outside: keys of the configuration, cursors, amounts of money, namespaces.
+//! The fuzz target for small texts from outside: configuration keys, cursors, amounts of money and
+//! namespaces.
 //!
-//! Each line is `key=value` of a configuration, or a text of its own.
+//! Each line is a text of its own. A line with `=` is also a key and a value of the configuration.
 
 use producer_sdk::contract::{AmountPaid, Topology};
 use scrip::{
@@ -8,10 +9,10 @@ use scrip::{
     read::Cursor,
 };
 
-/// Further lines are not read.
+/// The maximum number of lines. Further lines are ignored.
 const MOST: usize = 40;
 
-/// Reads every line as everything that it can be.
+/// Parses every line as every type of text.
 pub fn text(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let lines = || text.lines().take(MOST);
@@ -21,7 +22,12 @@ pub fn text(data: &[u8]) {
         namespace(line);
     }
     let keys = lines().filter_map(|line| line.split_once('='));
-    let variables = keys.map(|(key, value)| (format!("SCRIP__{}", key.replace('.', "__")), value.to_owned()));
+    let variables = keys.map(|(key, value)| {
+        (
+            format!("SCRIP__{}", key.replace('.', "__")),
+            value.to_owned(),
+        )
+    });
     configuration(&variables.collect());
 }
 
@@ -48,20 +54,23 @@ fn namespace(line: &str) {
     let Ok(topology) = Topology::new(line, shards) else {
         return;
     };
-    assert_eq!(topology.queues().len(), usize::try_from(shards).expect("few") + 5);
+    assert_eq!(
+        topology.queues().len(),
+        usize::try_from(shards).expect("few") + 5
+    );
     for exchange in topology.exchanges() {
-        // A name on the broker has 255 bytes at most.
+        // A name on the broker has at most 255 bytes.
         assert!(exchange.name.len() <= 255 && exchange.name.starts_with(line));
     }
 }
 
-/// Every problem is named; what is accepted can be used and shown.
+/// Panics unless the configuration is either valid and can be shown, or every problem is described.
 fn configuration(environment: &Environment) {
     match Settings::load(None, environment) {
         Ok(settings) => {
             let rules = settings.rules();
             assert!(rules.plans.values().all(|plan| plan.credits >= 0));
-            assert!(rules.prices.values().all(|price| price.of(1).is_some()));
+            assert!(rules.prices.values().all(|price| price.total(1).is_some()));
             let catalog = settings.catalog();
             assert_eq!(catalog.packages.len(), rules.packages.len());
             assert!(!settings.show().to_string().is_empty());
@@ -75,6 +84,6 @@ fn configuration(environment: &Environment) {
                 );
             }
         }
-        Err(error) => panic!("no file was asked for: {error}"),
+        Err(error) => panic!("no file was requested: {error}"),
     }
 }

@@ -1,4 +1,4 @@
-//! A client that publishes any bytes.
+//! A client that publishes arbitrary bytes.
 
 use std::{collections::BTreeSet, io};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::broker::broker_url;
 
-/// Bytes of a frame that are not its payload.
+/// The bytes of a frame in addition to its payload.
 const FRAME_OVERHEAD: usize = 8;
 
 /// A connection to a broker, with one channel.
@@ -22,12 +22,12 @@ pub struct RawClient {
 }
 
 impl RawClient {
-    /// Connects to the broker of the tests. Its limits are accepted as they are.
+    /// Connects to the broker of the tests. The client accepts the broker's limits.
     pub async fn connect() -> Self {
         Self::connect_to(&broker_url()).await
     }
 
-    /// The same with any broker, as the user that the URL names.
+    /// Connects to the broker at `url`, with the user and password of the URL.
     pub async fn connect_to(url: &str) -> Self {
         let uri: AMQPUri = url.parse().expect("a URL");
         let host = (uri.authority.host.as_str(), uri.authority.port);
@@ -47,8 +47,13 @@ impl RawClient {
         let tune = wire.expect(10, 30).await;
         let frame_max = u32::from_be_bytes([tune[2], tune[3], tune[4], tune[5]]);
         wire.method(0, 10, 31, &tune).await;
-        wire.method(0, 10, 40, &[&*short(uri.vhost.as_bytes()), &[0, 0]].concat())
-            .await;
+        wire.method(
+            0,
+            10,
+            40,
+            &[&*short(uri.vhost.as_bytes()), &[0, 0]].concat(),
+        )
+        .await;
         wire.expect(10, 41).await;
         wire.method(1, 20, 10, &[0]).await;
         wire.expect(20, 11).await;
@@ -61,12 +66,12 @@ impl RawClient {
         }
     }
 
-    /// The largest frame of this connection, in bytes.
+    /// The maximum frame size of this connection in bytes.
     pub fn frame_max(&self) -> usize {
         usize::try_from(self.frame_max).expect("a small number")
     }
 
-    /// Waits for direct replies, so that a message may ask for one.
+    /// Consumes direct replies, so that a message may request one.
     pub async fn await_direct_replies(&mut self) {
         let no_ack = 0b10;
         let consume = [
@@ -81,7 +86,7 @@ impl RawClient {
         self.wire.expect(60, 21).await;
     }
 
-    /// Publishes a message, if the broker still listens.
+    /// Publishes a message. The error says that the broker closed the connection.
     pub async fn publish(
         &mut self,
         exchange: &str,
@@ -107,8 +112,9 @@ impl RawClient {
         Ok(())
     }
 
-    /// Waits until the broker has confirmed everything, then closes the channel: of what is not confirmed a broker may lose
-    /// some when the channel ends. Whether it has found nothing wrong.
+    /// Waits until the broker has confirmed every message, then closes the channel. The broker may
+    /// lose unconfirmed messages when the channel closes. Returns whether the broker reported no
+    /// error.
     pub async fn finish(mut self) -> bool {
         let mut unconfirmed: BTreeSet<u64> = (1..=self.published).collect();
         let mut is_closing = false;
@@ -127,11 +133,12 @@ impl RawClient {
                 continue;
             }
             match payload[..4] {
-                // channel.close-ok.
+                // channel.close-ok
                 [0, 20, 0, 41] => return true,
-                // channel.close and connection.close.
+                // channel.close and connection.close
                 [0, 20, 0, 40] | [0, 10, 0, 50] => return false,
-                // basic.ack and basic.nack: the number, and whether all before it are meant.
+                // basic.ack and basic.nack: the delivery tag, and a bit that includes all earlier
+                // ones.
                 [0, 60, 0, 80 | 120] => {
                     let (number, bits) = payload[4..].split_at(8);
                     let number = u64::from_be_bytes(number.try_into().expect("8 bytes"));

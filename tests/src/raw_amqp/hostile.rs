@@ -1,23 +1,22 @@
-//! Messages that the client library cannot read.
+//! Messages that the AMQP library cannot decode.
 
 use super::{
     properties::RawProperties,
     wire::{long, short},
 };
 
-/// A message that the client library cannot read, and what is wrong with it.
+/// A message that the AMQP library cannot decode.
 #[derive(Clone, Debug)]
 pub struct Hostile {
-    /// What is wrong, as a dead letter words it, in part.
+    /// A part of the error that the dead letter shows.
     pub why: &'static str,
-    /// Its properties.
     pub properties: RawProperties,
 }
 
-/// Long enough to be taken for no character.
+/// Two bytes that no character in UTF-8 contains.
 const NOT_UTF8: &[u8] = &[0xff, 0xfe];
 
-/// Every kind that an app can publish without the broker changing it.
+/// Every kind of such a message that an app can publish and the broker does not change.
 pub fn hostile_properties(frame_max: usize) -> Vec<Hostile> {
     let text = |why, flag| Hostile {
         why,
@@ -30,22 +29,27 @@ pub fn hostile_properties(frame_max: usize) -> Vec<Hostile> {
     let key_not_utf8 = [&short(NOT_UTF8)[..], b"V"].concat();
     vec![
         text("`message_id` must be UTF-8", RawProperties::MESSAGE_ID),
-        text("`correlation_id` must be UTF-8", RawProperties::CORRELATION_ID),
+        text(
+            "`correlation_id` must be UTF-8",
+            RawProperties::CORRELATION_ID,
+        ),
         text("`type` must be UTF-8", RawProperties::TYPE),
         text("`content_type` must be UTF-8", RawProperties::CONTENT_TYPE),
         text("`reply_to` must be UTF-8", RawProperties::REPLY_TO),
         table("a key in the headers must be UTF-8", &key_not_utf8),
         table("nested at most 32 deep", &nested(20_000)),
         Hostile {
-            // A broker takes frames of 8 bytes more than it says.
+            // A broker accepts frames that are 8 bytes larger than the limit that it announces.
             why: "bytes long",
-            properties: frame_filled(frame_max + 8, |headers| RawProperties::default().headers(headers)),
+            properties: frame_filled(frame_max + 8, |headers| {
+                RawProperties::default().headers(headers)
+            }),
         },
     ]
 }
 
-/// Properties that fit into a frame of `frame_max` bytes until the broker has replaced `amq.rabbitmq.reply-to` by the
-/// name of the queue that it stands for.
+/// Properties that fill a frame of `frame_max` bytes. They exceed it when the broker replaces
+/// `amq.rabbitmq.reply-to` with the name of the reply queue.
 pub fn direct_reply_overflow(frame_max: usize) -> RawProperties {
     frame_filled(frame_max, |headers| {
         RawProperties::default()
@@ -54,7 +58,7 @@ pub fn direct_reply_overflow(frame_max: usize) -> RawProperties {
     })
 }
 
-/// Properties with headers that fill the frame of exactly `length` bytes.
+/// Properties whose headers fill a frame of exactly `length` bytes.
 pub fn frame_filled(length: usize, with: impl Fn(&[u8]) -> RawProperties) -> RawProperties {
     with(&padded(length - with(&padded(0)).frame_length()))
 }
@@ -63,7 +67,7 @@ fn padded(length: usize) -> Vec<u8> {
     [&short(b"padding")[..], b"S", &long(&vec![b'x'; length])].concat()
 }
 
-/// A table with arrays nested to this depth.
+/// A table with arrays that are nested `levels` deep.
 pub fn nested(levels: usize) -> Vec<u8> {
     let mut table = short(b"k");
     for level in (0..levels).rev() {

@@ -1,4 +1,5 @@
-//! As much AMQP as it takes to publish what no library would, and to be a broker that does what none can be made to do.
+//! A minimal AMQP implementation. As a client it publishes messages that no library would publish.
+//! As a broker it behaves in ways that a real broker cannot be made to behave.
 
 mod client;
 mod hostile;

@@ -1,4 +1,4 @@
-//! A broker that breaks off, or returns what it returns, where none would.
+//! A broker that disconnects or returns messages at moments that a test chooses.
 
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
@@ -11,7 +11,6 @@ pub struct Peer(Wire);
 pub struct Published {
     exchange_and_key: Vec<u8>,
     header: Vec<u8>,
-    /// Its body.
     pub body: Vec<u8>,
 }
 
@@ -19,7 +18,10 @@ impl Peer {
     /// Waits for a producer to connect and to open a channel with confirms.
     pub async fn accept(listener: &TcpListener) -> Self {
         let mut wire = Wire(listener.accept().await.expect("a connection").0);
-        wire.0.read_exact(&mut [0; 8]).await.expect("the protocol's name");
+        wire.0
+            .read_exact(&mut [0; 8])
+            .await
+            .expect("the protocol's name");
         let start = [&[0, 9][..], &[0; 4], &long(b"PLAIN"), &long(b"en_US")].concat();
         wire.method(0, 10, 10, &start).await;
         wire.expect(10, 11).await;
@@ -35,7 +37,7 @@ impl Peer {
         Self(wire)
     }
 
-    /// The next message.
+    /// Waits for the next message.
     pub async fn published(&mut self) -> Published {
         let arguments = self.0.expect(60, 40).await;
         let (_, header) = self.0.read().await;
@@ -52,18 +54,18 @@ impl Peer {
         }
     }
 
-    /// Returns a message as one that no queue takes.
-    pub async fn give_back(&mut self, message: &Published) {
-        self.give_back_with(message, &message.header).await;
+    /// Returns a message as unroutable.
+    pub async fn return_unroutable(&mut self, message: &Published) {
+        self.return_with(message, &message.header).await;
     }
 
-    /// The same with other properties: flags and values.
-    pub async fn give_back_with_properties(&mut self, message: &Published, properties: &[u8]) {
+    /// Returns a message as unroutable, with other properties: flags and values as bytes.
+    pub async fn return_with_properties(&mut self, message: &Published, properties: &[u8]) {
         let header = [&message.header[..12], properties].concat();
-        self.give_back_with(message, &header).await;
+        self.return_with(message, &header).await;
     }
 
-    async fn give_back_with(&mut self, message: &Published, header: &[u8]) {
+    async fn return_with(&mut self, message: &Published, header: &[u8]) {
         let reason = [&312_u16.to_be_bytes()[..], &short(b"NO_ROUTE")].concat();
         let arguments = [reason, message.exchange_and_key.clone()].concat();
         self.0.method(1, 60, 50, &arguments).await;
@@ -71,7 +73,7 @@ impl Peer {
         self.0.frame(BODY, 1, &message.body).await;
     }
 
-    /// Confirms one message of this connection, by its number from 1.
+    /// Confirms one message of this connection by its number. The first message has the number 1.
     pub async fn confirm(&mut self, number: u64) {
         let arguments = [&number.to_be_bytes()[..], &[0]].concat();
         self.0.method(1, 60, 80, &arguments).await;

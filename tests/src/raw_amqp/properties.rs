@@ -1,8 +1,8 @@
-//! Properties of a message as bytes.
+//! The properties of a message as bytes.
 
 use super::wire::{long, short};
 
-/// Properties of a message: flags and values, whether they fit together or not.
+/// The properties of a message as flags and values, which need not match.
 #[derive(Clone, Debug, Default)]
 pub struct RawProperties {
     flags: u16,
@@ -10,35 +10,27 @@ pub struct RawProperties {
 }
 
 impl RawProperties {
-    /// `headers`.
     pub const HEADERS: u16 = 1 << 13;
-    /// `content_type`, the first of all.
+    /// The property that comes first in the values.
     pub const CONTENT_TYPE: u16 = 1 << 15;
-    /// `content_encoding`.
     pub const CONTENT_ENCODING: u16 = 1 << 14;
-    /// `correlation_id`.
     pub const CORRELATION_ID: u16 = 1 << 10;
-    /// `reply_to`.
     pub const REPLY_TO: u16 = 1 << 9;
-    /// `expiration`.
     pub const EXPIRATION: u16 = 1 << 8;
-    /// `message_id`.
     pub const MESSAGE_ID: u16 = 1 << 7;
-    /// `type`.
     pub const TYPE: u16 = 1 << 5;
-    /// `user_id`, which the broker compares with the connection's user.
+    /// The broker compares this property with the connection's user.
     pub const USER_ID: u16 = 1 << 4;
-    /// `app_id`.
     pub const APP_ID: u16 = 1 << 3;
-    /// `cluster_id`.
     pub const CLUSTER_ID: u16 = 1 << 2;
 
-    /// These flags and values.
+    /// Properties with any flags and values.
     pub fn new(flags: u16, values: Vec<u8>) -> Self {
         Self { flags, values }
     }
 
-    /// Short strings and `headers` (the bytes of a table without its length), in any order.
+    /// Properties with these values in any order. A value is a short string, or for
+    /// [`RawProperties::HEADERS`] the bytes of a table without its length.
     pub fn from_values(mut values: Vec<(u16, Vec<u8>)>) -> Self {
         values.sort_by_key(|(flag, _)| std::cmp::Reverse(*flag));
         values
@@ -49,7 +41,7 @@ impl RawProperties {
             })
     }
 
-    /// Adds a short string. To be called in the order of the properties.
+    /// Adds a short string. Properties must be added in their order.
     #[must_use]
     pub fn text(mut self, flag: u16, text: &[u8]) -> Self {
         self.flags |= flag;
@@ -57,7 +49,7 @@ impl RawProperties {
         self
     }
 
-    /// Adds a value of a fixed size. To be called in the order of the properties.
+    /// Adds a value of a fixed size. Properties must be added in their order.
     #[must_use]
     pub fn fixed(mut self, flag: u16, value: &[u8]) -> Self {
         self.flags |= flag;
@@ -65,7 +57,8 @@ impl RawProperties {
         self
     }
 
-    /// Adds `headers`: the bytes of a table without its length. To be called in the order of the properties.
+    /// Adds the headers as the bytes of a table without its length. Properties must be added in
+    /// their order.
     #[must_use]
     pub fn headers(mut self, table: &[u8]) -> Self {
         self.flags |= Self::HEADERS;
@@ -73,14 +66,14 @@ impl RawProperties {
         self
     }
 
-    /// Flags and values as they are sent.
+    /// The flags and values in the wire format.
     pub fn bytes(&self) -> Vec<u8> {
         [&self.flags.to_be_bytes(), &*self.values].concat()
     }
 
-    /// Bytes of the content header frame with these properties.
+    /// The size in bytes of a content header frame with these properties.
     pub fn frame_length(&self) -> usize {
-        // Head, class, weight and body size, flags, end.
+        // The frame head, then class, weight and body size, then flags, values and the frame end.
         7 + 12 + 2 + self.values.len() + 1
     }
 }

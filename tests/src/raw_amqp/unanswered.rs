@@ -1,8 +1,8 @@
-//! A relay in front of a broker that keeps the broker from seeing subscriptions to some queues: they are never answered, as
-//! by a broker whose queue has no leader.
+//! A relay in front of a broker that does not pass on subscriptions to some queues. The broker
+//! never responds to them, like a broker whose queue has no leader.
 //!
-//! What a client sends later on the same channel is not passed on either, because such a broker does not read on there. All
-//! other channels, and heartbeats, go on.
+//! The relay also drops everything that the client sends later on the same channel, because such a
+//! broker stops reading there. All other channels and the heartbeats continue.
 
 use std::{
     collections::HashSet,
@@ -24,20 +24,21 @@ use tokio::{
 
 use super::wire::METHOD;
 
-/// Class and method of `basic.consume`.
+/// The class and method of `basic.consume`.
 const CONSUME: [u8; 4] = [0, 60, 0, 20];
-/// Where the queue's name begins in a `basic.consume`: behind class, method and a reserved field.
+/// The offset of the queue's name in a `basic.consume`, after class, method and a reserved field.
 const QUEUE: usize = 6;
 
 #[derive(Debug, Default)]
 struct State {
     queues: Mutex<HashSet<String>>,
+    /// The number of subscriptions that were dropped.
     unanswered: AtomicUsize,
-    /// Connections with at least one of them.
+    /// The number of connections with at least one dropped subscription.
     connections: AtomicUsize,
 }
 
-/// The relay.
+/// A relay that drops subscriptions to some queues.
 pub struct Unanswered {
     address: String,
     accepting: JoinHandle<()>,
@@ -64,27 +65,27 @@ impl Unanswered {
         }
     }
 
-    /// Where it listens, `host:port`.
+    /// The address of the relay, `host:port`.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// From now on subscriptions to this queue are not answered.
+    /// From now on the relay drops subscriptions to this queue.
     pub fn silence(&self, queue: &str) {
         self.queues().insert(queue.to_owned());
     }
 
-    /// From now on every subscription is answered. Those before stay without an answer.
+    /// From now on every subscription gets a response. Earlier ones stay without a response.
     pub fn answer(&self) {
         self.queues().clear();
     }
 
-    /// How many subscriptions were not answered.
+    /// The number of subscriptions without a response.
     pub fn unanswered(&self) -> usize {
         self.state.unanswered.load(SeqCst)
     }
 
-    /// How many connections had a subscription that was not answered.
+    /// The number of connections with at least one subscription without a response.
     pub fn connections(&self) -> usize {
         self.state.connections.load(SeqCst)
     }
@@ -107,16 +108,20 @@ async fn pass(near: TcpStream, target: String, state: Arc<State>) -> io::Result<
     let (near_read, near_write) = near.into_split();
     let (mut far_read, far_write) = far.into_split();
     let mut near_write = near_write;
-    let back = async {
+    let to_client = async {
         copy(&mut far_read, &mut near_write).await?;
         near_write.shutdown().await
     };
-    tokio::try_join!(there(near_read, far_write, &state), back)?;
+    tokio::try_join!(to_server(near_read, far_write, &state), to_client)?;
     Ok(())
 }
 
-/// Passes on what the client sends, frame by frame.
-async fn there(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State) -> io::Result<()> {
+/// Passes on the client's frames.
+async fn to_server(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    state: &State,
+) -> io::Result<()> {
     let mut name = [0; 8];
     from.read_exact(&mut name).await?;
     to.write_all(&name).await?;
@@ -144,7 +149,7 @@ async fn there(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State) -
 }
 
 impl State {
-    /// Whether a method subscribes to a queue of which the broker is to be silent.
+    /// Whether a method is a subscription to one of the silenced queues.
     fn is_silenced(&self, method: &[u8]) -> bool {
         let Some(name) = method
             .starts_with(&CONSUME)

@@ -1,4 +1,4 @@
-//! Frames over a socket.
+//! AMQP frames over a socket.
 
 use std::io;
 
@@ -18,17 +18,24 @@ pub(super) fn short(text: &[u8]) -> Vec<u8> {
 
 pub(super) fn long(text: &[u8]) -> Vec<u8> {
     [
-        &u32::try_from(text.len()).expect("not that long").to_be_bytes(),
+        &u32::try_from(text.len())
+            .expect("not that long")
+            .to_be_bytes(),
         text,
     ]
     .concat()
 }
 
-/// Frames over a socket.
+/// A connection that sends and receives frames.
 pub(super) struct Wire(pub(super) TcpStream);
 
 impl Wire {
-    pub(super) async fn try_frame(&mut self, kind: u8, channel: u16, payload: &[u8]) -> io::Result<()> {
+    pub(super) async fn try_frame(
+        &mut self,
+        kind: u8,
+        channel: u16,
+        payload: &[u8],
+    ) -> io::Result<()> {
         let size = u32::try_from(payload.len()).expect("fits");
         let frame = [
             &[kind][..],
@@ -50,7 +57,7 @@ impl Wire {
         self.frame(METHOD, channel, &payload).await;
     }
 
-    /// The arguments of the next method, which has to be this one.
+    /// Reads the next frame and returns its arguments; panics unless it is this method.
     pub(super) async fn expect(&mut self, class: u16, method: u16) -> Vec<u8> {
         let (kind, payload) = self.read().await;
         let got = (
@@ -61,7 +68,7 @@ impl Wire {
         payload[4..].to_vec()
     }
 
-    /// Kind and payload of the next frame.
+    /// Reads the type and payload of the next frame.
     pub(super) async fn read(&mut self) -> (u8, Vec<u8>) {
         self.try_read().await.expect("a frame")
     }

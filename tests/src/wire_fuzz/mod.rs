@@ -1,8 +1,9 @@
-//! Messages of any bytes, published past every library, against a real worker.
+//! Publishes messages of any bytes to a real worker, without an AMQP library.
 //!
-//! A round is a seed: hostile messages through every exchange that apps may write to, and commands of another user
-//! before, between and after them. The commands must be applied within seconds, none of them may become a dead letter,
-//! the worker must keep its connections, and `scrip dead list` must be able to read every letter.
+//! A seed determines a round. A round publishes hostile messages through every exchange that apps
+//! may write to, and commands of another user before, between and after them. The commands must be
+//! applied within seconds, and none of them may become a dead letter. The worker must keep its
+//! connections, and `scrip dead list` must be able to read every dead letter.
 
 mod message;
 
@@ -18,23 +19,23 @@ use crate::{
     db::TestDatabase,
     process::{Deployment, Worker},
     raw_amqp::RawClient,
-    year::dice::Dice,
+    year::rng::Rng,
 };
 
-/// Seeds that found something once, one a line; the text after a seed says what.
+/// Seeds that found an error once, one per line. The text after a seed describes the error.
 const CORPUS: &str = include_str!("../../fuzz/seeds/wire.txt");
 
 const MESSAGES: i64 = 20;
 const COMMANDS: i64 = 3 * MESSAGES;
-/// The innocent user's commands are applied within this time after the last of them.
+/// The time after the last command of the innocent user within which all of them must be applied.
 const WITHIN: Duration = Duration::from_secs(10);
 const GOOD: &str = "good-user";
 const FUNDS: i64 = 1_000_000_000;
-/// What a worker logs when it has lost a connection.
+/// The log lines of a worker that lost a connection.
 const LOST: [&str; 3] = [
-    "the broker was lost",
-    "publishing was interrupted",
-    "the queue of jobs cannot be served now",
+    "broker connection lost",
+    "publishing interrupted",
+    "job queue cannot be served",
 ];
 
 /// The seeds of the corpus.
@@ -43,8 +44,8 @@ pub fn corpus() -> Vec<u64> {
     CORPUS.lines().filter_map(seed).collect()
 }
 
-/// A broker, a database and a worker.
-pub struct Bed {
+/// Plays rounds against its own broker namespace, database and worker.
+pub struct WireFuzzer {
     broker: TestBroker,
     ledger: DatabaseConnection,
     deployment: Deployment,
@@ -53,8 +54,8 @@ pub struct Bed {
     _database: TestDatabase,
 }
 
-impl Bed {
-    /// Starts everything.
+impl WireFuzzer {
+    /// Starts the worker and gives credits to the innocent user.
     pub async fn start() -> Self {
         let broker = TestBroker::start().await;
         let database = TestDatabase::postgres().await.migrated().await;
@@ -74,35 +75,38 @@ impl Bed {
         }
     }
 
-    /// Plays one round; the error says what did not hold.
+    /// Plays one round. The error says which expectation did not hold.
     pub async fn round(&mut self, seed: u64) -> Result<(), String> {
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::new(seed);
         self.rounds += 1;
         let reference = format!("good-{}", self.rounds);
         let frame_max = RawClient::connect().await.frame_max();
         for n in 0..MESSAGES {
-            let message = Message::random(&mut dice, frame_max);
+            let message = Message::random(&mut rng, frame_max);
             self.good(&reference, n * 3).await;
             self.publish(&message).await;
             self.good(&reference, n * 3 + 1).await;
             self.good(&reference, n * 3 + 2).await;
         }
         self.applied(&reference).await?;
-        if let Some(lost) = LOST.iter().find(|lost| self.worker.times_said(lost) > 0) {
-            return Err(format!("the worker said: {lost}"));
+        if let Some(lost) = LOST.iter().find(|lost| self.worker.times_logged(lost) > 0) {
+            return Err(format!("the worker logged: {lost}"));
         }
         let letters = self
             .deployment
             .run(&["--json", "dead", "list", "--user", GOOD])
             .await;
         if !letters.status.success() || !letters.stdout.is_empty() {
-            let said = [letters.stdout, letters.stderr].concat();
-            return Err(format!("scrip dead list: {}", String::from_utf8_lossy(&said)));
+            let printed = [letters.stdout, letters.stderr].concat();
+            return Err(format!(
+                "scrip dead list: {}",
+                String::from_utf8_lossy(&printed)
+            ));
         }
         Ok(())
     }
 
-    /// Stops the worker, which must be able to.
+    /// Stops the worker, which must end with success, and verifies the ledger.
     pub async fn finish(self) {
         assert!(self.worker.terminate().await.success());
         self.deployment.succeed(&["verify"]).await;
@@ -122,12 +126,13 @@ impl Bed {
             Target::Funding => topology.funding(),
             Target::Queries => topology.queries(),
             Target::Queue(name) => {
-                // Past the exchanges, as the administrator's own tools may.
+                // Without the exchanges, as the administrator's own tools may do.
                 let key = format!("{}.{name}", topology.namespace());
                 return self.publish_to("", key.as_bytes(), message).await;
             }
         };
-        self.publish_to(&exchange, &message.routing_key, message).await;
+        self.publish_to(&exchange, &message.routing_key, message)
+            .await;
     }
 
     async fn publish_to(&self, exchange: &str, routing_key: &[u8], message: &Message) {
@@ -138,17 +143,19 @@ impl Bed {
         let sent = client
             .publish(exchange, routing_key, &message.properties, &message.body)
             .await;
-        // The broker may refuse it, which ends the sender's connection and nobody else's.
+        // The broker may refuse the message, which ends only the sender's connection.
         if sent.is_ok() {
             client.finish().await;
         }
     }
 
-    /// Waits until all commands of a round are applied. The database has no event for this.
+    /// Waits until all commands of a round are applied, or returns an error after [`WITHIN`]. The
+    /// database has no event for this.
     async fn applied(&self, reference: &str) -> Result<(), String> {
         let sql = format!(
             "SELECT count(*) AS n FROM credits_transaction \
-             WHERE user_id = '{GOOD}' AND status = 'COMPLETED' AND reference_id LIKE '{reference}-%'"
+             WHERE user_id = '{GOOD}' AND status = 'COMPLETED' \
+             AND reference_id LIKE '{reference}-%'"
         );
         let began = Instant::now();
         loop {

@@ -1,119 +1,110 @@
-//! What is published.
+//! The published messages.
 
 use producer_sdk::contract::{Command, SubscriptionStatus};
 
 use super::At;
 
-/// What a payment provider says of a subscription.
+/// The status of a subscription as a payment provider reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Says {
-    /// It runs.
+pub enum Status {
     Active,
-    /// It is tried out.
     Trialing,
     /// A payment is late.
     PastDue,
-    /// It rests.
     Paused,
-    /// It was ended.
     Canceled,
-    /// It came to its end.
     Expired,
 }
 
-/// What was bought.
+/// The item of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A package by its id.
     Package(String),
     /// A package by its price id.
     Price(String),
-    /// So many credits, for so many days.
+    /// A number of credits, and their validity in days; `None` means that they never expire.
     Credits(i64, Option<i64>),
 }
 
-/// What a message asks for.
+/// The request of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// A service was used.
+pub enum Request {
+    /// Pay for the use of a service.
     Use {
-        /// Which.
         service: &'static str,
-        /// Credits, whatever it costs.
+        /// The price in credits. If present, the service's own price does not apply.
         amount: Option<i64>,
-        /// Units.
+        /// The number of units.
         quantity: Option<i64>,
     },
-    /// A user signed up.
+    /// Grant the registration bonus.
     Register,
-    /// A gift, for so many days.
+    /// Grant credits with a validity in days; `None` means that they never expire.
     Promote(i64, Option<i64>),
-    /// Something was paid for.
+    /// Credit a purchase.
     Buy {
-        /// What.
         item: Item,
-        /// The payment.
+        /// The id of the payment.
         payment: String,
-        /// How many cents, if that is known.
+        /// The amount paid in cents; `None` if it is not reported.
         cents: Option<i64>,
     },
-    /// News of a subscription.
+    /// Report the status of a subscription.
     Subscription {
-        /// Which.
         id: String,
-        /// The plan.
         plan: &'static str,
-        /// What it is.
-        says: Says,
-        /// From where months are counted.
+        status: Status,
+        /// The instant from which months are counted.
         anchor: Option<At>,
-        /// Up to where it is paid.
+        /// The instant up to which the subscription is paid.
         paid_through: Option<At>,
     },
-    /// The wallet may not spend.
+    /// Freeze the wallet.
     Freeze,
-    /// It may again.
+    /// Unfreeze the wallet.
     Unfreeze,
 }
 
-/// What is published.
+/// A published message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The caller's name for it.
     pub reference: String,
-    /// Whose wallet.
     pub user: String,
-    /// When it happened.
+    /// `None` if the message does not name the time of its event.
     pub occurred_at: Option<At>,
-    /// What it asks for.
-    pub what: What,
+    pub request: Request,
 }
 
 impl Message {
-    /// Whether it comes through the door for usage, and not through that for funding.
+    /// Whether the origin of the message is usage. The origin of all others is funding.
     pub const fn is_usage(&self) -> bool {
-        matches!(self.what, What::Use { .. })
+        matches!(self.request, Request::Use { .. })
     }
 
-    /// Whether money was paid for it.
+    /// Whether the message reports a payment.
     pub const fn is_paid(&self) -> bool {
-        matches!(self.what, What::Buy { .. } | What::Subscription { .. })
+        matches!(
+            self.request,
+            Request::Buy { .. } | Request::Subscription { .. }
+        )
     }
 
-    /// What two messages must agree in to be the same.
+    /// The content that identifies a message. Two messages with the same reference and the same
+    /// content are the same message.
     pub fn content(&self) -> String {
-        let what = match &self.what {
-            What::Buy { item, payment, .. } => format!("buy {item:?} {payment}"),
+        let request = match &self.request {
+            Request::Buy { item, payment, .. } => format!("buy {item:?} {payment}"),
             other => format!("{other:?}"),
         };
-        format!("{} {what}", self.user)
+        format!("{} {request}", self.user)
     }
 
-    /// The same for the wire.
+    /// The message as a command for a producer.
     pub fn command(&self) -> Command {
         let (reference, user) = (self.reference.as_str(), self.user.as_str());
-        let command = match &self.what {
-            What::Use {
+        let command = match &self.request {
+            Request::Use {
                 service,
                 amount,
                 quantity,
@@ -127,17 +118,24 @@ impl Message {
                 }
                 command
             }
-            What::Register => Command::registration_bonus(reference, user),
-            What::Promote(amount, days) => valid(Command::promotion(reference, user, *amount), *days),
-            What::Buy { item, payment, cents } => buy(reference, user, item, payment, *cents),
-            What::Subscription {
+            Request::Register => Command::registration_bonus(reference, user),
+            Request::Promote(amount, days) => {
+                valid(Command::promotion(reference, user, *amount), *days)
+            }
+            Request::Buy {
+                item,
+                payment,
+                cents,
+            } => buy(reference, user, item, payment, *cents),
+            Request::Subscription {
                 id,
                 plan,
-                says,
+                status,
                 anchor,
                 paid_through,
             } => {
-                let mut command = Command::subscription(reference, user, id, *plan, status(*says));
+                let status = contract_status(*status);
+                let mut command = Command::subscription(reference, user, id, *plan, status);
                 if let Some(at) = anchor {
                     command = command.anchor(*at);
                 }
@@ -146,8 +144,8 @@ impl Message {
                 }
                 command
             }
-            What::Freeze => Command::freeze(reference, user, "chargeback", "ops:maria"),
-            What::Unfreeze => Command::unfreeze(reference, user, "dispute won", "ops:maria"),
+            Request::Freeze => Command::freeze(reference, user, "chargeback", "ops:maria"),
+            Request::Unfreeze => Command::unfreeze(reference, user, "dispute won", "ops:maria"),
         };
         match self.occurred_at {
             Some(at) => command.occurred_at(at),
@@ -180,13 +178,13 @@ fn valid(command: Command, days: Option<i64>) -> Command {
     }
 }
 
-fn status(says: Says) -> SubscriptionStatus {
-    match says {
-        Says::Active => SubscriptionStatus::Active,
-        Says::Trialing => SubscriptionStatus::Trialing,
-        Says::PastDue => SubscriptionStatus::PastDue,
-        Says::Paused => SubscriptionStatus::Paused,
-        Says::Canceled => SubscriptionStatus::Canceled,
-        Says::Expired => SubscriptionStatus::Expired,
+fn contract_status(status: Status) -> SubscriptionStatus {
+    match status {
+        Status::Active => SubscriptionStatus::Active,
+        Status::Trialing => SubscriptionStatus::Trialing,
+        Status::PastDue => SubscriptionStatus::PastDue,
+        Status::Paused => SubscriptionStatus::Paused,
+        Status::Canceled => SubscriptionStatus::Canceled,
+        Status::Expired => SubscriptionStatus::Expired,
     }
 }

@@ -1,24 +1,25 @@
-//! A year of credits: what users do, and what must come of it.
+//! A simulated year of credits: the actions of users and their expected results.
 //!
-//! [`world::World`] decides from one seed what happens on each day of a year. [`model::Model`] says what every message
-//! must lead to: a second implementation of `SEMANTICS.md`, slow, plain, and without a line of the ledger's. A test plays
-//! the year on a real ledger and compares.
+//! [`world::World`] derives the events of each day from one seed. [`model::Model`] computes the
+//! expected result of every message. It is a second, slow and simple implementation of
+//! `docs/concepts` that shares no code with the ledger. A test plays the year on a real ledger and
+//! compares the two.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | `dice` | random numbers that can be repeated |
-//! | `months` | months counted from an anchor, by walking from day to day |
-//! | `rulebook` | the configuration, as the model and as the workers need it |
-//! | `message` | what is published |
-//! | `world` | who publishes what, and when |
-//! | `model` | what must come of it |
-//! | `found` | what the database holds, in the model's words |
+//! | `rng` | random numbers that can be repeated |
+//! | `months` | months counted from an anchor, day by day |
+//! | `rulebook` | the configuration, for the model and for the workers |
+//! | `message` | the published messages |
+//! | `world` | the users, and the messages of each day |
+//! | `model` | the expected results |
+//! | `observed` | the contents of the database, as types of the model |
 
-pub mod dice;
-pub mod found;
 pub mod message;
 pub mod model;
 pub mod months;
+pub mod observed;
+pub mod rng;
 pub mod rulebook;
 pub mod world;
 

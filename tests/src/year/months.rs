@@ -1,10 +1,11 @@
-//! Months counted from an anchor, by walking from day to day.
+//! Months counted from an anchor, day by day.
 
 use chrono::Datelike;
 
 use super::At;
 
-/// Where the month `nth` after the anchor starts: on the anchor's day, or on the last day of a shorter month.
+/// The start of the `nth` month after the anchor. It is on the anchor's day of the month, or on the
+/// last day of a shorter month.
 pub fn start(anchor: At, nth: u32) -> At {
     let mut first = anchor.date_naive();
     while first.day() != 1 {
@@ -27,7 +28,7 @@ pub fn start(anchor: At, nth: u32) -> At {
     day.and_time(anchor.time()).and_utc()
 }
 
-/// The first start after `at`.
+/// The first start of a month after `at`.
 pub fn after(anchor: At, at: At) -> At {
     let mut nth = 0;
     while start(anchor, nth) <= at {
@@ -45,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_month_shortens_no_later_one() {
+    fn a_short_month_does_not_change_the_day_of_later_months() {
         let anchor = at("2028-01-31T09:00:00Z");
         let starts: Vec<String> = (0..5).map(|nth| start(anchor, nth).to_rfc3339()).collect();
         assert_eq!(

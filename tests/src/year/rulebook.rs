@@ -1,4 +1,4 @@
-//! The configuration of the year, as the model needs it and as the workers do.
+//! The configuration of the year, for the model and for the workers.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use chrono::TimeDelta;
 use ledger::{DefaultPrice, Package, Plan, Price, Registration, Rules};
 use scrip::catalog::Catalog;
 
-/// How late an event may come and still be judged by when it happened.
+/// The maximum lateness of a message whose own time counts.
 pub const LATENESS: TimeDelta = TimeDelta::hours(24);
-/// What a sign-up brings, and for how many days.
+/// The credits of the registration bonus and their validity in days.
 pub const REGISTRATION: (i64, i64) = (20, 30);
-/// The plan that every user falls back to.
+/// The name of the free plan.
 pub const FREE: &str = "free";
-/// Credits and bonus, both for so many days.
+/// The packages: id, credits, bonus, and the validity of both in days.
 pub const PACKAGES: [(&str, i64, i64, i64); 4] = [
     ("lite", 100, 10, 90),
     ("standard", 500, 50, 90),
@@ -23,35 +23,33 @@ pub const PACKAGES: [(&str, i64, i64, i64); 4] = [
 /// A plan.
 #[derive(Clone, Debug)]
 pub struct PlanRule {
-    /// Its name.
     pub name: &'static str,
-    /// Whether it is granted.
+    /// Whether the plan is granted.
     pub enabled: bool,
-    /// Credits a month.
+    /// The credits per month.
     pub credits: i64,
-    /// For how many days; until the next month if absent.
+    /// The validity of the credits in days; `None` means until the start of the next month.
     pub days: Option<i64>,
 }
 
-/// What may change during the year.
+/// The rules that may change during the year.
 #[derive(Clone, Debug)]
 pub struct Rulebook {
-    /// Whether the credit system is on.
+    /// Whether the credit system is enabled.
     pub enabled: bool,
-    /// No free grant takes a user above it.
+    /// The cap: the spendable balance up to which free credits are granted.
     pub max_balance: i64,
-    /// Whether trials are granted.
+    /// Whether a trial gets credits.
     pub trial_grants: bool,
-    /// How long a subscription is granted after a payment fell due.
+    /// The time for which a subscription still gets credits after it became past due.
     pub grace: TimeDelta,
-    /// The plans.
     pub plans: Vec<PlanRule>,
-    /// What so many units of a service cost.
+    /// The prices: service, credits, and the number of units that they pay for.
     pub prices: Vec<(&'static str, i64, i64)>,
 }
 
 impl Rulebook {
-    /// As the year begins.
+    /// The rules at the beginning of the year.
     pub fn first() -> Self {
         let plan = |name, credits, days| PlanRule {
             name,
@@ -81,7 +79,7 @@ impl Rulebook {
     }
 
     /// The rules of a day of the year.
-    pub fn of(day: i64) -> Self {
+    pub fn on_day(day: i64) -> Self {
         let mut rules = Self::first();
         if day >= 150 {
             rules.prices[1].1 = 3;
@@ -99,7 +97,7 @@ impl Rulebook {
         rules
     }
 
-    /// Whether the rules of a day are not those of the day before.
+    /// Whether the rules of a day differ from those of the day before.
     pub fn changes_on(day: i64) -> bool {
         [100, 101, 150, 180, 240].contains(&day)
     }
@@ -109,7 +107,7 @@ impl Rulebook {
         self.plans.iter().find(|plan| plan.name == name)
     }
 
-    /// What so many units cost: rounded up; a service without a price costs 1 a unit.
+    /// The price of `units` units, rounded up. A service without a price costs 1 per unit.
     pub fn price(&self, service: &str, units: i64) -> i64 {
         let (credits, per) = self
             .prices
@@ -124,7 +122,7 @@ impl Rulebook {
         cost
     }
 
-    /// The same for the ledger.
+    /// These rules for the ledger.
     pub fn rules(&self) -> Rules {
         Rules {
             references: ledger::References::PerOrigin,
@@ -145,7 +143,7 @@ impl Rulebook {
         }
     }
 
-    /// The same for a worker.
+    /// These rules for a worker.
     pub fn catalog(&self) -> Catalog {
         Catalog {
             rules: Arc::new(self.rules()),

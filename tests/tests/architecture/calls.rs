@@ -1,38 +1,42 @@
-//! What the libraries offer and only one place may use, because it deals with what is wrong with it.
+//! Functions and traits of libraries that only a few files may use, because those files handle
+//! their defects.
 
-use crate::sources;
+use tests::sources;
 
 struct Call {
-    what: &'static str,
+    name: &'static str,
     within: &'static str,
     only_in: &'static [&'static str],
     instead: &'static str,
 }
 
 const CALLS: [Call; 2] = [
-    // A transaction of PostgreSQL may stay open when whoever begins it is called off. Not so on SQLite, whose driver
-    // looks whether somebody still waits.
+    // On PostgreSQL a transaction may stay open if the future that begins it is dropped. This does
+    // not happen on SQLite, because its driver checks whether the future still exists.
     Call {
-        what: "TransactionTrait",
+        name: "TransactionTrait",
         within: "worker/src",
-        only_in: &["worker/src/store/begin.rs", "worker/src/embedded"],
+        only_in: &[
+            "worker/src/store/transaction.rs",
+            "worker/src/transport/embedded",
+        ],
         instead: "store::begin",
     },
-    // Whoever asks for a channel just when the connection ends is never answered.
+    // A request for a channel while the connection ends never completes.
     Call {
-        what: "create_channel",
+        name: "create_channel",
         within: "worker/src",
-        only_in: &["worker/src/amqp/connection.rs"],
+        only_in: &["worker/src/transport/amqp/connection.rs"],
         instead: "amqp::connection::channel",
     },
 ];
 
 #[test]
-fn what_only_one_place_may_call_is_called_nowhere_else() {
-    let mut offences = Vec::new();
+fn restricted_functions_are_used_only_in_allowed_files() {
+    let mut violations = Vec::new();
     let files = sources::files("rs");
     for Call {
-        what,
+        name,
         within,
         only_in,
         instead,
@@ -40,13 +44,16 @@ fn what_only_one_place_may_call_is_called_nowhere_else() {
     {
         let inside = files.iter().filter(|file| file.path.starts_with(within));
         for file in inside.filter(|file| !file.is_test()) {
-            if only_in.iter().any(|place| file.path.starts_with(place)) {
+            if only_in.iter().any(|prefix| file.path.starts_with(prefix)) {
                 continue;
             }
-            let used = file.code().filter(|(_, line)| line.contains(what));
-            offences
-                .extend(used.map(|(number, _)| format!("{}:{number} uses {what}: use {instead}", file.path)));
+            let used = file.code().filter(|(_, line)| line.contains(name));
+            violations.extend(
+                used.map(|(number, _)| {
+                    format!("{}:{number} uses {name}: use {instead}", file.path)
+                }),
+            );
         }
     }
-    assert!(offences.is_empty(), "{offences:#?}");
+    assert!(violations.is_empty(), "{violations:#?}");
 }

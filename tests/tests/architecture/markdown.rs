@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::sources::{File, root};
+use tests::sources::{File, root};
 
-/// Every link of the document to a file or heading of ours that does not exist.
+/// Every link of the document to a file or heading of the repository that does not exist.
 pub fn dead_links(document: &File) -> Vec<String> {
     let here = root().join(&document.path);
     let folder = here.parent().expect("a file is in a folder");
@@ -19,7 +19,7 @@ pub fn dead_links(document: &File) -> Vec<String> {
         };
         let there = path.is_empty() || file.exists();
         if !there || !(heading.is_empty() || has_heading(&file, path, heading, &document.text)) {
-            dead.push(format!("{}: {target} leads nowhere", document.path));
+            dead.push(format!("{}: {target} does not exist", document.path));
         }
     }
     dead
@@ -37,16 +37,18 @@ fn links(prose: &str) -> impl Iterator<Item = &str> {
 /// The text without code blocks and code spans.
 fn prose(text: &str) -> String {
     let mut in_code = false;
-    let mut kept = String::new();
+    let mut prose = String::new();
     for line in text.lines() {
         if line.trim_start().starts_with("```") {
             in_code = !in_code;
         } else if !in_code {
-            line.split('`').step_by(2).for_each(|part| kept.push_str(part));
-            kept.push('\n');
+            line.split('`')
+                .step_by(2)
+                .for_each(|part| prose.push_str(part));
+            prose.push('\n');
         }
     }
-    kept
+    prose
 }
 
 fn has_heading(file: &Path, path: &str, heading: &str, text: &str) -> bool {
@@ -60,11 +62,11 @@ fn has_heading(file: &Path, path: &str, heading: &str, text: &str) -> bool {
         .any(|line| anchor(line) == heading)
 }
 
-/// The anchor that a heading gets when it is shown on the web.
+/// The anchor that GitHub gives to a heading.
 fn anchor(line: &str) -> String {
     let title = line.trim_start_matches('#').trim().to_lowercase();
-    let kept = title
+    let allowed = title
         .chars()
         .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    allowed.map(|c| if c == ' ' { '-' } else { c }).collect()
 }

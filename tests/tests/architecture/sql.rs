@@ -1,12 +1,13 @@
-//! SQL is constant text with bound parameters: nothing of a message may become part of a statement. What is put
-//! together all the same is put together from constants, each listed here with the reason.
+//! SQL is constant text with bound parameters, and no part of a message may become part of a
+//! statement. Statements that are built at runtime are built from constants. Each such part is
+//! listed here with its reason.
 
-use crate::sources::{self, File};
+use tests::sources::{self, File};
 
-/// A piece of SQL that is no constant by its name.
+/// An expression that becomes part of SQL and whose name does not show that it is constant.
 struct Piece {
     within: &'static str,
-    /// Its expression, or how that begins if this ends in the middle of it.
+    /// The expression, or its beginning if this text ends in the middle of it.
     begins: &'static str,
     because: &'static str,
 }
@@ -24,12 +25,12 @@ const PIECES: &[Piece] = &[
     Piece {
         within: "producer-sdk/src/embedded/writer.rs",
         begins: "if number == 0 {",
-        because: "placeholders for one more row, with and without a comma",
+        because: "placeholders for another row, with and without a comma",
     },
     Piece {
         within: "worker/src/read/balance.rs",
         begins: "list",
-        because: "how either database makes rows of a parameter",
+        because: "a constant for each database that expands a parameter into rows",
     },
     Piece {
         within: "worker/src/read/balance.rs",
@@ -39,12 +40,12 @@ const PIECES: &[Piece] = &[
     Piece {
         within: "worker/src/read/batches.rs",
         begins: "filter",
-        because: "with or without closed batches: one of two constants",
+        because: "one of two constants, with or without closed batches",
     },
     Piece {
         within: "worker/src/read/batches.rs",
         begins: "order",
-        because: "one of two constants, as well",
+        because: "one of two constants",
     },
     Piece {
         within: "worker/src/read/report",
@@ -59,17 +60,17 @@ const PIECES: &[Piece] = &[
     Piece {
         within: "worker/src/read/report/owed.rs",
         begins: "month",
-        because: "how either database cuts a date",
+        because: "a constant for each database that truncates a date",
     },
     Piece {
         within: "worker/src/read/sql.rs",
         begins: "of",
-        because: "of `sum`: `&'static str`",
+        because: "a parameter of `sum`: `&'static str`",
     },
     Piece {
         within: "worker/src/read/sql.rs",
         begins: "name",
-        because: "of `sum`: `&'static str`",
+        because: "a parameter of `sum`: `&'static str`",
     },
     Piece {
         within: "worker/src/store/durability.rs",
@@ -79,12 +80,12 @@ const PIECES: &[Piece] = &[
     Piece {
         within: "worker/src/store/session.rs",
         begins: "set.join(",
-        because: "names and values of settings: constants, and a number of ours",
+        because: "the names and values of settings: constants and one of our numbers",
     },
     Piece {
         within: "worker/src/store/session.rs",
         begins: "AssertSqlSafe(statement)",
-        because: "the same, put together once a pool",
+        because: "the same settings, built once per pool",
     },
     Piece {
         within: "worker/src/store/job_run.rs",
@@ -94,7 +95,7 @@ const PIECES: &[Piece] = &[
     Piece {
         within: "worker/src/store/mod.rs",
         begins: "sql",
-        because: "asks whether the database takes writes: a constant for either database",
+        because: "a constant for each database that checks for a read-only mode",
     },
     Piece {
         within: "worker/src/store/roles",
@@ -114,22 +115,22 @@ const PIECES: &[Piece] = &[
     Piece {
         within: "worker/src/store/roles",
         begins: "self.grants()",
-        because: "a constant with the names of roles in it",
+        because: "a constant that contains the names of roles",
     },
     Piece {
-        within: "worker/src/store/scratch.rs",
+        within: "worker/src/store/temp_schema.rs",
         begins: "verb",
         because: "CREATE or DROP: `&'static str`",
     },
     Piece {
-        within: "worker/src/store/scratch.rs",
-        begins: "how",
+        within: "worker/src/store/temp_schema.rs",
+        begins: "suffix",
         because: "CASCADE or nothing: `&'static str`",
     },
     Piece {
-        within: "worker/src/store/scratch.rs",
+        within: "worker/src/store/temp_schema.rs",
         begins: "self.name",
-        because: "the name of a schema cannot be a parameter; the demo makes it of hexadecimal digits",
+        because: "a schema cannot be a parameter; its name consists of hexadecimal digits",
     },
     Piece {
         within: "worker/src/verify/book.rs",
@@ -139,17 +140,17 @@ const PIECES: &[Piece] = &[
     Piece {
         within: "worker/src/verify/book.rs",
         begins: "KIND.replace(\"{account}\", \"",
-        because: "a constant with the name of a column in it",
+        because: "a constant that contains the name of a column",
     },
     Piece {
         within: "worker/src/verify/rule.rs",
         begins: "limit",
-        because: "a number of ours",
+        because: "one of our numbers",
     },
     Piece {
         within: "worker/src/verify/sql.rs",
         begins: "operand",
-        because: "a column that the statement of a rule names: `&'static str`",
+        because: "a column in the statement of a rule: `&'static str`",
     },
     Piece {
         within: "worker/src/verify/rule.rs",
@@ -159,11 +160,11 @@ const PIECES: &[Piece] = &[
     Piece {
         within: "worker/src/verify/rule.rs",
         begins: "part(row.",
-        because: "is put into a sentence for people",
+        because: "a part of a sentence for people, not of SQL",
     },
 ];
 
-/// What makes a text SQL.
+/// The words that mark a text as SQL.
 const VERBS: [&str; 18] = [
     "SELECT ",
     "INSERT ",
@@ -185,7 +186,7 @@ const VERBS: [&str; 18] = [
     "SET ",
 ];
 const FORMATS: [&str; 4] = ["format!(", "write!(", "writeln!(", "format_args!("];
-/// What takes SQL without parameters.
+/// The functions that run SQL without parameters.
 const BARE: [&str; 4] = [
     "execute_unprepared(",
     "Statement::from_string(",
@@ -194,15 +195,20 @@ const BARE: [&str; 4] = [
 ];
 const WITHIN: [&str; 3] = ["entity/", "producer-sdk/src", "worker/src"];
 
+/// Conformance: Security: SQL statements have only bound parameters
 #[test]
 fn sql_has_only_bound_parameters() {
-    let mut offences = Vec::new();
+    let mut violations = Vec::new();
     let mut used = vec![false; PIECES.len()];
     let files = sources::files("rs");
-    let judged = |file: &&File| WITHIN.iter().any(|place| file.path.starts_with(place)) && !file.is_test();
-    for file in files.iter().filter(judged) {
-        // With what stands behind `//` in a text, which is where a URL goes on.
-        let code = file.text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+    let checked =
+        |file: &&File| WITHIN.iter().any(|prefix| file.path.starts_with(prefix)) && !file.is_test();
+    for file in files.iter().filter(checked) {
+        // Text after `//` within a line stays, because it may be part of a URL.
+        let code = file
+            .text
+            .lines()
+            .take_while(|line| line.trim() != "#[cfg(test)]");
         let code: Vec<&str> = code
             .map(|line| {
                 if line.trim_start().starts_with("//") {
@@ -218,30 +224,39 @@ fn sql_has_only_bound_parameters() {
                 .position(|listed| file.path.starts_with(listed.within) && listed.is(&piece));
             match listed {
                 Some(at) => used[at] = true,
-                None => offences.push(format!(
-                    "{}:{line} puts `{piece}` into SQL: bind it as a parameter",
+                None => violations.push(format!(
+                    "{}:{line} makes `{piece}` a part of SQL: bind it as a parameter",
                     file.path
                 )),
             }
         }
     }
     let unused = PIECES.iter().zip(used).filter(|(_, used)| !used);
-    offences.extend(unused.map(|(listed, _)| {
+    violations.extend(unused.map(|(listed, _)| {
         format!(
-            "nothing puts `{}` into SQL in {}: {}",
+            "`{}` is not a part of any SQL in {}: {}",
             listed.begins, listed.within, listed.because
         )
     }));
-    assert!(offences.is_empty(), "\n{}", offences.join("\n"));
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
 #[test]
 fn a_value_that_becomes_part_of_sql_is_found() {
     for (code, piece) in [
         (r#"format!("SELECT a FROM b WHERE c = '{user}'")"#, "user"),
-        (r#"format!("SELECT a FROM b WHERE c = {}", user.id)"#, "user.id"),
-        ("format!(\n  r\"DELETE FROM b\n  WHERE c = {user:?}\",\n)", "user"),
-        (r#"write!(sql, " WHERE c = {}", x(1, "),")).ok()"#, "x(1, \"),\")"),
+        (
+            r#"format!("SELECT a FROM b WHERE c = {}", user.id)"#,
+            "user.id",
+        ),
+        (
+            "format!(\n  r\"DELETE FROM b\n  WHERE c = {user:?}\",\n)",
+            "user",
+        ),
+        (
+            r#"write!(sql, " WHERE c = {}", x(1, "),")).ok()"#,
+            "x(1, \"),\")",
+        ),
         (r#"SQL.replace("{user}", &user)"#, "user"),
         ("let s: Statement; sql.push_str(&user)", "user"),
         (
@@ -253,11 +268,14 @@ fn a_value_that_becomes_part_of_sql_is_found() {
             r#"db.execute_unprepared(&format!("{CREATE} x_{}", user))"#,
             "user",
         ),
-        (r#"db.execute_unprepared(&format!("DROP x_{}", user))"#, "user"),
+        (
+            r#"db.execute_unprepared(&format!("DROP x_{}", user))"#,
+            "user",
+        ),
         ("Statement::from_string(backend, text)", "text"),
     ] {
-        let found: Vec<String> = pieces(code).into_iter().map(|(_, piece)| piece).collect();
-        assert_eq!(found, [piece], "{code}");
+        let actual: Vec<String> = pieces(code).into_iter().map(|(_, piece)| piece).collect();
+        assert_eq!(actual, [piece], "{code}");
     }
     for code in [
         r#"format!("SELECT {COLUMNS} FROM b ORDER BY {}", sql::FIFO)"#,
@@ -270,13 +288,13 @@ fn a_value_that_becomes_part_of_sql_is_found() {
     }
 }
 
-/// Everything that is put into SQL and is no constant, with its line.
+/// Every expression that becomes part of SQL and is not constant, with its line.
 fn pieces(code: &str) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
+    let mut pieces = Vec::new();
     let mut note = |at: usize, piece: &str| {
         let piece = piece.trim().trim_start_matches('&').trim();
         if !is_constant(piece) {
-            found.push((1 + code[..at].matches('\n').count(), piece.to_owned()));
+            pieces.push((1 + code[..at].matches('\n').count(), piece.to_owned()));
         }
     };
     for name in FORMATS {
@@ -297,10 +315,12 @@ fn pieces(code: &str) -> Vec<(usize, String)> {
     }
     for name in BARE {
         for (at, arguments) in calls(code, name) {
-            let text = arguments.last().map_or("", |text| text.trim_start_matches('&'));
+            let text = arguments
+                .last()
+                .map_or("", |text| text.trim_start_matches('&'));
             match text.strip_prefix("format!(") {
                 None => note(at, text),
-                // If it says that it is SQL, it has been looked at.
+                // A text with one of the words of SQL has been checked above.
                 Some(inner) => {
                     let is_unseen = |text: &str| !VERBS.iter().any(|verb| text.contains(verb));
                     for piece in formatted(&self::arguments(inner), is_unseen) {
@@ -318,15 +338,17 @@ fn pieces(code: &str) -> Vec<(usize, String)> {
         }
         for joined in [".concat()", ".join("] {
             for (at, _) in code.match_indices(joined) {
-                let start = code[..at].rfind(['\n', ';', '=']).map_or(0, |start| start + 1);
+                let start = code[..at]
+                    .rfind(['\n', ';', '='])
+                    .map_or(0, |start| start + 1);
                 note(at, &code[start..at + joined.len()]);
             }
         }
     }
-    found
+    pieces
 }
 
-/// What goes into a text, if `counts` says so of its template.
+/// The expressions that become part of a formatted text, if `counts` is true for its template.
 fn formatted<'a>(arguments: &[&'a str], counts: impl Fn(&str) -> bool) -> Vec<&'a str> {
     let Some(at) = arguments.iter().position(|argument| is_literal(argument)) else {
         return Vec::new();
@@ -339,15 +361,16 @@ fn formatted<'a>(arguments: &[&'a str], counts: impl Fn(&str) -> bool) -> Vec<&'
         .collect()
 }
 
-/// The calls of `name` (which ends with the parenthesis), each with where it is and its arguments.
+/// The calls of `name`, which ends with the parenthesis. Each has its offset and its arguments.
 fn calls<'a>(code: &'a str, name: &'a str) -> impl Iterator<Item = (usize, Vec<&'a str>)> {
     code.match_indices(name)
         .map(move |(at, _)| (at, arguments(&code[at + name.len()..])))
 }
 
-/// What stands between the commas, up to the closing parenthesis.
+/// The texts between the commas, up to the closing parenthesis.
 fn arguments(code: &str) -> Vec<&str> {
-    let (mut all, mut start, mut depth, mut string, mut escaped) = (Vec::new(), 0, 0_usize, false, false);
+    let (mut all, mut start, mut depth, mut string, mut escaped) =
+        (Vec::new(), 0, 0_usize, false, false);
     for (at, byte) in code.bytes().enumerate() {
         match byte {
             _ if escaped => escaped = false,
@@ -374,14 +397,14 @@ fn is_literal(text: &str) -> bool {
     text.starts_with('"') || text.starts_with("r\"") || text.starts_with("r#\"")
 }
 
-/// A literal, or something whose name says that it is constant.
+/// Whether a text is a literal, or an expression whose name shows that it is constant.
 fn is_constant(text: &str) -> bool {
     let name = text.rsplit("::").next().unwrap_or_default();
     let shouted = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     is_literal(text) || (!name.is_empty() && name.chars().all(shouted))
 }
 
-/// The names that a template holds: `{name}`, `{name:?}`.
+/// The names in a template, such as `{name}` and `{name:?}`.
 fn inline(template: &str) -> impl Iterator<Item = &str> {
     let names = template.split('{').skip(1);
     names

@@ -1,4 +1,4 @@
-//! What is recorded can be neither changed nor deleted.
+//! An entry can be neither changed nor deleted.
 
 use scrip::store::{IntendedAction, OperatorAction, Store, StoreOptions};
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
@@ -20,10 +20,12 @@ async fn texts(database: &TestDatabase, sql: &str) -> Vec<String> {
     rows.expect(sql).into_iter().map(text).collect()
 }
 
+/// Conformance: Audit log: Audit entries are never changed or deleted, and have the time of the
+/// database
 #[tokio::test]
 async fn the_database_refuses_to_change_or_delete_an_entry() {
     for database in TestDatabase::each_migrated().await {
-        // As the administrator, who owns the table: not a matter of privileges.
+        // The administrator owns the table, so the privileges make no difference.
         let changes = [
             "UPDATE operator_action SET actor = 'mallory'",
             "DELETE FROM operator_action",
@@ -44,18 +46,25 @@ async fn the_database_refuses_to_change_or_delete_an_entry() {
         }
         if database.backend() == DbBackend::Postgres {
             refuses(&database, "TRUNCATE operator_action").await;
-            // Also where it matches no row.
-            refuses(&database, "DELETE FROM operator_action WHERE actor = 'nobody'").await;
+            // A statement that matches no row is refused, too.
+            refuses(
+                &database,
+                "DELETE FROM operator_action WHERE actor = 'nobody'",
+            )
+            .await;
         } else {
-            let replace = "REPLACE INTO operator_action (id, status, actor, action, detail, created_at)
+            let replace =
+                "REPLACE INTO operator_action (id, status, actor, action, detail, created_at)
                 SELECT id, status, 'mallory', action, detail, created_at FROM operator_action";
             let error = database.connection().execute_unprepared(replace).await;
             let error = error.expect_err("a row is there").to_string();
             assert!(error.contains(REFUSED), "{error}");
             for rowid in ["rowid", "_rowid_", "oid"] {
                 let replace = format!(
-                    "INSERT OR REPLACE INTO operator_action ({rowid}, id, status, actor, action, detail, created_at)
-                     SELECT 1, randomblob(16), status, 'mallory', action, detail, created_at FROM operator_action"
+                    "INSERT OR REPLACE INTO operator_action ({rowid}, id, status, actor, action,
+                      detail, created_at)
+                     SELECT 1, randomblob(16), status, 'mallory', action, detail, created_at
+                       FROM operator_action"
                 );
                 let replaced = database.connection().execute_unprepared(&replace).await;
                 let error = replaced.expect_err("rows have no number").to_string();
@@ -66,15 +75,17 @@ async fn the_database_refuses_to_change_or_delete_an_entry() {
         }
         store.end_action(id, true, &detail).await.expect("an end");
         let twice = store.end_action(id, false, &detail).await;
-        assert!(twice.is_err(), "an action ends once");
+        assert!(twice.is_err(), "an action ends only once");
         let untrue = store.end_action(uuid::Uuid::nil(), true, &detail).await;
-        assert!(untrue.is_err(), "what was not begun does not end");
+        assert!(untrue.is_err(), "an action that has not begun cannot end");
         for change in changes {
             refuses(&database, change).await;
         }
     }
 }
 
+/// Conformance: Audit log: Audit entries are never changed or deleted, and have the time of the
+/// database
 #[tokio::test]
 async fn no_role_of_postgresql_backdates_an_entry() {
     let database = TestDatabase::postgres().await.migrated().await;
@@ -95,13 +106,17 @@ async fn no_role_of_postgresql_backdates_an_entry() {
     let actors = texts(
         &database,
         "SELECT actor FROM operator_action
-          WHERE created_at BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp() ORDER BY id",
+          WHERE created_at BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()
+            ORDER BY id",
     )
     .await;
     assert_eq!(actors.len(), 6, "{actors:?}");
 }
 
-/// The file has no clock of its own: the time is that of the program that adds the entry.
+/// Conformance: Audit log: Audit entries are never changed or deleted, and have the time of the
+/// database
+///
+/// A file has no clock. The time is that of the program that adds the entry.
 #[tokio::test]
 async fn an_entry_in_the_file_has_the_time_of_the_program() {
     let database = TestDatabase::sqlite().await.migrated().await;

@@ -1,28 +1,32 @@
-//! However much a command does, its entry has a bounded size.
+//! The size of an entry is bounded, no matter how much a command does.
 
 use serde_json::json;
 
-use super::stage::Stage;
+use super::fixture::Fixture;
 
+/// Conformance: Audit log: Each audit entry has a bounded size
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_letters_the_first_hundred_are_named_and_all_are_counted() {
-    let stage = Stage::file().await;
-    stage
+async fn an_entry_lists_the_first_hundred_dead_letters_and_counts_all() {
+    let fixture = Fixture::file().await;
+    fixture
         .execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150)
-             INSERT INTO queue_message (queue, door, body, headers, enqueued_at)
+             INSERT INTO queue_message (queue, origin, body, headers, enqueued_at)
              SELECT 'dead', 'usage', CAST('{\"referenceId\":\"c-' || i || '\"}' AS BLOB),
                     '{\"x-scrip-reason\": \"poison\"}', '2026-11-24T10:00:00.000000+00:00' FROM n",
         )
         .await;
-    stage
+    fixture
         .deployment
         .succeed(&["dead", "drop", "--all", "--yes"])
         .await;
-    let log = stage.log(&[]).await;
+    let log = fixture.log(&[]).await;
     let letters = log[0]["result"]["letters"].as_array().expect("a list");
     assert_eq!(letters.len(), 100);
-    assert_eq!(letters[0], json!({ "referenceId": "c-1", "reason": "poison" }));
+    assert_eq!(
+        letters[0],
+        json!({ "referenceId": "c-1", "reason": "poison" })
+    );
     assert_eq!(letters[99]["referenceId"], "c-100");
     assert_eq!(
         (
@@ -33,22 +37,26 @@ async fn of_many_letters_the_first_hundred_are_named_and_all_are_counted() {
     );
 }
 
+/// Conformance: Audit log: Each audit entry has a bounded size
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_letter_says_of_itself_is_cut() {
-    for stage in [Stage::servers().await, Stage::file().await] {
+async fn long_fields_of_a_dead_letter_are_truncated_in_the_entry() {
+    for fixture in [Fixture::servers().await, Fixture::file().await] {
         let reference = format!("{}\\u0000", "é".repeat(20_000));
-        stage.set_aside(&reference).await;
-        stage
+        fixture.add_dead_letter(&reference).await;
+        fixture
             .deployment
             .succeed(&["dead", "drop", "--user", "ada", "--yes"])
             .await;
-        let log = stage.log(&["--user", "ada"]).await;
+        let log = fixture.log(&["--user", "ada"]).await;
         let named = log[0]["result"]["letters"][0]["referenceId"].as_str();
         let named = named.expect("a reference");
         assert!(named.len() <= 200 && named.ends_with('…'), "{named}");
         assert!(
-            stage
-                .number("SELECT CAST(max(octet_length(CAST(detail AS text))) AS bigint) FROM operator_action")
+            fixture
+                .number(
+                    "SELECT CAST(max(octet_length(CAST(detail AS text))) AS bigint) \
+                         FROM operator_action"
+                )
                 .await
                 < 2_000
         );

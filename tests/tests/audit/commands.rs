@@ -1,42 +1,48 @@
-//! What each command records.
+//! The entries that each command adds to the log.
 
 use std::{process::Stdio, time::Duration};
 
 use serde_json::{Value, json};
-use tests::broker::PATIENCE;
+use tests::broker::TIMEOUT;
 use tokio::time::{sleep, timeout};
 
-use super::stage::{Stage, error, on_servers_and_on_the_file};
+use super::fixture::{Fixture, error, on_servers_and_on_the_file};
 
-/// `action`, `actor`, `status`, `subject` and `userId` of an action.
+/// The fields `action`, `actor`, `status`, `subject` and `userId` of an action.
 fn facts(action: &Value) -> [&str; 5] {
-    ["action", "actor", "status", "subject", "userId"].map(|name| action[name].as_str().unwrap_or("-"))
+    ["action", "actor", "status", "subject", "userId"]
+        .map(|name| action[name].as_str().unwrap_or("-"))
 }
 
-async fn each_command_records_who_did_what_and_how_it_ended(stage: Stage) {
-    let worker = stage.deployment.ready_worker().await;
-    let grant = "publish grant --user ada --reason promotion --amount 50 --reference g-1 --description secret-note \
+/// Conformance: Audit log: Each manual command records its actor, its request and its result in the
+/// audit log
+async fn each_command_records_its_actor_its_action_and_its_result(fixture: Fixture) {
+    let worker = fixture.deployment.ready_worker().await;
+    let grant = "publish grant --user ada --reason promotion --amount 50 --reference g-1 \
+        --description secret-note \
         --actor ops:maria --wait";
-    let freeze = "publish freeze --user ada --reason chargeback --reference f-1 --actor ops:igor --wait";
-    let consume = "publish consume --user ada --service llm:tokens --reference c-1 --actor ops:maria --wait";
+    let freeze =
+        "publish freeze --user ada --reason chargeback --reference f-1 --actor ops:igor --wait";
+    let consume =
+        "publish consume --user ada --service llm:tokens --reference c-1 --actor ops:maria --wait";
     let unfreeze = "publish unfreeze --user ada --reason settled --reference f-2 --actor ops:igor";
     for (command, code) in [(grant, 0), (freeze, 0), (consume, 1), (unfreeze, 0)] {
         let words: Vec<&str> = command.split_whitespace().collect();
-        let output = stage.deployment.run(&words).await;
+        let output = fixture.deployment.run(&words).await;
         assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
     }
-    let file = stage.deployment.folder().join("commands.jsonl");
+    let file = fixture.deployment.folder().join("commands.jsonl");
     std::fs::write(
         &file,
         "{\"type\":\"consume\",\"referenceId\":\"c-2\",\"userId\":\"ada\",\"service\":\"llm:tokens\"}\n",
     )
     .expect("writable");
     let file = file.display().to_string();
-    stage
+    fixture
         .deployment
         .succeed(&["replay", &file, "--wait", "--actor", "ops:maria"])
         .await;
-    stage
+    fixture
         .deployment
         .succeed(&[
             "job",
@@ -50,10 +56,10 @@ async fn each_command_records_who_did_what_and_how_it_ended(stage: Stage) {
         ])
         .await;
 
-    let log = stage.log(&[]).await;
-    let found: Vec<_> = log.iter().map(facts).collect();
+    let log = fixture.log(&[]).await;
+    let actual: Vec<_> = log.iter().map(facts).collect();
     assert_eq!(
-        found,
+        actual,
         [
             ["publish", "ops:maria", "completed", "g-1", "ada"],
             ["freeze", "ops:igor", "completed", "f-1", "ada"],
@@ -70,7 +76,7 @@ async fn each_command_records_who_did_what_and_how_it_ended(stage: Stage) {
     );
     assert!(!log[0].to_string().contains("secret-note"), "{}", log[0]);
     assert_eq!(log[0]["result"], json!({ "amount": 50, "replayed": false }));
-    // The command carries the same actor.
+    // The actor of the command is the same.
     assert_eq!(log[1]["detail"]["command"]["actor"], "ops:igor");
     assert_eq!(log[2]["result"]["code"], "wallet_frozen");
     assert_eq!(log[3]["result"], json!({ "confirmed": true }));
@@ -84,31 +90,46 @@ async fn each_command_records_who_did_what_and_how_it_ended(stage: Stage) {
     );
     assert_eq!(log[4]["result"]["published"], 1);
     assert_eq!(
-        (&log[5]["detail"]["date"], &log[5]["result"]["counts"]["holds"]),
+        (
+            &log[5]["detail"]["date"],
+            &log[5]["result"]["counts"]["holds"]
+        ),
         (&json!("2026-01-02"), &json!(true))
     );
     for action in &log {
         assert!(action["detail"]["systemUser"].is_string(), "{action}");
-        assert!(action["at"].as_str() <= action["endedAt"].as_str(), "{action}");
+        assert!(
+            action["at"].as_str() <= action["endedAt"].as_str(),
+            "{action}"
+        );
     }
 
-    let taken = stage
+    let taken = fixture
         .deployment
         .run(&["job", "run", "verify", "--date", "2026-01-02"])
         .await;
     assert_eq!(taken.status.code(), Some(1));
-    let log = stage.log(&["--action", "job_run"]).await;
+    let log = fixture.log(&["--action", "job_run"]).await;
     assert_eq!(log[1]["status"], "failed");
     let why = log[1]["result"]["error"].as_str().expect("an error");
-    assert!(why.contains("--again runs it once more"), "{why}");
+    assert!(why.contains("add --again to run it again"), "{why}");
     assert!(worker.terminate().await.success());
 }
 
-async fn dead_letters_that_an_operator_replays_or_drops_are_named(stage: Stage) {
+/// Conformance: Audit log: Each manual command records its actor, its request and its result in the
+/// audit log
+async fn the_entry_of_a_replay_or_drop_names_the_dead_letters(fixture: Fixture) {
     for _ in 0..2 {
-        stage.set_aside("typo-1").await;
-        let dry = ["dead", "replay", "--all", "--dry-run", "--actor", "ops:maria"];
-        stage.deployment.succeed(&dry).await;
+        fixture.add_dead_letter("typo-1").await;
+        let dry = [
+            "dead",
+            "replay",
+            "--all",
+            "--dry-run",
+            "--actor",
+            "ops:maria",
+        ];
+        fixture.deployment.succeed(&dry).await;
         let replay = [
             "dead",
             "replay",
@@ -117,9 +138,9 @@ async fn dead_letters_that_an_operator_replays_or_drops_are_named(stage: Stage) 
             "--actor",
             "ops:maria",
         ];
-        stage.deployment.succeed(&replay).await;
+        fixture.deployment.succeed(&replay).await;
     }
-    stage.set_aside("typo-2").await;
+    fixture.add_dead_letter("typo-2").await;
     let drop = [
         "dead",
         "drop",
@@ -129,24 +150,27 @@ async fn dead_letters_that_an_operator_replays_or_drops_are_named(stage: Stage) 
         "--actor",
         "ops:igor",
     ];
-    stage.deployment.succeed(&drop).await;
+    fixture.deployment.succeed(&drop).await;
     let none = ["dead", "drop", "--all", "--yes", "--actor", "ops:igor"];
-    stage.deployment.succeed(&none).await;
-    assert_eq!(stage.letters().await, 0);
+    fixture.deployment.succeed(&none).await;
+    assert_eq!(fixture.dead_letters().await, 0);
 
-    let log = stage.log(&[]).await;
-    let found: Vec<_> = log.iter().map(facts).collect();
+    let log = fixture.log(&[]).await;
+    let actual: Vec<_> = log.iter().map(facts).collect();
     assert_eq!(
-        found,
+        actual,
         [
             ["dead_replay", "ops:maria", "completed", "-", "-"],
             ["dead_replay", "ops:maria", "completed", "-", "-"],
             ["dead_drop", "ops:igor", "completed", "typo-2", "-"],
             ["dead_drop", "ops:igor", "completed", "-", "-"],
         ],
-        "what only counts is not recorded"
+        "a command that only counts has no entry"
     );
-    let letter = |reference: &str| json!([{ "referenceId": reference, "type": "consume", "userId": "ada", "reason": "unknown_field" }]);
+    let letter = |reference: &str| {
+        json!([{ "referenceId": reference, "type": "consume", "userId": "ada",
+            "reason": "unknown_field" }])
+    };
     assert_eq!(log[0]["detail"]["reason"], "unknown_field");
     assert_eq!(log[1]["result"]["letters"], letter("typo-1"));
     assert_eq!(log[1]["result"]["counts"]["replayed"], 1);
@@ -156,54 +180,68 @@ async fn dead_letters_that_an_operator_replays_or_drops_are_named(stage: Stage) 
     assert_eq!(log[3]["result"]["letters"], json!([]));
 }
 
-async fn a_command_that_is_killed_stays_in_the_log_as_begun(stage: Stage) {
+/// Conformance: Audit log: A manual command that is killed, or whose end cannot be recorded, stays
+/// `begun`
+async fn a_command_that_is_killed_stays_in_the_log_as_begun(fixture: Fixture) {
     for reference in ["typo-1", "typo-2", "typo-3"] {
-        stage.set_aside(reference).await;
+        fixture.add_dead_letter(reference).await;
     }
-    let mut replay =
-        stage
-            .deployment
-            .command(&["dead", "replay", "--all", "--rate", "1", "--actor", "ops:maria"]);
+    let mut replay = fixture.deployment.command(&[
+        "dead",
+        "replay",
+        "--all",
+        "--rate",
+        "1",
+        "--actor",
+        "ops:maria",
+    ]);
     let mut child = replay
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let begun = timeout(PATIENCE, async {
-        while stage.number("SELECT count(*) FROM operator_action").await == 0 {
+    let begun = timeout(TIMEOUT, async {
+        while fixture.number("SELECT count(*) FROM operator_action").await == 0 {
             sleep(Duration::from_millis(5)).await;
         }
     });
     begun.await.expect("an entry");
     child.kill().await.expect("killed");
 
-    let log = stage.log(&[]).await;
-    let found: Vec<_> = log.iter().map(facts).collect();
-    assert_eq!(found, [["dead_replay", "ops:maria", "begun", "-", "-"]]);
+    let log = fixture.log(&[]).await;
+    let actual: Vec<_> = log.iter().map(facts).collect();
+    assert_eq!(actual, [["dead_replay", "ops:maria", "begun", "-", "-"]]);
     assert_eq!(log[0]["detail"]["rate"], 1);
     assert!(log[0]["endedAt"].is_null() && log[0]["result"].is_null());
 }
 
 on_servers_and_on_the_file! {
-    each_command_records_who_did_what_and_how_it_ended,
-    dead_letters_that_an_operator_replays_or_drops_are_named,
+    each_command_records_its_actor_its_action_and_its_result,
+    the_entry_of_a_replay_or_drop_names_the_dead_letters,
     a_command_that_is_killed_stays_in_the_log_as_begun,
 }
 
+/// Conformance: Audit log: Each manual command records its actor, its request and its result in the
+/// audit log
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_of_a_namespace_is_recorded() {
-    let stage = Stage::servers().await;
-    let worker = stage.deployment.ready_worker().await;
+    let fixture = Fixture::servers().await;
+    let worker = fixture.deployment.ready_worker().await;
     let claim = ["topology", "claim", "--yes", "--actor", "ops:maria"];
-    let busy = stage.deployment.run(&claim).await;
+    let busy = fixture.deployment.run(&claim).await;
     assert!(error(&busy).contains("stop all workers"), "{busy:?}");
     assert!(worker.terminate().await.success());
-    stage.deployment.succeed(&claim).await;
-    let log = stage.log(&[]).await;
-    let namespace = stage.broker.as_ref().expect("a broker").topology().namespace();
-    let found: Vec<_> = log.iter().map(facts).collect();
+    fixture.deployment.succeed(&claim).await;
+    let log = fixture.log(&[]).await;
+    let namespace = fixture
+        .broker
+        .as_ref()
+        .expect("a broker")
+        .topology()
+        .namespace();
+    let actual: Vec<_> = log.iter().map(facts).collect();
     assert_eq!(
-        found,
+        actual,
         [
             ["topology_claim", "ops:maria", "failed", namespace, "-"],
             ["topology_claim", "ops:maria", "completed", namespace, "-"],

@@ -1,20 +1,21 @@
-//! An action that fails half-way: the log and the operator learn what had been done by then.
+//! An action that fails in the middle: the log and the output contain the part that was done.
 
 use std::{process::Output, time::Duration};
 
 use serde_json::{Value, json};
 use tests::{
-    broker::{PATIENCE, broker_url},
-    proxy::{Proxy, Way},
+    broker::{TIMEOUT, broker_url},
+    proxy::{Direction, Proxy},
 };
 use tokio::time::{sleep, timeout};
 
-use super::stage::{Stage, error, lines};
+use super::fixture::{Fixture, error, lines};
 
-/// The only action in the log, which must have failed; and what the command printed with `--json`.
-async fn failed(stage: &Stage, output: &Output) -> (Value, Value) {
+/// The result of the only action in the log, which must have failed, and the JSON output of the
+/// command.
+async fn failed(fixture: &Fixture, output: &Output) -> (Value, Value) {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let mut log = stage.log(&[]).await;
+    let mut log = fixture.log(&[]).await;
     assert_eq!(log.len(), 1, "{log:?}");
     let action = log.remove(0);
     assert_eq!(action["status"], "failed", "{action}");
@@ -25,29 +26,32 @@ async fn failed(stage: &Stage, output: &Output) -> (Value, Value) {
     (action["result"].clone(), printed[0].clone())
 }
 
+/// Conformance: Audit log: Work done before an error is recorded and printed with the error
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drop_that_the_broker_ends_half_way_records_counts_and_letters() {
-    let mut stage = Stage::servers().await;
+async fn a_drop_that_the_broker_interrupts_records_counts_and_dead_letters() {
+    let mut fixture = Fixture::servers().await;
     let long = "x".repeat(2_000);
     for n in 0..60 {
-        stage.set_aside(&format!("typo-{n}-{long}")).await;
+        fixture.add_dead_letter(&format!("typo-{n}-{long}")).await;
     }
     let relay = Proxy::before(Proxy::target(&broker_url())).await;
-    let broker = stage.broker.as_ref().expect("a broker");
-    stage.deployment.set("AMQP_URL", &relay.instead_of(broker.url()));
+    let broker = fixture.broker.as_ref().expect("a broker");
+    fixture
+        .deployment
+        .set("AMQP_URL", &relay.instead_of(broker.url()));
     relay.throttle(200_000);
-    relay.cut_after(60_000, Way::Back);
-    let dropped = stage
+    relay.cut_after(60_000, Direction::ToClient);
+    let dropped = fixture
         .deployment
         .run(&["--json", "dead", "drop", "--all", "--yes"])
         .await;
     assert_eq!(relay.cuts(), 1);
-    let (result, printed) = failed(&stage, &dropped).await;
+    let (result, printed) = failed(&fixture, &dropped).await;
     let number = |name: &str| result["counts"][name].as_u64().expect("a number");
     assert!((1..60).contains(&number("dropped")), "{result}");
-    // The last one was looked at, and perhaps not dropped any more.
-    let kept = number("seen") - number("dropped");
-    assert!(kept <= 1, "{result}");
+    // The last dead letter was read, and may not have been dropped.
+    let not_dropped = number("seen") - number("dropped");
+    assert!(not_dropped <= 1, "{result}");
     assert_eq!(result["chosen"], number("seen"), "{result}");
     let letters = result["letters"].as_array().expect("a list");
     assert_eq!(letters.len() as u64, number("seen"), "{result}");
@@ -56,63 +60,69 @@ async fn a_drop_that_the_broker_ends_half_way_records_counts_and_letters() {
     assert_eq!(printed["counts"], result["counts"]);
 }
 
+/// Conformance: Audit log: Work done before an error is recorded and printed with the error
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_that_the_broker_ends_half_way_counts_what_went() {
-    let mut stage = Stage::servers().await;
+async fn a_replay_that_the_broker_interrupts_counts_the_replayed_dead_letters() {
+    let mut fixture = Fixture::servers().await;
     for n in 0..10 {
-        stage.set_aside(&format!("typo-{n}")).await;
+        fixture.add_dead_letter(&format!("typo-{n}")).await;
     }
     let relay = Proxy::before(Proxy::target(&broker_url())).await;
-    let broker = stage.broker.as_ref().expect("a broker");
+    let broker = fixture.broker.as_ref().expect("a broker");
     let direct = broker.url().to_owned();
-    // They keep the routing key of the queue that they were put into, which no binding takes.
+    // Replayed messages keep the routing key of the dead-letter queue, which no binding matches. So
+    // they arrive in the queue for unrouted messages.
     let on_their_way = broker.topology().unrouted();
-    stage.deployment.set("AMQP_URL", &relay.instead_of(&direct));
+    fixture
+        .deployment
+        .set("AMQP_URL", &relay.instead_of(&direct));
     let arguments = ["--json", "dead", "replay", "--all", "--rate", "2"];
-    let replaying = stage.deployment.run(&arguments);
+    let replaying = fixture.deployment.run(&arguments);
     let cut = async {
-        let four = timeout(PATIENCE, async {
+        let four = timeout(TIMEOUT, async {
             while broker.ready_in(&on_their_way).await < 4 {
                 sleep(Duration::from_millis(20)).await;
             }
         });
-        four.await.expect("letters on their way");
+        four.await.expect("replayed dead letters");
         assert!(relay.close() > 0);
     };
     let (replayed, ()) = tokio::join!(replaying, cut);
-    let (result, printed) = failed(&stage, &replayed).await;
-    let went = result["counts"]["replayed"].as_u64().expect("a number");
-    assert!((2..10).contains(&went), "{result}");
+    let (result, printed) = failed(&fixture, &replayed).await;
+    let replayed = result["counts"]["replayed"].as_u64().expect("a number");
+    assert!((2..10).contains(&replayed), "{result}");
     assert_eq!(
         (&result["counts"]["seen"], &result["chosen"]),
         (&json!(10), &json!(10))
     );
     assert_eq!(result["letters"].as_array().map(Vec::len), Some(10));
     assert_eq!(printed["counts"], result["counts"]);
-    // None is lost: each is on its way, or still a dead letter, or both.
+    // No message is lost: each was replayed, or is still a dead letter, or both.
     let gone = broker.ready_in(&on_their_way).await as usize;
-    stage.deployment.set("AMQP_URL", &direct);
-    let left = stage.letters().await;
+    fixture.deployment.set("AMQP_URL", &direct);
+    let left = fixture.dead_letters().await;
     assert!(gone + left >= 10, "{gone} {left}");
 }
 
+/// Conformance: Audit log: Work done before an error is recorded and printed with the error
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drop_that_the_file_ends_half_way_records_counts_and_letters() {
-    let stage = Stage::file().await;
+async fn a_drop_that_the_file_interrupts_records_counts_and_dead_letters() {
+    let fixture = Fixture::file().await;
     for n in 1..=5 {
-        stage.set_aside(&format!("typo-{n}")).await;
+        fixture.add_dead_letter(&format!("typo-{n}")).await;
     }
-    stage
+    fixture
         .execute(
-            "CREATE TRIGGER refuse BEFORE DELETE ON queue_message WHEN CAST(OLD.body AS TEXT) LIKE '%typo-4%'
+            "CREATE TRIGGER refuse BEFORE DELETE ON queue_message
+               WHEN CAST(OLD.body AS TEXT) LIKE '%typo-4%'
                BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
         )
         .await;
-    let dropped = stage
+    let dropped = fixture
         .deployment
         .run(&["--json", "dead", "drop", "--all", "--yes"])
         .await;
-    let (result, printed) = failed(&stage, &dropped).await;
+    let (result, printed) = failed(&fixture, &dropped).await;
     assert!(error(&dropped).contains("the disk is full"), "{dropped:?}");
     assert_eq!(
         (&result["counts"]["dropped"], &result["counts"]["seen"]),
@@ -122,15 +132,17 @@ async fn a_drop_that_the_file_ends_half_way_records_counts_and_letters() {
     assert_eq!(letters.len(), 4);
     assert_eq!(letters[3]["referenceId"], "typo-4");
     assert_eq!(printed["counts"], result["counts"]);
-    assert_eq!(stage.letters().await, 2);
+    assert_eq!(fixture.dead_letters().await, 2);
 }
 
+/// Conformance: Audit log: Work done before an error is recorded and printed with the error
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_commands_that_fails_half_way_counts_what_was_published() {
-    let stage = Stage::file().await;
-    stage
+async fn a_replay_of_a_file_that_fails_counts_the_published_commands() {
+    let fixture = Fixture::file().await;
+    fixture
         .execute(
-            "CREATE TRIGGER refuse BEFORE INSERT ON queue_message WHEN CAST(NEW.body AS TEXT) LIKE '%c-4%'
+            "CREATE TRIGGER refuse BEFORE INSERT ON queue_message WHEN CAST(NEW.body AS TEXT) LIKE
+              '%c-4%'
                BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
         )
         .await;
@@ -140,15 +152,15 @@ async fn a_file_of_commands_that_fails_half_way_counts_what_was_published() {
                 .to_string()
         })
         .collect();
-    let file = stage.deployment.folder().join("commands.jsonl");
+    let file = fixture.deployment.folder().join("commands.jsonl");
     std::fs::write(&file, commands.join("\n")).expect("writable");
-    let replayed = stage
+    let replayed = fixture
         .deployment
         .run(&["--json", "replay", "commands.jsonl", "--window", "1"])
         .await;
-    let (result, printed) = failed(&stage, &replayed).await;
+    let (result, printed) = failed(&fixture, &replayed).await;
     let published = result["published"].as_i64().expect("a number");
     assert!((1..5).contains(&published), "{result}");
     assert_eq!(printed["published"], result["published"]);
-    assert!(stage.waiting().await >= published);
+    assert!(fixture.waiting().await >= published);
 }

@@ -1,12 +1,12 @@
-//! How the log is read.
+//! The commands that read the log.
 
 use scrip::store::{IntendedAction, OperatorAction, Store, StoreOptions};
 use serde_json::{Value, json};
 use tests::{broker::broker_url, db::TestDatabase, process::Deployment};
 
-use super::stage::lines;
+use super::fixture::lines;
 
-/// A log with seven actions of two operators, and commands that read it.
+/// A log with seven actions of two operators, and a deployment that reads it.
 async fn with_actions(database: &TestDatabase) -> Deployment {
     let store = Store::connect(&database.worker_url(), &StoreOptions::default()).await;
     let store = store.expect("a store");
@@ -27,7 +27,10 @@ async fn with_actions(database: &TestDatabase) -> Deployment {
         let id = store.begin_action(&intended).await.expect("recorded");
         if nth < 6 {
             let result = json!({ "confirmed": true, "letters": ["never shown in the table"] });
-            store.end_action(id, nth != 1, &result).await.expect("an end");
+            store
+                .end_action(id, nth != 1, &result)
+                .await
+                .expect("an end");
         }
     }
     store.close().await.expect("closes");
@@ -47,8 +50,10 @@ fn numbers(actions: &[Value]) -> Vec<i64> {
         .collect()
 }
 
+/// Conformance: Audit log: `scrip audit` filters by actor, action, user and time, in pages, as a
+/// table or as JSON Lines
 #[tokio::test]
-async fn the_log_is_listed_newest_first_filtered_and_page_by_page() {
+async fn the_log_is_listed_newest_first_with_filters_and_pages() {
     for database in TestDatabase::each_migrated().await {
         let deployment = with_actions(&database).await;
         let list = async |filters: &[&str]| {
@@ -80,35 +85,46 @@ async fn the_log_is_listed_newest_first_filtered_and_page_by_page() {
         );
         assert_eq!(completed["result"]["confirmed"], true);
 
-        let mut seen = Vec::new();
+        let mut listed = Vec::new();
         let mut page = list(&["--limit", "3"]).await;
         while let Some(last) = page.last() {
             let cursor = last["cursor"].as_str().expect("a cursor").to_owned();
-            seen.extend(numbers(&page));
+            listed.extend(numbers(&page));
             page = list(&["--limit", "3", "--cursor", &cursor]).await;
         }
-        assert_eq!(seen, [6, 5, 4, 3, 2, 1, 0]);
-        // Both count: what is before the instant and behind the cursor.
+        assert_eq!(listed, [6, 5, 4, 3, 2, 1, 0]);
+        // Both filters apply: the instant and the cursor.
         let cursor = all[1]["cursor"].as_str().expect("a cursor");
         assert_eq!(
             numbers(&list(&["--until", at, "--cursor", cursor]).await),
             [2, 1, 0]
         );
         let oldest = all[5]["cursor"].as_str().expect("a cursor");
-        assert_eq!(numbers(&list(&["--until", at, "--cursor", oldest]).await), [0]);
+        assert_eq!(
+            numbers(&list(&["--until", at, "--cursor", oldest]).await),
+            [0]
+        );
     }
 }
 
+/// Conformance: Audit log: `scrip audit` filters by actor, action, user and time, in pages, as a
+/// table or as JSON Lines
 #[tokio::test]
-async fn people_see_a_table_in_which_nothing_controls_the_terminal() {
+async fn the_table_contains_no_terminal_control_characters() {
     for database in TestDatabase::each_migrated().await {
         let deployment = with_actions(&database).await;
         let table = deployment.succeed(&["audit", "--limit", "6"]).await;
         let rows: Vec<&str> = table.lines().collect();
-        let words = |row: &str| row.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let words = |row: &str| {
+            row.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
             words(rows[0]),
-            ["when", "actor", "action", "subject", "user", "status", "detail"]
+            [
+                "when", "actor", "action", "subject", "user", "status", "detail"
+            ]
         );
         assert_eq!(
             words(rows[1])[2..],

@@ -1,11 +1,11 @@
-//! What cannot be recorded is not done.
+//! A command that cannot add its entry does nothing.
 
 use sea_orm::DbBackend;
 use tests::process::Deployment;
 
-use super::stage::{Stage, error, on_servers_and_on_the_file};
+use super::fixture::{Fixture, error, on_servers_and_on_the_file};
 
-/// Every command that is recorded, but for `topology claim`.
+/// Every command that adds an entry, except `topology claim`.
 const COMMANDS: [&str; 6] = [
     "publish grant --user ada --reason promotion --amount 50",
     "publish freeze --user ada --reason chargeback",
@@ -15,39 +15,52 @@ const COMMANDS: [&str; 6] = [
     "job run verify --date 2026-01-02",
 ];
 
-fn write_commands(stage: &Stage) {
-    let command = r#"{"type":"consume","referenceId":"c-2","userId":"ada","service":"google:chat"}"#;
-    std::fs::write(stage.deployment.folder().join("commands.jsonl"), command).expect("writable");
+fn write_commands(fixture: &Fixture) {
+    let command =
+        r#"{"type":"consume","referenceId":"c-2","userId":"ada","service":"google:chat"}"#;
+    std::fs::write(fixture.deployment.folder().join("commands.jsonl"), command).expect("writable");
 }
 
-async fn expect_nothing_done(stage: &Stage, deployment: &Deployment, command: &str, cause: &str) {
+async fn expect_nothing_done(
+    fixture: &Fixture,
+    deployment: &Deployment,
+    command: &str,
+    cause: &str,
+) {
     let words: Vec<&str> = command.split(' ').collect();
     let refused = deployment.run(&words).await;
     assert_eq!(refused.status.code(), Some(1), "{command}: {refused:?}");
-    let said = error(&refused);
+    let stderr = error(&refused);
     for part in [cause, "nothing was done: ", "scrip migrate grants"] {
-        assert!(said.contains(part), "{command}: {said}");
+        assert!(stderr.contains(part), "{command}: {stderr}");
     }
-    assert_eq!(stage.waiting().await, 0, "{command}");
-    assert_eq!(stage.letters().await, 1, "{command}");
-    assert_eq!(stage.number("SELECT count(*) FROM job_run").await, 0, "{command}");
+    assert_eq!(fixture.waiting().await, 0, "{command}");
+    assert_eq!(fixture.dead_letters().await, 1, "{command}");
+    assert_eq!(
+        fixture.number("SELECT count(*) FROM job_run").await,
+        0,
+        "{command}"
+    );
 }
 
-async fn without_an_entry_nothing_is_done(stage: Stage) {
-    stage.set_aside("typo-1").await;
-    write_commands(&stage);
-    match stage.ledger.get_database_backend() {
+/// Conformance: Audit log: A manual command is recorded before it is done; if it cannot be
+/// recorded, it is not done
+async fn without_an_entry_nothing_is_done(fixture: Fixture) {
+    fixture.add_dead_letter("typo-1").await;
+    write_commands(&fixture);
+    match fixture.ledger.get_database_backend() {
         DbBackend::Postgres => {
-            stage
+            fixture
                 .execute(
                     "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
                        BEGIN RAISE EXCEPTION 'the disk is full'; END $$;
-                     CREATE TRIGGER refuse BEFORE INSERT ON operator_action EXECUTE FUNCTION refuse()",
+                     CREATE TRIGGER refuse BEFORE INSERT ON operator_action
+                       EXECUTE FUNCTION refuse()",
                 )
                 .await;
         }
         _ => {
-            stage
+            fixture
                 .execute(
                     "CREATE TRIGGER refuse BEFORE INSERT ON operator_action
                        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
@@ -56,18 +69,20 @@ async fn without_an_entry_nothing_is_done(stage: Stage) {
         }
     }
     for command in COMMANDS {
-        expect_nothing_done(&stage, &stage.deployment, command, "the disk is full").await;
+        expect_nothing_done(&fixture, &fixture.deployment, command, "the disk is full").await;
     }
-    let looks = ["dead", "replay", "--all", "--dry-run"];
-    stage.deployment.succeed(&looks).await;
+    let dry_run = ["dead", "replay", "--all", "--dry-run"];
+    fixture.deployment.succeed(&dry_run).await;
 }
 
-async fn an_end_that_cannot_be_recorded_is_an_error_and_what_was_begun_stays(stage: Stage) {
-    stage.set_aside("typo-1").await;
-    write_commands(&stage);
-    match stage.ledger.get_database_backend() {
+/// Conformance: Audit log: A manual command that is killed, or whose end cannot be recorded, stays
+/// `begun`
+async fn an_end_that_cannot_be_recorded_is_an_error_and_the_begun_entry_stays(fixture: Fixture) {
+    fixture.add_dead_letter("typo-1").await;
+    write_commands(&fixture);
+    match fixture.ledger.get_database_backend() {
         DbBackend::Postgres => {
-            stage
+            fixture
                 .execute(
                     "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
                        BEGIN RAISE EXCEPTION 'the disk is full'; END $$;
@@ -77,61 +92,66 @@ async fn an_end_that_cannot_be_recorded_is_an_error_and_what_was_begun_stays(sta
                 .await;
         }
         _ => {
-            stage
+            fixture
                 .execute(
-                    "CREATE TRIGGER refuse BEFORE INSERT ON operator_action WHEN NEW.begun_id IS NOT NULL
+                    "CREATE TRIGGER refuse BEFORE INSERT ON operator_action
+                       WHEN NEW.begun_id IS NOT NULL
                        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
                 )
                 .await;
         }
     }
-    for (command, told) in [
+    for (command, expected) in [
         (
             "publish freeze --user ada --reason r --reference f-1",
             "confirmed: freeze f-1 for ada\n",
         ),
         ("replay commands.jsonl", "published  1 in "),
-        ("dead drop --all --yes", "1 letters, 1 thrown away\n"),
+        ("dead drop --all --yes", "1 dead letters read, 1 dropped\n"),
     ] {
         let words: Vec<&str> = command.split(' ').collect();
-        let done = stage.deployment.run(&words).await;
+        let done = fixture.deployment.run(&words).await;
         assert_eq!(done.status.code(), Some(1), "{command}: {done:?}");
         let out = String::from_utf8_lossy(&done.stdout);
-        assert!(out.starts_with(told), "{command}: {out}");
-        let said = error(&done);
+        assert!(out.starts_with(expected), "{command}: {out}");
+        let stderr = error(&done);
         assert!(
-            said.contains("what it records as begun was done") && said.contains("the disk is full"),
-            "{command}: {said}"
+            stderr.contains("whose action was done") && stderr.contains("the disk is full"),
+            "{command}: {stderr}"
         );
     }
-    let log = stage.log(&[]).await;
+    let log = fixture.log(&[]).await;
     let statuses: Vec<_> = log.iter().map(|action| &action["status"]).collect();
     assert_eq!(statuses, ["begun", "begun", "begun"]);
 }
 
 on_servers_and_on_the_file! {
     without_an_entry_nothing_is_done,
-    an_end_that_cannot_be_recorded_is_an_error_and_what_was_begun_stays,
+    an_end_that_cannot_be_recorded_is_an_error_and_the_begun_entry_stays,
 }
 
+/// Conformance: Audit log: A manual command is recorded before it is done; if it cannot be
+/// recorded, it is not done
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_right_to_add_an_entry_nothing_is_done() {
-    let stage = Stage::servers_as("reader").await;
-    stage.set_aside("typo-1").await;
-    write_commands(&stage);
+    let fixture = Fixture::servers_as("reader").await;
+    fixture.add_dead_letter("typo-1").await;
+    write_commands(&fixture);
     for command in COMMANDS.into_iter().chain(["topology claim --yes"]) {
         let cause = "permission denied for table operator_action";
-        expect_nothing_done(&stage, &stage.deployment, command, cause).await;
+        expect_nothing_done(&fixture, &fixture.deployment, command, cause).await;
     }
-    // The reader reads the log.
-    assert!(stage.log(&[]).await.is_empty());
+    // The reader may read the log.
+    assert!(fixture.log(&[]).await.is_empty());
 }
 
+/// Conformance: Audit log: A manual command is recorded before it is done; if it cannot be
+/// recorded, it is not done
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_table_or_the_database_nothing_is_done() {
-    let stage = Stage::servers().await;
-    stage.set_aside("typo-1").await;
-    let broker = stage.broker.as_ref().expect("a broker");
+    let fixture = Fixture::servers().await;
+    fixture.add_dead_letter("typo-1").await;
+    let broker = fixture.broker.as_ref().expect("a broker");
     let namespace = broker.topology().namespace();
     let old = tests::db::TestDatabase::postgres().await;
     let old = Deployment::on_servers(broker.url(), old.url(), namespace);
@@ -142,19 +162,22 @@ async fn without_the_table_or_the_database_nothing_is_done() {
         "publish grant --user ada --reason promotion --amount 50",
         "dead drop --all --yes",
     ] {
-        expect_nothing_done(&stage, &old, command, "run `scrip migrate up`").await;
-        expect_nothing_done(&stage, &away, command, "cannot open the ledger at").await;
+        expect_nothing_done(&fixture, &old, command, "run `scrip migrate up`").await;
+        expect_nothing_done(&fixture, &away, command, "cannot open the ledger at").await;
         let words: Vec<&str> = command.split(' ').collect();
         assert!(!error(&away.run(&words).await).contains("hunter2"));
     }
 }
 
-/// Apps and bridges publish without a database; who deals with dead letters is an operator.
+/// Conformance: Audit log: Without a database, commands are published unrecorded with a warning,
+/// and dead letters stay untouched
+///
+/// Apps and payment bridges publish without a database. Only operators handle dead letters.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_database_commands_are_published_unrecorded_and_dead_letters_stay() {
-    let stage = Stage::servers().await;
-    stage.set_aside("typo-1").await;
-    let broker = stage.broker.as_ref().expect("a broker");
+    let fixture = Fixture::servers().await;
+    fixture.add_dead_letter("typo-1").await;
+    let broker = fixture.broker.as_ref().expect("a broker");
     let mut app = Deployment::embedded();
     app.set("AMQP_URL", broker.url());
     app.set("SCRIP_NAMESPACE", broker.topology().namespace());
@@ -169,10 +192,19 @@ async fn without_a_database_commands_are_published_unrecorded_and_dead_letters_s
         "5",
     ];
     app.set("RUST_LOG", "off");
-    let freeze = ["publish", "freeze", "--user", "ada", "--reason", "chargeback"];
-    let unfreeze = ["publish", "unfreeze", "--user", "ada", "--reason", "settled"];
-    write_commands(&stage);
-    let file = stage
+    let freeze = [
+        "publish",
+        "freeze",
+        "--user",
+        "ada",
+        "--reason",
+        "chargeback",
+    ];
+    let unfreeze = [
+        "publish", "unfreeze", "--user", "ada", "--reason", "settled",
+    ];
+    write_commands(&fixture);
+    let file = fixture
         .deployment
         .folder()
         .join("commands.jsonl")
@@ -184,34 +216,34 @@ async fn without_a_database_commands_are_published_unrecorded_and_dead_letters_s
         for more in [&[][..], &["--json"], &["--actor", "ops:eve"]] {
             let published = app.run(&[command, more].concat()).await;
             assert!(published.status.success(), "{published:?}");
-            let said = error(&published);
-            assert_eq!(said.lines().count(), 1, "{said}");
+            let stderr = error(&published);
+            assert_eq!(stderr.lines().count(), 1, "{stderr}");
             for part in [
                 "warning: the audit log has no entry of this",
                 "set DATABASE_URL",
                 "scrip migrate grants",
             ] {
-                assert!(said.contains(part), "{said}");
+                assert!(stderr.contains(part), "{stderr}");
             }
             let out = String::from_utf8_lossy(&published.stdout);
             assert!(!out.contains("warning"), "{out}");
             if more == ["--json"] {
-                assert_eq!(super::stage::lines(&out).len(), 1, "{out}");
+                assert_eq!(super::fixture::lines(&out).len(), 1, "{out}");
             }
         }
     }
-    assert_eq!(stage.waiting().await, 12);
+    assert_eq!(fixture.waiting().await, 12);
     for command in [
         &["dead", "drop", "--all", "--yes"][..],
         &["dead", "replay", "--all"],
     ] {
         let refused = app.run(command).await;
-        let said = error(&refused);
+        let stderr = error(&refused);
         assert!(
-            said.contains("DATABASE_URL is missing") && said.contains("nothing was done: "),
-            "{said}"
+            stderr.contains("DATABASE_URL is missing") && stderr.contains("nothing was done: "),
+            "{stderr}"
         );
     }
-    assert_eq!(stage.letters().await, 1);
-    assert!(stage.log(&[]).await.is_empty());
+    assert_eq!(fixture.dead_letters().await, 1);
+    assert!(fixture.log(&[]).await.is_empty());
 }

@@ -1,4 +1,4 @@
-//! Several writers at once: no deadlock, no lost update, nothing twice.
+//! Several concurrent writers: no deadlock, no lost update, and no command is applied twice.
 
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use tests::ledger::{TestLedger, buy_credits, consume, register, settled};
 
 pub async fn a_group_of_a_thousand_on_one_hot_wallet_is_exact(ledger: TestLedger) {
     ledger.one(buy_credits("p1", "ada", 2_500)).await;
-    let group: Vec<_> = (0..1000).map(|n| consume(&format!("c{n}"), "ada", 3)).collect();
+    let group: Vec<_> = (0..1000)
+        .map(|n| consume(&format!("c{n}"), "ada", 3))
+        .collect();
     let outcomes = ledger.settle(&group).await;
     let (completed, failed): (Vec<_>, Vec<_>) = outcomes
         .iter()
@@ -22,7 +24,10 @@ pub async fn a_group_of_a_thousand_on_one_hot_wallet_is_exact(ledger: TestLedger
         balances.windows(2).all(|pair| pair[0] - 3 == pair[1]),
         "in the order of the commands"
     );
-    assert_eq!(ledger.number("SELECT balance FROM credits_balance").await, 1);
+    assert_eq!(
+        ledger.number("SELECT balance FROM credits_balance").await,
+        1
+    );
     ledger.verify().await;
 }
 
@@ -81,24 +86,35 @@ pub async fn two_writers_on_overlapping_wallets_lose_and_double_nothing(ledger: 
     ledger.verify().await;
 }
 
-pub async fn a_writer_that_waited_for_a_lock_sees_the_batches_of_the_one_before(ledger: TestLedger) {
+pub async fn a_writer_that_waited_for_a_lock_sees_the_batches_of_the_previous_writer(
+    ledger: TestLedger,
+) {
     ledger
         .settle(&[buy_credits("p1", "ada", 10), buy_credits("p2", "ada", 10)])
         .await;
     let first = ledger.store.begin().await.expect("a transaction");
     let decisions = ledger
         .store
-        .commit_group_in(&first, &[consume("c1", "ada", 15)], &ledger.rules, ledger.now)
+        .commit_group_in(
+            &first,
+            &[consume("c1", "ada", 15)],
+            &ledger.rules,
+            ledger.now,
+        )
         .await;
     assert_eq!(settled(&decisions.expect("decisions")[0]).balance, Some(5));
-    let (store, rules, now) = (ledger.another_store().await, ledger.rules.clone(), ledger.now);
+    let (store, rules, now) = (
+        ledger.another_store().await,
+        ledger.rules.clone(),
+        ledger.now,
+    );
     let second = tokio::spawn(async move {
         store
             .commit_group(&[consume("c2", "ada", 4)], &rules, now)
             .await
             .expect("a group")
     });
-    until_somebody_waits(&ledger).await;
+    until_a_session_waits(&ledger).await;
     first.commit().await.expect("a commit");
     let outcome = settled(&second.await.expect("the second writer")[0]);
     assert_eq!((outcome.balance, outcome.allocations.len()), (Some(1), 1));
@@ -106,6 +122,8 @@ pub async fn a_writer_that_waited_for_a_lock_sees_the_batches_of_the_one_before(
     ledger.verify().await;
 }
 
+/// Conformance: Commands: The registration bonus is given once per user and opens the wallet and
+/// the free subscription
 pub async fn two_writers_open_the_same_new_wallets(ledger: TestLedger) {
     const USERS: usize = 50;
     let commands = |writer: usize| -> Vec<Command> {
@@ -126,10 +144,17 @@ pub async fn two_writers_open_the_same_new_wallets(ledger: TestLedger) {
     };
     let mut writers = Vec::new();
     for writer in 0..2 {
-        let (store, rules, now) = (ledger.another_store().await, ledger.rules.clone(), ledger.now);
+        let (store, rules, now) = (
+            ledger.another_store().await,
+            ledger.rules.clone(),
+            ledger.now,
+        );
         let commands = commands(writer);
         writers.push(tokio::spawn(async move {
-            store.commit_group(&commands, &rules, now).await.expect("a group")
+            store
+                .commit_group(&commands, &rules, now)
+                .await
+                .expect("a group")
         }));
     }
     for writer in writers {
@@ -146,15 +171,21 @@ pub async fn two_writers_open_the_same_new_wallets(ledger: TestLedger) {
     ledger.verify().await;
 }
 
+/// Conformance: Idempotency: Two concurrent writers with the same reference apply its command once
 pub async fn two_writers_with_the_same_references_apply_each_once(ledger: TestLedger) {
-    // Different users under the same references: the wallets' locks do not help, the unique index must.
+    // The same references belong to different users. So the locks of the wallets do not help, and
+    // the unique index must.
     let fund: Vec<_> = (0..2)
         .map(|user| buy_credits(&format!("p-{user}"), &format!("user-{user}"), 1_000))
         .collect();
     ledger.settle(&fund).await;
     let mut writers = Vec::new();
     for writer in 0..2 {
-        let (store, rules, now) = (ledger.another_store().await, ledger.rules.clone(), ledger.now);
+        let (store, rules, now) = (
+            ledger.another_store().await,
+            ledger.rules.clone(),
+            ledger.now,
+        );
         let user = format!("user-{writer}");
         writers.push(tokio::spawn(async move {
             for group in 0..20 {
@@ -164,7 +195,10 @@ pub async fn two_writers_with_the_same_references_apply_each_once(ledger: TestLe
                 if writer == 1 {
                     commands.reverse();
                 }
-                store.commit_group(&commands, &rules, now).await.expect("a group");
+                store
+                    .commit_group(&commands, &rules, now)
+                    .await
+                    .expect("a group");
             }
         }));
     }
@@ -186,13 +220,14 @@ pub async fn two_writers_with_the_same_references_apply_each_once(ledger: TestLe
     ledger.verify().await;
 }
 
-/// Waits until another session waits for a lock. SQLite has no way to ask; there the order does not matter, since
-/// the second writer cannot begin before the first has committed.
-async fn until_somebody_waits(ledger: &TestLedger) {
+/// Waits until another session waits for a lock. SQLite has no query for this. There the order
+/// makes no difference, because the second writer cannot begin before the first one has committed.
+async fn until_a_session_waits(ledger: &TestLedger) {
     if ledger.store.backend() == DbBackend::Sqlite {
         return;
     }
-    let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+               AND wait_event_type = 'Lock'";
     let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     loop {
         let statement = Statement::from_string(DbBackend::Postgres, sql);
@@ -208,7 +243,7 @@ async fn until_somebody_waits(ledger: &TestLedger) {
         }
         assert!(
             tokio::time::Instant::now() < deadline,
-            "nobody waited for the lock"
+            "no session waited for the lock"
         );
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! Periods are granted when they are due, by whatever comes first: a command, an event or the job.
+//! A period is granted when it is due, by the first command, event or run of the job.
 
 use chrono::TimeDelta;
 use entity::{credits_balance, credits_transaction};
@@ -10,7 +10,7 @@ use ledger::{
 use sea_orm::EntityTrait;
 use tests::ledger::{TestLedger, buy_credits, consume, grant_period, register, subscribe};
 
-/// The starts and amounts of the periods that were granted, in order of their start.
+/// The starts and amounts of the granted periods, in the order of their starts.
 async fn granted(ledger: &TestLedger) -> Vec<(i64, i64)> {
     let rows = credits_transaction::Entity::find()
         .all(ledger.store.read_connection())
@@ -32,8 +32,14 @@ fn plan(credits: i64) -> Plan {
     }
 }
 
-pub async fn a_command_first_grants_the_periods_of_its_user_that_are_due(mut ledger: TestLedger) {
-    ledger.rules.plans.get_mut("pro").expect("pro").validity_days = None;
+/// Conformance: Commands: Every command first grants the periods of its user that are due
+pub async fn a_command_first_grants_the_due_periods_of_its_user(mut ledger: TestLedger) {
+    ledger
+        .rules
+        .plans
+        .get_mut("pro")
+        .expect("pro")
+        .validity_days = None;
     let start = ledger.now;
     ledger
         .one(subscribe("e1", "ada", "sub_1", "pro", Active, start))
@@ -52,38 +58,44 @@ pub async fn a_command_first_grants_the_periods_of_its_user_that_are_due(mut led
     assert_eq!(
         spent.transactions.len(),
         1,
-        "the grant is a transaction of its own"
+        "the grant is a separate transaction"
     );
     assert_eq!(granted(&ledger).await.len(), 2);
     let job = ledger.one(grant_period("ada", "sub_1", next)).await;
-    assert!(job.replayed && job.amount == 200, "the job finds it done");
+    assert!(
+        job.replayed && job.amount == 200,
+        "the period is already granted"
+    );
     let again = ledger.one(consume("c3", "ada", 5)).await;
     assert!(again.replayed && again.amount == -5);
-    let before = ledger.quick_groups().0;
+    let before = ledger.optimistic_groups().0;
     ledger.one(consume("c4", "ada", 5)).await;
     ledger.one(consume("c5", "ada", 5)).await;
     assert_eq!(
-        ledger.quick_groups().0 - before,
-        u64::from(ledger.is_quick()) * 2,
+        ledger.optimistic_groups().0 - before,
+        u64::from(ledger.is_optimistic()) * 2,
         "nothing is due any more"
     );
     ledger.verify().await;
 }
 
-pub async fn every_kind_of_command_grants_what_is_due(mut ledger: TestLedger) {
+/// Conformance: Commands: Every command first grants the periods of its user that are due
+pub async fn every_kind_of_command_grants_due_periods(mut ledger: TestLedger) {
     ledger.rules.plans.insert("pro".to_owned(), plan(200));
     let start = ledger.now;
     let users = ["ada", "bob", "cyd"];
     for user in users {
         let id = format!("sub_{user}");
-        ledger.one(subscribe(user, user, &id, "pro", Active, start)).await;
+        ledger
+            .one(subscribe(user, user, &id, "pro", Active, start))
+            .await;
     }
     ledger.now = period::start(start, 1);
-    let sweep = Action::Expire { cutoff: ledger.now };
+    let expire = Action::Expire { cutoff: ledger.now };
     let commands = [
         buy_credits("p1", "ada", 1),
         register("r1", "bob"),
-        tests::ledger::command(ledger::Origin::Internal, "job", "cyd", sweep),
+        tests::ledger::command(ledger::Origin::Internal, "job", "cyd", expire),
     ];
     let outcomes = ledger.settle(&commands).await;
     let balances: Vec<_> = outcomes.iter().map(|outcome| outcome.balance).collect();
@@ -91,17 +103,26 @@ pub async fn every_kind_of_command_grants_what_is_due(mut ledger: TestLedger) {
     ledger.verify().await;
 }
 
+/// Conformance: Commands: A repeated `past_due` event grants nothing and does not restart the grace
+/// period
 pub async fn a_repeated_past_due_event_grants_nothing(mut ledger: TestLedger) {
     ledger.rules.plans.insert("pro".to_owned(), plan(200));
     let start = ledger.now;
-    let event = |reference: &str, status, at| subscribe(reference, "ada", "sub_1", "pro", status, at);
+    let event =
+        |reference: &str, status, at| subscribe(reference, "ada", "sub_1", "pro", status, at);
     ledger.one(event("e1", Active, start)).await;
     let next = period::start(start, 1);
     for (nth, minutes) in [-7, 1, 60, 1440].into_iter().enumerate() {
         ledger.now = next + TimeDelta::minutes(minutes);
         let late = event(&format!("late-{nth}"), PastDue, ledger.now);
         assert_eq!(ledger.one(late).await.amount, 0, "nothing is paid");
-        assert_eq!(ledger.one(consume(&format!("c{nth}"), "ada", 1)).await.amount, -1);
+        assert_eq!(
+            ledger
+                .one(consume(&format!("c{nth}"), "ada", 1))
+                .await
+                .amount,
+            -1
+        );
     }
     let row = entity::subscription::Entity::find_by_id("sub_1").one(ledger.store.read_connection());
     let row = row.await.expect("a query").expect("the subscription");
@@ -110,16 +131,21 @@ pub async fn a_repeated_past_due_event_grants_nothing(mut ledger: TestLedger) {
     assert_eq!(granted(&ledger).await, [(start.timestamp(), 200)]);
     ledger.now += TimeDelta::hours(1);
     let paid = ledger.one(event("paid", Active, ledger.now)).await;
-    assert_eq!(paid.amount, 200, "what waited comes with the payment");
+    assert_eq!(
+        paid.amount, 200,
+        "the payment grants the period that waited"
+    );
     ledger.verify().await;
 }
 
+/// Conformance: Commands: Each period is granted by the plan in force when the period started
 pub async fn each_period_is_granted_by_the_plan_in_force_when_it_started(mut ledger: TestLedger) {
     ledger.rules.plans.insert("basic".to_owned(), plan(10));
     ledger.rules.plans.insert("pro".to_owned(), plan(200));
     let start = ledger.now;
-    let event =
-        |reference: &str, plan: &str, status, at| subscribe(reference, "ada", "sub_1", plan, status, at);
+    let event = |reference: &str, plan: &str, status, at| {
+        subscribe(reference, "ada", "sub_1", plan, status, at)
+    };
     ledger.one(event("e1", "basic", Active, start)).await;
     ledger.now = period::start(start, 1);
     ledger.one(event("e2", "basic", PastDue, ledger.now)).await;
@@ -134,6 +160,7 @@ pub async fn each_period_is_granted_by_the_plan_in_force_when_it_started(mut led
     ledger.verify().await;
 }
 
+/// Conformance: Commands: Periods of a disabled plan wait and do not delay other periods
 pub async fn periods_of_a_disabled_plan_wait_without_holding_back_others(mut ledger: TestLedger) {
     ledger.rules.plans.insert("basic".to_owned(), plan(10));
     ledger.rules.plans.insert("pro".to_owned(), plan(200));
@@ -164,7 +191,7 @@ pub async fn periods_of_a_disabled_plan_wait_without_holding_back_others(mut led
     assert_eq!(
         wallet.next_due_at,
         Some(period::start(start, 3)),
-        "what waits is left to the job"
+        "the waiting period is left to the job"
     );
     ledger.rules.plans.get_mut("basic").expect("basic").enabled = true;
     let job = ledger
@@ -174,7 +201,7 @@ pub async fn periods_of_a_disabled_plan_wait_without_holding_back_others(mut led
     ledger.verify().await;
 }
 
-pub async fn a_late_registration_beside_a_paid_plan_is_covered_by_it(mut ledger: TestLedger) {
+pub async fn a_late_registration_is_covered_by_an_existing_paid_plan(mut ledger: TestLedger) {
     let start = ledger.now;
     ledger
         .one(subscribe("e1", "ada", "sub_1", "pro", Active, start))
@@ -185,7 +212,8 @@ pub async fn a_late_registration_beside_a_paid_plan_is_covered_by_it(mut ledger:
     late.received_at = Some(start + TimeDelta::hours(1));
     let outcomes = ledger.settle(&[late, consume("c2", "ada", 1)]).await;
     assert_eq!(outcomes[1].amount, -1);
-    let free = "SELECT count(*) FROM credits_transaction WHERE subscription_id = 'free:ada' AND amount > 0";
+    let free = "SELECT count(*) FROM credits_transaction WHERE subscription_id = 'free:ada' \
+                AND amount > 0";
     assert_eq!(ledger.number(free).await, 0, "the paid plan covers it");
     let db = ledger.store.read_connection();
     let wallet = credits_balance::Entity::find()
@@ -197,10 +225,12 @@ pub async fn a_late_registration_beside_a_paid_plan_is_covered_by_it(mut ledger:
     ledger.verify().await;
 }
 
-pub async fn a_period_after_the_end_is_granted_in_no_order(mut ledger: TestLedger) {
+/// Conformance: Commands: Subscription events may arrive in any order; each counts for the time it
+/// happened
+pub async fn a_period_after_the_end_is_not_granted_in_any_order_of_events(mut ledger: TestLedger) {
     ledger.rules.plans.insert("pro".to_owned(), plan(200));
     let ago = |time| ledger.now - time;
-    // Of the months that are counted from here the twelfth started an hour ago.
+    // The twelfth month from this anchor started an hour ago.
     let anchor = ago(TimeDelta::days(365) + TimeDelta::hours(1));
     let anchored = |user: &str, status, at| {
         let mut command = subscribe(&format!("{user}-{status:?}"), user, user, "pro", status, at);
@@ -209,17 +239,27 @@ pub async fn a_period_after_the_end_is_granted_in_no_order(mut ledger: TestLedge
         }
         command
     };
-    // When it began and ended, and the months in which it ran.
+    // The begin, the end and the months in which the subscription ran.
     let cases = [
-        (ago(TimeDelta::days(40)), ago(TimeDelta::days(19)), vec![10, 11]),
+        (
+            ago(TimeDelta::days(40)),
+            ago(TimeDelta::days(19)),
+            vec![10, 11],
+        ),
         (ago(TimeDelta::hours(3)), ago(TimeDelta::hours(2)), vec![11]),
     ];
     let now = ledger.now;
     for (began, ended, months) in cases {
-        let expected: Vec<_> = months.iter().map(|nth| period::start(anchor, *nth)).collect();
+        let expected: Vec<_> = months
+            .iter()
+            .map(|nth| period::start(anchor, *nth))
+            .collect();
         for reverse in [false, true] {
             let user = format!("user-{}-{reverse}", began.timestamp());
-            let mut events = [anchored(&user, Active, began), anchored(&user, Canceled, ended)];
+            let mut events = [
+                anchored(&user, Active, began),
+                anchored(&user, Canceled, ended),
+            ];
             if reverse {
                 events.reverse();
             }
@@ -227,13 +267,16 @@ pub async fn a_period_after_the_end_is_granted_in_no_order(mut ledger: TestLedge
             for event in events {
                 ledger.one(event).await;
             }
-            // Others could have come as late as these.
+            // Other late events could arrive within this time.
             ledger.now += TimeDelta::minutes(15);
             ledger.one(consume(&format!("{user}-use"), &user, 1)).await;
             let rows = credits_transaction::Entity::find()
                 .all(ledger.store.read_connection())
                 .await;
-            let of_user = rows.expect("rows").into_iter().filter(|row| row.user_id == user);
+            let of_user = rows
+                .expect("rows")
+                .into_iter()
+                .filter(|row| row.user_id == user);
             let mut starts: Vec<_> = of_user.filter_map(|row| row.period_start).collect();
             starts.sort_unstable();
             assert_eq!(starts, expected, "reverse: {reverse}");
@@ -242,10 +285,12 @@ pub async fn a_period_after_the_end_is_granted_in_no_order(mut ledger: TestLedge
     ledger.verify().await;
 }
 
-/// A provider's clock is ahead by less than is tolerated, and the cancellation comes meanwhile.
+/// The provider's clock is ahead by less than the tolerance, and the cancellation comes in the
+/// meantime.
 pub async fn an_event_that_is_dated_ahead_hides_no_cancellation(mut ledger: TestLedger) {
     let start = ledger.now;
-    let event = |reference: &str, status, at| subscribe(reference, "ada", "sub_1", "pro", status, at);
+    let event =
+        |reference: &str, status, at| subscribe(reference, "ada", "sub_1", "pro", status, at);
     ledger
         .one(event("ahead", Active, start + TimeDelta::minutes(4)))
         .await;
@@ -253,15 +298,18 @@ pub async fn an_event_that_is_dated_ahead_hides_no_cancellation(mut ledger: Test
     let canceled = ledger.one(event("end", Canceled, ledger.now)).await;
     assert!(!canceled.stale, "it is the latest event");
     let row = entity::subscription::Entity::find_by_id("sub_1").one(ledger.store.read_connection());
-    assert_eq!(row.await.expect("a query").expect("a row").status, "CANCELED");
+    assert_eq!(
+        row.await.expect("a query").expect("a row").status,
+        "CANCELED"
+    );
     ledger.now = period::start(start, 1) + TimeDelta::hours(1);
     ledger.one(consume("c1", "ada", 1)).await;
     assert_eq!(granted(&ledger).await, [(start.timestamp(), 200)]);
     ledger.verify().await;
 }
 
-/// Several events tell of one renewal, in any order and with one time, and a stale one may know
-/// more.
+/// Several events report one renewal, in any order and with the same time. A stale event may
+/// contain more information.
 pub async fn paid_through_is_raised_by_any_event_and_lowered_by_none(mut ledger: TestLedger) {
     let start = ledger.now;
     let renewed = period::start(start, 1);
@@ -294,7 +342,10 @@ pub async fn paid_through_is_raised_by_any_event_and_lowered_by_none(mut ledger:
         ledger.now += TimeDelta::minutes(15);
         ledger.one(consume(&format!("{user}-use"), &user, 1)).await;
         let row = entity::subscription::Entity::find_by_id(user.as_str());
-        let row = row.one(ledger.store.read_connection()).await.expect("a query");
+        let row = row
+            .one(ledger.store.read_connection())
+            .await
+            .expect("a query");
         assert_eq!(row.expect("a row").paid_through, Some(later), "{events:?}");
         let month = format!(
             "SELECT count(*) FROM credits_transaction
@@ -305,7 +356,8 @@ pub async fn paid_through_is_raised_by_any_event_and_lowered_by_none(mut ledger:
     ledger.verify().await;
 }
 
-pub async fn a_command_counts_from_when_it_was_received(mut ledger: TestLedger) {
+/// Conformance: Commands: A command counts from the time it was received, also after a replay
+pub async fn a_command_counts_from_the_time_it_was_received(mut ledger: TestLedger) {
     let received = ledger.now;
     ledger.now += TimeDelta::days(10);
     let mut late = tests::ledger::buy(
@@ -336,6 +388,9 @@ pub async fn a_command_counts_from_when_it_was_received(mut ledger: TestLedger) 
     let outcome = ledger.one(replayed).await;
     assert!(outcome.stale, "it was received before the cancellation");
     let row = entity::subscription::Entity::find_by_id("sub_1").one(ledger.store.read_connection());
-    assert_eq!(row.await.expect("a query").expect("a row").status, "CANCELED");
+    assert_eq!(
+        row.await.expect("a query").expect("a row").status,
+        "CANCELED"
+    );
     ledger.verify().await;
 }

@@ -1,9 +1,11 @@
-//! A reference is applied once, and answers the same for ever.
+//! A reference is applied once, and its outcome never changes.
 
 use ledger::{Outcome, Refusal, Status};
-use tests::ledger::{TestLedger, buy_credits, buy_package, consume, promote, register, use_service};
+use tests::ledger::{
+    TestLedger, buy_credits, buy_package, consume, promote, register, use_service,
+};
 
-/// What a replay of `outcome` must say.
+/// The expected replay of `outcome`.
 pub fn replay_of(outcome: &Outcome) -> Outcome {
     Outcome {
         replayed: true,
@@ -12,6 +14,8 @@ pub fn replay_of(outcome: &Outcome) -> Outcome {
     }
 }
 
+/// Conformance: Idempotency: A repeated reference with the same content returns the whole stored
+/// outcome and writes nothing
 pub async fn a_replay_repeats_the_whole_outcome_and_writes_nothing(ledger: TestLedger) {
     let commands = [
         register("g1", "ada"),
@@ -36,7 +40,11 @@ pub async fn a_replay_repeats_the_whole_outcome_and_writes_nothing(ledger: TestL
     ledger.verify().await;
 }
 
-pub async fn a_reference_with_other_content_conflicts_and_the_first_outcome_stands(ledger: TestLedger) {
+/// Conformance: Idempotency: A reference reused with other content fails with `reference_conflict`,
+/// and the first outcome stands
+pub async fn a_reference_with_other_content_conflicts_and_the_first_outcome_stands(
+    ledger: TestLedger,
+) {
     ledger
         .settle(&[buy_credits("p1", "ada", 100), buy_credits("p2", "bob", 100)])
         .await;
@@ -57,6 +65,8 @@ pub async fn a_reference_with_other_content_conflicts_and_the_first_outcome_stan
     assert_eq!(ledger.one(consume("c1", "ada", 5)).await, replay_of(&first));
 }
 
+/// Conformance: Idempotency: A repeated reference with the same content returns the whole stored
+/// outcome and writes nothing
 pub async fn the_same_reference_twice_in_a_group_is_applied_once(ledger: TestLedger) {
     let outcomes = ledger
         .settle(&[
@@ -73,10 +83,14 @@ pub async fn the_same_reference_twice_in_a_group_is_applied_once(ledger: TestLed
         outcomes[4].refused.as_ref().map(|refused| refused.code),
         Some(Refusal::ReferenceConflict)
     );
-    assert_eq!(ledger.number("SELECT balance FROM credits_balance").await, 70);
+    assert_eq!(
+        ledger.number("SELECT balance FROM credits_balance").await,
+        70
+    );
     ledger.verify().await;
 }
 
+/// Conformance: Idempotency: A reference is unique within its origin
 pub async fn a_reference_belongs_to_its_origin(ledger: TestLedger) {
     let outcomes = ledger
         .settle(&[buy_credits("r1", "ada", 100), consume("r1", "ada", 30)])
@@ -89,10 +103,11 @@ pub async fn a_reference_belongs_to_its_origin(ledger: TestLedger) {
     assert_eq!(outcomes[1].balance, Some(70));
 }
 
+/// Conformance: Idempotency: A refusal decided by the state of the ledger is stored and final
 pub async fn a_refusal_by_the_ledgers_state_is_recorded_and_repeated(ledger: TestLedger) {
-    let nobody = ledger.one(consume("c0", "ada", 1)).await;
+    let refused_first = ledger.one(consume("c0", "ada", 1)).await;
     assert_eq!(
-        nobody.refused.as_ref().map(|refused| refused.code),
+        refused_first.refused.as_ref().map(|refused| refused.code),
         Some(Refusal::WalletNotFound)
     );
     ledger.one(buy_credits("p1", "ada", 10)).await;
@@ -105,12 +120,17 @@ pub async fn a_refusal_by_the_ledgers_state_is_recorded_and_repeated(ledger: Tes
         replay_of(&poor),
         "final for its reference"
     );
-    assert_eq!(ledger.one(consume("c0", "ada", 1)).await, replay_of(&nobody));
-    let failed = "SELECT COUNT(*) FROM credits_transaction WHERE status = 'FAILED' AND amount = 0 AND detail IS NOT NULL";
+    assert_eq!(
+        ledger.one(consume("c0", "ada", 1)).await,
+        replay_of(&refused_first)
+    );
+    let failed = "SELECT COUNT(*) FROM credits_transaction WHERE status = 'FAILED' AND amount = 0 \
+                  AND detail IS NOT NULL";
     assert_eq!(ledger.number(failed).await, 2);
     ledger.verify().await;
 }
 
+/// Conformance: Idempotency: A refusal decided by the configuration is answered but not stored
 pub async fn a_refusal_by_the_configuration_is_answered_and_not_recorded(mut ledger: TestLedger) {
     ledger.one(buy_credits("p1", "ada", 10)).await;
     let before = ledger.fingerprint().await;
@@ -132,6 +152,8 @@ pub async fn a_refusal_by_the_configuration_is_answered_and_not_recorded(mut led
     );
 }
 
+/// Conformance: Idempotency: A repeated reference with the same content returns the whole stored
+/// outcome and writes nothing
 pub async fn a_group_of_a_thousand_replays_writes_nothing(ledger: TestLedger) {
     let users: Vec<String> = (0..100).map(|user| format!("user-{user}")).collect();
     let mut commands: Vec<_> = users

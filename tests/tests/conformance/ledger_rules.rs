@@ -4,9 +4,14 @@ use chrono::TimeDelta;
 use ledger::{Decision, DefaultPrice, Item, Price, Refusal, Status};
 use sea_orm::EntityTrait;
 use tests::ledger::{
-    TestLedger, buy, buy_credits, buy_package, consume, expire, late, promote, register, use_service,
+    TestLedger, buy, buy_credits, buy_package, consume, expire, late, promote, register,
+    use_service,
 };
 
+/// Conformance: Amounts, time and spending order: With `validityDays` d, credits expire d × 24
+/// hours after they are granted
+/// Conformance: Amounts, time and spending order: Credits are spent by earliest expiry
+/// (never-expiring last), then free before paid, then older, then smaller id
 pub async fn credits_that_expire_first_are_spent_first(ledger: TestLedger) {
     let days = |days| Some(days);
     ledger
@@ -44,7 +49,12 @@ pub async fn credits_that_expire_first_are_spent_first(ledger: TestLedger) {
             .expect("a batch");
         let paid = batch.paid_micros.is_some();
         let validity = batch.expires_at.map(|at| (at - batch.issued_at).num_days());
-        order.push((validity, paid, allocation.amount, allocation.batch_remaining));
+        order.push((
+            validity,
+            paid,
+            allocation.amount,
+            allocation.batch_remaining,
+        ));
     }
     let expected = [
         (Some(5), false, -10, 0),
@@ -56,6 +66,9 @@ pub async fn credits_that_expire_first_are_spent_first(ledger: TestLedger) {
     ledger.verify().await;
 }
 
+/// Conformance: Idempotency: Purchase bonuses and monthly grants have the derived references
+/// `bonus:…` and `grant:…`
+/// Conformance: Commands: The bonus of a package is a separate batch and a separate transaction
 pub async fn a_purchase_with_a_bonus_is_two_batches_and_two_transactions(ledger: TestLedger) {
     let outcome = ledger.one(buy_package("p1", "ada", "lite")).await;
     assert_eq!(
@@ -78,7 +91,10 @@ pub async fn a_purchase_with_a_bonus_is_two_batches_and_two_transactions(ledger:
         .iter()
         .find(|row| row.reference_id == "bonus:p1")
         .expect("the bonus");
-    assert_eq!(bonus.debit_account.as_deref(), Some("SYSTEM:purchase-bonus"));
+    assert_eq!(
+        bonus.debit_account.as_deref(),
+        Some("SYSTEM:purchase-bonus")
+    );
     assert_eq!(bonus.credit_account.as_deref(), Some("WALLET:ada"));
     assert_eq!(bonus.related_id, Some(outcome.transactions[0].0));
     assert_eq!(
@@ -90,6 +106,8 @@ pub async fn a_purchase_with_a_bonus_is_two_batches_and_two_transactions(ledger:
     ledger.verify().await;
 }
 
+/// Conformance: Commands: Only `duplicate_payment` refuses a purchase; other failures become dead
+/// letters `unapplied:{code}`, credited once fixed
 pub async fn a_purchase_that_cannot_be_applied_writes_nothing(mut ledger: TestLedger) {
     ledger.one(buy_credits("p0", "bob", 5)).await;
     let before = ledger.fingerprint().await;
@@ -115,7 +133,7 @@ pub async fn a_purchase_that_cannot_be_applied_writes_nothing(mut ledger: TestLe
     assert_eq!(
         ledger.fingerprint().await,
         before,
-        "no wallet is left behind either"
+        "no wallet exists afterwards"
     );
     ledger.rules.enabled = true;
     assert_eq!(
@@ -125,7 +143,9 @@ pub async fn a_purchase_that_cannot_be_applied_writes_nothing(mut ledger: TestLe
     );
 }
 
-pub async fn a_late_event_spends_what_lapsed_since(mut ledger: TestLedger) {
+/// Conformance: Amounts, time and spending order: A late event is judged by the time it happened,
+/// at most `max_lateness` before it was received
+pub async fn a_late_event_spends_credits_that_have_expired_since(mut ledger: TestLedger) {
     ledger.one(promote("g1", "ada", 10, Some(1))).await;
     ledger.now += TimeDelta::hours(30);
     let poor = ledger.one(consume("c1", "ada", 4)).await;
@@ -134,24 +154,38 @@ pub async fn a_late_event_spends_what_lapsed_since(mut ledger: TestLedger) {
         Some(Refusal::InsufficientCredits)
     );
     let spent = ledger
-        .one(late(consume("c2", "ada", 4), ledger.now, TimeDelta::hours(7)))
+        .one(late(
+            consume("c2", "ada", 4),
+            ledger.now,
+            TimeDelta::hours(7),
+        ))
         .await;
     assert_eq!(
         (spent.status(), spent.balance, spent.available),
         (Status::Completed, Some(6), Some(0))
     );
     let clamped = ledger
-        .one(late(consume("c3", "ada", 1), ledger.now, TimeDelta::days(300)))
+        .one(late(
+            consume("c3", "ada", 1),
+            ledger.now,
+            TimeDelta::days(300),
+        ))
         .await;
     assert_eq!(
         clamped.status(),
         Status::Completed,
-        "no earlier than a day ago, when the batch was still good"
+        "no earlier than a day ago, when the batch was still valid"
     );
     ledger.verify().await;
 }
 
-pub async fn expiry_takes_what_lapsed_once(mut ledger: TestLedger) {
+/// Conformance: Amounts, time and spending order: The expiry job waits `max_lateness` after
+/// `expires_at` before it takes expired credits
+/// Conformance: Commands: A `promotion` grant has an amount and an optional validity, and opens the
+/// wallet
+/// Conformance: Commands: `expire` takes expired credits, is safe to repeat and stores no row of
+/// its own
+pub async fn expired_credits_are_taken_once(mut ledger: TestLedger) {
     ledger
         .settle(&[
             promote("g1", "ada", 10, Some(1)),
@@ -163,9 +197,9 @@ pub async fn expiry_takes_what_lapsed_once(mut ledger: TestLedger) {
     let early = ledger.one(expire("ada", ledger.now)).await;
     assert_eq!(early.amount, 0, "late events may still come for a day");
     ledger.now += TimeDelta::hours(30);
-    let swept = ledger.one(expire("ada", ledger.now)).await;
+    let expired = ledger.one(expire("ada", ledger.now)).await;
     assert_eq!(
-        (swept.amount, swept.balance, swept.transactions.len()),
+        (expired.amount, expired.balance, expired.transactions.len()),
         (-6, Some(10), 1)
     );
     let before = ledger.fingerprint().await;
@@ -180,6 +214,8 @@ pub async fn expiry_takes_what_lapsed_once(mut ledger: TestLedger) {
     ledger.verify().await;
 }
 
+/// Conformance: Commands: The registration bonus is given once per user and opens the wallet and
+/// the free subscription
 pub async fn a_registration_opens_the_wallet_once_and_the_free_subscription(ledger: TestLedger) {
     let first = ledger.one(register("g1", "ada")).await;
     assert_eq!((first.amount, first.balance), (20, Some(20)));
@@ -210,6 +246,11 @@ pub async fn a_registration_opens_the_wallet_once_and_the_free_subscription(ledg
     ledger.verify().await;
 }
 
+/// Conformance: Commands: A `promotion` grant has an amount and an optional validity, and opens the
+/// wallet
+/// Conformance: Balance cap: A free grant is clipped to the cap and reports `granted` and
+/// `clipped`; it fails with `max_balance_reached` if nothing fits
+/// Conformance: Balance cap: A purchase above the cap is applied and flagged `overCap`
 pub async fn a_free_grant_is_clipped_to_the_cap(mut ledger: TestLedger) {
     ledger.rules.max_user_balance = 100;
     let clipped = ledger.one(promote("g1", "ada", 130, None)).await;
@@ -224,8 +265,12 @@ pub async fn a_free_grant_is_clipped_to_the_cap(mut ledger: TestLedger) {
     ledger.verify().await;
 }
 
+/// Conformance: Commands: A consumption at price 0 is recorded and moves no credits
 pub async fn a_free_service_is_recorded_and_moves_nothing(mut ledger: TestLedger) {
-    ledger.rules.prices.insert("free".to_owned(), Price::each(0));
+    ledger
+        .rules
+        .prices
+        .insert("free".to_owned(), Price::each(0));
     ledger.one(buy_credits("p1", "ada", 5)).await;
     let free = ledger.one(use_service("c1", "ada", "free", None)).await;
     assert_eq!(
@@ -241,7 +286,9 @@ pub async fn a_free_service_is_recorded_and_moves_nothing(mut ledger: TestLedger
     ledger.verify().await;
 }
 
-pub async fn what_the_default_price_charges_is_marked_also_when_it_is_replayed(mut ledger: TestLedger) {
+/// Conformance: Commands: A charge at the default price is marked in the outcome, in replayed
+/// outcomes and in the history
+pub async fn outcomes_with_the_default_price_are_marked_also_in_a_replay(mut ledger: TestLedger) {
     ledger.one(buy_credits("p1", "ada", 50)).await;
     let typo = |reference, quantity| use_service(reference, "ada", "googel:chat", Some(quantity));
     let refused = ledger.one(typo("c1", 50)).await.refused.expect("a refusal");
@@ -255,13 +302,17 @@ pub async fn what_the_default_price_charges_is_marked_also_when_it_is_replayed(m
         let poor = ledger.one(typo("c2", 50)).await;
         assert_eq!((poor.status(), poor.replayed), (Status::Failed, replayed));
         assert!(poor.default_price);
-        let priced = ledger.one(use_service("c3", "ada", "google:chat", None)).await;
+        let priced = ledger
+            .one(use_service("c3", "ada", "google:chat", None))
+            .await;
         assert_eq!((priced.amount, priced.default_price), (-2, false));
     }
     ledger.verify().await;
 }
 
-pub async fn a_command_before_the_one_that_opens_the_wallet_finds_none(ledger: TestLedger) {
+/// Conformance: Commands: A `purchase` names a package, a price id or a number of credits, and
+/// opens the wallet
+pub async fn a_command_before_the_opening_of_the_wallet_is_refused(ledger: TestLedger) {
     let outcomes = ledger
         .settle(&[
             consume("c1", "ada", 1),
@@ -277,15 +328,22 @@ pub async fn a_command_before_the_one_that_opens_the_wallet_finds_none(ledger: T
     ledger.verify().await;
 }
 
+/// Conformance: Amounts, time and spending order: Credits are spent by earliest expiry
+/// (never-expiring last), then free before paid, then older, then smaller id
 pub async fn a_wallet_of_a_thousand_batches_is_spent_in_order(ledger: TestLedger) {
     let grants: Vec<_> = (0..1000)
         .map(|n| promote(&format!("g{n}"), "ada", 2, Some(1 + n % 300)))
         .collect();
     ledger.settle(&grants).await;
-    assert_eq!(ledger.one(consume("c1", "ada", 3)).await.allocations.len(), 2);
+    assert_eq!(
+        ledger.one(consume("c1", "ada", 3)).await.allocations.len(),
+        2
+    );
     let many = ledger.one(consume("c2", "ada", 1001)).await;
     assert_eq!((many.allocations.len(), many.balance), (501, Some(996)));
-    let group: Vec<_> = (0..400).map(|n| consume(&format!("d{n}"), "ada", 2)).collect();
+    let group: Vec<_> = (0..400)
+        .map(|n| consume(&format!("d{n}"), "ada", 2))
+        .collect();
     assert!(
         ledger
             .settle(&group)
@@ -294,11 +352,15 @@ pub async fn a_wallet_of_a_thousand_batches_is_spent_in_order(ledger: TestLedger
             .all(|outcome| outcome.status() == Status::Completed)
     );
     let rest = ledger.one(consume("c3", "ada", 197)).await;
-    assert_eq!(rest.refused.and_then(|refused| refused.available), Some(196));
+    assert_eq!(
+        rest.refused.and_then(|refused| refused.available),
+        Some(196)
+    );
     ledger.verify().await;
 }
 
-pub async fn what_the_caller_said_is_kept(ledger: TestLedger) {
+/// Conformance: Commands: `consume` takes an amount, or the price of the service times a quantity
+pub async fn description_and_metadata_are_stored_as_sent(ledger: TestLedger) {
     let mut command = use_service("c1", "ada", "llm:tokens", Some(2417));
     command.description = Some("a long 'talk'; -- ünïcode 🦀".to_owned());
     command.metadata = Some(r#"{"model":"m","n":1.50}"#.to_owned());
@@ -308,13 +370,22 @@ pub async fn what_the_caller_said_is_kept(ledger: TestLedger) {
         .all(ledger.store.read_connection())
         .await
         .expect("rows");
-    let row = rows.iter().find(|row| row.reference_id == "c1").expect("the row");
+    let row = rows
+        .iter()
+        .find(|row| row.reference_id == "c1")
+        .expect("the row");
     assert_eq!(
         (row.amount, row.quantity, row.service.as_deref()),
         (-3, Some(2417), Some("llm:tokens"))
     );
-    assert_eq!(row.description.as_deref(), Some("a long 'talk'; -- ünïcode 🦀"));
-    assert_eq!(row.metadata, Some(serde_json::json!({ "model": "m", "n": 1.50 })));
+    assert_eq!(
+        row.description.as_deref(),
+        Some("a long 'talk'; -- ünïcode 🦀")
+    );
+    assert_eq!(
+        row.metadata,
+        Some(serde_json::json!({ "model": "m", "n": 1.50 }))
+    );
     assert_eq!(
         (row.occurred_at, row.created_at),
         (ledger.now - TimeDelta::hours(1), ledger.now)

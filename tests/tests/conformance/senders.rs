@@ -10,11 +10,15 @@ fn from(sender: &str, mut command: Command) -> Command {
     command
 }
 
-/// Reference and sender of every transaction, in the order of their references.
+/// The reference and the sender of every transaction, in the order of the references.
 async fn senders(ledger: &TestLedger) -> Vec<(String, Option<String>)> {
     let sql = "SELECT reference_id, sender FROM credits_transaction ORDER BY reference_id, sender";
     let statement = Statement::from_string(ledger.store.backend(), sql);
-    let rows = ledger.store.read_connection().query_all_raw(statement).await;
+    let rows = ledger
+        .store
+        .read_connection()
+        .query_all_raw(statement)
+        .await;
     let rows = rows.expect("rows").into_iter();
     rows.map(|row| {
         (
@@ -25,18 +29,22 @@ async fn senders(ledger: &TestLedger) -> Vec<(String, Option<String>)> {
     .collect()
 }
 
-/// A ledger whose references are unique per sender.
+/// Makes the references of a ledger unique per sender.
 async fn per_sender(ledger: &mut TestLedger) {
-    let changed = set_reference_key(ledger.database.connection(), ReferenceKey::OriginAndSender).await;
+    let changed =
+        set_reference_key(ledger.database.connection(), ReferenceKey::OriginAndSender).await;
     assert!(changed.expect("a ledger without commands"));
     ledger.rules.references = References::PerSender;
 }
 
-pub async fn a_sender_is_written_with_what_its_command_wrote(ledger: TestLedger) {
+/// Conformance: Broker permissions and senders: The sender is kept with transactions, bonuses,
+/// refusals and dead letters; `history`, `report`, `dead list`, `dead summary` and logs show it,
+/// queries do not
+pub async fn the_sender_is_written_with_all_rows_of_its_command(ledger: TestLedger) {
     ledger
         .settle(&[from("bridge", buy_package("pi_1", "ada", "lite"))])
         .await;
-    // One that takes from one batch, a group, and a refusal.
+    // A command on one batch, a group, and a refusal.
     ledger.one(from("app", consume("c1", "ada", 3))).await;
     ledger
         .settle(&[
@@ -57,16 +65,20 @@ pub async fn a_sender_is_written_with_what_its_command_wrote(ledger: TestLedger)
             some("pi_1", "bridge"),
         ]
     );
-    // A repetition by another sender returns the outcome and writes nothing.
+    // A duplicate from another sender returns the stored outcome and writes nothing.
     let again = ledger.one(from("other", consume("c1", "ada", 3))).await;
     assert!(again.replayed);
     assert_eq!(senders(&ledger).await.len(), 6);
     ledger.verify().await;
 }
 
-pub async fn references_per_sender_are_each_senders_own(mut ledger: TestLedger) {
+/// Conformance: Broker permissions and senders: `senders.references` can make references unique per
+/// sender, if chosen before the first command
+pub async fn references_per_sender_belong_to_each_sender(mut ledger: TestLedger) {
     per_sender(&mut ledger).await;
-    ledger.one(from("bridge", buy_credits("pi_1", "ada", 100))).await;
+    ledger
+        .one(from("bridge", buy_credits("pi_1", "ada", 100)))
+        .await;
     for (sender, left) in [("one", 97), ("other", 94)] {
         let outcome = ledger.one(from(sender, consume("c1", "ada", 3))).await;
         assert_eq!(
@@ -78,7 +90,7 @@ pub async fn references_per_sender_are_each_senders_own(mut ledger: TestLedger) 
     assert_eq!(
         ledger.one(consume("c1", "ada", 3)).await.balance,
         Some(91),
-        "of no sender"
+        "without a sender"
     );
     for command in [
         from("one", consume("c1", "ada", 3)),
@@ -93,7 +105,7 @@ pub async fn references_per_sender_are_each_senders_own(mut ledger: TestLedger) 
         conflict.refused.map(|refused| refused.code),
         Some(Refusal::ReferenceConflict)
     );
-    // All in one group, each twice.
+    // One group with each command twice.
     let group: Vec<Command> = ["one", "other", "one", "other"]
         .map(|sender| from(sender, promote("g1", "ada", 10, None)))
         .into();
@@ -101,7 +113,7 @@ pub async fn references_per_sender_are_each_senders_own(mut ledger: TestLedger) 
     let replayed: Vec<bool> = outcomes.iter().map(|outcome| outcome.replayed).collect();
     assert_eq!(replayed, [false, false, true, true]);
     assert_eq!(outcomes[3].status(), Status::Completed);
-    // A package's bonus has a reference that is derived from its purchase's.
+    // The reference of a package's bonus is derived from the purchase's reference.
     let purchases = ["one", "other"].map(|sender| {
         let mut purchase = from(sender, buy_package("r", "ada", "lite"));
         if let ledger::Action::Purchase { purchase_id, .. } = &mut purchase.action {
@@ -114,7 +126,9 @@ pub async fn references_per_sender_are_each_senders_own(mut ledger: TestLedger) 
     ledger.verify().await;
 }
 
-pub async fn what_makes_references_unique_is_chosen_before_the_first_command(ledger: TestLedger) {
+/// Conformance: Broker permissions and senders: `senders.references` can make references unique per
+/// sender, if chosen before the first command
+pub async fn the_scope_of_references_is_set_before_the_first_command(ledger: TestLedger) {
     let database = ledger.database.connection();
     assert_eq!(
         reference_key(database).await,
@@ -125,7 +139,7 @@ pub async fn what_makes_references_unique_is_chosen_before_the_first_command(led
         assert!(set_reference_key(database, key).await.expect("no commands"));
         assert!(
             !set_reference_key(database, key).await.expect("no commands"),
-            "it is so already"
+            "the setting already applies"
         );
         assert_eq!(reference_key(database).await, Ok(key));
     }

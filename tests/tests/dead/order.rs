@@ -1,4 +1,4 @@
-//! Replayed letters go in the order in which their messages first arrived.
+//! Dead letters are replayed in the order in which their messages first arrived.
 
 use std::sync::LazyLock;
 
@@ -18,28 +18,39 @@ use tests::{
 
 use super::table;
 
-/// When the first message arrived.
+/// The arrival of the first message.
 static FIRST: LazyLock<DateTime<Utc>> = LazyLock::new(|| Utc::now() - TimeDelta::hours(1));
 
-/// What user `n` bought, and what they then spent: all of it.
+/// The purchase of user `n`. [`consume`] spends all of it.
 fn purchase(n: u32) -> Command {
-    Command::purchase_credits(format!("buy-{n}"), format!("user-{n}"), 5, format!("pi-{n}"))
+    Command::purchase_credits(
+        format!("buy-{n}"),
+        format!("user-{n}"),
+        5,
+        format!("pi-{n}"),
+    )
 }
 
 fn consume(n: u32) -> Command {
     Command::consume(format!("use-{n}"), format!("user-{n}"), "google:chat").amount(5)
 }
 
-/// A dead letter as a worker writes it, with so much white space before its body.
-async fn set_aside(broker: &TestBroker, command: &Command, arrived: Option<TimeDelta>, padding: usize) {
+/// Adds a dead letter in the format of a worker, with `padding` bytes of white space before its
+/// body.
+async fn add_dead_letter(
+    broker: &TestBroker,
+    command: &Command,
+    arrived: Option<TimeDelta>,
+    padding: usize,
+) {
     let (exchange, key) = (
-        broker.topology().door(command.door()),
+        broker.topology().exchange(command.origin()),
         bucket(&command.user_id).to_string(),
     );
     let first_seen = arrived.map(|arrived| (*FIRST + arrived).to_rfc3339());
     let mut entries = vec![
         (headers::REASON, "poison"),
-        (headers::ORIGIN, command.door().as_str()),
+        (headers::ORIGIN, command.origin().as_str()),
         (headers::EXCHANGE, exchange.as_str()),
         (headers::ROUTING_KEY, key.as_str()),
     ];
@@ -54,14 +65,14 @@ async fn set_aside(broker: &TestBroker, command: &Command, arrived: Option<TimeD
         .await;
 }
 
-/// In the queue of dead letters all usage stands before all funding, and the last arrival first.
-async fn set_aside_in_the_wrong_order(broker: &TestBroker, users: u32, padding: usize) {
+/// Adds dead letters so that all usage comes before all funding, and the last arrival comes first.
+async fn add_in_the_wrong_order(broker: &TestBroker, users: u32, padding: usize) {
     let letters = (0..users).rev().map(|n| (consume(n), 2 * n + 1));
     let letters = letters.chain((0..users).rev().map(|n| (purchase(n), 2 * n)));
     stream::iter(letters)
         .map(async |(command, second)| {
             let arrived = Some(TimeDelta::seconds(second.into()));
-            set_aside(broker, &command, arrived, padding).await;
+            add_dead_letter(broker, &command, arrived, padding).await;
         })
         .buffered(100)
         .collect::<()>()
@@ -78,17 +89,24 @@ const USED: &str =
     "SELECT count(*) FROM credits_transaction WHERE type = 'consumption' AND status = 'COMPLETED'";
 const REFUSED: &str = "SELECT count(*) FROM credits_transaction WHERE status = 'FAILED'";
 
-/// Replays everything while a worker serves, and waits until it is applied.
+/// Replays all dead letters while a worker runs, and waits until they are applied.
 async fn replay(deployment: &Deployment, ledger: &DatabaseConnection, users: u32) {
     let worker = deployment.ready_worker().await;
     deployment.succeed(&["dead", "replay", "--all"]).await;
     let began = tokio::time::Instant::now();
     let all = "SELECT count(*) FROM credits_transaction";
     while number(ledger, all).await < 2 * i64::from(users) {
-        assert!(began.elapsed() < tests::broker::PATIENCE, "not all is applied");
+        assert!(
+            began.elapsed() < tests::broker::TIMEOUT,
+            "not all commands are applied"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    assert_eq!(number(ledger, REFUSED).await, 0, "spent before it was bought");
+    assert_eq!(
+        number(ledger, REFUSED).await,
+        0,
+        "a command spent credits before their purchase"
+    );
     assert_eq!(number(ledger, USED).await, i64::from(users));
     let left = deployment.succeed(&["--json", "dead", "list"]).await;
     assert_eq!(left.trim(), "");
@@ -103,46 +121,57 @@ async fn on_servers() -> (TestBroker, TestDatabase, Deployment) {
     (broker, database, deployment)
 }
 
+/// Conformance: Ordering, failures and dead letters: Dead letters of both origins are replayed in
+/// order of arrival, even if memory cannot hold them
 #[tokio::test(flavor = "multi_thread")]
-async fn replayed_letters_go_in_the_order_of_arrival_through_both_doors() {
+async fn dead_letters_are_replayed_in_the_order_of_arrival_through_both_origins() {
     let (broker, database, deployment) = on_servers().await;
     let users = 700;
-    set_aside_in_the_wrong_order(&broker, users, 0).await;
+    add_in_the_wrong_order(&broker, users, 0).await;
     replay(&deployment, &database.connect().await, users).await;
 }
 
+/// Conformance: Ordering, failures and dead letters: Dead letters of both origins are replayed in
+/// order of arrival, even if memory cannot hold them
 #[tokio::test(flavor = "multi_thread")]
-async fn replayed_letters_go_in_order_though_memory_holds_few_of_them() {
+async fn dead_letters_are_replayed_in_order_even_if_memory_holds_only_few() {
     let (broker, database, deployment) = on_servers().await;
-    // Thirty-six megabytes.
+    // The bodies have 36 MB in total.
     let users = 300;
-    set_aside_in_the_wrong_order(&broker, users, 60_000).await;
+    add_in_the_wrong_order(&broker, users, 60_000).await;
     replay(&deployment, &database.connect().await, users).await;
 }
 
+/// Conformance: Ordering, failures and dead letters: Dead letters of both origins are replayed in
+/// order of arrival, even if memory cannot hold them
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_without_its_time_of_arrival_goes_behind_those_before_it() {
+async fn a_dead_letter_without_a_time_of_arrival_is_replayed_after_those_before_it() {
     let (broker, database, deployment) = on_servers().await;
-    set_aside(&broker, &purchase(0), Some(TimeDelta::seconds(5)), 0).await;
-    set_aside(&broker, &consume(0), None, 0).await;
-    set_aside(&broker, &consume(1), Some(TimeDelta::seconds(7)), 0).await;
-    set_aside(&broker, &purchase(1), Some(TimeDelta::seconds(6)), 0).await;
+    add_dead_letter(&broker, &purchase(0), Some(TimeDelta::seconds(5)), 0).await;
+    add_dead_letter(&broker, &consume(0), None, 0).await;
+    add_dead_letter(&broker, &consume(1), Some(TimeDelta::seconds(7)), 0).await;
+    add_dead_letter(&broker, &purchase(1), Some(TimeDelta::seconds(6)), 0).await;
     replay(&deployment, &database.connect().await, 2).await;
 }
 
+/// Conformance: Ordering, failures and dead letters: Dead letters of both origins are replayed in
+/// order of arrival, even if memory cannot hold them
 #[tokio::test(flavor = "multi_thread")]
-async fn replayed_letters_of_a_file_go_in_the_order_of_arrival() {
+async fn dead_letters_of_a_file_are_replayed_in_the_order_of_arrival() {
     let deployment = Deployment::embedded();
-    // The first command makes the file.
-    deployment.succeed(&["verify"]).await;
-    let url = format!("sqlite://{}", deployment.folder().join("scrip.db").display());
+    // The first command creates the file.
+    deployment.succeed(&["migrate", "up"]).await;
+    let url = format!(
+        "sqlite://{}",
+        deployment.folder().join("scrip.db").display()
+    );
     let ledger = Database::connect(url).await.expect("the ledger's file");
     let users = 50;
     for command in (0..users).flat_map(|n| [purchase(n), consume(n)]) {
-        let sql = "INSERT INTO queue_message (queue, door, body, enqueued_at, headers) \
+        let sql = "INSERT INTO queue_message (queue, origin, body, enqueued_at, headers) \
                    VALUES ('dead', $1, CAST($2 AS BLOB), '2026-11-24T10:00:00.000000+00:00', '{}')";
         let body = String::from_utf8(command.to_json()).expect("text");
-        let values = [command.door().as_str().into(), body.into()];
+        let values = [command.origin().as_str().into(), body.into()];
         let put = Statement::from_sql_and_values(ledger.get_database_backend(), sql, values);
         ledger.execute_raw(put).await.expect("a row");
     }

@@ -1,4 +1,4 @@
-//! The embedded default: one file, one worker.
+//! Embedded mode: one file and one worker.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,52 +7,53 @@ use std::{
 
 use tests::faults::{
     bench::{Bench, Verdict},
-    stage::Setup,
+    fixture::Setup,
 };
 
-/// How large the disk is, in MiB: larger than what the load writes, in the short version of the table and in the full one.
+/// The size of the disk in MiB, for the short table and for the full one. It is larger than the
+/// data that the load writes.
 const DISK: [usize; 2] = [192, 1_024];
 
-/// Somebody fills the disk that the file is on, and makes room again. Producers are told, and try again.
+/// The disk of the file is filled and then freed again. Producers get errors and try again.
 pub async fn disk_full(bench: &mut Bench) -> Verdict {
     let times = bench.times(2, 15);
     let [short, full] = DISK;
     let disk = Disk::new(bench.times(short, full));
-    let mut stage = bench.stage(on(&disk.folder)).await;
-    let worker = stage.worker().await;
+    let mut fixture = bench.fixture(on(&disk.folder)).await;
+    let worker = fixture.worker().await;
     for _ in 0..times {
-        stage.moment(40).await;
-        let stuff = disk.fill();
-        // Nothing goes on, and nobody says so but the disk: until every producer has been refused.
-        stage.load.until_refused().await;
-        std::fs::remove_file(&stuff).expect("removes");
-        let room = stage.fault();
-        stage.recovered(room).await;
+        fixture.moment(40).await;
+        let filler = disk.fill();
+        // The full disk is the only cause. Wait until every producer has got an error.
+        fixture.load.until_refused().await;
+        std::fs::remove_file(&filler).expect("removes");
+        let freed = fixture.fault();
+        fixture.recovered(freed).await;
     }
-    let verdict = stage.finish(vec![worker]).await;
+    let verdict = fixture.finish(vec![worker]).await;
     drop(disk);
     verdict
 }
 
-/// The process ends at whatever instruction it is.
+/// The process is killed at any instruction.
 pub async fn its_worker_is_killed(bench: &mut Bench) -> Verdict {
     let times = bench.times(3, 25);
     let folder = Folder::new();
-    let mut stage = bench.stage(on(&folder.0)).await;
-    let mut worker = stage.worker().await;
+    let mut fixture = bench.fixture(on(&folder.0)).await;
+    let mut worker = fixture.worker().await;
     for _ in 0..times {
-        stage.moment(40).await;
+        fixture.moment(40).await;
         worker.kill().await;
-        let dead = stage.fault();
-        worker = stage.worker().await;
-        stage.recovered(dead).await;
+        let dead = fixture.fault();
+        worker = fixture.worker().await;
+        fixture.recovered(dead).await;
     }
-    let verdict = stage.finish(vec![worker]).await;
+    let verdict = fixture.finish(vec![worker]).await;
     drop(folder);
     verdict
 }
 
-/// On the file in a folder.
+/// The setup for a file in this folder.
 pub fn on(folder: &Path) -> Setup {
     Setup {
         file: Some(folder.to_owned()),
@@ -60,12 +61,13 @@ pub fn on(folder: &Path) -> Setup {
     }
 }
 
-/// A folder of the row's own.
+/// A folder that belongs to one row.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("scrip-test-{}", uuid::Uuid::now_v7().simple()));
+        let folder =
+            std::env::temp_dir().join(format!("scrip-test-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir_all(&folder).expect("a writable folder");
         Self(folder)
     }
@@ -77,7 +79,8 @@ impl Drop for Folder {
     }
 }
 
-/// A small disk of the row's own. Mounting one takes rights: root's, which `sudo` may give without a question.
+/// A small disk that belongs to one row. Its mount needs the rights of root, possibly by `sudo`
+/// without a password.
 struct Disk {
     folder: PathBuf,
     _removed: Folder,
@@ -88,7 +91,10 @@ impl Disk {
         let removed = Folder::new();
         let folder = removed.0.clone();
         let size = format!("size={size}m");
-        let mounted = as_root(&["mount", "-t", "tmpfs", "-o", &size, "scrip-test"], &folder);
+        let mounted = as_root(
+            &["mount", "-t", "tmpfs", "-o", &size, "scrip-test"],
+            &folder,
+        );
         if let Err(why) = mounted {
             panic!("a disk that may be filled cannot be mounted: {why}");
         }
@@ -98,16 +104,16 @@ impl Disk {
         }
     }
 
-    /// Writes until nothing fits any more. Returns what has to be removed again.
+    /// Writes a file until the disk is full. Returns the file's path.
     fn fill(&self) -> PathBuf {
         use std::io::Write;
-        let stuff = self.folder.join("stuff");
-        let mut file = std::fs::File::create(&stuff).expect("a file");
+        let filler = self.folder.join("filler");
+        let mut file = std::fs::File::create(&filler).expect("a file");
         for size in [1 << 20, 1 << 12, 1] {
             let block = vec![0; size];
             while file.write_all(&block).is_ok() {}
         }
-        stuff
+        filler
     }
 }
 
@@ -117,16 +123,21 @@ impl Drop for Disk {
     }
 }
 
-/// Runs a command with `folder` as its last argument, by `sudo` where it fails without. The error is what both said.
+/// Runs a command with `folder` as its last argument, and runs it with `sudo` if it fails. The
+/// error contains the messages of both attempts.
 fn as_root(command: &[&str], folder: &Path) -> Result<(), String> {
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
     for before in [&[][..], &["sudo", "--non-interactive"]] {
         let command = [before, command].concat();
-        match Command::new(command[0]).args(&command[1..]).arg(folder).output() {
+        match Command::new(command[0])
+            .args(&command[1..])
+            .arg(folder)
+            .output()
+        {
             Ok(output) if output.status.success() => return Ok(()),
-            Ok(output) => said.push(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-            Err(error) => said.push(format!("{}: {error}", command[0])),
+            Ok(output) => errors.push(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+            Err(error) => errors.push(format!("{}: {error}", command[0])),
         }
     }
-    Err(said.join("; "))
+    Err(errors.join("; "))
 }

@@ -1,52 +1,54 @@
-//! Messages that cannot be applied, and messages that come again and again.
+//! Messages that cannot be applied, and messages that are sent many times.
 
-use producer_sdk::{Command, contract::Door};
+use producer_sdk::{Command, contract::Origin};
 use tests::faults::{
     bench::{Bench, Verdict},
-    stage::{Setup, Stage},
+    fixture::{Fixture, Setup},
 };
 
-/// Between good ones come some that the database refuses whenever it is asked, some that nobody can read, and some through
-/// the wrong door. They end as dead letters, and hold nothing up.
+/// Valid commands with bad messages in between: some that the database always refuses, some that
+/// are unreadable, and some through the wrong origin. The bad ones become dead letters and delay no
+/// others.
 pub async fn poison_and_rubbish_between_good_ones(bench: &mut Bench) -> Verdict {
     let times = bench.times(2, 12);
-    let mut stage = bench.stage(Setup::default()).await;
-    stage
+    let mut fixture = bench.fixture(Setup::default()).await;
+    fixture
         .sql(
-            "ALTER TABLE credits_transaction ADD CONSTRAINT poison CHECK (reference_id NOT LIKE 'bad-poison%')",
+            "ALTER TABLE credits_transaction ADD CONSTRAINT poison \
+             CHECK (reference_id NOT LIKE 'bad-poison%')",
         )
         .await;
-    let worker = stage.worker().await;
+    let worker = fixture.worker().await;
     let mut dead = 0;
     for round in 0..times {
-        stage.moment(300).await;
-        let sent = stage.fault();
-        let user = format!("p0-user-{}", stage.dice.below(3));
+        fixture.moment(300).await;
+        let sent = fixture.fault();
+        let user = format!("p0-user-{}", fixture.rng.below(3));
         let poison = Command::promotion(format!("bad-poison-{round}"), user.as_str(), 1);
         let body = format!(
             r#"{{"type":"consume","referenceId":"bad-field-{round}","userId":"{user}","ammount":1}}"#
         );
-        let through = Command::promotion(format!("bad-door-{round}"), user.as_str(), 1);
+        let through = Command::promotion(format!("bad-origin-{round}"), user.as_str(), 1);
         let through = String::from_utf8(through.to_json()).expect("text");
-        let broker = stage.broker();
+        let broker = fixture.broker();
         broker.send(&poison).await;
-        broker.send_body(Door::Usage, body.as_bytes()).await;
-        broker.send_body(Door::Usage, b"rubbish").await;
-        broker.send_body(Door::Usage, through.as_bytes()).await;
+        broker.send_body(Origin::Usage, body.as_bytes()).await;
+        broker.send_body(Origin::Usage, b"rubbish").await;
+        broker.send_body(Origin::Usage, through.as_bytes()).await;
         dead += 4;
-        // The others go on while poison is tried again.
-        stage.recovered(sent).await;
-        stage.moment(300).await;
+        // The other commands continue while the poison messages are retried.
+        fixture.recovered(sent).await;
+        fixture.moment(300).await;
     }
-    let queue = stage.broker().topology().dead();
-    stage.broker().wait_for_ready(&queue, dead).await;
-    reasons(&stage, times).await;
-    stage.finish(vec![worker]).await
+    let queue = fixture.broker().topology().dead();
+    fixture.broker().wait_for_ready(&queue, dead).await;
+    reasons(&fixture, times).await;
+    fixture.finish(vec![worker]).await
 }
 
-/// Each of them has its reason, and what was tried again says how often.
-async fn reasons(stage: &Stage<'_>, times: usize) {
-    let listed = stage
+/// Panics unless each dead letter has its reason and its number of attempts.
+async fn reasons(fixture: &Fixture<'_>, times: usize) {
+    let listed = fixture
         .deployment
         .succeed(&["dead", "list", "--json", "--limit", "1000"])
         .await;
@@ -60,28 +62,31 @@ async fn reasons(stage: &Stage<'_>, times: usize) {
         ("not_json", 0),
         ("forbidden_exchange", 0),
     ] {
-        let found = letters
+        let count = letters
             .iter()
             .filter(|letter| letter["reason"] == reason && letter["attempts"] == attempts)
             .count();
-        assert_eq!(found, times, "{reason} in {letters:#?}");
+        assert_eq!(count, times, "{reason} in {letters:#?}");
     }
 }
 
-/// Every command comes several times, from several producers at once, in any order after the first.
+/// Every command is sent several times by several producers at once, in any order after the first
+/// one.
 pub async fn each_sent_many_times(bench: &mut Bench) -> Verdict {
     let copies = bench.times(20_000, 100_000);
-    let mut stage = bench.stage(Setup::default()).await;
-    let worker = stage.worker().await;
-    stage.moment(300).await;
-    let commands = stage.load.recent(2_000);
-    let begun = stage.fault();
+    let mut fixture = bench.fixture(Setup::default()).await;
+    let worker = fixture.worker().await;
+    fixture.moment(300).await;
+    let commands = fixture.load.recent(2_000);
+    let begun = fixture.fault();
     let mut sent = 0;
     while sent < copies {
-        let batch: Vec<Command> = (0..1_000).map(|_| stage.dice.pick(&commands).clone()).collect();
-        stage.broker().send_all(&batch).await;
+        let batch: Vec<Command> = (0..1_000)
+            .map(|_| fixture.rng.pick(&commands).clone())
+            .collect();
+        fixture.broker().send_all(&batch).await;
         sent += batch.len();
     }
-    stage.recovered(begun).await;
-    stage.finish(vec![worker]).await
+    fixture.recovered(begun).await;
+    fixture.finish(vec![worker]).await
 }

@@ -1,50 +1,52 @@
-//! The number of queues changes, and so does the schema, without a pause of the producers.
+//! Changes of the number of queues and of the schema, without a pause of the producers.
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::ConnectionTrait;
 use tests::{
     faults::{
         bench::{Bench, Verdict},
+        fixture::{Fixture, Setup},
         judge::Leniency,
-        stage::{Setup, Stage},
     },
     process::Worker,
 };
 
-/// Numbers of queues, one after the other.
+/// The numbers of queues, one after the other.
 const NUMBERS: [u32; 4] = [3, 1, 4, 2];
 
-/// Everybody stops, the queues are empty, everybody starts with another number: the order is kept.
+/// Producers and workers stop, the queues drain, and all start again with another number of queues.
+/// The order is kept.
 pub async fn changed_when_drained(bench: &mut Bench) -> Verdict {
     let times = bench.times(2, 16);
-    let mut stage = bench.stage(two_shards()).await;
-    let mut workers = vec![stage.worker().await, stage.worker().await];
+    let mut fixture = bench.fixture(two_shards()).await;
+    let mut workers = vec![fixture.worker().await, fixture.worker().await];
     for shards in NUMBERS.into_iter().cycle().take(times) {
-        stage.moment(300).await;
-        stage.pause_until_applied().await;
-        let changed = stage.fault();
-        workers = restarted_with(&mut stage, workers, shards).await;
-        stage.load.go_on();
-        stage.recovered(changed).await;
+        fixture.moment(300).await;
+        fixture.pause_until_applied().await;
+        let changed = fixture.fault();
+        workers = restarted_with(&mut fixture, workers, shards).await;
+        fixture.load.go_on();
+        fixture.recovered(changed).await;
     }
-    know(&mut stage, times);
-    stage.finish(workers).await
+    assume_shards(&mut fixture, times);
+    fixture.finish(workers).await
 }
 
-/// One worker after the other is started with the new number, while messages wait in queues of the old: each is applied
-/// once; the order is promised only to those who drain first.
+/// The workers are restarted one after the other with the new number, while the old queues still
+/// have messages. Each command is applied once. The order is guaranteed only if the queues are
+/// drained first.
 pub async fn changed_while_messages_are_queued(bench: &mut Bench) -> Verdict {
     let times = bench.times(3, 24);
-    let mut stage = bench.stage(two_shards()).await;
-    let mut workers = vec![stage.worker().await, stage.worker().await];
+    let mut fixture = bench.fixture(two_shards()).await;
+    let mut workers = vec![fixture.worker().await, fixture.worker().await];
     for shards in NUMBERS.into_iter().cycle().take(times) {
-        stage.moment(300).await;
-        let changed = stage.fault();
-        workers = restarted_with(&mut stage, workers, shards).await;
-        stage.recovered(changed).await;
+        fixture.moment(300).await;
+        let changed = fixture.fault();
+        workers = restarted_with(&mut fixture, workers, shards).await;
+        fixture.recovered(changed).await;
     }
-    know(&mut stage, times);
-    stage
+    assume_shards(&mut fixture, times);
+    fixture
         .finish_leniently(workers, Leniency { any_order: true })
         .await
 }
@@ -56,57 +58,66 @@ fn two_shards() -> Setup {
     }
 }
 
-async fn restarted_with(stage: &mut Stage<'_>, workers: Vec<Worker>, shards: u32) -> Vec<Worker> {
-    stage.deployment.set("SCRIP__WORKER__SHARDS", &shards.to_string());
+async fn restarted_with(
+    fixture: &mut Fixture<'_>,
+    workers: Vec<Worker>,
+    shards: u32,
+) -> Vec<Worker> {
+    fixture
+        .deployment
+        .set("SCRIP__WORKER__SHARDS", &shards.to_string());
     let mut started = Vec::new();
     for worker in workers {
         assert!(worker.terminate().await.success(), "it drains");
-        started.push(stage.worker().await);
+        started.push(fixture.worker().await);
     }
     started
 }
 
-/// The test looks into every queue that there ever was.
-fn know(stage: &mut Stage<'_>, times: usize) {
-    let broker = stage.broker.as_mut().expect("this row has a broker");
-    broker.know_shards(NUMBERS.into_iter().take(times).max().unwrap_or(2));
+/// Makes the test check every queue that has ever existed.
+fn assume_shards(fixture: &mut Fixture<'_>, times: usize) {
+    let broker = fixture.broker.as_mut().expect("this row has a broker");
+    broker.assume_shards(NUMBERS.into_iter().take(times).max().unwrap_or(2));
 }
 
-/// A worker serves on while the schema goes back by a step and comes again, and one that is older than the schema serves
-/// and starts: as in a rolling upgrade.
+/// A worker continues while the schema goes back by one step and forward again. A worker that is
+/// older than the schema continues, too, and can be started. Both happen in a rolling upgrade.
 pub async fn the_schema_changes_under_serving_workers(bench: &mut Bench) -> Verdict {
     let times = bench.times(2, 15);
-    let mut stage = bench.stage(Setup::default()).await;
-    let mut worker = stage.worker().await;
+    let mut fixture = bench.fixture(Setup::default()).await;
+    let mut worker = fixture.worker().await;
     for _ in 0..times {
-        // Without the number of a job's claim, with this worker still serving. One step further back is the ledger's id, which a
-        // ledger that goes back and comes again has anew.
-        stage.moment(200).await;
-        let older = stage.fault();
-        Migrator::down(&stage.ledger, Some(1)).await.expect("a step back");
-        stage.recovered(older).await;
-        migration::up(&stage.ledger).await.expect("a step up");
-        // A level that this worker does not know: it only adds.
-        stage.moment(200).await;
-        let newer = stage.fault();
+        // The step removes the number of a job's claim while this worker runs. The test does not go
+        // back further, because the next step would give the ledger a new id.
+        fixture.moment(200).await;
+        let older = fixture.fault();
+        Migrator::down(&fixture.ledger, Some(1))
+            .await
+            .expect("a step back");
+        fixture.recovered(older).await;
+        migration::up(&fixture.ledger).await.expect("a step up");
+        // A later schema that this worker does not know. It only has additional tables.
+        fixture.moment(200).await;
+        let newer = fixture.fault();
         for sql in [
-            "INSERT INTO scrip_migration (version, applied_at) VALUES ('m29991231_000001_later', 0)",
+            "INSERT INTO scrip_migration (version, applied_at) \
+             VALUES ('m29991231_000001_later', 0)",
             "ALTER TABLE credits_transaction ADD COLUMN later text",
             "CREATE TABLE later (id bigint PRIMARY KEY)",
         ] {
-            stage.ledger.execute_unprepared(sql).await.expect(sql);
+            fixture.ledger.execute_unprepared(sql).await.expect(sql);
         }
-        stage.recovered(newer).await;
+        fixture.recovered(newer).await;
         assert!(worker.terminate().await.success(), "it drains");
-        worker = stage.worker().await;
-        stage.moment(200).await;
+        worker = fixture.worker().await;
+        fixture.moment(200).await;
         for sql in [
             "DROP TABLE later",
             "ALTER TABLE credits_transaction DROP COLUMN later",
             "DELETE FROM scrip_migration WHERE version = 'm29991231_000001_later'",
         ] {
-            stage.ledger.execute_unprepared(sql).await.expect(sql);
+            fixture.ledger.execute_unprepared(sql).await.expect(sql);
         }
     }
-    stage.finish(vec![worker]).await
+    fixture.finish(vec![worker]).await
 }

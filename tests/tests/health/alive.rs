@@ -1,4 +1,4 @@
-//! Not alive: only what a restart would cure.
+//! A worker is not alive only in states that a restart would fix.
 
 use std::{future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -6,42 +6,51 @@ use chrono::{DateTime, Utc};
 use ledger::Decision;
 use producer_sdk::contract::{Answer, Command, Query};
 use scrip::{
-    amqp::{Inbound, InboundOptions},
     catalog::Catalog,
     clock::Clock,
     config,
-    embedded::{Embedded, EmbeddedOptions},
-    health::{Health, LOOK_EVERY, Lanes, Watched},
-    lane::{Ledger, Questions, Trouble},
+    monitor::{Health, LOOK_EVERY, Lanes, Watched},
+    pipeline::{CommitError, Ledger},
+    queries::QueryHandler,
+    transport::amqp::{Inbound, InboundOptions},
+    transport::embedded::{Embedded, EmbeddedOptions},
 };
 use tests::{
-    broker::{PATIENCE, TestBroker},
+    broker::{TIMEOUT, TestBroker},
     db::TestDatabase,
     ledger::{TestLedger, rules},
 };
 use tokio::time::{Instant, sleep};
 
-use crate::stage::{assert_alive, get};
+use crate::fixture::{assert_alive, get};
 
-/// Takes commands and never answers.
+/// A ledger and a query handler that never respond.
 struct Hanging;
 
 impl Ledger for Hanging {
-    async fn commit_group(&self, _: &[ledger::Command], _: DateTime<Utc>) -> Result<Vec<Decision>, Trouble> {
+    async fn commit_group(
+        &self,
+        _: &[ledger::Command],
+        _: DateTime<Utc>,
+    ) -> Result<Vec<Decision>, CommitError> {
         pending().await
     }
 
-    async fn rehearse(&self, _: &[ledger::Command], _: DateTime<Utc>) -> Result<Vec<Decision>, Trouble> {
+    async fn dry_run(
+        &self,
+        _: &[ledger::Command],
+        _: DateTime<Utc>,
+    ) -> Result<Vec<Decision>, CommitError> {
         pending().await
     }
 
-    async fn probe(&self) -> Result<(), Trouble> {
+    async fn probe(&self) -> Result<(), CommitError> {
         Ok(())
     }
 }
 
-impl Questions for Hanging {
-    async fn answer(&self, _: &Query, _: DateTime<Utc>) -> Result<Answer, Trouble> {
+impl QueryHandler for Hanging {
+    async fn answer(&self, _: &Query, _: DateTime<Utc>) -> Result<Answer, CommitError> {
         pending().await
     }
 }
@@ -54,13 +63,17 @@ async fn listening() -> (Health, SocketAddr) {
         listen: Some(address),
         max_lag: None,
     };
-    let health = Health::listen(&settings).await.unwrap().expect("it listens");
+    let health = Health::listen(&settings)
+        .await
+        .unwrap()
+        .expect("it listens");
     (health, address)
 }
 
-/// Waits until `/livez` says that it is not alive because of this check; there is no event for this.
+/// Waits until `/livez` reports that the worker is not alive because of this check. There is no
+/// event for this.
 async fn wait_until_dead(address: SocketAddr, check: &str) -> serde_json::Value {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while Instant::now() < deadline {
         let answer = get(address, "/livez").await;
         let checks = answer.checks();
@@ -69,11 +82,13 @@ async fn wait_until_dead(address: SocketAddr, check: &str) -> serde_json::Value 
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("it stayed alive");
+    panic!("the worker stayed alive");
 }
 
+/// Conformance: Back pressure and health: The liveness check fails only for faults that a restart
+/// would fix
 #[tokio::test]
-async fn a_lane_that_hangs_although_everything_answers_is_not_alive() {
+async fn a_hanging_lane_makes_a_worker_not_alive_even_if_all_servers_respond() {
     let broker = TestBroker::start().await;
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     let mut options = InboundOptions::new(broker.url(), broker.topology().clone(), "w");
@@ -99,13 +114,15 @@ async fn a_lane_that_hangs_although_everything_answers_is_not_alive() {
     let stuck = serde_json::json!([broker.topology().commands(0)]);
     assert_eq!(checks["lanes"]["stuck"], stuck, "{checks}");
     assert_eq!(checks["tasks"]["ok"], true, "{checks}");
-    // Its lane never ends.
+    // The lane never ends.
     let _ = inbound.drain(Duration::from_millis(100)).await;
 }
 
+/// Conformance: Back pressure and health: The liveness check fails only for faults that a restart
+/// would fix
 #[tokio::test]
-async fn a_worker_whose_lane_has_ended_is_not_alive_unless_it_was_asked_to_stop() {
-    for asked in [false, true] {
+async fn a_worker_whose_lane_has_ended_is_not_alive_unless_it_drains() {
+    for draining in [false, true] {
         let ledger = TestLedger::on(TestDatabase::sqlite().await).await;
         let catalog = Catalog {
             rules: Arc::new(rules()),
@@ -127,19 +144,23 @@ async fn a_worker_whose_lane_has_ended_is_not_alive_unless_it_was_asked_to_stop(
             clock: Clock::system(),
             redis: None,
             tasks: Vec::new(),
-            patience: PATIENCE,
+            patience: TIMEOUT,
         });
         embedded.ready().await;
         assert_alive(address).await;
-        if asked {
+        if draining {
             health.drain();
         }
-        assert!(embedded.drain(PATIENCE).await);
-        if asked {
+        assert!(embedded.drain(TIMEOUT).await);
+        if draining {
             assert_alive(address).await;
         } else {
             let checks = wait_until_dead(address, "tasks").await;
-            assert_eq!(checks["tasks"]["ended"], serde_json::json!(["lane"]), "{checks}");
+            assert_eq!(
+                checks["tasks"]["ended"],
+                serde_json::json!(["lane"]),
+                "{checks}"
+            );
         }
     }
 }

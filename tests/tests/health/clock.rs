@@ -1,4 +1,4 @@
-//! Unready while the clock is wrong, alive all the time, and ready again.
+//! A worker with a wrong clock is unready but alive, and becomes ready again.
 
 use producer_sdk::{Client, Options, contract::Command};
 use serde_json::Value;
@@ -7,25 +7,28 @@ use tests::{
     stepped_clock::SteppedClock,
 };
 
-use crate::stage::{
-    Stage, assert_alive, listen, metric, ready, ready_worker, unready_by, wait_for_metric, wait_for_ready,
+use crate::fixture::{
+    Fixture, assert_alive, listen, metric, ready, ready_worker, unready_by, wait_for_metric,
+    wait_for_ready,
 };
 
 const DIFFERENCE: &str = "scrip_clock_difference_seconds";
 const STOPPED: &str = "scrip_clock_stopped";
 
-/// Whether a difference is the step, as exactly as a busy machine can tell.
+/// Whether a difference is equal to the step, within the tolerance of a busy machine.
 fn is_about(difference: f64, step: i64) -> bool {
     (difference - f64::from(i32::try_from(step).unwrap())).abs() < 5.0
 }
 
+/// Conformance: Back pressure and health: While its clock is wrong in either direction, a worker is
+/// unready and decides nothing; waiting commands are applied once afterwards
 #[tokio::test]
 async fn a_wrong_clock_makes_a_worker_unready_and_decides_nothing() {
-    let mut stage = Stage::new().await;
-    let clock = SteppedClock::install(&mut stage.deployment).await;
-    let worker = ready_worker(&stage).await;
-    let address = stage.address;
-    let lane = stage.broker.topology().commands(0);
+    let mut fixture = Fixture::new().await;
+    let clock = SteppedClock::install(&mut fixture.deployment).await;
+    let worker = ready_worker(&fixture).await;
+    let address = fixture.address;
+    let lane = fixture.broker.topology().commands(0);
     let completed = format!("scrip_commands_total{{lane=\"{lane}\",result=\"completed\"}}");
     let retries = format!("scrip_retries_total{{lane=\"{lane}\",kind=\"clock\"}}");
     for (done, step) in [(0.0, 600), (1.0, -600)] {
@@ -38,7 +41,7 @@ async fn a_wrong_clock_makes_a_worker_unready_and_decides_nothing() {
         assert_eq!(metric(address, STOPPED).await, Some(1.0));
         let before = metric(address, &retries).await.unwrap();
         let command = Command::registration_bonus(format!("r{step}"), format!("ada{step}"));
-        stage.broker.send(&command).await;
+        fixture.broker.send(&command).await;
         wait_for_metric(address, "scrip_lanes{state=\"retrying\"}", 1.0).await;
         assert!(metric(address, &retries).await.unwrap() > before);
         assert_eq!(metric(address, &completed).await, Some(done));
@@ -48,45 +51,70 @@ async fn a_wrong_clock_makes_a_worker_unready_and_decides_nothing() {
         wait_for_metric(address, &completed, done + 1.0).await;
         assert_eq!(metric(address, STOPPED).await, Some(0.0));
     }
-    assert_eq!(stage.broker.ready_in(&stage.broker.topology().dead()).await, 0);
-    assert_eq!(worker.times_said("alarm"), 2, "{}", worker.log());
+    assert_eq!(
+        fixture
+            .broker
+            .ready_in(&fixture.broker.topology().dead())
+            .await,
+        0
+    );
+    assert_eq!(worker.times_logged("alarm"), 2, "{}", worker.log());
     assert!(worker.terminate().await.success());
 }
 
+/// Conformance: Back pressure and health: While its clock is wrong in either direction, a worker is
+/// unready and decides nothing; waiting commands are applied once afterwards
 #[tokio::test]
-async fn a_worker_neither_registers_nor_answers_before_its_clock_is_right() {
-    let mut stage = Stage::new().await;
-    let clock = SteppedClock::install(&mut stage.deployment).await;
+async fn a_worker_neither_registers_nor_replies_before_its_clock_is_right() {
+    let mut fixture = Fixture::new().await;
+    let clock = SteppedClock::install(&mut fixture.deployment).await;
     clock.step(3600);
-    let worker = stage.deployment.worker();
-    unready_by(stage.address, "clock", &["lanes"]).await;
-    wait_for_metric(stage.address, "scrip_lanes{state=\"awaiting_clock\"}", 2.0).await;
+    let worker = fixture.deployment.worker();
+    unready_by(fixture.address, "clock", &["lanes"]).await;
+    wait_for_metric(
+        fixture.address,
+        "scrip_lanes{state=\"awaiting_clock\"}",
+        2.0,
+    )
+    .await;
     // Queries are refused at once.
-    wait_for_metric(stage.address, "scrip_lanes{state=\"serving\"}", 1.0).await;
+    wait_for_metric(fixture.address, "scrip_lanes{state=\"serving\"}", 1.0).await;
     let options = Options {
-        namespace: stage.broker.topology().namespace().to_owned(),
+        namespace: fixture.broker.topology().namespace().to_owned(),
         ..Options::default()
     };
-    let client = Client::connect(stage.broker.url(), options).await.unwrap();
+    let client = Client::connect(fixture.broker.url(), options)
+        .await
+        .unwrap();
     let error = client.balance("ada").await.unwrap_err().to_string();
-    assert!(error.contains("ask again later"), "{error}");
+    assert!(error.contains("retry later"), "{error}");
     client.close().await.unwrap();
     clock.step(0);
-    ready(stage.address).await;
+    ready(fixture.address).await;
     assert!(worker.terminate().await.success());
 }
 
+/// Conformance: Back pressure and health: While its clock is wrong in either direction, a worker is
+/// unready and decides nothing; waiting commands are applied once afterwards
 #[tokio::test]
-async fn a_clock_that_is_off_by_less_than_the_limit_is_warned_of() {
-    let mut stage = Stage::new().await;
-    let clock = SteppedClock::install(&mut stage.deployment).await;
-    let worker = ready_worker(&stage).await;
+async fn a_clock_difference_below_the_limit_is_logged() {
+    let mut fixture = Fixture::new().await;
+    let clock = SteppedClock::install(&mut fixture.deployment).await;
+    let worker = ready_worker(&fixture).await;
     clock.step(-100);
     worker.wait_for("clocks differ").await;
-    assert_eq!(worker.times_said("nothing is decided"), 0, "{}", worker.log());
-    assert!(is_about(metric(stage.address, DIFFERENCE).await.unwrap(), -100));
-    assert_eq!(metric(stage.address, STOPPED).await, Some(0.0));
-    ready(stage.address).await;
+    assert_eq!(
+        worker.times_logged("nothing is decided"),
+        0,
+        "{}",
+        worker.log()
+    );
+    assert!(is_about(
+        metric(fixture.address, DIFFERENCE).await.unwrap(),
+        -100
+    ));
+    assert_eq!(metric(fixture.address, STOPPED).await, Some(0.0));
+    ready(fixture.address).await;
     assert!(worker.terminate().await.success());
 }
 
@@ -103,6 +131,8 @@ async fn register(deployment: &Deployment, user: &str) {
     deployment.succeed(&grant).await;
 }
 
+/// Conformance: Back pressure and health: While its clock is wrong in either direction, a worker is
+/// unready and decides nothing; waiting commands are applied once afterwards
 #[tokio::test]
 async fn on_a_file_a_wrong_clock_makes_a_worker_unready_and_decides_nothing() {
     let mut deployment = Deployment::embedded();
@@ -127,6 +157,6 @@ async fn on_a_file_a_wrong_clock_makes_a_worker_unready_and_decides_nothing() {
         ready(address).await;
         wait_for_metric(address, completed, done + 1.0).await;
     }
-    assert_eq!(worker.times_said("alarm"), 2, "{}", worker.log());
+    assert_eq!(worker.times_logged("alarm"), 2, "{}", worker.log());
     assert!(worker.terminate().await.success());
 }

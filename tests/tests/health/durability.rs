@@ -9,10 +9,10 @@ use tests::{
     standby::Standby,
 };
 
-use crate::stage::{listen, metric, wait_for_ready};
+use crate::fixture::{listen, metric, wait_for_ready};
 
-/// A worker on a PostgreSQL of its own.
-struct Scene {
+/// A worker on its own PostgreSQL server.
+struct Fixture {
     postgres: Server,
     database: DatabaseConnection,
     address: std::net::SocketAddr,
@@ -21,7 +21,7 @@ struct Scene {
     _deployment: Deployment,
 }
 
-impl Scene {
+impl Fixture {
     async fn new(postgres: Server) -> Self {
         let database = Database::connect(postgres.url()).await.unwrap();
         migration::up(&database).await.unwrap();
@@ -42,7 +42,7 @@ impl Scene {
         }
     }
 
-    /// Waits until a worker that is ready reports exactly these risks, in `/readyz` and as a
+    /// Waits until the ready worker reports exactly these risks in `/readyz`, and checks the
     /// metric.
     async fn expect(&self, risks: &[&str]) {
         wait_for_ready(self.address, |status, checks| {
@@ -57,7 +57,11 @@ impl Scene {
         ] {
             let sample = format!("scrip_durability_risk{{risk=\"{risk}\"}}");
             let expected = f64::from(u8::from(risks.contains(&risk)));
-            assert_eq!(metric(self.address, &sample).await, Some(expected), "{risk}");
+            assert_eq!(
+                metric(self.address, &sample).await,
+                Some(expected),
+                "{risk}"
+            );
         }
     }
 
@@ -70,44 +74,48 @@ impl Scene {
     }
 }
 
+/// Conformance: Back pressure and health: Database settings that risk acknowledged commands are
+/// reported once, and the worker stays ready
 #[tokio::test]
-async fn a_server_that_does_not_flush_is_reported_once_and_does_not_make_a_worker_unready() {
-    let scene = Scene::new(Server::start("postgres").await).await;
-    scene.expect(&["fsync_off", "full_page_writes_off"]).await;
+async fn a_server_without_fsync_is_reported_once_and_the_worker_stays_ready() {
+    let fixture = Fixture::new(Server::start("postgres").await).await;
+    fixture.expect(&["fsync_off", "full_page_writes_off"]).await;
     assert_eq!(
-        scene
+        fixture
             .worker
-            .times_said("the database may lose acknowledged commands"),
+            .times_logged("the database may lose acknowledged commands"),
         2,
         "{}",
-        scene.worker.log()
+        fixture.worker.log()
     );
-    assert!(scene.worker.terminate().await.success());
+    assert!(fixture.worker.terminate().await.success());
 }
 
+/// Conformance: Back pressure and health: Database settings that risk acknowledged commands are
+/// reported once, and the worker stays ready
 #[tokio::test]
-async fn standbys_that_no_commit_waits_for_and_commits_that_wait_for_none_are_reported() {
+async fn asynchronous_and_missing_standbys_are_reported() {
     let postgres = Server::postgres_with("-c fsync=on -c full_page_writes=on").await;
-    let scene = Scene::new(postgres).await;
-    scene.expect(&[]).await;
-    let standby = Standby::attach(scene.postgres.port(), "standby").await;
-    scene.expect(&["standby_asynchronous"]).await;
-    scene
+    let fixture = Fixture::new(postgres).await;
+    fixture.expect(&[]).await;
+    let standby = Standby::attach(fixture.postgres.port(), "standby").await;
+    fixture.expect(&["standby_asynchronous"]).await;
+    fixture
         .configure("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
         .await;
-    scene.expect(&[]).await;
+    fixture.expect(&[]).await;
     drop(standby);
-    scene.expect(&["standby_missing"]).await;
-    scene
+    fixture.expect(&["standby_missing"]).await;
+    fixture
         .configure("ALTER SYSTEM RESET synchronous_standby_names")
         .await;
-    scene.expect(&[]).await;
+    fixture.expect(&[]).await;
     for risk in ["standby_asynchronous", "standby_missing"] {
-        let said = scene.worker.log();
-        let warned = said
+        let log = fixture.worker.log();
+        let warned = log
             .lines()
             .filter(|line| line.contains("may lose") && line.contains(risk));
-        assert_eq!(warned.count(), 1, "{said}");
+        assert_eq!(warned.count(), 1, "{log}");
     }
-    assert!(scene.worker.terminate().await.success());
+    assert!(fixture.worker.terminate().await.success());
 }

@@ -1,17 +1,17 @@
-//! Bad requests, and `scrip health` from the other end.
+//! Bad requests to the health server, and its client `scrip health`.
 
 use serde_json::Value;
-use tests::{broker::PATIENCE, process::Deployment};
+use tests::{broker::TIMEOUT, process::Deployment};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
 
-use crate::stage::{assert_alive, get, health, listen, ready, say};
+use crate::fixture::{assert_alive, get, health, listen, ready, send_raw};
 
 #[tokio::test]
-async fn bad_requests_are_answered_and_bounded() {
+async fn bad_requests_get_an_error_and_are_bounded() {
     let mut deployment = Deployment::embedded();
     let address = listen(&mut deployment);
     let worker = deployment.worker();
@@ -20,22 +20,25 @@ async fn bad_requests_are_answered_and_bounded() {
     let unknown = get(address, "/nowhere").await;
     assert_eq!(unknown.status, 404);
     assert!(
-        unknown.body.contains("/livez, /readyz and /metrics"),
+        unknown.body.contains("/livez, /readyz or /metrics"),
         "{}",
         unknown.body
     );
 
     let post = b"POST /readyz HTTP/1.1\r\nHost: scrip\r\nContent-Length: 1000000000\r\n\r\nbody";
-    let posted = say(address, post).await.expect("an answer");
+    let posted = send_raw(address, post).await.expect("an answer");
     assert_eq!(posted.status, 405);
     assert!(posted.head.contains("allow: get, head"), "{}", posted.head);
 
-    let headed = say(address, b"HEAD /readyz HTTP/1.1\r\nHost: scrip\r\n\r\n").await;
+    let headed = send_raw(address, b"HEAD /readyz HTTP/1.1\r\nHost: scrip\r\n\r\n").await;
     let headed = headed.expect("an answer");
     assert_eq!((headed.status, headed.body.as_str()), (200, ""));
 
     assert_eq!(
-        say(address, b"what?\r\n\r\n").await.expect("an answer").status,
+        send_raw(address, b"what?\r\n\r\n")
+            .await
+            .expect("an answer")
+            .status,
         400
     );
     let long = format!(
@@ -43,7 +46,7 @@ async fn bad_requests_are_answered_and_bounded() {
         "x".repeat(100_000)
     );
     assert!(
-        say(address, long.as_bytes())
+        send_raw(address, long.as_bytes())
             .await
             .is_none_or(|long| long.status == 431)
     );
@@ -52,7 +55,7 @@ async fn bad_requests_are_answered_and_bounded() {
         "X: y\r\n".repeat(100)
     );
     assert!(
-        say(address, many.as_bytes())
+        send_raw(address, many.as_bytes())
             .await
             .is_none_or(|many| many.status == 431)
     );
@@ -61,7 +64,7 @@ async fn bad_requests_are_answered_and_bounded() {
 }
 
 #[tokio::test]
-async fn slow_clients_keep_nobody_waiting_however_many_there_are_and_are_left_behind() {
+async fn any_number_of_slow_clients_delay_no_others_and_are_disconnected() {
     let mut deployment = Deployment::embedded();
     let address = listen(&mut deployment);
     let worker = deployment.worker();
@@ -74,26 +77,29 @@ async fn slow_clients_keep_nobody_waiting_however_many_there_are_and_are_left_be
     }
     assert_alive(address).await;
     let mut rest = Vec::new();
-    let closed = timeout(PATIENCE, slow[0].read_to_end(&mut rest)).await;
-    assert!(closed.is_ok(), "it is never closed");
+    let closed = timeout(TIMEOUT, slow[0].read_to_end(&mut rest)).await;
+    assert!(closed.is_ok(), "the connection is never closed");
     assert!(rest.is_empty(), "{rest:?}");
     drop(slow);
     assert!(worker.terminate().await.success());
 }
 
 #[tokio::test]
-async fn scrip_health_says_by_its_exit_code_how_the_worker_is() {
+async fn the_exit_code_of_scrip_health_is_the_state_of_the_worker() {
     let mut deployment = Deployment::embedded();
     let unset = deployment.run(&["health"]).await;
     assert_eq!(unset.status.code(), Some(1));
     let error = String::from_utf8_lossy(&unset.stderr).into_owned();
-    assert!(error.contains("health.listen is not set"), "{error}");
+    assert!(error.contains("`health.listen` is not set"), "{error}");
 
     let address = listen(&mut deployment);
-    let nobody = deployment.run(&["health"]).await;
-    assert_eq!(nobody.status.code(), Some(1));
-    let error = String::from_utf8_lossy(&nobody.stderr).into_owned();
-    assert!(error.contains(&format!("nobody answers at {address}")), "{error}");
+    let no_worker = deployment.run(&["health"]).await;
+    assert_eq!(no_worker.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&no_worker.stderr).into_owned();
+    assert!(
+        error.contains(&format!("cannot reach a worker at {address}")),
+        "{error}"
+    );
 
     let worker = deployment.worker();
     ready(address).await;
@@ -105,7 +111,8 @@ async fn scrip_health_says_by_its_exit_code_how_the_worker_is() {
         lanes.is_some_and(|lanes| lanes.contains("ok") && lanes.contains("serving 1")),
         "{table}"
     );
-    let json: Value = serde_json::from_str(&deployment.succeed(&["health", "--json"]).await).unwrap();
+    let json: Value =
+        serde_json::from_str(&deployment.succeed(&["health", "--json"]).await).unwrap();
     assert_eq!(
         (&json["ok"], &json["checks"]["database"]["ok"]),
         (&true.into(), &true.into())
@@ -113,13 +120,17 @@ async fn scrip_health_says_by_its_exit_code_how_the_worker_is() {
 
     let second = deployment.worker();
     second.wait_for("health.listen").await;
-    assert!(second.log().contains(&address.to_string()), "{}", second.log());
-    assert!(!second.ended().await.success(), "the place is taken");
+    assert!(
+        second.log().contains(&address.to_string()),
+        "{}",
+        second.log()
+    );
+    assert!(!second.ended().await.success(), "the address is in use");
     assert!(worker.terminate().await.success());
 }
 
 #[tokio::test]
-async fn scrip_health_does_not_take_somebody_else_for_a_worker() {
+async fn scrip_health_does_not_accept_another_program_as_a_worker() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut deployment = Deployment::embedded();
     let address = listener.local_addr().unwrap().to_string();
@@ -128,11 +139,14 @@ async fn scrip_health_does_not_take_somebody_else_for_a_worker() {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut asked = [0; 1024];
         let _ = stream.read(&mut asked).await.unwrap();
-        stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nhello").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.0 200 OK\r\n\r\nhello")
+            .await
+            .unwrap();
     });
     let output = deployment.run(&["health"]).await;
     other.await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(error.contains("is no Scrip worker"), "{error}");
+    assert!(error.contains("is not a Scrip worker"), "{error}");
 }

@@ -1,12 +1,12 @@
-//! What an interleaving must come to.
+//! The expected result of an interleaving.
 
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
-use super::stage::Stage;
+use super::fixture::Fixture;
 
-/// What an interleaving must have booked under a reference: an amount, or a refusal.
+/// The expected row of a reference: an amount, or a refusal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Booked {
     user: String,
@@ -14,7 +14,7 @@ pub struct Booked {
     amount: Option<i64>,
 }
 
-/// So many credits moved under this reference.
+/// A completed transaction with this amount.
 pub fn booked(user: &str, reference: &str, amount: i64) -> Booked {
     Booked {
         user: user.to_owned(),
@@ -23,7 +23,7 @@ pub fn booked(user: &str, reference: &str, amount: i64) -> Booked {
     }
 }
 
-/// A refusal is kept under this reference.
+/// A stored refusal.
 pub fn refused(user: &str, reference: &str) -> Booked {
     Booked {
         amount: None,
@@ -31,15 +31,15 @@ pub fn refused(user: &str, reference: &str) -> Booked {
     }
 }
 
-impl Stage {
-    /// What must be true in the end: exactly this is booked, each reference once; wallets hold the sum of it; each wallet
-    /// went from version to version, one at a time; and the book balances.
+impl Fixture {
+    /// Panics unless exactly the expected rows are booked, each wallet has their sum, each version
+    /// has increased by one at a time, and every invariant holds.
     pub async fn check(&self, mut expected: Vec<Booked>) {
         let db = self.ledger.store.read_connection();
         let sql = r"SELECT user_id, regexp_replace(reference_id, '^expire:[0-9a-f-]+', 'expire'), amount,
               status = 'COMPLETED' FROM credits_transaction";
         let rows = all(db, sql).await;
-        let mut found: Vec<Booked> = rows
+        let mut actual: Vec<Booked> = rows
             .iter()
             .map(|row| Booked {
                 user: row.try_get_by_index(0).expect("a user"),
@@ -50,9 +50,9 @@ impl Stage {
                     .then(|| row.try_get_by_index(2).expect("an amount")),
             })
             .collect();
-        found.sort();
+        actual.sort();
         expected.sort();
-        assert_eq!(found, expected, "what is booked");
+        assert_eq!(actual, expected, "booked rows");
 
         let mut right: BTreeMap<String, i64> = BTreeMap::new();
         for booked in expected {
@@ -68,13 +68,19 @@ impl Stage {
                 (user, row.try_get_by_index(1).expect("a balance"))
             })
             .collect();
-        assert_eq!(wallets, right, "what is in the wallets");
+        assert_eq!(wallets, right, "balances of the wallets");
 
         let jumps = r"SELECT count(*) FROM credits_balance w CROSS JOIN LATERAL (
-              SELECT count(*) AS steps, count(DISTINCT v.new) AS versions, max(v.new) AS last, bool_and(v.new = v.old + 1) AS each
-              FROM stage_version v WHERE v.user_id = w.user_id) s
-            WHERE (s.steps, s.versions, s.last, s.each) IS DISTINCT FROM (w.version, w.version, w.version, true)";
-        assert_eq!(self.ledger.number(jumps).await, 0, "wallets whose version jumped");
+              SELECT count(*) AS steps, count(DISTINCT v.new) AS versions, max(v.new) AS last,
+                bool_and(v.new = v.old + 1) AS each
+              FROM test_version v WHERE v.user_id = w.user_id) s
+            WHERE (s.steps, s.versions, s.last, s.each) IS DISTINCT
+              FROM (w.version, w.version, w.version, true)";
+        assert_eq!(
+            self.ledger.number(jumps).await,
+            0,
+            "wallets whose version jumped"
+        );
         self.ledger.verify().await;
     }
 }

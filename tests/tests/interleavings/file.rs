@@ -1,4 +1,4 @@
-//! Two connections to one SQLite file: whoever writes has the whole file, whoever reads has a snapshot.
+//! Two connections to one SQLite file: a writer locks the whole file, and a reader has a snapshot.
 
 use std::{
     pin::pin,
@@ -12,26 +12,27 @@ use producer_sdk::{Client, Command, Options, Producer};
 use scrip::{
     catalog::Catalog,
     clock::Clock,
-    embedded::{Embedded, EmbeddedOptions},
     store::{Store, StoreOptions},
+    transport::embedded::{Embedded, EmbeddedOptions},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement, TransactionTrait};
 use tests::ledger::{TestLedger, buy_credits, consume, rules, settled, use_service};
 
-const PATIENCE: Duration = Duration::from_mins(1);
-/// How often a worker is asked what it has noticed.
-const LOOK: Duration = Duration::from_millis(2);
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// The interval at which the state of a worker is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 async fn balance(db: &impl ConnectionTrait) -> i64 {
     let sql = "SELECT w.balance FROM credits_balance w \
-        WHERE w.balance = (SELECT sum(b.remaining) FROM credits_batch b WHERE b.user_id = w.user_id)";
+        WHERE w.balance = (SELECT sum(b.remaining) FROM credits_batch b \
+        WHERE b.user_id = w.user_id)";
     let statement = Statement::from_string(DbBackend::Sqlite, sql);
     let row = db.query_one_raw(statement).await.expect("a query");
-    let row = row.expect("a wallet that equals its batches");
+    let row = row.expect("a wallet whose balance is the sum of its batches");
     row.try_get_by_index(0).expect("a number")
 }
 
-pub async fn a_writer_finds_the_file_taken(ledger: TestLedger) {
+pub async fn a_writer_finds_the_file_locked(ledger: TestLedger) {
     ledger.one(buy_credits("p1", "ada", 10)).await;
     let hasty = StoreOptions {
         busy_timeout: Duration::from_millis(1),
@@ -44,11 +45,14 @@ pub async fn a_writer_finds_the_file_taken(ledger: TestLedger) {
     let decided = ledger
         .store
         .commit_group_in(&first, &one, &ledger.rules, ledger.now);
-    assert_eq!(settled(&decided.await.expect("decided")[0]).balance, Some(7));
+    assert_eq!(
+        settled(&decided.await.expect("decided")[0]).balance,
+        Some(7)
+    );
     let two = [consume("c1", "ada", 3), consume("c2", "ada", 2)];
     let error = second.commit_group(&two, &ledger.rules, ledger.now).await;
-    let error = error.expect_err("the file is taken");
-    assert!(!error.is_poison(), "a command is blamed: {error:?}");
+    let error = error.expect_err("the file is locked");
+    assert!(!error.is_poison(), "not an error of a command: {error:?}");
     assert_eq!(error.code().as_deref(), Some("5"), "{error:?}");
     first.commit().await.expect("commits");
     let decided = second.commit_group(&two, &ledger.rules, ledger.now).await;
@@ -59,32 +63,47 @@ pub async fn a_writer_finds_the_file_taken(ledger: TestLedger) {
     ledger.verify().await;
 }
 
-/// SQLite says "locked" at once here, not after the busy timeout.
-pub async fn a_file_is_opened_while_another_makes_it(ledger: TestLedger) {
+/// SQLite reports the lock at once here, and not after the busy timeout.
+pub async fn a_file_is_opened_while_another_connection_creates_it(ledger: TestLedger) {
     let url = ledger.database.url().replace("scrip.db", "new.db");
     let mut one = ConnectOptions::new(&url);
     one.max_connections(1).sqlx_logging(false);
     let other = Database::connect(one).await.expect("a connection");
-    other.execute_unprepared("BEGIN IMMEDIATE").await.expect("begun");
-    let patience = Duration::from_millis(300);
+    other
+        .execute_unprepared("BEGIN IMMEDIATE")
+        .await
+        .expect("begun");
+    let busy_timeout = Duration::from_millis(300);
     let hasty = StoreOptions {
-        busy_timeout: patience,
+        busy_timeout,
         ..StoreOptions::default()
     };
     let began = Instant::now();
-    let error = Store::connect(&url, &hasty).await.expect_err("it is held");
+    let error = Store::connect(&url, &hasty)
+        .await
+        .expect_err("the file is locked");
     let waited = began.elapsed();
     assert_eq!(error.code().as_deref(), Some("5"), "{error:?}");
-    assert!(waited >= patience, "gave up after {waited:?}: {error:?}");
+    assert!(
+        waited >= busy_timeout,
+        "gave up after {waited:?}: {error:?}"
+    );
     other.execute_unprepared("COMMIT").await.expect("committed");
     let store = Store::connect(&url, &hasty).await.expect("a store");
-    migration::up(store.read_connection()).await.expect("migrated");
+    migration::up(store.read_connection())
+        .await
+        .expect("migrated");
     ledger.verify().await;
 }
 
-pub async fn a_reader_looks_while_a_group_is_written(ledger: TestLedger) {
+pub async fn a_reader_reads_while_a_group_is_written(ledger: TestLedger) {
     ledger.one(buy_credits("p1", "ada", 10)).await;
-    let reader = ledger.store.read_connection().begin().await.expect("begins");
+    let reader = ledger
+        .store
+        .read_connection()
+        .begin()
+        .await
+        .expect("begins");
     assert_eq!(balance(&reader).await, 10);
     let writer = ledger.store.begin().await.expect("begins");
     let one = [consume("c1", "ada", 3)];
@@ -92,15 +111,19 @@ pub async fn a_reader_looks_while_a_group_is_written(ledger: TestLedger) {
         .store
         .commit_group_in(&writer, &one, &ledger.rules, ledger.now);
     decided.await.expect("decided");
-    assert_eq!(balance(&reader).await, 10, "what is not committed is not seen");
+    assert_eq!(
+        balance(&reader).await,
+        10,
+        "uncommitted rows are not visible"
+    );
     writer.commit().await.expect("commits");
-    assert_eq!(balance(&reader).await, 10, "the snapshot stays what it was");
+    assert_eq!(balance(&reader).await, 10, "the snapshot does not change");
     reader.rollback().await.expect("ends");
     assert_eq!(balance(ledger.store.read_connection()).await, 7);
     ledger.verify().await;
 }
 
-/// A worker on the file, with connections and a clock of its own.
+/// A worker on the file, with its own connections and its own clock.
 async fn worker(ledger: &TestLedger, name: &str, ahead: TimeDelta) -> Embedded {
     let catalog = Catalog {
         rules: Arc::new(rules()),
@@ -130,7 +153,7 @@ fn chat(reference: &str) -> Command {
 pub async fn a_worker_is_taken_over_in_the_middle_of_a_group(ledger: TestLedger) {
     ledger.one(buy_credits("p1", "ada", 10)).await;
     let client = client(&ledger).await;
-    // The test does what a worker does with a group: lease, ledger and queue in one transaction.
+    // Like a worker, the test writes lease, ledger and queue in one transaction.
     let group = ledger.store.begin().await.expect("begins");
     let until = ledger.now + TimeDelta::seconds(3);
     let lease = format!(
@@ -142,11 +165,17 @@ pub async fn a_worker_is_taken_over_in_the_middle_of_a_group(ledger: TestLedger)
     let decided = ledger
         .store
         .commit_group_in(&group, &commands, &ledger.rules, ledger.now);
-    assert_eq!(settled(&decided.await.expect("decided")[0]).balance, Some(8));
-    // By this one's clock the lease is over.
+    assert_eq!(
+        settled(&decided.await.expect("decided")[0]).balance,
+        Some(8)
+    );
+    // By the clock of this worker the lease has expired.
     let second = worker(&ledger, "second", TimeDelta::seconds(10)).await;
     let mut ready = pin!(second.ready());
-    assert!(ready.as_mut().now_or_never().is_none(), "it has the lane");
+    assert!(
+        ready.as_mut().now_or_never().is_none(),
+        "the other worker has the lane"
+    );
     group.commit().await.expect("commits");
     ready.await;
     let again = client.send(&chat("c1")).await.expect("an outcome");
@@ -156,12 +185,12 @@ pub async fn a_worker_is_taken_over_in_the_middle_of_a_group(ledger: TestLedger)
         Some(6)
     );
     client.close().await.expect("closed");
-    assert!(second.drain(PATIENCE).await);
+    assert!(second.drain(TIMEOUT).await);
     assert_eq!(balance(ledger.store.read_connection()).await, 6);
     ledger.verify().await;
 }
 
-pub async fn a_worker_comes_to_a_group_without_its_lease(ledger: TestLedger) {
+pub async fn a_worker_reaches_a_group_after_it_has_lost_its_lease(ledger: TestLedger) {
     ledger.one(buy_credits("p1", "ada", 10)).await;
     let first = worker(&ledger, "first", TimeDelta::zero()).await;
     first.ready().await;
@@ -174,24 +203,30 @@ pub async fn a_worker_comes_to_a_group_without_its_lease(ledger: TestLedger) {
     ledger.database.execute(&lease).await;
     let producer = Producer::connect(ledger.database.url(), Options::default()).await;
     let producer = producer.expect("a producer");
-    producer.publish(&chat("c1")).await.expect("it waits in the file");
+    producer
+        .publish(&chat("c1"))
+        .await
+        .expect("a row in the file");
     let began = Instant::now();
     while first.ready().now_or_never().is_some() {
-        assert!(began.elapsed() < PATIENCE, "it serves a lane that it has lost");
-        tokio::time::sleep(LOOK).await;
+        assert!(
+            began.elapsed() < TIMEOUT,
+            "the worker serves a lane that it has lost"
+        );
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     let second = worker(&ledger, "second", TimeDelta::zero()).await;
     let outcome = client.send(&chat("c1")).await.expect("an outcome");
-    assert!(outcome.replayed, "the one that waited was served");
+    assert!(outcome.replayed, "the waiting command was applied");
     client.send(&chat("c2")).await.expect("an outcome");
     assert_eq!((first.stats().commands, second.stats().commands), (0, 3));
-    assert!(second.drain(PATIENCE).await);
+    assert!(second.drain(TIMEOUT).await);
     let outcome = client.send(&chat("c3")).await.expect("an outcome");
     assert_eq!(outcome.balance, Some(4));
-    assert_eq!(first.stats().commands, 1, "it takes over again");
+    assert_eq!(first.stats().commands, 1, "the worker takes over again");
     client.close().await.expect("closed");
     producer.close().await.expect("closed");
-    assert!(first.drain(PATIENCE).await);
+    assert!(first.drain(TIMEOUT).await);
     assert_eq!(balance(ledger.store.read_connection()).await, 4);
     ledger.verify().await;
 }

@@ -1,4 +1,4 @@
-//! The same payment in two groups at once, under two references and for two wallets.
+//! The same payment in two concurrent groups, with two references and for two wallets.
 
 use ledger::{Action, Command, Item, Origin, Outcome, Refusal};
 use scrip::store::sql;
@@ -6,12 +6,12 @@ use tests::ledger::{buy_credits, command, consume};
 
 use super::{
     ending::{Booked, booked, refused},
-    stage::Stage,
+    fixture::Fixture,
 };
 
 const AFTER_INSERT: &str = "first AFTER INSERT credits_transaction";
 
-/// Credits that payment `pi_9` bought.
+/// A purchase of credits with the payment `pi_9`.
 fn pay(reference: &str, user: &str, credits: i64) -> Command {
     let action = Action::Purchase {
         item: Item::Credits {
@@ -26,39 +26,52 @@ fn pay(reference: &str, user: &str, credits: i64) -> Command {
     command(Origin::Funding, reference, user, action)
 }
 
-/// Ten credits for ada and for bob.
-async fn fund(stage: &Stage) -> Vec<Booked> {
+/// Gives ten credits to `ada` and to `bob`.
+async fn fund(fixture: &Fixture) -> Vec<Booked> {
     let fund = [buy_credits("p1", "ada", 10), buy_credits("p2", "bob", 10)];
-    stage.ledger.settle(&fund).await;
+    fixture.ledger.settle(&fund).await;
     vec![booked("ada", "p1", 10), booked("bob", "p2", 10)]
 }
 
-/// The reference that a refusal names as the first of its payment.
+/// The first reference of the payment, as a refusal names it.
 fn first_of(outcome: &Outcome) -> Option<&str> {
     let refused = outcome.refused.as_ref()?;
     assert_eq!(refused.code, Refusal::DuplicatePayment);
-    refused.first.as_ref().map(|first| first.reference_id.as_str())
+    refused
+        .first
+        .as_ref()
+        .map(|first| first.reference_id.as_str())
 }
 
-pub async fn one_payment_for_two_wallets_and_the_first_commits(stage: &mut Stage) -> Vec<Booked> {
-    let mut expected = fund(stage).await;
-    let (first, second) = stage.writers().await;
-    let gate = stage.close(AFTER_INSERT).await;
-    let one = first.commits(&[pay("evt_1", "ada", 5)]).await;
-    stage
+/// Conformance: Commands: Two concurrent writers with one payment under two references credit it
+/// once
+pub async fn one_payment_for_two_wallets_and_the_first_commits(
+    fixture: &mut Fixture,
+) -> Vec<Booked> {
+    let mut expected = fund(fixture).await;
+    let (first, second) = fixture.writers().await;
+    let gate = fixture.block_at(AFTER_INSERT).await;
+    let one = first
+        .commits_pessimistically(&[pay("evt_1", "ada", 5)])
+        .await;
+    fixture
         .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
         .await;
     let group = [pay("evt_2", "bob", 5), consume("c1", "bob", 1)];
-    let two = second.commits(&group).await;
-    stage
+    let two = second.commits_pessimistically(&group).await;
+    fixture
         .until_waits(&two, one.pid, sql::INSERT_TRANSACTIONS.postgres)
         .await;
-    gate.let_go().await;
+    gate.release().await;
     assert_eq!(one.outcomes().await[0].amount, 5);
     let outcomes = two.outcomes().await;
     assert_eq!(first_of(&outcomes[0]), Some("evt_1"));
     assert_eq!(outcomes[1].balance, Some(9));
-    assert_eq!(stage.tries("second").await, 2, "it was decided again");
+    assert_eq!(
+        fixture.tries("second").await,
+        2,
+        "the group was decided again"
+    );
     expected.extend([
         booked("ada", "evt_1", 5),
         refused("bob", "evt_2"),
@@ -67,38 +80,58 @@ pub async fn one_payment_for_two_wallets_and_the_first_commits(stage: &mut Stage
     expected
 }
 
-pub async fn one_payment_for_two_wallets_and_the_first_rolls_back(stage: &mut Stage) -> Vec<Booked> {
-    let mut expected = fund(stage).await;
-    let (first, second) = stage.writers().await;
-    let gate = stage.close(AFTER_INSERT).await;
-    let one = first.commits(&[pay("evt_1", "ada", 5)]).await;
-    stage
+pub async fn one_payment_for_two_wallets_and_the_first_rolls_back(
+    fixture: &mut Fixture,
+) -> Vec<Booked> {
+    let mut expected = fund(fixture).await;
+    let (first, second) = fixture.writers().await;
+    let gate = fixture.block_at(AFTER_INSERT).await;
+    let one = first
+        .commits_pessimistically(&[pay("evt_1", "ada", 5)])
+        .await;
+    fixture
         .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
         .await;
-    let two = second.commits(&[pay("evt_2", "bob", 5)]).await;
-    stage
+    let two = second
+        .commits_pessimistically(&[pay("evt_2", "bob", 5)])
+        .await;
+    fixture
         .until_waits(&two, one.pid, sql::INSERT_TRANSACTIONS.postgres)
         .await;
-    stage.terminate(one.pid).await;
+    fixture.terminate(one.pid).await;
     one.error().await;
-    assert_eq!(two.outcomes().await[0].amount, 5, "nothing else credited it");
-    gate.let_go().await;
-    let again = first.commits(&[pay("evt_1", "ada", 5)]).await.outcomes().await;
+    assert_eq!(
+        two.outcomes().await[0].amount,
+        5,
+        "no other command credited it"
+    );
+    gate.release().await;
+    let again = first
+        .commits_pessimistically(&[pay("evt_1", "ada", 5)])
+        .await
+        .outcomes()
+        .await;
     assert_eq!(first_of(&again[0]), Some("evt_2"));
     expected.extend([booked("bob", "evt_2", 5), refused("ada", "evt_1")]);
     expected
 }
 
-pub async fn one_payment_quickly_for_two_wallets(stage: &mut Stage) -> Vec<Booked> {
-    let mut expected = fund(stage).await;
-    let (first, second) = stage.writers().await;
-    let gate = stage.close(AFTER_INSERT).await;
-    let one = first.commits_quickly(&[pay("evt_1", "ada", 5)]).await;
-    stage.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
+/// Conformance: Commands: Two concurrent writers with one payment under two references credit it
+/// once
+pub async fn one_payment_on_the_optimistic_path_for_two_wallets(
+    fixture: &mut Fixture,
+) -> Vec<Booked> {
+    let mut expected = fund(fixture).await;
+    let (first, second) = fixture.writers().await;
+    let gate = fixture.block_at(AFTER_INSERT).await;
+    let one = first
+        .commits_optimistically(&[pay("evt_1", "ada", 5)])
+        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let group = [pay("evt_2", "bob", 5), consume("c1", "bob", 1)];
-    let two = second.commits_quickly(&group).await;
-    stage.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
-    gate.let_go().await;
+    let two = second.commits_optimistically(&group).await;
+    fixture.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
+    gate.release().await;
     assert_eq!(one.outcomes().await[0].amount, 5);
     let outcomes = two.outcomes().await;
     assert_eq!(first_of(&outcomes[0]), Some("evt_1"));
@@ -111,17 +144,21 @@ pub async fn one_payment_quickly_for_two_wallets(stage: &mut Stage) -> Vec<Booke
     expected
 }
 
-pub async fn one_payment_quickly_and_carefully(stage: &mut Stage) -> Vec<Booked> {
-    let mut expected = fund(stage).await;
-    let (first, second) = stage.writers().await;
-    let gate = stage.close(AFTER_INSERT).await;
-    let one = first.commits(&[pay("evt_1", "ada", 5)]).await;
-    stage
+pub async fn one_payment_on_both_commit_paths(fixture: &mut Fixture) -> Vec<Booked> {
+    let mut expected = fund(fixture).await;
+    let (first, second) = fixture.writers().await;
+    let gate = fixture.block_at(AFTER_INSERT).await;
+    let one = first
+        .commits_pessimistically(&[pay("evt_1", "ada", 5)])
+        .await;
+    fixture
         .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
         .await;
-    let two = second.commits_quickly(&[pay("evt_2", "bob", 5)]).await;
-    stage.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
-    gate.let_go().await;
+    let two = second
+        .commits_optimistically(&[pay("evt_2", "bob", 5)])
+        .await;
+    fixture.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
+    gate.release().await;
     assert_eq!(one.outcomes().await[0].amount, 5);
     assert_eq!(first_of(&two.outcomes().await[0]), Some("evt_1"));
     expected.extend([booked("ada", "evt_1", 5), refused("bob", "evt_2")]);

@@ -1,4 +1,4 @@
-//! What holds places on the stage, and the stores that come there.
+//! The sessions that hold locks, and the stores that wait for them.
 
 use std::future::Future;
 
@@ -9,12 +9,12 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use tests::ledger::settled;
 use tokio::task::JoinHandle;
 
-use super::stage::one;
+use super::fixture::one;
 
-/// What the test holds until it lets go.
+/// Locks that the test holds until it releases them.
 pub struct Held {
     pub transaction: DatabaseTransaction,
-    /// Its session.
+    /// The process id of the session.
     pub pid: i32,
 }
 
@@ -24,7 +24,7 @@ impl Held {
         done.unwrap_or_else(|error| panic!("{error}\n{sql}"));
     }
 
-    /// The same while the test goes on, since it may have to wait.
+    /// Runs a statement in the background, because it may have to wait.
     pub fn executes(self, sql: &'static str) -> Running<Self> {
         Running {
             name: "the test".to_owned(),
@@ -36,7 +36,7 @@ impl Held {
         }
     }
 
-    pub async fn let_go(self) {
+    pub async fn release(self) {
         self.transaction.rollback().await.expect("rolls back");
     }
 
@@ -47,37 +47,50 @@ impl Held {
 
 /// A store with one connection.
 pub struct Writer {
-    /// Places are called by it.
+    /// The name in the breakpoints.
     pub name: String,
     pub store: Store,
     pub rules: Rules,
-    /// Its clock.
+    /// The time by the writer's clock.
     pub now: DateTime<Utc>,
 }
 
 impl Writer {
-    /// Begins to commit a group, without a lock if it may be.
-    pub async fn commits_quickly(&self, commands: &[Command]) -> Running<Result<Vec<Decision>, StoreError>> {
+    /// Starts to commit a group, on the optimistic path if possible.
+    pub async fn commits_optimistically(
+        &self,
+        commands: &[Command],
+    ) -> Running<Result<Vec<Decision>, StoreError>> {
         let (commands, rules, now) = (commands.to_vec(), self.rules.clone(), self.now);
         self.does(|store| async move { store.commit_group(&commands, &rules, now).await })
             .await
     }
 
-    /// Begins to commit a group by locking its wallets first.
-    pub async fn commits(&self, commands: &[Command]) -> Running<Result<Vec<Decision>, StoreError>> {
+    /// Starts to commit a group on the pessimistic path.
+    pub async fn commits_pessimistically(
+        &self,
+        commands: &[Command],
+    ) -> Running<Result<Vec<Decision>, StoreError>> {
         let (commands, rules, now) = (commands.to_vec(), self.rules.clone(), self.now);
-        self.does(|store| async move { store.commit_group_carefully(&commands, &rules, now).await })
+        self.does(|store| async move {
+            store
+                .commit_group_pessimistically(&commands, &rules, now)
+                .await
+        })
+        .await
+    }
+
+    /// Starts a dry run of a group.
+    pub async fn dry_runs(
+        &self,
+        commands: &[Command],
+    ) -> Running<Result<Vec<Decision>, StoreError>> {
+        let (commands, rules, now) = (commands.to_vec(), self.rules.clone(), self.now);
+        self.does(|store| async move { store.dry_run_group(&commands, &rules, now).await })
             .await
     }
 
-    /// Begins to rehearse a group.
-    pub async fn rehearses(&self, commands: &[Command]) -> Running<Result<Vec<Decision>, StoreError>> {
-        let (commands, rules, now) = (commands.to_vec(), self.rules.clone(), self.now);
-        self.does(|store| async move { store.rehearse_group(&commands, &rules, now).await })
-            .await
-    }
-
-    /// Begins to do something with the store.
+    /// Starts work with the store in the background.
     pub async fn does<T, F, W>(&self, work: W) -> Running<T>
     where
         T: Send + 'static,
@@ -93,38 +106,38 @@ impl Writer {
     }
 }
 
-/// Something that a session is doing.
+/// The running work of a session.
 pub struct Running<T> {
     pub name: String,
-    /// The session.
+    /// The process id of the session.
     pub pid: i32,
     pub task: JoinHandle<T>,
 }
 
 impl<T> Running<T> {
-    /// What came of it.
+    /// Waits for the result.
     pub async fn end(self) -> T {
         self.task.await.expect("no panic")
     }
 }
 
 impl Running<Result<Vec<Decision>, StoreError>> {
-    /// What was decided.
+    /// Waits for the decisions.
     pub async fn decisions(self) -> Vec<Decision> {
         let name = self.name.clone();
         let decided = self.end().await;
         decided.unwrap_or_else(|error| panic!("{name} failed: {error:?}"))
     }
 
-    /// The outcomes of commands that must all be settled.
+    /// Waits for the outcomes; panics unless all commands are settled.
     pub async fn outcomes(self) -> Vec<Outcome> {
         self.decisions().await.iter().map(settled).collect()
     }
 
-    /// The error that it must have failed with, which must be no command's fault.
+    /// Waits for the error of the group. Panics if it succeeded or if a command caused the error.
     pub async fn error(self) -> StoreError {
         let error = self.end().await.expect_err("it fails");
-        assert!(!error.is_poison(), "a command is blamed: {error:?}");
+        assert!(!error.is_poison(), "not an error of a command: {error:?}");
         error
     }
 }

@@ -1,10 +1,10 @@
-//! An app's credentials in the wrong hands.
+//! An attacker with the credentials of an app.
 
 use std::time::Duration;
 
 use lapin::{Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable};
 use producer_sdk::{Client, Command};
-use tests::{broker::PATIENCE, process::take_logs, raw_amqp::RawClient};
+use tests::{broker::TIMEOUT, process::take_logs, raw_amqp::RawClient};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -12,15 +12,17 @@ use crate::{
     fixture::Fixture,
 };
 
-/// Sends hostile messages, and an honest one after each kind, to know when a worker is done with it.
+/// Sends hostile messages. After each kind it sends a valid one, which shows that the worker has
+/// processed the others.
 pub struct Attacker<'a> {
     fixture: &'a Fixture,
     url: String,
     client: Client,
-    /// Of an innocent app: the attacker gets too many bytes of answers to be answered in the end.
+    /// A client of an innocent app. The attacker itself exceeds its limit of result bytes and gets
+    /// no replies at the end.
     observer: Client,
     honest: usize,
-    /// A reply queue of its own that it does not read.
+    /// A reply queue of the attacker that has no consumer.
     pub unread: String,
     _connection: Connection,
 }
@@ -49,7 +51,7 @@ impl<'a> Attacker<'a> {
         }
     }
 
-    /// Sends a message as often as each is sent.
+    /// Sends the message of a case [`TIMES`] times.
     pub async fn publish(&self, case: &Case) {
         let mut client = None;
         for n in 0..TIMES {
@@ -66,19 +68,23 @@ impl<'a> Attacker<'a> {
             let sent = sent.await;
             if case.expected == Expected::RefusedByBroker {
                 let is_taken = sent.is_ok() && open.finish().await;
-                assert!(!is_taken, "{}: the broker takes it", case.name);
+                assert!(!is_taken, "{}: the broker accepts it", case.name);
                 continue;
             }
             sent.unwrap_or_else(|error| panic!("{}: {error}", case.name));
             client = Some(open);
         }
         if let Some(client) = client {
-            assert!(client.finish().await, "{}: the broker refuses it", case.name);
+            assert!(
+                client.finish().await,
+                "{}: the broker refuses it",
+                case.name
+            );
         }
     }
 
-    /// Waits until the broker and the worker are done with everything sent so far. The broker has no event for a dead
-    /// letter.
+    /// Waits until the broker and the worker have processed all messages so far. The broker has no
+    /// event for a dead letter.
     pub async fn settle(&mut self, cases: &[Case]) {
         self.honest += 1;
         let honest = Command::consume(format!("honest-{}", self.honest), MALLORY, "s").amount(1);
@@ -86,18 +92,21 @@ impl<'a> Attacker<'a> {
         self.observer.packages().await.expect("an answer");
         let letters = cases
             .iter()
-            .filter(|case| matches!(case.expected, Expected::Letter { .. }));
+            .filter(|case| matches!(case.expected, Expected::DeadLetter { .. }));
         let expected = letters.count() * TIMES;
         let began = Instant::now();
         loop {
-            let found = self.fixture.ready_in(&self.fixture.topology.dead()).await;
-            if found == expected {
+            let actual = self.fixture.ready_in(&self.fixture.topology.dead()).await;
+            if actual == expected {
                 return;
             }
-            if found > expected || began.elapsed() > PATIENCE {
+            if actual > expected || began.elapsed() > TIMEOUT {
                 let last = cases.last().map(|case| &case.name);
                 let logs = take_logs().concat();
-                panic!("{found} dead letters, expected {expected}, after {last:?}; the worker:\n{logs}");
+                panic!(
+                    "{actual} dead letters, expected {expected}, after {last:?}; the \
+                     worker:\n{logs}"
+                );
             }
             sleep(Duration::from_millis(10)).await;
         }

@@ -3,37 +3,37 @@
 use producer_sdk::contract::bucket;
 use tests::raw_amqp::{RawProperties, frame_filled};
 
-/// The user of the broker that sends them, and the user whose wallet they name.
+/// The account of the attacker, and the user whose wallet the messages name.
 pub const MALLORY: &str = "mallory";
-/// How often each message is sent.
+/// The number of times that each message is sent.
 pub const TIMES: usize = 20;
 
-/// Makes the body of the message with a reference.
+/// Builds the body of the message with a reference.
 pub type MakeBody = Box<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
 
-/// What becomes of a message.
+/// The expected result of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// The broker does not take it.
+    /// The broker refuses the message.
     RefusedByBroker,
-    /// A command, carried out as any other.
+    /// The message is a command and is applied.
     CarriedOut,
-    /// Acknowledged, or dropped by the broker; nothing is kept of it.
+    /// The worker acknowledges the message or the broker drops it, without any trace.
     Dropped,
-    /// A dead letter with this reason, whose error says this.
-    Letter {
+    /// The message becomes a dead letter with this reason and an error that contains this text.
+    DeadLetter {
         reason: &'static str,
         error: String,
-        /// Whether a worker has set it aside, and not the broker itself.
+        /// Whether a worker dead-lettered the message, and not the broker.
         by_worker: bool,
     },
 }
 
-/// How the properties fill their frame.
+/// The size of the properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     AsIs,
-    /// Filled by a header to the largest frame and so many bytes more.
+    /// A header fills them to the largest frame plus this number of bytes.
     LargestFrameAnd(usize),
 }
 
@@ -42,18 +42,19 @@ pub struct Case {
     pub name: String,
     pub exchange: String,
     pub routing_key: Vec<u8>,
-    /// Beside `user_id` and `message_id`, which are there unless they are here.
+    /// The properties by flag. `user_id` and `message_id` are added unless they are in this list.
     pub properties: Vec<(u16, Vec<u8>)>,
     pub size: Size,
     pub awaits_direct_replies: bool,
     pub body: MakeBody,
     pub expected: Expected,
-    /// What the worker logs of it beside the sender, where that is not what it logs of a dead letter.
+    /// A text in the worker's log line about the message, if it is not the line about a dead
+    /// letter.
     pub logged: Option<&'static str>,
 }
 
 impl Case {
-    /// A command that is carried out, with a reference and nothing hostile about it.
+    /// A valid command with a reference. The other methods make it hostile.
     pub fn new(name: impl Into<String>, exchange: String) -> Self {
         Self {
             name: name.into(),
@@ -107,8 +108,8 @@ impl Case {
         self
     }
 
-    pub fn letter(self, reason: &'static str, error: impl Into<String>) -> Self {
-        self.expected(Expected::Letter {
+    pub fn dead_letter(self, reason: &'static str, error: impl Into<String>) -> Self {
+        self.expected(Expected::DeadLetter {
             reason,
             error: error.into(),
             by_worker: true,
@@ -120,7 +121,7 @@ impl Case {
         self
     }
 
-    /// The reference of a message, in its body or its properties.
+    /// The reference of the `n`-th message, in its body or its properties.
     pub fn reference(&self, n: usize) -> String {
         let name: String = self
             .name
@@ -130,7 +131,7 @@ impl Case {
         format!("{name}.{n}")
     }
 
-    /// The properties of a message.
+    /// The properties of the `n`-th message.
     pub fn properties(&self, n: usize, frame_max: usize) -> RawProperties {
         let mut values = self.properties.clone();
         for (flag, value) in [

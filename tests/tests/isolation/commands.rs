@@ -1,6 +1,6 @@
-//! Hostile messages where commands go.
+//! Hostile messages through the exchanges and queues of commands.
 
-use producer_sdk::contract::{Door, headers};
+use producer_sdk::contract::{Origin, headers};
 use serde_json::json;
 use tests::raw_amqp::{RawProperties, nested};
 
@@ -10,10 +10,10 @@ use crate::{
     fixture::Fixture,
 };
 
-/// Bytes that are no text.
+/// Two bytes that no text in UTF-8 contains.
 pub const NOT_UTF8: [u8; 2] = [0xff, 0xfe];
 
-/// Each short string that the broker passes on as it is, with how a dead letter calls it.
+/// The short strings that the broker passes on unchanged, with their names in a dead letter.
 pub const TEXTS: [(&str, u16); 8] = [
     ("content_type", RawProperties::CONTENT_TYPE),
     ("content_encoding", RawProperties::CONTENT_ENCODING),
@@ -25,15 +25,19 @@ pub const TEXTS: [(&str, u16); 8] = [
     ("cluster_id", RawProperties::CLUSTER_ID),
 ];
 
-/// A direct reply-to as RabbitMQ writes it, of a node that this broker does not know.
+/// A direct reply-to in the format of RabbitMQ, of a node that this broker does not know.
 const UNKNOWN_NODE: &str =
     "amq.rabbitmq.reply-to.g1h2AA5yZXBseUAyNzc5NjQyMAAAC1oAAAAAZo4bIw==.+Uvn1EmAp0ZA+oQx2yoQFA==";
 
-/// `reply_to` that no reply can go to, with what the worker logs of it.
+/// Values of `reply_to` to which no reply can be sent, with the text in the worker's log.
 pub fn reply_tos(fixture: &Fixture) -> Vec<(&'static str, String, Option<&'static str>)> {
-    let unusable = Some("no reply can be sent");
+    let unusable = Some("reply cannot be sent");
     vec![
-        ("no base64", "amq.rabbitmq.reply-to.!!!!.x".to_owned(), unusable),
+        (
+            "no base64",
+            "amq.rabbitmq.reply-to.!!!!.x".to_owned(),
+            unusable,
+        ),
         (
             "half a process",
             "amq.rabbitmq.reply-to.g1h2.x".to_owned(),
@@ -53,17 +57,21 @@ pub fn reply_tos(fixture: &Fixture) -> Vec<(&'static str, String, Option<&'stati
         ("the dead-letter queue", fixture.topology.dead(), unusable),
         ("a command queue", fixture.topology.commands(0), unusable),
         ("an unknown node", UNKNOWN_NODE.to_owned(), None),
-        ("a queue that does not exist", "amq.gen-none".to_owned(), None),
+        (
+            "a queue that does not exist",
+            "amq.gen-none".to_owned(),
+            None,
+        ),
     ]
 }
 
-/// Everything that an app can send where commands go.
+/// All kinds of messages that an app can send through the exchanges and queues of commands.
 pub fn cases(fixture: &Fixture, attacker: &Attacker<'_>) -> Vec<Case> {
     let mut all = unreadable(fixture, &fixture.topology.usage());
     for case in &mut all {
         if case.expected == Expected::Dropped {
             let error = case.logged.take().unwrap_or_default();
-            case.expected = Expected::Letter {
+            case.expected = Expected::DeadLetter {
                 reason: "unreadable_properties",
                 error: error.to_owned(),
                 by_worker: true,
@@ -73,11 +81,11 @@ pub fn cases(fixture: &Fixture, attacker: &Attacker<'_>) -> Vec<Case> {
     all.push(
         Case::new("a routing key that is not UTF-8", fixture.topology.usage())
             .routing_key(&NOT_UTF8)
-            .letter("unreadable_properties", "the routing key must be UTF-8"),
+            .dead_letter("unreadable_properties", "the routing key must be UTF-8"),
     );
-    for (what, reply_to, logged) in reply_tos(fixture) {
+    for (name, reply_to, logged) in reply_tos(fixture) {
         let mut case = Case::new(
-            format!("a command with reply_to: {what}"),
+            format!("a command with reply_to: {name}"),
             fixture.topology.usage(),
         )
         .property(RawProperties::REPLY_TO, reply_to);
@@ -97,15 +105,16 @@ pub fn cases(fixture: &Fixture, attacker: &Attacker<'_>) -> Vec<Case> {
     all
 }
 
-/// Properties that a client library cannot read, or that the broker refuses. `logged` is what a worker finds.
+/// Messages whose properties the AMQP library cannot decode or the broker refuses. `logged` is the
+/// error that a worker logs.
 pub fn unreadable(fixture: &Fixture, exchange: &str) -> Vec<Case> {
-    let what = if exchange == fixture.topology.queries() {
+    let kind = if exchange == fixture.topology.queries() {
         "a query"
     } else {
         "a command"
     };
     let new = |name: &str| {
-        let case = Case::new(format!("{what} with {name}"), exchange.to_owned());
+        let case = Case::new(format!("{kind} with {name}"), exchange.to_owned());
         if exchange == fixture.topology.queries() {
             case.routing_key(producer_sdk::contract::QUERY_KEY.as_bytes())
         } else {
@@ -126,7 +135,10 @@ pub fn unreadable(fixture: &Fixture, exchange: &str) -> Vec<Case> {
         ("user_id", RawProperties::USER_ID),
     ] {
         let case = new(&format!("a {property} that is not UTF-8"));
-        all.push(case.property(flag, NOT_UTF8).expected(Expected::RefusedByBroker));
+        all.push(
+            case.property(flag, NOT_UTF8)
+                .expected(Expected::RefusedByBroker),
+        );
     }
     all.push(
         new("the user_id of another")
@@ -144,7 +156,7 @@ pub fn unreadable(fixture: &Fixture, exchange: &str) -> Vec<Case> {
             .property(RawProperties::HEADERS, nested(20_000))
             .logged("nested at most 32 deep"),
     );
-    // A broker takes frames of 8 bytes more than it says.
+    // A broker accepts frames that are 8 bytes larger than the limit that it announces.
     all.push(
         new("an oversized header")
             .size(Size::LargestFrameAnd(8))
@@ -168,43 +180,47 @@ fn bodies(fixture: &Fixture) -> Vec<Case> {
             )
         }
     };
-    let deep = format!(r#","metadata":{{"k":{}1{}}}"#, "[".repeat(64), "]".repeat(64));
+    let deep = format!(
+        r#","metadata":{{"k":{}1{}}}"#,
+        "[".repeat(64),
+        "]".repeat(64)
+    );
     let deep: &'static str = deep.leak();
     let many = format!(r#","metadata":{}"#, json!({ "k": vec![0; 1000] }));
     let many: &'static str = many.leak();
     let new = |name: &str| Case::new(name, usage.clone());
     vec![
-        new("a body of 65 KiB").body(|_| vec![b'x'; 65 << 10]).letter("too_large", ""),
-        new("a body of 1 MiB").body(|_| vec![b' '; 1 << 20]).letter("too_large", ""),
-        new("an empty body").body(|_| Vec::new()).letter("not_json", ""),
+        new("a body of 65 KiB").body(|_| vec![b'x'; 65 << 10]).dead_letter("too_large", ""),
+        new("a body of 1 MiB").body(|_| vec![b' '; 1 << 20]).dead_letter("too_large", ""),
+        new("an empty body").body(|_| Vec::new()).dead_letter("not_json", ""),
         new("random bytes")
             .body(|_| (0..=255).cycle().skip(7).take(5_000).collect())
-            .letter("not_json", ""),
+            .dead_letter("not_json", ""),
         new("half a command")
             .text(|_| r#"{"type":"consume","referenceId""#.to_owned())
-            .letter("not_json", ""),
-        new("an array").text(|_| "[1,2,3]".to_owned()).letter("not_an_object", ""),
-        new("arrays in metadata, 64 deep").text(consume(deep)).letter("too_deep", ""),
-        new("a thousand values in metadata").text(consume(many)).letter("too_many", ""),
+            .dead_letter("not_json", ""),
+        new("an array").text(|_| "[1,2,3]".to_owned()).dead_letter("not_an_object", ""),
+        new("arrays in metadata, 64 deep").text(consume(deep)).dead_letter("too_deep", ""),
+        new("a thousand values in metadata").text(consume(many)).dead_letter("too_many", ""),
         new("a field twice")
             .text(consume(r#","amount":2"#))
-            .letter("duplicate_field", ""),
+            .dead_letter("duplicate_field", ""),
         new("an unknown field")
             .text(consume(r#","amout":2"#))
-            .letter("unknown_field", "amout"),
+            .dead_letter("unknown_field", "amout"),
         new("an unknown type")
             .text(|reference| format!(r#"{{"type":"mint","referenceId":"{reference}","userId":"{MALLORY}"}}"#))
-            .letter("unknown_type", ""),
+            .dead_letter("unknown_type", ""),
         new("a missing field")
             .text(|reference| format!(r#"{{"type":"consume","referenceId":"{reference}","userId":"{MALLORY}"}}"#))
-            .letter("missing_field", "service"),
+            .dead_letter("missing_field", "service"),
         new("an invalid amount")
             .text(|reference| {
                 format!(
                     r#"{{"type":"consume","referenceId":"{reference}","userId":"{MALLORY}","service":"s","amount":-1}}"#
                 )
             })
-            .letter("invalid_field", "amount"),
+            .dead_letter("invalid_field", "amount"),
     ]
 }
 
@@ -219,20 +235,20 @@ fn exchanges(fixture: &Fixture) -> Vec<Case> {
     let mut all = vec![
         Case::new("a grant on the exchange of apps", topology.usage())
             .text(promotion)
-            .letter("forbidden_exchange", ""),
+            .dead_letter("forbidden_exchange", ""),
         Case::new("a freeze on the exchange of apps", topology.usage())
             .text(|reference| {
                 format!(
                     r#"{{"type":"freeze","referenceId":"{reference}","userId":"innocent-1","reason":"r","actor":"a"}}"#
                 )
             })
-            .letter("forbidden_exchange", ""),
+            .dead_letter("forbidden_exchange", ""),
     ];
-    for door in [Door::Funding, Door::Internal] {
+    for origin in [Origin::Funding, Origin::Internal] {
         all.push(
             Case::new(
-                format!("a grant on the exchange {}", door.as_str()),
-                topology.door(door),
+                format!("a grant on the exchange {}", origin.as_str()),
+                topology.exchange(origin),
             )
             .text(promotion)
             .expected(Expected::RefusedByBroker),
@@ -252,7 +268,7 @@ fn exchanges(fixture: &Fixture) -> Vec<Case> {
     all
 }
 
-/// Headers that only workers and the broker write.
+/// Messages with headers that only workers and the broker write.
 fn forged(fixture: &Fixture) -> Vec<Case> {
     let text = |name: &str, value: &str| {
         let length = u32::try_from(value.len()).expect("short").to_be_bytes();
@@ -271,12 +287,16 @@ fn forged(fixture: &Fixture) -> Vec<Case> {
         new("forged headers of a delayed grant")
             .property(RawProperties::HEADERS, earlier)
             .text(promotion)
-            .letter("forbidden_exchange", ""),
-        new("a forged delivery count").property(RawProperties::HEADERS, number("x-delivery-count", 1000)),
-        new("a forged death").property(RawProperties::HEADERS, text("x-first-death-reason", "expired")),
+            .dead_letter("forbidden_exchange", ""),
+        new("a forged delivery count")
+            .property(RawProperties::HEADERS, number("x-delivery-count", 1000)),
+        new("a forged death").property(
+            RawProperties::HEADERS,
+            text("x-first-death-reason", "expired"),
+        ),
         new("a forged note of unreadable properties")
             .property(RawProperties::HEADERS, text(headers::UNREADABLE, "forged"))
-            .letter("unreadable_properties", "forged"),
+            .dead_letter("unreadable_properties", "forged"),
     ]
 }
 

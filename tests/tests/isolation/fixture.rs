@@ -1,22 +1,25 @@
-//! A broker with users as `scrip topology user` prints them, a database and a worker's deployment.
+//! A broker with the users that `scrip topology user` prints, a database, and the deployment of a
+//! worker.
 
 use std::process::Stdio;
 
-use lapin::{Channel, Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable};
+use lapin::{
+    Channel, Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable,
+};
 use producer_sdk::{Client, Options, contract::Topology};
 use tests::{db::TestDatabase, process::Deployment, servers::Server};
 use tokio::io::AsyncWriteExt;
 
 use crate::case::MALLORY;
 
-/// A user with the largest answers.
+/// A user whose queries have the largest results.
 pub const WHALE: &str = "whale";
-/// Batches of that user.
+/// The number of batches of that user.
 pub const BATCHES: usize = 2_000;
 const NAMESPACE: &str = "till.v1";
 const SHARDS: u32 = 2;
 
-/// What a test needs.
+/// The broker, the database and the deployment.
 pub struct Fixture {
     server: Server,
     pub topology: Topology,
@@ -41,7 +44,9 @@ impl Fixture {
             ("app", MALLORY),
         ] {
             let definitions = definitions_of(&deployment, kind, name).await;
-            server.administer(&["import_definitions"], &definitions).await;
+            server
+                .administer(&["import_definitions"], &definitions)
+                .await;
         }
         deployment.succeed(&["topology", "declare"]).await;
         let connection = Connection::connect(server.url(), ConnectionProperties::default()).await;
@@ -57,18 +62,19 @@ impl Fixture {
         }
     }
 
-    /// The broker, as a user.
+    /// The URL of the broker for a user.
     pub fn url(&self, user: &str) -> String {
         url(&self.server, user)
     }
 
-    /// A connection of the administrator's.
+    /// A connection of the administrator.
     pub async fn administrator(&self) -> Connection {
-        let connection = Connection::connect(self.server.url(), ConnectionProperties::default()).await;
+        let connection =
+            Connection::connect(self.server.url(), ConnectionProperties::default()).await;
         connection.expect("the administrator")
     }
 
-    /// A client as a user.
+    /// A client with the account of a user.
     pub async fn client(&self, user: &str) -> Client {
         let options = Options {
             namespace: NAMESPACE.to_owned(),
@@ -78,7 +84,7 @@ impl Fixture {
         client.expect("a user of the broker")
     }
 
-    /// Messages in a queue that no subscriber holds.
+    /// The number of ready messages in a queue.
     pub async fn ready_in(&self, queue: &str) -> usize {
         let passive = QueueDeclareOptions {
             passive: true,
@@ -94,17 +100,23 @@ impl Fixture {
 }
 
 fn url(server: &Server, user: &str) -> String {
-    server.url().replace("guest:guest", &format!("{user}:of-{user}"))
+    server
+        .url()
+        .replace("guest:guest", &format!("{user}:of-{user}"))
 }
 
-/// `scrip topology user`: the permissions are those that `scrip topology permissions` prints.
+/// The output of `scrip topology user`. Its permissions are those that `scrip topology permissions`
+/// prints.
 async fn definitions_of(deployment: &Deployment, kind: &str, name: &str) -> String {
     let mut command = deployment.command(&["topology", "user", kind, name]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("piped");
     let password = format!("of-{name}\n");
-    stdin.write_all(password.as_bytes()).await.expect("it reads");
+    stdin
+        .write_all(password.as_bytes())
+        .await
+        .expect("it reads");
     drop(stdin);
     let output = child.wait_with_output().await.expect("an end");
     assert!(output.status.success(), "{kind} {name}");

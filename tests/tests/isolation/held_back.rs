@@ -1,7 +1,8 @@
-//! Messages that the broker itself makes too large: by a second delivery, and when it sets them aside.
+//! Messages that the broker itself makes too large, by a second delivery or by dead-lettering.
 //!
-//! A subscriber of the test's own holds the queue of unrouted commands, where the worker is the second in line. It takes
-//! the first messages and gives them back; those behind them expire.
+//! A consumer of the test is the active consumer of the queue for unrouted commands, and the worker
+//! waits for its turn. The consumer receives the first messages and returns them. The messages
+//! after them expire.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use lapin::{
     options::{BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use tests::{broker::PATIENCE, raw_amqp::RawProperties};
+use tests::{broker::TIMEOUT, raw_amqp::RawProperties};
 use tokio::time::{sleep, timeout};
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     fixture::Fixture,
 };
 
-/// The subscriber.
+/// The consumer of the test.
 pub struct HeldBack {
     connection: Connection,
     consumer: Consumer,
@@ -48,7 +49,7 @@ impl HeldBack {
         }
     }
 
-    /// To be sent in this order.
+    /// The two cases, which must be sent in this order.
     pub fn cases(&self) -> [Case; 2] {
         let case = |name| {
             Case::new(name, self.exchange.clone())
@@ -57,10 +58,10 @@ impl HeldBack {
         };
         [
             case("a header that a second delivery lengthens (x-delivery-count)")
-                .letter("unreadable_properties", "bytes long, got"),
+                .dead_letter("unreadable_properties", "bytes long, got"),
             case("a header that dead-lettering lengthens (x-death)")
                 .property(RawProperties::EXPIRATION, *b"1")
-                .expected(Expected::Letter {
+                .expected(Expected::DeadLetter {
                     reason: "unreadable_properties",
                     error: "bytes long, got".to_owned(),
                     by_worker: false,
@@ -68,13 +69,17 @@ impl HeldBack {
         ]
     }
 
-    /// Gives back what is in hand when the messages behind it have expired.
+    /// Waits until the later messages have expired, then returns the received ones.
     pub async fn release(mut self, fixture: &Fixture) {
         let dead = fixture.topology.dead();
         let (mut taken, mut expired) = (0, 0);
         let all = async {
             while taken < TIMES {
-                self.consumer.next().await.expect("the queue").expect("a message");
+                self.consumer
+                    .next()
+                    .await
+                    .expect("the queue")
+                    .expect("a message");
                 taken += 1;
             }
             // The broker has no event for this.
@@ -83,11 +88,14 @@ impl HeldBack {
                 expired = fixture.ready_in(&dead).await;
             }
         };
-        let is_over = timeout(PATIENCE, all).await.is_ok();
+        let is_over = timeout(TIMEOUT, all).await.is_ok();
         assert!(
             is_over,
-            "of {TIMES} each, {taken} were taken and {expired} have expired"
+            "of {TIMES} each, {taken} were received and {expired} have expired"
         );
-        self.connection.close(200, "bye".into()).await.expect("closed");
+        self.connection
+            .close(200, "bye".into())
+            .await
+            .expect("closed");
     }
 }

@@ -1,4 +1,5 @@
-//! Two apps and a bridge that send 100 commands a second, and how long each command takes.
+//! Two apps and a payment bridge that send 100 commands per second, and the latency of each
+//! command.
 
 use std::{
     collections::BTreeMap,
@@ -16,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fixture::{BATCHES, Fixture, WHALE};
 
-/// One command.
+/// The interval between two commands.
 const PERIOD: Duration = Duration::from_millis(10);
-/// No command takes longer from its publishing to its outcome.
+/// The maximum time from the publishing of a command to its outcome.
 const LONGEST: Duration = Duration::from_secs(2);
 const USERS: usize = 16;
 const FUNDS: i64 = 1_000_000;
@@ -26,11 +27,11 @@ const FUNDS: i64 = 1_000_000;
 /// The senders.
 pub struct Innocents {
     stop: CancellationToken,
-    beside: Arc<Mutex<String>>,
+    during: Arc<Mutex<String>>,
     running: JoinHandle<Waits>,
 }
 
-/// What became of every command.
+/// The results of all commands.
 pub struct Waits {
     all: Vec<Wait>,
     elapsed: Duration,
@@ -38,7 +39,7 @@ pub struct Waits {
 
 struct Wait {
     /// The hostile message that was being sent when this command was.
-    beside: String,
+    during: String,
     took: Duration,
     failed: Option<String>,
 }
@@ -50,7 +51,13 @@ impl Innocents {
         for user in 0..USERS {
             let reference = format!("funds-{user}");
             let funds = Command::purchase_credits(&reference, name(user), FUNDS, &reference);
-            assert!(bridge.send(&funds).await.expect("an outcome").is_completed());
+            assert!(
+                bridge
+                    .send(&funds)
+                    .await
+                    .expect("an outcome")
+                    .is_completed()
+            );
         }
         let whale = (0..BATCHES).map(|n| {
             let reference = format!("whale-{n}");
@@ -62,21 +69,21 @@ impl Innocents {
         });
         join_all(whale).await;
         let stop = CancellationToken::new();
-        let beside = Arc::new(Mutex::new("nothing hostile yet".to_owned()));
-        let running = tokio::spawn(send(apps, bridge, beside.clone(), stop.clone()));
+        let during = Arc::new(Mutex::new("nothing hostile yet".to_owned()));
+        let running = tokio::spawn(send(apps, bridge, during.clone(), stop.clone()));
         Self {
             stop,
-            beside,
+            during,
             running,
         }
     }
 
-    /// Names the hostile message that is sent from now on.
-    pub fn beside(&self, name: &str) {
-        name.clone_into(&mut self.beside.lock().expect("not poisoned"));
+    /// Sets the name of the hostile message that is sent from now on.
+    pub fn during(&self, name: &str) {
+        name.clone_into(&mut self.during.lock().expect("not poisoned"));
     }
 
-    /// Sends no more, and waits for the outcomes that are open.
+    /// Stops sending and waits for the outstanding outcomes.
     pub async fn finish(self) -> Waits {
         self.stop.cancel();
         self.running.await.expect("no panic")
@@ -90,7 +97,7 @@ fn name(user: usize) -> String {
 async fn send(
     apps: [Arc<Client>; 2],
     bridge: Arc<Client>,
-    beside: Arc<Mutex<String>>,
+    during: Arc<Mutex<String>>,
     stop: CancellationToken,
 ) -> Waits {
     let began = Instant::now();
@@ -115,7 +122,7 @@ async fn send(
                 Command::consume(format!("spent-{n}"), user, "s").amount(1),
             )
         };
-        let (client, beside) = (client.clone(), beside.lock().expect("not poisoned").clone());
+        let (client, during) = (client.clone(), during.lock().expect("not poisoned").clone());
         open.spawn(async move {
             let began = Instant::now();
             let outcome = client.send(&command).await;
@@ -124,7 +131,11 @@ async fn send(
                 Ok(outcome) if outcome.is_completed() => None,
                 other => Some(format!("{}: {other:?}", command.reference_id)),
             };
-            Wait { beside, took, failed }
+            Wait {
+                during,
+                took,
+                failed,
+            }
         });
         while let Some(wait) = open.try_join_next() {
             all.push(wait.expect("no panic"));
@@ -138,27 +149,40 @@ async fn send(
 }
 
 impl Waits {
-    /// Every command got its outcome, in time.
+    /// Panics unless every command got its outcome in time.
     pub fn judge(self) {
-        let told = self.distribution();
-        println!("{told}");
-        let failed: Vec<_> = self.all.iter().filter(|wait| wait.failed.is_some()).collect();
+        let distribution = self.distribution();
+        println!("{distribution}");
+        let failed: Vec<_> = self
+            .all
+            .iter()
+            .filter(|wait| wait.failed.is_some())
+            .collect();
         for wait in &failed {
-            println!("beside {}: {:?}", wait.beside, wait.failed);
+            println!("during {}: {:?}", wait.during, wait.failed);
         }
-        assert!(failed.is_empty(), "{} innocent commands failed", failed.len());
+        assert!(
+            failed.is_empty(),
+            "{} innocent commands failed",
+            failed.len()
+        );
         let least = self.elapsed.as_millis() * 95 / 1000;
         let sent = self.all.len() as u128;
         assert!(
             sent >= least,
-            "{sent} commands were sent, expected {least} at least"
+            "{sent} commands were sent, expected at least {least}"
         );
-        let longest = self.all.iter().max_by_key(|wait| wait.took).expect("commands");
+        let longest = self
+            .all
+            .iter()
+            .max_by_key(|wait| wait.took)
+            .expect("commands");
         assert!(
             longest.took <= LONGEST,
-            "an innocent command took {:?} beside `{}`; at most {LONGEST:?} is allowed\n{told}",
+            "an innocent command took {:?} during `{}`; \
+             at most {LONGEST:?} is allowed\n{distribution}",
             longest.took,
-            longest.beside
+            longest.during
         );
     }
 
@@ -168,15 +192,16 @@ impl Waits {
         let at = |thousandth: usize| sorted[(sorted.len() - 1) * thousandth / 1000];
         let mut by_case = BTreeMap::<&str, Duration>::new();
         for wait in &self.all {
-            let longest = by_case.entry(&wait.beside).or_default();
+            let longest = by_case.entry(&wait.during).or_default();
             *longest = wait.took.max(*longest);
         }
         let mut slowest: Vec<_> = by_case.into_iter().collect();
         slowest.sort_unstable_by_key(|(_, took)| std::cmp::Reverse(*took));
         slowest.truncate(5);
         format!(
-            "{} innocent commands in {:.0?}: half within {:.1?}, 99% within {:.1?}, 99.9% within {:.1?}, all within \
-             {:.1?}; the longest beside each of {slowest:.1?}",
+            "{} innocent commands in {:.0?}: half within {:.1?}, 99% within {:.1?}, 99.9% within \
+                {:.1?}, all \
+             within {:.1?}; the longest during each of {slowest:.1?}",
             sorted.len(),
             self.elapsed,
             at(500),

@@ -1,4 +1,4 @@
-//! What has to be left of hostile messages: dead letters, transactions, lines of the log.
+//! The expected effects of hostile messages: dead letters, transactions and log lines.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::{
     fixture::Fixture,
 };
 
-/// What `scrip dead list` says, a letter each.
+/// The output of `scrip dead list`, one element per dead letter.
 pub async fn listed_letters(fixture: &Fixture) -> Vec<Value> {
     let list = ["--json", "dead", "list", "--limit", "1000000"];
     let listed = fixture.deployment.succeed(&list).await;
@@ -18,7 +18,8 @@ pub async fn listed_letters(fixture: &Fixture) -> Vec<Value> {
     letters.collect::<Result<_, _>>().expect("JSON")
 }
 
-/// The letters are those of the hostile messages, each with its reason, and no others.
+/// Panics unless the dead letters are those of the hostile messages, each with its reason, and no
+/// others.
 pub fn letters(cases: &[Case], letters: &[Value]) {
     let mut by_reference = HashMap::<&str, Vec<&Value>>::new();
     for letter in letters {
@@ -31,23 +32,30 @@ pub fn letters(cases: &[Case], letters: &[Value]) {
     for case in cases {
         for n in 0..TIMES {
             let reference = case.reference(n);
-            let found = by_reference.remove(&*reference).unwrap_or_default();
-            let Expected::Letter { reason, error, .. } = &case.expected else {
-                assert!(found.is_empty(), "{}: {found:?}", case.name);
+            let matching = by_reference.remove(&*reference).unwrap_or_default();
+            let Expected::DeadLetter { reason, error, .. } = &case.expected else {
+                assert!(matching.is_empty(), "{}: {matching:?}", case.name);
                 continue;
             };
-            let [letter] = found[..] else {
-                panic!("{}: {} letters are {reference}", case.name, found.len());
+            let [letter] = matching[..] else {
+                panic!(
+                    "{}: {} dead letters have the reference {reference}",
+                    case.name,
+                    matching.len()
+                );
             };
             assert_eq!(letter["reason"], *reason, "{}: {letter}", case.name);
-            let said = letter["error"].as_str().unwrap_or_default();
-            assert!(said.contains(error), "{}: {letter}", case.name);
+            let message = letter["error"].as_str().unwrap_or_default();
+            assert!(message.contains(error), "{}: {letter}", case.name);
         }
     }
-    assert!(by_reference.is_empty(), "letters of others: {by_reference:?}");
+    assert!(
+        by_reference.is_empty(),
+        "dead letters of other senders: {by_reference:?}"
+    );
 }
 
-/// What was carried out is in the ledger, and nothing else of the attacker is.
+/// Panics unless the ledger has exactly the attacker's commands that must be applied.
 pub async fn carried_out(fixture: &Fixture, cases: &[Case]) {
     let ledger = fixture.database.connect().await;
     let recorded = Statement::from_sql_and_values(
@@ -56,11 +64,14 @@ pub async fn carried_out(fixture: &Fixture, cases: &[Case]) {
         [MALLORY.into()],
     );
     let rows = ledger.query_all_raw(recorded).await.expect("a query");
-    let reference = |row: sea_orm::QueryResult| row.try_get::<String>("", "reference_id").expect("text");
+    let reference =
+        |row: sea_orm::QueryResult| row.try_get::<String>("", "reference_id").expect("text");
     let mut recorded: Vec<String> = rows.into_iter().map(reference).collect();
     recorded.retain(|reference| !reference.starts_with("honest-"));
     recorded.sort_unstable();
-    let carried_out = cases.iter().filter(|case| case.expected == Expected::CarriedOut);
+    let carried_out = cases
+        .iter()
+        .filter(|case| case.expected == Expected::CarriedOut);
     let mut expected: Vec<String> = carried_out
         .flat_map(|case| (0..TIMES).map(|n| case.reference(n)))
         .collect();
@@ -68,32 +79,33 @@ pub async fn carried_out(fixture: &Fixture, cases: &[Case]) {
     assert_eq!(recorded, expected);
 }
 
-/// The worker has kept its connections, and for each kind a line of its log names the sender.
+/// Panics unless the worker has kept its connections and has logged the sender for each kind of
+/// message.
 pub fn log(cases: &[Case], log: &str) {
     let lines: Vec<Value> = log
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
     for lost in [
-        "the broker was lost",
-        "publishing was interrupted",
-        "replies were interrupted",
-        "the query queue cannot be served",
-        "the queue of jobs cannot be served now",
-        "the subscription was lost",
+        "broker connection lost",
+        "publishing interrupted",
+        "sending replies interrupted",
+        "query queue cannot be served",
+        "job queue cannot be served",
+        "subscription lost",
     ] {
         assert!(!log.contains(lost), "the worker logged: {lost}");
     }
     for case in cases {
         let words = match (&case.expected, case.logged) {
             (
-                Expected::Letter {
+                Expected::DeadLetter {
                     reason,
                     error,
                     by_worker: true,
                 },
                 _,
-            ) => vec!["a message cannot be understood", *reason, error.as_str()],
+            ) => vec!["message rejected", *reason, error.as_str()],
             (_, Some(text)) => vec![text],
             _ => continue,
         };
@@ -103,7 +115,7 @@ pub fn log(cases: &[Case], log: &str) {
         };
         assert!(
             lines.iter().any(names_sender),
-            "{}: no line says {words:?} and names {MALLORY}",
+            "{}: no line contains {words:?} and {MALLORY}",
             case.name
         );
     }

@@ -1,4 +1,4 @@
-//! Hostile messages where queries go.
+//! Hostile messages through the exchange of queries.
 
 use producer_sdk::contract::QUERY_KEY;
 use tests::raw_amqp::RawProperties;
@@ -10,12 +10,12 @@ use crate::{
     fixture::{Fixture, WHALE},
 };
 
-/// The largest answer that there is.
+/// The query with the largest result.
 fn amplification(_: &str) -> String {
     format!(r#"{{"type":"batches","userId":"{WHALE}","all":true}}"#)
 }
 
-/// Everything that an app can send where queries go.
+/// All kinds of messages that an app can send through the exchange of queries.
 pub fn cases(fixture: &Fixture, attacker: &Attacker<'_>) -> Vec<Case> {
     let queries = fixture.topology.queries();
     let mut all = unreadable(fixture, &queries);
@@ -30,23 +30,25 @@ pub fn cases(fixture: &Fixture, attacker: &Attacker<'_>) -> Vec<Case> {
             .text(amplification)
             .expected(Expected::Dropped)
     };
-    for (what, reply_to, logged) in reply_tos(fixture) {
-        let mut case =
-            new(format!("a query with reply_to: {what}")).property(RawProperties::REPLY_TO, reply_to);
+    for (name, reply_to, logged) in reply_tos(fixture) {
+        let mut case = new(format!("a query with reply_to: {name}"))
+            .property(RawProperties::REPLY_TO, reply_to);
         case.logged = logged;
         all.push(case);
     }
-    let asking = |name: &str| new(name.to_owned()).property(RawProperties::REPLY_TO, attacker.unread.clone());
+    let with_reply = |name: &str| {
+        new(name.to_owned()).property(RawProperties::REPLY_TO, attacker.unread.clone())
+    };
     all.extend([
-        asking("the largest answer, to a queue without a reader"),
+        with_reply("the largest result, to a queue without a consumer"),
         new("a query without reply_to".to_owned()),
-        asking("a query of random bytes").body(|_| (0..=255).cycle().take(5_000).collect()),
-        asking("a query of 1 MiB").body(|_| vec![b'['; 1 << 20]),
-        asking("a query of an unknown type").text(|_| r#"{"type":"everything"}"#.to_owned()),
-        asking("a command as a query").text(|reference| {
+        with_reply("a query of random bytes").body(|_| (0..=255).cycle().take(5_000).collect()),
+        with_reply("a query of 1 MiB").body(|_| vec![b'['; 1 << 20]),
+        with_reply("a query of an unknown type").text(|_| r#"{"type":"everything"}"#.to_owned()),
+        with_reply("a command as a query").text(|reference| {
             format!(r#"{{"type":"consume","referenceId":"{reference}","userId":"innocent-1","service":"s"}}"#)
         }),
-        asking("a query with another routing key").routing_key(b"command"),
+        with_reply("a query with another routing key").routing_key(b"command"),
     ]);
     all
 }

@@ -1,4 +1,4 @@
-//! Trouble with the broker: queues deleted, connections cut, properties that cannot be read.
+//! Errors of the broker: deleted queues, cut connections and unexpected queue types.
 
 use std::time::Duration;
 
@@ -8,35 +8,38 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use producer_sdk::contract::{Command, QUERY_KEY, Reply};
-use scrip::amqp::{InboundOptions, topology};
+use scrip::transport::amqp::{InboundOptions, topology};
 use tests::{
     broker::{TestBroker, broker_url},
     proxy::Proxy,
 };
 
-use crate::stage::{FUNDS, Stage, drain, expect_in_order, in_time, send_spends};
+use crate::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
 
 #[tokio::test]
 async fn a_queue_that_is_deleted_is_declared_again_and_served() {
-    let stage = Stage::new().await;
-    stage.fund("u").await;
-    let mut replies = stage.broker.replies().await;
-    let worker = stage.worker("w").await;
-    send_spends(&stage, &replies, "u", 0..10).await;
+    let fixture = Fixture::new().await;
+    fixture.fund("u").await;
+    let mut replies = fixture.broker.replies().await;
+    let worker = fixture.worker("w").await;
+    send_spends(&fixture, &replies, "u", 0..10).await;
     expect_in_order(&mut replies, "u", 10).await;
 
-    let channel = stage.broker.connection().create_channel().await.unwrap();
+    let channel = fixture.broker.connection().create_channel().await.unwrap();
     channel
-        .queue_delete(stage.commands_queue().into(), QueueDeleteOptions::default())
+        .queue_delete(
+            fixture.commands_queue().into(),
+            QueueDeleteOptions::default(),
+        )
         .await
         .unwrap();
     in_time("the lane to subscribe again", async {
-        while worker.stats()[&stage.commands_queue()].subscriptions < 2 {
+        while worker.stats()[&fixture.commands_queue()].subscriptions < 2 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
     .await;
-    send_spends(&stage, &replies, "u", 10..20).await;
+    send_spends(&fixture, &replies, "u", 10..20).await;
     for n in 10..20 {
         assert_eq!(replies.outcome().await.reference_id, format!("u-{n}"));
     }
@@ -44,70 +47,73 @@ async fn a_queue_that_is_deleted_is_declared_again_and_served() {
 }
 
 #[tokio::test]
-async fn a_lane_whose_connection_is_cut_while_it_has_nothing_to_do_goes_on_at_full_speed() {
-    let stage = Stage::new().await;
-    stage.fund("u").await;
-    let (proxy, mut options) = behind_a_proxy(&stage).await;
+async fn a_lane_whose_connection_is_cut_while_idle_continues_at_full_speed() {
+    let fixture = Fixture::new().await;
+    fixture.fund("u").await;
+    let (proxy, mut options) = behind_a_proxy(&fixture).await;
     options.group_max = 20;
-    let worker = stage.worker_with(options).await;
+    let worker = fixture.worker_with(options).await;
     for cuts in 1..=3 {
         assert!(proxy.cut() > 0);
-        in_time("the lane to come back", async {
-            while worker.stats()[&stage.commands_queue()].subscriptions <= cuts {
+        in_time("the lane to recover", async {
+            while worker.stats()[&fixture.commands_queue()].subscriptions <= cuts {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
         .await;
     }
-    let mut replies = stage.broker.replies().await;
-    let blocked = stage.block_commits().await;
-    send_spends(&stage, &replies, "u", 0..100).await;
-    // Two groups are prefetched, as ever.
-    stage
+    let mut replies = fixture.broker.replies().await;
+    let blocked = fixture.block_commits().await;
+    send_spends(&fixture, &replies, "u", 0..100).await;
+    // Two groups are prefetched, as before.
+    fixture
         .broker
-        .wait_for_ready(&stage.commands_queue(), 100 - 40)
+        .wait_for_ready(&fixture.commands_queue(), 100 - 40)
         .await;
     blocked.rollback().await.unwrap();
     expect_in_order(&mut replies, "u", 100).await;
     drain(worker).await;
 }
 
-/// A proxy before the broker, and the options of a worker that goes through it.
-async fn behind_a_proxy(stage: &Stage) -> (Proxy, InboundOptions) {
+/// A relay in front of the broker, and the options of a worker that uses it.
+async fn behind_a_proxy(fixture: &Fixture) -> (Proxy, InboundOptions) {
     let uri: lapin::uri::AMQPUri = broker_url().parse().unwrap();
     let proxy = Proxy::before(format!("{}:{}", uri.authority.host, uri.authority.port)).await;
     let (host, port) = proxy.address().split_once(':').unwrap();
     let mut through = uri.clone();
     host.clone_into(&mut through.authority.host);
     through.authority.port = port.parse().unwrap();
-    let mut options = stage.options("w");
+    let mut options = fixture.options("w");
     options.url = through.to_string();
     (proxy, options)
 }
 
 #[tokio::test]
 async fn connections_cut_in_the_middle_of_acknowledgements_change_nothing() {
-    let stage = Stage::new().await;
-    stage.fund("u").await;
-    let (proxy, mut options) = behind_a_proxy(&stage).await;
+    let fixture = Fixture::new().await;
+    fixture.fund("u").await;
+    let (proxy, mut options) = behind_a_proxy(&fixture).await;
     options.group_max = 25;
-    let worker = stage.worker_with(options).await;
+    let worker = fixture.worker_with(options).await;
 
-    let mut replies = stage.broker.replies().await;
+    let mut replies = fixture.broker.replies().await;
     let user = Command::consume("last", "u", "test").amount(1);
     for round in 0..5 {
-        send_spends(&stage, &replies, "u", round * 400..(round + 1) * 400).await;
-        // One reply has come, so others are on their way.
+        send_spends(&fixture, &replies, "u", round * 400..(round + 1) * 400).await;
+        // After the first reply the others are on their way.
         replies.outcome().await;
         assert!(proxy.cut() > 0);
-        in_time("the lane to come back", async {
-            while worker.stats()[&stage.commands_queue()].subscriptions < round as u64 + 2 {
+        in_time("the lane to recover", async {
+            while worker.stats()[&fixture.commands_queue()].subscriptions < round as u64 + 2 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
         .await;
     }
-    stage.broker.send_with(&user, replies.asking("last")).await;
+    fixture
+        .broker
+        .send_with(&user, replies.reply_properties("last"))
+        .await;
     loop {
         let outcome = replies.outcome().await;
         if outcome.reference_id == "last" {
@@ -115,25 +121,34 @@ async fn connections_cut_in_the_middle_of_acknowledgements_change_nothing() {
             break;
         }
     }
-    // Replies may be lost; what was applied, and in which order, is in the ledger.
+    // Replies may be lost. The ledger shows the applied commands and their order.
     let out_of_turn = "SELECT count(*) AS n FROM credits_transaction WHERE type = 'consumption' \
                        AND reference_id LIKE 'u-%' \
                        AND balance_after <> 1000000 - 1 - substr(reference_id, 3)::bigint";
-    assert_eq!(stage.count(out_of_turn).await, 0);
+    assert_eq!(fixture.count(out_of_turn).await, 0);
     let all = "SELECT count(*) AS n FROM credits_transaction WHERE type = 'consumption'";
-    assert_eq!(stage.count(all).await, 2001);
+    assert_eq!(fixture.count(all).await, 2001);
     assert!(replies.reply().now_or_never().is_none());
     drain(worker).await;
 }
 
+/// Conformance: Broker permissions and senders: A query queue of the wrong type is reported
+/// together with the remedy
 #[tokio::test]
-async fn a_query_queue_of_another_kind_is_named_with_what_to_do_and_served() {
+async fn a_query_queue_of_another_type_is_served_and_logged_with_a_remedy() {
     let broker = TestBroker::undeclared(1).await;
     let queries = broker.topology().queries();
     let channel = broker.connection().create_channel().await.unwrap();
     let mut quorum = FieldTable::default();
-    quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    let declared = channel.queue_declare(queries.as_str().into(), QueueDeclareOptions::durable(), quorum);
+    quorum.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("quorum".into()),
+    );
+    let declared = channel.queue_declare(
+        queries.as_str().into(),
+        QueueDeclareOptions::durable(),
+        quorum,
+    );
     declared.await.unwrap();
 
     let differences = topology::declare_at(broker.url(), broker.topology())
@@ -148,14 +163,14 @@ async fn a_query_queue_of_another_kind_is_named_with_what_to_do_and_served() {
     );
     assert!(remedy.contains("scrip topology declare"), "{remedy}");
 
-    let stage = Stage::on(broker).await;
-    stage.fund("u").await;
-    let worker = stage.worker("w").await;
-    let mut replies = stage.broker.replies().await;
+    let fixture = Fixture::on(broker).await;
+    fixture.fund("u").await;
+    let worker = fixture.worker("w").await;
+    let mut replies = fixture.broker.replies().await;
     let body = br#"{"type":"balance","userId":"u"}"#;
-    stage
+    fixture
         .broker
-        .publish(&queries, QUERY_KEY, body, replies.asking("q"))
+        .publish(&queries, QUERY_KEY, body, replies.reply_properties("q"))
         .await;
     assert!(matches!(replies.reply().await, Reply::Answer(_)));
     drain(worker).await;

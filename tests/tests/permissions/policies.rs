@@ -1,4 +1,5 @@
-//! What an app can make the broker keep, with and without the policies that `scrip topology policies` prints.
+//! The messages that an app can make the broker store, with and without the policies that
+//! `scrip topology policies` prints.
 
 use std::time::Duration;
 
@@ -15,14 +16,14 @@ use serde_json::{Value, json};
 use tests::{db::TestDatabase, process::Deployment, servers::Server};
 use tokio::time::sleep;
 
-use crate::stage::{NAMESPACE, Stage, channel, publish};
+use crate::fixture::{Fixture, NAMESPACE, channel, publish};
 
-/// What the printed policy lets a reply queue hold.
+/// The limit of the printed policy for a reply queue.
 const MOST_BYTES: u64 = 4 << 20;
-/// Queries of 80 bytes each, every one for a page of some 400 KB.
+/// The number of queries. Each has 80 bytes and requests a page of about 400 KB.
 const QUERIES: usize = 60;
 
-/// A broker without any policy, a worker on it, and a user whose history is large.
+/// A broker without policies, a worker, and a user with a large history.
 struct Amplifier {
     server: Server,
     deployment: Deployment,
@@ -41,11 +42,19 @@ impl Amplifier {
             namespace: NAMESPACE.to_owned(),
             ..Options::default()
         };
-        let client = Client::connect(server.url(), options).await.expect("a client");
+        let client = Client::connect(server.url(), options)
+            .await
+            .expect("a client");
         let padding = json!({ "padding": "x".repeat(4_000) });
         for n in 0..100 {
             let grant = Command::promotion(format!("g-{n}"), "ada", 1).metadata(&padding);
-            assert!(client.send(&grant).await.expect("an outcome").is_completed());
+            assert!(
+                client
+                    .send(&grant)
+                    .await
+                    .expect("an outcome")
+                    .is_completed()
+            );
         }
         client.close().await.expect("closed");
         let connection = Connection::connect(server.url(), ConnectionProperties::default()).await;
@@ -58,8 +67,8 @@ impl Amplifier {
         }
     }
 
-    /// Asks again and again for a large page, with a durable server-named queue without a reader. Returns the
-    /// queue and the bytes in it when everything is answered.
+    /// Requests a large page many times, with a durable server-named reply queue that has no
+    /// consumer. Returns the queue and the bytes in it after all replies.
     async fn amplify(&self) -> (String, u64) {
         let channel = channel(&self.connection).await;
         let durable = QueueDeclareOptions {
@@ -70,25 +79,32 @@ impl Amplifier {
             .queue_declare("".into(), durable, FieldTable::default())
             .await;
         let queue = queue.expect("a queue").name().to_string();
-        let queries = Topology::new(NAMESPACE, 1).expect("a good namespace").queries();
+        let queries = Topology::new(NAMESPACE, 1)
+            .expect("a good namespace")
+            .queries();
         let body = br#"{"type":"transactions","userId":"ada","pageSize":100}"#;
         for _ in 0..QUERIES {
-            let asking = BasicProperties::default().with_reply_to(queue.as_str().into());
-            publish(&channel, &queries, QUERY_KEY, body, asking)
+            let properties = BasicProperties::default().with_reply_to(queue.as_str().into());
+            publish(&channel, &queries, QUERY_KEY, body, properties)
                 .await
                 .expect("taken");
         }
-        self.answer_after_all(&channel, &queries).await;
+        self.wait_for_last_result(&channel, &queries).await;
         (queue.clone(), self.bytes_in(&queue).await)
     }
 
-    /// Waits for the answer to one more query: those before it are answered by then, or within a moment.
-    async fn answer_after_all(&self, channel: &Channel, queries: &str) {
-        let own = channel.queue_declare("".into(), QueueDeclareOptions::default(), FieldTable::default());
+    /// Waits for the reply to one more query. The replies to the earlier ones are sent by then, or
+    /// shortly afterwards.
+    async fn wait_for_last_result(&self, channel: &Channel, queries: &str) {
+        let own = channel.queue_declare(
+            "".into(),
+            QueueDeclareOptions::default(),
+            FieldTable::default(),
+        );
         let own = own.await.expect("a queue").name().clone();
-        let asking = BasicProperties::default().with_reply_to(own.clone());
+        let properties = BasicProperties::default().with_reply_to(own.clone());
         let body = br#"{"type":"balance","userId":"ada"}"#;
-        publish(channel, queries, QUERY_KEY, body, asking)
+        publish(channel, queries, QUERY_KEY, body, properties)
             .await
             .expect("taken");
         let got = async {
@@ -102,7 +118,7 @@ impl Amplifier {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(tests::broker::PATIENCE, got)
+        tokio::time::timeout(tests::broker::TIMEOUT, got)
             .await
             .expect("an answer");
         sleep(Duration::from_secs(2)).await;
@@ -110,25 +126,25 @@ impl Amplifier {
 
     async fn bytes_in(&self, queue: &str) -> u64 {
         let listed = self.listed(&["list_queues", "name", "message_bytes"]).await;
-        let found = listed
+        let queue_row = listed
             .as_array()
             .expect("a list")
             .iter()
             .find(|row| row["name"] == queue);
-        found.expect("the queue")["message_bytes"]
+        queue_row.expect("the queue")["message_bytes"]
             .as_u64()
             .expect("a number")
     }
 
     async fn listed(&self, arguments: &[&str]) -> Value {
-        let said = self
+        let output = self
             .server
             .ctl(&[&["--quiet", "--formatter", "json"], arguments].concat())
             .await;
-        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+        serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"))
     }
 
-    /// Runs what is printed, as a shell would.
+    /// Runs the printed commands like a shell.
     async fn apply(&self, printed: &str) {
         for line in printed.lines().filter(|line| !line.starts_with('#')) {
             let words = words(line);
@@ -139,7 +155,7 @@ impl Amplifier {
     }
 }
 
-/// The words of a line for a shell that has nothing but plain and single-quoted words.
+/// The words of a shell command that has only plain and single-quoted words.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut is_quoted = false;
@@ -153,8 +169,12 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// Conformance: Broker permissions and senders: Replies expire, and the printed policies limit the
+/// data that an app can make the broker keep
+/// Conformance: Broker permissions and senders: `scrip topology policies` prints the broker
+/// policies, and `docker-compose.yml` has the same policies
 #[tokio::test(flavor = "multi_thread")]
-async fn the_printed_policies_bound_what_an_app_makes_the_broker_keep() {
+async fn the_printed_policies_bound_the_messages_an_app_makes_the_broker_store() {
     let amplifier = Amplifier::new().await;
     let (_, unbounded) = amplifier.amplify().await;
     assert!(unbounded > 4 * MOST_BYTES, "{unbounded} bytes");
@@ -172,7 +192,10 @@ async fn the_printed_policies_bound_what_an_app_makes_the_broker_keep() {
         rows.find(|row| row["name"] == queue).expect("the queue")["policy"].clone()
     };
     assert_eq!(policy(&queue), format!("{NAMESPACE}.replies"));
-    assert_eq!(policy(&format!("{NAMESPACE}.dead")), format!("{NAMESPACE}.dead"));
+    assert_eq!(
+        policy(&format!("{NAMESPACE}.dead")),
+        format!("{NAMESPACE}.dead")
+    );
     assert_eq!(policy(&format!("{NAMESPACE}.commands.0")), "");
     let limits = amplifier
         .server
@@ -188,7 +211,7 @@ async fn the_printed_policies_bound_what_an_app_makes_the_broker_keep() {
         "{limits}"
     );
 
-    // As definitions they say the same.
+    // The output as definitions has the same policies.
     let by_commands = amplifier.listed(&["list_policies"]).await;
     for name in ["replies", "account-replies", "dead"] {
         amplifier
@@ -205,17 +228,22 @@ async fn the_printed_policies_bound_what_an_app_makes_the_broker_keep() {
     assert_eq!(amplifier.listed(&["list_policies"]).await, by_commands);
 }
 
+/// Conformance: Broker permissions and senders: `scrip topology policies` prints the broker
+/// policies, and `docker-compose.yml` has the same policies
 #[tokio::test]
 async fn the_broker_of_the_compose_file_has_policies_and_limits() {
-    let stage = Stage::declared().await;
-    let policies = stage.ctl(&["list_policies"]).await;
+    let fixture = Fixture::declared().await;
+    let policies = fixture.ctl(&["list_policies"]).await;
     for name in [".replies", ".account-replies", ".dead"] {
-        assert!(policies.contains(&format!("{NAMESPACE}{name}")), "{policies}");
+        assert!(
+            policies.contains(&format!("{NAMESPACE}{name}")),
+            "{policies}"
+        );
     }
     for user in ["app", "bridge"] {
-        let limits = stage.ctl(&["list_user_limits", "--user", user]).await;
+        let limits = fixture.ctl(&["list_user_limits", "--user", user]).await;
         assert!(limits.contains("max-channels"), "{user}: {limits}");
     }
-    let limits = stage.ctl(&["list_vhost_limits"]).await;
+    let limits = fixture.ctl(&["list_vhost_limits"]).await;
     assert!(limits.contains("max-queues"), "{limits}");
 }

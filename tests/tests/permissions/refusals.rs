@@ -1,14 +1,14 @@
-//! What an app or a bridge hears when it asks for more than it may, and that users can be added.
+//! The errors of an app or a bridge that exceeds its permissions, and the addition of users.
 
 use std::process::Stdio;
 
 use producer_sdk::{Command, Error};
-use tests::{broker::PATIENCE, db::TestDatabase, process::Deployment};
+use tests::{broker::TIMEOUT, db::TestDatabase, process::Deployment};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
-use crate::stage::{NAMESPACE, Stage};
+use crate::fixture::{Fixture, NAMESPACE};
 
-/// Whether the broker refused a message, and said who may not do what.
+/// Whether the broker refused a message, and the error names the user and the exchange.
 fn is_refused(error: &Error, exchange: &str, user: &str) -> bool {
     let Error::Refused { cause, .. } = error else {
         return false;
@@ -23,18 +23,20 @@ fn is_refused(error: &Error, exchange: &str, user: &str) -> bool {
     .all(|word| cause.contains(word))
 }
 
+/// Conformance: Broker permissions and senders: A refusal by the broker is returned at once as the
+/// error of the refused message
 #[tokio::test]
-async fn a_refused_message_is_an_error_of_its_own_and_all_others_go_through() {
-    let stage = Stage::declared().await;
-    let funding = stage.topology().funding();
-    let app = stage.producer("app").await;
+async fn a_refused_message_is_an_error_and_all_others_are_sent() {
+    let fixture = Fixture::declared().await;
+    let funding = fixture.topology().funding();
+    let app = fixture.producer("app").await;
     let (mut spent, mut minted) = (Vec::new(), Vec::new());
     for number in 0..400 {
         let spend = Command::consume(format!("spend-{number}"), "ada", "google:chat");
-        spent.push(app.enqueue(&spend).await.expect("a place"));
+        spent.push(app.enqueue(&spend).await.expect("space in the window"));
         if number % 40 == 7 {
             let mint = Command::promotion(format!("mint-{number}"), "ada", 1000);
-            minted.push(app.enqueue(&mint).await.expect("a place"));
+            minted.push(app.enqueue(&mint).await.expect("space in the window"));
         }
     }
     let all = async {
@@ -49,61 +51,66 @@ async fn a_refused_message_is_an_error_of_its_own_and_all_others_go_through() {
             );
         }
     };
-    timeout(PATIENCE, all).await.expect("an answer to each");
+    timeout(TIMEOUT, all).await.expect("a response to each");
     app.close().await.expect("closed");
 
-    let client = stage.client("app").await;
+    let client = fixture.client("app").await;
     let freeze = Command::freeze("f-1", "ada", "none of its business", "app");
-    let told = timeout(PATIENCE, client.send(&freeze))
+    let result = timeout(TIMEOUT, client.send(&freeze))
         .await
-        .expect("told at once");
-    let error = told.expect_err("an app cannot freeze");
+        .expect("an error at once");
+    let error = result.expect_err("an app cannot freeze");
     assert!(is_refused(&error, &funding, "app"), "{error:?}");
     client.close().await.expect("closed");
 
-    let bridge = stage.client("bridge").await;
+    let bridge = fixture.client("bridge").await;
     let spend = Command::consume("c-1", "ada", "google:chat");
-    let told = timeout(PATIENCE, bridge.send(&spend))
+    let result = timeout(TIMEOUT, bridge.send(&spend))
         .await
-        .expect("told at once");
-    let error = told.expect_err("a bridge cannot spend");
+        .expect("an error at once");
+    let error = result.expect_err("a bridge cannot spend");
     assert!(
-        is_refused(&error, &stage.topology().usage(), "bridge"),
+        is_refused(&error, &fixture.topology().usage(), "bridge"),
         "{error:?}"
     );
-    let told = timeout(PATIENCE, bridge.balance("ada"))
+    let result = timeout(TIMEOUT, bridge.balance("ada"))
         .await
-        .expect("told at once");
-    let error = told.expect_err("a bridge cannot ask");
+        .expect("an error at once");
+    let error = result.expect_err("a bridge cannot query");
     assert!(
-        is_refused(&error, &stage.topology().queries(), "bridge"),
+        is_refused(&error, &fixture.topology().queries(), "bridge"),
         "{error:?}"
     );
     bridge.close().await.expect("closed");
 }
 
-/// `scrip topology user`, with the password on stdin.
+/// The output of `scrip topology user`, which reads the password from stdin.
 async fn definitions_of(deployment: &Deployment, kind: &str, name: &str) -> String {
     let mut command = deployment.command(&["topology", "user", kind, name]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("piped");
     let password = format!("of-{name}\n");
-    stdin.write_all(password.as_bytes()).await.expect("it reads");
+    stdin
+        .write_all(password.as_bytes())
+        .await
+        .expect("it reads");
     drop(stdin);
     let output = child.wait_with_output().await.expect("an end");
     assert!(output.status.success());
     String::from_utf8(output.stdout).expect("text")
 }
 
+/// Conformance: Broker permissions and senders: `scrip topology permissions` prints the broker
+/// permissions, and `topology user` prints a user with them
 #[tokio::test]
-async fn each_app_can_be_given_credentials_of_its_own() {
-    let stage = Stage::declared().await;
+async fn each_app_can_have_its_own_credentials() {
+    let fixture = Fixture::declared().await;
     let mut deployment = Deployment::embedded();
     deployment.set("SCRIP_NAMESPACE", NAMESPACE);
     for (kind, name) in [("app", "shop"), ("bridge", "till"), ("worker", "second")] {
         let definitions = definitions_of(&deployment, kind, name).await;
-        stage.import(&definitions, &[name]).await;
+        fixture.import(&definitions, &[name]).await;
     }
     let spend = Command::consume("c-1", "ada", "google:chat");
     let mint = Command::promotion("m-1", "ada", 5);
@@ -113,32 +120,49 @@ async fn each_app_can_be_given_credentials_of_its_own() {
         ("till", &spend, false),
         ("till", &mint, true),
     ] {
-        let producer = stage.producer(user).await;
-        let published = timeout(PATIENCE, producer.publish(command))
+        let producer = fixture.producer(user).await;
+        let published = timeout(TIMEOUT, producer.publish(command))
             .await
             .expect("an answer");
         assert_eq!(published.is_ok(), may, "{user}: {published:?}");
         producer.close().await.expect("closed");
     }
-    let declared = scrip::amqp::topology::declare_at(&stage.url("second"), stage.topology()).await;
+    let declared =
+        scrip::transport::amqp::topology::declare_at(&fixture.url("second"), fixture.topology())
+            .await;
     assert_eq!(declared.expect("declares"), []);
 }
 
+/// Conformance: Audit log: No audit entry goes to a ledger other than the namespace's; an account
+/// that cannot compare them gets a warning
 #[tokio::test]
-async fn a_bridge_with_a_database_is_warned_that_ledgers_are_not_compared() {
-    let stage = Stage::declared().await;
+async fn a_bridge_with_a_database_gets_a_warning_that_ledgers_are_not_compared() {
+    let fixture = Fixture::declared().await;
     let database = TestDatabase::postgres().await.migrated().await;
-    let deploy = |user: &str| Deployment::on_servers(&stage.url(user), &database.worker_url(), NAMESPACE);
-    let freeze = ["publish", "freeze", "--user", "ada", "--reason", "chargeback"];
+    let deploy =
+        |user: &str| Deployment::on_servers(&fixture.url(user), &database.worker_url(), NAMESPACE);
+    let freeze = [
+        "publish",
+        "freeze",
+        "--user",
+        "ada",
+        "--reason",
+        "chargeback",
+    ];
     let bridge = deploy("bridge");
-    // There is nothing to compare before a ledger has the namespace.
+    // Before a ledger has claimed the namespace, there is no id to compare with.
     let before = bridge.run(&freeze).await;
-    assert!(before.status.success() && before.stderr.is_empty(), "{before:?}");
+    assert!(
+        before.status.success() && before.stderr.is_empty(),
+        "{before:?}"
+    );
     deploy("worker").succeed(&["topology", "declare"]).await;
     let after = bridge.run(&freeze).await;
-    let said = String::from_utf8_lossy(&after.stderr);
+    let stderr = String::from_utf8_lossy(&after.stderr);
     assert!(
-        after.status.success() && said.contains("warning: ") && said.contains("was not compared"),
+        after.status.success()
+            && stderr.contains("warning: ")
+            && stderr.contains("was not compared"),
         "{after:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! A worker process with its own permissions, and an app and a bridge that use it with theirs.
+//! A worker process, an app and a bridge, each with its own permissions.
 
 use std::time::Duration;
 
@@ -9,17 +9,21 @@ use producer_sdk::{
     contract::{Reply, bucket},
 };
 use serde_json::Value;
-use tests::{broker::PATIENCE, db::TestDatabase, process::Deployment};
+use tests::{broker::TIMEOUT, db::TestDatabase, process::Deployment};
 use tokio::time::{sleep, timeout};
 
-use crate::stage::{NAMESPACE, Stage, channel, next, publish, reply_queue};
+use crate::fixture::{Fixture, NAMESPACE, channel, next, publish, reply_queue};
 
+/// Conformance: Broker permissions and senders: A worker can do all its work and touches nothing
+/// outside its namespace
+/// Conformance: Broker permissions and senders: A command on the wrong exchange is rejected
 #[tokio::test]
-async fn a_worker_does_all_its_work_with_its_own_permissions_for_apps_and_bridges_with_theirs() {
-    let stage = Stage::new().await;
+async fn a_worker_apps_and_bridges_do_all_their_work_with_their_own_permissions() {
+    let fixture = Fixture::new().await;
     let database = TestDatabase::postgres().await.migrated().await;
     let deploy = |shards: &str| {
-        let mut deployment = Deployment::on_servers(&stage.url("worker"), &database.worker_url(), NAMESPACE);
+        let mut deployment =
+            Deployment::on_servers(&fixture.url("worker"), &database.worker_url(), NAMESPACE);
         deployment.set("SCRIP__WORKER__SHARDS", shards);
         deployment
     };
@@ -27,35 +31,44 @@ async fn a_worker_does_all_its_work_with_its_own_permissions_for_apps_and_bridge
     let worker = deployment.ready_worker().await;
     assert!(!worker.log().contains("WARN"), "{}", worker.log());
 
-    let (app, bridge) = (stage.client("app").await, stage.client("bridge").await);
+    let (app, bridge) = (fixture.client("app").await, fixture.client("bridge").await);
     let users = ["ada", "bob", "cem", "dia", "eve"];
     for user in users {
         let grant = Command::promotion(format!("g-{user}"), user, 100);
-        assert!(bridge.send(&grant).await.expect("an outcome").is_completed());
+        assert!(
+            bridge
+                .send(&grant)
+                .await
+                .expect("an outcome")
+                .is_completed()
+        );
         let spend = Command::consume(format!("c-{user}"), user, "google:chat").amount(2);
         assert!(app.send(&spend).await.expect("an outcome").is_completed());
         assert_eq!(app.balance(user).await.expect("a balance").balance, 98);
     }
-    // A job's door.
-    let operator = stage.client("worker").await;
-    let sweep = operator.send(&Command::expire("e-1", "ada", Utc::now())).await;
-    assert!(sweep.expect("an outcome").is_completed());
+    // A command with the origin of jobs.
+    let operator = fixture.client("worker").await;
+    let expire = operator
+        .send(&Command::expire("e-1", "ada", Utc::now()))
+        .await;
+    assert!(expire.expect("an outcome").is_completed());
     jobs_run(&deployment).await;
-    a_command_on_the_wrong_exchange_is_refused(&stage, &deployment).await;
+    a_command_on_the_wrong_exchange_is_refused(&fixture, &deployment).await;
 
-    // Through the delay queue.
-    let poison = "ALTER TABLE credits_transaction ADD CONSTRAINT poison CHECK (reference_id <> 'slow')";
+    // A command that goes through the delay queue.
+    let poison =
+        "ALTER TABLE credits_transaction ADD CONSTRAINT poison CHECK (reference_id <> 'slow')";
     database.execute(poison).await;
     let slow = Command::consume("slow", "bob", "google:chat").amount(2);
-    let mend = async {
-        wait_for_one_in(&stage, &stage.topology().delay()).await;
-        let mended = "ALTER TABLE credits_transaction DROP CONSTRAINT poison";
-        database.execute(mended).await;
+    let fix = async {
+        wait_for_one_in(&fixture, &fixture.topology().delay()).await;
+        let drop_constraint = "ALTER TABLE credits_transaction DROP CONSTRAINT poison";
+        database.execute(drop_constraint).await;
     };
-    let (outcome, ()) = tokio::join!(app.send(&slow), mend);
+    let (outcome, ()) = tokio::join!(app.send(&slow), fix);
     assert!(outcome.expect("an outcome").is_completed());
 
-    // With fewer shards, buckets move and the queues of former shards are served.
+    // With fewer shards, buckets move to other queues, and the queues of former shards are served.
     assert!(worker.terminate().await.success());
     let worker = deploy("1").ready_worker().await;
     for user in users {
@@ -68,9 +81,9 @@ async fn a_worker_does_all_its_work_with_its_own_permissions_for_apps_and_bridge
     assert!(worker.terminate().await.success());
 }
 
-/// What is due runs by itself, by way of the queue of jobs.
+/// Waits until the scheduler has run the due jobs through the queue of job requests.
 async fn jobs_run(deployment: &Deployment) {
-    let all = timeout(PATIENCE, async {
+    let all = timeout(TIMEOUT, async {
         loop {
             let listed = deployment.succeed(&["--json", "job", "list"]).await;
             let listed: Value = serde_json::from_str(&listed).expect("JSON");
@@ -87,16 +100,16 @@ async fn jobs_run(deployment: &Deployment) {
     all.await.expect("jobs that end");
 }
 
-/// What the broker lets through, the worker refuses: an app may write to its own exchange only, and mints nothing there.
-async fn a_command_on_the_wrong_exchange_is_refused(stage: &Stage, deployment: &Deployment) {
-    let app = stage.connect("app").await;
+/// A grant that an app sends to its own exchange passes the broker. The worker must refuse it.
+async fn a_command_on_the_wrong_exchange_is_refused(fixture: &Fixture, deployment: &Deployment) {
+    let app = fixture.connect("app").await;
     let (replying, channel) = (channel(&app).await, channel(&app).await);
     let (queue, mut replies) = reply_queue(&replying).await;
     let mint = Command::promotion("mint", "ada", 1000);
     let properties = BasicProperties::default()
         .with_reply_to(queue.into())
         .with_correlation_id("1".into());
-    let (usage, key) = (stage.topology().usage(), bucket("ada").to_string());
+    let (usage, key) = (fixture.topology().usage(), bucket("ada").to_string());
     publish(&channel, &usage, &key, &mint.to_json(), properties)
         .await
         .expect("taken");
@@ -115,14 +128,14 @@ async fn a_command_on_the_wrong_exchange_is_refused(stage: &Stage, deployment: &
     assert_eq!(deployment.succeed(&["--json", "dead", "list"]).await, "");
 }
 
-/// The broker has no event for this.
-async fn wait_for_one_in(stage: &Stage, queue: &str) {
-    let administrator = stage.connect("scrip").await;
+/// Waits until the queue has one message. The broker has no event for this.
+async fn wait_for_one_in(fixture: &Fixture, queue: &str) {
+    let administrator = fixture.connect("scrip").await;
     let passive = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
     };
-    let filled = timeout(PATIENCE, async {
+    let filled = timeout(TIMEOUT, async {
         loop {
             let channel = channel(&administrator).await;
             let declared = channel.queue_declare(queue.into(), passive, FieldTable::default());
@@ -135,10 +148,13 @@ async fn wait_for_one_in(stage: &Stage, queue: &str) {
     filled.await.expect("a message in the queue");
 }
 
+/// Conformance: Broker permissions and senders: One namespace serves one ledger: another database
+/// is refused at start, on standby, after a reconnect or a broker restart; a restored copy is
+/// accepted
 #[tokio::test]
-async fn a_worker_that_cannot_compare_its_ledger_with_the_brokers_serves_nothing() {
-    let stage = Stage::declared().await;
-    // As a worker's user was before the namespace had the ledger's queue.
+async fn a_worker_that_cannot_compare_its_ledger_with_the_brokers_does_not_serve() {
+    let fixture = Fixture::declared().await;
+    // The permissions of a worker's user before the namespace had the queue of the ledger.
     let names = format!("{}.*", NAMESPACE.replace('.', "[.]"));
     let definitions = serde_json::json!({
         "users": [{ "name": "worker", "password": "of-worker", "tags": [] }],
@@ -150,12 +166,15 @@ async fn a_worker_that_cannot_compare_its_ledger_with_the_brokers_serves_nothing
             "read": names,
         }],
     });
-    stage.import(&definitions.to_string(), &["worker"]).await;
+    fixture.import(&definitions.to_string(), &["worker"]).await;
     let database = TestDatabase::postgres().await.migrated().await;
-    let deployment = Deployment::on_servers(&stage.url("worker"), &database.worker_url(), NAMESPACE);
+    let deployment =
+        Deployment::on_servers(&fixture.url("worker"), &database.worker_url(), NAMESPACE);
     let worker = deployment.worker();
     worker
-        .wait_for(&format!("the broker's user may not declare `{NAMESPACE}.ledger`"))
+        .wait_for(&format!(
+            "the broker user may not declare `{NAMESPACE}.ledger`"
+        ))
         .await;
     assert!(
         worker.log().contains("scrip topology permissions"),

@@ -1,4 +1,4 @@
-//! A broker that is short of memory: it lets everybody wait who publishes, and nobody else.
+//! A broker that is short of memory: it blocks connections that publish, and no others.
 
 use std::{
     sync::{
@@ -17,8 +17,8 @@ use tests::{
 };
 
 use crate::{
+    fixture::{Fixture, drain, in_time, spend},
     publish::{options, publish},
-    stage::{Stage, drain, in_time, spend},
 };
 
 const QUEUED: usize = 3_000;
@@ -26,7 +26,9 @@ const WINDOW: usize = 10;
 const LATER: usize = 500;
 
 async fn alarm(server: &Server) {
-    server.ctl(&["set_vm_memory_high_watermark", "0.0001"]).await;
+    server
+        .ctl(&["set_vm_memory_high_watermark", "0.0001"])
+        .await;
     in_time("the alarm", async {
         while !server
             .ctl(&["eval", "rabbit_alarm:get_alarms()."])
@@ -41,8 +43,9 @@ async fn all_clear(server: &Server) {
     server.ctl(&["set_vm_memory_high_watermark", "0.4"]).await;
 }
 
-/// All messages of a queue, those that somebody holds included, asked of the queue itself: a list of queues shows what
-/// was so some seconds ago. Who has published cannot ask through the connection now.
+/// The number of messages in a queue, including unacknowledged ones. It comes from the queue
+/// itself, because a list of queues is some seconds old. A connection that has published is blocked
+/// and cannot query it.
 async fn messages(server: &Server, queue: &str) -> usize {
     let of_queue = format!(
         r#"{{ok, Queue}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{queue}">>)),
@@ -53,22 +56,24 @@ async fn messages(server: &Server, queue: &str) -> usize {
     total.trim().parse().expect("a number")
 }
 
+/// Conformance: Back pressure and health: While the broker accepts no messages, producers wait, the
+/// worker drains and nothing is lost
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_broker_takes_no_messages_producers_wait_or_time_out_and_the_worker_drains() {
+async fn while_the_broker_blocks_publishers_producers_wait_and_the_worker_drains() {
     let server = Server::start("rabbitmq").await;
-    let stage = Stage::on(TestBroker::at(server.url()).await).await;
-    let queue = stage.commands_queue();
+    let fixture = Fixture::on(TestBroker::at(server.url()).await).await;
+    let queue = fixture.commands_queue();
     for user in ["u", "patient", "hasty"] {
-        stage.fund(user).await;
+        fixture.fund(user).await;
     }
     let applied = async || {
         let sql = "SELECT count(*) AS n FROM credits_transaction WHERE type = 'consumption'";
-        usize::try_from(stage.count(sql).await).unwrap()
+        usize::try_from(fixture.count(sql).await).unwrap()
     };
-    publish(&stage.broker, (0..QUEUED).map(|n| spend("u", n))).await;
-    // Another lane's.
-    let unrouted = stage.broker.topology().unrouted();
-    stage
+    publish(&fixture.broker, (0..QUEUED).map(|n| spend("u", n))).await;
+    // A message for another lane.
+    let unrouted = fixture.broker.topology().unrouted();
+    fixture
         .broker
         .publish(&unrouted, "", b"{", BasicProperties::default())
         .await;
@@ -76,7 +81,7 @@ async fn while_the_broker_takes_no_messages_producers_wait_or_time_out_and_the_w
         let options = Options {
             window: WINDOW,
             when_full,
-            ..options(&stage.broker)
+            ..options(&fixture.broker)
         };
         Producer::connect(server.url(), options).await.unwrap()
     };
@@ -98,14 +103,15 @@ async fn while_the_broker_takes_no_messages_producers_wait_or_time_out_and_the_w
             }
         }
     });
-    // What the broker had read when it noticed may be confirmed, so that there is room for some more.
+    // The broker may confirm messages that it read before the alarm, which frees some space in the
+    // window.
     let mut taken = Vec::new();
     let error = loop {
         match hasty.enqueue(&spend("hasty", taken.len())).await {
             Ok(handle) => taken.push(handle),
             Err(error) => break error,
         }
-        assert!(taken.len() < LATER, "the window does not hold");
+        assert!(taken.len() < LATER, "the window has no effect");
     };
     assert!(
         matches!(error, Error::WindowFull(waited) if waited == limit),
@@ -120,42 +126,48 @@ async fn while_the_broker_takes_no_messages_producers_wait_or_time_out_and_the_w
     }
     assert!(open.len() <= WINDOW, "{} are unconfirmed", open.len());
 
-    let mut worker_options = stage.options("w");
+    let mut worker_options = fixture.options("w");
     worker_options.url = server.url().to_owned();
-    let worker = stage.worker_with(worker_options).await;
+    let worker = fixture.worker_with(worker_options).await;
     in_time("the queue to drain", async {
         while messages(&server, &queue).await > 0 {}
     })
     .await;
     assert!(applied().await >= QUEUED);
-    // What must be set aside waits, and is still in its queue.
-    let dead = stage.broker.topology().dead();
+    // A message that must be dead-lettered waits, and is still in its queue.
+    let dead = fixture.broker.topology().dead();
     assert_eq!(messages(&server, &dead).await, 0);
     assert_eq!(messages(&server, &unrouted).await, 1);
-    assert!(!waiting.is_finished(), "the patient one did not wait");
-    assert!(enqueued.load(SeqCst) < LATER / 2, "its window does not hold");
+    assert!(!waiting.is_finished(), "the producer did not wait");
+    assert!(
+        enqueued.load(SeqCst) < LATER / 2,
+        "the window has no effect"
+    );
 
     all_clear(&server).await;
     for confirmed in in_time("confirms", futures_util::future::join_all(open)).await {
         confirmed.unwrap();
     }
-    in_time("the patient one", waiting).await.unwrap();
-    let letter = stage.broker.dead_letters().await.next().await;
-    assert_eq!(header(&letter, headers::REASON).unwrap(), "forbidden_exchange");
-    // And the hasty one has places again.
+    in_time("the waiting producer", waiting).await.unwrap();
+    let letter = fixture.broker.dead_letters().await.next().await;
+    assert_eq!(
+        header(&letter, headers::REASON).unwrap(),
+        "forbidden_exchange"
+    );
+    // The producer with the short timeout can publish again.
     hasty.publish(&spend("hasty", sent)).await.unwrap();
     sent += 1;
     let expected = QUEUED + LATER + sent;
-    in_time("everything to be applied", async {
+    in_time("all commands to be applied", async {
         while applied().await < expected {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
     .await;
-    let mut replies = stage.broker.replies().await;
-    stage
+    let mut replies = fixture.broker.replies().await;
+    fixture
         .broker
-        .send_with(&spend("u", QUEUED), replies.asking("last"))
+        .send_with(&spend("u", QUEUED), replies.reply_properties("last"))
         .await;
     replies.outcome().await;
     drain(worker).await;

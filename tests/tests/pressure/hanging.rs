@@ -1,20 +1,21 @@
-//! A database that takes what it is told and does not answer.
+//! A database that accepts statements and does not respond.
 
 use producer_sdk::Command;
 use tests::{
-    broker::TestBroker, db::TestDatabase, ledger::TestLedger, memory::Memory, process::Deployment, slow::Slow,
+    broker::TestBroker, db::TestDatabase, ledger::TestLedger, memory::Memory, process::Deployment,
+    slow::Slow,
 };
 
 use crate::{
+    fixture::{in_time, spend},
     publish::publish,
-    stage::{in_time, spend},
 };
 
 /// Twice the default of `group_max`.
 const PREFETCH: u32 = 2_000;
 const FIRST: u32 = 5_000;
 const MORE: u32 = 15_000;
-/// Bytes of each command's metadata, so that what is held can be seen.
+/// The bytes of each command's metadata. They make the memory of held messages measurable.
 const SIZE: usize = 4_000;
 
 fn large(range: std::ops::Range<u32>) -> impl Iterator<Item = Command> {
@@ -22,19 +23,26 @@ fn large(range: std::ops::Range<u32>) -> impl Iterator<Item = Command> {
     range.map(move |n| spend("u", n as usize).metadata(&metadata))
 }
 
+/// Conformance: Back pressure and health: While the database does not respond, a worker holds only
+/// the messages that it has prefetched
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_database_does_not_answer_a_worker_holds_what_it_prefetches_and_no_more() {
+async fn while_the_database_hangs_a_worker_holds_only_its_prefetched_messages() {
     let broker = TestBroker::start().await;
     let queue = broker.topology().commands(0);
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     let relay = Slow::before(ledger.database.url()).await;
-    let mut deployment = Deployment::on_servers(broker.url(), relay.url(), broker.topology().namespace());
+    let mut deployment =
+        Deployment::on_servers(broker.url(), relay.url(), broker.topology().namespace());
     for job in ["GRANT", "EXPIRE", "VERIFY"] {
         deployment.set(&format!("SCRIP__SCHEDULE__{job}"), "off");
     }
     let worker = deployment.ready_worker().await;
-    let memory = || Memory::of(worker.pid()).unwrap().megabytes();
-    let applied = async || ledger.number("SELECT count(*) FROM credits_transaction").await;
+    let memory = || Memory::of_process(worker.pid()).unwrap().megabytes();
+    let applied = async || {
+        ledger
+            .number("SELECT count(*) FROM credits_transaction")
+            .await
+    };
     let wait_for_applied = async |expected: u32| {
         in_time("commands to be applied", async {
             while applied().await < i64::from(expected) {
@@ -43,7 +51,11 @@ async fn while_the_database_does_not_answer_a_worker_holds_what_it_prefetches_an
         })
         .await;
     };
-    publish(&broker, [Command::purchase_credits("funds", "u", 1_000_000, "p")]).await;
+    publish(
+        &broker,
+        [Command::purchase_credits("funds", "u", 1_000_000, "p")],
+    )
+    .await;
     wait_for_applied(1).await;
 
     relay.hold();
@@ -53,13 +65,9 @@ async fn while_the_database_does_not_answer_a_worker_holds_what_it_prefetches_an
     publish(&broker, large(FIRST..FIRST + MORE)).await;
     assert_eq!(broker.ready_in(&queue).await, FIRST + MORE - PREFETCH);
     let grown = memory() - before;
-    // What came meanwhile is 60 MB.
+    // The commands that arrived in the meantime have 60 MB.
     assert!(grown < 20.0, "{grown} MB more");
-    assert_eq!(
-        applied().await,
-        1,
-        "something was committed that nobody was told of"
-    );
+    assert_eq!(applied().await, 1, "a commit without an outcome");
 
     relay.release();
     wait_for_applied(1 + FIRST + MORE).await;

@@ -1,20 +1,22 @@
-//! Many commands, by way of the SDK.
+//! Publishes many commands with the SDK.
 
 use producer_sdk::{Command, Options, Producer};
-use tests::broker::{PATIENCE, TestBroker};
+use tests::broker::{TIMEOUT, TestBroker};
 
-/// Options of a producer in the test's namespace.
+/// The options of a producer in the test's namespace.
 pub fn options(broker: &TestBroker) -> Options {
     Options {
         namespace: broker.topology().namespace().to_owned(),
-        confirm_timeout: PATIENCE * 2,
+        confirm_timeout: TIMEOUT * 2,
         ..Options::default()
     }
 }
 
-/// Publishes commands in their order; returns when all are confirmed.
+/// Publishes commands in order and waits until all are confirmed.
 pub async fn publish(broker: &TestBroker, commands: impl IntoIterator<Item = Command>) {
-    let producer = Producer::connect(broker.url(), options(broker)).await.unwrap();
+    let producer = Producer::connect(broker.url(), options(broker))
+        .await
+        .unwrap();
     let mut handles = Vec::new();
     for command in commands {
         handles.push(producer.enqueue(&command).await.unwrap());

@@ -1,11 +1,11 @@
-//! Where a user's credits are.
+//! The query for batches.
 
 use chrono::TimeDelta;
 use ledger::SubscriptionStatus::Canceled;
 use producer_sdk::{Query, contract::BatchesResult};
 use tests::ledger::{buy_package, consume, expire, promote, subscribe};
 
-use crate::stage::{On, Stage, ago};
+use crate::fixture::{Fixture, On, ago};
 
 fn all(user: &str) -> Query {
     Query::Batches {
@@ -14,26 +14,27 @@ fn all(user: &str) -> Query {
     }
 }
 
-pub async fn open_batches_come_in_the_order_of_spending_and_closed_ones_when_asked_for(on: On) {
-    let mut stage = Stage::new(on, "").await;
+/// Conformance: Queries and Redis: The `batches` query returns the batches of a user
+pub async fn open_batches_are_in_the_order_of_spending_and_closed_ones_are_optional(on: On) {
+    let mut fixture = Fixture::new(on, "").await;
     let start = ago(TimeDelta::hours(49));
-    stage.ledger.now = start;
+    fixture.ledger.now = start;
     let commands = [
         promote("spent", "ada", 5, Some(1)),
-        promote("swept", "ada", 7, Some(1)),
+        promote("expired", "ada", 7, Some(1)),
         promote("lapsed", "ada", 9, Some(2)),
         promote("stays", "ada", 3, None),
         buy_package("bought", "ada", "lite"),
         consume("c", "ada", 6),
     ];
-    stage.ledger.settle(&commands).await;
+    fixture.ledger.settle(&commands).await;
     let now = ago(TimeDelta::zero());
-    stage.ledger.now = now;
-    stage.ledger.one(expire("ada", now)).await;
+    fixture.ledger.now = now;
+    fixture.ledger.one(expire("ada", now)).await;
 
-    let open = stage.client.batches("ada").await.expect("batches");
+    let open = fixture.client.batches("ada").await.expect("batches");
     assert_eq!(open.user_id, "ada");
-    let seen: Vec<_> = open
+    let actual: Vec<_> = open
         .items
         .iter()
         .map(|batch| {
@@ -51,7 +52,7 @@ pub async fn open_batches_come_in_the_order_of_spending_and_closed_ones_when_ask
         ("PURCHASE", 100, 100, false),
         ("BONUS", 3, 3, false),
     ];
-    assert_eq!(seen, expected);
+    assert_eq!(actual, expected);
     assert!(open.items.iter().all(|batch| batch.status == "ACTIVE"));
     let (bought, stays) = (&open.items[2], &open.items[3]);
     assert_eq!(bought.source_plan.as_deref(), Some("lite"));
@@ -65,25 +66,38 @@ pub async fn open_batches_come_in_the_order_of_spending_and_closed_ones_when_ask
     );
     assert_eq!((stays.issued_at, stays.expires_at), (start, None));
 
-    let every: BatchesResult = stage.ask(&all("ada")).await;
+    let every: BatchesResult = fixture.query(&all("ada")).await;
     assert_eq!(every.items[..4], open.items);
     let closed: Vec<_> = every.items[4..]
         .iter()
-        .map(|batch| (batch.status.as_str(), batch.amount, batch.remaining, batch.lapsed))
+        .map(|batch| {
+            (
+                batch.status.as_str(),
+                batch.amount,
+                batch.remaining,
+                batch.lapsed,
+            )
+        })
         .collect();
-    assert_eq!(closed, [("CONSUMED", 5, 0, false), ("EXPIRED", 7, 0, false)]);
-    stage.end().await;
+    assert_eq!(
+        closed,
+        [("CONSUMED", 5, 0, false), ("EXPIRED", 7, 0, false)]
+    );
+    fixture.end().await;
 }
 
-pub async fn a_wallet_that_never_held_anything_has_no_batches(on: On) {
-    let stage = Stage::new(on, "").await;
-    let canceled = subscribe("s", "ada", "sub-ada", "pro", Canceled, stage.ledger.now);
-    stage.ledger.one(canceled).await;
+pub async fn a_wallet_that_never_had_credits_has_no_batches(on: On) {
+    let fixture = Fixture::new(on, "").await;
+    let canceled = subscribe("s", "ada", "sub-ada", "pro", Canceled, fixture.ledger.now);
+    fixture.ledger.one(canceled).await;
     let expected = BatchesResult {
         user_id: "ada".to_owned(),
         items: Vec::new(),
     };
-    assert_eq!(stage.client.batches("ada").await.expect("batches"), expected);
-    assert_eq!(stage.ask::<BatchesResult>(&all("ada")).await, expected);
-    stage.end().await;
+    assert_eq!(
+        fixture.client.batches("ada").await.expect("batches"),
+        expected
+    );
+    assert_eq!(fixture.query::<BatchesResult>(&all("ada")).await, expected);
+    fixture.end().await;
 }

@@ -1,4 +1,4 @@
-//! Whether a user may buy a package.
+//! The query whether a user may purchase a package.
 
 use chrono::TimeDelta;
 use ledger::{
@@ -10,42 +10,46 @@ use serde_json::json;
 use tests::ledger::{buy, buy_credits, consume, register, subscribe};
 
 use crate::{
+    fixture::{Fixture, On, ago},
     shop::{PACKAGES, small},
-    stage::{On, Stage, ago},
 };
 
-/// A package by its id, or by its price id.
-type Wanted = (Option<&'static str>, Option<&'static str>);
+/// The package id and the price id of a query.
+type Selection = (Option<&'static str>, Option<&'static str>);
 
-const ANY: Wanted = (None, None);
-const SMALL: Wanted = (Some("small"), None);
-const SMALL_BY_PRICE: Wanted = (None, Some("price_small"));
-const GONE: Wanted = (Some("gone"), None);
-const GONE_BY_PRICE: Wanted = (None, Some("price_gone"));
-const UNKNOWN: Wanted = (Some("price_small"), None);
-const UNKNOWN_BY_PRICE: Wanted = (None, Some("small"));
+const ANY: Selection = (None, None);
+const SMALL: Selection = (Some("small"), None);
+const SMALL_BY_PRICE: Selection = (None, Some("price_small"));
+const GONE: Selection = (Some("gone"), None);
+const GONE_BY_PRICE: Selection = (None, Some("price_gone"));
+const UNKNOWN: Selection = (Some("price_small"), None);
+const UNKNOWN_BY_PRICE: Selection = (None, Some("small"));
 
-async fn ask(stage: &Stage, user: &str, (package_id, price_id): Wanted) -> CanPurchaseResult {
+async fn query(
+    fixture: &Fixture,
+    user: &str,
+    (package_id, price_id): Selection,
+) -> CanPurchaseResult {
     let query = Query::CanPurchase {
         user_id: user.to_owned(),
         package_id: package_id.map(ToOwned::to_owned),
         price_id: price_id.map(ToOwned::to_owned),
     };
-    stage.ask(&query).await
+    fixture.query(&query).await
 }
 
-/// Why somebody may not buy.
-async fn reason(stage: &Stage, user: &str, wanted: Wanted) -> Option<String> {
-    let result = ask(stage, user, wanted).await;
+/// The reason for which a user may not purchase; `None` if the user may.
+async fn reason(fixture: &Fixture, user: &str, selection: Selection) -> Option<String> {
+    let result = query(fixture, user, selection).await;
     assert_eq!(result.user_id, user);
     assert_eq!(result.allowed, result.reason.is_none(), "{result:?}");
     result.reason
 }
 
-pub async fn who_may_buy_is_told_so_with_the_package_he_asked_for(on: On) {
-    let stage = Stage::new(on, PACKAGES).await;
-    stage.ledger.one(register("r", "ada")).await;
-    // Who has no wallet gets one with his first purchase.
+pub async fn a_user_who_may_purchase_gets_the_requested_package(on: On) {
+    let fixture = Fixture::new(on, PACKAGES).await;
+    fixture.ledger.one(register("r", "ada")).await;
+    // A user without a wallet gets one with the first purchase.
     for user in ["ada", "eve"] {
         let allowed = |package| CanPurchaseResult {
             user_id: user.to_owned(),
@@ -54,48 +58,57 @@ pub async fn who_may_buy_is_told_so_with_the_package_he_asked_for(on: On) {
             over_cap: false,
             package,
         };
-        assert_eq!(ask(&stage, user, SMALL).await, allowed(Some(small())));
-        assert_eq!(ask(&stage, user, SMALL_BY_PRICE).await, allowed(Some(small())));
-        assert_eq!(ask(&stage, user, ANY).await, allowed(None));
-        let by_client = stage.client.can_purchase(user, "small").await;
+        assert_eq!(query(&fixture, user, SMALL).await, allowed(Some(small())));
+        assert_eq!(
+            query(&fixture, user, SMALL_BY_PRICE).await,
+            allowed(Some(small()))
+        );
+        assert_eq!(query(&fixture, user, ANY).await, allowed(None));
+        let by_client = fixture.client.can_purchase(user, "small").await;
         assert_eq!(by_client.expect("an answer"), allowed(Some(small())));
     }
-    let answer = stage.wire(&json!({"type": "canPurchase", "userId": "ada"})).await;
+    let answer = fixture
+        .wire(&json!({"type": "canPurchase", "userId": "ada"}))
+        .await;
     let expected = json!({
         "type": "canPurchase",
         "status": "ok",
         "result": {"userId": "ada", "allowed": true},
     });
     assert_eq!(answer, expected);
-    stage.end().await;
+    fixture.end().await;
 }
 
+/// Conformance: Queries and Redis: The `canPurchase` query returns the documented reason for each
+/// case in which a user may not buy
 pub async fn a_package_that_is_unknown_or_not_for_sale_cannot_be_bought(on: On) {
-    let stage = Stage::new(on, PACKAGES).await;
-    stage.ledger.one(register("r", "ada")).await;
-    for wanted in [UNKNOWN, UNKNOWN_BY_PRICE] {
-        let result = ask(&stage, "ada", wanted).await;
+    let fixture = Fixture::new(on, PACKAGES).await;
+    fixture.ledger.one(register("r", "ada")).await;
+    for selection in [UNKNOWN, UNKNOWN_BY_PRICE] {
+        let result = query(&fixture, "ada", selection).await;
         assert_eq!(
             (result.allowed, result.reason.as_deref()),
             (false, Some("unknown_package"))
         );
         assert_eq!(result.package, None);
     }
-    for wanted in [GONE, GONE_BY_PRICE] {
-        let result = ask(&stage, "ada", wanted).await;
+    for selection in [GONE, GONE_BY_PRICE] {
+        let result = query(&fixture, "ada", selection).await;
         assert_eq!(
             (result.allowed, result.reason.as_deref()),
             (false, Some("package_disabled"))
         );
-        assert_eq!(result.package.expect("it is known").id, "gone");
+        assert_eq!(result.package.expect("a known package").id, "gone");
     }
-    stage.end().await;
+    fixture.end().await;
 }
 
-pub async fn where_a_paid_plan_is_required_only_who_has_one_may_buy(on: On) {
+/// Conformance: Queries and Redis: The `canPurchase` query returns the documented reason for each
+/// case in which a user may not buy
+pub async fn only_users_with_a_paid_plan_may_purchase_if_it_is_required(on: On) {
     let config = format!("[ledger]\nallow_free_user_purchase_packages = false\n{PACKAGES}");
-    let mut stage = Stage::new(on, &config).await;
-    let now = stage.ledger.now;
+    let mut fixture = Fixture::new(on, &config).await;
+    let now = fixture.ledger.now;
     let about = |reference: &str, user: &str, status, at| {
         let id = format!("sub-{user}");
         subscribe(reference, user, &id, "pro", status, at)
@@ -107,72 +120,83 @@ pub async fn where_a_paid_plan_is_required_only_who_has_one_may_buy(on: On) {
         about("former", "former", Active, now),
         about("late", "late", Active, now),
     ];
-    stage.ledger.settle(&commands).await;
+    fixture.ledger.settle(&commands).await;
     let later = now + TimeDelta::minutes(1);
-    stage.ledger.now = later;
+    fixture.ledger.now = later;
     let commands = [
         about("canceled", "former", Canceled, later),
         about("past due", "late", PastDue, later),
     ];
-    stage.ledger.settle(&commands).await;
+    fixture.ledger.settle(&commands).await;
 
     for user in ["paying", "trying"] {
-        for wanted in [SMALL, SMALL_BY_PRICE, ANY] {
-            assert_eq!(reason(&stage, user, wanted).await, None, "{user} {wanted:?}");
+        for selection in [SMALL, SMALL_BY_PRICE, ANY] {
+            assert_eq!(
+                reason(&fixture, user, selection).await,
+                None,
+                "{user} {selection:?}"
+            );
         }
     }
     for user in ["free", "former", "late", "eve"] {
-        for wanted in [SMALL, SMALL_BY_PRICE, ANY] {
-            let reason = reason(&stage, user, wanted).await;
-            assert_eq!(reason.as_deref(), Some("paid_plan_required"), "{user} {wanted:?}");
+        for selection in [SMALL, SMALL_BY_PRICE, ANY] {
+            let reason = reason(&fixture, user, selection).await;
+            assert_eq!(
+                reason.as_deref(),
+                Some("paid_plan_required"),
+                "{user} {selection:?}"
+            );
         }
-        assert_eq!(ask(&stage, user, SMALL).await.package, Some(small()));
+        assert_eq!(query(&fixture, user, SMALL).await.package, Some(small()));
     }
-    // What is wrong with the package comes before what is missing from the user.
-    for (user, wanted, expected) in [
+    // A problem of the package comes before a problem of the user.
+    for (user, selection, expected) in [
         ("free", GONE, "package_disabled"),
         ("paying", GONE, "package_disabled"),
         ("free", UNKNOWN, "unknown_package"),
         ("paying", UNKNOWN, "unknown_package"),
     ] {
-        let reason = reason(&stage, user, wanted).await;
-        assert_eq!(reason.as_deref(), Some(expected), "{user} {wanted:?}");
+        let reason = reason(&fixture, user, selection).await;
+        assert_eq!(reason.as_deref(), Some(expected), "{user} {selection:?}");
     }
-    stage.end().await;
+    fixture.end().await;
 }
 
+/// Conformance: Queries and Redis: The `canPurchase` query returns the documented reason for each
+/// case in which a user may not buy
 pub async fn nothing_can_be_bought_while_credits_are_disabled(on: On) {
     let config = format!("[ledger]\nenabled = false\n{PACKAGES}");
-    let mut stage = Stage::new(on, &config).await;
-    stage.ledger.one(register("r", "ada")).await;
-    for wanted in [SMALL, SMALL_BY_PRICE, ANY, GONE, UNKNOWN] {
-        let reason = reason(&stage, "ada", wanted).await;
-        assert_eq!(reason.as_deref(), Some("credits_disabled"), "{wanted:?}");
+    let mut fixture = Fixture::new(on, &config).await;
+    fixture.ledger.one(register("r", "ada")).await;
+    for selection in [SMALL, SMALL_BY_PRICE, ANY, GONE, UNKNOWN] {
+        let reason = reason(&fixture, "ada", selection).await;
+        assert_eq!(reason.as_deref(), Some("credits_disabled"), "{selection:?}");
     }
-    let balance = stage.client.balance("ada").await.expect("a balance");
+    let balance = fixture.client.balance("ada").await.expect("a balance");
     assert_eq!((balance.balance, balance.next_grant_info), (20, None));
-    stage.restart(PACKAGES).await;
-    assert_eq!(reason(&stage, "ada", SMALL).await, None);
-    stage.end().await;
+    fixture.restart(PACKAGES).await;
+    assert_eq!(reason(&fixture, "ada", SMALL).await, None);
+    fixture.end().await;
 }
 
-pub async fn a_purchase_over_the_cap_is_allowed_and_said_to_be_so(on: On) {
+/// Conformance: Balance cap: `canPurchase` reports in advance that a purchase would exceed the cap
+pub async fn a_purchase_over_the_cap_is_allowed_and_flagged(on: On) {
     let config = format!("[ledger]\nmax_user_balance = 1000\n{PACKAGES}");
-    let mut stage = Stage::new(on, &config).await;
-    stage.ledger.now = ago(TimeDelta::days(3));
+    let mut fixture = Fixture::new(on, &config).await;
+    fixture.ledger.now = ago(TimeDelta::days(3));
     let lapsing = Item::Credits {
         credits: 946,
         validity_days: Some(1),
     };
-    // `small` brings 50 and a bonus of 5.
+    // `small` has 50 credits and a bonus of 5.
     let commands = [
         buy_credits("b-1", "just-fits", 945),
         buy_credits("b-2", "too-many", 946),
         buy_credits("b-3", "rich", 1001),
         buy("b-4", "lapsed", lapsing),
     ];
-    stage.ledger.settle(&commands).await;
-    for (user, wanted, over_cap) in [
+    fixture.ledger.settle(&commands).await;
+    for (user, selection, over_cap) in [
         ("just-fits", SMALL, false),
         ("just-fits", SMALL_BY_PRICE, false),
         ("just-fits", (Some("medium"), None), true),
@@ -185,32 +209,36 @@ pub async fn a_purchase_over_the_cap_is_allowed_and_said_to_be_so(on: On) {
         ("eve", (Some("giant"), None), true),
         ("eve", SMALL, false),
     ] {
-        let result = ask(&stage, user, wanted).await;
+        let result = query(&fixture, user, selection).await;
         assert_eq!(
             (result.allowed, result.over_cap),
             (true, over_cap),
-            "{user} {wanted:?}"
+            "{user} {selection:?}"
         );
     }
     let body = json!({"type": "canPurchase", "userId": "too-many", "priceId": "price_small"});
-    assert_eq!(stage.wire(&body).await["result"]["overCap"], true);
-    stage.end().await;
+    assert_eq!(fixture.wire(&body).await["result"]["overCap"], true);
+    fixture.end().await;
 }
 
 pub async fn a_period_that_is_due_counts_towards_the_cap(on: On) {
     let config = format!("[ledger]\nmax_user_balance = 240\n{PACKAGES}");
-    let mut stage = Stage::new(on, &config).await;
+    let mut fixture = Fixture::new(on, &config).await;
     let began = ago(TimeDelta::days(40));
-    stage.ledger.now = began;
+    fixture.ledger.now = began;
     let commands = [
         subscribe("s", "ada", "sub-ada", "pro", Active, began),
         consume("c", "ada", 200),
     ];
-    stage.ledger.settle(&commands).await;
-    // 200 of the second period, and the 55 of `small`.
-    for (wanted, over_cap) in [(SMALL, true), (ANY, false)] {
-        let result = ask(&stage, "ada", wanted).await;
-        assert_eq!((result.allowed, result.over_cap), (true, over_cap), "{wanted:?}");
+    fixture.ledger.settle(&commands).await;
+    // The cap is exceeded by the 200 credits of the second period and the 55 of `small`.
+    for (selection, over_cap) in [(SMALL, true), (ANY, false)] {
+        let result = query(&fixture, "ada", selection).await;
+        assert_eq!(
+            (result.allowed, result.over_cap),
+            (true, over_cap),
+            "{selection:?}"
+        );
     }
-    stage.end().await;
+    fixture.end().await;
 }

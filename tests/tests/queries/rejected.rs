@@ -1,4 +1,4 @@
-//! Queries that cannot be understood.
+//! Invalid queries.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use producer_sdk::{
 use serde_json::Value;
 use tests::ledger::register;
 
-use crate::stage::{On, Stage, blamed};
+use crate::fixture::{Fixture, On, rejected_field};
 
-/// One a line: the code, the field to blame, and the query. Pages by number reach 10,000 rows.
+/// One per line: the code, the field, and the query. Pages by number reach 10,000 rows.
 const REJECTED: &str = r#"
 invalid_field pageSize {"type":"transactions","userId":"ada","pageSize":101}
 invalid_field pageSize {"type":"transactions","userId":"ada","pageSize":0}
@@ -35,15 +35,16 @@ invalid_field priceId {"type":"canPurchase","userId":"ada","packageId":"lite","p
 unknown_type type {"type":"balances","userId":"ada"}
 "#;
 
-pub async fn what_cannot_be_understood_is_rejected_with_the_field_to_blame_and_not_kept(on: On) {
-    let stage = Stage::new(on, "").await;
-    stage.ledger.one(register("r", "ada")).await;
+/// Conformance: Queries and Redis: A page of `transactions` has 10 rows by default and at most 100
+pub async fn an_invalid_query_is_rejected_with_its_field_and_not_dead_lettered(on: On) {
+    let fixture = Fixture::new(on, "").await;
+    fixture.ledger.one(register("r", "ada")).await;
     for line in REJECTED.trim().lines() {
         let mut words = line.splitn(3, ' ');
         let mut word = || words.next().expect("three words");
         let (code, field, body) = (word(), word(), word());
         let body: Value = serde_json::from_str(body).expect("JSON");
-        let reply = stage.wire(&body).await;
+        let reply = fixture.wire(&body).await;
         assert_eq!(reply["status"], "rejected", "{line}\n{reply}");
         let error = &reply["error"];
         assert_eq!(error["code"], code, "{line}\n{reply}");
@@ -51,37 +52,51 @@ pub async fn what_cannot_be_understood_is_rejected_with_the_field_to_blame_and_n
         let message = error["message"].as_str().expect("a message");
         assert!(message.contains(field), "{line}\n{reply}");
     }
-    assert_eq!(stage.dead_letters().await, 0, "queries are not kept");
-    stage.end().await;
+    assert_eq!(
+        fixture.dead_letters().await,
+        0,
+        "queries never become dead letters"
+    );
+    fixture.end().await;
 }
 
-pub async fn the_client_rejects_it_before_it_sends(on: On) {
-    let mut stage = Stage::without_worker(on, "").await;
-    let client = &stage.client;
-    assert_eq!(blamed(client.balance("").await), "userId");
-    assert_eq!(blamed(client.transactions("ada", 0, 101).await), "pageSize");
-    assert_eq!(blamed(client.transactions("ada", 100, 100).await), "pageIndex");
+pub async fn the_client_rejects_an_invalid_query_before_it_sends(on: On) {
+    let mut fixture = Fixture::without_worker(on, "").await;
+    let client = &fixture.client;
+    assert_eq!(rejected_field(client.balance("").await), "userId");
+    assert_eq!(
+        rejected_field(client.transactions("ada", 0, 101).await),
+        "pageSize"
+    );
+    assert_eq!(
+        rejected_field(client.transactions("ada", 100, 100).await),
+        "pageIndex"
+    );
     for cursor in ["", &"x".repeat(201)] {
         let answer = client.transactions_after("ada", cursor, 10).await;
-        assert_eq!(blamed(answer), "cursor");
+        assert_eq!(rejected_field(answer), "cursor");
     }
-    assert_eq!(blamed(client.price("x", MAX_AMOUNT + 1).await), "quantity");
+    assert_eq!(
+        rejected_field(client.price("x", MAX_AMOUNT + 1).await),
+        "quantity"
+    );
     let both = Query::CanPurchase {
         user_id: "ada".to_owned(),
         package_id: Some("lite".to_owned()),
         price_id: Some("price_lite".to_owned()),
     };
     assert_eq!(
-        blamed(client.query_within(&both, Duration::from_secs(1)).await),
+        rejected_field(client.query_within(&both, Duration::from_secs(1)).await),
         "priceId"
     );
-    stage.start().await;
-    stage.end().await;
+    fixture.start().await;
+    fixture.end().await;
 }
 
-pub async fn what_is_just_within_the_limits_is_answered(on: On) {
-    let stage = Stage::new(on, "").await;
-    stage.ledger.one(register("r", "ada")).await;
+/// Conformance: Queries and Redis: A page of `transactions` has 10 rows by default and at most 100
+pub async fn a_query_at_the_limits_is_answered(on: On) {
+    let fixture = Fixture::new(on, "").await;
+    fixture.ledger.one(register("r", "ada")).await;
     for (page_index, page_size) in [
         (None, Some(100)),
         (Some(99), Some(100)),
@@ -94,10 +109,10 @@ pub async fn what_is_just_within_the_limits_is_answered(on: On) {
             page_size,
             cursor: None,
         };
-        let page: TransactionsResult = stage.ask(&query).await;
+        let page: TransactionsResult = fixture.query(&query).await;
         assert_eq!(page.items.is_empty(), page_index.is_some());
         assert_eq!(page.page_index, Some(page_index.unwrap_or(0)));
         assert_eq!((page.page_size, page.total), (page_size.unwrap_or(10), 1));
     }
-    stage.end().await;
+    fixture.end().await;
 }

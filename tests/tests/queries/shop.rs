@@ -1,4 +1,4 @@
-//! What services cost, and which packages are for sale.
+//! The queries for the prices of services and for packages.
 
 use producer_sdk::{
     Query,
@@ -6,7 +6,7 @@ use producer_sdk::{
 };
 use serde_json::json;
 
-use crate::stage::{On, Stage, code};
+use crate::fixture::{Fixture, On, code};
 
 const PRICES: &str = r#"
 [ledger]
@@ -62,8 +62,9 @@ pub fn small() -> PackageItem {
     }
 }
 
-pub async fn a_price_is_the_services_own_or_the_default_and_says_which(on: On) {
-    let stage = Stage::new(on, PRICES).await;
+/// Conformance: Queries and Redis: The `price` query returns the cost of a service
+pub async fn a_price_is_the_services_own_or_the_default_and_names_which(on: On) {
+    let fixture = Fixture::new(on, PRICES).await;
     for (service, quantity, cost, (credits, per), is_default) in [
         ("google:chat", 1, 2, (2, 1), false),
         ("google:chat", 3, 6, (2, 1), false),
@@ -81,17 +82,17 @@ pub async fn a_price_is_the_services_own_or_the_default_and_says_which(on: On) {
             pricing: Pricing { credits, per },
             is_default,
         };
-        let price = stage.client.price(service, quantity).await;
+        let price = fixture.client.price(service, quantity).await;
         assert_eq!(price.expect("a price"), expected);
     }
     let one = Query::Price {
         service: "google:chat".to_owned(),
         quantity: None,
     };
-    let price: PriceResult = stage.ask(&one).await;
+    let price: PriceResult = fixture.query(&one).await;
     assert_eq!((price.quantity, price.credits), (1, 2));
 
-    let answer = stage
+    let answer = fixture
         .wire(&json!({"type": "price", "service": "unheard:of", "quantity": 25}))
         .await;
     let expected = json!({
@@ -103,28 +104,40 @@ pub async fn a_price_is_the_services_own_or_the_default_and_says_which(on: On) {
         },
     });
     assert_eq!(answer, expected);
-    stage.end().await;
+    fixture.end().await;
 }
 
-pub async fn a_price_that_is_no_amount_is_invalid(on: On) {
-    let stage = Stage::new(on, PRICES).await;
-    let most = stage.client.price("google:chat", MAX_AMOUNT / 2).await;
+/// Conformance: Queries and Redis: The `price` query returns the cost of a service
+pub async fn a_price_above_the_maximum_amount_is_invalid(on: On) {
+    let fixture = Fixture::new(on, PRICES).await;
+    let most = fixture.client.price("google:chat", MAX_AMOUNT / 2).await;
     assert_eq!(most.expect("a price").credits, MAX_AMOUNT);
-    let more = stage.client.price("google:chat", MAX_AMOUNT / 2 + 1).await;
+    let more = fixture
+        .client
+        .price("google:chat", MAX_AMOUNT / 2 + 1)
+        .await;
     assert_eq!(code(more), "invalid_amount");
-    stage.end().await;
+    fixture.end().await;
 }
 
-pub async fn a_service_without_a_price_is_unknown_where_such_services_are_rejected(on: On) {
-    let stage = Stage::new(on, PRICES_ONLY).await;
-    let known = stage.client.price("google:chat", 1).await.expect("a price");
+pub async fn a_service_without_a_price_is_unknown_if_there_is_no_default(on: On) {
+    let fixture = Fixture::new(on, PRICES_ONLY).await;
+    let known = fixture
+        .client
+        .price("google:chat", 1)
+        .await
+        .expect("a price");
     assert_eq!((known.credits, known.is_default), (2, false));
-    assert_eq!(code(stage.client.price("unheard:of", 1).await), "unknown_service");
-    stage.end().await;
+    assert_eq!(
+        code(fixture.client.price("unheard:of", 1).await),
+        "unknown_service"
+    );
+    fixture.end().await;
 }
 
-pub async fn what_is_for_sale_is_listed_with_the_smallest_first(on: On) {
-    let mut stage = Stage::new(on, PACKAGES).await;
+/// Conformance: Queries and Redis: The `packages` query returns the packages for sale
+pub async fn packages_are_listed_with_the_smallest_first(on: On) {
+    let mut fixture = Fixture::new(on, PACKAGES).await;
     let nothing = |id: &str, credits| PackageItem {
         id: id.to_owned(),
         credits,
@@ -145,9 +158,9 @@ pub async fn what_is_for_sale_is_listed_with_the_smallest_first(on: On) {
     let expected = PackagesResult {
         items: vec![small(), medium, nothing("giant", 9000)],
     };
-    assert_eq!(stage.client.packages().await.expect("packages"), expected);
+    assert_eq!(fixture.client.packages().await.expect("packages"), expected);
 
-    let answer = stage.wire(&json!({"type": "packages"})).await;
+    let answer = fixture.wire(&json!({"type": "packages"})).await;
     let expected = json!({
         "type": "packages",
         "status": "ok",
@@ -165,8 +178,8 @@ pub async fn what_is_for_sale_is_listed_with_the_smallest_first(on: On) {
     });
     assert_eq!(answer, expected);
 
-    stage.restart("[packages]\n").await;
-    let empty = stage.client.packages().await.expect("packages");
+    fixture.restart("[packages]\n").await;
+    let empty = fixture.client.packages().await.expect("packages");
     assert_eq!(empty.items, []);
-    stage.end().await;
+    fixture.end().await;
 }

@@ -1,4 +1,4 @@
-//! The privileges of each role, as the database sees them and as it refuses the rest.
+//! The privileges of each role in the catalogue, and the refusals of the database.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,18 @@ use tests::{
     ledger::{TestLedger, promote},
 };
 
-/// SQLSTATE of a missing privilege.
+/// The SQLSTATE of a missing privilege.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
-/// What the worker may do besides reading: `INSERT`, `DELETE`, and the columns that it may change.
+/// The privileges of the worker in addition to reading: the table, `INSERT` or `DELETE`, and the
+/// columns that it may change.
 const WORKER: [(&str, &str, &str); 10] = [
     ("credits_allocation", "INSERT", ""),
     (
         "credits_balance",
         "DELETE INSERT",
-        "balance created_at held next_due_at status total_earned total_spent transaction_count updated_at version",
+        "balance created_at held next_due_at status total_earned total_spent transaction_count \
+         updated_at version",
     ),
     (
         "credits_batch",
@@ -31,21 +33,31 @@ const WORKER: [(&str, &str, &str); 10] = [
         "INSERT",
         "claim cursor finished_at lease_until owner result started_at started_by status",
     ),
-    ("lane_trial", "DELETE INSERT", "message tries updated_at"),
+    (
+        "delivery_attempt",
+        "DELETE INSERT",
+        "message tries updated_at",
+    ),
     ("ledger_identity", "", ""),
     ("operator_action", "INSERT", ""),
     ("scrip_migration", "", ""),
     (
         "subscription",
         "INSERT",
-        "activated_at anchor due_at ended_at next_period_start paid_through plan status status_at status_since updated_at",
+        "activated_at anchor due_at ended_at next_period_start paid_through plan status status_at \
+         status_since updated_at",
     ),
 ];
 
-/// A migrated database, and its name, which its roles begin with.
+/// A migrated database and its name, which is the prefix of its roles.
 async fn database() -> (TestDatabase, String) {
     let database = TestDatabase::postgres().await.migrated().await;
-    let name = database.url().rsplit('/').next().expect("a name").to_owned();
+    let name = database
+        .url()
+        .rsplit('/')
+        .next()
+        .expect("a name")
+        .to_owned();
     (database, name)
 }
 
@@ -57,10 +69,12 @@ async fn rows(database: &TestDatabase, sql: &str, role: &str) -> Vec<(String, St
         .await
         .expect("rows");
     let text = |row: &sea_orm::QueryResult, at| row.try_get_by_index::<String>(at).expect("a text");
-    rows.iter().map(|row| (text(row, 0), text(row, 1))).collect()
+    rows.iter()
+        .map(|row| (text(row, 0), text(row, 1)))
+        .collect()
 }
 
-/// Privileges on whole tables, by table.
+/// The privileges on whole tables, by table.
 async fn on_tables(database: &TestDatabase, role: &str) -> BTreeMap<String, String> {
     let sql = "SELECT c.relname::text, concat_ws(' ', p) FROM pg_class c, \
          LATERAL (SELECT string_agg(privilege, ' ' ORDER BY privilege) AS p \
@@ -70,17 +84,19 @@ async fn on_tables(database: &TestDatabase, role: &str) -> BTreeMap<String, Stri
     rows(database, sql, role).await.into_iter().collect()
 }
 
-/// The columns that a role may change, by table; tables without one are absent.
+/// The columns that a role may change, by table. Tables without such a column are left out.
 async fn changeable(database: &TestDatabase, role: &str) -> BTreeMap<String, String> {
-    let sql = "SELECT c.relname::text, string_agg(a.attname, ' ' ORDER BY a.attname::text COLLATE \"C\") \
-         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+    let sql = "SELECT c.relname::text, string_agg(a.attname, ' ' \
+        ORDER BY a.attname::text COLLATE \"C\") \
+         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
+         AND NOT a.attisdropped \
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' \
           AND has_column_privilege($1, c.oid, a.attnum, 'UPDATE') GROUP BY 1";
     rows(database, sql, role).await.into_iter().collect()
 }
 
 #[tokio::test]
-async fn worker_and_reader_have_these_privileges_on_every_table_and_no_others() {
+async fn worker_and_reader_have_exactly_these_privileges_on_every_table() {
     let (database, name) = database().await;
     let text = |words: &[&str]| {
         let mut words: Vec<&str> = words.iter().flat_map(|words| words.split(' ')).collect();
@@ -110,14 +126,14 @@ async fn worker_and_reader_have_these_privileges_on_every_table_and_no_others() 
     assert_eq!(changeable(&database, &reader).await, BTreeMap::new());
 }
 
-/// Fails unless the database refuses every statement for want of a privilege.
+/// Panics unless the database refuses every statement because of a missing privilege.
 async fn expect_refusals(url: &str, statements: &[&str]) {
     let session = Database::connect(url).await.expect("connects");
     for statement in statements {
         let refused = session.execute_unprepared(statement).await;
         let (DbErr::Exec(sea_orm::RuntimeErr::SqlxError(error))
         | DbErr::Query(sea_orm::RuntimeErr::SqlxError(error))) =
-            refused.expect_err(&format!("this was done: {statement}"))
+            refused.expect_err(&format!("not refused: {statement}"))
         else {
             panic!("not refused by the database: {statement}")
         };
@@ -133,7 +149,7 @@ async fn expect_refusals(url: &str, statements: &[&str]) {
     session.close().await.expect("closes");
 }
 
-/// What neither worker nor reader may do.
+/// Statements that neither worker nor reader may run.
 const FORBIDDEN: [&str; 29] = [
     "CREATE TABLE mine (a int)",
     "CREATE VIEW mine AS SELECT 1",
@@ -141,7 +157,8 @@ const FORBIDDEN: [&str; 29] = [
     "CREATE SCHEMA mine",
     "CREATE ROLE mine",
     "CREATE INDEX mine ON credits_transaction (amount)",
-    "CREATE TRIGGER mine BEFORE INSERT ON credits_transaction FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "CREATE TRIGGER mine BEFORE INSERT ON credits_transaction FOR EACH ROW \
+     EXECUTE FUNCTION suppress_redundant_updates_trigger()",
     "ALTER TABLE credits_transaction ADD COLUMN mine int",
     "ALTER TABLE credits_balance DISABLE TRIGGER ALL",
     "ALTER FUNCTION credits_expect(bigint, bigint) RENAME TO mine",
@@ -166,6 +183,8 @@ const FORBIDDEN: [&str; 29] = [
     "DROP FUNCTION operator_action_time() CASCADE",
 ];
 
+/// Conformance: Audit log: Audit entries are never changed or deleted, and have the time of the
+/// database
 #[tokio::test]
 async fn neither_worker_nor_reader_can_change_the_schema_or_the_history() {
     let (database, _) = database().await;
@@ -180,7 +199,7 @@ async fn neither_worker_nor_reader_can_change_the_schema_or_the_history() {
         "UPDATE credits_balance SET balance = 1",
         "DELETE FROM credits_balance",
         "SELECT 1 FROM credits_balance FOR UPDATE",
-        "INSERT INTO lane_trial VALUES ('q', 'm', 1, now())",
+        "INSERT INTO delivery_attempt VALUES ('q', 'm', 1, now())",
         "UPDATE job_run SET status = 'FAILED'",
         "UPDATE subscription SET plan = 'pro'",
     ];
@@ -188,12 +207,14 @@ async fn neither_worker_nor_reader_can_change_the_schema_or_the_history() {
 }
 
 #[tokio::test]
-async fn a_wallet_that_the_worker_deletes_is_found() {
+async fn verify_finds_a_wallet_that_the_worker_deletes() {
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     ledger.one(promote("p-1", "ada", 5, None)).await;
     let deleted = ledger.store.connection();
-    let deleted = deleted.execute_unprepared("DELETE FROM credits_balance").await;
-    assert_eq!(deleted.expect("the worker may").rows_affected(), 1);
+    let deleted = deleted
+        .execute_unprepared("DELETE FROM credits_balance")
+        .await;
+    assert_eq!(deleted.expect("a privilege").rows_affected(), 1);
     let db = ledger.store.read_connection();
     let report = verify(db, &Options::default(), ledger.now, |_| {}).await;
     let violations = report.expect("a report").violations;

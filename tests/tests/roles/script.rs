@@ -1,9 +1,9 @@
-//! The script that creates the roles, and the owner who migrates.
+//! The script that creates the roles, and the migrations by the owner.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tests::{broker::broker_url, db::TestDatabase, process::Deployment};
 
-/// Who owns what, and who may do what with it, as one text.
+/// The owners and privileges of all objects as one text.
 async fn privileges(database: &TestDatabase) -> String {
     let sql = "SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
         SELECT concat_ws(' ', relname, pg_get_userbyid(relowner), relacl::text) AS line
@@ -15,8 +15,10 @@ async fn privileges(database: &TestDatabase) -> String {
           FROM pg_proc WHERE pronamespace = 'public'::regnamespace
         UNION ALL SELECT concat_ws(' ', typname, pg_get_userbyid(typowner), typacl::text)
           FROM pg_type WHERE typnamespace = 'public'::regnamespace
-        UNION ALL SELECT concat_ws(' ', nspname, nspacl::text) FROM pg_namespace WHERE nspname = 'public'
-        UNION ALL SELECT 'database ' || datacl::text FROM pg_database WHERE datname = current_database()) AS lines";
+        UNION ALL SELECT concat_ws(' ', nspname, nspacl::text) FROM pg_namespace
+          WHERE nspname = 'public'
+        UNION ALL SELECT 'database ' || datacl::text FROM pg_database
+          WHERE datname = current_database()) AS lines";
     let statement = Statement::from_string(DbBackend::Postgres, sql);
     let row = database
         .connection()
@@ -31,7 +33,7 @@ fn names(database: &TestDatabase) -> [String; 3] {
     ["owner", "worker", "reader"].map(|role| format!("{name}_{role}"))
 }
 
-/// What `scrip migrate grants` prints for the roles of a database.
+/// The output of `scrip migrate grants` for the roles of a database.
 async fn printed(deployment: &Deployment, names: &[String; 3]) -> String {
     let [owner, worker, reader] = names;
     let roles = ["--owner", owner, "--worker", worker, "--reader", reader];
@@ -41,25 +43,30 @@ async fn printed(deployment: &Deployment, names: &[String; 3]) -> String {
 }
 
 #[tokio::test]
-async fn the_owner_migrates_an_empty_database_and_grants_what_the_others_need() {
+async fn the_owner_migrates_an_empty_database_and_grants_all_privileges() {
     let database = TestDatabase::postgres().await;
     let names = names(&database);
     let owner = Deployment::on_servers(&broker_url(), &database.url_as("owner"), "credits");
     let script = printed(&owner, &names).await;
     database.execute(&script).await;
-    let roles = ["--owner", &names[0], "--worker", &names[1], "--reader", &names[2]];
+    let roles = [
+        "--owner", &names[0], "--worker", &names[1], "--reader", &names[2],
+    ];
     let up = [&["migrate", "up", "--grant"][..], &roles].concat();
     owner.succeed(&up).await;
     let granted = privileges(&database).await;
 
-    // As often as you like, by either.
+    // The commands can run several times, by either role.
     owner.succeed(&up).await;
     assert_eq!(privileges(&database).await, granted);
     database.execute(&script).await;
     assert_eq!(privileges(&database).await, granted);
-    // What was granted by hand besides is taken back.
+    // Additional privileges that were granted by hand are revoked.
     database
-        .execute(&format!("GRANT UPDATE ON credits_transaction TO {}", names[1]))
+        .execute(&format!(
+            "GRANT UPDATE ON credits_transaction TO {}",
+            names[1]
+        ))
         .await;
     owner.succeed(&up).await;
     assert_eq!(privileges(&database).await, granted);
@@ -76,21 +83,25 @@ async fn a_schema_that_an_administrator_created_becomes_the_owners() {
     let names = names(&database);
     let owner = Deployment::on_servers(&broker_url(), &database.url_as("owner"), "credits");
     let script = printed(&owner, &names).await;
-    migration::up(database.connection()).await.expect("migrates");
+    migration::up(database.connection())
+        .await
+        .expect("migrates");
     database.execute(&script).await;
     let by_administrator = privileges(&database).await;
 
     owner.succeed(&["migrate", "down", "--yes"]).await;
-    let roles = ["--owner", &names[0], "--worker", &names[1], "--reader", &names[2]];
+    let roles = [
+        "--owner", &names[0], "--worker", &names[1], "--reader", &names[2],
+    ];
     owner
         .succeed(&[&["migrate", "up", "--grant"][..], &roles].concat())
         .await;
-    // Nothing is left that the owner could not have created.
+    // The result is the same as if the owner had created everything.
     assert_eq!(by_administrator, privileges(&database).await);
 }
 
 #[tokio::test]
-async fn a_worker_cannot_migrate_and_says_what_it_may_not() {
+async fn a_worker_cannot_migrate_and_names_the_missing_privilege() {
     let database = TestDatabase::postgres().await;
     let names = names(&database);
     let worker = Deployment::on_servers(&broker_url(), &database.worker_url(), "credits");
@@ -98,11 +109,14 @@ async fn a_worker_cannot_migrate_and_says_what_it_may_not() {
     let refused = worker.run(&["migrate", "up"]).await;
     let error = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success());
-    assert!(error.contains("permission denied for schema public"), "{error}");
+    assert!(
+        error.contains("permission denied for schema public"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
-async fn the_script_needs_no_database_has_no_password_and_refuses_names_that_are_none() {
+async fn the_script_needs_no_database_has_no_password_and_refuses_bad_names() {
     let deployment = Deployment::embedded();
     let script = deployment.succeed(&["migrate", "grants"]).await;
     for role in ["scrip_owner", "scrip_worker", "scrip_reader"] {
@@ -112,7 +126,7 @@ async fn the_script_needs_no_database_has_no_password_and_refuses_names_that_are
         );
     }
     assert!(!script.contains("PASSWORD"), "{script}");
-    for (arguments, said) in [
+    for (arguments, message) in [
         (
             ["--worker", "a b"],
             "the role \"a b\" cannot be used; allowed are 1 to 63 letters",
@@ -126,7 +140,10 @@ async fn the_script_needs_no_database_has_no_password_and_refuses_names_that_are
             .run(&[&["migrate", "grants"][..], &arguments].concat())
             .await;
         let error = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(!refused.status.success() && error.contains(said), "{error}");
+        assert!(
+            !refused.status.success() && error.contains(message),
+            "{error}"
+        );
     }
     let file = deployment.run(&["migrate", "up", "--grant"]).await;
     let error = String::from_utf8_lossy(&file.stderr).into_owned();

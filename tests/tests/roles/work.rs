@@ -1,4 +1,4 @@
-//! A worker process with the worker's role, and reports with the reader's.
+//! A worker process with the role of a worker, and reports with the role of a reader.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use producer_sdk::{
 use scrip::store::{Store, StoreOptions};
 use serde_json::Value;
 use tests::{
-    broker::{PATIENCE, TestBroker},
+    broker::{TIMEOUT, TestBroker},
     db::TestDatabase,
     process::Deployment,
 };
 use tokio::time::{sleep, timeout};
 
-struct Stage {
+struct Fixture {
     database: TestDatabase,
     broker: TestBroker,
     worker: Deployment,
     client: Client,
 }
 
-impl Stage {
+impl Fixture {
     async fn new() -> Self {
         let database = TestDatabase::postgres().await.migrated().await;
         let broker = TestBroker::undeclared(1).await;
@@ -35,7 +35,9 @@ impl Stage {
             ..Options::default()
         };
         worker.succeed(&["topology", "declare"]).await;
-        let client = Client::connect(broker.url(), options).await.expect("a client");
+        let client = Client::connect(broker.url(), options)
+            .await
+            .expect("a client");
         Self {
             database,
             broker,
@@ -59,39 +61,41 @@ impl Stage {
     }
 }
 
-/// Every command, and of each refusal that writes something one.
-async fn every_command(stage: &Stage) {
+/// Sends every type of command, and one example of each refusal that writes rows.
+async fn every_command(fixture: &Fixture) {
     let now = Utc::now();
-    stage.completes(Command::registration_bonus("r-1", "ada")).await;
-    stage
+    fixture
+        .completes(Command::registration_bonus("r-1", "ada"))
+        .await;
+    fixture
         .completes(Command::promotion("p-1", "ada", 50).validity_days(1))
         .await;
     let package = Command::purchase_package("b-1", "ada", "lite", "pi-1");
-    stage
+    fixture
         .completes(package.paid("9.99", "USD").expect("an amount"))
         .await;
-    stage
+    fixture
         .completes(Command::purchase_credits("b-2", "bob", 30, "pi-2"))
         .await;
-    stage
+    fixture
         .completes(Command::consume("c-1", "ada", "llm:tokens").quantity(2000))
         .await;
-    // Several batches and several users in one group.
-    stage
+    // One group with several batches and several users.
+    fixture
         .completes(Command::consume("c-2", "ada", "google:chat").amount(60))
         .await;
-    // A replay, a refusal of the state, one that opens no wallet, and a payment that was credited
-    // before.
-    stage
+    // A replay, a refusal by the state of the ledger, a refusal without a wallet, and a payment
+    // that was credited before.
+    fixture
         .completes(Command::consume("c-1", "ada", "llm:tokens").quantity(2000))
         .await;
-    stage
+    fixture
         .is_refused(Command::consume("c-3", "ada", "google:chat").amount(1_000_000))
         .await;
-    stage
+    fixture
         .is_refused(Command::consume("c-4", "nobody", "google:chat").amount(1))
         .await;
-    stage
+    fixture
         .is_refused(Command::purchase_credits("b-3", "cem", 5, "pi-2"))
         .await;
     for (reference, status) in [
@@ -99,25 +103,27 @@ async fn every_command(stage: &Stage) {
         ("s-2", SubscriptionStatus::Canceled),
     ] {
         let event = Command::subscription(reference, "ada", "sub-1", "pro", status);
-        stage.completes(event.anchor(now - TimeDelta::days(40))).await;
+        fixture
+            .completes(event.anchor(now - TimeDelta::days(40)))
+            .await;
     }
-    stage
+    fixture
         .completes(Command::freeze("f-1", "bob", "chargeback", "ops"))
         .await;
-    stage
+    fixture
         .is_refused(Command::consume("c-5", "bob", "google:chat").amount(1))
         .await;
-    stage
+    fixture
         .completes(Command::unfreeze("f-2", "bob", "settled", "ops"))
         .await;
-    let [ada, bob] = ["ada", "bob"].map(|user| stage.client.balance(user));
+    let [ada, bob] = ["ada", "bob"].map(|user| fixture.client.balance(user));
     assert!(ada.await.expect("a balance").balance > 0);
     assert!(bob.await.expect("a balance").balance > 0);
 }
 
-/// The jobs that a worker runs when it starts have all ended well.
+/// Waits until the jobs that a worker runs when it starts have all completed.
 async fn jobs_end(deployment: &Deployment) {
-    let all = timeout(PATIENCE, async {
+    let all = timeout(TIMEOUT, async {
         loop {
             let listed = deployment.succeed(&["--json", "job", "list"]).await;
             let listed: Value = serde_json::from_str(&listed).expect("JSON");
@@ -134,13 +140,13 @@ async fn jobs_end(deployment: &Deployment) {
     all.await.expect("jobs that end");
 }
 
-async fn dead_letters(stage: &Stage) {
-    // Not for sale: paid for and not applied.
+async fn dead_letters(fixture: &Fixture) {
+    // A purchase of an unknown package, which is paid and cannot be applied.
     let unknown = Command::purchase_package("b-9", "dia", "no-such-package", "pi-9");
-    stage.is_refused(unknown).await;
-    let letters = timeout(PATIENCE, async {
+    fixture.is_refused(unknown).await;
+    let letters = timeout(TIMEOUT, async {
         loop {
-            let listed = stage.worker.succeed(&["--json", "dead", "list"]).await;
+            let listed = fixture.worker.succeed(&["--json", "dead", "list"]).await;
             if listed.contains("unapplied:unknown_package") {
                 return;
             }
@@ -148,13 +154,13 @@ async fn dead_letters(stage: &Stage) {
         }
     });
     letters.await.expect("a dead letter");
-    stage.worker.succeed(&["dead", "show", "b-9"]).await;
-    stage
+    fixture.worker.succeed(&["dead", "show", "b-9"]).await;
+    fixture
         .worker
         .succeed(&["dead", "replay", "--reference", "b-9"])
         .await;
-    let letters = timeout(PATIENCE, async {
-        while !stage
+    let letters = timeout(TIMEOUT, async {
+        while !fixture
             .worker
             .succeed(&["--json", "dead", "list"])
             .await
@@ -163,18 +169,18 @@ async fn dead_letters(stage: &Stage) {
             sleep(Duration::from_millis(100)).await;
         }
     });
-    letters.await.expect("it is refused again");
+    letters.await.expect("another dead letter");
     let dropped = ["dead", "drop", "--reference", "b-9", "--yes"];
-    stage.worker.succeed(&dropped).await;
+    fixture.worker.succeed(&dropped).await;
 }
 
 #[tokio::test]
-async fn a_worker_with_the_workers_role_does_all_its_work_and_a_reader_makes_reports() {
-    let stage = Stage::new().await;
-    let worker = stage.worker.ready_worker().await;
-    every_command(&stage).await;
-    jobs_end(&stage.worker).await;
-    dead_letters(&stage).await;
+async fn the_workers_role_suffices_for_all_work_and_the_readers_role_for_reports() {
+    let fixture = Fixture::new().await;
+    let worker = fixture.worker.ready_worker().await;
+    every_command(&fixture).await;
+    jobs_end(&fixture.worker).await;
+    dead_letters(&fixture).await;
     for arguments in [
         &["job", "run", "grant", "--again"][..],
         &["job", "run", "expire", "--again"],
@@ -182,7 +188,7 @@ async fn a_worker_with_the_workers_role_does_all_its_work_and_a_reader_makes_rep
         &["verify"],
         &["migrate", "status"],
     ] {
-        stage.worker.succeed(arguments).await;
+        fixture.worker.succeed(arguments).await;
     }
     let log = worker.log();
     assert!(
@@ -190,9 +196,13 @@ async fn a_worker_with_the_workers_role_does_all_its_work_and_a_reader_makes_rep
         "{log}"
     );
 
-    // While the worker has sessions of its own.
-    let namespace = stage.broker.topology().namespace();
-    let reader = Deployment::on_servers(stage.broker.url(), &stage.database.url_as("reader"), namespace);
+    // The reports run while the worker has open sessions.
+    let namespace = fixture.broker.topology().namespace();
+    let reader = Deployment::on_servers(
+        fixture.broker.url(),
+        &fixture.database.url_as("reader"),
+        namespace,
+    );
     for arguments in [
         &["balance", "ada"][..],
         &["balances"],
@@ -209,9 +219,9 @@ async fn a_worker_with_the_workers_role_does_all_its_work_and_a_reader_makes_rep
         reader.succeed(arguments).await;
     }
     assert!(worker.terminate().await.success());
-    // Where nothing is missing, nothing is changed.
-    stage.worker.succeed(&["migrate", "up"]).await;
-    stage.client.close().await.expect("closes");
+    // A complete schema is not changed.
+    fixture.worker.succeed(&["migrate", "up"]).await;
+    fixture.client.close().await.expect("closes");
 }
 
 #[tokio::test]
@@ -222,18 +232,22 @@ async fn a_worker_with_the_workers_role_counts_attempts_and_claims_jobs() {
         .expect("a store");
     let now = Utc::now();
     for tries in 1..=2 {
-        assert_eq!(store.take_alone("q", "m", now).await.expect("counted"), tries);
+        assert_eq!(
+            store.record_attempt("q", "m", now).await.expect("counted"),
+            tries
+        );
     }
-    store.forget_alone("q").await.expect("forgotten");
+    store.clear_attempts("q").await.expect("forgotten");
     store.probe().await.expect("writable");
     store.check_settings().await.expect("settings");
     store.ledger_id().await.expect("an id");
     store.close().await.expect("closes");
 }
 
-/// A report waits for what is open: the reader sees since when, whoever opened it.
+/// A report ends before the first open transaction. The reader must see the start of every open
+/// transaction, of any role.
 #[tokio::test]
-async fn the_reader_sees_since_when_a_workers_transaction_is_open() {
+async fn the_reader_sees_the_start_of_a_workers_open_transaction() {
     let database = TestDatabase::postgres().await.migrated().await;
     let options = StoreOptions::default();
     let worker = Store::connect(&database.worker_url(), &options)
@@ -246,7 +260,9 @@ async fn the_reader_sees_since_when_a_workers_transaction_is_open() {
     let reader = Store::connect(&database.url_as("reader"), &options)
         .await
         .expect("a store");
-    let horizon = scrip::read::report::horizon(&reader).await.expect("a horizon");
+    let horizon = scrip::read::report::horizon(&reader)
+        .await
+        .expect("a horizon");
     let open_transaction = horizon.open.expect("the worker's");
     assert_eq!(open_transaction.application, "scrip");
     open.rollback().await.expect("rolls back");

@@ -1,10 +1,10 @@
-//! Rows at the edge of what is allowed.
+//! Rows at the limits of the allowed values.
 
 use super::rows::Values;
 use super::values::*;
 
-/// Rows that must be possible: table and what differs from the good row. They also occupy what the refused rows
-/// collide with.
+/// Rows that must be accepted: the table and the differences from the valid row. Some of the
+/// refused rows conflict with them.
 pub const ACCEPTED: &[(&str, Values<'static>)] = &[
     ("credits_balance", &[("id", "#1"), ("user_id", "'u'")]),
     (
@@ -16,7 +16,7 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             ("status", "'FROZEN'"),
         ],
     ),
-    ("lane_trial", &[("queue", "'q'")]),
+    ("delivery_attempt", &[("queue", "'q'")]),
     ("credits_batch", &[("id", "#1")]),
     (
         "credits_batch",
@@ -41,7 +41,7 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             ("fingerprint", "NULL"),
         ],
     ),
-    // The same reference through another door.
+    // The same reference through another origin.
     (TX, &[("reference_id", "'r'"), ("origin", "'funding'")]),
     (TX, &[("amount", "-1000000000000000")]),
     // A price of 0 is recorded and moves nothing.
@@ -53,7 +53,8 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             ("credit_account", "NULL"),
         ],
     ),
-    // Refusals: of a user without wallet, of a command that never moves anything, of a second registration bonus.
+    // Refusals: of a user without a wallet, of a command that never moves credits, and of a second
+    // registration bonus.
     (
         TX,
         &[
@@ -101,10 +102,17 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             TO_WALLET,
         ],
     ),
-    // A payment, one line of it, the refusal of that payment again, and one that was credited again before there was a rule.
+    // A payment, one line of it, the refusal of a duplicate, and a duplicate that was credited
+    // before the rule existed.
     (TX, &[PURCHASE, FIVE, FROM_PAYMENT, TO_WALLET, PAYMENT]),
-    (TX, &[PURCHASE, FIVE, FROM_PAYMENT, TO_WALLET, PAYMENT, LINE]),
-    (TX, &[FAILED, ZERO, NO_DEBIT, NO_CREDIT, ERROR, PURCHASE, PAYMENT]),
+    (
+        TX,
+        &[PURCHASE, FIVE, FROM_PAYMENT, TO_WALLET, PAYMENT, LINE],
+    ),
+    (
+        TX,
+        &[FAILED, ZERO, NO_DEBIT, NO_CREDIT, ERROR, PURCHASE, PAYMENT],
+    ),
     (
         TX,
         &[
@@ -118,7 +126,7 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
     ),
     (TX, &[("sender", "'a'")]),
     (TX, &[("sender", "~127")]),
-    // What belongs to a payment has its id, too.
+    // Other transactions of a payment also have its id.
     (
         TX,
         &[
@@ -182,7 +190,10 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             ("credit_account", "'SYSTEM:expiration'"),
         ],
     ),
-    (TX, &[("type", "'revocation'"), ("credit_account", "'PAYMENT:p'")]),
+    (
+        TX,
+        &[("type", "'revocation'"), ("credit_account", "'PAYMENT:p'")],
+    ),
     ("credits_allocation", &[("transaction_id", "#1")]),
     // The same transaction from another batch.
     (
@@ -214,10 +225,15 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             ("paid_through", LATER),
         ],
     ),
-    // A period of a disabled plan waits from before a cancellation, with what was paid then.
+    // A period of a disabled plan that has waited since before a cancellation, with the paid time
+    // of that moment.
     (
         "subscription",
-        &[("id", "'waiting'"), ("paid_through", AT), ("status_since", AT)],
+        &[
+            ("id", "'waiting'"),
+            ("paid_through", AT),
+            ("status_since", AT),
+        ],
     ),
     (
         "job_run",
@@ -245,6 +261,10 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
     ),
     (
         "operator_action",
-        &[("begun_id", "#2"), ("status", "'FAILED'"), ("user_id", "~100")],
+        &[
+            ("begun_id", "#2"),
+            ("status", "'FAILED'"),
+            ("user_id", "~100"),
+        ],
     ),
 ];

@@ -1,4 +1,4 @@
-//! Every constraint refuses its contrary, and says which one it is.
+//! Every constraint refuses a row that violates it, and the error names the constraint.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::refused::REFUSED;
 use super::refused_transactions::REFUSED_TRANSACTIONS;
 use super::rows::{TABLES, Values, insert};
 
-/// What SQLite names instead of a unique constraint.
+/// The columns or texts that SQLite names instead of a constraint.
 const UNIQUE_ON_SQLITE: &[(&str, &str)] = &[
     ("credits_balance_pkey", "credits_balance.id"),
     ("credits_balance_user_id_key", "credits_balance.user_id"),
@@ -39,12 +39,18 @@ const UNIQUE_ON_SQLITE: &[(&str, &str)] = &[
     ("subscription_pkey", "subscription.id"),
     ("job_run_pkey", "job_run.id"),
     ("job_run_reference_id_key", "job_run.reference_id"),
-    ("job_run_name_run_date_key", "job_run.name, job_run.run_date"),
-    ("lane_trial_pkey", "lane_trial.queue"),
+    (
+        "job_run_name_run_date_key",
+        "job_run.name, job_run.run_date",
+    ),
+    ("delivery_attempt_pkey", "delivery_attempt.queue"),
     ("ledger_identity_pkey", "ledger_identity.singleton"),
     ("queue_lease_pkey", "queue_lease.lane"),
     ("operator_action_pkey", "a row of operator_action exists"),
-    ("operator_action_begun_id_key", "a row of operator_action exists"),
+    (
+        "operator_action_begun_id_key",
+        "a row of operator_action exists",
+    ),
 ];
 
 /// All rows that must be refused.
@@ -56,9 +62,11 @@ fn is_on(database: &TestDatabase, table: &str) -> bool {
     database.backend() == DbBackend::Sqlite || !table.starts_with("queue_")
 }
 
-/// What `database` says when `constraint` is broken.
+/// The name of `constraint` in an error of `database`.
 fn name_on(database: &TestDatabase, constraint: &'static str) -> &'static str {
-    let unique = UNIQUE_ON_SQLITE.iter().find(|(name, _)| *name == constraint);
+    let unique = UNIQUE_ON_SQLITE
+        .iter()
+        .find(|(name, _)| *name == constraint);
     match unique {
         Some((_, columns)) if database.backend() == DbBackend::Sqlite => columns,
         _ => constraint,
@@ -77,6 +85,8 @@ async fn texts(database: &TestDatabase, sql: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Conformance: Idempotency: Ledger and database each allow one `COMPLETED` registration bonus per
+/// user and one grant per period
 #[tokio::test]
 async fn good_rows_are_accepted() {
     for database in TestDatabase::each_migrated().await {
@@ -94,8 +104,15 @@ async fn good_rows_are_accepted() {
     }
 }
 
+/// Conformance: Idempotency: A reference is unique within its origin
+/// Conformance: Idempotency: Ledger and database each allow one `COMPLETED` registration bonus per
+/// user and one grant per period
+/// Conformance: Monthly grants: Each period of a subscription is granted once, also with two
+/// concurrent writers
+/// Conformance: Invariants and verification: Database CHECK constraints enforce signs, accounts and
+/// types
 #[tokio::test]
-async fn every_constraint_refuses_its_contrary_by_name() {
+async fn every_constraint_refuses_a_violation_and_is_named() {
     for database in TestDatabase::each_migrated().await {
         for (table, values) in ACCEPTED {
             insert(&database, table, values).await.expect("good");
@@ -106,29 +123,39 @@ async fn every_constraint_refuses_its_contrary_by_name() {
                 Err(error) => error.to_string(),
             };
             let expected = name_on(&database, constraint);
-            assert!(message.contains(expected), "{table} with {values:?}: {message}");
+            assert!(
+                message.contains(expected),
+                "{table} with {values:?}: {message}"
+            );
         }
     }
 }
 
+/// Conformance: Invariants and verification: Database CHECK constraints enforce signs, accounts and
+/// types
 #[tokio::test]
 async fn no_constraint_is_left_untested() {
     let database = TestDatabase::postgres().await.migrated().await;
-    // A table keeps rules, and it is a rule's name that an error gives.
+    // A table lists the rules, and an error contains the name of a rule.
     let all = "SELECT conname::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace
                  AND conname NOT LIKE 'scrip_migration%' AND conname NOT LIKE '%_keeps_rules'
                UNION SELECT indexrelid::regclass::text FROM pg_index
                 WHERE indisunique AND indrelid::regclass::text IN
-                  (SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'scrip_migration')";
+                  (SELECT tablename FROM pg_tables WHERE schemaname = 'public'
+                    AND tablename <> 'scrip_migration')";
     let tested: BTreeSet<_> = refused()
         .map(|(_, _, constraint)| (*constraint).to_owned())
         .collect();
-    let untested: Vec<_> = texts(&database, all).await.difference(&tested).cloned().collect();
+    let untested: Vec<_> = texts(&database, all)
+        .await
+        .difference(&tested)
+        .cloned()
+        .collect();
     assert!(untested.is_empty(), "{untested:?}");
 }
 
 #[tokio::test]
-async fn sqlite_refuses_ids_instants_and_json_of_another_form() {
+async fn sqlite_refuses_ids_instants_and_json_in_another_format() {
     let database = TestDatabase::sqlite().await.migrated().await;
     let checks = "SELECT name || ' ' || sql FROM sqlite_schema WHERE type = 'table'";
     let mut tried = 0;
@@ -137,8 +164,12 @@ async fn sqlite_refuses_ids_instants_and_json_of_another_form() {
         .iter()
         .filter_map(|text| text.split_once(' '))
     {
-        for name in sql.split_whitespace().filter(|word| word.starts_with(table)) {
-            let Some((column, bad)) = of_another_form(name.trim_start_matches(table).trim_start_matches('_'))
+        for name in sql
+            .split_whitespace()
+            .filter(|word| word.starts_with(table))
+        {
+            let Some((column, bad)) =
+                of_another_form(name.trim_start_matches(table).trim_start_matches('_'))
             else {
                 continue;
             };
@@ -155,7 +186,7 @@ async fn sqlite_refuses_ids_instants_and_json_of_another_form() {
     assert!(tried > 80, "only {tried} were tried");
 }
 
-/// The column that a check of SQLite's own is about, and values that it must refuse.
+/// The column of a check that only SQLite has, and values that it must refuse.
 fn of_another_form(check: &str) -> Option<(&str, &'static [&'static str])> {
     const INSTANTS: &[&str] = &[
         "'2026-11-22T10:00:00+00:00'",
@@ -205,5 +236,8 @@ async fn postgresql_compares_ids_and_references_bytewise() {
         "subscription.id",
         "subscription.user_id",
     ];
-    assert_eq!(texts(&database, keys).await, expected.map(str::to_owned).into());
+    assert_eq!(
+        texts(&database, keys).await,
+        expected.map(str::to_owned).into()
+    );
 }

@@ -10,7 +10,7 @@ use sea_orm::{
 use serde_json::json;
 use tests::db::TestDatabase;
 
-/// An instant with six decimals: the form that SQLite must be given.
+/// An instant with a fraction of six decimals, the format that SQLite needs.
 fn at(second: i64) -> DateTimeUtc {
     DateTimeUtc::from_timestamp(1_795_341_600 + second, 123_457_000).expect("in range")
 }
@@ -25,7 +25,11 @@ fn data() -> Json {
 
 async fn round_trips<M>(database: &TestDatabase, model: M)
 where
-    M: ModelTrait + Clone + Debug + PartialEq + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+    M: ModelTrait
+        + Clone
+        + Debug
+        + PartialEq
+        + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
     M::Entity: EntityTrait<Model = M>,
     <M::Entity as EntityTrait>::ActiveModel:
         ActiveModelTrait<Entity = M::Entity> + ActiveModelBehavior + Send,
@@ -36,7 +40,10 @@ where
         .exec_without_returning(database.connection())
         .await
         .expect("inserts");
-    let stored = M::Entity::find().all(database.connection()).await.expect("reads");
+    let stored = M::Entity::find()
+        .all(database.connection())
+        .await
+        .expect("reads");
     assert_eq!(stored, [model], "{:?}", database.backend());
 }
 
@@ -154,7 +161,7 @@ async fn every_entity_of_the_jobs_round_trips() {
             claim: 3,
         };
         round_trips(database, run).await;
-        let trial = entity::lane_trial::Model {
+        let trial = entity::delivery_attempt::Model {
             queue: "q".into(),
             message: "m".into(),
             tries: 2,
@@ -173,7 +180,7 @@ async fn every_entity_of_the_jobs_round_trips() {
             created_at: at(1),
         };
         if database.backend() == DbBackend::Postgres {
-            // It would set the time of the row.
+            // The trigger would set the time of the row.
             database
                 .execute("ALTER TABLE operator_action DISABLE TRIGGER operator_action_time")
                 .await;
@@ -194,7 +201,7 @@ async fn every_entity_of_the_embedded_queue_round_trips() {
     let message = entity::queue_message::Model {
         id: 1,
         queue: "dead".into(),
-        door: "usage".into(),
+        origin: "usage".into(),
         body: vec![0, 255, b'{'],
         message_id: Some("m".into()),
         reply_to: Some("r".into()),
@@ -222,15 +229,16 @@ async fn every_entity_of_the_embedded_queue_round_trips() {
 }
 
 #[tokio::test]
-async fn what_may_be_absent_is_read_as_absent() {
+async fn optional_values_are_read_as_absent() {
     for database in TestDatabase::each_migrated().await {
-        let bare =
-            "id, user_id, type, amount, origin, reference_id, status, error_code, occurred_at, created_at";
+        let bare = "id, user_id, type, amount, origin, reference_id, status, error_code, \
+                    occurred_at, created_at";
         let (id, at) = match database.backend() {
             DbBackend::Postgres => ("gen_random_uuid()", "'2026-11-22T10:00:00.000000+00:00'"),
             _ => ("randomblob(16)", "'2026-11-22T10:00:00.000000+00:00'"),
         };
-        let values = format!("{id}, 'u', 'expiration', 0, 'internal', 'r', 'FAILED', 'x', {at}, {at}");
+        let values =
+            format!("{id}, 'u', 'expiration', 0, 'internal', 'r', 'FAILED', 'x', {at}, {at}");
         database
             .execute(&format!(
                 "INSERT INTO credits_transaction ({bare}) VALUES ({values})"
@@ -241,7 +249,11 @@ async fn what_may_be_absent_is_read_as_absent() {
             .await;
         let stored = stored.expect("reads").expect("is there");
         assert_eq!(
-            (stored.fingerprint, stored.balance_after, stored.period_start),
+            (
+                stored.fingerprint,
+                stored.balance_after,
+                stored.period_start
+            ),
             (None, None, None)
         );
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A ledger in which payments were credited more than once gets the index that refuses it from now on.
+//! A ledger in which payments were credited more than once gets the index that prevents this.
 
 use ledger::{Refusal, Status};
 use migration::{Migrator, MigratorTrait};
@@ -9,7 +9,8 @@ use tests::{
     ledger::{TestLedger, buy_credits},
 };
 
-/// A ledger as it was before the index, in which `pi_9` was credited under three references, to two users.
+/// A ledger from before the index, in which `pi_9` was credited under three references to two
+/// users.
 async fn before_the_index(database: TestDatabase) -> TestLedger {
     let ledger = TestLedger::on(database).await;
     for (reference, user) in [
@@ -26,13 +27,15 @@ async fn before_the_index(database: TestDatabase) -> TestLedger {
         .position(|migration| migration.name().ends_with("_payment"));
     let steps = u32::try_from(since.expect("the payment's migration") + 1).expect("few");
     let back = Migrator::down(ledger.database.connection(), Some(steps)).await;
-    back.expect("so many steps back");
+    back.expect("the steps back");
     let same = "UPDATE credits_transaction SET purchase_id = 'pi_9', debit_account = 'PAYMENT:pi_9'
         WHERE reference_id <> 'evt_4'";
     ledger.database.execute(same).await;
     ledger
 }
 
+/// Conformance: Commands: Payments credited more than once by older versions survive the migration,
+/// and `verify` lists them
 #[tokio::test]
 async fn payments_that_were_credited_twice_migrate_and_are_listed_by_verify() {
     for database in TestDatabase::each().await {
@@ -41,17 +44,23 @@ async fn payments_that_were_credited_twice_migrate_and_are_listed_by_verify() {
         migration::up(db).await.expect("up");
 
         let report = verify(db, &Options::default(), ledger.now, |_| {}).await;
-        let found = report.expect("a report").violations;
-        let mut said: Vec<_> = found.iter().map(|one| (one.rule, one.message.as_str())).collect();
-        said.sort_unstable();
+        let violations = report.expect("a report").violations;
+        let mut messages: Vec<_> = violations
+            .iter()
+            .map(|one| (one.rule, one.message.as_str()))
+            .collect();
+        messages.sort_unstable();
         let rule = "transaction.payment_credited_once";
-        let first = "that was credited before by reference evt_1 of user ada";
+        let first = "which was credited before by reference evt_1 of user ada";
         let expected = ["evt_2", "evt_3"]
-            .map(|reference| format!("it credits payment pi_9 by reference {reference}; {first}"));
-        assert_eq!(said, [(rule, expected[0].as_str()), (rule, expected[1].as_str())]);
+            .map(|reference| format!("it credits payment pi_9 by reference {reference}, {first}"));
+        assert_eq!(
+            messages,
+            [(rule, expected[0].as_str()), (rule, expected[1].as_str())]
+        );
 
         let third = ledger.one(buy_credits("evt_1", "ada", 110)).await;
-        assert!(third.replayed, "what was applied before is known");
+        assert!(third.replayed, "an applied command is known");
         let mut again = buy_credits("evt_5", "cy", 110);
         if let ledger::Action::Purchase { purchase_id, .. } = &mut again.action {
             "pi_9".clone_into(purchase_id);
@@ -64,19 +73,25 @@ async fn payments_that_were_credited_twice_migrate_and_are_listed_by_verify() {
     }
 }
 
+/// Conformance: Commands: Payments credited more than once by older versions survive the migration,
+/// and `verify` lists them
 #[tokio::test]
-async fn what_an_older_worker_credits_again_is_refused_by_the_database() {
+async fn the_database_refuses_a_second_credit_by_an_older_worker() {
     for database in TestDatabase::each().await {
         let ledger = before_the_index(database).await;
         let db = ledger.database.connection();
         migration::up(db).await.expect("up");
-        // The older worker knows neither of the columns.
-        let again = "INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin,
-              reference_id, fingerprint, status, balance_after, purchase_id, occurred_at, created_at)
-            SELECT new_id, user_id, type, amount, debit_account, credit_account, origin, 'evt_5', fingerprint, status,
+        // The older worker does not write these columns.
+        let again = "INSERT INTO credits_transaction (id, user_id, type, amount, debit_account,
+          credit_account, origin,
+              reference_id, fingerprint, status, balance_after, purchase_id, occurred_at,
+                created_at)
+            SELECT new_id, user_id, type, amount, debit_account, credit_account, origin, 'evt_5',
+              fingerprint, status,
               balance_after, purchase_id, occurred_at, created_at
-            FROM (SELECT *, {id} AS new_id FROM credits_transaction WHERE reference_id = 'evt_4') t";
-        let id = if ledger.is_quick() {
+            FROM (SELECT *, {id} AS new_id FROM credits_transaction
+              WHERE reference_id = 'evt_4') t";
+        let id = if ledger.is_optimistic() {
             "gen_random_uuid()"
         } else {
             "randomblob(16)"

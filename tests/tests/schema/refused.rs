@@ -1,9 +1,10 @@
-//! Rows beyond what is allowed.
+//! Rows beyond the limits of the allowed values.
 
 use super::rows::Values;
 use super::values::*;
 
-/// Rows that must be refused: table, what differs from the good row, and the constraint that refuses it.
+/// Rows that must be refused: the table, the differences from the valid row, and the constraint
+/// that refuses it.
 pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
     ("credits_balance", &[("id", "#1")], "credits_balance_pkey"),
     (
@@ -74,7 +75,12 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
     ),
     (
         "credits_batch",
-        &[ZERO, ("remaining", "0"), ("held", "0"), ("status", "'CONSUMED'")],
+        &[
+            ZERO,
+            ("remaining", "0"),
+            ("held", "0"),
+            ("status", "'CONSUMED'"),
+        ],
         "credits_batch_amount_in_range",
     ),
     (
@@ -175,14 +181,26 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
         &[("user_id", "''")],
         "subscription_user_id_length",
     ),
-    ("subscription", &[("plan", "''")], "subscription_plan_present"),
+    (
+        "subscription",
+        &[("plan", "''")],
+        "subscription_plan_present",
+    ),
     (
         "subscription",
         &[("status", "'PENDING'")],
         "subscription_status_known",
     ),
-    ("lane_trial", &[("queue", "'q'")], "lane_trial_pkey"),
-    ("lane_trial", &[("tries", "0")], "lane_trial_tries_positive"),
+    (
+        "delivery_attempt",
+        &[("queue", "'q'")],
+        "delivery_attempt_pkey",
+    ),
+    (
+        "delivery_attempt",
+        &[("tries", "0")],
+        "delivery_attempt_tries_positive",
+    ),
     ("ledger_identity", &[], "ledger_identity_pkey"),
     (
         "ledger_identity",
@@ -210,8 +228,16 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
         "subscription_since_before_latest_event",
     ),
     ("job_run", &[("id", "#1")], "job_run_pkey"),
-    ("job_run", &[("name", "'grant'")], "job_run_name_run_date_key"),
-    ("job_run", &[("reference_id", "'r'")], "job_run_reference_id_key"),
+    (
+        "job_run",
+        &[("name", "'grant'")],
+        "job_run_name_run_date_key",
+    ),
+    (
+        "job_run",
+        &[("reference_id", "'r'")],
+        "job_run_reference_id_key",
+    ),
     (
         "job_run",
         &[("reference_id", "''")],
@@ -234,7 +260,11 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
         &[("queue", "'jobs'")],
         "queue_message_queue_known",
     ),
-    ("queue_message", &[("door", "'dead'")], "queue_message_door_known"),
+    (
+        "queue_message",
+        &[("origin", "'dead'")],
+        "queue_message_origin_known",
+    ),
     (
         "queue_message",
         &[("attempt", "-1")],

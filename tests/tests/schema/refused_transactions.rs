@@ -1,9 +1,10 @@
-//! Transactions beyond what is allowed.
+//! Transactions beyond the limits of the allowed values.
 
 use super::rows::Values;
 use super::values::*;
 
-/// Transactions that must be refused: table, what differs from the good row, and the constraint that refuses it.
+/// Transactions that must be refused: the table, the differences from the valid row, and the
+/// constraint that refuses it.
 pub const REFUSED_TRANSACTIONS: &[(&str, Values<'static>, &str)] = &[
     (TX, &[("id", "#1")], "credits_transaction_pkey"),
     (
@@ -32,8 +33,16 @@ pub const REFUSED_TRANSACTIONS: &[(&str, Values<'static>, &str)] = &[
         "credits_transaction_reference_id_length",
     ),
     (TX, &[("sender", "''")], "credits_transaction_sender_length"),
-    (TX, &[("sender", "~128")], "credits_transaction_sender_length"),
-    (TX, &[("origin", "'USAGE'")], "credits_transaction_origin_known"),
+    (
+        TX,
+        &[("sender", "~128")],
+        "credits_transaction_sender_length",
+    ),
+    (
+        TX,
+        &[("origin", "'USAGE'")],
+        "credits_transaction_origin_known",
+    ),
     (
         TX,
         &[("fingerprint", "%16")],
@@ -44,7 +53,11 @@ pub const REFUSED_TRANSACTIONS: &[(&str, Values<'static>, &str)] = &[
         &[("fingerprint", "NULL")],
         "credits_transaction_fingerprint_present",
     ),
-    (TX, &[("status", "'PENDING'")], "credits_transaction_status_known"),
+    (
+        TX,
+        &[("status", "'PENDING'")],
+        "credits_transaction_status_known",
+    ),
     (
         TX,
         &[("type", "'gift'"), ZERO, NO_DEBIT, NO_CREDIT],
@@ -80,8 +93,16 @@ pub const REFUSED_TRANSACTIONS: &[(&str, Values<'static>, &str)] = &[
         &[("type", "'purchase'"), ("credit_account", "'PAYMENT:p'")],
         "credits_transaction_sign_fits_type",
     ),
-    (TX, &[("type", "'refund'")], "credits_transaction_sign_fits_type"),
-    (TX, &[FAILED, ERROR], "credits_transaction_failed_moves_nothing"),
+    (
+        TX,
+        &[("type", "'refund'")],
+        "credits_transaction_sign_fits_type",
+    ),
+    (
+        TX,
+        &[FAILED, ERROR],
+        "credits_transaction_failed_moves_nothing",
+    ),
     (
         TX,
         &[FAILED, ZERO, NO_DEBIT, NO_CREDIT],
@@ -100,7 +121,11 @@ pub const REFUSED_TRANSACTIONS: &[(&str, Values<'static>, &str)] = &[
     ),
     (TX, &[NO_CREDIT], "credits_transaction_accounts_with_amount"),
     (TX, &[ZERO], "credits_transaction_accounts_with_amount"),
-    (TX, &[ZERO, NO_CREDIT], "credits_transaction_accounts_with_amount"),
+    (
+        TX,
+        &[ZERO, NO_CREDIT],
+        "credits_transaction_accounts_with_amount",
+    ),
     (
         TX,
         &[("debit_account", "'WALLET:v'")],
@@ -166,7 +191,11 @@ pub const REFUSED_TRANSACTIONS: &[(&str, Values<'static>, &str)] = &[
         &[REGISTRATION, FIVE, FROM_PAYMENT, TO_WALLET],
         "credits_transaction_other_account_fits_type",
     ),
-    (TX, &[("quantity", "0")], "credits_transaction_quantity_positive"),
+    (
+        TX,
+        &[("quantity", "0")],
+        "credits_transaction_quantity_positive",
+    ),
     (
         TX,
         &[

@@ -1,4 +1,4 @@
-//! Good rows as SQL, one for each table, that a test may spoil.
+//! A valid row as SQL for each table. Tests change single values of it.
 
 use super::values::AT;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tests::db::TestDatabase;
 
-/// A column and what to write there, as SQL; `#n` stands for the n-th id, `%n` for n bytes, `~n` for a text of n letters of two bytes.
+/// Columns and their values as SQL. `#n` stands for the n-th id, `%n` for n bytes, and `~n` for a
+/// text of n characters of two bytes.
 pub type Values<'a> = &'a [(&'a str, &'a str)];
 
-/// All tables but `ledger_identity`, whose only row is there already.
+/// All tables except `ledger_identity`, which already has its only row.
 pub const TABLES: &[&str] = &[
     "credits_balance",
     "credits_batch",
@@ -17,14 +18,14 @@ pub const TABLES: &[&str] = &[
     "credits_allocation",
     "subscription",
     "job_run",
-    "lane_trial",
+    "delivery_attempt",
     "operator_action",
     "queue_message",
     "queue_lease",
     "queue_reply",
 ];
 
-/// A good row of `table`. What must be unique is `NEXT` (an id) or `'REF'` (a text).
+/// A valid row of `table`. Unique values are `NEXT` (an id) or `'REF'` (a text).
 pub fn good(table: &str) -> Values<'static> {
     match table {
         "credits_balance" => &[
@@ -116,13 +117,13 @@ pub fn good(table: &str) -> Values<'static> {
         ],
         "queue_message" => &[
             ("queue", "'commands'"),
-            ("door", "'usage'"),
+            ("origin", "'usage'"),
             ("body", "%3"),
             ("not_before", AT),
             ("headers", "'{}'"),
             ("enqueued_at", AT),
         ],
-        "lane_trial" => &[
+        "delivery_attempt" => &[
             ("queue", "'REF'"),
             ("message", "'m'"),
             ("tries", "1"),
@@ -142,11 +143,11 @@ pub fn good(table: &str) -> Values<'static> {
         "ledger_identity" => &[("singleton", "1"), ("id", "NEXT")],
         "queue_lease" => &[("lane", "'REF'"), ("owner", "'w'"), ("until", AT)],
         "queue_reply" => &[("reply_to", "'r'"), ("body", "%3"), ("created_at", AT)],
-        other => panic!("no good row for {other}"),
+        other => panic!("no valid row for {other}"),
     }
 }
 
-/// Inserts a good row with some values replaced.
+/// Inserts a valid row with some values replaced.
 pub async fn insert(database: &TestDatabase, table: &str, spoilt: Values<'_>) -> Result<(), DbErr> {
     static NEXT: AtomicU32 = AtomicU32::new(1000);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -169,7 +170,11 @@ pub async fn insert(database: &TestDatabase, table: &str, spoilt: Values<'_>) ->
         columns.join(", "),
         values.join(", ")
     );
-    database.connection().execute_unprepared(&sql).await.map(drop)
+    database
+        .connection()
+        .execute_unprepared(&sql)
+        .await
+        .map(drop)
 }
 
 fn literal(backend: DbBackend, value: &str, next: u32) -> String {

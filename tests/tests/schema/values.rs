@@ -1,6 +1,6 @@
-//! Values that the rows at and beyond the edge have in common.
+//! Values that several rows at and beyond the limits share.
 
-/// A column and what to write there.
+/// A column and its value.
 pub type Value = (&'static str, &'static str);
 
 pub const TX: &str = "credits_transaction";

@@ -7,6 +7,8 @@ use tests::{
     process::Deployment,
 };
 
+/// Conformance: Ordering, failures and dead letters: A database with an encoding other than UTF-8
+/// is refused
 #[tokio::test]
 async fn a_database_of_another_encoding_than_utf_8_is_refused() {
     let broker = TestBroker::start().await;
@@ -14,12 +16,19 @@ async fn a_database_of_another_encoding_than_utf_8_is_refused() {
     let admin = Database::connect(server_url()).await.expect("connects");
     for encoding in ["SQL_ASCII", "LATIN1"] {
         let database = TestDatabase::postgres().await;
-        let name = database.url().rsplit('/').next().expect("a name").to_owned();
-        // In its place one that is dropped as it would be.
+        let name = database
+            .url()
+            .rsplit('/')
+            .next()
+            .expect("a name")
+            .to_owned();
+        // Replace the test's database by one with another encoding, which is dropped in the same
+        // way.
         for change in [
             format!("DROP DATABASE {name} WITH (FORCE)"),
             format!(
-                "CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+                "CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' \
+                 LC_CTYPE 'C'"
             ),
         ] {
             admin.execute_unprepared(&change).await.expect("changes");
@@ -29,12 +38,12 @@ async fn a_database_of_another_encoding_than_utf_8_is_refused() {
             let output = deployment.run(command).await;
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(1), "{command:?}: {error}");
-            let found = format!("the database's encoding is {encoding}");
-            for part in [&found, "allowed is UTF8", "CREATE DATABASE"] {
+            let actual = format!("got {encoding}");
+            for part in [&actual, "encoding must be UTF8", "CREATE DATABASE"] {
                 assert!(error.contains(part), "{command:?}: {error}");
             }
         }
-        // Nothing was made in it.
+        // The database is still empty.
         let status = deployment.run(&["migrate", "status"]).await;
         let status = String::from_utf8_lossy(&status.stdout).into_owned();
         assert!(!status.contains("yes"), "{status}");

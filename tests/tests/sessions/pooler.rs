@@ -9,6 +9,8 @@ use tests::{
     proxy::Proxy,
 };
 
+/// Conformance: Ordering, failures and dead letters: A connection pooler that shares sessions
+/// between transactions is refused
 #[tokio::test]
 async fn a_pooler_that_shares_sessions_between_transactions_is_refused() {
     let database = TestDatabase::postgres().await.migrated().await;
@@ -19,7 +21,9 @@ async fn a_pooler_that_shares_sessions_between_transactions_is_refused() {
             max_connections,
             ..StoreOptions::default()
         };
-        let error = Store::connect(&url, &options).await.expect_err("it is refused");
+        let error = Store::connect(&url, &options)
+            .await
+            .expect_err("it is refused");
         assert!(matches!(error, StoreError::SharedSessions), "{error:?}");
     }
     let broker = TestBroker::start().await;
@@ -54,12 +58,19 @@ async fn a_pooler_that_ignores_the_search_path_of_the_url_is_refused() {
     let pooler = Pooler::before(Proxy::target(database.url())).await;
     let url = pooler.instead_of(database.url());
     let options = StoreOptions::default();
-    // From here on there is a session, and nothing that a client asks for at its start is heard.
-    Store::connect(&url, &options).await.expect_err("it is refused");
+    // From here on there is a session, and the pooler ignores the startup options of clients.
+    Store::connect(&url, &options)
+        .await
+        .expect_err("it is refused");
     let url = format!("{url}?options[search_path]=app");
-    let error = Store::connect(&url, &options).await.expect_err("it is refused");
+    let error = Store::connect(&url, &options)
+        .await
+        .expect_err("it is refused");
     let StoreError::SearchPath { asked, found } = error else {
         panic!("{error:?}");
     };
-    assert_eq!((asked.as_str(), found.as_str()), ("app", "\"$user\", public"));
+    assert_eq!(
+        (asked.as_str(), found.as_str()),
+        ("app", "\"$user\", public")
+    );
 }

@@ -1,4 +1,4 @@
-//! A session is replaced when what it got at its beginning does not hold any more.
+//! A session is replaced when the settings from its start no longer apply.
 
 use std::time::{Duration, Instant};
 
@@ -15,33 +15,45 @@ use tests::{
 use super::settings::{end_sessions, set};
 
 const READ_ONLY: &str = "default_transaction_read_only";
-/// Within this a worker goes on when the cause is gone.
+/// The time within which a worker must continue after the cause is removed.
 const SECONDS: Duration = Duration::from_secs(15);
 
+/// Conformance: Ordering, failures and dead letters: A database session opened under settings that
+/// no longer hold is replaced within seconds
 #[tokio::test]
-async fn a_session_that_was_opened_read_only_is_replaced_when_writes_are_taken_again() {
+async fn a_read_only_session_is_replaced_when_the_database_is_writable_again() {
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     ledger.one(promote("p", "ada", 7, None)).await;
     set(&ledger.database, READ_ONLY, Some("on")).await;
     assert!(end_sessions(&ledger.database).await > 0);
     let commit = async || {
         let spent = [consume("c", "ada", 2)];
-        ledger.store.commit_group(&spent, &ledger.rules, ledger.now).await
+        ledger
+            .store
+            .commit_group(&spent, &ledger.rules, ledger.now)
+            .await
     };
-    // Until all have met the end of their sessions.
-    while commit().await.expect_err("it is read-only").kind() != "read_only" {}
+    // Repeat until all connections have noticed the end of their sessions.
+    while commit().await.expect_err("a read-only session").kind() != "read_only" {}
     assert_eq!(
-        ledger.store.probe().await.expect_err("it is read-only").kind(),
+        ledger
+            .store
+            .probe()
+            .await
+            .expect_err("a read-only session")
+            .kind(),
         "read_only"
     );
     set(&ledger.database, READ_ONLY, None).await;
-    commit().await.expect("the next session is a new one");
-    ledger.store.probe().await.expect("it takes writes");
+    commit().await.expect("a new session");
+    ledger.store.probe().await.expect("a writable database");
     ledger.verify().await;
 }
 
+/// Conformance: Ordering, failures and dead letters: A database session opened under settings that
+/// no longer hold is replaced within seconds
 #[tokio::test]
-async fn a_worker_goes_on_within_seconds_when_a_read_only_default_is_lifted() {
+async fn a_worker_continues_within_seconds_after_a_read_only_default_is_reset() {
     let database = TestDatabase::postgres().await.migrated().await;
     let broker = TestBroker::start().await;
     let namespace = broker.topology().namespace();
@@ -51,7 +63,9 @@ async fn a_worker_goes_on_within_seconds_when_a_read_only_default_is_lifted() {
     set(&database, READ_ONLY, Some("on")).await;
     assert!(end_sessions(&database).await > 0);
     let bonus = Command::registration_bonus("r", "ada");
-    broker.send_with(&bonus, replies.asking("1")).await;
+    broker
+        .send_with(&bonus, replies.reply_properties("1"))
+        .await;
     worker.wait_for("read-only transaction").await;
     set(&database, READ_ONLY, None).await;
     let lifted = Instant::now();
@@ -60,26 +74,33 @@ async fn a_worker_goes_on_within_seconds_when_a_read_only_default_is_lifted() {
     assert!(worker.terminate().await.success());
 }
 
+/// Conformance: Ordering, failures and dead letters: A database session opened under settings that
+/// no longer hold is replaced within seconds
 #[tokio::test]
 async fn sessions_are_replaced_when_a_setting_of_the_database_has_changed() {
     let ledger = TestLedger::on(TestDatabase::postgres().await).await;
     ledger.one(promote("p", "ada", 7, None)).await;
     let spend = async |reference: &str| {
         let spent = [consume(reference, "ada", 1)];
-        ledger.store.commit_group(&spent, &ledger.rules, ledger.now).await
+        ledger
+            .store
+            .commit_group(&spent, &ledger.rules, ledger.now)
+            .await
     };
     ledger.store.check_settings().await.expect("an answer");
-    // A session that is opened now finds no table.
+    // A session that is opened from now on finds no table.
     set(&ledger.database, "search_path", Some("nowhere")).await;
-    spend("c-1").await.expect("the session is an older one");
+    spend("c-1").await.expect("an older session");
     ledger.store.check_settings().await.expect("an answer");
-    spend("c-2").await.expect_err("the session is a new one");
+    spend("c-2").await.expect_err("a new session");
     set(&ledger.database, "search_path", None).await;
     ledger.store.check_settings().await.expect("an answer");
-    spend("c-3").await.expect("the session is a new one");
+    spend("c-3").await.expect("a new session");
     ledger.verify().await;
 }
 
+/// Conformance: Ordering, failures and dead letters: A database session opened under settings that
+/// no longer hold is replaced within seconds
 #[tokio::test]
 async fn sessions_stay_while_no_setting_changes() {
     let database = TestDatabase::postgres().await.migrated().await;
@@ -93,7 +114,10 @@ async fn sessions_stay_while_no_setting_changes() {
         let mut pids = Vec::new();
         for connection in [store.connection(), store.read_connection()] {
             let statement = Statement::from_string(store.backend(), "SELECT pg_backend_pid()");
-            let row = connection.query_one_raw(statement).await.expect("an answer");
+            let row = connection
+                .query_one_raw(statement)
+                .await
+                .expect("an answer");
             let pid: i32 = row.expect("a row").try_get_by_index(0).expect("a number");
             pids.push(pid);
         }

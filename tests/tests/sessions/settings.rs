@@ -9,8 +9,8 @@ use tests::{
 
 use super::durable::show;
 
-/// Sets something for every session of the database that is opened from now on, or for none any
-/// more. From another database, since this one may not take it.
+/// Sets or resets a setting for all sessions of the database that are opened from now on. The
+/// statement runs in another database, because this one may refuse it.
 pub async fn set(database: &TestDatabase, setting: &str, value: Option<&str>) {
     let name = name_of(database);
     let change = match value {
@@ -27,7 +27,7 @@ fn name_of(database: &TestDatabase) -> &str {
     path.split('?').next().unwrap_or_default()
 }
 
-/// Ends every session of ours, as an administrator does. Returns how many there were.
+/// Terminates every session of Scrip, like an administrator. Returns the number of sessions.
 pub async fn end_sessions(database: &TestDatabase) -> i64 {
     let admin = Database::connect(server_url()).await.expect("connects");
     let end = format!(
@@ -42,8 +42,10 @@ pub async fn end_sessions(database: &TestDatabase) -> i64 {
     ended
 }
 
+/// Conformance: Ordering, failures and dead letters: Database settings do not change committed
+/// data, and `search_path` selects the schema
 #[tokio::test]
-async fn settings_of_the_database_change_nothing_of_what_is_committed() {
+async fn settings_of_the_database_do_not_change_committed_rows() {
     let database = TestDatabase::postgres().await;
     for (setting, value) in [
         ("default_transaction_isolation", "serializable"),
@@ -60,12 +62,12 @@ async fn settings_of_the_database_change_nothing_of_what_is_committed() {
     ] {
         set(&database, setting, Some(value)).await;
     }
-    // The connections that the test itself had before have nothing of it.
+    // The test's own connections from before do not have the settings.
     let ledger = TestLedger::on(database).await;
     ledger
         .settle(&[register("r", "ada"), buy_package("b", "ada", "lite")])
         .await;
-    // Longer than the server lets a session rest.
+    // Longer than the timeout for idle sessions.
     tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
     let spent = ledger.one(consume("c", "ada", 5)).await;
     assert_eq!(spent.balance, Some(125));
@@ -73,7 +75,7 @@ async fn settings_of_the_database_change_nothing_of_what_is_committed() {
 }
 
 #[tokio::test]
-async fn a_session_has_settings_of_its_own_whatever_the_database_says() {
+async fn a_session_sets_its_own_settings_for_any_settings_of_the_database() {
     let database = TestDatabase::postgres().await;
     for (setting, value) in [
         ("default_transaction_isolation", "serializable"),
@@ -101,6 +103,8 @@ async fn a_session_has_settings_of_its_own_whatever_the_database_says() {
     store.close().await.expect("closes");
 }
 
+/// Conformance: Ordering, failures and dead letters: Database settings do not change committed
+/// data, and `search_path` selects the schema
 #[tokio::test]
 async fn a_ledger_lives_in_the_schema_that_the_search_path_names() {
     let database = TestDatabase::postgres().await;
@@ -115,7 +119,9 @@ async fn a_ledger_lives_in_the_schema_that_the_search_path_names() {
         .commit_group(&[promote("p", "ada", 7, None)], &rules, now)
         .await;
     granted.expect("commits");
-    let spent = store.commit_group(&[consume("c", "ada", 2)], &rules, now).await;
+    let spent = store
+        .commit_group(&[consume("c", "ada", 2)], &rules, now)
+        .await;
     spent.expect("commits");
     database
         .execute("SELECT 1 / (count(*) = 2)::int FROM app.credits_transaction")

@@ -1,18 +1,23 @@
-//! Ways in which a ledger can be wrong.
+//! Corruptions of a ledger.
 
-/// One thing done to a good ledger.
+/// One corruption of a consistent ledger.
 pub struct Case {
-    /// The rule that must notice.
+    /// The rule that must find it.
     pub rule: &'static str,
-    /// What is done, as SQL.
+    /// The corruption as SQL.
     pub harm: &'static str,
-    /// SQL for the id of the row that must be named, asked before the harm is done.
+    /// A query for the id of the row that must be named. It runs before the corruption.
     pub row: &'static str,
-    /// What must be said of it.
+    /// A part of the violation's message.
     pub says: &'static str,
 }
 
-const fn case(rule: &'static str, harm: &'static str, row: &'static str, says: &'static str) -> Case {
+const fn case(
+    rule: &'static str,
+    harm: &'static str,
+    row: &'static str,
+    says: &'static str,
+) -> Case {
     Case {
         rule,
         harm,
@@ -25,20 +30,21 @@ const ANN: &str = "SELECT id FROM credits_balance WHERE user_id = 'ann'";
 const BOB: &str = "SELECT id FROM credits_balance WHERE user_id = 'bob'";
 const CYD: &str = "SELECT id FROM credits_balance WHERE user_id = 'cyd'";
 const BOBS: &str = "SELECT id FROM subscription WHERE user_id = 'bob'";
-const BOUGHT: &str = "SELECT id FROM credits_batch WHERE user_id = 'ann' AND source_type = 'PURCHASE'";
+const BOUGHT: &str =
+    "SELECT id FROM credits_batch WHERE user_id = 'ann' AND source_type = 'PURCHASE'";
 const SIGN_UP: &str = "SELECT id FROM credits_batch WHERE user_id = 'ann' AND amount = 20";
 const SPENT: &str = "SELECT id FROM credits_transaction WHERE user_id = 'ann' AND amount = -40";
 const SPENT_FROM_BOUGHT: &str = "SELECT a.transaction_id, a.batch_id FROM credits_allocation a
     JOIN credits_batch b ON b.id = a.batch_id
     WHERE b.user_id = 'ann' AND b.source_type = 'PURCHASE' AND a.amount = -20";
 
-/// Each rule has at least one case.
+/// All corruptions. Each rule has at least one.
 pub const CASES: &[Case] = &[
     case(
         "wallet.balance_is_sum_of_active_batches",
         "UPDATE credits_balance SET balance = 91 WHERE user_id = 'ann'",
         ANN,
-        "`balance` is 91; what remains in its ACTIVE batches is 90",
+        "`balance` is 91; the sum of the remainders of its ACTIVE batches is 90",
     ),
     case(
         "wallet.balance_is_sum_of_transactions",
@@ -50,7 +56,7 @@ pub const CASES: &[Case] = &[
         "wallet.held_is_sum_of_batches",
         "UPDATE credits_batch SET held = 0 WHERE user_id = 'bob'",
         BOB,
-        "`held` is 5; what is held of its batches is 0",
+        "`held` is 5; the sum of `held` of its batches is 0",
     ),
     case(
         "wallet.total_earned_is_sum_of_credits",
@@ -62,7 +68,7 @@ pub const CASES: &[Case] = &[
         "wallet.total_spent_is_consumed_less_refunded",
         "UPDATE credits_balance SET total_spent = 41 WHERE user_id = 'ann'",
         ANN,
-        "`total_spent` is 41; what it consumed, less what was refunded, is 40",
+        "`total_spent` is 41; its consumption, less the refunds, is 40",
     ),
     case(
         "wallet.transaction_count_is_number_of_completed",
@@ -70,17 +76,18 @@ pub const CASES: &[Case] = &[
         ANN,
         "`transaction_count` is 6; the number of its COMPLETED transactions is 5",
     ),
-    // A transaction that is gone.
+    // A deleted transaction.
     case(
         "wallet.balance_is_sum_of_transactions",
         "DELETE FROM credits_transaction WHERE user_id = 'ann' AND type = 'purchase'",
         ANN,
         "`balance` is 90; the sum of its COMPLETED transactions is -10",
     ),
-    // Sums all right, but a stored outcome says what cannot have been.
+    // The sums are right, but a stored outcome has an impossible balance.
     case(
         "wallet.balances_after_form_a_chain",
-        "UPDATE credits_transaction SET balance_after = 121 WHERE user_id = 'ann' AND type = 'purchase'",
+        "UPDATE credits_transaction SET balance_after = 121 WHERE user_id = 'ann' \
+         AND type = 'purchase'",
         ANN,
         "do not follow on from each other at a balance of 120: left 1 times too often",
     ),
@@ -88,13 +95,13 @@ pub const CASES: &[Case] = &[
         "batch.remaining_within_amount",
         "UPDATE credits_batch SET remaining = 11 WHERE user_id = 'ann' AND amount = 10",
         "SELECT id FROM credits_batch WHERE user_id = 'ann' AND amount = 10",
-        "`remaining` is 11; it can be 0 to 10",
+        "`remaining` is 11; it must be from 0 to 10",
     ),
     case(
         "batch.held_within_remaining",
         "UPDATE credits_batch SET held = 81 WHERE user_id = 'ann' AND amount = 100",
         BOUGHT,
-        "`held` is 81; it can be 0 to 80",
+        "`held` is 81; it must be from 0 to 80",
     ),
     case(
         "batch.active_while_something_remains",
@@ -124,11 +131,13 @@ pub const CASES: &[Case] = &[
         "batch.has_originating_transaction",
         "UPDATE credits_batch SET transaction_id = {new_id} WHERE user_id = 'ann' AND amount = 100",
         BOUGHT,
-        "`transaction_id` names a transaction that does not exist; it should be a COMPLETED transaction of ann",
+        "`transaction_id` names a transaction that does not exist; it should be a COMPLETED \
+         transaction of ann",
     ),
     case(
         "batch.has_originating_transaction",
-        "UPDATE credits_batch SET transaction_id = (SELECT id FROM credits_transaction WHERE user_id = 'dan')
+        "UPDATE credits_batch SET transaction_id = (SELECT id FROM credits_transaction
+          WHERE user_id = 'dan')
           WHERE user_id = 'ann' AND amount = 100",
         BOUGHT,
         "`transaction_id` names a FAILED transaction of dan",
@@ -172,21 +181,25 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "transaction.wallet_side_fits_sign",
-        "UPDATE credits_transaction SET debit_account = 'WALLET:bob' WHERE user_id = 'ann' AND amount = -40",
+        "UPDATE credits_transaction SET debit_account = 'WALLET:bob' WHERE user_id = 'ann' \
+         AND amount = -40",
         SPENT,
-        "credits went from WALLET:bob to SERVICE:chat; going by `amount` it should be from WALLET:ann",
+        "credits went from WALLET:bob to SERVICE:chat; going by `amount` it should be from \
+         WALLET:ann",
     ),
     case(
         "transaction.other_account_fits_type",
-        "UPDATE credits_transaction SET credit_account = 'SYSTEM:promotion' WHERE user_id = 'ann' AND amount = -40",
+        "UPDATE credits_transaction SET credit_account = 'SYSTEM:promotion' WHERE user_id = 'ann' \
+         AND amount = -40",
         SPENT,
         "the other account is SYSTEM:promotion, which does not fit a consumption of -40",
     ),
-    // A second bonus, and a period that is granted twice: the indexes that refuse them are gone.
+    // A second bonus, and a period that is granted twice, after the unique indexes were dropped.
     case(
         "transaction.registration_bonus_once",
         "DROP INDEX IF EXISTS credits_transaction_registration_key;
-         UPDATE credits_transaction SET type = 'registration_bonus', debit_account = 'SYSTEM:registration-bonus'
+         UPDATE credits_transaction SET type = 'registration_bonus',
+           debit_account = 'SYSTEM:registration-bonus'
           WHERE user_id = 'ann' AND type = 'bonus'",
         "SELECT id FROM credits_transaction WHERE user_id = 'ann' AND type = 'registration_bonus'",
         "it is one of 2 registration bonuses of its user",
@@ -196,28 +209,34 @@ pub const CASES: &[Case] = &[
         "DROP INDEX IF EXISTS credits_transaction_payment_key;
          UPDATE credits_transaction SET purchase_id = 'pi_9', reference_id = 'evt_1'
           WHERE user_id = 'ann' AND type = 'purchase';
-         INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
+         INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account,
+           origin, reference_id,
            status, balance_after, purchase_id, occurred_at, created_at)
-         SELECT {new_id}, user_id, type, amount, debit_account, credit_account, origin, 'evt_2', status, balance_after,
+         SELECT {new_id}, user_id, type, amount, debit_account, credit_account, origin, 'evt_2',
+           status, balance_after,
                 purchase_id, occurred_at, created_at
            FROM credits_transaction WHERE reference_id = 'evt_1'",
         "",
-        "it credits payment pi_9 by reference evt_2; that was credited before by reference evt_1 of user ann",
+        "it credits payment pi_9 by reference evt_2, which was credited before by reference evt_1 \
+         of user ann",
     ),
-    // As a migration marks it.
+    // A duplicate payment in the form in which a migration marks it.
     case(
         "transaction.payment_credited_once",
-        "UPDATE credits_transaction SET purchase_id = 'pi_9', purchase_line = '2', duplicate_of = {new_id},
+        "UPDATE credits_transaction SET purchase_id = 'pi_9', purchase_line = '2',
+          duplicate_of = {new_id},
                 reference_id = 'evt_1' WHERE user_id = 'ann' AND type = 'purchase'",
         "SELECT id FROM credits_transaction WHERE user_id = 'ann' AND type = 'purchase'",
-        "it credits payment pi_9 line 2 by reference evt_1; that was credited before by nothing",
+        "it credits payment pi_9 line 2 by reference evt_1, which was credited before by nothing",
     ),
     case(
         "transaction.period_granted_once",
         "DROP INDEX IF EXISTS credits_transaction_period_key;
-         INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account, origin, reference_id,
+         INSERT INTO credits_transaction (id, user_id, type, amount, debit_account, credit_account,
+           origin, reference_id,
            status, balance_after, subscription_id, period_start, occurred_at, created_at)
-         SELECT {new_id}, user_id, type, amount, debit_account, credit_account, origin, 'again', status, balance_after,
+         SELECT {new_id}, user_id, type, amount, debit_account, credit_account, origin, 'again',
+           status, balance_after,
                 subscription_id, period_start, occurred_at, created_at
            FROM credits_transaction WHERE type = 'monthly_grant'",
         "SELECT id FROM credits_transaction WHERE type = 'monthly_grant'",
@@ -227,7 +246,8 @@ pub const CASES: &[Case] = &[
         "transaction.grant_has_subscription_of_the_same_user",
         "DELETE FROM subscription",
         "SELECT id FROM credits_transaction WHERE type = 'monthly_grant'",
-        "`subscription_id` names a subscription of nobody: it does not exist; it should be one of bob",
+        "`subscription_id` names a subscription of no user, because it does not exist; it should \
+         be one of bob",
     ),
     case(
         "subscription.owner_has_wallet",
@@ -269,19 +289,19 @@ pub const CASES: &[Case] = &[
         "allocation.has_batch_of_the_same_user",
         "UPDATE credits_batch SET user_id = 'cyd' WHERE user_id = 'ann' AND amount = 100",
         SPENT_FROM_BOUGHT,
-        "its transaction is of ann, its batch of cyd",
+        "its transaction belongs to ann, its batch belongs to cyd",
     ),
     case(
         "allocation.has_batch_of_the_same_user",
         "DELETE FROM credits_batch WHERE user_id = 'ann' AND amount = 100",
         SPENT_FROM_BOUGHT,
-        "its batch of nobody: it does not exist",
+        "its batch belongs to no user, because it does not exist",
     ),
     case(
         "allocation.signed_like_its_transaction",
         "UPDATE credits_allocation SET amount = 20 WHERE batch_remaining = 80",
         SPENT_FROM_BOUGHT,
-        "`amount` is 20; that of its transaction is -40",
+        "`amount` is 20, but the `amount` of its transaction is -40",
     ),
     case(
         "allocation.has_transaction",
@@ -293,17 +313,18 @@ pub const CASES: &[Case] = &[
         "wallet.status_is_that_of_its_last_freeze",
         "UPDATE credits_balance SET status = 'ACTIVE' WHERE user_id = 'bob'",
         BOB,
-        "`status` is ACTIVE; its last freeze or unfreeze is freeze",
+        "`status` is ACTIVE, but its last `freeze` or `unfreeze` is freeze",
     ),
     case(
         "wallet.version_counts_its_groups",
         "UPDATE credits_balance SET version = 3 WHERE user_id = 'ann'",
         ANN,
-        "`version` is 3; transactions were booked at 4 instants",
+        "`version` is 3, but transactions were booked at 4 instants",
     ),
     case(
         "wallet.instants_are_those_of_its_transactions",
-        "UPDATE credits_balance SET updated_at = created_at, created_at = {anchor} WHERE user_id = 'ann'",
+        "UPDATE credits_balance SET updated_at = created_at, created_at = {anchor} \
+         WHERE user_id = 'ann'",
         ANN,
         "no transaction of the wallet was booked at `created_at`, 2026-10-21",
     ),
@@ -311,13 +332,14 @@ pub const CASES: &[Case] = &[
         "batch.is_what_its_transaction_brought",
         "UPDATE credits_batch SET source_type = 'BONUS' WHERE user_id = 'ann' AND amount = 100",
         BOUGHT,
-        "`source_type` is not that of its originating transaction, a purchase",
+        "`source_type` differs from its originating transaction, a purchase",
     ),
     case(
         "batch.is_what_its_transaction_brought",
-        "UPDATE credits_batch SET paid_micros = 1, currency = 'EUR' WHERE user_id = 'ann' AND amount = 100",
+        "UPDATE credits_batch SET paid_micros = 1, currency = 'EUR' WHERE user_id = 'ann' \
+         AND amount = 100",
         BOUGHT,
-        "`paid_micros` is not that of its originating transaction, a purchase",
+        "`paid_micros` differs from its originating transaction, a purchase",
     ),
     case(
         "batch.closed_by_what_emptied_it",
@@ -339,21 +361,24 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "transaction.fields_fit_type",
-        "UPDATE credits_transaction SET fingerprint = {zeros} WHERE user_id = 'ann' AND amount = -40",
+        "UPDATE credits_transaction SET fingerprint = {zeros} WHERE user_id = 'ann' \
+         AND amount = -40",
         SPENT,
         "`fingerprint` does not fit a consumption",
     ),
     case(
         "transaction.fits_what_it_belongs_to",
-        "UPDATE credits_transaction SET reference_id = 'bonus:another' WHERE user_id = 'ann' AND type = 'bonus'",
+        "UPDATE credits_transaction SET reference_id = 'bonus:another' WHERE user_id = 'ann' \
+         AND type = 'bonus'",
         "SELECT id FROM credits_transaction WHERE user_id = 'ann' AND type = 'bonus'",
         "it should belong to the purchase of bonus:another",
     ),
     case(
         "transaction.expiration_names_its_batch",
-        "UPDATE credits_transaction SET reference_id = substr(reference_id, 1, 44) || '2' WHERE type = 'expiration'",
+        "UPDATE credits_transaction SET reference_id = substr(reference_id, 1, 44) || '2' \
+         WHERE type = 'expiration'",
         "SELECT id FROM credits_transaction WHERE type = 'expiration'",
-        ":2; it should be one of the 1 sweeps of its batch",
+        ":2; it should be that of one of the 1 expirations of its batch",
     ),
     case(
         "transaction.refusal_fits_request",
@@ -363,9 +388,10 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "transaction.found_a_balance_of_the_wallet",
-        "UPDATE credits_transaction SET balance_after = 91 WHERE user_id = 'ann' AND status = 'FAILED'",
+        "UPDATE credits_transaction SET balance_after = 91 WHERE user_id = 'ann' \
+         AND status = 'FAILED'",
         "SELECT id FROM credits_transaction WHERE user_id = 'ann' AND status = 'FAILED'",
-        "`balance_after` is 91; the wallet never had that balance",
+        "`balance_after` is 91, but the wallet never had that balance",
     ),
     case(
         "allocation.written_with_its_transaction",
@@ -383,19 +409,22 @@ pub const CASES: &[Case] = &[
         "book.is_balanced",
         "UPDATE credits_balance SET balance = 1000 WHERE user_id = 'cyd'",
         "",
-        "265 were issued, but 1265 are accounted for: balances 1145 + consumed 52 - refunded 4 + expired 50 + revoked 22",
+        "265 were issued, but 1265 are accounted for: balances 1145 + consumed 52 - refunded 4 + \
+         expired 50 + revoked 22",
     ),
     case(
         "book.accounts_fit_types",
-        "UPDATE credits_transaction SET credit_account = 'PAYMENT:pi_1' WHERE user_id = 'cyd' AND type = 'consumption'",
+        "UPDATE credits_transaction SET credit_account = 'PAYMENT:pi_1' WHERE user_id = 'cyd' \
+         AND type = 'consumption'",
         "",
-        "transactions of type consumption took 0 from PAYMENT accounts and brought 12 to them; it should be 0 and 0",
+        "transactions of type consumption took 0 from PAYMENT accounts and brought 12 to them; it \
+         should be 0 and 0",
     ),
-    // Someone else's wallet is not touched by what happens to the last one of the book.
+    // A corruption of the last wallet is not reported for another wallet.
     case(
         "wallet.total_spent_is_consumed_less_refunded",
         "UPDATE credits_balance SET total_spent = 13 WHERE user_id = 'cyd'",
         CYD,
-        "`total_spent` is 13; what it consumed, less what was refunded, is 8",
+        "`total_spent` is 13; its consumption, less the refunds, is 8",
     ),
 ];

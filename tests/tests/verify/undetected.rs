@@ -1,10 +1,11 @@
-//! What `verify` cannot find: the same list as in SEMANTICS.md, with the rows that it is about.
+//! The columns in which `verify` cannot find every change: the same list as in
+//! docs/reference/schema.md, with the affected rows.
 
-/// A column of which a change is not found in some rows.
+/// A column in which a change is not found for some rows.
 pub struct Undetected {
-    /// `table.column`.
+    /// The column as `table.column`.
     pub column: &'static str,
-    /// Which rows, as SQL over the row as it was.
+    /// The affected rows, as an SQL condition on the original row.
     pub rows: &'static str,
 }
 
@@ -51,7 +52,8 @@ pub const UNDETECTED: &[Undetected] = &[
     undetected("credits_transaction.detail", ALL),
     undetected(
         "credits_transaction.occurred_at",
-        "type NOT IN ('purchase', 'bonus', 'promotion', 'registration_bonus', 'monthly_grant') OR amount = 0",
+        "type NOT IN ('purchase', 'bonus', 'promotion', 'registration_bonus', 'monthly_grant') OR \
+         amount = 0",
     ),
     undetected("credits_transaction.created_at", MOVES_NOTHING),
     undetected("credits_transaction.sender", CALLERS),

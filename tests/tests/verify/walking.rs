@@ -1,4 +1,4 @@
-//! Ranges, progress, bounds.
+//! The ranges, the progress and the bounds of a verification.
 
 use scrip::verify::{self, BookSummary, Issued, Options, Progress, Report};
 use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
@@ -9,10 +9,15 @@ use tests::{
 
 async fn verify(database: &TestDatabase, options: Options) -> (Report, Vec<Progress>) {
     let mut progress = Vec::new();
-    let report = verify::verify(database.connection(), &options, at(0), |step| progress.push(step)).await;
+    let report = verify::verify(database.connection(), &options, at(0), |step| {
+        progress.push(step);
+    })
+    .await;
     (report.expect("verifies"), progress)
 }
 
+/// Conformance: Invariants and verification: `verify` runs on a busy ledger and checks ranges of
+/// users, each in one snapshot
 #[tokio::test]
 async fn ranges_of_any_size_find_the_same() {
     for database in TestDatabase::each_migrated().await {
@@ -22,7 +27,10 @@ async fn ranges_of_any_size_find_the_same() {
             .await;
         let (whole, _) = verify(&database, Options::default()).await;
         assert_eq!((whole.users_checked, whole.batches_checked), (3, 7));
-        assert_eq!((whole.transactions_checked, whole.allocations_checked), (16, 13));
+        assert_eq!(
+            (whole.transactions_checked, whole.allocations_checked),
+            (16, 13)
+        );
         assert_eq!(whole.violation_count, 3);
         for users_per_range in 0..=4 {
             let (report, progress) = verify(
@@ -45,7 +53,7 @@ async fn ranges_of_any_size_find_the_same() {
 }
 
 #[tokio::test]
-async fn rows_of_users_without_wallet_are_found_before_between_and_behind_all_wallets() {
+async fn rows_of_users_without_a_wallet_are_found_at_any_position() {
     for database in TestDatabase::each_migrated().await {
         let mut book = Book::default();
         let users = [" ", "b", "d", "\u{10FFFE}"];
@@ -55,7 +63,9 @@ async fn rows_of_users_without_wallet_are_found_before_between_and_behind_all_wa
         book.write(database.connection()).await;
         for user in users {
             database
-                .execute(&format!("DELETE FROM credits_balance WHERE user_id = '{user}'"))
+                .execute(&format!(
+                    "DELETE FROM credits_balance WHERE user_id = '{user}'"
+                ))
                 .await;
         }
         for users_per_range in 1..=4 {
@@ -70,15 +80,17 @@ async fn rows_of_users_without_wallet_are_found_before_between_and_behind_all_wa
             let owners = report
                 .violations
                 .iter()
-                .filter(|found| found.rule == "transaction.owner_has_wallet");
-            let owners: Vec<_> = owners.filter_map(|found| found.user_id.as_deref()).collect();
+                .filter(|violation| violation.rule == "transaction.owner_has_wallet");
+            let owners: Vec<_> = owners
+                .filter_map(|violation| violation.user_id.as_deref())
+                .collect();
             assert_eq!(owners, users);
         }
     }
 }
 
 #[tokio::test]
-async fn no_more_violations_are_kept_than_asked_for_and_the_rest_is_counted() {
+async fn violations_above_the_limit_are_counted_and_not_listed() {
     for database in TestDatabase::each_migrated().await {
         let mut book = Book::default();
         for user in 0..50 {
@@ -105,8 +117,9 @@ async fn no_more_violations_are_kept_than_asked_for_and_the_rest_is_counted() {
     }
 }
 
+/// Conformance: Invariants and verification: `verify` balances the whole book by type of account
 #[tokio::test]
-async fn the_book_is_summed_up_by_kind_of_account() {
+async fn the_report_has_totals_by_kind_of_account() {
     for database in TestDatabase::each_migrated().await {
         Book::sample().write(database.connection()).await;
         let (report, _) = verify(
@@ -137,11 +150,12 @@ async fn the_book_is_summed_up_by_kind_of_account() {
     }
 }
 
+/// Conformance: Invariants and verification: `verify` balances the whole book by type of account
 #[tokio::test]
-async fn sums_beyond_64_bits_are_no_trouble() {
+async fn sums_beyond_64_bits_are_computed() {
     for database in TestDatabase::each_migrated().await {
         let mut book = Book::default();
-        // Two wallets that together have more than 64 bits hold.
+        // Two wallets whose total exceeds 64 bits.
         for user in ["ann", "bob"] {
             for _ in 0..5_000 {
                 book.credit(user, "purchase", 1_000_000_000_000_000, None);
@@ -169,8 +183,10 @@ async fn an_empty_ledger_holds() {
     }
 }
 
+/// Conformance: Invariants and verification: `verify` runs on a busy ledger and checks ranges of
+/// users, each in one snapshot
 #[tokio::test]
-async fn what_is_not_committed_is_not_seen_and_a_writer_is_not_waited_for() {
+async fn verify_ignores_uncommitted_rows_and_does_not_wait_for_writers() {
     let database = TestDatabase::postgres().await.migrated().await;
     Book::sample().write(database.connection()).await;
     let writer = database.connect().await;
@@ -200,7 +216,8 @@ async fn a_report_is_written_as_json_in_camel_case() {
             "\"violationCount\":1",
             "\"issued\":{\"purchases\":130,",
             "\"rule\":\"wallet.total_spent_is_consumed_less_refunded\",\"table\":\"credits_balance\"",
-            "\"userId\":\"ann\",\"message\":\"`total_spent` is 41; what it consumed, less what was refunded, is 40\"",
+            "\"userId\":\"ann\",\"message\":\"`total_spent` is 41; its consumption, less the \
+             refunds, is 40\"",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }

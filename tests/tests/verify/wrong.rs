@@ -1,4 +1,4 @@
-//! Each harm is found, and named with its row.
+//! Each corruption is found and reported with its row.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,15 @@ use tests::{
 
 use super::cases::{CASES, Case};
 
-/// Takes away the CHECKs that would keep the harm from being done.
+/// Drops the CHECK constraints that would refuse the corruptions.
 pub async fn defenceless(database: &TestDatabase) {
     if database.backend() == DbBackend::Sqlite {
-        return database.execute("PRAGMA ignore_check_constraints = ON").await;
+        return database
+            .execute("PRAGMA ignore_check_constraints = ON")
+            .await;
     }
-    let drops =
-        "SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname FROM pg_constraint
+    let drops = "SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname
+          FROM pg_constraint
                   WHERE contype = 'c' AND connamespace = 'public'::regnamespace AND conrelid <> 0";
     let statement = Statement::from_string(DbBackend::Postgres, drops);
     for row in database
@@ -45,7 +47,7 @@ async fn restored(database: &TestDatabase) {
     Book::sample().write(database.connection()).await;
 }
 
-/// Id of the row that the case is about.
+/// The id of the row of a case.
 async fn id_of(database: &TestDatabase, case: &Case) -> Option<String> {
     if case.row.is_empty() {
         return None;
@@ -74,8 +76,12 @@ async fn violations(database: &TestDatabase) -> Vec<Violation> {
     report.violations
 }
 
+/// Conformance: Invariants and verification: `verify` finds and names every kind of corruption
+/// Conformance: Invariants and verification: `verify` finds a period or a bonus that is recorded
+/// twice
+/// Conformance: Invariants and verification: `verify` checks rules for subscriptions
 #[tokio::test]
-async fn each_harm_is_found_and_named_with_its_row() {
+async fn each_corruption_is_found_with_its_row() {
     for database in TestDatabase::each_migrated().await {
         defenceless(&database).await;
         for case in CASES {
@@ -94,18 +100,21 @@ async fn each_harm_is_found_and_named_with_its_row() {
                     "zeroblob(17)",
                 )
             };
-            let harm = case.harm.replace("{new_id}", new_id).replace("{anchor}", anchor);
+            let harm = case
+                .harm
+                .replace("{new_id}", new_id)
+                .replace("{anchor}", anchor);
             let harm = harm.replace("{zeros}", zeros);
             database.execute(&harm).await;
-            let found = violations(&database).await;
-            let named = found.iter().any(|violation| {
+            let actual = violations(&database).await;
+            let named = actual.iter().any(|violation| {
                 violation.rule == case.rule
                     && id.as_ref().is_none_or(|id| *id == violation.id)
                     && violation.message.contains(case.says)
             });
             assert!(
                 named,
-                "{:?}, {}, {id:?}: {found:#?}",
+                "{:?}, {}, {id:?}: {actual:#?}",
                 database.backend(),
                 case.harm
             );
@@ -114,7 +123,7 @@ async fn each_harm_is_found_and_named_with_its_row() {
 }
 
 #[tokio::test]
-async fn a_harmless_book_has_no_violation_before_and_after() {
+async fn a_consistent_book_has_no_violations() {
     for database in TestDatabase::each_migrated().await {
         assert_eq!(violations(&database).await, []);
         restored(&database).await;
@@ -123,21 +132,24 @@ async fn a_harmless_book_has_no_violation_before_and_after() {
 }
 
 #[tokio::test]
-async fn a_harm_to_one_user_is_not_blamed_on_another() {
+async fn a_corruption_of_one_user_is_not_reported_for_another() {
     for database in TestDatabase::each_migrated().await {
         restored(&database).await;
         database
-            .execute("UPDATE credits_balance SET balance = 91, total_spent = 2 WHERE user_id = 'ann'")
+            .execute(
+                "UPDATE credits_balance SET balance = 91, total_spent = 2 WHERE user_id = 'ann'",
+            )
             .await;
         let users: BTreeSet<_> = violations(&database)
             .await
             .into_iter()
-            .filter_map(|found| found.user_id)
+            .filter_map(|violation| violation.user_id)
             .collect();
         assert_eq!(users, ["ann".to_owned()].into());
     }
 }
 
+/// Conformance: Invariants and verification: `verify` finds and names every kind of corruption
 #[test]
 fn every_rule_has_a_case() {
     let tried: BTreeSet<_> = CASES.iter().map(|case| case.rule).collect();
@@ -149,7 +161,7 @@ fn every_rule_has_a_case() {
 }
 
 #[test]
-fn every_rule_has_a_name_of_its_own() {
+fn every_rule_has_a_unique_name() {
     let names: BTreeSet<_> = verify::rules().map(|rule| rule.name).collect();
     assert_eq!(names.len(), verify::rules().count());
 }

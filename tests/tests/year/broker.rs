@@ -1,17 +1,18 @@
-//! Lanes between RabbitMQ and PostgreSQL.
+//! A year on lanes between RabbitMQ and PostgreSQL.
 
 use std::{sync::Arc, time::Duration};
 
 use producer_sdk::contract::{Outcome, headers};
 use scrip::{
-    amqp::{Drained, Inbound, InboundOptions},
-    clock::{Clock, Hand},
+    clock::{Clock, ClockHandle},
     jobs::Runner,
-    lane::{StoreLedger, StoreQuestions},
+    pipeline::StoreLedger,
+    queries::StoreQueryHandler,
+    transport::amqp::{Drained, Inbound, InboundOptions},
 };
 use sea_orm::DatabaseConnection;
 use tests::{
-    broker::{Inbox, PATIENCE, TestBroker, broker_url, header},
+    broker::{Inbox, TIMEOUT, TestBroker, broker_url, header},
     db::TestDatabase,
     ledger::TestLedger,
     year::{
@@ -24,16 +25,16 @@ use tests::{
 };
 use tokio::time::timeout;
 
-use crate::{nightly, play::Stage};
+use crate::{nightly, play::Fixture};
 
-/// A namespace, a database, and a worker between them now and then.
-#[allow(clippy::struct_field_names, reason = "it is the broker's stage")]
+/// A namespace, a database, and a worker that is stopped and started.
+#[allow(clippy::struct_field_names, reason = "it is the broker's fixture")]
 pub struct Broker {
     broker: TestBroker,
     ledger: TestLedger,
     replies: Inbox,
     clock: Clock,
-    hand: Hand,
+    clock_handle: ClockHandle,
     worker: Option<Inbound>,
     runner: Runner,
     rules: Arc<ledger::Rules>,
@@ -43,23 +44,29 @@ impl Broker {
     pub async fn new() -> Self {
         let broker = TestBroker::start().await;
         let ledger = TestLedger::on(TestDatabase::postgres().await).await;
-        let (clock, hand) = Clock::manual(midnight(0));
+        let (clock, clock_handle) = Clock::manual(midnight(0));
         let namespace = broker.topology().namespace().to_owned();
-        let runner = nightly::runner(ledger.store.clone(), &broker_url(), &namespace, clock.clone()).await;
+        let runner = nightly::runner(
+            ledger.store.clone(),
+            &broker_url(),
+            &namespace,
+            clock.clone(),
+        )
+        .await;
         Self {
             replies: broker.replies().await,
-            rules: Arc::new(Rulebook::of(0).rules()),
+            rules: Arc::new(Rulebook::on_day(0).rules()),
             broker,
             ledger,
             clock,
-            hand,
+            clock_handle,
             worker: None,
             runner,
         }
     }
 }
 
-impl Stage for Broker {
+impl Fixture for Broker {
     async fn start(&mut self, rules: &Rulebook, _: At) {
         let topology = self.broker.topology().clone();
         let mut options = InboundOptions::new(broker_url(), topology, "worker");
@@ -69,10 +76,10 @@ impl Stage for Broker {
         self.rules = catalog.rules.clone();
         self.runner.rules = catalog.rules.clone();
         let store = self.ledger.store.clone();
-        let questions = Arc::new(StoreQuestions::new(store.clone(), catalog, None));
+        let query_handler = Arc::new(StoreQueryHandler::new(store.clone(), catalog, None));
         let ledger = Arc::new(StoreLedger::new(store, self.rules.clone(), None));
-        let worker = Inbound::start(options, ledger, questions).expect("a worker");
-        timeout(PATIENCE, worker.ready())
+        let worker = Inbound::start(options, ledger, query_handler).expect("a worker");
+        timeout(TIMEOUT, worker.ready())
             .await
             .expect("registered in time");
         self.worker = Some(worker);
@@ -80,19 +87,19 @@ impl Stage for Broker {
 
     async fn stop(&mut self) {
         let worker = self.worker.take().expect("a worker");
-        assert_eq!(worker.drain(PATIENCE).await, Drained::Clean);
+        assert_eq!(worker.drain(TIMEOUT).await, Drained::Clean);
     }
 
     fn set(&mut self, now: At) {
-        self.hand.set(now);
+        self.clock_handle.set(now);
     }
 
     async fn publish(&mut self, messages: &[Message]) {
         for part in messages.chunks(1000) {
             let commands: Vec<_> = part.iter().map(Message::command).collect();
             let sends = commands.iter().map(|command| {
-                let asking = self.replies.asking(&command.reference_id);
-                self.broker.send_with(command, asking)
+                let properties = self.replies.reply_properties(&command.reference_id);
+                self.broker.send_with(command, properties)
             });
             // Polled in order, so published in order.
             futures_util::future::join_all(sends).await;
@@ -126,7 +133,7 @@ impl Stage for Broker {
     async fn dead(&mut self) -> Option<Vec<(String, String)>> {
         let count = self.broker.ready_in(&self.broker.topology().dead()).await;
         let mut letters = self.broker.dead_letters().await;
-        let mut found = Vec::new();
+        let mut dead = Vec::new();
         for _ in 0..count {
             let letter = letters.next().await;
             let reference = letter
@@ -135,8 +142,11 @@ impl Stage for Broker {
                 .as_ref()
                 .expect("an id")
                 .to_string();
-            found.push((reference, header(&letter, headers::REASON).expect("a reason")));
+            dead.push((
+                reference,
+                header(&letter, headers::REASON).expect("a reason"),
+            ));
         }
-        Some(found)
+        Some(dead)
     }
 }

@@ -1,18 +1,18 @@
-//! The embedded worker on its file.
+//! A year on the embedded worker with its file.
 
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
 use producer_sdk::contract::{Outcome, Reply};
 use scrip::{
-    clock::{Clock, Hand},
-    embedded::{Embedded, EmbeddedOptions},
+    clock::{Clock, ClockHandle},
     jobs::Runner,
+    transport::embedded::{Embedded, EmbeddedOptions},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
 use serde_json::json;
 use tests::{
-    broker::PATIENCE,
+    broker::TIMEOUT,
     db::TestDatabase,
     ledger::TestLedger,
     year::{
@@ -25,22 +25,23 @@ use tests::{
 };
 use tokio::time::{Duration, Instant, sleep, timeout};
 
-use crate::{nightly, play::Stage};
+use crate::{nightly, play::Fixture};
 
 const PUBLISH: &str = "\
-INSERT INTO queue_message (queue, door, body, message_id, reply_to, correlation_id, enqueued_at)
-SELECT 'commands', json_extract(value, '$.door'), CAST(json_extract(value, '$.body') AS BLOB),
+INSERT INTO queue_message (queue, origin, body, message_id, reply_to, correlation_id, enqueued_at)
+SELECT 'commands', json_extract(value, '$.origin'), CAST(json_extract(value, '$.body') AS BLOB),
        json_extract(value, '$.reference'), 'year', json_extract(value, '$.reference'), $2
   FROM json_each($1) ORDER BY key";
 const ANSWERS: &str = "SELECT id, body FROM queue_reply WHERE reply_to = 'year' ORDER BY id";
 const READ: &str = "DELETE FROM queue_reply WHERE reply_to = 'year' AND id <= $1";
-const DEAD: &str = "SELECT message_id, headers ->> 'x-scrip-reason' FROM queue_message WHERE queue = 'dead'";
+const DEAD: &str =
+    "SELECT message_id, headers ->> 'x-scrip-reason' FROM queue_message WHERE queue = 'dead'";
 
-/// A file, and a worker on it now and then.
+/// A file, and a worker on it that is stopped and started.
 pub struct File {
     ledger: TestLedger,
     clock: Clock,
-    hand: Hand,
+    clock_handle: ClockHandle,
     worker: Option<Embedded>,
     runner: Runner,
 }
@@ -48,13 +49,13 @@ pub struct File {
 impl File {
     pub async fn new() -> Self {
         let ledger = TestLedger::on(TestDatabase::sqlite().await).await;
-        let (clock, hand) = Clock::manual(midnight(0));
+        let (clock, clock_handle) = Clock::manual(midnight(0));
         let url = ledger.database.url().to_owned();
         let runner = nightly::runner(ledger.store.clone(), &url, "credits", clock.clone()).await;
         Self {
             ledger,
             clock,
-            hand,
+            clock_handle,
             worker: None,
             runner,
         }
@@ -65,7 +66,7 @@ impl File {
     }
 }
 
-impl Stage for File {
+impl Fixture for File {
     async fn start(&mut self, rules: &Rulebook, _: At) {
         let options = EmbeddedOptions {
             url: self.ledger.database.url().to_owned(),
@@ -77,19 +78,19 @@ impl Stage for File {
         self.runner.rules = catalog.rules.clone();
         let worker = Embedded::start(options, self.ledger.store.clone(), catalog).await;
         let worker = worker.expect("a worker");
-        timeout(PATIENCE, worker.ready())
+        timeout(TIMEOUT, worker.ready())
             .await
-            .expect("it serves in time");
+            .expect("ready in time");
         self.worker = Some(worker);
     }
 
     async fn stop(&mut self) {
         let worker = self.worker.take().expect("a worker");
-        assert!(worker.drain(PATIENCE).await);
+        assert!(worker.drain(TIMEOUT).await);
     }
 
     fn set(&mut self, now: At) {
-        self.hand.set(now);
+        self.clock_handle.set(now);
     }
 
     async fn publish(&mut self, messages: &[Message]) {
@@ -97,13 +98,25 @@ impl Stage for File {
             .iter()
             .map(|message| {
                 let body = String::from_utf8(message.command().to_json()).expect("JSON is UTF-8");
-                let door = if message.is_usage() { "usage" } else { "funding" };
-                json!({ "door": door, "body": body, "reference": message.reference })
+                let origin = if message.is_usage() {
+                    "usage"
+                } else {
+                    "funding"
+                };
+                json!({ "origin": origin, "body": body, "reference": message.reference })
             })
             .collect();
-        let now = self.clock.now().to_rfc3339_opts(SecondsFormat::Micros, false);
+        let now = self
+            .clock
+            .now()
+            .to_rfc3339_opts(SecondsFormat::Micros, false);
         let statement = Self::statement(PUBLISH, [json!(rows).to_string().into(), now.into()]);
-        let published = self.ledger.database.connection().execute_raw(statement).await;
+        let published = self
+            .ledger
+            .database
+            .connection()
+            .execute_raw(statement)
+            .await;
         published.expect("published");
     }
 
@@ -117,7 +130,11 @@ impl Stage for File {
                 .await
                 .expect("replies");
             if rows.is_empty() {
-                assert!(last.elapsed() < PATIENCE, "{} of {count} answers", outcomes.len());
+                assert!(
+                    last.elapsed() < TIMEOUT,
+                    "{} of {count} answers",
+                    outcomes.len()
+                );
                 sleep(Duration::from_millis(2)).await;
                 continue;
             }
@@ -160,6 +177,10 @@ impl Stage for File {
             .await
             .expect("letters");
         let text = |row: &sea_orm::QueryResult, nth| row.try_get_by_index(nth).expect("a text");
-        Some(rows.iter().map(|row| (text(row, 0), text(row, 1))).collect())
+        Some(
+            rows.iter()
+                .map(|row| (text(row, 0), text(row, 1)))
+                .collect(),
+        )
     }
 }

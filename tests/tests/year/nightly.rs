@@ -1,4 +1,4 @@
-//! The nightly jobs, as a worker runs them.
+//! The nightly jobs, run in the same way as a worker runs them.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tests::year::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Runs jobs for a ledger whose queue is at `url`.
+/// A runner of jobs for a ledger whose queue is at `url`.
 pub async fn runner(store: Store, url: &str, namespace: &str, clock: Clock) -> Runner {
     let options = producer_sdk::Options {
         namespace: namespace.to_owned(),
@@ -23,7 +23,7 @@ pub async fn runner(store: Store, url: &str, namespace: &str, clock: Clock) -> R
     let client = producer_sdk::Client::connect(url, options);
     Runner {
         store,
-        rules: Arc::new(Rulebook::of(0).rules()),
+        rules: Arc::new(Rulebook::on_day(0).rules()),
         client: Arc::new(client.await.expect("a client")),
         clock,
         worker: "nightly".to_owned(),
@@ -36,13 +36,13 @@ async fn run(runner: &Runner, job: Job) -> Counts {
     let date = runner.clock.now().date_naive();
     let claim = runner.claim(job, date, "test", job == Job::Verify).await;
     let Claim::Ours(run) = claim.expect("a claim") else {
-        panic!("{job:?} of {date} is somebody else's");
+        panic!("another worker has claimed {job:?} of {date}");
     };
     let finished = runner.run(job, run, |_| {}).await;
     finished.expect("an end").counts
 }
 
-/// The grant job.
+/// Runs the grant job.
 pub async fn grant(runner: &Runner) -> Granted {
     let counts = run(runner, Job::Grant).await;
     Granted {
@@ -53,7 +53,7 @@ pub async fn grant(runner: &Runner) -> Granted {
     }
 }
 
-/// The expire job.
+/// Runs the expiry job.
 pub async fn expire(runner: &Runner) -> Expired {
     let counts = run(runner, Job::Expire).await;
     assert_eq!(counts.failed, 0, "{counts:?}");
@@ -64,7 +64,7 @@ pub async fn expire(runner: &Runner) -> Expired {
     }
 }
 
-/// The verify job: whether the book balances.
+/// Runs the verify job. Returns whether every invariant holds.
 pub async fn verify(runner: &Runner) -> bool {
     run(runner, Job::Verify).await.holds == Some(true)
 }

@@ -1,4 +1,4 @@
-//! Plays a year on a ledger and on the model.
+//! Plays a year on a ledger and on the model, and compares them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,108 +11,110 @@ use producer_sdk::contract::Outcome;
 use scrip::verify;
 use sea_orm::DatabaseConnection;
 use tests::year::{
-    At, found,
+    At,
     message::Message,
     model::{Account, Answer, Expired, Granted, Model},
+    observed,
     rulebook::Rulebook,
     world::{DAYS, World, midnight},
 };
 
-/// How often all rows are compared.
-const LOOK_EVERY: i64 = 61;
-/// How many days lie between two checks of the whole book, which reads every row. What one night breaks, a later night finds.
+/// The interval in days at which all rows are compared.
+const COMPARE_EVERY: i64 = 61;
+/// The interval in days between two runs of the verify job, which reads every row. An error of one
+/// night is found by a later run.
 const VERIFY_EVERY: i64 = 10;
-/// After so many days a payment that could not be applied is published again.
-const MENDED_AFTER: i64 = 35;
+/// The number of days after which a payment that could not be applied is published again.
+const FIXED_AFTER: i64 = 35;
 
-/// A ledger, and the way messages get there.
-pub trait Stage {
-    /// The worker starts, with these rules.
+/// A ledger and its queue.
+pub trait Fixture {
+    /// Starts the worker with these rules.
     async fn start(&mut self, rules: &Rulebook, now: At);
-    /// The worker ends.
+    /// Stops the worker.
     async fn stop(&mut self);
-    /// What time it is.
+    /// Sets the current time.
     fn set(&mut self, now: At);
-    /// Publishes messages, in order.
+    /// Publishes messages in order.
     async fn publish(&mut self, messages: &[Message]);
-    /// What became of the next so many messages, in order.
+    /// Waits for the outcomes of the next `count` messages, in order.
     async fn answers(&mut self, count: usize) -> Vec<Outcome>;
     /// Runs the grant job.
     async fn grant(&mut self) -> Granted;
-    /// Runs the expire job.
+    /// Runs the expiry job.
     async fn expire(&mut self) -> Expired;
-    /// Runs the verify job: whether the book balances.
+    /// Runs the verify job. Returns whether every invariant holds.
     async fn verify(&mut self) -> bool;
-    /// The ledger.
+    /// A connection to the ledger.
     fn database(&self) -> &DatabaseConnection;
-    /// References and reasons of what was set aside; absent where nothing is.
+    /// The references and reasons of the dead letters; `None` for a ledger without dead letters.
     async fn dead(&mut self) -> Option<Vec<(String, String)>>;
 }
 
-/// What happened in a year.
+/// The number of times that each kind of event happened in a year.
 #[derive(Debug, Default)]
-pub struct Told {
-    seen: BTreeMap<String, u64>,
+pub struct Coverage {
+    counts: BTreeMap<String, u64>,
 }
 
 struct Play<S> {
     seed: u64,
-    stage: S,
+    fixture: S,
     model: Model,
     world: World,
     day: i64,
     now: At,
-    /// What users have sent so far, and when it was committed.
+    /// The messages of each user, with the times of their commits.
     sent: BTreeMap<String, Vec<(At, Message)>>,
-    told: Told,
+    coverage: Coverage,
 }
 
-/// Plays a year with so many users.
-pub async fn play<S: Stage>(seed: u64, users: i64, stage: S) -> Told {
+/// Plays a year with this number of users.
+pub async fn play<S: Fixture>(seed: u64, users: i64, fixture: S) -> Coverage {
     println!("SCRIP_SEED={seed} repeats this run");
     let mut play = Play {
         seed,
-        stage,
-        model: Model::new(Rulebook::of(0)),
+        fixture,
+        model: Model::new(Rulebook::on_day(0)),
         world: World::new(seed, users),
         day: 0,
         now: midnight(0),
         sent: BTreeMap::new(),
-        told: Told::default(),
+        coverage: Coverage::default(),
     };
     play.year().await;
-    play.told
+    play.coverage
 }
 
-/// When the worker is away: three times, up to ten days.
+/// The three times at which the worker is stopped, for up to ten days.
 fn outages(seed: u64) -> [Range<i64>; 3] {
     let long = |nth: u32| i64::try_from(seed >> (8 * nth) & 0xff).expect("small") % 8 + 3;
     [57..57 + long(0), 170..180, 300..300 + long(2)]
 }
 
-impl<S: Stage> Play<S> {
+impl<S: Fixture> Play<S> {
     async fn year(&mut self) {
         let outages = outages(self.seed);
         let mut waiting: Vec<Message> = Vec::new();
-        self.stage.set(self.now);
-        self.stage.start(&Rulebook::of(0), self.now).await;
+        self.fixture.set(self.now);
+        self.fixture.start(&Rulebook::on_day(0), self.now).await;
         for day in 0..DAYS {
             self.day = day;
             let is_away = outages.iter().any(|outage| outage.contains(&day));
             if outages.iter().any(|outage| outage.start == day) {
-                self.stage.stop().await;
+                self.fixture.stop().await;
             }
             if outages.iter().any(|outage| outage.end == day) {
                 self.at(midnight(day) + TimeDelta::hours(8));
-                self.start_with(Rulebook::of(day)).await;
+                self.start_with(Rulebook::on_day(day)).await;
                 let messages = std::mem::take(&mut waiting);
                 self.compare(&messages).await;
                 self.grant().await;
                 self.expire().await;
             } else if !is_away {
                 if Rulebook::changes_on(day) {
-                    self.stage.stop().await;
-                    self.start_with(Rulebook::of(day)).await;
+                    self.fixture.stop().await;
+                    self.start_with(Rulebook::on_day(day)).await;
                 }
                 self.at(midnight(day) + TimeDelta::hours(1));
                 self.grant().await;
@@ -130,144 +132,157 @@ impl<S: Stage> Play<S> {
             self.at(time);
             let messages = self.world.day(day, time);
             if is_away {
-                self.stage.publish(&messages).await;
+                self.fixture.publish(&messages).await;
                 waiting.extend(messages);
             } else {
                 let (first, pause) = self.world.pause(messages.len());
                 let (first, rest) = messages.split_at(first);
-                self.stage.publish(first).await;
+                self.fixture.publish(first).await;
                 self.compare(first).await;
                 self.at(time + TimeDelta::seconds(pause));
-                self.stage.publish(rest).await;
+                self.fixture.publish(rest).await;
                 self.compare(rest).await;
             }
-            if day % LOOK_EVERY == LOOK_EVERY - 1 && !is_away {
-                self.look().await;
+            if day % COMPARE_EVERY == COMPARE_EVERY - 1 && !is_away {
+                self.compare_rows().await;
             }
         }
         self.verify().await;
-        self.look().await;
+        self.compare_rows().await;
         self.compare_dead().await;
-        self.told.count("granted first", self.model.granted_first);
-        self.told.count("waited for late news", self.model.waited);
-        self.stage.stop().await;
-        println!("seed {}: {:?}", self.seed, self.told.seen);
+        self.coverage
+            .count("granted first", self.model.granted_first);
+        self.coverage
+            .count("waited for late events", self.model.waited);
+        self.fixture.stop().await;
+        println!("seed {}: {:?}", self.seed, self.coverage.counts);
     }
 
     fn at(&mut self, now: At) {
-        assert!(now >= self.now, "time goes on");
+        assert!(now >= self.now, "time does not go back");
         self.now = now;
-        self.stage.set(now);
+        self.fixture.set(now);
     }
 
     async fn start_with(&mut self, rules: Rulebook) {
-        self.stage.start(&rules, self.now).await;
+        self.fixture.start(&rules, self.now).await;
         self.model.rules = rules;
     }
 
-    /// Compares what became of messages with what the model says.
+    /// Compares the outcomes of messages with the model's.
     async fn compare(&mut self, messages: &[Message]) {
-        let answers = self.stage.answers(messages.len()).await;
+        let answers = self.fixture.answers(messages.len()).await;
         for (message, outcome) in messages.iter().zip(&answers) {
-            assert_eq!(message.reference, outcome.reference_id, "answers come in order");
-            let said = (self.now, message.clone());
-            self.sent.entry(message.user.clone()).or_default().push(said);
+            assert_eq!(
+                message.reference, outcome.reference_id,
+                "outcomes come in order"
+            );
+            let sent = (self.now, message.clone());
+            self.sent
+                .entry(message.user.clone())
+                .or_default()
+                .push(sent);
             let expected = self.model.apply(message, self.now);
-            let found = Answer::of(outcome);
-            self.told.see(message, &expected);
-            if found != expected {
+            let actual = Answer::from_outcome(outcome);
+            self.coverage.observe(message, &expected);
+            if actual != expected {
                 self.fail(
                     &message.user,
-                    &format!("{message:?}\nmodel:  {expected:?}\nledger: {found:?}"),
+                    &format!("{message:?}\nmodel:  {expected:?}\nledger: {actual:?}"),
                 );
             }
-            let is_mended = matches!(
+            let can_be_retried = matches!(
                 expected.code.as_deref(),
                 Some("plan_disabled" | "credits_disabled")
             );
-            if is_mended && message.is_paid() && !expected.replayed {
-                self.world.again(self.day + MENDED_AFTER, message.clone());
+            if can_be_retried && message.is_paid() && !expected.replayed {
+                self.world
+                    .publish_again(self.day + FIXED_AFTER, message.clone());
             }
         }
     }
 
     async fn grant(&mut self) {
         let expected = self.model.run_grant(self.now);
-        let found = self.stage.grant().await;
-        self.told.count("granted at night", expected.granted);
-        self.told.count("skipped at night", expected.skipped);
-        if found != expected {
-            self.look().await;
-            self.fail("", &format!("grant: model {expected:?}, ledger {found:?}"));
+        let actual = self.fixture.grant().await;
+        self.coverage.count("granted at night", expected.granted);
+        self.coverage.count("skipped at night", expected.skipped);
+        if actual != expected {
+            self.compare_rows().await;
+            self.fail("", &format!("grant: model {expected:?}, ledger {actual:?}"));
         }
     }
 
     async fn expire(&mut self) {
         let expected = self.model.run_expire(self.now);
-        let found = self.stage.expire().await;
-        self.told.count("expired batches", expected.batches);
-        if found != expected {
-            self.look().await;
-            self.fail("", &format!("expire: model {expected:?}, ledger {found:?}"));
+        let actual = self.fixture.expire().await;
+        self.coverage.count("expired batches", expected.batches);
+        if actual != expected {
+            self.compare_rows().await;
+            self.fail(
+                "",
+                &format!("expire: model {expected:?}, ledger {actual:?}"),
+            );
         }
     }
 
     async fn verify(&mut self) {
-        if self.stage.verify().await {
+        if self.fixture.verify().await {
             return;
         }
         let options = verify::Options::default();
-        let report = verify::verify(self.stage.database(), &options, self.now, |_| {}).await;
+        let report = verify::verify(self.fixture.database(), &options, self.now, |_| {}).await;
         let violations = report.expect("a report").violations;
         let user = violations.first().and_then(|first| first.user_id.clone());
         self.fail(&user.unwrap_or_default(), &format!("{violations:#?}"));
     }
 
     /// Compares every row.
-    async fn look(&self) {
-        let found = found::accounts(self.stage.database()).await;
-        let expected = found::expected(&self.model);
-        let users: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
+    async fn compare_rows(&self) {
+        let actual = observed::accounts(self.fixture.database()).await;
+        let expected = observed::expected(&self.model);
+        let users: BTreeSet<&String> = actual.keys().chain(expected.keys()).collect();
         for user in users {
-            if found.get(user) != expected.get(user) {
-                self.fail(user, &difference(expected.get(user), found.get(user)));
+            if actual.get(user) != expected.get(user) {
+                self.fail(user, &difference(expected.get(user), actual.get(user)));
             }
         }
     }
 
     async fn compare_dead(&mut self) {
-        let Some(mut found) = self.stage.dead().await else {
+        let Some(mut actual) = self.fixture.dead().await else {
             return;
         };
         let unapplied = self.model.unapplied.iter();
         let mut expected: Vec<(String, String)> = unapplied
             .map(|(reference, code)| (reference.clone(), format!("unapplied:{code}")))
             .collect();
-        found.sort();
+        actual.sort();
         expected.sort();
-        assert_eq!(found, expected, "seed {}: dead letters", self.seed);
+        assert_eq!(actual, expected, "seed {}: dead letters", self.seed);
     }
 
-    /// Says what went wrong, and what led to it.
-    fn fail(&self, user: &str, what: &str) -> ! {
+    /// Panics with a description of the error and the messages that led to it.
+    fn fail(&self, user: &str, error: &str) -> ! {
         let mut story = String::new();
         for (now, message) in self.sent.get(user).into_iter().flatten() {
             writeln!(story, "  {now}: {message:?}").expect("memory");
         }
         let account = self.model.accounts.get(user);
         panic!(
-            "SCRIP_SEED={}, day {} ({}), user {user:?}\n{what}\nwhat the user sent, by the time of the commit:\n{story}\n\
-             by the model: {account:#?}",
+            "SCRIP_SEED={}, day {} ({}), user {user:?}\n{error}\n\
+             messages of the user with the times of their commits:\n{story}\n\
+             account in the model: {account:#?}",
             self.seed, self.day, self.now
         );
     }
 }
 
 /// The first lines in which two accounts differ.
-fn difference(expected: Option<&Account>, found: Option<&Account>) -> String {
-    let (expected, found) = (format!("{expected:#?}"), format!("{found:#?}"));
-    let (mut ours, mut theirs) = (expected.lines(), found.lines());
-    let mut said = String::new();
+fn difference(expected: Option<&Account>, actual: Option<&Account>) -> String {
+    let (expected, actual) = (format!("{expected:#?}"), format!("{actual:#?}"));
+    let (mut ours, mut theirs) = (expected.lines(), actual.lines());
+    let mut text = String::new();
     let mut before: Vec<&str> = Vec::new();
     loop {
         let (one, other) = (ours.next(), theirs.next());
@@ -277,24 +292,24 @@ fn difference(expected: Option<&Account>, found: Option<&Account>) -> String {
             continue;
         }
         for line in before.iter().rev().take(8).rev() {
-            writeln!(said, "        {line}").expect("memory");
+            writeln!(text, "        {line}").expect("memory");
         }
         before.clear();
-        writeln!(said, "model:  {}", one.unwrap_or("nothing")).expect("memory");
-        writeln!(said, "ledger: {}", other.unwrap_or("nothing")).expect("memory");
-        if said.lines().count() > 40 || one.is_none() || other.is_none() {
+        writeln!(text, "model:  {}", one.unwrap_or("nothing")).expect("memory");
+        writeln!(text, "ledger: {}", other.unwrap_or("nothing")).expect("memory");
+        if text.lines().count() > 40 || one.is_none() || other.is_none() {
             break;
         }
     }
-    said
+    text
 }
 
-impl Told {
-    fn count(&mut self, what: &str, times: u64) {
-        *self.seen.entry(what.to_owned()).or_default() += times;
+impl Coverage {
+    fn count(&mut self, event: &str, times: u64) {
+        *self.counts.entry(event.to_owned()).or_default() += times;
     }
 
-    fn see(&mut self, message: &Message, answer: &Answer) {
+    fn observe(&mut self, message: &Message, answer: &Answer) {
         self.count("messages", 1);
         let sort = |answer: &Answer| match (&answer.code, answer.replayed) {
             (_, true) => "replayed".to_owned(),
@@ -308,12 +323,12 @@ impl Told {
         if answer.replayed {
             return;
         }
-        for (what, is_so) in [
+        for (event, happened) in [
             ("stale", answer.stale),
             ("clipped", answer.clipped.is_some()),
             ("over the cap", answer.over_cap),
             (
-                "granted by news of a subscription",
+                "granted by an event of a subscription",
                 answer.posted.len() > 1 && answer.posted[0].0 == "subscription",
             ),
             (
@@ -321,13 +336,13 @@ impl Told {
                 answer.amount < 0 && answer.moved.len() > 1,
             ),
         ] {
-            self.count(what, u64::from(is_so));
+            self.count(event, u64::from(happened));
         }
     }
 
-    /// Fails if the year was too quiet to prove anything.
-    pub fn has_seen_everything(&self) {
-        for what in [
+    /// Panics unless every kind of event happened.
+    pub fn assert_complete(&self) {
+        for event in [
             "completed",
             "replayed",
             "reference_conflict",
@@ -346,18 +361,18 @@ impl Told {
             "stale",
             "clipped",
             "over the cap",
-            "granted by news of a subscription",
+            "granted by an event of a subscription",
             "granted first",
-            "waited for late news",
+            "waited for late events",
             "granted at night",
             "skipped at night",
             "expired batches",
             "spent from several batches",
         ] {
             assert!(
-                self.seen.get(what).is_some_and(|times| *times > 0),
-                "no {what}: {:?}",
-                self.seen
+                self.counts.get(event).is_some_and(|times| *times > 0),
+                "no {event}: {:?}",
+                self.counts
             );
         }
     }

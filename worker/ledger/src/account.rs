@@ -1,18 +1,16 @@
-//! `freeze` and `unfreeze`: whether a wallet may spend.
-
-use uuid::Uuid;
+//! The commands `freeze` and `unfreeze`. They decide whether a wallet may spend.
 
 use crate::{
-    book::{Context, Verdict},
+    decision::{Context, Verdict},
     posting::TransactionType,
     refusal::Refusal,
     wallet::{Inconsistency, Wallet, WalletStatus},
 };
 
-pub(crate) fn decide<F: FnMut() -> Uuid>(
+pub(crate) fn decide(
     wallet: Option<&mut Wallet>,
     status: WalletStatus,
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     let Some(wallet) = wallet.filter(|wallet| wallet.open) else {
         return Ok(Refusal::WalletNotFound.into());

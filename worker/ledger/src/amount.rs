@@ -1,15 +1,18 @@
-//! Credits are whole numbers in `i64`; a price turns a quantity into credits without a float.
+//! Amounts and prices. Credits are whole numbers in `i64`. A [`Price`] turns a quantity into
+//! credits without floating-point arithmetic.
 
 /// The largest amount of one command or batch: 10^15 credits.
 pub const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
 
-/// A price: `credits` for each `per` units. `2` a call is `{ credits: 2, per: 1 }`; one credit for a thousand
-/// tokens is `{ credits: 1, per: 1000 }`.
+/// A price: `credits` for each `per` units.
+///
+/// Two credits for a call are `{ credits: 2, per: 1 }`. One credit for a thousand tokens is
+/// `{ credits: 1, per: 1000 }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {
-    /// Credits for `per` units; 0 is a free service.
+    /// Credits for `per` units. The price of a free service is 0.
     pub credits: i64,
-    /// Units that `credits` pays for; at least 1.
+    /// Number of units that `credits` pays for, at least 1.
     pub per: i64,
 }
 
@@ -19,8 +22,11 @@ impl Price {
         Self { credits, per: 1 }
     }
 
-    /// `ceil(quantity × credits / per)`, or `None` where the result is above [`MAX_AMOUNT`] or makes no sense.
-    pub fn of(self, quantity: i64) -> Option<i64> {
+    /// The cost of `quantity` units: `ceil(quantity × credits / per)`.
+    ///
+    /// Returns `None` if the cost exceeds [`MAX_AMOUNT`], if `quantity` or `credits` is negative,
+    /// or if `per` is below 1.
+    pub fn total(self, quantity: i64) -> Option<i64> {
         if self.credits < 0 || self.per < 1 || quantity < 0 {
             return None;
         }
@@ -35,38 +41,42 @@ impl Price {
 mod tests {
     use super::*;
 
+    /// Conformance: Amounts, time and spending order: A price is `2` or `{ credits, per }`; the
+    /// cost is exactly `ceil(quantity × credits / per)`
     #[test]
     fn a_started_unit_costs_a_whole_credit() {
         let tokens = Price {
             credits: 1,
             per: 1000,
         };
-        assert_eq!(tokens.of(1), Some(1));
-        assert_eq!(tokens.of(1000), Some(1));
-        assert_eq!(tokens.of(1001), Some(2));
-        assert_eq!(tokens.of(2417), Some(3));
+        assert_eq!(tokens.total(1), Some(1));
+        assert_eq!(tokens.total(1000), Some(1));
+        assert_eq!(tokens.total(1001), Some(2));
+        assert_eq!(tokens.total(2417), Some(3));
     }
 
     #[test]
-    fn a_price_that_makes_no_sense_is_none() {
+    fn an_invalid_price_or_quantity_has_no_total() {
         let price = |credits, per| Price { credits, per };
-        assert_eq!(price(-1, 1).of(1), None);
-        assert_eq!(price(1, 0).of(1), None);
-        assert_eq!(price(1, -1).of(1), None);
-        assert_eq!(price(1, 1).of(-1), None);
-        assert_eq!(price(0, 0).of(1), None);
-        assert_eq!(price(1, 1).of(0), Some(0));
+        assert_eq!(price(-1, 1).total(1), None);
+        assert_eq!(price(1, 0).total(1), None);
+        assert_eq!(price(1, -1).total(1), None);
+        assert_eq!(price(1, 1).total(-1), None);
+        assert_eq!(price(0, 0).total(1), None);
+        assert_eq!(price(1, 1).total(0), Some(0));
     }
 
     #[test]
     fn a_free_service_costs_nothing() {
-        assert_eq!(Price::each(0).of(MAX_AMOUNT), Some(0));
+        assert_eq!(Price::each(0).total(MAX_AMOUNT), Some(0));
     }
 
+    /// Conformance: Amounts, time and spending order: A price is `2` or `{ credits, per }`; the
+    /// cost is exactly `ceil(quantity × credits / per)`
     #[test]
-    fn a_price_above_the_largest_amount_is_none() {
-        assert_eq!(Price::each(1).of(MAX_AMOUNT), Some(MAX_AMOUNT));
-        assert_eq!(Price::each(2).of(MAX_AMOUNT), None);
-        assert_eq!(Price::each(i64::MAX).of(i64::MAX), None);
+    fn a_total_above_the_largest_amount_is_none() {
+        assert_eq!(Price::each(1).total(MAX_AMOUNT), Some(MAX_AMOUNT));
+        assert_eq!(Price::each(2).total(MAX_AMOUNT), None);
+        assert_eq!(Price::each(i64::MAX).total(i64::MAX), None);
     }
 }

@@ -1,21 +1,19 @@
-//! A command as the core sees it: checked for shape and range by whoever decoded it.
+//! Commands. The decoder has already checked their shape and the range of their values.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{
-    fingerprint::{self, Fingerprint},
-    subscription::SubscriptionStatus,
-};
+use crate::status::SubscriptionStatus;
 
-/// The door a command came through. References are unique for each origin, so that an app cannot occupy the
-/// reference of a payment or of a job.
+/// The exchange through which a command arrived.
+///
+/// References are unique per origin, so an app cannot block the reference of a payment or of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Origin {
-    /// Apps: what is used.
+    /// Commands of apps: consumption.
     Usage,
-    /// Payment bridges and back offices: what is added.
+    /// Commands of payment bridges and back offices: purchases, grants, subscriptions and freezes.
     Funding,
-    /// The worker's own jobs.
+    /// Commands of the worker's own jobs.
     Internal,
 }
 
@@ -30,127 +28,132 @@ impl Origin {
     }
 }
 
-/// A message that asks for a change of one wallet.
+/// A request to change one wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The door it came through.
+    /// The exchange through which it arrived.
     pub origin: Origin,
-    /// The caller's reference: 1 to 200 bytes; makes the command happen once.
+    /// The caller's idempotency key, 1 to 200 bytes. A command takes effect once per reference.
     pub reference_id: String,
-    /// The verified name of the account that sent it; absent if the transport verifies none. Not part of the fingerprint.
+    /// The account that sent it, as the broker verified it. `None` if the message names no account.
+    /// It is not part of the fingerprint.
     pub sender: Option<String>,
-    /// Whose wallet: 1 to 200 bytes.
+    /// The owner of the wallet, 1 to 200 bytes.
     pub user_id: String,
-    /// When it happened, if the caller said so.
+    /// When the change happened, according to the caller. `None` if the caller gave no time.
     pub occurred_at: Option<DateTime<Utc>>,
-    /// When a worker first received it; when it is decided if absent.
+    /// When a worker first received it. `None` means the time of the decision.
     pub received_at: Option<DateTime<Utc>>,
     /// A text for people.
     pub description: Option<String>,
-    /// A JSON object for programs, kept as it came.
+    /// A JSON object for programs, stored unchanged.
     pub metadata: Option<String>,
-    /// What to do.
+    /// The requested change.
     pub action: Action,
 }
 
-/// What a command asks for.
+/// The change that a command requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Spend credits on a service.
     Consume {
         /// The service that was used.
         service: String,
-        /// Credits to spend; excludes `quantity`.
+        /// Credits to spend, regardless of the service's price. Excludes `quantity`.
         amount: Option<i64>,
-        /// Units to charge by the service's price; 1 if absent.
+        /// Units to charge at the service's price. `None` means 1.
         quantity: Option<i64>,
     },
-    /// The credits that a new user gets, once.
+    /// The credits that a new user gets once.
     RegistrationBonus,
     /// Free credits.
     Promotion {
         /// Credits to add.
         amount: i64,
-        /// Days until they expire; never if absent.
+        /// Days until the credits expire. `None` means never.
         validity_days: Option<i64>,
     },
     /// Credits that were paid for.
     Purchase {
-        /// What was bought.
+        /// The goods: a package or a number of credits.
         item: Item,
-        /// The payment; names the account the credits come from.
+        /// The payment provider's id of the payment. It names the account that the credits come
+        /// from.
         purchase_id: String,
-        /// The line of the payment, where it has several; each line is credited once.
+        /// The line of the payment, if it has several. Each line is credited once.
         purchase_line: Option<String>,
-        /// What was paid, in millionths of the currency's unit.
+        /// The price that was paid, in millionths of the currency's unit.
         paid_micros: Option<i64>,
         /// ISO 4217 code.
         currency: Option<String>,
     },
     /// A plan's credits for one period.
     MonthlyGrant {
-        /// Whose period.
+        /// The subscription that the period belongs to.
         subscription_id: String,
-        /// Which one.
+        /// The start of the period.
         period_start: DateTime<Utc>,
     },
-    /// What the payment provider says of a subscription.
+    /// A change of a subscription, as the payment provider reported it.
     Subscription {
-        /// The payment provider's id.
+        /// The payment provider's id of the subscription.
         subscription_id: String,
         /// Name of the plan.
         plan: String,
-        /// What it says.
+        /// The reported status.
         status: SubscriptionStatus,
-        /// From where periods are counted; the event if absent.
+        /// The instant from which periods are counted. `None` means the instant of the event.
         anchor: Option<DateTime<Utc>>,
-        /// Up to where it is paid, if that is known.
+        /// The instant up to which the subscription is paid. `None` if the provider did not report
+        /// it.
         paid_through: Option<DateTime<Utc>>,
     },
-    /// Stop the wallet from spending.
+    /// Stops the wallet from spending.
     Freeze {
-        /// Why.
+        /// The reason, for people.
         reason: String,
-        /// Who wants it.
+        /// The person or system that requested it.
         actor: String,
     },
-    /// Let the wallet spend again.
+    /// Allows the wallet to spend again.
     Unfreeze {
-        /// Why.
+        /// The reason, for people.
         reason: String,
-        /// Who wants it.
+        /// The person or system that requested it.
         actor: String,
     },
-    /// Take away what lapsed until `cutoff`.
+    /// Removes the credits of expired batches.
     Expire {
-        /// Batches that expire at or before this instant are swept, as far as lateness allows.
+        /// Batches that expire at or before this instant are removed. `max_lateness` postpones the
+        /// removal.
         cutoff: DateTime<Utc>,
     },
 }
 
-/// What a purchase bought.
+/// The goods of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    /// A package by its id in the configuration.
+    /// A package, by its id in the configuration.
     Package(String),
-    /// A package by the payment provider's price id.
+    /// A package, by the payment provider's price id.
     Price(String),
     /// An explicit number of credits.
     Credits {
-        /// Credits bought.
+        /// The number of credits.
         credits: i64,
-        /// Days until they expire; never if absent.
+        /// Days until the credits expire. `None` means never.
         validity_days: Option<i64>,
     },
 }
 
 impl Command {
-    /// When a worker first received the command, and not later than `now`.
+    /// The instant at which a worker first received the command, at most `now`.
     pub fn received(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         self.received_at.map_or(now, |at| at.min(now))
     }
 
-    /// The instant by which the command is judged: `occurred_at` clamped into `[received − max_lateness, received]`.
+    /// The effective time of the command: `occurred_at`, clamped into
+    /// `[received − max_lateness, received]`. Without `occurred_at` it is the time of receipt.
     pub fn effective_at(&self, now: DateTime<Utc>, max_lateness: TimeDelta) -> DateTime<Utc> {
         let received = self.received(now);
         let earliest = received
@@ -160,13 +163,14 @@ impl Command {
             .map_or(received, |at| at.max(earliest).min(received))
     }
 
-    /// The instant of an event of a subscription: `occurred_at`, however long ago, and not later than it was received.
+    /// The instant of a subscription event: `occurred_at`, however old, but at most the time of
+    /// receipt.
     pub fn event_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let received = self.received(now);
         self.occurred_at.map_or(received, |at| at.min(received))
     }
 
-    /// Whether the command creates the wallet of a user who has none.
+    /// Whether the command creates a wallet for a user who has none.
     pub const fn opens_wallet(&self) -> bool {
         matches!(
             self.action,
@@ -177,26 +181,27 @@ impl Command {
         )
     }
 
-    /// Whether money was paid for it: what cannot be applied is kept rather than refused.
+    /// Whether money was paid for it. Such a command is never refused for good: if it cannot be
+    /// applied, it is kept as a dead letter.
     pub const fn is_paid(&self) -> bool {
-        matches!(self.action, Action::Purchase { .. } | Action::Subscription { .. })
+        matches!(
+            self.action,
+            Action::Purchase { .. } | Action::Subscription { .. }
+        )
     }
 
     /// The name of the command on the wire.
     pub const fn kind(&self) -> &'static str {
         match self.action {
             Action::Consume { .. } => "consume",
-            Action::RegistrationBonus | Action::Promotion { .. } | Action::MonthlyGrant { .. } => "grant",
+            Action::RegistrationBonus | Action::Promotion { .. } | Action::MonthlyGrant { .. } => {
+                "grant"
+            }
             Action::Purchase { .. } => "purchase",
             Action::Subscription { .. } => "subscription",
             Action::Freeze { .. } => "freeze",
             Action::Unfreeze { .. } => "unfreeze",
             Action::Expire { .. } => "expire",
         }
-    }
-
-    /// What the command asks for, condensed: two commands with the same fingerprint ask for the same movement.
-    pub fn fingerprint(&self) -> Fingerprint {
-        fingerprint::of(self)
     }
 }

@@ -1,35 +1,19 @@
-//! `consume`: spends credits on a service.
-
-use uuid::Uuid;
+//! The command `consume`. It spends credits on a service.
 
 use crate::{
-    book::{Context, Verdict},
+    decision::{Context, Verdict},
     posting::TransactionType,
+    pricing::cost,
     refusal::{Refusal, Refused},
-    rules::Rules,
     wallet::{Inconsistency, Wallet, WalletStatus},
 };
 
-/// What a consumption costs: the amount it names, or its service's price.
-pub(crate) fn cost(
-    service: &str,
-    amount: Option<i64>,
-    quantity: Option<i64>,
-    rules: &Rules,
-) -> Result<i64, Refusal> {
-    if let Some(amount) = amount {
-        return Ok(amount);
-    }
-    let price = rules.price(service).ok_or(Refusal::UnknownService)?;
-    price.of(quantity.unwrap_or(1)).ok_or(Refusal::InvalidAmount)
-}
-
-pub(crate) fn decide<F: FnMut() -> Uuid>(
+pub(crate) fn decide(
     wallet: Option<&mut Wallet>,
     service: &str,
     amount: Option<i64>,
     quantity: Option<i64>,
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     let cost = match cost(service, amount, quantity, context.rules) {
         Ok(cost) => cost,
@@ -54,7 +38,7 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     wallet.total_spent = wallet
         .total_spent
         .checked_add(cost)
-        .ok_or_else(|| wallet.inconsistent(format!("{cost} does not fit its total_spent")))?;
+        .ok_or_else(|| wallet.inconsistent(format!("adding {cost} overflows its total_spent")))?;
     posting.amount = -cost;
     posting.other_account = (cost > 0).then(|| format!("SERVICE:{service}"));
     posting.balance_after = Some(wallet.balance);

@@ -1,20 +1,21 @@
-//! `expire`: takes what lapsed. It looks at the state only, so repeating it is safe, and it has no row of its
-//! own: each batch that loses credits gets a transaction under the reference `expire:{batchId}:{n}`.
+//! The command `expire`. It removes the credits of expired batches.
+//!
+//! It depends on the state only, so it can be repeated safely, and it has no row of its own. Each
+//! batch that loses credits gets a transaction under the reference `expire:{batchId}:{n}`.
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::{
-    book::{Context, Verdict},
+    decision::{Context, Verdict},
     posting::TransactionType,
     refusal::Refusal,
     wallet::{Inconsistency, Wallet},
 };
 
-pub(crate) fn decide<F: FnMut() -> Uuid>(
+pub(crate) fn decide(
     wallet: Option<&mut Wallet>,
     cutoff: DateTime<Utc>,
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     let Some(wallet) = wallet else {
         return Ok(Refusal::WalletNotFound.into());
@@ -24,7 +25,7 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
         .checked_sub_signed(context.rules.max_lateness)
         .unwrap_or(DateTime::<Utc>::MIN_UTC);
     let mut postings = Vec::new();
-    for (allocation, nth) in wallet.take_lapsed(cutoff.min(latest)) {
+    for (allocation, nth) in wallet.take_expired(cutoff.min(latest)) {
         wallet.post(allocation.amount)?;
         let reference = format!("expire:{}:{nth}", allocation.batch_id);
         let mut posting = context.derived(TransactionType::Expiration, reference, None);

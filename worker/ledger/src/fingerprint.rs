@@ -1,10 +1,13 @@
 //! The fingerprint of a command: a version byte and 16 bytes of SHA-256.
 //!
-//! Version 1 hashes one line for each field that decides the movement and is present, in the order of
-//! [`of`]: `name:length:value\n`, with the length in bytes of the value. Numbers are decimal,
-//! instants as in `2026-01-31T09:30:00.000000Z`. What is absent
-//! is left out, and no default is filled in, so that a change of the configuration changes no fingerprint.
-//! `occurredAt`, `description`, `metadata`, `amountPaid` and `currency` take no part.
+//! Version 1 hashes one line for each field that decides the change and is present:
+//! `name:length:value\n`, with the length of the value in bytes. The order of the fields is the one
+//! in the function `fingerprint`. Numbers are decimal, and instants are written as in
+//! `2026-01-31T09:30:00.000000Z`.
+//!
+//! An absent field is left out and no default is filled in, so a change of the configuration
+//! changes no fingerprint. `occurredAt`, `description`, `metadata`, `amountPaid` and `currency` are
+//! not part of it.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sha2::{Digest, Sha256};
@@ -44,7 +47,15 @@ impl Hasher {
     }
 }
 
-pub(crate) fn of(command: &Command) -> Fingerprint {
+impl Command {
+    /// A hash of the requested change. Two commands with equal fingerprints request the same
+    /// change.
+    pub fn fingerprint(&self) -> Fingerprint {
+        fingerprint(self)
+    }
+}
+
+fn fingerprint(command: &Command) -> Fingerprint {
     let mut hasher = Hasher(Sha256::new());
     hasher.text("type", command.kind());
     hasher.text("userId", &command.user_id);

@@ -1,19 +1,18 @@
-//! `grant`: free credits, clipped so that the wallet does not exceed its cap.
-
-use uuid::Uuid;
+//! The command `grant` with the reasons `registration_bonus` and `promotion`. It adds free credits
+//! and clips them so that the wallet does not exceed its cap.
 
 use crate::{
-    book::{Context, Verdict},
+    decision::{Context, Verdict},
+    deposit::{Deposit, deposit, expiry},
     posting::TransactionType,
-    purchase::{Deposit, deposit, expiry},
     refusal::Refusal,
     subscription::{self, Subscription},
     wallet::{Inconsistency, Source, Wallet},
 };
 
-pub(crate) fn registration_bonus<F: FnMut() -> Uuid>(
+pub(crate) fn registration_bonus(
     wallet: &mut Wallet,
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     let registration = context.rules.registration;
     let kind = TransactionType::RegistrationBonus;
@@ -27,11 +26,11 @@ pub(crate) fn registration_bonus<F: FnMut() -> Uuid>(
     )
 }
 
-pub(crate) fn promotion<F: FnMut() -> Uuid>(
+pub(crate) fn promotion(
     wallet: &mut Wallet,
     amount: i64,
     validity_days: Option<i64>,
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     free_credits(
         wallet,
@@ -43,20 +42,20 @@ pub(crate) fn promotion<F: FnMut() -> Uuid>(
     )
 }
 
-fn free_credits<F: FnMut() -> Uuid>(
+fn free_credits(
     wallet: &mut Wallet,
     kind: TransactionType,
     account: &str,
-    asked: i64,
+    requested: i64,
     validity_days: Option<i64>,
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     let headroom = context
         .rules
         .max_user_balance
         .saturating_sub(wallet.spendable_at(context.at));
-    let granted = asked.min(headroom.max(0));
-    if granted == 0 && asked > 0 {
+    let granted = requested.min(headroom.max(0));
+    if granted == 0 && requested > 0 {
         return Ok(Refusal::MaxBalanceReached.into());
     }
     let Ok(expires_at) = expiry(context.at, validity_days) else {
@@ -66,7 +65,7 @@ fn free_credits<F: FnMut() -> Uuid>(
         return Ok(Refusal::InvalidAmount.into());
     }
     let mut posting = context.posting(kind);
-    posting.detail.clipped = (granted < asked).then_some(asked - granted);
+    posting.detail.clipped = (granted < requested).then_some(requested - granted);
     let deposited = Deposit {
         amount: granted,
         account: account.to_owned(),
@@ -81,8 +80,9 @@ fn free_credits<F: FnMut() -> Uuid>(
     Ok(Verdict::Post(vec![posting]))
 }
 
-/// The subscription to the free plan that a registration opens, where that plan is enabled.
-pub(crate) fn free_subscription<F>(context: &Context<'_, F>) -> Option<Subscription> {
+/// The subscription to the free plan that a registration opens. Returns `None` if that plan is
+/// unknown or disabled.
+pub(crate) fn free_subscription(context: &Context<'_>) -> Option<Subscription> {
     let plan = context.rules.free_plan.as_ref()?;
     subscription::enabled_plan(plan, context.rules)?;
     Some(Subscription::free(

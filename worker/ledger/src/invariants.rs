@@ -1,4 +1,4 @@
-//! What holds for every wallet after every command, as named checks.
+//! The invariants that hold for every wallet after every command, as named checks.
 
 use std::{collections::HashMap, fmt};
 
@@ -14,7 +14,7 @@ use crate::{
 pub struct Broken {
     /// Name of the invariant.
     pub invariant: &'static str,
-    /// What was found.
+    /// The values that violate it.
     pub found: String,
 }
 
@@ -24,7 +24,11 @@ impl fmt::Display for Broken {
     }
 }
 
-fn holds(invariant: &'static str, condition: bool, found: impl FnOnce() -> String) -> Result<(), Broken> {
+fn holds(
+    invariant: &'static str,
+    condition: bool,
+    found: impl FnOnce() -> String,
+) -> Result<(), Broken> {
     if condition {
         Ok(())
     } else {
@@ -41,17 +45,25 @@ fn equal(invariant: &'static str, stored: i64, sum: i128) -> Result<(), Broken> 
     })
 }
 
-/// Checks a wallet against all of its batches, closed ones included, and all of its postings.
+/// Checks a wallet against all its batches, including closed ones, and all its postings.
 ///
 /// # Errors
-/// The first invariant that does not hold.
-pub fn check_wallet(wallet: &Wallet, batches: &[Batch], postings: &[Posting]) -> Result<(), Broken> {
+/// Returns the first invariant that does not hold.
+pub fn check_wallet(
+    wallet: &Wallet,
+    batches: &[Batch],
+    postings: &[Posting],
+) -> Result<(), Broken> {
     let sum = |amounts: &mut dyn Iterator<Item = i64>| amounts.map(i128::from).sum::<i128>();
-    let active = || batches.iter().filter(|batch| batch.status == BatchStatus::Active);
+    let active = || {
+        batches
+            .iter()
+            .filter(|batch| batch.status == BatchStatus::Active)
+    };
     let completed = || postings.iter().filter(|posting| posting.refusal.is_none());
-    let of = |wanted: fn(TransactionType) -> bool| {
+    let total = |is_included: fn(TransactionType) -> bool| {
         completed()
-            .filter(|p| wanted(p.kind))
+            .filter(|p| is_included(p.kind))
             .map(|p| i128::from(p.amount))
             .sum::<i128>()
     };
@@ -71,9 +83,9 @@ pub fn check_wallet(wallet: &Wallet, batches: &[Batch], postings: &[Posting]) ->
         sum(&mut batches.iter().map(|b| b.held)),
     )?;
     equal(
-        "total_earned = Σ what was added",
+        "total_earned = Σ credits added",
         wallet.total_earned,
-        of(|kind| {
+        total(|kind| {
             matches!(
                 kind,
                 TransactionType::Purchase
@@ -87,7 +99,7 @@ pub fn check_wallet(wallet: &Wallet, batches: &[Batch], postings: &[Posting]) ->
     equal(
         "total_spent = Σ consumed − refunded",
         wallet.total_spent,
-        -of(|kind| matches!(kind, TransactionType::Consumption | TransactionType::Refund)),
+        -total(|kind| matches!(kind, TransactionType::Consumption | TransactionType::Refund)),
     )?;
     equal(
         "transaction_count = number of COMPLETED transactions",
@@ -116,7 +128,7 @@ fn check_batches(batches: &[Batch], postings: &[Posting]) -> Result<(), Broken> 
             found,
         )?;
         holds(
-            "ACTIVE ⇔ something is left",
+            "ACTIVE ⇔ remaining > 0",
             (batch.status == BatchStatus::Active) == (batch.remaining > 0),
             found,
         )?;
@@ -125,7 +137,9 @@ fn check_batches(batches: &[Batch], postings: &[Posting]) -> Result<(), Broken> 
             batch.remaining,
             moved.remove(&batch.id).unwrap_or_default(),
         )?;
-        let origin = postings.iter().find(|posting| posting.id == batch.transaction_id);
+        let origin = postings
+            .iter()
+            .find(|posting| posting.id == batch.transaction_id);
         holds(
             "the batch has its transaction",
             origin.is_some_and(|p| p.amount == batch.amount),
@@ -140,7 +154,11 @@ fn check_batches(batches: &[Batch], postings: &[Posting]) -> Result<(), Broken> 
 fn check_posting(posting: &Posting) -> Result<(), Broken> {
     let found = || format!("{posting:?}");
     let wallet = format!("WALLET:{}", posting.user_id);
-    let allocated: i128 = posting.allocations.iter().map(|a| i128::from(a.amount)).sum();
+    let allocated: i128 = posting
+        .allocations
+        .iter()
+        .map(|a| i128::from(a.amount))
+        .sum();
     equal(
         "amount = Σ allocations of the transaction",
         posting.amount,
@@ -162,7 +180,7 @@ fn check_posting(posting: &Posting) -> Result<(), Broken> {
         found,
     )?;
     holds(
-        "nothing below zero",
+        "no balance or remainder below 0",
         posting.balance_after.is_none_or(|balance| balance >= 0)
             && posting
                 .allocations

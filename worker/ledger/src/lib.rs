@@ -1,10 +1,80 @@
-//! The pure core of Scrip: what each command does to a wallet, and nothing else.
+//! The ledger rules of Scrip, as a pure library: it decides what each command does to a wallet.
 //!
-//! No I/O, no async, no clock, no random source, no serialisation: time and ids are arguments, so every
-//! decision can be repeated. A [`Book`] holds the wallets that one group of commands touches; it decides the
-//! commands in order, in memory ([`Book::decide`]), and [`Book::into_changes`] tells what has to be written.
+//! The crate does no I/O. It has no async code, no clock, no random source and no serialisation.
+//! The current time and new ids are arguments, so every decision can be repeated exactly, and a
+//! test needs neither a database nor a broker.
 //!
-//! The rules are described in `SEMANTICS.md`; [`Refusal`] lists every refusal in its order of precedence.
+//! # How to use it
+//!
+//! A [`Book`] is the in-memory working set of one group of commands, that is, of the commands that
+//! are committed in one database transaction.
+//!
+//! 1. Load: add the wallets, stored outcomes, payments and subscriptions that the commands touch
+//!    ([`Book::add_wallet`] and the other `add_…` functions).
+//! 2. Decide: pass the commands in order to [`Book::decide`]. Each call returns a [`Decision`] and
+//!    changes the book, so a later command sees the effect of an earlier one.
+//! 3. Write: take the rows to write from [`Book::into_changes`] and commit them.
+//!
+//! ```
+//! use chrono::{DateTime, Utc};
+//! use ledger::{Action, Book, Command, Decision, Origin, Rules};
+//! use uuid::Uuid;
+//!
+//! let command = |origin: Origin, reference_id: &str, action: Action| Command {
+//!     origin,
+//!     reference_id: reference_id.to_owned(),
+//!     sender: None,
+//!     user_id: "user_123".to_owned(),
+//!     occurred_at: None,
+//!     received_at: None,
+//!     description: None,
+//!     metadata: None,
+//!     action,
+//! };
+//! let register = command(Origin::Funding, "g-1", Action::RegistrationBonus);
+//! let use_chat = command(
+//!     Origin::Usage,
+//!     "req-1",
+//!     Action::Consume {
+//!         service: "google:chat".to_owned(),
+//!         amount: None,
+//!         quantity: None,
+//!     },
+//! );
+//!
+//! let rules = Rules::default();
+//! let now = DateTime::<Utc>::UNIX_EPOCH;
+//! let mut last_id = 0;
+//! let mut new_id = || {
+//!     last_id += 1;
+//!     Uuid::from_u128(last_id)
+//! };
+//!
+//! let mut book = Book::default();
+//! book.decide(&register, &rules, now, &mut new_id)?;
+//! let decision = book.decide(&use_chat, &rules, now, &mut new_id)?;
+//!
+//! // The bonus is 20 credits and a chat costs 2.
+//! let Decision::Settled(outcome) = decision else {
+//!     panic!("a consumption is always settled");
+//! };
+//! assert_eq!((outcome.amount, outcome.balance), (-2, Some(18)));
+//! assert_eq!(book.into_changes().postings.len(), 2);
+//! # Ok::<(), ledger::Inconsistency>(())
+//! ```
+//!
+//! # Main items
+//!
+//! | Topic | Items |
+//! |---|---|
+//! | Input | [`Command`], [`Action`], [`Origin`], [`Rules`] |
+//! | Result | [`Decision`], [`Outcome`], [`Refusal`] in order of precedence, [`Inconsistency`] |
+//! | Rows to write | [`Changes`], [`Posting`], [`Allocation`], [`Wallet`], [`Batch`] |
+//! | Idempotency | [`Fingerprint`], [`Record`], [`PaymentKey`] |
+//! | Subscriptions | [`Subscription`], [`Event`], [`Period`], [`next_grant`] |
+//! | Checks | [`check_wallet`] |
+//!
+//! The book describes the rules: `docs/concepts` and `docs/reference`.
 #![deny(missing_docs)]
 
 mod account;
@@ -12,6 +82,8 @@ mod amount;
 mod book;
 mod command;
 mod consume;
+mod decision;
+mod deposit;
 mod expire;
 mod fingerprint;
 mod grant;
@@ -21,9 +93,11 @@ mod outcome;
 mod payment;
 pub mod period;
 mod posting;
+mod pricing;
 mod purchase;
 mod refusal;
 mod rules;
+mod status;
 mod subscribe;
 mod subscription;
 mod timeline;
@@ -32,6 +106,7 @@ mod wallet;
 pub use amount::{MAX_AMOUNT, Price};
 pub use book::{Book, Changes};
 pub use command::{Action, Command, Item, Origin};
+pub use decision::IdSource;
 pub use fingerprint::{FINGERPRINT_LEN, Fingerprint};
 pub use invariants::{Broken, check_wallet};
 pub use outcome::{Decision, Outcome, Record, Status};
@@ -40,9 +115,9 @@ pub use period::Period;
 pub use posting::{Allocation, BatchNote, Detail, Posting, Skipped, TransactionType};
 pub use refusal::{Refusal, Refused};
 pub use rules::{DefaultPrice, Package, Plan, References, Registration, Rules};
+pub use status::SubscriptionStatus;
 pub use subscription::{
-    DuePeriod, NextGrant, Subscription, SubscriptionState, SubscriptionStatus, has_paid_plan, next_due_at,
-    next_grant,
+    DuePeriod, NextGrant, Subscription, SubscriptionState, has_paid_plan, next_due_at, next_grant,
 };
 pub use timeline::Event;
 pub use wallet::{Batch, BatchStatus, Inconsistency, Source, Wallet, WalletStatus};

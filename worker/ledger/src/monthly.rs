@@ -1,43 +1,47 @@
-//! `grant` of a plan's credits for one period, and catching up with all periods that are due.
+//! Monthly grants: a plan's credits for one period, and catching up with all periods that are due.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    book::{Context, Verdict},
     command::{Action, Command, Origin},
+    decision::{Context, Verdict},
+    deposit::{Deposit, deposit},
     period::Period,
     posting::{Posting, Skipped, TransactionType},
-    purchase::{Deposit, deposit},
     refusal::Refusal,
     rules::Plan,
     subscription::{self, DuePeriod, Subscription},
     wallet::{Inconsistency, Source, Wallet},
 };
 
-/// At most so many periods are caught up with in one command; the rest stays due.
-const MOST_PERIODS: usize = 120;
+/// The maximum number of periods that one command grants. The rest stays due.
+const MAX_PERIODS: usize = 120;
 
 /// The reference of the grant of a period.
 pub(crate) fn reference(subscription_id: &str, start: DateTime<Utc>) -> String {
     format!("grant:{subscription_id}:{}", start.format("%Y-%m-%d"))
 }
 
-/// Grants one period on the job's command.
-pub(crate) fn decide<F: FnMut() -> Uuid>(
+/// Decides the job's command, which names one period.
+pub(crate) fn decide(
     wallet: Option<&mut Wallet>,
     subscriptions: &mut [Subscription],
     (subscription_id, period_start): (&str, DateTime<Utc>),
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
-    // Grants are judged by the clock: what a producer stamped on the command is no event of the user's.
+    // The clock decides about grants, not a time that a producer set on the command.
     context.at = context.now;
-    let nth = subscriptions.iter().position(|one| one.id == subscription_id);
+    let nth = subscriptions
+        .iter()
+        .position(|one| one.id == subscription_id);
     let due = nth.and_then(|nth| {
         let due = subscriptions[nth].due_periods(context.rules, context.now);
         due.into_iter()
             .find(|due| due.period.start == period_start)
-            .filter(|due| reference(subscription_id, due.period.start) == context.command.reference_id)
+            .filter(|due| {
+                reference(subscription_id, due.period.start) == context.command.reference_id
+            })
     });
     let (Some(nth), Some(due), Some(wallet)) = (nth, due, wallet) else {
         return Ok(Refusal::NotDue.into());
@@ -55,8 +59,8 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     Ok(Verdict::Post(vec![posting]))
 }
 
-/// The plan of that name, if it is granted.
-pub(crate) fn plan<F>(name: &str, context: &Context<'_, F>) -> Result<Plan, Refusal> {
+/// The plan with this name, if it exists and is enabled.
+pub(crate) fn plan(name: &str, context: &Context<'_>) -> Result<Plan, Refusal> {
     match context.rules.plans.get(name) {
         None => Err(Refusal::UnknownPlan),
         Some(plan) if !plan.enabled => Err(Refusal::PlanDisabled),
@@ -64,20 +68,21 @@ pub(crate) fn plan<F>(name: &str, context: &Context<'_, F>) -> Result<Plan, Refu
     }
 }
 
-/// Grants every period of a user's subscriptions that starts by `until`, waits for no event any more and whose plan is enabled, in
-/// the order in which the periods start. The others stay due.
-pub(crate) fn settle<F: FnMut() -> Uuid>(
+/// Grants all periods of a user's subscriptions that are due by `until`, in order of their start. A
+/// period stays due if it still waits for late events, if its plan is not enabled, or if more than
+/// [`MAX_PERIODS`] are due.
+pub(crate) fn settle(
     wallet: &mut Wallet,
     subscriptions: &mut [Subscription],
     until: DateTime<Utc>,
     related_id: Option<Uuid>,
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Vec<Posting>, Inconsistency> {
     let mut due = Vec::new();
     for (nth, subscription) in subscriptions.iter().enumerate() {
         for period in subscription.due_periods(context.rules, until) {
-            let waits =
-                period.period.start <= context.now && subscription.due_from(period.period) > context.now;
+            let waits = period.period.start <= context.now
+                && subscription.due_from(period.period) > context.now;
             if !waits && let Some(plan) = subscription::enabled_plan(&period.plan, context.rules) {
                 due.push((nth, period, *plan));
             }
@@ -86,8 +91,8 @@ pub(crate) fn settle<F: FnMut() -> Uuid>(
     due.sort_by(|(a, one, _), (b, other, _)| {
         (one.period.start, &subscriptions[*a].id).cmp(&(other.period.start, &subscriptions[*b].id))
     });
-    let mut postings = Vec::with_capacity(due.len().min(MOST_PERIODS));
-    for (nth, period, plan) in due.into_iter().take(MOST_PERIODS) {
+    let mut postings = Vec::with_capacity(due.len().min(MAX_PERIODS));
+    for (nth, period, plan) in due.into_iter().take(MAX_PERIODS) {
         postings.push(grant(
             wallet,
             subscriptions,
@@ -105,14 +110,15 @@ pub(crate) fn settle<F: FnMut() -> Uuid>(
     Ok(postings)
 }
 
-/// Grants a period, or records why it brings nothing, and notes that it was handled.
-fn grant<F: FnMut() -> Uuid>(
+/// Grants a period, or records why it brings no credits. Either way the period is marked as
+/// handled.
+fn grant(
     wallet: &mut Wallet,
     subscriptions: &mut [Subscription],
     nth: usize,
     (due, plan): (&DuePeriod, Plan),
     related_id: Option<Uuid>,
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Posting, Inconsistency> {
     let period = due.period;
     let expires_at = match plan.validity_days {
@@ -169,7 +175,8 @@ fn grant<F: FnMut() -> Uuid>(
     Ok(posting)
 }
 
-/// The job's command for a period, whoever grants it.
+/// The command that the job would send for a period. Every grant of the period has its fingerprint,
+/// so the job's command is a replay if another command granted the period first.
 fn command(subscription: &Subscription, reference: &str, period: Period) -> Command {
     Command {
         origin: Origin::Internal,

@@ -1,4 +1,4 @@
-//! What became of a command.
+//! Decisions and outcomes: the results of a command.
 
 use uuid::Uuid;
 
@@ -8,59 +8,60 @@ use crate::{
     refusal::Refused,
 };
 
-/// What to do about a command.
+/// The decision about a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It is settled: answer it.
+    /// The command is settled, and its outcome can be returned to the caller.
     Settled(Outcome),
-    /// It was paid for and cannot be applied: keep it for when the configuration is mended.
+    /// The command was paid for and cannot be applied. It is kept as a dead letter until the cause
+    /// is fixed.
     Unapplied(Refused),
 }
 
 /// Whether a command was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It was applied.
+    /// The command was applied.
     Completed,
-    /// It was refused.
+    /// The command was refused.
     Failed,
 }
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own, as on the wire"
 )]
 pub struct Outcome {
-    /// Whether the outcome was decided by an earlier delivery.
+    /// Whether an earlier delivery decided the outcome.
     pub replayed: bool,
-    /// The net change of the balance.
+    /// The net change of the balance, in credits.
     pub amount: i64,
-    /// The balance afterwards; absent when the user has no wallet.
+    /// The balance afterwards. `None` if the user has no wallet.
     pub balance: Option<i64>,
-    /// What could be spent right afterwards; absent when replayed.
+    /// The spendable credits right afterwards. `None` if the outcome is replayed.
     pub available: Option<i64>,
-    /// What was posted, in order.
+    /// Id, type and amount of each completed transaction, in order.
     pub transactions: Vec<(Uuid, TransactionType, i64)>,
-    /// Which batches it moved, in order.
+    /// The changes of batches, in order.
     pub allocations: Vec<Allocation>,
-    /// Credits of free grants that did not fit under the cap.
+    /// The credits of free grants that did not fit under the cap.
     pub clipped: Option<i64>,
-    /// Why the grant of a period brought nothing.
+    /// The reason why the grant of a period brought no credits.
     pub skipped: Option<Skipped>,
-    /// What was said of a subscription was older than what is known of it.
+    /// Whether the subscription event is older than the latest known one.
     pub stale: bool,
-    /// A purchase took the wallet over the cap.
+    /// Whether a purchase took the wallet over the cap.
     pub over_cap: bool,
-    /// The service has no price, so the default price was charged, or would have been.
+    /// Whether the default price was charged, or would have been, because the service has no price.
     pub default_price: bool,
-    /// Why it was refused.
+    /// The refusal. `None` if the command was applied.
     pub refused: Option<Refused>,
 }
 
 impl Outcome {
-    /// Whether it was applied.
+    /// `Failed` if the outcome has a refusal, else `Completed`.
     pub const fn status(&self) -> Status {
         if self.refused.is_some() {
             Status::Failed
@@ -69,7 +70,7 @@ impl Outcome {
         }
     }
 
-    /// A refusal that moves nothing.
+    /// The outcome of a refused command. It moves no credits.
     pub const fn refused(refused: Refused, balance: Option<i64>, available: Option<i64>) -> Self {
         Self {
             replayed: false,
@@ -87,9 +88,11 @@ impl Outcome {
         }
     }
 
-    /// What the postings of one command say, in the order in which they were made. The first is the command's own; what
-    /// belongs to it may be refused for itself.
-    pub fn of(postings: &[&Posting], available: Option<i64>) -> Self {
+    /// The outcome of a command, built from its postings in the order in which they were made.
+    ///
+    /// The first posting is the command's own. Later ones are grants and bonuses that belong to it.
+    /// If one of those is refused, the command itself still counts as completed.
+    pub fn from_postings(postings: &[&Posting], available: Option<i64>) -> Self {
         let mut outcome = Self {
             replayed: false,
             amount: 0,
@@ -114,7 +117,9 @@ impl Outcome {
             outcome.stale |= posting.detail.stale;
             outcome.default_price |= posting.detail.default_price;
             outcome.skipped = outcome.skipped.or(posting.detail.skipped);
-            outcome.allocations.extend(posting.allocations.iter().cloned());
+            outcome
+                .allocations
+                .extend(posting.allocations.iter().cloned());
             match posting.refusal {
                 None => outcome
                     .transactions
@@ -134,11 +139,11 @@ impl Outcome {
     }
 }
 
-/// A stored outcome and what it answered.
+/// A stored outcome, for the detection of replays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The command's fingerprint; absent for derived references.
+    /// The fingerprint of the command. `None` for derived references.
     pub fingerprint: Option<Fingerprint>,
-    /// What became of it.
+    /// The outcome of the command.
     pub outcome: Outcome,
 }

@@ -1,15 +1,16 @@
-//! Payments: each is credited once, whatever the references of the commands that report it.
+//! Payments. Each payment is credited once, also if several commands with different references
+//! report it.
 
 use uuid::Uuid;
 
 use crate::command::{Action, Command};
 
-/// What a payment is known by.
+/// The identity of a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PaymentKey {
     /// The payment provider's id of the payment.
     pub purchase_id: String,
-    /// The line of the payment; absent where the payment has one line.
+    /// The line of the payment. `None` if the payment has one line.
     pub purchase_line: Option<String>,
 }
 
@@ -33,8 +34,8 @@ impl PaymentKey {
 /// The transaction that credited a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreditedPayment {
-    /// Reference of the command.
+    /// The reference of the command.
     pub reference_id: String,
-    /// Id of the transaction.
+    /// The id of the transaction.
     pub transaction_id: Uuid,
 }

@@ -1,7 +1,8 @@
 //! Months counted from an anchor.
 //!
-//! Period `k` starts at the anchor plus `k` months. It is always counted from the anchor itself, so a month that is
-//! too short for the anchor's day shortens no later one: 31 January, 28 February, 31 March.
+//! Period `k` starts `k` months after the anchor. It is always counted from the anchor itself, so a
+//! month that is too short for the anchor's day does not shorten the months after it: 31 January,
+//! 28 February, 31 March.
 
 use chrono::{DateTime, Datelike, Months, Utc};
 
@@ -10,12 +11,12 @@ use chrono::{DateTime, Datelike, Months, Utc};
 pub struct Period {
     /// Its first instant.
     pub start: DateTime<Utc>,
-    /// The first instant of the next one.
+    /// The first instant of the next period.
     pub end: DateTime<Utc>,
 }
 
 impl Period {
-    /// The period that contains `at`; the first one if `at` lies before the anchor.
+    /// The period that contains `at`, or the first period if `at` is before the anchor.
     pub fn containing(anchor: DateTime<Utc>, at: DateTime<Utc>) -> Self {
         let months = (i64::from(at.year()) - i64::from(anchor.year())) * 12 + i64::from(at.month())
             - i64::from(anchor.month());
@@ -31,13 +32,14 @@ impl Period {
         }
     }
 
-    /// `YYYY-MM` of its start.
+    /// The month of its start, as `YYYY-MM`.
     pub fn month(&self) -> String {
         self.start.format("%Y-%m").to_string()
     }
 }
 
-/// Where the period `nth` of an anchor starts. What lies beyond the calendar starts at its end.
+/// The start of the period with index `nth`, counted from 0. A start beyond the calendar is the
+/// last instant of the calendar.
 pub fn start(anchor: DateTime<Utc>, nth: u32) -> DateTime<Utc> {
     anchor
         .checked_add_months(Months::new(nth))

@@ -1,4 +1,5 @@
-//! What a decision writes: one posting is one row of `credits_transaction` and its allocations.
+//! Postings: the rows that a decision writes. One posting is one row of `credits_transaction` with
+//! its allocations.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -19,23 +20,23 @@ pub enum TransactionType {
     Consumption,
     /// A plan's credits for one period.
     MonthlyGrant,
-    /// A new user's credits.
+    /// The credits that a new user gets.
     RegistrationBonus,
-    /// Credits that lapsed.
+    /// Expired credits that were removed.
     Expiration,
     /// Free credits that came with a purchase.
     Bonus,
     /// Free credits.
     Promotion,
-    /// Credits given back.
+    /// Credits returned to the user. Reserved.
     Refund,
-    /// Credits taken back.
+    /// Credits taken back from the user. Reserved.
     Revocation,
-    /// What the payment provider said of a subscription; moves nothing.
+    /// A change of a subscription, as the payment provider reported it. It moves no credits.
     Subscription,
-    /// A wallet was stopped from spending; moves nothing.
+    /// A wallet was stopped from spending. It moves no credits.
     Freeze,
-    /// A wallet may spend again; moves nothing.
+    /// A wallet was allowed to spend again. It moves no credits.
     Unfreeze,
 }
 
@@ -74,18 +75,18 @@ impl TransactionType {
         }
     }
 
-    /// The type of a name as the database holds it.
+    /// The type with this name in the database.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
-/// Why the grant of a period brings nothing.
+/// The reason why the grant of a period brings no credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
-    /// Its credits would have lapsed already.
+    /// The credits would have expired already.
     Lapsed,
-    /// It is the free plan's, and a paid plan covers the start of the period.
+    /// The period belongs to the free plan, and a paid plan covers its start.
     PaidPlan,
 }
 
@@ -98,7 +99,7 @@ impl Skipped {
         }
     }
 
-    /// The reason of a name as the database holds it.
+    /// The reason with this name in the database.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Lapsed, Self::PaidPlan]
             .into_iter()
@@ -106,59 +107,62 @@ impl Skipped {
     }
 }
 
-/// Which batch funded how much of a transaction.
+/// The part of a transaction that one batch funded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocation {
-    /// The batch.
+    /// The id of the batch.
     pub batch_id: Uuid,
-    /// Credits, signed like the transaction.
+    /// Credits, with the sign of the transaction.
     pub amount: i64,
-    /// What was left in the batch afterwards.
+    /// The credits that were left in the batch afterwards.
     pub batch_remaining: i64,
 }
 
-/// What a transaction notes of the batch that it brings, so that a change of the batch's row contradicts it.
+/// The copy of a batch's fields that its transaction stores. A later change of the batch's row
+/// contradicts this copy, so a check detects it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchNote {
-    /// First instant at which its credits cannot be spent any more; never if absent.
+    /// The first instant at which its credits cannot be spent any more. `None` means never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Plan or package it came from.
+    /// The plan or package it came from.
     pub plan: Option<String>,
-    /// What was paid for it, in millionths of the currency's unit.
+    /// The price that was paid for it, in millionths of the currency's unit.
     pub paid_micros: Option<i64>,
     /// ISO 4217 code.
     pub currency: Option<String>,
 }
 
-/// What else an outcome said, so that it can be said again.
+/// Details of an outcome without a column of their own. They are stored so that a replay can return
+/// the same outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// Free grants: credits that did not fit under the cap.
+    /// The credits of a free grant that did not fit under the cap.
     pub clipped: Option<i64>,
-    /// Consumptions: the service has no price, so the default price was charged.
+    /// Whether a consumption was charged at the default price, or would have been, because the
+    /// service has no price.
     pub default_price: bool,
-    /// Purchases: the wallet holds more than free grants may fill it to.
+    /// Whether a purchase took the wallet over the cap.
     pub over_cap: bool,
-    /// Monthly grants: why the period brings nothing.
+    /// The reason why a monthly grant brings no credits.
     pub skipped: Option<Skipped>,
-    /// Subscriptions: something later was known already.
+    /// Whether a later event of the subscription was known already.
     pub stale: bool,
-    /// `insufficient_credits`: what the command costs.
+    /// The cost of the command, for `insufficient_credits`.
     pub required: Option<i64>,
-    /// `insufficient_credits`: what was spendable.
+    /// The credits that were spendable, for `insufficient_credits`.
     pub available: Option<i64>,
-    /// `duplicate_payment`: what credited the payment.
+    /// The transaction that credited the payment, for `duplicate_payment`.
     pub first: Option<CreditedPayment>,
-    /// The instant the caller named, where it was clamped.
+    /// The instant in the command, if it was clamped.
     pub claimed_at: Option<DateTime<Utc>>,
-    /// The command, where it was refused or moves nothing.
+    /// The command, if it was refused or moves no credits.
     pub request: Option<Box<Command>>,
-    /// The batch that it brings.
+    /// The batch that the transaction adds.
     pub batch: Option<Box<BatchNote>>,
 }
 
 impl Detail {
-    /// Whether there is nothing to keep.
+    /// Whether all fields are empty, so that nothing has to be stored.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -167,56 +171,57 @@ impl Detail {
 /// One row of `credits_transaction` with its allocations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posting {
-    /// Row id.
+    /// The id of the row.
     pub id: Uuid,
-    /// Whose wallet.
+    /// The owner of the wallet.
     pub user_id: String,
-    /// Its type.
+    /// The type of the transaction.
     pub kind: TransactionType,
-    /// Positive when the wallet gains, negative when it loses, 0 when nothing moves.
+    /// Positive if the wallet gains credits, negative if it loses credits, 0 if no credits move.
     pub amount: i64,
-    /// The account on the other side, such as `SERVICE:google:chat`; absent when nothing moves.
+    /// The account on the other side, such as `SERVICE:google:chat`. `None` if no credits move.
     pub other_account: Option<String>,
-    /// The door its reference belongs to.
+    /// The origin that its reference belongs to.
     pub origin: Origin,
-    /// Unique for each origin, or for each origin and sender.
+    /// The reference. It is unique per origin, or per origin and sender
+    /// ([`References`](crate::References)).
     pub reference_id: String,
-    /// The verified sender of the command that it belongs to; absent if there is none.
+    /// The verified sender of the command. `None` if the command has none.
     pub sender: Option<String>,
-    /// Absent for derived references, which nobody can send.
+    /// The fingerprint of the command. `None` for derived references, which no command can have.
     pub fingerprint: Option<Fingerprint>,
-    /// Set when the command was refused.
+    /// The reason for the refusal. `None` if the transaction is completed.
     pub refusal: Option<Refusal>,
-    /// The wallet's balance afterwards; absent when the user has no wallet.
+    /// The wallet's balance afterwards. `None` if the user has no wallet.
     pub balance_after: Option<i64>,
-    /// The service that was used.
+    /// The service that was used. `None` unless it is a consumption.
     pub service: Option<String>,
-    /// The units that were charged.
+    /// The number of units that were charged, if the command named it.
     pub quantity: Option<i64>,
-    /// The payment.
+    /// The payment that it credits.
     pub purchase_id: Option<String>,
-    /// The line of the payment, where it has several.
+    /// The line of the payment, if it has several.
     pub purchase_line: Option<String>,
-    /// The subscription that it is about.
+    /// The subscription that it belongs to.
     pub subscription_id: Option<String>,
     /// The start of the period that it grants.
     pub period_start: Option<DateTime<Utc>>,
-    /// The transaction that it belongs to.
+    /// The transaction that caused it, such as the purchase of a bonus.
     pub related_id: Option<Uuid>,
-    /// A text for people.
+    /// The command's text for people.
     pub description: Option<String>,
-    /// A JSON object for programs.
+    /// The command's JSON object for programs.
     pub metadata: Option<String>,
-    /// What else the outcome said.
+    /// Further details of the outcome.
     pub detail: Detail,
-    /// The effective time.
+    /// The effective time of the command.
     pub occurred_at: DateTime<Utc>,
-    /// Which batches it moved.
+    /// The changes of batches.
     pub allocations: Vec<Allocation>,
 }
 
 impl Posting {
-    /// The account that credits leave.
+    /// The account that the credits leave.
     pub fn debit_account(&self) -> Option<String> {
         if self.amount < 0 {
             Some(self.wallet_account())
@@ -225,7 +230,7 @@ impl Posting {
         }
     }
 
-    /// The account that credits reach.
+    /// The account that the credits reach.
     pub fn credit_account(&self) -> Option<String> {
         if self.amount > 0 {
             Some(self.wallet_account())

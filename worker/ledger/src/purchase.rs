@@ -1,22 +1,20 @@
-//! `purchase`: credits that were paid for, and the bonus that comes with a package.
+//! The command `purchase`. It adds the credits that were paid for, and the bonus of a package.
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
-
 use crate::{
     amount::MAX_AMOUNT,
-    book::{Context, Verdict},
     command::Item,
+    decision::{Context, Verdict},
+    deposit::{Deposit, deposit, expiry},
     payment::{CreditedPayment, PaymentKey},
-    posting::{Allocation, BatchNote, Posting, TransactionType},
+    posting::TransactionType,
     refusal::{Refusal, Refused},
     rules::{Package, Rules},
-    wallet::{Batch, BatchStatus, Inconsistency, Source, Wallet},
+    wallet::{Inconsistency, Source, Wallet},
 };
 
-/// What was bought.
+/// The credits that a purchase adds.
 pub(crate) struct Lot {
     credits: i64,
     bonus: i64,
@@ -24,16 +22,16 @@ pub(crate) struct Lot {
     package: Option<String>,
 }
 
-/// What the payment provider said.
+/// The payment, as the payment provider reported it.
 pub(crate) struct Payment<'a> {
     pub key: PaymentKey,
     pub paid_micros: Option<i64>,
     pub currency: Option<&'a String>,
 }
 
-/// Looks up what was bought.
+/// Looks up the credits of a package, or takes the number of credits in the command.
 pub(crate) fn lot(item: &Item, rules: &Rules) -> Result<Lot, Refusal> {
-    let of = |id: &str, package: &Package| Lot {
+    let package_lot = |id: &str, package: &Package| Lot {
         credits: package.credits,
         bonus: package.bonus,
         validity_days: package.validity_days,
@@ -43,13 +41,13 @@ pub(crate) fn lot(item: &Item, rules: &Rules) -> Result<Lot, Refusal> {
         Item::Package(id) => rules
             .packages
             .get(id)
-            .map(|package| of(id, package))
+            .map(|package| package_lot(id, package))
             .ok_or(Refusal::UnknownPackage),
         Item::Price(price_id) => rules
             .packages
             .iter()
             .find(|(_, package)| package.price_id.as_ref() == Some(price_id))
-            .map(|(id, package)| of(id, package))
+            .map(|(id, package)| package_lot(id, package))
             .ok_or(Refusal::UnknownPackage),
         Item::Credits {
             credits,
@@ -63,18 +61,18 @@ pub(crate) fn lot(item: &Item, rules: &Rules) -> Result<Lot, Refusal> {
     }
 }
 
-pub(crate) fn decide<F: FnMut() -> Uuid>(
+pub(crate) fn decide(
     wallet: &mut Wallet,
     lot: &Lot,
     payment: Payment<'_>,
     payments: &mut HashMap<PaymentKey, CreditedPayment>,
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
-    let whole = lot
+    let total = lot
         .credits
         .checked_add(lot.bonus)
-        .filter(|whole| *whole > 0 && *whole <= MAX_AMOUNT);
-    let earned = whole.and_then(|whole| wallet.total_earned.checked_add(whole));
+        .filter(|total| *total > 0 && *total <= MAX_AMOUNT);
+    let earned = total.and_then(|total| wallet.total_earned.checked_add(total));
     let expires_at = expiry(context.at, lot.validity_days);
     let (Some(_), Ok(expires_at)) = (earned, expires_at) else {
         return Ok(Verdict::Unapplied(Refusal::InvalidAmount.into()));
@@ -100,7 +98,8 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     if lot.bonus > 0 {
         let reference = format!("bonus:{}", context.command.reference_id);
         let mut bonus = context.derived(TransactionType::Bonus, reference, Some(postings[0].id));
-        // Its reference is derived from one that may be its sender's own.
+        // The reference is derived from the purchase's, which may be unique only for the purchase's
+        // sender.
         bonus.sender.clone_from(&postings[0].sender);
         bonus.purchase_id.clone_from(&postings[0].purchase_id);
         bonus.purchase_line.clone_from(&postings[0].purchase_line);
@@ -124,82 +123,4 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     payments.insert(payment.key, credited);
     postings[0].detail.over_cap = wallet.spendable_at(context.at) > context.rules.max_user_balance;
     Ok(Verdict::Post(postings))
-}
-
-/// When credits that arrive at `at` expire.
-pub(crate) fn expiry(
-    at: DateTime<Utc>,
-    validity_days: Option<i64>,
-) -> Result<Option<DateTime<Utc>>, Refusal> {
-    let Some(days) = validity_days else {
-        return Ok(None);
-    };
-    TimeDelta::try_days(days)
-        .and_then(|validity| at.checked_add_signed(validity))
-        .map(Some)
-        .ok_or(Refusal::InvalidAmount)
-}
-
-/// Credits that reach a wallet as a batch of their own.
-pub(crate) struct Deposit {
-    pub amount: i64,
-    pub account: String,
-    pub source: Source,
-    pub source_plan: Option<String>,
-    pub grant_period: Option<String>,
-    pub expires_at: Option<DateTime<Utc>>,
-    pub paid_micros: Option<i64>,
-    pub currency: Option<String>,
-}
-
-/// Opens the wallet if need be, adds the batch and completes the posting. An amount of 0 only opens the wallet.
-pub(crate) fn deposit<F: FnMut() -> Uuid>(
-    wallet: &mut Wallet,
-    posting: &mut Posting,
-    deposit: Deposit,
-    context: &mut Context<'_, F>,
-) -> Result<(), Inconsistency> {
-    wallet.post(deposit.amount)?;
-    wallet.open = true;
-    wallet.total_earned = wallet
-        .total_earned
-        .checked_add(deposit.amount)
-        .ok_or_else(|| wallet.inconsistent(format!("{} does not fit its total_earned", deposit.amount)))?;
-    posting.amount = deposit.amount;
-    posting.balance_after = Some(wallet.balance);
-    if deposit.amount == 0 {
-        return Ok(());
-    }
-    posting.other_account = Some(deposit.account);
-    posting.detail.batch = Some(Box::new(BatchNote {
-        expires_at: deposit.expires_at,
-        plan: deposit.source_plan.clone(),
-        paid_micros: deposit.paid_micros,
-        currency: deposit.currency.clone(),
-    }));
-    let batch = Batch {
-        id: context.id(),
-        amount: deposit.amount,
-        remaining: deposit.amount,
-        held: 0,
-        issued_at: context.at,
-        expires_at: deposit.expires_at,
-        status: BatchStatus::Active,
-        source: deposit.source,
-        source_plan: deposit.source_plan,
-        grant_period: deposit.grant_period,
-        paid_micros: deposit.paid_micros,
-        currency: deposit.currency,
-        transaction_id: posting.id,
-        expirations: 0,
-        new: true,
-        dirty: true,
-    };
-    posting.allocations.push(Allocation {
-        batch_id: batch.id,
-        amount: deposit.amount,
-        batch_remaining: deposit.amount,
-    });
-    wallet.add_batch(batch);
-    Ok(())
 }

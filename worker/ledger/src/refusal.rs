@@ -1,20 +1,22 @@
-//! Every reason for which a command is refused, as one closed list.
+//! The closed list of reasons for which a command is refused.
 
 use std::fmt;
 
 use crate::payment::CreditedPayment;
 
-/// A refusal's code. The order of the variants is the order of precedence: where several apply, the first is
-/// the answer. Documentation and tests keep the same order.
+/// The code of a refusal.
+///
+/// The variants are in order of precedence: if several apply, the first one is returned. The
+/// documentation and the tests use the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {
-    /// The reference was used before for something else.
+    /// The reference was used before for a command with other content.
     ReferenceConflict,
-    /// The credit system is switched off.
+    /// The credit system is disabled by the configuration.
     CreditsDisabled,
-    /// The computed price, or the sum it would lead to, is out of range.
+    /// The computed price, or the resulting sum, is out of range.
     InvalidAmount,
-    /// The service has no price, and services without one are rejected.
+    /// The service has no price, and the configuration rejects such services.
     UnknownService,
     /// No package has this id or price id.
     UnknownPackage,
@@ -22,34 +24,34 @@ pub enum Refusal {
     SubscriptionConflict,
     /// No plan has this name.
     UnknownPlan,
-    /// The plan is switched off.
+    /// The plan is disabled by the configuration.
     PlanDisabled,
-    /// The subscription has no such period that is due.
+    /// The subscription has no such period, or the period is not due.
     NotDue,
     /// The user has no wallet.
     WalletNotFound,
     /// The wallet is frozen.
     WalletFrozen,
-    /// What can be granted once was granted before.
+    /// The registration bonus was granted before.
     AlreadyGranted,
     /// The payment was credited before, under another reference.
     DuplicatePayment,
-    /// The wallet holds as much as it may.
+    /// The wallet is at its maximum balance, so no free credits fit.
     MaxBalanceReached,
-    /// The wallet cannot pay for it.
+    /// Fewer credits are spendable than the command costs.
     InsufficientCredits,
-    /// The transaction to refer to does not exist.
+    /// The transaction to refund does not exist. Reserved for refunds.
     OriginalNotFound,
-    /// More would be given back than was taken.
+    /// More would be refunded than was consumed. Reserved for refunds.
     RefundExceedsConsumption,
-    /// The hold does not exist.
+    /// The hold does not exist. Reserved for holds.
     HoldNotFound,
-    /// The hold was captured, released or timed out.
+    /// The hold was captured, released or timed out. Reserved for holds.
     HoldClosed,
 }
 
 impl Refusal {
-    /// All codes in their order of precedence.
+    /// All codes in order of precedence.
     pub const ALL: [Self; 19] = [
         Self::ReferenceConflict,
         Self::CreditsDisabled,
@@ -97,13 +99,18 @@ impl Refusal {
         }
     }
 
-    /// The refusal of a code as the database holds it.
+    /// The refusal with this code in the database.
     pub fn parse(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|refusal| refusal.as_str() == code)
+        Self::ALL
+            .into_iter()
+            .find(|refusal| refusal.as_str() == code)
     }
 
-    /// Whether the ledger's state decides it. Such a refusal is final for its reference and is stored; one
-    /// that the configuration decides is only answered, since it may be mended, and so is one that may be right later.
+    /// Whether the refusal is stored.
+    ///
+    /// The state of the ledger decides a stored refusal, so it is final for its reference. Other
+    /// refusals are returned but not stored: those that depend on the configuration, which may be
+    /// fixed, and those that may be valid later.
     pub const fn is_stored(self) -> bool {
         !matches!(
             self,
@@ -120,16 +127,16 @@ impl Refusal {
     }
 }
 
-/// A refusal with what the caller may want to know about it.
+/// A refusal with its details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The code.
+    /// The reason for the refusal.
     pub code: Refusal,
-    /// `insufficient_credits`: what the command costs.
+    /// The cost of the command, for `insufficient_credits`.
     pub required: Option<i64>,
-    /// `insufficient_credits`: what was spendable at the command's effective time.
+    /// The credits that were spendable at the command's effective time, for `insufficient_credits`.
     pub available: Option<i64>,
-    /// `duplicate_payment`: what credited the payment.
+    /// The transaction that credited the payment, for `duplicate_payment`.
     pub first: Option<CreditedPayment>,
 }
 
@@ -145,7 +152,7 @@ impl From<Refusal> for Refused {
 }
 
 impl Refused {
-    /// `insufficient_credits` with its two numbers.
+    /// `insufficient_credits` with the cost and the spendable credits.
     pub const fn insufficient(required: i64, available: i64) -> Self {
         Self {
             code: Refusal::InsufficientCredits,
@@ -155,7 +162,7 @@ impl Refused {
         }
     }
 
-    /// `duplicate_payment` with what credited the payment.
+    /// `duplicate_payment` with the transaction that credited the payment.
     pub const fn duplicate_payment(first: CreditedPayment) -> Self {
         Self {
             code: Refusal::DuplicatePayment,
@@ -169,7 +176,10 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(required), Some(available)) = (self.required, self.available) {
-            return write!(f, "{required} credits are required, {available} are available");
+            return write!(
+                f,
+                "{required} credits are required, {available} are available"
+            );
         }
         if let Some(first) = &self.first {
             return write!(
@@ -179,7 +189,9 @@ impl fmt::Display for Refused {
             );
         }
         f.write_str(match self.code {
-            Refusal::ReferenceConflict => "this referenceId was used before for a command with other content",
+            Refusal::ReferenceConflict => {
+                "this referenceId was used before for a command with other content"
+            }
             Refusal::CreditsDisabled => "the credit system is disabled",
             Refusal::InvalidAmount => "the resulting amount is out of range",
             Refusal::UnknownService => "this service has no price",
@@ -190,9 +202,9 @@ impl fmt::Display for Refused {
             Refusal::NotDue => "the subscription has no such period that is due",
             Refusal::WalletNotFound => "this user has no wallet",
             Refusal::WalletFrozen => "this wallet is frozen",
-            Refusal::AlreadyGranted => "this was granted before",
+            Refusal::AlreadyGranted => "the registration bonus was granted before",
             Refusal::DuplicatePayment => "this payment was credited before",
-            Refusal::MaxBalanceReached => "the wallet holds as many credits as it may",
+            Refusal::MaxBalanceReached => "the wallet is at its maximum balance",
             Refusal::InsufficientCredits => "there are not enough credits",
             Refusal::OriginalNotFound => "the original transaction does not exist",
             Refusal::RefundExceedsConsumption => "more would be refunded than was consumed",

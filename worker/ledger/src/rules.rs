@@ -1,27 +1,28 @@
-//! The configuration as the core needs it.
+//! The part of the configuration that decides about the ledger.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use crate::{amount::Price, command::Action, consume};
+use crate::amount::Price;
 
-/// Everything that the configuration decides about the ledger.
+/// All settings that decide about the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Whether the credit system is on.
+    /// Whether the credit system is enabled.
     pub enabled: bool,
-    /// How far back `occurredAt` may reach; the sweep of lapsed batches waits as long.
+    /// The maximum age of `occurredAt`. The expiry job waits equally long before it removes expired
+    /// credits.
     pub max_lateness: TimeDelta,
-    /// Free grants are clipped so that no more than this is spendable.
+    /// The cap, in spendable credits. Free grants are clipped to it.
     pub max_user_balance: i64,
-    /// What a new user gets.
+    /// The registration bonus.
     pub registration: Registration,
     /// Name of the plan that every registered user falls back to, if it is enabled.
     pub free_plan: Option<String>,
-    /// Whether a trial is granted like a subscription that is paid.
+    /// Whether a trial is granted like a paid subscription.
     pub trial_grants: bool,
-    /// How long a subscription is granted after a payment fell due.
+    /// The time for which a subscription is still granted after a payment became overdue.
     pub past_due_grace: TimeDelta,
     /// Plans by name.
     pub plans: BTreeMap<String, Plan>,
@@ -29,109 +30,76 @@ pub struct Rules {
     pub packages: BTreeMap<String, Package>,
     /// Prices by service.
     pub prices: BTreeMap<String, Price>,
-    /// What a service without a price costs.
+    /// The price of services without a price of their own.
     pub default_price: DefaultPrice,
-    /// Within what a reference is unique.
+    /// The scope in which a reference is unique.
     pub references: References,
 }
 
-/// Within what a reference is unique. The database has the same rule in its unique index, so it cannot change once there are
+/// The scope in which a reference is unique.
+///
+/// The unique index of the database has the same rule, so it cannot change once the ledger has
 /// commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum References {
-    /// The origin: all senders share the references of an origin.
+    /// The origin. All senders share the references of an origin.
     #[default]
     PerOrigin,
-    /// The origin and the verified sender. Commands without one share their references.
+    /// The origin and the verified sender. Commands without a sender share their references.
     PerSender,
 }
 
 impl References {
-    /// The sender that a reference belongs to; absent where senders share it.
+    /// The sender that a reference belongs to. `None` if all senders share it.
     pub fn owner(self, sender: Option<&str>) -> Option<&str> {
         sender.filter(|_| self == Self::PerSender)
     }
 }
 
-/// What a new user gets.
+/// The credits that a new user gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// Credits; 0 opens the wallet and adds nothing.
+    /// Number of credits. With 0 a registration opens the wallet and adds no credits.
     pub credits: i64,
-    /// Days until they expire; never if absent.
+    /// Days until the credits expire. `None` means never.
     pub validity_days: Option<i64>,
 }
 
 /// A subscription plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Whether it can be subscribed to and is granted.
+    /// Whether users can subscribe to it and are granted its credits.
     pub enabled: bool,
-    /// Credits a month.
+    /// Credits per month.
     pub credits: i64,
-    /// Days until a month's credits expire; until the next period if absent.
+    /// Days until a month's credits expire. `None` means until the start of the next period.
     pub validity_days: Option<i64>,
 }
 
 /// A package of credits for sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
-    /// Credits that are paid for.
+    /// The credits that are paid for.
     pub credits: i64,
-    /// Credits on top, as a batch of their own; 0 for none.
+    /// Free credits on top, as a separate batch. 0 means none.
     pub bonus: i64,
-    /// Days until both expire; never if absent.
+    /// Days until both expire. `None` means never.
     pub validity_days: Option<i64>,
     /// The payment provider's id of the price.
     pub price_id: Option<String>,
 }
 
-/// What a service without a price costs.
+/// The cost of a service that has no price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultPrice {
-    /// As much as this.
+    /// This price is charged.
     Price(Price),
-    /// It is refused as `unknown_service`.
+    /// The command is refused as `unknown_service`.
     Reject,
 }
 
-impl Rules {
-    /// The price of a service, if it has one or there is a default.
-    pub fn price(&self, service: &str) -> Option<Price> {
-        self.prices.get(service).copied().or(match self.default_price {
-            DefaultPrice::Price(price) => Some(price),
-            DefaultPrice::Reject => None,
-        })
-    }
-
-    /// Whether a command is charged by the default price, because its service has none.
-    pub fn uses_default_price(&self, action: &Action) -> bool {
-        let Action::Consume {
-            service,
-            amount: None,
-            ..
-        } = action
-        else {
-            return false;
-        };
-        matches!(self.default_price, DefaultPrice::Price(_)) && !self.prices.contains_key(service)
-    }
-
-    /// How many credits a command may take from spendable batches at most.
-    pub fn demand(&self, action: &Action) -> i64 {
-        match action {
-            Action::Consume {
-                service,
-                amount,
-                quantity,
-            } => consume::cost(service, *amount, *quantity, self).unwrap_or(0),
-            _ => 0,
-        }
-    }
-}
-
 impl Default for Rules {
-    /// The classic credit table; a service without a price is refused.
+    /// The built-in price and plan table. A service without a price is refused.
     fn default() -> Self {
         let package = |credits, bonus, days| Package {
             credits,

@@ -1,22 +1,21 @@
-//! `subscription`: what the payment provider reports of a subscription. The event takes its place in the timeline, and what is
-//! due by all events together is granted.
-
-use uuid::Uuid;
+//! The command `subscription`. It adds an event of the payment provider to the timeline of a
+//! subscription, and grants the periods that are due by all events together.
 
 use crate::{
-    book::{Context, Verdict},
+    decision::{Context, Verdict},
     monthly,
     posting::TransactionType,
-    subscription::{self, Subscription, SubscriptionStatus},
+    status::SubscriptionStatus,
+    subscription::{self, Subscription},
     timeline::Event,
     wallet::{Inconsistency, Wallet},
 };
 
-pub(crate) fn decide<F: FnMut() -> Uuid>(
+pub(crate) fn decide(
     wallet: &mut Wallet,
     subscriptions: &mut Vec<Subscription>,
     (id, event): (&str, Event),
-    context: &mut Context<'_, F>,
+    context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     let known = subscriptions.iter().position(|one| one.id == id);
     let is_stale = known.is_some_and(|nth| subscriptions[nth].is_stale(&event));
@@ -27,12 +26,15 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
     {
         return Ok(refusal.into());
     }
-    // Grants are judged by the clock, not by the event, which may be old.
+    // The clock decides about grants, not the event, which may be old.
     context.at = context.now;
     let mut posting = context.posting(TransactionType::Subscription);
     posting.subscription_id = Some(id.to_owned());
     posting.occurred_at = event.at;
-    posting.detail.claimed_at = context.command.occurred_at.filter(|claimed| *claimed != event.at);
+    posting.detail.claimed_at = context
+        .command
+        .occurred_at
+        .filter(|claimed| *claimed != event.at);
     posting.detail.stale = is_stale;
     posting.detail.request = Some(Box::new(context.command.clone()));
     wallet.open = true;
@@ -43,7 +45,12 @@ pub(crate) fn decide<F: FnMut() -> Uuid>(
         subscriptions[nth].record(event, context.rules);
     } else {
         let user_id = &context.command.user_id;
-        subscriptions.push(Subscription::new(id.to_owned(), user_id, event, context.rules));
+        subscriptions.push(Subscription::new(
+            id.to_owned(),
+            user_id,
+            event,
+            context.rules,
+        ));
     }
     let until = subscription::due_until(context.command, context.now);
     let related_id = Some(posting.id);

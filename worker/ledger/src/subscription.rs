@@ -1,4 +1,4 @@
-//! Subscriptions: what a user is subscribed to, and which of its periods are due.
+//! Subscriptions of users, and which of their periods are due.
 
 use std::collections::BTreeSet;
 
@@ -8,134 +8,62 @@ use crate::{
     command::Command,
     period::Period,
     rules::{Plan, Rules},
+    status::SubscriptionStatus,
     timeline::{Event, MAX_AHEAD, Outlook, Span, Timeline},
 };
 
-/// What the id of a registration's own subscription begins with. No payment provider's does.
+/// The prefix of the id of a registration's own subscription. No id of a payment provider has it.
 const FREE: &str = "free:";
 
-/// What the payment provider reports of a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SubscriptionStatus {
-    /// It runs and is paid.
-    Active,
-    /// It runs and nothing is paid yet.
-    Trialing,
-    /// A payment is late.
-    PastDue,
-    /// It is interrupted.
-    Paused,
-    /// It was ended.
-    Canceled,
-    /// It came to its end.
-    Expired,
-}
-
-impl SubscriptionStatus {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Active,
-        Self::Trialing,
-        Self::PastDue,
-        Self::Paused,
-        Self::Canceled,
-        Self::Expired,
-    ];
-
-    /// The name on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Trialing => "trialing",
-            Self::PastDue => "past_due",
-            Self::Paused => "paused",
-            Self::Canceled => "canceled",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Trialing => "TRIALING",
-            Self::PastDue => "PAST_DUE",
-            Self::Paused => "PAUSED",
-            Self::Canceled => "CANCELED",
-            Self::Expired => "EXPIRED",
-        }
-    }
-
-    /// The status of a name as the database holds it.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == name)
-    }
-
-    /// The status of a name on the wire.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.word() == word)
-    }
-
-    /// Whether a subscription runs by this status alone.
-    pub(crate) const fn runs(self, rules: &Rules) -> bool {
-        match self {
-            Self::Active => true,
-            Self::Trialing => rules.trial_grants,
-            Self::PastDue | Self::Paused | Self::Canceled | Self::Expired => false,
-        }
-    }
-
-    /// Whether nothing that starts later is granted.
-    const fn is_over(self) -> bool {
-        matches!(self, Self::Paused | Self::Canceled | Self::Expired)
-    }
-}
-
-/// What a subscription's row says: the summary of its events and grants.
+/// The row of a subscription: the summary of its events and grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionState {
     /// Name of the plan in force.
     pub plan: String,
-    /// The latest status.
+    /// The status of the latest event.
     pub status: SubscriptionStatus,
-    /// Since when that status has been reported without another one in between.
+    /// The start of the current status: the first event in the unbroken series of events with this
+    /// status.
     pub since: DateTime<Utc>,
-    /// Time of the latest event.
+    /// The time of the latest event.
     pub reported_at: DateTime<Utc>,
-    /// Since when it runs, or ran last.
+    /// The instant since which it runs, or the start of the last time that it ran. `None` if it
+    /// never ran.
     pub activated_at: Option<DateTime<Utc>>,
-    /// Since when it does not run any more, where `status` is an end or a pause.
+    /// The instant at which it stopped, if `status` is `PAUSED`, `CANCELED` or `EXPIRED`.
     pub ended_at: Option<DateTime<Utc>>,
-    /// No period of the current term that starts at or after this is granted.
+    /// No period of the current term that starts at or after this instant is granted. `None` means
+    /// no limit.
     pub paid_through: Option<DateTime<Utc>>,
-    /// Start of the earliest period that was not handled and that is or may become due.
+    /// The start of the earliest unhandled period that is or may become due.
     pub due_at: Option<DateTime<Utc>>,
 }
 
-/// What a user is subscribed to.
+/// A subscription of a user, with all its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// The payment provider's id, or `free:` and the user.
+    /// The payment provider's id, or `free:` followed by the user's id.
     pub id: String,
-    /// Whose.
+    /// The user it belongs to.
     pub user_id: String,
-    /// From where its periods are counted.
+    /// The instant from which its periods are counted.
     pub anchor: DateTime<Utc>,
-    /// The summary that its row holds.
+    /// The content of its row.
     pub state: SubscriptionState,
-    /// Whether it differs from its row.
+    /// Whether it differs from its stored row.
     pub dirty: bool,
     timeline: Timeline,
     /// Starts of the periods that were granted, skipped or refused by the cap.
     handled: BTreeSet<DateTime<Utc>>,
 }
 
-/// A period with the name of the plan that it is granted by.
+/// A period, and the plan that grants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DuePeriod {
     /// The period.
     pub period: Period,
-    /// Name of the plan in force when it started, or at the activation in it.
+    /// The plan in force at its start. If the subscription did not run or was not paid then, the
+    /// plan at the activation within the period.
     pub plan: String,
 }
 
@@ -144,20 +72,23 @@ pub struct DuePeriod {
 pub struct NextGrant {
     /// Credits.
     pub amount: i64,
-    /// When its period starts; in the past if the grant is due.
+    /// The start of its period. It is in the past if the grant is due.
     pub at: DateTime<Utc>,
     /// Name of the plan.
     pub plan: String,
 }
 
-/// Until when an event grants periods: a provider's clock may be a little ahead of the worker's.
+/// The instant up to which an event grants periods. It may be slightly in the future, because the
+/// clock of the provider may be ahead of the worker's.
 pub(crate) fn due_until(command: &Command, now: DateTime<Utc>) -> DateTime<Utc> {
     let latest = now.checked_add_signed(MAX_AHEAD).unwrap_or(now);
-    command.occurred_at.map_or(now, |at| at.min(latest).max(now))
+    command
+        .occurred_at
+        .map_or(now, |at| at.min(latest).max(now))
 }
 
 impl Subscription {
-    /// The subscription that a registration at `anchor` opens: the first grant comes after a month.
+    /// The subscription that a registration at `anchor` opens. Its first grant comes a month later.
     pub(crate) fn free(user_id: &str, plan: &str, anchor: DateTime<Utc>, rules: &Rules) -> Self {
         let event = Event {
             at: anchor,
@@ -170,7 +101,7 @@ impl Subscription {
         Self::new(format!("{FREE}{user_id}"), user_id, event, rules)
     }
 
-    /// A subscription of which nothing was known before `event`.
+    /// A subscription whose first known event is `event`.
     pub(crate) fn new(id: String, user_id: &str, event: Event, rules: &Rules) -> Self {
         let mut subscription = Self {
             id,
@@ -194,9 +125,12 @@ impl Subscription {
         subscription
     }
 
-    /// A subscription as it is stored: its row, its events in the order of arrival, and the starts of the periods that were
-    /// handled. One that came with a registration has no events. Since when its status holds follows from the events where an
-    /// earlier version wrote the row.
+    /// Restores a subscription from its row, its events in order of arrival, and the starts of the
+    /// periods that were handled.
+    ///
+    /// A subscription that came with a registration has no events. The second element of the state
+    /// is the stored start of the current status. It is `None` in rows of earlier versions, and
+    /// then it follows from the events.
     pub fn stored(
         (id, user_id): (String, String),
         anchor: DateTime<Utc>,
@@ -228,36 +162,37 @@ impl Subscription {
         }
     }
 
-    /// Whether it is the one that came with the registration, whatever its plan is called today.
+    /// Whether it came with the registration. It is recognised by its id, so a new name of the plan
+    /// does not matter.
     pub(crate) fn is_free(&self) -> bool {
         self.id.starts_with(FREE)
     }
 
-    /// Its events in the order of time.
+    /// Its events in chronological order.
     pub fn events(&self) -> &[Event] {
         self.timeline.events()
     }
 
-    /// Whether something later is known than what an event says.
+    /// Whether a later event than `event` is known.
     pub(crate) fn is_stale(&self, event: &Event) -> bool {
         self.timeline.is_stale(event)
     }
 
-    /// Takes an event, in whatever order it arrives.
+    /// Adds an event. Events may arrive in any order.
     pub(crate) fn record(&mut self, event: Event, rules: &Rules) {
         self.timeline.insert(event);
         self.refresh(rules);
         self.dirty = true;
     }
 
-    /// Notes that a period was granted, skipped or refused by the cap.
+    /// Records that a period was granted, skipped or refused by the cap.
     pub(crate) fn handle(&mut self, start: DateTime<Utc>, rules: &Rules) {
         self.handled.insert(start);
         self.refresh(rules);
         self.dirty = true;
     }
 
-    /// The row that follows from its events and grants under `rules`.
+    /// The anchor and the row that follow from its events and grants under `rules`.
     pub fn derived(&self, rules: &Rules) -> (DateTime<Utc>, SubscriptionState) {
         let mut derived = self.clone();
         derived.refresh(rules);
@@ -295,16 +230,17 @@ impl Subscription {
         }
     }
 
-    /// Whether a period was not handled yet.
+    /// Whether a period is not handled yet.
     fn is_open(&self, period: Period) -> bool {
         !self.handled.contains(&period.start)
     }
 
-    /// All paid periods in which it runs, in order, each with the time that brings it; without an end while it goes on.
+    /// All paid periods in which it runs, in order, each with the span that grants it. The iterator
+    /// has no end while the subscription runs.
     fn periods(&self, rules: &Rules, outlook: Outlook) -> impl Iterator<Item = (Period, Span<'_>)> {
         let mut spans = self.timeline.spans(rules, outlook).into_iter();
         let mut current = None;
-        // The registration itself brought the first period of its own subscription.
+        // The registration bonus replaces the first period of the free subscription.
         let mut last = self.is_free().then_some(self.anchor);
         std::iter::from_fn(move || {
             loop {
@@ -314,7 +250,8 @@ impl Subscription {
                     let span = spans.next()?;
                     (span, Period::containing(self.anchor, span.start))
                 };
-                let is_before = |end: Option<DateTime<Utc>>| end.is_none_or(|end| period.start < end);
+                let is_before =
+                    |end: Option<DateTime<Utc>>| end.is_none_or(|end| period.start < end);
                 let is_on_calendar = period.start < period.end;
                 if !(is_before(span.end) && is_before(span.paid_through) && is_on_calendar) {
                     continue;
@@ -328,7 +265,7 @@ impl Subscription {
         })
     }
 
-    /// The periods that are to be granted by `now`, in order.
+    /// The periods that are due at `now`, in order.
     pub fn due_periods(&self, rules: &Rules, now: DateTime<Utc>) -> Vec<DuePeriod> {
         self.periods(rules, Outlook::Decided)
             .take_while(|(period, _)| period.start <= now)
@@ -341,12 +278,17 @@ impl Subscription {
             .collect()
     }
 
-    /// When the next period can be granted if nothing changes: in the past where one is due. Periods that have started and wait for
-    /// their plan are left out.
+    /// The earliest instant at which a period can be granted if no event follows. It is in the past
+    /// if a period is due.
+    ///
+    /// A period that has started under a disabled plan does not count.
     pub fn next_due_at(&self, rules: &Rules, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let open = self.periods(rules, Outlook::Decided).filter(|(period, span)| {
-            self.is_open(*period) && (period.start > now || enabled_plan(span.plan, rules).is_some())
-        });
+        let open = self
+            .periods(rules, Outlook::Decided)
+            .filter(|(period, span)| {
+                self.is_open(*period)
+                    && (period.start > now || enabled_plan(span.plan, rules).is_some())
+            });
         let mut next = None;
         for (period, _) in open {
             // A later period can be due first, while an earlier one waits.
@@ -358,13 +300,13 @@ impl Subscription {
         next
     }
 
-    /// From when a period can be granted.
+    /// The instant from which a period can be granted.
     pub(crate) fn due_from(&self, period: Period) -> DateTime<Utc> {
         let waits_until = self.timeline.waits_until(period.start);
         waits_until.map_or(period.start, |until| until.max(period.start))
     }
 
-    /// The earliest period to come that brings credits.
+    /// The earliest unhandled period that brings credits.
     fn next_grant(&self, rules: &Rules) -> Option<NextGrant> {
         let open = self
             .periods(rules, Outlook::Decided)
@@ -378,7 +320,7 @@ impl Subscription {
                         plan: span.plan.to_owned(),
                     });
                 }
-                // No other plan follows this one.
+                // The last span has no end, so no other plan follows this one.
                 None if span.end.is_none() => return None,
                 None => {}
             }
@@ -393,12 +335,13 @@ impl Subscription {
     }
 }
 
-/// The plan of a subscription that is granted by `rules`.
+/// The plan with this name, if it exists and is enabled.
 pub(crate) fn enabled_plan<'a>(name: &str, rules: &'a Rules) -> Option<&'a Plan> {
     rules.plans.get(name).filter(|plan| plan.enabled)
 }
 
-/// When the next period of any of these subscriptions can be granted if nothing changes.
+/// The earliest instant at which a period of any of these subscriptions can be granted if no event
+/// follows.
 pub fn next_due_at(
     subscriptions: &[Subscription],
     rules: &Rules,
@@ -410,22 +353,28 @@ pub fn next_due_at(
         .min()
 }
 
-/// Whether a subscription of the user's other than the one that came with the registration runs at an instant.
+/// Whether a subscription other than the one that came with the registration runs at an instant.
 pub(crate) fn is_covered(subscriptions: &[Subscription], at: DateTime<Utc>, rules: &Rules) -> bool {
     subscriptions
         .iter()
         .any(|other| !other.is_free() && other.runs_at(at, rules))
 }
 
-/// Whether one of a user's subscriptions other than to the free plan runs at `now`.
+/// Whether a subscription to a plan other than the free plan runs at `now`.
 pub fn has_paid_plan(subscriptions: &[Subscription], rules: &Rules, now: DateTime<Utc>) -> bool {
     subscriptions.iter().any(|one| {
-        !one.is_free() && rules.free_plan.as_ref() != Some(&one.state.plan) && one.runs_at(now, rules)
+        !one.is_free()
+            && rules.free_plan.as_ref() != Some(&one.state.plan)
+            && one.runs_at(now, rules)
     })
 }
 
 /// The next grant that a user with these subscriptions can expect.
-pub fn next_grant(subscriptions: &[Subscription], rules: &Rules, now: DateTime<Utc>) -> Option<NextGrant> {
+pub fn next_grant(
+    subscriptions: &[Subscription],
+    rules: &Rules,
+    now: DateTime<Utc>,
+) -> Option<NextGrant> {
     let covered = is_covered(subscriptions, now, rules);
     subscriptions
         .iter()

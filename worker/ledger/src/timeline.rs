@@ -1,39 +1,40 @@
-//! The events of a subscription in the order of time, and when the subscription runs by them.
+//! The timeline of a subscription: its events in chronological order, and the spans in which it
+//! runs.
 //!
-//! What is granted follows from all events together, so the order in which they arrive does not matter.
+//! All events together decide what is granted, so the order of their arrival does not matter.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{rules::Rules, subscription::SubscriptionStatus};
+use crate::{rules::Rules, status::SubscriptionStatus};
 
-/// How far a provider's clock may be ahead of the worker's.
+/// The maximum lead of a payment provider's clock over the worker's.
 pub(crate) const MAX_AHEAD: TimeDelta = TimeDelta::minutes(5);
 
-/// How long events that come late may come one after the other.
+/// The time within which late events follow each other.
 const ARRIVAL: TimeDelta = TimeDelta::minutes(15);
 
-/// An event that is applied later than this after it happened is late. Others that are about the same time or an earlier one
-/// may still be on their way.
+/// An event is late if it is applied more than this after it happened. After a late event, others
+/// of about the same time or earlier may still be on their way.
 const LATE_AFTER: TimeDelta = TimeDelta::minutes(5);
 
-/// What the payment provider reported at one instant.
+/// A change of a subscription at one instant, as the payment provider reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// When it happened, and not later than when a worker received it.
+    /// The time of the event, at most the time at which a worker received it.
     pub at: DateTime<Utc>,
-    /// When it was applied; what happened since `at` was not known before.
+    /// The time at which it was applied. Events between `at` and this time may not be known yet.
     pub applied_at: DateTime<Utc>,
-    /// The status from then on.
+    /// The status from this event on.
     pub status: SubscriptionStatus,
-    /// Name of the plan from then on.
+    /// Name of the plan from this event on.
     pub plan: String,
-    /// From where months are counted, if the event names it.
+    /// The instant from which months are counted, if the event names it.
     pub anchor: Option<DateTime<Utc>>,
-    /// Up to where it is paid, if the event names it.
+    /// The instant up to which the subscription is paid, if the event names it.
     pub paid_through: Option<DateTime<Utc>>,
 }
 
-/// Where an event stands in the order of time: its instant, and its rank among events of that instant.
+/// The sort key of an event: its instant, and its rank among events of the same instant.
 type Key = (DateTime<Utc>, u8);
 
 impl Event {
@@ -41,24 +42,27 @@ impl Event {
         self.applied_at - self.at > LATE_AFTER
     }
 
-    /// The order of time; at the same instant an end comes last and `active` before it.
+    /// The chronological order. At the same instant an end comes last, and `active` comes before
+    /// it.
     fn key(&self) -> Key {
         let rank = match self.status {
             SubscriptionStatus::Canceled | SubscriptionStatus::Expired => 2,
             SubscriptionStatus::Active => 1,
-            SubscriptionStatus::Trialing | SubscriptionStatus::PastDue | SubscriptionStatus::Paused => 0,
+            SubscriptionStatus::Trialing
+            | SubscriptionStatus::PastDue
+            | SubscriptionStatus::Paused => 0,
         };
         (self.at, rank)
     }
 }
 
-/// How the last event is read while nothing has followed it.
+/// The interpretation of the last event, while no other event follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outlook {
-    /// By the rules of today.
+    /// The current rules apply.
     Decided,
-    /// As if what waits will be granted: a payment that is late will come, a trial will be granted by a change of the
-    /// configuration.
+    /// Everything that waits is assumed to be granted: an overdue payment arrives, and a change of
+    /// the configuration grants a trial.
     Possible,
 }
 
@@ -67,11 +71,11 @@ pub(crate) enum Outlook {
 pub(crate) struct Span<'a> {
     /// Its first instant.
     pub start: DateTime<Utc>,
-    /// The first instant after it; absent while it goes on.
+    /// The first instant after it. `None` if it has no end yet.
     pub end: Option<DateTime<Utc>>,
     /// Name of the plan.
     pub plan: &'a str,
-    /// No period that starts at or after this is granted.
+    /// No period that starts at or after this instant is granted. `None` means no limit.
     pub paid_through: Option<DateTime<Utc>>,
 }
 
@@ -82,21 +86,21 @@ impl Span<'_> {
     }
 }
 
-/// All events of a subscription, in the order of time.
+/// All events of a subscription, in chronological order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Timeline {
     events: Vec<Event>,
 }
 
 impl Timeline {
-    /// The timeline of these events, given in the order in which they arrived.
+    /// Builds the timeline from events in order of arrival.
     pub fn new(events: Vec<Event>) -> Self {
         let mut timeline = Self { events };
         timeline.events.sort_by_key(Event::key);
         timeline
     }
 
-    /// The events in the order of time.
+    /// The events in chronological order.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
@@ -106,26 +110,32 @@ impl Timeline {
         self.events.last()
     }
 
-    /// Puts an event into its place: after those of the same instant and rank.
+    /// Inserts an event after those of the same instant and rank.
     pub fn insert(&mut self, event: Event) {
-        let place = self.events.partition_point(|other| other.key() <= event.key());
-        self.events.insert(place, event);
+        let position = self
+            .events
+            .partition_point(|other| other.key() <= event.key());
+        self.events.insert(position, event);
     }
 
-    /// Whether something later is known than what an event says.
+    /// Whether a later event than `event` is known.
     pub fn is_stale(&self, event: &Event) -> bool {
         self.last().is_some_and(|last| event.key() < last.key())
     }
 
-    /// Since when the latest event's status has been in force without another one in between.
+    /// The start of the current status: the first event in the unbroken series of events with this
+    /// status.
     pub fn since(&self) -> Option<DateTime<Utc>> {
         let status = self.last()?.status;
         let in_force: Vec<_> = self.in_force().collect();
-        let same = in_force.iter().rev().take_while(|event| event.status == status);
+        let same = in_force
+            .iter()
+            .rev()
+            .take_while(|event| event.status == status);
         same.last().map(|event| event.at)
     }
 
-    /// The events that are in force for some time: of those of one instant the last.
+    /// The events that come into force: the last one of each instant.
     fn in_force(&self) -> impl Iterator<Item = &Event> {
         let next = self.events.iter().skip(1).map(Some).chain([None]);
         let both = self.events.iter().zip(next);
@@ -133,10 +143,11 @@ impl Timeline {
             .map(|(event, _)| event)
     }
 
-    /// Until when a period waits for events that may be on their way; absent where nothing is waited for.
+    /// The instant until which a period waits for late events. `None` if it does not wait.
     ///
-    /// Events that come late come together, in any order. So a period that has started when one of them is applied waits until
-    /// the others have arrived, too: they may change its plan, its anchor, or whether it is granted at all.
+    /// Late events come together, in any order. So a period that has started when a late event is
+    /// applied waits until the others have arrived, too: they may change its plan, its anchor, or
+    /// whether it is granted at all.
     pub fn waits_until(&self, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let late = self
             .events
@@ -144,12 +155,14 @@ impl Timeline {
             .filter(|event| event.is_late() && start <= event.applied_at)
             .filter_map(|event| event.applied_at.checked_add_signed(ARRIVAL))
             .max();
-        late.max(self.waits_for_what_followed(start))
+        late.max(self.waits_for_unseen_events(start))
     }
 
-    /// The same for a period that started between the latest event and its arrival, however soon that was: what happened in
-    /// that time is not known yet. An event that names the period as its anchor brings it.
-    fn waits_for_what_followed(&self, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// The instant until which a period waits that started between the latest event and its
+    /// arrival, however short that time was. What happened in that time is not known yet. The
+    /// period does not wait if the event names its start as the anchor, because then the event
+    /// itself grants it.
+    fn waits_for_unseen_events(&self, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let last = self.last()?;
         let is_between = last.at < start && start <= last.applied_at && last.anchor != Some(start);
         is_between
@@ -157,13 +170,15 @@ impl Timeline {
             .flatten()
     }
 
-    /// From where periods are counted: the earliest event that names an anchor, else the earliest event.
+    /// The instant from which periods are counted: the anchor of the earliest event that names one,
+    /// else the instant of the earliest event.
     pub fn anchor(&self) -> Option<DateTime<Utc>> {
         let named = self.events.iter().find_map(|event| event.anchor);
         named.or_else(|| self.events.first().map(|event| event.at))
     }
 
-    /// Up to where it is paid since it was last canceled or expired; absent while no event named it.
+    /// The instant up to which it is paid, by the events since it was last canceled or expired.
+    /// `None` if no such event names it.
     pub fn paid_through(&self) -> Option<DateTime<Utc>> {
         self.terms()
             .next_back()?
@@ -172,7 +187,8 @@ impl Timeline {
             .max()
     }
 
-    /// The times in which the subscription runs, in order, cut where another event comes into force.
+    /// The spans in which the subscription runs, in order. A new span starts where another event
+    /// comes into force.
     pub fn spans(&self, rules: &Rules, outlook: Outlook) -> Vec<Span<'_>> {
         let events: Vec<&Event> = self.in_force().collect();
         let mut terms = self.terms_paid().into_iter().peekable();
@@ -188,7 +204,7 @@ impl Timeline {
             let until = runs_until(first, ran_before, next, (rules, outlook));
             for (event, next) in (nth..behind).map(|nth| (events[nth], events.get(nth + 1))) {
                 let Some(until) = until else { break };
-                // Events are in the order of time, and so are the terms.
+                // Both events and terms are in chronological order.
                 while terms.next_if(|(last, _)| *last < event.key()).is_some() {}
                 let paid_through = terms.peek().and_then(|(_, paid_through)| *paid_through);
                 let end = next.map_or(until, |next| next.at.min(until));
@@ -207,7 +223,8 @@ impl Timeline {
         spans
     }
 
-    /// The last event of each term, and up to where the term is paid; absent while no event of the term named it.
+    /// The key of the last event of each term, and the instant up to which the term is paid. The
+    /// instant is `None` if no event of the term names it.
     fn terms_paid(&self) -> Vec<(Key, Option<DateTime<Utc>>)> {
         let paid = |term: &[Event]| term.iter().filter_map(|event| event.paid_through).max();
         let terms = self.terms();
@@ -216,7 +233,7 @@ impl Timeline {
             .collect()
     }
 
-    /// The events up to each `canceled` or `expired`, and those after the last one.
+    /// The terms: the events up to each `canceled` or `expired`, and the events after the last one.
     fn terms(&self) -> impl DoubleEndedIterator<Item = &[Event]> {
         self.events.split_inclusive(|event| {
             matches!(
@@ -227,8 +244,10 @@ impl Timeline {
     }
 }
 
-/// Up to where a subscription runs by events of one status, the first of which is `first` and which `next` follows; absent if it does
-/// not run by them.
+/// The end of the time for which a subscription runs by a series of events with one status. `None`
+/// if it does not run by them.
+///
+/// `first` is the first event of the series, and `next` is the status of the event after it.
 fn runs_until(
     first: &Event,
     ran_before: bool,
@@ -238,7 +257,9 @@ fn runs_until(
     let is_possible = outlook == Outlook::Possible && next.is_none();
     match first.status {
         SubscriptionStatus::Active => Some(DateTime::<Utc>::MAX_UTC),
-        SubscriptionStatus::Trialing if rules.trial_grants || is_possible => Some(DateTime::<Utc>::MAX_UTC),
+        SubscriptionStatus::Trialing if rules.trial_grants || is_possible => {
+            Some(DateTime::<Utc>::MAX_UTC)
+        }
         SubscriptionStatus::PastDue if ran_before => {
             let is_paid = is_possible || next.is_some_and(|next| next.runs(rules));
             let grace = if is_paid {

@@ -1,4 +1,4 @@
-//! A wallet and its batches, in the order in which they are spent.
+//! Wallets and their batches. A wallet's batches are kept in the order in which they are spent.
 
 use std::{cmp::Ordering, fmt};
 
@@ -7,43 +7,46 @@ use uuid::Uuid;
 
 use crate::posting::Allocation;
 
-/// One user's account, with the batches that the commands at hand may need.
+/// One user's account, with the batches that the current commands may need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wallet {
-    /// Row id.
+    /// The id of the row.
     pub id: Uuid,
-    /// Whose it is.
+    /// The user it belongs to.
     pub user_id: String,
-    /// Credits in ACTIVE batches, lapsed ones included until they are swept.
+    /// The credits in ACTIVE batches. Expired credits count until the expiry job removes them.
     pub balance: i64,
-    /// Credits reserved by holds.
+    /// The credits that holds reserve.
     pub held: i64,
-    /// Credits ever added by purchases, bonuses, grants and promotions.
+    /// The sum of all purchases, bonuses, grants and promotions, in credits.
     pub total_earned: i64,
-    /// Credits ever consumed, less those refunded.
+    /// The sum of all consumptions minus refunds, in credits.
     pub total_spent: i64,
-    /// Number of COMPLETED transactions.
+    /// The number of COMPLETED transactions.
     pub transaction_count: i64,
     /// Whether it may spend.
     pub status: WalletStatus,
-    /// When the next period of the user's subscriptions can be granted if nothing changes; in the past where one is due.
+    /// The earliest instant at which a period of the user's subscriptions can be granted if no
+    /// event follows. It is in the past if a period is due.
     pub next_due_at: Option<DateTime<Utc>>,
-    /// Counts the writes of the row.
+    /// The number of writes of the row.
     pub version: i64,
-    /// Whether a user has it: a row may have been prepared for a command that is still to open it.
+    /// Whether the user has this wallet. `false` for a row that was prepared for a command that has
+    /// not opened the wallet yet.
     pub open: bool,
-    /// Whether it differs from its row.
+    /// Whether it differs from its stored row.
     pub dirty: bool,
-    /// ACTIVE batches in spending order: every lapsed one, and enough of the others for the commands at hand.
+    /// ACTIVE batches in spending order: all expired ones, and enough of the others for the current
+    /// commands.
     batches: Vec<Batch>,
 }
 
 /// Whether a wallet may spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WalletStatus {
-    /// It may.
+    /// It may spend.
     Active,
-    /// It may not; what adds, gives back or expires goes on.
+    /// It may not spend. Credits can still be added, refunded and expired.
     Frozen,
 }
 
@@ -57,53 +60,54 @@ impl WalletStatus {
     }
 }
 
-/// Credits that arrived together and expire together.
+/// Credits that were added together and expire together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// Row id.
+    /// The id of the row.
     pub id: Uuid,
-    /// Credits that arrived.
+    /// The credits that were added.
     pub amount: i64,
-    /// Credits left.
+    /// The credits that are left.
     pub remaining: i64,
-    /// Credits left that a hold reserves.
+    /// The credits that are left and reserved by a hold.
     pub held: i64,
-    /// When they arrived.
+    /// The time at which they were added.
     pub issued_at: DateTime<Utc>,
-    /// First instant at which they cannot be spent any more; never if absent.
+    /// The first instant at which they cannot be spent any more. `None` means never.
     pub expires_at: Option<DateTime<Utc>>,
-    /// What became of it.
+    /// Whether credits are left, and if not, why.
     pub status: BatchStatus,
-    /// Where it came from.
+    /// The kind of its source.
     pub source: Source,
-    /// Plan or package it came from.
+    /// The plan or package it came from.
     pub source_plan: Option<String>,
-    /// `YYYY-MM` of the period it was granted for.
+    /// The month of the period it was granted for, as `YYYY-MM`.
     pub grant_period: Option<String>,
-    /// What was paid for it, in millionths of the currency's unit.
+    /// The price that was paid for it, in millionths of the currency's unit.
     pub paid_micros: Option<i64>,
     /// ISO 4217 code.
     pub currency: Option<String>,
-    /// The transaction that brought it.
+    /// The transaction that added it.
     pub transaction_id: Uuid,
-    /// How often credits of it expired.
+    /// The number of times that credits of it expired. It numbers the references of these
+    /// expirations.
     pub expirations: i32,
-    /// Whether its row has still to be inserted.
+    /// Whether its row still has to be inserted.
     pub new: bool,
-    /// Whether it differs from its row.
+    /// Whether it differs from its stored row.
     pub dirty: bool,
 }
 
-/// What became of a batch.
+/// The state of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchStatus {
-    /// Something is left.
+    /// Credits are left.
     Active,
-    /// It was spent.
+    /// It is empty, because its credits were spent.
     Consumed,
-    /// What was left of it expired.
+    /// It is empty, because its last credits expired.
     Expired,
-    /// What was left of it was taken back.
+    /// It is empty, because its last credits were taken back. Reserved.
     Revoked,
 }
 
@@ -119,14 +123,14 @@ impl BatchStatus {
     }
 }
 
-/// Where a batch came from.
+/// The kind of a batch's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// It was paid for.
+    /// A purchase.
     Purchase,
-    /// A plan granted it.
+    /// A monthly grant of a plan.
     Subscription,
-    /// It was free: bonus or promotion.
+    /// Free credits: a bonus or a promotion.
     Bonus,
 }
 
@@ -141,27 +145,32 @@ impl Source {
     }
 }
 
-/// Rows that contradict each other: not a refusal but a ledger in need of repair. Names the row.
+/// Rows that contradict each other. This is not a refusal: the ledger needs repair. The error names
+/// the row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inconsistency {
-    /// Table of the offending row.
+    /// The table of the inconsistent row.
     pub table: &'static str,
-    /// Id of the offending row.
+    /// The id of the inconsistent row.
     pub id: String,
-    /// What is wrong.
+    /// The contradiction that was found.
     pub message: String,
 }
 
 impl fmt::Display for Inconsistency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} is inconsistent: {}", self.table, self.id, self.message)
+        write!(
+            f,
+            "{} {} is inconsistent: {}",
+            self.table, self.id, self.message
+        )
     }
 }
 
 impl std::error::Error for Inconsistency {}
 
 impl Batch {
-    /// Credits that can be taken from it, whatever the time.
+    /// The credits that can be taken from it, regardless of its expiry.
     pub const fn free(&self) -> i64 {
         self.remaining - self.held
     }
@@ -171,8 +180,8 @@ impl Batch {
         self.expires_at.is_none_or(|expires_at| at < expires_at)
     }
 
-    /// The spending order: what expires first; never-expiring last; bonus and subscription credits before
-    /// purchased ones; the older; the smaller id.
+    /// The spending order: earlier expiry first and never-expiring batches last, then bonus and
+    /// subscription credits before purchased ones, then the older batch, then the smaller id.
     pub fn fifo_cmp(&self, other: &Self) -> Ordering {
         fn key(batch: &Batch) -> impl Ord {
             (
@@ -188,7 +197,7 @@ impl Batch {
 }
 
 impl Wallet {
-    /// An empty wallet that nobody has yet.
+    /// An empty wallet that is not open yet.
     pub const fn prepared(id: Uuid, user_id: String) -> Self {
         Self {
             id,
@@ -207,23 +216,24 @@ impl Wallet {
         }
     }
 
-    /// Its batches in spending order, those emptied by this group's commands included.
+    /// Its batches in spending order, including those that commands of this group emptied.
     pub fn batches(&self) -> &[Batch] {
         &self.batches
     }
 
-    /// Puts a batch into its place.
+    /// Adds a batch at its position in the spending order.
     pub fn add_batch(&mut self, batch: Batch) {
-        let place = self
+        let position = self
             .batches
             .partition_point(|other| other.fifo_cmp(&batch).is_lt());
-        self.batches.insert(place, batch);
+        self.batches.insert(position, batch);
     }
 
-    /// Notes that its row and those of its batches were written as it is now, and forgets the batches with nothing left.
+    /// Marks the wallet and its batches as written, and removes the empty batches.
     pub fn written(&mut self) {
         self.dirty = false;
-        self.batches.retain(|batch| batch.status == BatchStatus::Active);
+        self.batches
+            .retain(|batch| batch.status == BatchStatus::Active);
         for batch in &mut self.batches {
             batch.new = false;
             batch.dirty = false;
@@ -235,26 +245,33 @@ impl Wallet {
         self.next_due_at.is_some_and(|due_at| due_at <= now)
     }
 
-    /// Notes when the next period can be granted.
+    /// Sets the time at which the next period can be granted.
     pub(crate) fn set_next_due_at(&mut self, next: Option<DateTime<Utc>>) {
         self.dirty |= self.next_due_at != next;
         self.next_due_at = next;
     }
 
-    /// Credits that can be spent at `at`: the balance without what is held and what lapsed.
+    /// The credits that can be spent at `at`: the balance without held and expired credits.
     pub fn spendable_at(&self, at: DateTime<Utc>) -> i64 {
-        let lapsed: i64 = self
+        let expired: i64 = self
             .batches
             .iter()
             .take_while(|batch| !batch.spendable_at(at))
             .map(Batch::free)
             .fold(0, i64::saturating_add);
-        self.balance.saturating_sub(self.held).saturating_sub(lapsed)
+        self.balance
+            .saturating_sub(self.held)
+            .saturating_sub(expired)
     }
 
-    /// Takes `amount` credits from the batches that are spendable at `at`, first expiring first.
+    /// Takes `amount` credits from the batches that are spendable at `at`, earliest expiry first.
+    ///
     /// The caller has checked [`Self::spendable_at`].
-    pub(crate) fn take(&mut self, amount: i64, at: DateTime<Utc>) -> Result<Vec<Allocation>, Inconsistency> {
+    pub(crate) fn take(
+        &mut self,
+        amount: i64,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Allocation>, Inconsistency> {
         let mut missing = amount;
         let mut allocations = Vec::new();
         for batch in &mut self.batches {
@@ -270,18 +287,23 @@ impl Wallet {
         }
         if missing > 0 {
             return Err(self.inconsistent(format!(
-                "its balance of {} promises {missing} credits more than its batches hold",
+                "its balance of {} is {missing} credits more than its batches hold",
                 self.balance
             )));
         }
         Ok(allocations)
     }
 
-    /// Takes what is free in every batch with `expires_at ≤ cutoff`.
-    pub(crate) fn take_lapsed(&mut self, cutoff: DateTime<Utc>) -> Vec<(Allocation, i32)> {
+    /// Takes the free credits of every batch with `expires_at ≤ cutoff`. Returns each change with
+    /// the number of expirations of that batch.
+    pub(crate) fn take_expired(&mut self, cutoff: DateTime<Utc>) -> Vec<(Allocation, i32)> {
         self.batches
             .iter_mut()
-            .take_while(|batch| batch.expires_at.is_some_and(|expires_at| expires_at <= cutoff))
+            .take_while(|batch| {
+                batch
+                    .expires_at
+                    .is_some_and(|expires_at| expires_at <= cutoff)
+            })
             .filter(|batch| batch.free() > 0)
             .map(|batch| {
                 batch.expirations += 1;
@@ -300,7 +322,10 @@ impl Wallet {
             .checked_add(amount)
             .filter(|balance| *balance >= 0)
             .ok_or_else(|| {
-                self.inconsistent(format!("{amount} does not fit its balance of {}", self.balance))
+                self.inconsistent(format!(
+                    "adding {amount} to its balance of {} is out of range",
+                    self.balance
+                ))
             })?;
         self.transaction_count += 1;
         self.dirty = true;

@@ -1,4 +1,4 @@
-//! What is granted when events are late, reordered, replayed or dated ahead, and when.
+//! Grants after events that are late, reordered, replayed or dated in the future.
 
 use chrono::TimeDelta;
 use ledger::{
@@ -9,7 +9,7 @@ use ledger::{
 use crate::desk::{Desk, at, code, consume, months, settled, subscription};
 
 #[test]
-fn a_replayed_event_counts_from_when_it_was_received_and_revives_nothing() {
+fn a_replayed_event_counts_from_its_receipt_and_undoes_no_cancellation() {
     let mut desk = Desk::new("2026-01-10");
     let pro = desk.rules.plans.remove("pro").expect("pro");
     let first = desk.command(None, subscription(Active, "pro", None));
@@ -22,12 +22,19 @@ fn a_replayed_event_counts_from_when_it_was_received_and_revives_nothing() {
     desk.event("2026-01-15", Canceled, "pro");
     desk.rules.plans.insert("pro".to_owned(), pro);
     desk.now = at("2026-03-20");
-    let replayed = Command { received_at, ..first };
+    let replayed = Command {
+        received_at,
+        ..first
+    };
     let outcome = settled(desk.decide(&replayed));
     assert!(outcome.stale);
     assert_eq!(desk.known("sub").state.status, Canceled);
     desk.wait();
-    assert_eq!(desk.granted(), months(&[("2026-01-10", 200)]), "what ran between");
+    assert_eq!(
+        desk.granted(),
+        months(&[("2026-01-10", 200)]),
+        "the subscription ran before the cancellation"
+    );
 }
 
 #[test]
@@ -66,7 +73,8 @@ fn lateness_is_measured_from_when_a_command_was_received() {
     assert_eq!(batch.expires_at, Some(at("2026-01-11T12:00:00")));
 }
 
-/// Began 40 days ago and was canceled 19 days ago; a period started in between and one after it.
+/// The subscription started 40 days ago and was canceled 19 days ago. One period started before the
+/// end and one after it.
 #[test]
 fn a_period_that_starts_after_the_end_is_not_granted_in_either_order() {
     for swapped in [false, true] {
@@ -88,9 +96,9 @@ fn a_period_that_starts_after_the_end_is_not_granted_in_either_order() {
     }
 }
 
-/// Began 3 hours ago, canceled 2 hours ago, a period started 1 hour ago.
+/// The subscription started 3 hours ago and was canceled 2 hours ago. A period started 1 hour ago.
 #[test]
-fn after_a_short_outage_a_period_that_starts_after_the_end_is_not_granted_in_either_order() {
+fn a_period_after_the_end_is_not_granted_if_a_short_outage_delays_the_events() {
     for swapped in [false, true] {
         let mut desk = Desk::new("2026-01-10T12:00:00");
         let anchor = Some(at("2025-12-10T11:00:00"));
@@ -101,7 +109,10 @@ fn after_a_short_outage_a_period_that_starts_after_the_end_is_not_granted_in_eit
             anchor,
             paid_through: None,
         };
-        let mut events = [("2026-01-10T09:00:00", Active), ("2026-01-10T10:00:00", Canceled)];
+        let mut events = [
+            ("2026-01-10T09:00:00", Active),
+            ("2026-01-10T10:00:00", Canceled),
+        ];
         if swapped {
             events.reverse();
         }
@@ -111,12 +122,18 @@ fn after_a_short_outage_a_period_that_starts_after_the_end_is_not_granted_in_eit
         }
         desk.wait();
         let granted = desk.granted();
-        assert_eq!(granted, months(&[("2025-12-10", 200)]), "swapped: {swapped}");
+        assert_eq!(
+            granted,
+            months(&[("2025-12-10", 200)]),
+            "swapped: {swapped}"
+        );
     }
 }
 
+/// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a late
+/// event arrives wait 15 minutes
 #[test]
-fn a_period_that_waits_for_late_events_is_granted_by_the_first_command_after_its_wait() {
+fn the_first_command_after_the_wait_grants_the_waiting_periods() {
     let mut desk = Desk::new("2026-01-10T12:00:00");
     let mut event = subscription(Active, "pro", None);
     if let Action::Subscription { anchor, .. } = &mut event {
@@ -140,7 +157,7 @@ fn a_period_that_waits_for_late_events_is_granted_by_the_first_command_after_its
 }
 
 #[test]
-fn a_period_that_starts_when_the_latest_event_happens_or_after_it_is_applied_does_not_wait() {
+fn a_period_that_starts_with_an_event_or_after_its_arrival_does_not_wait() {
     let mut desk = Desk::new("2026-01-10T11:05:00");
     desk.event("2026-01-10T11:00:00", Active, "pro");
     assert_eq!(desk.granted().len(), 1, "it starts with the event");
@@ -148,10 +165,18 @@ fn a_period_that_starts_when_the_latest_event_happens_or_after_it_is_applied_doe
     desk.event("2026-02-01", Active, "pro");
     desk.now = at("2026-02-10T11:00:00");
     desk.send(consume(1));
-    assert_eq!(desk.granted().len(), 2, "it starts after the event was applied");
+    assert_eq!(
+        desk.granted().len(),
+        2,
+        "it starts after the event was applied"
+    );
     desk.now = at("2026-03-10T11:00:00");
     desk.event("2026-03-01", Active, "pro");
-    assert_eq!(desk.granted().len(), 2, "it starts when the event is applied");
+    assert_eq!(
+        desk.granted().len(),
+        2,
+        "it starts when the event is applied"
+    );
     desk.event("2026-03-10T11:00:00", Active, "pro");
     assert_eq!(
         desk.granted().len(),
@@ -162,6 +187,8 @@ fn a_period_that_starts_when_the_latest_event_happens_or_after_it_is_applied_doe
     assert_eq!(desk.granted().len(), 3);
 }
 
+/// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a late
+/// event arrives wait 15 minutes
 #[test]
 fn a_period_that_an_event_names_waits_only_if_the_event_is_late() {
     for (applied, granted) in [("11:04:00", 1), ("11:05:00", 1), ("11:05:01", 0)] {
@@ -204,6 +231,9 @@ fn a_period_that_a_late_event_does_not_name_waits_however_soon_it_starts() {
     assert_eq!(desk.granted().len(), 2);
 }
 
+/// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a late
+/// event arrives wait 15 minutes
+///
 /// The event is a month late, and the next period starts a few minutes after it is applied.
 #[test]
 fn a_period_that_starts_while_an_earlier_one_waits_is_granted_when_it_starts() {
@@ -224,6 +254,8 @@ fn a_period_that_starts_while_an_earlier_one_waits_is_granted_when_it_starts() {
     );
 }
 
+/// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a late
+/// event arrives wait 15 minutes
 #[test]
 fn an_event_that_is_dated_ahead_shortens_no_wait() {
     let mut desk = Desk::new("2026-01-10T12:00:00");
@@ -231,7 +263,10 @@ fn an_event_that_is_dated_ahead_shortens_no_wait() {
     assert!(desk.granted().is_empty());
     desk.now = at("2026-01-10T12:12:00");
     let mut ahead = subscription(Active, "basic", None);
-    if let Action::Subscription { subscription_id, .. } = &mut ahead {
+    if let Action::Subscription {
+        subscription_id, ..
+    } = &mut ahead
+    {
         "other".clone_into(subscription_id);
     }
     let command = desk.command(Some(at("2026-01-10T12:17:00")), ahead);
@@ -252,14 +287,22 @@ fn an_event_that_is_dated_ahead_keeps_the_time_that_it_claimed_and_others_keep_n
         let posted = desk.book.postings().len();
         desk.event(when, Active, "pro");
         let expected = claimed.then(|| at(when));
-        assert_eq!(desk.book.postings()[posted].detail.claimed_at, expected, "{when}");
+        assert_eq!(
+            desk.book.postings()[posted].detail.claimed_at,
+            expected,
+            "{when}"
+        );
     }
 }
 
+/// Conformance: Commands: A subscription event dated ahead counts at most 5 minutes ahead
 #[test]
 fn an_event_that_is_dated_ahead_hides_no_cancellation() {
     let mut desk = Desk::new("2026-01-10");
-    let ahead = desk.command(Some(at("2026-01-10T00:04:00")), subscription(Active, "pro", None));
+    let ahead = desk.command(
+        Some(at("2026-01-10T00:04:00")),
+        subscription(Active, "pro", None),
+    );
     settled(desk.decide(&ahead));
     desk.now = at("2026-01-10T00:01:00");
     let canceled = desk.event("2026-01-10T00:01:00", Canceled, "pro");
@@ -270,6 +313,7 @@ fn an_event_that_is_dated_ahead_hides_no_cancellation() {
     assert_eq!(desk.granted(), months(&[("2026-01-10", 200)]));
 }
 
+/// Conformance: Commands: A subscription event dated ahead counts at most 5 minutes ahead
 #[test]
 fn an_event_that_is_dated_ahead_grants_a_period_that_starts_within_five_minutes() {
     for (minutes, granted) in [(4, 1), (5, 1), (6, 0)] {
@@ -302,8 +346,8 @@ fn an_older_event_of_an_unknown_plan_is_kept_as_a_dead_letter_too() {
     }
 }
 
-/// An event: when it happened, its status, its plan, up to where it is paid, its anchor.
-type Told<'a> = (
+/// An event: its time, status, plan, `paid_through` and anchor.
+type SentEvent<'a> = (
     &'a str,
     SubscriptionStatus,
     &'a str,
@@ -311,14 +355,14 @@ type Told<'a> = (
     Option<&'a str>,
 );
 
-/// What is granted after these events came in each order within a quarter of an hour.
-fn granted_in_each_order(now: &str, events: &[Told<'_>]) -> Vec<Vec<(String, i64)>> {
+/// The grants after these events arrived within 15 minutes, for each order of arrival.
+fn granted_in_each_order(now: &str, events: &[SentEvent<'_>]) -> Vec<Vec<(String, i64)>> {
     let mut orders = vec![Vec::new()];
     for event in events {
-        let longer = orders.iter().flat_map(|order: &Vec<Told<'_>>| {
-            (0..=order.len()).map(|place| {
+        let longer = orders.iter().flat_map(|order: &Vec<SentEvent<'_>>| {
+            (0..=order.len()).map(|position| {
                 let mut longer = order.clone();
-                longer.insert(place, *event);
+                longer.insert(position, *event);
                 longer
             })
         });
@@ -341,6 +385,8 @@ fn granted_in_each_order(now: &str, events: &[Told<'_>]) -> Vec<Vec<(String, i64
     granted.collect()
 }
 
+/// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a late
+/// event arrives wait 15 minutes
 #[test]
 fn a_later_event_that_arrives_before_an_end_grants_no_period_after_that_end() {
     let anchor = Some("2026-01-10");
@@ -354,6 +400,8 @@ fn a_later_event_that_arrives_before_an_end_grants_no_period_after_that_end() {
     }
 }
 
+/// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a late
+/// event arrives wait 15 minutes
 #[test]
 fn a_change_of_plan_that_arrives_first_changes_no_earlier_period() {
     let anchor = Some("2026-01-10");
@@ -366,6 +414,8 @@ fn a_change_of_plan_that_arrives_first_changes_no_earlier_period() {
     }
 }
 
+/// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a late
+/// event arrives wait 15 minutes
 #[test]
 fn without_an_anchor_the_earliest_event_begins_the_series_in_any_order() {
     let events = [

@@ -1,11 +1,12 @@
-//! How many credits a command may take, which bounds the batches that are read for it.
+//! The maximum number of credits that a command may take. It bounds the batches that are read for
+//! it.
 
 use ledger::{Action, MAX_AMOUNT, Price, Rules};
 
 use crate::desk::consume;
 
 #[test]
-fn a_consumption_demands_what_it_costs_and_nothing_else_demands_anything() {
+fn only_a_consumption_demands_credits_namely_its_cost() {
     let mut rules = Rules::default();
     let tokens = Price {
         credits: 1,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::desk::{Desk, at, code, consume, months, settled};
 
-/// The period starts at 10:00; its subscriber spends its credits a second later.
+/// The period starts at 10:00. The subscriber spends its credits a second later.
 #[test]
 fn a_consume_grants_the_periods_that_are_due_first() {
     let mut desk = Desk::new("2026-01-10T10:00:00");
@@ -21,7 +21,11 @@ fn a_consume_grants_the_periods_that_are_due_first() {
         (code(&spent), spent.amount, spent.available),
         (None, -150, Some(50))
     );
-    assert_eq!(spent.transactions.len(), 1, "the grant is no part of the outcome");
+    assert_eq!(
+        spent.transactions.len(),
+        1,
+        "the grant is no part of the outcome"
+    );
     let kinds: Vec<_> = desk.book.postings()[2..]
         .iter()
         .map(|posting| (posting.kind, posting.amount, posting.related_id))
@@ -37,7 +41,7 @@ fn a_consume_grants_the_periods_that_are_due_first() {
 }
 
 #[test]
-fn every_command_of_a_wallet_grants_the_periods_that_are_due_first_even_when_refused() {
+fn every_command_first_grants_the_due_periods_even_if_it_is_refused() {
     let freeze = Action::Freeze {
         reason: "chargeback".to_owned(),
         actor: "ops".to_owned(),
@@ -78,17 +82,23 @@ fn a_known_reference_grants_nothing() {
 }
 
 #[test]
-fn a_period_that_the_cap_swallows_says_what_was_clipped() {
+fn a_period_refused_by_the_cap_reports_the_clipped_credits() {
     let mut desk = Desk::new("2026-01-10");
     desk.rules.max_user_balance = 0;
     let event = desk.event("2026-01-10", Active, "pro");
-    assert_eq!((event.amount, event.clipped, code(&event)), (0, Some(200), None));
+    assert_eq!(
+        (event.amount, event.clipped, code(&event)),
+        (0, Some(200), None)
+    );
     desk.now = at("2026-02-10");
     let job = &desk.job()[0];
     assert_eq!(code(job), Some(Refusal::MaxBalanceReached));
     assert_eq!((job.amount, job.clipped), (0, Some(200)));
     desk.now = at("2026-03-10");
-    assert_eq!(code(&desk.send(consume(1))), Some(Refusal::InsufficientCredits));
+    assert_eq!(
+        code(&desk.send(consume(1))),
+        Some(Refusal::InsufficientCredits)
+    );
     let last = &desk.book.postings()[desk.book.postings().len() - 2];
     assert_eq!(
         (last.kind, last.detail.clipped),
@@ -99,7 +109,7 @@ fn a_period_that_the_cap_swallows_says_what_was_clipped() {
 }
 
 #[test]
-fn an_outcome_sums_what_was_clipped_of_all_its_periods() {
+fn an_outcome_sums_the_clipped_credits_of_all_its_periods() {
     let mut desk = Desk::new("2026-01-10");
     desk.rules.max_user_balance = 250;
     desk.event("2026-01-10", Active, "pro");
@@ -110,9 +120,9 @@ fn an_outcome_sums_what_was_clipped_of_all_its_periods() {
     assert_eq!((event.amount, event.clipped), (50, Some(150 + 200)));
 }
 
-/// The free plan is switched off and on again between two periods.
+/// The free plan is disabled and enabled again between two periods.
 #[test]
-fn a_plan_that_was_off_for_a_while_is_granted_by_the_next_command_when_its_period_starts() {
+fn a_plan_that_was_disabled_for_a_while_is_granted_when_its_next_period_starts() {
     let mut desk = Desk::new("2026-01-10");
     desk.send(Action::RegistrationBonus);
     desk.rules.plans.get_mut("free").expect("free").enabled = false;
@@ -126,7 +136,7 @@ fn a_plan_that_was_off_for_a_while_is_granted_by_the_next_command_when_its_perio
 
 /// With a cap, the order decides which plan's credits fit.
 #[test]
-fn what_is_granted_does_not_depend_on_the_order_in_which_subscriptions_are_read() {
+fn grants_do_not_depend_on_the_order_in_which_subscriptions_are_read() {
     let mut desk = Desk::new("2026-01-10");
     desk.event("2026-01-10", Active, "pro");
     desk.send(Action::RegistrationBonus);

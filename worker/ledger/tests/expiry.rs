@@ -1,4 +1,4 @@
-//! What expires of a batch, and what a hold keeps from expiring.
+//! The expiry of batches with and without holds.
 
 use ledger::{Action, Batch, BatchStatus, Book, Inconsistency, Source, TransactionType, Wallet};
 use uuid::Uuid;
@@ -27,8 +27,8 @@ fn batch(held: i64) -> Batch {
     }
 }
 
-/// A desk whose user has one such batch, swept in March.
-fn swept(held: i64) -> Desk {
+/// A fixture whose user has one such batch. The expiry job has run in March.
+fn expired_desk(held: i64) -> Desk {
     let mut desk = Desk::new("2026-03-01");
     let mut wallet = Wallet::prepared(Uuid::from_u128(9), "u".to_owned());
     wallet.open = true;
@@ -43,9 +43,9 @@ fn swept(held: i64) -> Desk {
 }
 
 #[test]
-fn what_no_hold_reserves_expires_under_a_numbered_reference() {
+fn credits_without_a_hold_expire_under_a_numbered_reference() {
     for (held, expired) in [(0, Some(-10)), (4, Some(-6)), (10, None)] {
-        let desk = swept(held);
+        let desk = expired_desk(held);
         let postings = desk.book.postings();
         let amounts: Vec<_> = postings.iter().map(|posting| posting.amount).collect();
         assert_eq!(amounts.first().copied(), expired, "{held} are held");
@@ -63,7 +63,7 @@ fn what_no_hold_reserves_expires_under_a_numbered_reference() {
 }
 
 #[test]
-fn what_is_held_is_not_free() {
+fn held_credits_are_not_free() {
     assert_eq!(batch(4).free(), 6);
 }
 

@@ -1,5 +1,8 @@
-//! The fingerprint's version 1, against vectors computed by other programs, so that it never changes:
-//! `vectors/fingerprints.txt` by `vectors/fingerprints.py`, `vectors/subscriptions.txt` likewise from `SEMANTICS.md`.
+//! Version 1 of the fingerprint, compared with vectors from other programs, so that it never
+//! changes.
+//!
+//! `vectors/fingerprints.py` computed `vectors/fingerprints.txt`. `vectors/subscriptions.txt` was
+//! computed likewise from `docs/reference/fingerprint.md`.
 
 use chrono::{DateTime, Utc};
 use ledger::{
@@ -26,8 +29,10 @@ fn hex(bytes: &[u8]) -> String {
     digits.concat()
 }
 
+/// Conformance: Idempotency: The fingerprint covers the fields as sent and matches test vectors of
+/// an independent program
 #[test]
-fn fingerprints_are_those_of_the_vectors() {
+fn fingerprints_match_the_vectors() {
     let consume = |amount, quantity| Action::Consume {
         service: "google:chat".to_owned(),
         amount,
@@ -78,7 +83,9 @@ fn fingerprints_are_those_of_the_vectors() {
         command("user_123", of_line("1")),
         command("user_123", of_line("größer")),
     ];
-    let vectors: Vec<&str> = include_str!("../vectors/fingerprints.txt").lines().collect();
+    let vectors: Vec<&str> = include_str!("../vectors/fingerprints.txt")
+        .lines()
+        .collect();
     let found: Vec<String> = commands
         .iter()
         .map(|command| hex(&command.fingerprint()))
@@ -120,7 +127,7 @@ fn unfreeze(reason: &str, actor: &str) -> Action {
 }
 
 #[test]
-fn fingerprints_of_subscriptions_grants_and_freezes_are_those_of_the_vectors() {
+fn fingerprints_of_subscriptions_grants_and_freezes_match_the_vectors() {
     let monthly = |id: &str, start| Action::MonthlyGrant {
         subscription_id: id.to_owned(),
         period_start: at(start),
@@ -132,18 +139,28 @@ fn fingerprints_of_subscriptions_grants_and_freezes_are_those_of_the_vectors() {
         command("user_123", subscription("pro", Active, None, instant)),
         command(
             "user_123",
-            subscription("pro", PastDue, instant, Some("2026-02-28T10:00:00.123456+01:00")),
+            subscription(
+                "pro",
+                PastDue,
+                instant,
+                Some("2026-02-28T10:00:00.123456+01:00"),
+            ),
         ),
         command("user_123", subscription("größer", Trialing, None, None)),
         command("user_123", subscription("größer", Paused, None, None)),
         command("user_123", subscription("größer", Canceled, None, None)),
         command("user_123", subscription("größer", Expired, None, None)),
         command("user_123", monthly("sub_1", "2026-01-31T09:00:00Z")),
-        command("üser 🦀", monthly("free:üser 🦀", "2026-02-28T23:59:59.999999Z")),
+        command(
+            "üser 🦀",
+            monthly("free:üser 🦀", "2026-02-28T23:59:59.999999Z"),
+        ),
         command("user_123", freeze("chargeback", "ops")),
         command("user_123", unfreeze("won", "ops")),
     ];
-    let vectors: Vec<&str> = include_str!("../vectors/subscriptions.txt").lines().collect();
+    let vectors: Vec<&str> = include_str!("../vectors/subscriptions.txt")
+        .lines()
+        .collect();
     let found: Vec<String> = commands
         .iter()
         .map(|command| hex(&command.fingerprint()))
@@ -152,7 +169,7 @@ fn fingerprints_of_subscriptions_grants_and_freezes_are_those_of_the_vectors() {
 }
 
 #[test]
-fn why_and_by_whom_a_wallet_is_frozen_takes_no_part() {
+fn the_reason_and_actor_of_a_freeze_are_not_part_of_the_fingerprint() {
     for action in [freeze, unfreeze] {
         let one = command("user_123", action("chargeback", "ops:maria"));
         let other = command("user_123", action("fraud", "ops:jan"));
@@ -165,8 +182,10 @@ fn why_and_by_whom_a_wallet_is_frozen_takes_no_part() {
     );
 }
 
+/// Conformance: Idempotency: The fingerprint excludes `occurredAt`, `description`, `metadata`,
+/// `amountPaid` and `currency`
 #[test]
-fn what_decides_no_movement_takes_no_part() {
+fn fields_that_do_not_change_the_movement_are_not_part_of_the_fingerprint() {
     let action = Action::Purchase {
         item: Item::Package("lite".to_owned()),
         purchase_id: "pi_1".to_owned(),

@@ -1,7 +1,9 @@
-//! The checks that property tests and fuzzing rely on: each finds what it is named after, and nothing in a sound wallet.
+//! The invariant checks that property tests and fuzzing use. Each check detects the violation it is
+//! named after, and a consistent wallet passes all of them.
 
 use ledger::{
-    Action, Allocation, Batch, BatchStatus, Broken, Posting, Refusal, Wallet, WalletStatus, check_wallet,
+    Action, Allocation, Batch, BatchStatus, Broken, Posting, Refusal, Wallet, WalletStatus,
+    check_wallet,
 };
 use uuid::Uuid;
 
@@ -16,8 +18,9 @@ struct Whole {
 }
 
 impl Whole {
-    /// Two promotions of 10 credits: of the first 7 were spent and 3 expired, of the second 5 were spent.
-    fn sound() -> Self {
+    /// Two promotions of 10 credits. Of the first, 7 were spent and 3 expired. Of the second, 5
+    /// were spent.
+    fn consistent() -> Self {
         let mut desk = Desk::new("2026-01-10");
         for validity_days in [Some(30), None] {
             desk.send(Action::Promotion {
@@ -42,7 +45,7 @@ impl Whole {
         check_wallet(&self.wallet, &self.batches, &self.postings)
     }
 
-    /// Changes something, and expects that the check of this name finds it.
+    /// Applies a change and expects that the check with this name fails.
     fn breaks(&self, invariant: &str, change: impl FnOnce(&mut Self)) {
         let mut broken = self.clone();
         change(&mut broken);
@@ -50,15 +53,16 @@ impl Whole {
         assert_eq!(found, Err(invariant));
     }
 
-    /// The postings: two promotions, a consumption, an expiration, a consumption.
+    /// The first consumption. The postings are two promotions, a consumption, an expiration, a
+    /// consumption.
     fn spent(&mut self) -> &mut Posting {
         &mut self.postings[2]
     }
 }
 
 #[test]
-fn a_sound_wallet_breaks_nothing() {
-    let whole = Whole::sound();
+fn a_consistent_wallet_passes_every_check() {
+    let whole = Whole::consistent();
     assert_eq!(whole.check(), Ok(()));
     assert_eq!(whole.wallet.balance, 5);
     assert_eq!(whole.batches[0].status, BatchStatus::Expired);
@@ -67,7 +71,7 @@ fn a_sound_wallet_breaks_nothing() {
 
 #[test]
 fn every_sum_of_a_wallet_is_checked() {
-    let whole = Whole::sound();
+    let whole = Whole::consistent();
     whole.breaks("balance = Σ remaining of ACTIVE batches", |it| {
         it.wallet.balance += 1;
     });
@@ -77,7 +81,7 @@ fn every_sum_of_a_wallet_is_checked() {
     whole.breaks("held = Σ held of batches", |it| {
         it.wallet.held += 1;
     });
-    whole.breaks("total_earned = Σ what was added", |it| {
+    whole.breaks("total_earned = Σ credits added", |it| {
         it.wallet.total_earned += 1;
     });
     whole.breaks("total_spent = Σ consumed − refunded", |it| {
@@ -96,8 +100,8 @@ fn every_sum_of_a_wallet_is_checked() {
 }
 
 #[test]
-fn a_refusal_counts_for_nothing_and_moves_nothing() {
-    let mut whole = Whole::sound();
+fn a_refusal_does_not_count_and_moves_no_credits() {
+    let mut whole = Whole::consistent();
     let mut refused = whole.spent().clone();
     refused.amount = 0;
     refused.other_account = None;
@@ -124,7 +128,7 @@ fn a_refusal_counts_for_nothing_and_moves_nothing() {
 
 #[test]
 fn every_batch_is_checked() {
-    let whole = Whole::sound();
+    let whole = Whole::consistent();
     let range = "0 ≤ remaining ≤ amount";
     whole.breaks(range, |it| {
         it.batches[1].amount = 4;
@@ -139,7 +143,7 @@ fn every_batch_is_checked() {
             it.wallet.held = count;
         });
     }
-    let left = "ACTIVE ⇔ something is left";
+    let left = "ACTIVE ⇔ remaining > 0";
     whole.breaks(left, |it| {
         it.batches[0].status = BatchStatus::Active;
     });
@@ -165,7 +169,7 @@ fn every_batch_is_checked() {
 
 #[test]
 fn every_posting_is_checked() {
-    let whole = Whole::sound();
+    let whole = Whole::consistent();
     whole.breaks("amount = Σ allocations of the transaction", |it| {
         it.postings[2].allocations[0].amount += 1;
         it.postings[3].allocations[0].amount -= 1;
@@ -177,7 +181,7 @@ fn every_posting_is_checked() {
     whole.breaks("amount < 0 ⇔ the wallet is debited", |it| {
         it.postings[0].other_account = wallet();
     });
-    let below = "nothing below zero";
+    let below = "no balance or remainder below 0";
     whole.breaks(below, |it| {
         it.spent().balance_after = Some(-1);
     });
@@ -191,8 +195,8 @@ fn every_posting_is_checked() {
 }
 
 #[test]
-fn a_broken_invariant_is_named_with_what_was_found() {
-    let mut whole = Whole::sound();
+fn a_broken_invariant_is_reported_with_its_name_and_values() {
+    let mut whole = Whole::consistent();
     whole.wallet.held = 3;
     let broken = whole.check().expect_err("it is broken");
     let text = broken.to_string();

@@ -1,4 +1,4 @@
-//! The tests of the core, in one program: it is linked once.
+//! The tests of the ledger. They form one program, so they are linked once.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod desk;

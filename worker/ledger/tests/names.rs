@@ -1,12 +1,12 @@
-//! The names that the core gives to rows and answers. They are stored, so they never change.
+//! The names that the ledger uses in rows and replies. They are stored, so they must not change.
 
 use ledger::{BatchStatus, Origin, Refusal, Skipped, Source, TransactionType, WalletStatus};
 
 #[test]
 fn each_type_of_transaction_has_its_name() {
     use TransactionType::{
-        Bonus, Consumption, Expiration, Freeze, MonthlyGrant, Promotion, Purchase, Refund, RegistrationBonus,
-        Revocation, Subscription, Unfreeze,
+        Bonus, Consumption, Expiration, Freeze, MonthlyGrant, Promotion, Purchase, Refund,
+        RegistrationBonus, Revocation, Subscription, Unfreeze,
     };
     let names = [
         (Purchase, "purchase"),
@@ -33,7 +33,10 @@ fn each_type_of_transaction_has_its_name() {
 #[test]
 fn origins_statuses_and_sources_have_their_names() {
     let origins = [Origin::Usage, Origin::Funding, Origin::Internal];
-    assert_eq!(origins.map(Origin::as_str), ["usage", "funding", "internal"]);
+    assert_eq!(
+        origins.map(Origin::as_str),
+        ["usage", "funding", "internal"]
+    );
     let wallets = [WalletStatus::Active, WalletStatus::Frozen];
     assert_eq!(wallets.map(WalletStatus::as_str), ["ACTIVE", "FROZEN"]);
     let batches = [
@@ -47,16 +50,19 @@ fn origins_statuses_and_sources_have_their_names() {
     let sources = [Source::Purchase, Source::Subscription, Source::Bonus];
     let names = ["PURCHASE", "SUBSCRIPTION", "BONUS"];
     assert_eq!(sources.map(Source::as_str), names);
-    for (skipped, name) in [(Skipped::Lapsed, "lapsed"), (Skipped::PaidPlan, "paid_plan")] {
+    for (skipped, name) in [
+        (Skipped::Lapsed, "lapsed"),
+        (Skipped::PaidPlan, "paid_plan"),
+    ] {
         assert_eq!(skipped.as_str(), name);
         assert_eq!(Skipped::parse(name), Some(skipped));
     }
     assert_eq!(Skipped::parse("LAPSED"), None);
 }
 
-/// The table of refusals in SEMANTICS.md: the code, and whether it is final for its reference.
+/// The table of refusals in docs/reference/outcomes.md: the code, and whether the refusal is stored.
 #[test]
-fn each_refusal_has_its_code_and_is_stored_where_the_ledger_decides_it() {
+fn each_refusal_has_its_code_and_is_stored_if_the_ledger_decides_it() {
     let table = [
         ("reference_conflict", false),
         ("credits_disabled", false),

@@ -1,4 +1,4 @@
-//! What can be expected of a subscription: its next grant, and when the next period can be granted.
+//! The next grant of a subscription, and when the next period can be granted.
 
 use ledger::{
     NextGrant,
@@ -11,7 +11,7 @@ fn next_grant(desk: &Desk) -> Option<NextGrant> {
     ledger::next_grant(desk.book.subscriptions("u"), &desk.rules, desk.now)
 }
 
-/// The desk with a plan switched on or off.
+/// Enables or disables a plan.
 fn set_enabled(desk: &mut Desk, plan: &str, enabled: bool) {
     desk.rules.plans.get_mut(plan).expect("a plan").enabled = enabled;
 }
@@ -22,14 +22,15 @@ fn a_period_of_a_disabled_plan_is_not_due_from_its_first_instant_on() {
     desk.event("2026-01-10", Active, "pro");
     set_enabled(&mut desk, "pro", false);
     desk.now = at("2026-02-10");
-    let due = |desk: &Desk| ledger::next_due_at(desk.book.subscriptions("u"), &desk.rules, desk.now);
+    let due =
+        |desk: &Desk| ledger::next_due_at(desk.book.subscriptions("u"), &desk.rules, desk.now);
     assert_eq!(due(&desk), Some(at("2026-03-10")));
     set_enabled(&mut desk, "pro", true);
     assert_eq!(due(&desk), Some(at("2026-02-10")));
 }
 
 #[test]
-fn the_next_grant_is_that_of_the_next_plan_where_one_that_brings_nothing_comes_before_it() {
+fn the_next_grant_skips_a_disabled_plan_that_comes_before_another_plan() {
     let mut desk = Desk::new("2026-01-10");
     desk.event("2026-01-10", Active, "basic");
     set_enabled(&mut desk, "basic", false);
@@ -50,7 +51,7 @@ fn a_plan_without_credits_is_no_next_grant() {
 }
 
 #[test]
-fn only_an_end_or_a_pause_has_an_instant_from_which_it_does_not_run() {
+fn only_an_ended_or_paused_subscription_has_an_end_instant() {
     let mut desk = Desk::new("2026-01-10");
     desk.event("2026-01-10", Active, "pro");
     assert_eq!(desk.known("sub").state.ended_at, None);

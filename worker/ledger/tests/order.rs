@@ -32,7 +32,7 @@ fn rules(trial_grants: bool, grace_days: i64) -> Rules {
     }
 }
 
-/// Ends count last at their instant, `active` before them and before that the rest.
+/// At the same instant ends come last, and `active` comes before them.
 fn rank(status: SubscriptionStatus) -> u8 {
     match status {
         SubscriptionStatus::Canceled | SubscriptionStatus::Expired => 2,
@@ -41,10 +41,10 @@ fn rank(status: SubscriptionStatus) -> u8 {
     }
 }
 
-/// An event at most 200 days ago, now and then at the instant of another one.
+/// An event of the last 200 days. Sometimes two events have the same instant.
 fn event() -> impl Strategy<Value = Event> {
     let plan = prop_oneof![Just("basic"), Just("pro"), Just("max")];
-    // One of today would not be late, and grant at once.
+    // An event of today would not be late and would grant at once.
     let days = prop_oneof![1..200_i64, 1..20_i64];
     let status = proptest::sample::select(&SubscriptionStatus::ALL[..]);
     let paid = proptest::option::weighted(0.4, -200..100_i64);
@@ -62,7 +62,7 @@ fn event() -> impl Strategy<Value = Event> {
     })
 }
 
-/// Events of which no two have the same instant and rank, in one order and in another.
+/// Events with distinct pairs of instant and rank, sorted and shuffled.
 fn events() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
     proptest::collection::vec(event(), 1..9).prop_flat_map(|events| {
         let distinct: BTreeMap<_, _> = events
@@ -74,7 +74,7 @@ fn events() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
     })
 }
 
-/// A subscription of which these events arrived and nothing was granted.
+/// A subscription that has received these events and no grant.
 fn stored(events: Vec<Event>, rules: &Rules) -> Subscription {
     let any = SubscriptionState {
         plan: String::new(),
@@ -88,11 +88,12 @@ fn stored(events: Vec<Event>, rules: &Rules) -> Subscription {
     };
     let ids = || ("sub".to_owned(), "u".to_owned());
     let (anchor, state) =
-        Subscription::stored(ids(), now(), (any, None), events.clone(), BTreeSet::new()).derived(rules);
+        Subscription::stored(ids(), now(), (any, None), events.clone(), BTreeSet::new())
+            .derived(rules);
     Subscription::stored(ids(), anchor, (state, None), events, BTreeSet::new())
 }
 
-/// What is granted at once when all is known: start, plan and credits.
+/// The grants if all events are known before the first grant: start, plan and credits.
 fn granted(subscription: Subscription, rules: &Rules) -> Vec<(DateTime<Utc>, String, i64)> {
     let mut book = Book::default();
     let mut wallet = Wallet::prepared(Uuid::from_u128(1), "u".to_owned());
@@ -119,7 +120,9 @@ fn granted(subscription: Subscription, rules: &Rules) -> Vec<(DateTime<Utc>, Str
     let batches = book.wallet("u").expect("a wallet").batches();
     let plan = |id| {
         let batch = batches.iter().find(|batch| batch.transaction_id == id);
-        batch.and_then(|batch| batch.source_plan.clone()).expect("a plan")
+        batch
+            .and_then(|batch| batch.source_plan.clone())
+            .expect("a plan")
     };
     starts
         .into_iter()
@@ -127,18 +130,18 @@ fn granted(subscription: Subscription, rules: &Rules) -> Vec<(DateTime<Utc>, Str
         .collect()
 }
 
-/// Start and credits of all periods that were granted, in the order in which they start.
-fn brought(book: &Book) -> Vec<(DateTime<Utc>, i64)> {
+/// Start and credits of all granted periods, in order of their start.
+fn granted_periods(book: &Book) -> Vec<(DateTime<Utc>, i64)> {
     let grants = book.postings().iter();
     let grants = grants.filter(|posting| posting.kind == TransactionType::MonthlyGrant);
-    let mut brought: Vec<_> = grants
+    let mut periods: Vec<_> = grants
         .map(|posting| (posting.period_start.expect("a period"), posting.amount))
         .collect();
-    brought.sort_unstable();
-    brought
+    periods.sort_unstable();
+    periods
 }
 
-/// A book to which these events were sent one after the other, a quarter of an hour later.
+/// A book that has received these events one after the other, and the time 15 minutes later.
 fn sent(events: &[Event], rules: &Rules) -> Book {
     let mut book = Book::default();
     let mut ids = 0;
@@ -179,8 +182,10 @@ fn sent(events: &[Event], rules: &Rules) -> Book {
 }
 
 proptest! {
+    /// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a
+    /// late event arrives wait 15 minutes
     #[test]
-    fn all_events_together_grant_the_same_in_whatever_order_they_arrived(
+    fn all_events_together_grant_the_same_in_any_order_of_arrival(
         (sorted, shuffled) in events(),
         trial_grants in any::<bool>(),
         grace_days in 0..40_i64,
@@ -192,8 +197,10 @@ proptest! {
         prop_assert_eq!(granted(shuffled, &rules), granted(sorted, &rules));
     }
 
+    /// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a
+    /// late event arrives wait 15 minutes
     #[test]
-    fn events_that_are_sent_in_any_order_come_to_the_same_state_and_the_same_grants(
+    fn events_sent_in_any_order_lead_to_the_same_state_and_grants(
         (sorted, shuffled) in events(),
         trial_grants in any::<bool>(),
         grace_days in 0..40_i64,
@@ -206,8 +213,11 @@ proptest! {
         };
         prop_assert_eq!(state(&out_of_order), state(&in_order));
         let at_once = granted(stored(sorted, &rules), &rules);
-        let at_once: Vec<_> = at_once.into_iter().map(|(start, _, amount)| (start, amount)).collect();
-        prop_assert_eq!(brought(&in_order), at_once.clone());
-        prop_assert_eq!(brought(&out_of_order), at_once);
+        let at_once: Vec<_> = at_once
+            .into_iter()
+            .map(|(start, _, amount)| (start, amount))
+            .collect();
+        prop_assert_eq!(granted_periods(&in_order), at_once.clone());
+        prop_assert_eq!(granted_periods(&out_of_order), at_once);
     }
 }

@@ -1,11 +1,11 @@
-//! A payment is credited once, whatever the references of the commands that report it.
+//! A payment is credited once, also if several commands with different references report it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Item, MAX_AMOUNT, Origin, Outcome, Package, Refusal, Refused, Rules,
-    TransactionType,
+    Action, Book, Command, Decision, Item, MAX_AMOUNT, Origin, Outcome, Package, Refusal, Refused,
+    Rules, TransactionType,
 };
 use uuid::Uuid;
 
@@ -13,13 +13,13 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).expect("an instant")
 }
 
-/// Ids that never repeat in this process.
+/// Ids that are unique in this process.
 fn ids() -> impl FnMut() -> Uuid {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     || Uuid::from_u128(NEXT.fetch_add(1, Ordering::Relaxed).into())
 }
 
-/// A purchase of the package `lite`: 100 credits and 10 as a bonus.
+/// A purchase of the package `lite`: 100 credits and a bonus of 10.
 fn purchase(reference: &str, user: &str, payment: &str, line: Option<&str>) -> Command {
     Command {
         origin: Origin::Funding,
@@ -58,6 +58,8 @@ fn refused(outcome: &Outcome) -> &Refused {
     refused
 }
 
+/// Conformance: Commands: A payment is credited once, regardless of references, and each of its
+/// lines is credited once
 #[test]
 fn a_payment_under_a_second_reference_is_refused_and_names_the_first() {
     let mut book = Book::default();
@@ -71,7 +73,7 @@ fn a_payment_under_a_second_reference_is_refused_and_names_the_first() {
     let row = book.postings().last().expect("a posting");
     assert_eq!((row.kind, row.amount), (TransactionType::Purchase, 0));
     assert_eq!(row.purchase_id.as_deref(), Some("pi_9"));
-    assert!(row.detail.request.is_some(), "the request is kept");
+    assert!(row.detail.request.is_some(), "the request is stored");
 }
 
 #[test]
@@ -99,6 +101,8 @@ fn a_payment_that_was_credited_to_another_user_opens_no_wallet() {
     assert!(book.wallet("bob").is_none());
 }
 
+/// Conformance: Commands: A payment is credited once, regardless of references, and each of its
+/// lines is credited once
 #[test]
 fn each_line_of_a_payment_is_credited_once() {
     let mut book = Book::default();
@@ -131,18 +135,25 @@ fn a_payment_that_could_not_be_applied_is_not_credited_yet() {
         ..Rules::default()
     };
     let decision = decide(&mut book, &off, &purchase("evt_1", "ada", "pi_9", None));
-    assert_eq!(decision, Decision::Unapplied(Refusal::CreditsDisabled.into()));
+    assert_eq!(
+        decision,
+        Decision::Unapplied(Refusal::CreditsDisabled.into())
+    );
     let second = settled(&mut book, &purchase("evt_2", "ada", "pi_9", None));
     assert_eq!(second.amount, 110);
     let replayed = settled(&mut book, &purchase("evt_1", "ada", "pi_9", None));
     assert_eq!(
-        refused(&replayed).first.as_ref().expect("the first").reference_id,
+        refused(&replayed)
+            .first
+            .as_ref()
+            .expect("the first")
+            .reference_id,
         "evt_2"
     );
 }
 
 #[test]
-fn what_a_payment_brings_is_one_credit_to_the_largest_amount_its_bonus_included() {
+fn a_payment_with_its_bonus_adds_one_credit_up_to_the_largest_amount() {
     let package = |credits, bonus| Package {
         credits,
         bonus,
@@ -160,8 +171,14 @@ fn what_a_payment_brings_is_one_credit_to_the_largest_amount_its_bonus_included(
     ];
     for ((credits, bonus), fits) in cases {
         let mut rules = Rules::default();
-        rules.packages.insert("lite".to_owned(), package(credits, bonus));
-        let decision = decide(&mut Book::default(), &rules, &purchase("r", "ada", "pi_1", None));
+        rules
+            .packages
+            .insert("lite".to_owned(), package(credits, bonus));
+        let decision = decide(
+            &mut Book::default(),
+            &rules,
+            &purchase("r", "ada", "pi_1", None),
+        );
         let unapplied = Decision::Unapplied(Refusal::InvalidAmount.into());
         assert_eq!(decision != unapplied, fits, "{credits} and {bonus}");
     }
@@ -180,20 +197,31 @@ fn a_payment_without_a_bonus_is_one_transaction_and_one_batch() {
     let mut book = Book::default();
     decide(&mut book, &rules, &purchase("r", "ada", "pi_1", None));
     assert_eq!(book.postings().len(), 1);
-    assert_eq!(book.wallet("ada").map(|wallet| wallet.batches().len()), Some(1));
+    assert_eq!(
+        book.wallet("ada").map(|wallet| wallet.batches().len()),
+        Some(1)
+    );
 }
 
 #[test]
-fn a_payment_is_over_the_cap_where_the_wallet_holds_more_than_it() {
+fn a_payment_is_over_the_cap_if_the_wallet_holds_more_than_the_cap() {
     for (cap, over) in [(109, true), (110, false), (111, false)] {
         let rules = Rules {
             max_user_balance: cap,
             ..Rules::default()
         };
-        let decision = decide(&mut Book::default(), &rules, &purchase("r", "ada", "pi_1", None));
+        let decision = decide(
+            &mut Book::default(),
+            &rules,
+            &purchase("r", "ada", "pi_1", None),
+        );
         let Decision::Settled(outcome) = decision else {
             panic!("{decision:?}");
         };
-        assert_eq!((outcome.amount, outcome.over_cap), (110, over), "a cap of {cap}");
+        assert_eq!(
+            (outcome.amount, outcome.over_cap),
+            (110, over),
+            "a cap of {cap}"
+        );
     }
 }

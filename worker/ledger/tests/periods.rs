@@ -1,10 +1,11 @@
-//! Months counted from an anchor, against a calendar walked month by month.
+//! Months counted from an anchor, compared with a calendar that is walked day by day.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use ledger::{Event, Period, Rules, Subscription, SubscriptionState, SubscriptionStatus, period};
 use proptest::prelude::*;
 
-/// The same day of the `nth` month after `anchor`, or that month's last day; found by walking days.
+/// The same day of the `nth` month after `anchor`, or the last day of that month, found by walking
+/// days.
 fn walked(anchor: DateTime<Utc>, nth: u32) -> DateTime<Utc> {
     let mut day = anchor.date_naive().with_day(1).expect("a first day");
     for _ in 0..nth {
@@ -13,16 +14,16 @@ fn walked(anchor: DateTime<Utc>, nth: u32) -> DateTime<Utc> {
             day = day.succ_opt().expect("a day");
         }
     }
-    let (month, wanted) = (day.month(), anchor.day());
+    let (month, anchor_day) = (day.month(), anchor.day());
     let mut found = day;
-    while day.month() == month && day.day() <= wanted {
+    while day.month() == month && day.day() <= anchor_day {
         found = day;
         day = day.succ_opt().expect("a day");
     }
     found.and_time(anchor.time()).and_utc()
 }
 
-/// Anchors on the days that some months do not have, at every time of the day.
+/// Anchors on days that some months do not have, at any time of the day.
 fn anchors() -> impl Strategy<Value = DateTime<Utc>> {
     let midnight_or_not = prop_oneof![
         Just(0_i64),
@@ -30,22 +31,33 @@ fn anchors() -> impl Strategy<Value = DateTime<Utc>> {
         Just(86_400_000_000 - 1),
         0..86_400_000_000_i64
     ];
-    let day = (2024..2033, 1..=12_u32, 26..=31_u32).prop_filter_map("a date", |(year, month, day)| {
-        NaiveDate::from_ymd_opt(year, month, day)
-    });
+    let day = (2024..2033, 1..=12_u32, 26..=31_u32)
+        .prop_filter_map("a date", |(year, month, day)| {
+            NaiveDate::from_ymd_opt(year, month, day)
+        });
     (day, midnight_or_not).prop_map(|(day, micros)| {
         day.and_time(chrono::NaiveTime::MIN).and_utc() + TimeDelta::microseconds(micros)
     })
 }
 
 proptest! {
+    /// Conformance: Monthly grants: Period k starts at the anchor plus k months, limited to the
+    /// last day of the month
     #[test]
-    fn a_period_starts_on_the_anchors_day_or_the_months_last_one(anchor in anchors(), nth in 0..60_u32) {
+    fn a_period_starts_on_the_anchors_day_or_the_months_last_one(
+        anchor in anchors(),
+        nth in 0..60_u32,
+    ) {
         prop_assert_eq!(period::start(anchor, nth), walked(anchor, nth));
     }
 
+    /// Conformance: Monthly grants: Period k starts at the anchor plus k months, limited to the
+    /// last day of the month
     #[test]
-    fn the_period_of_an_instant_contains_it(anchor in anchors(), micros in 0..150_000_000_000_000_i64) {
+    fn the_period_of_an_instant_contains_it(
+        anchor in anchors(),
+        micros in 0..150_000_000_000_000_i64,
+    ) {
         let at = anchor + TimeDelta::microseconds(micros);
         let found = Period::containing(anchor, at);
         prop_assert!(found.start <= at && at < found.end, "{found:?} for {at}");
@@ -54,15 +66,22 @@ proptest! {
         prop_assert_eq!(found.end, walked(anchor, nth.expect("found") + 1));
     }
 
+    /// Conformance: Monthly grants: The first period of a subscription contains its activation
     #[test]
-    fn what_comes_before_the_anchor_belongs_to_the_first_period(anchor in anchors(), days in 0..400_u64) {
+    fn an_instant_before_the_anchor_belongs_to_the_first_period(
+        anchor in anchors(),
+        days in 0..400_u64,
+    ) {
         let at = anchor - Days::new(days);
         prop_assert_eq!(Period::containing(anchor, at).start, anchor);
     }
 
-    /// After months of downtime one look finds what daily looks would have found.
+    /// Conformance: Monthly grants: Every past period in [activation, end) is granted later if
+    /// missed, also after a cancellation
+    ///
+    /// After months of downtime a single run finds the same periods as daily runs.
     #[test]
-    fn catching_up_at_once_finds_what_looking_every_day_finds(
+    fn catching_up_at_once_finds_the_same_periods_as_daily_runs(
         anchor in anchors(),
         activated in 0..500_i64,
         days in 0..500_i64,
@@ -98,7 +117,7 @@ proptest! {
     }
 }
 
-/// A subscription that began and perhaps ended, of which these periods were handled.
+/// A subscription that started and may have ended, with these periods handled.
 fn stored(
     anchor: DateTime<Utc>,
     activated_at: DateTime<Utc>,

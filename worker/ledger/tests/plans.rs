@@ -1,4 +1,4 @@
-//! Plans: why the grant of a period is refused, whom the free plan is for, and what comes late.
+//! Plans: refusals of grants, the scope of the free plan, and late events.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
@@ -12,7 +12,7 @@ fn at(day: &str) -> DateTime<Utc> {
     format!("{day}T00:00:00Z").parse().expect("an instant")
 }
 
-/// One book, the events of user `u` and the job that grants what is due.
+/// A fixture with one book, the events of user `u`, and the job that grants due periods.
 struct Desk {
     book: Book,
     rules: Rules,
@@ -21,7 +21,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// A book of 10 January 2026; no plan's credits lapse within a year.
+    /// A book on 10 January 2026. The credits of all plans last for a year.
     fn new() -> Self {
         let mut rules = Rules::default();
         for plan in rules.plans.values_mut() {
@@ -46,7 +46,13 @@ impl Desk {
 
     fn send(&mut self, user: &str, occurred_at: Option<DateTime<Utc>>, action: Action) -> Decision {
         let reference = format!("r{}", self.ids);
-        self.decide(&command(Origin::Funding, &reference, user, occurred_at, action))
+        self.decide(&command(
+            Origin::Funding,
+            &reference,
+            user,
+            occurred_at,
+            action,
+        ))
     }
 
     fn register(&mut self) {
@@ -66,7 +72,7 @@ impl Desk {
         settled(self.decide(&command(Origin::Internal, &reference, "u", None, action)))
     }
 
-    /// Grants whatever is due, as the job does.
+    /// Grants all due periods, as the job does.
     fn job(&mut self) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         let subscriptions = self.book.subscriptions("u").to_vec();
@@ -137,8 +143,10 @@ fn code(outcome: &Outcome) -> Option<Refusal> {
     outcome.refused.as_ref().map(|refused| refused.code)
 }
 
+/// Conformance: Invariants and verification: Groups of any size produce the same result as commands
+/// applied one by one
 #[test]
-fn a_period_that_came_with_an_event_is_known_when_the_job_asks_for_it_in_the_same_group() {
+fn the_job_replays_a_period_that_an_event_granted_in_the_same_group() {
     let mut desk = Desk::new();
     let event = desk.event("2026-01-10", "sub_1", "pro", Active);
     assert_eq!((event.amount, event.transactions.len()), (200, 2));
@@ -150,6 +158,8 @@ fn a_period_that_came_with_an_event_is_known_when_the_job_asks_for_it_in_the_sam
     );
 }
 
+/// Conformance: Refusals and rejections: If several refusals apply, the first in the order of
+/// precedence is returned
 #[test]
 fn a_period_that_is_due_is_refused_for_its_plan_and_any_other_as_not_due() {
     for enabled in [None, Some(false)] {
@@ -157,7 +167,9 @@ fn a_period_that_is_due_is_refused_for_its_plan_and_any_other_as_not_due() {
         desk.event("2026-01-10", "sub_1", "pro", Active);
         let pro = desk.rules.plans.remove("pro").expect("pro");
         let expected = if let Some(enabled) = enabled {
-            desk.rules.plans.insert("pro".to_owned(), Plan { enabled, ..pro });
+            desk.rules
+                .plans
+                .insert("pro".to_owned(), Plan { enabled, ..pro });
             Refusal::PlanDisabled
         } else {
             Refusal::UnknownPlan
@@ -166,7 +178,7 @@ fn a_period_that_is_due_is_refused_for_its_plan_and_any_other_as_not_due() {
         let before = desk.known("sub_1").cloned();
         let posted = desk.book.postings().len();
         assert_eq!(code(&desk.grant("sub_1", at("2026-02-10"))), Some(expected));
-        // One before it began, one that there is not and the one to come.
+        // A period before the start, an instant that starts no period, and the next period.
         for day in ["2025-12-10", "2026-02-11", "2026-03-10"] {
             let refused = code(&desk.grant("sub_1", at(day)));
             assert_eq!(refused, Some(Refusal::NotDue), "{day}");
@@ -199,6 +211,8 @@ fn a_period_that_is_not_due_is_refused_until_it_is() {
     );
 }
 
+/// Conformance: Refusals and rejections: If several refusals apply, the first in the order of
+/// precedence is returned
 #[test]
 fn an_event_is_refused_for_its_owner_before_its_plan() {
     let mut desk = Desk::new();
@@ -214,9 +228,14 @@ fn an_event_is_refused_for_its_owner_before_its_plan() {
             assert_eq!(unapplied(decision), Refusal::SubscriptionConflict, "{plan}");
         }
     }
-    assert!(desk.book.wallet("v").is_none(), "what is refused opens nothing");
+    assert!(
+        desk.book.wallet("v").is_none(),
+        "a refused command opens no wallet"
+    );
 }
 
+/// Conformance: Commands: A registration opens no free subscription if the free plan is disabled or
+/// `"none"`
 #[test]
 fn a_registration_opens_no_free_subscription_where_there_is_no_free_plan() {
     let no_name = |rules: &mut Rules| rules.free_plan = None;
@@ -236,7 +255,7 @@ fn a_registration_opens_no_free_subscription_where_there_is_no_free_plan() {
 }
 
 #[test]
-fn the_free_subscription_is_no_paid_plan_whatever_the_free_plan_is_called_later() {
+fn the_free_subscription_is_no_paid_plan_after_the_free_plan_is_renamed() {
     let mut desk = Desk::new();
     desk.register();
     for name in [Some("free".to_owned()), Some("pro".to_owned()), None] {
@@ -272,18 +291,29 @@ fn a_providers_subscription_to_the_free_plan_covers_the_registrations() {
     let month = |day: &str| ("sub_x", day.to_owned(), 10);
     assert_eq!(
         brought,
-        [month("2026-01-20"), month("2026-02-20"), month("2026-03-20")]
+        [
+            month("2026-01-20"),
+            month("2026-02-20"),
+            month("2026-03-20")
+        ]
     );
 
     desk.now = at("2026-03-25");
     desk.event("2026-03-25", "sub_x", "free", Canceled);
     desk.now = at("2026-04-10");
-    assert_eq!(desk.job()[0].amount, 10, "it falls back to the registration's");
+    assert_eq!(
+        desk.job()[0].amount,
+        10,
+        "it falls back to the registration's"
+    );
 }
 
-/// The beginning of a subscription, heard of after a payment fell due, brings what it would have brought before.
+/// Conformance: Commands: An activation reported after a `past_due` event is still granted
+///
+/// The activation arrives after a payment became overdue, and grants the same as if it had arrived
+/// in order.
 #[test]
-fn an_activation_that_is_heard_of_after_past_due_is_still_granted() {
+fn an_activation_that_arrives_after_past_due_is_still_granted() {
     let mut in_order = Desk::new();
     in_order.event("2026-01-10", "sub_1", "pro", Active);
     in_order.now = at("2026-01-20");
@@ -294,7 +324,7 @@ fn an_activation_that_is_heard_of_after_past_due_is_still_granted() {
     assert_eq!(late.event("2026-01-15", "sub_1", "pro", PastDue).amount, 0);
     let begun = late.event("2026-01-10", "sub_1", "pro", Active);
     assert!(begun.stale);
-    assert_eq!(begun.amount, 0, "others may come late, too");
+    assert_eq!(begun.amount, 0, "other events may be late, too");
     late.now += TimeDelta::minutes(15);
     late.job();
     assert_eq!(late.known("sub_1").expect("sub_1").state.status, PastDue);
@@ -309,6 +339,7 @@ fn an_activation_that_is_heard_of_after_past_due_is_still_granted() {
     assert_eq!(late.granted(), in_order.granted());
 }
 
+/// Conformance: Commands: An activation reported after a `past_due` event is still granted
 #[test]
 fn an_activation_that_is_reported_again_after_past_due_grants_nothing_more() {
     let mut desk = Desk::new();

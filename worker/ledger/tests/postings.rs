@@ -1,7 +1,8 @@
-//! What the rows of a command say beside the movement.
+//! The fields of a command's rows other than the movement.
 
 use ledger::{
-    Action, Detail, Item, Origin, Posting, Registration, SubscriptionStatus::Active, TransactionType,
+    Action, Detail, Item, Origin, Posting, Registration, SubscriptionStatus::Active,
+    TransactionType,
 };
 
 use crate::desk::{Desk, at, code, consume, settled, subscription};
@@ -9,7 +10,9 @@ use crate::desk::{Desk, at, code, consume, settled, subscription};
 /// The last posting of a kind.
 fn last(desk: &Desk, kind: TransactionType) -> &Posting {
     let mut postings = desk.book.postings().iter();
-    postings.rfind(|posting| posting.kind == kind).expect("a posting")
+    postings
+        .rfind(|posting| posting.kind == kind)
+        .expect("a posting")
 }
 
 fn promotion(amount: i64) -> Action {
@@ -20,7 +23,7 @@ fn promotion(amount: i64) -> Action {
 }
 
 #[test]
-fn what_comes_with_a_command_is_internal_and_says_nothing_of_the_caller() {
+fn derived_postings_are_internal_and_do_not_repeat_the_callers_texts() {
     let mut desk = Desk::new("2026-01-10");
     let action = Action::Purchase {
         item: Item::Package("lite".to_owned()),
@@ -49,13 +52,16 @@ fn what_comes_with_a_command_is_internal_and_says_nothing_of_the_caller() {
         assert_eq!(derived.len(), 1);
         assert_eq!(derived[0].origin, Origin::Internal);
         assert_ne!(derived[0].fingerprint, Some(fingerprint));
-        assert_eq!((&derived[0].description, &derived[0].metadata), (&None, &None));
+        assert_eq!(
+            (&derived[0].description, &derived[0].metadata),
+            (&None, &None)
+        );
     }
     assert_eq!(last(&desk, TransactionType::Bonus).fingerprint, None);
 }
 
 #[test]
-fn a_promotion_says_what_did_not_fit_under_the_cap() {
+fn a_promotion_reports_the_credits_that_did_not_fit_under_the_cap() {
     let mut desk = Desk::new("2026-01-10");
     desk.rules.max_user_balance = 100;
     let whole = desk.send(promotion(70));
@@ -67,7 +73,7 @@ fn a_promotion_says_what_did_not_fit_under_the_cap() {
 }
 
 #[test]
-fn a_registration_without_credits_is_no_refusal_of_a_full_wallet() {
+fn a_registration_without_credits_is_not_refused_by_the_cap() {
     let mut desk = Desk::new("2026-01-10");
     desk.rules.max_user_balance = 100;
     desk.rules.registration = Registration {
@@ -80,7 +86,7 @@ fn a_registration_without_credits_is_no_refusal_of_a_full_wallet() {
 }
 
 #[test]
-fn a_book_tells_whether_a_period_is_due() {
+fn a_book_knows_whether_a_period_is_due() {
     let mut desk = Desk::new("2026-01-10");
     assert!(!desk.book.is_due(desk.now), "there is no wallet");
     desk.event("2026-01-10", Active, "pro");
@@ -117,11 +123,11 @@ fn commands_that_add_credits_or_report_a_subscription_open_a_wallet() {
 }
 
 #[test]
-fn a_detail_is_empty_until_something_is_noted() {
+fn a_detail_is_empty_until_a_field_is_set() {
     assert!(Detail::default().is_empty());
-    let noted = Detail {
+    let with_field = Detail {
         clipped: Some(1),
         ..Detail::default()
     };
-    assert!(!noted.is_empty());
+    assert!(!with_field.is_empty());
 }

@@ -1,11 +1,12 @@
-//! Every refusal that can be provoked so far, in the order of precedence: where several apply, the first answers.
+//! Every refusal that can occur, in order of precedence: if several apply, the first one is
+//! returned.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Decision, DefaultPrice, Item, MAX_AMOUNT, Origin, Outcome, Plan, Price, Refusal,
-    Rules, SubscriptionStatus, WalletStatus,
+    Action, Book, Command, Decision, DefaultPrice, Item, MAX_AMOUNT, Origin, Outcome, Plan, Price,
+    Refusal, Rules, SubscriptionStatus, WalletStatus,
 };
 use uuid::Uuid;
 
@@ -77,14 +78,16 @@ fn monthly(id: &str) -> Action {
     }
 }
 
-/// Nobody may hold more than 100, `off` is a plan that is switched off, and `gold` is none.
+/// The cap is 100 credits, the plan `off` is disabled, and the plan `gold` does not exist.
 fn rules() -> Rules {
     let mut rules = Rules {
         default_price: DefaultPrice::Reject,
         max_user_balance: 100,
         ..Rules::default()
     };
-    rules.prices.insert("dear".to_owned(), Price::each(MAX_AMOUNT));
+    rules
+        .prices
+        .insert("dear".to_owned(), Price::each(MAX_AMOUNT));
     let off = Plan {
         enabled: false,
         credits: 5,
@@ -94,8 +97,9 @@ fn rules() -> Rules {
     rules
 }
 
-/// A book in which `ada` has 100 credits (the cap), was registered and has a subscription to `gold` and one to `off`, each
-/// with a period that starts now and waits for its plan, `ice` is frozen with 20, and `zoe` has been credited payment `pi`.
+/// A book with four users. `ada` has 100 credits (the cap), is registered, and has a subscription
+/// to `gold` and one to `off`, each with a period that starts now and waits for its plan. `ice` is
+/// frozen with 20 credits. Payment `pi` was credited to `zoe`.
 fn book() -> Book {
     let mut book = Book::default();
     let rules = rules();
@@ -121,14 +125,19 @@ fn book() -> Book {
             *anchor = Some(now());
         }
         let earlier = now() - TimeDelta::hours(1);
-        let decision = book.decide(&command(reference, "ada", action), &rules, earlier, &mut ids());
+        let decision = book.decide(
+            &command(reference, "ada", action),
+            &rules,
+            earlier,
+            &mut ids(),
+        );
         assert!(matches!(decision, Ok(Decision::Settled(outcome)) if outcome.amount == 0));
     }
     book.wallet_mut("ice").expect("a wallet").status = WalletStatus::Frozen;
     book
 }
 
-/// Ids that never repeat in this process.
+/// Ids that are unique in this process.
 fn ids() -> impl FnMut() -> Uuid {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     || Uuid::from_u128(NEXT.fetch_add(1, Ordering::Relaxed).into())
@@ -152,15 +161,19 @@ fn settled(book: &mut Book, rules: &Rules, command: &Command) -> Outcome {
     }
 }
 
+/// Conformance: Commands: A service without a price is refused by default, or costs
+/// `default_consumption` if that is a price
+/// Conformance: Refusals and rejections: If several refusals apply, the first in the order of
+/// precedence is returned
 #[test]
-fn each_refusal_answers_before_those_that_follow_it() {
+fn each_refusal_takes_precedence_over_those_after_it() {
     let on = rules();
     let off = Rules {
         enabled: false,
         ..rules()
     };
     let package = || Item::Package("no such package".to_owned());
-    // (rules, reference, user, action, expected); each row would also be refused for a later reason.
+    // (rules, reference, user, action, expected). A later refusal would apply to each row, too.
     let table = [
         (
             &off,
@@ -183,7 +196,13 @@ fn each_refusal_answers_before_those_that_follow_it() {
             consume("unpriced", None, None),
             Refusal::CreditsDisabled,
         ),
-        (&off, "n1", "eve", purchase(package()), Refusal::CreditsDisabled),
+        (
+            &off,
+            "n1",
+            "eve",
+            purchase(package()),
+            Refusal::CreditsDisabled,
+        ),
         (
             &off,
             "n1",
@@ -191,7 +210,13 @@ fn each_refusal_answers_before_those_that_follow_it() {
             active("sub_gold", "gold"),
             Refusal::CreditsDisabled,
         ),
-        (&off, "n1", "eve", monthly("sub_none"), Refusal::CreditsDisabled),
+        (
+            &off,
+            "n1",
+            "eve",
+            monthly("sub_none"),
+            Refusal::CreditsDisabled,
+        ),
         (
             &on,
             "n1",
@@ -206,7 +231,13 @@ fn each_refusal_answers_before_those_that_follow_it() {
             consume("unpriced", None, None),
             Refusal::UnknownService,
         ),
-        (&on, "n1", "eve", purchase(package()), Refusal::UnknownPackage),
+        (
+            &on,
+            "n1",
+            "eve",
+            purchase(package()),
+            Refusal::UnknownPackage,
+        ),
         (
             &on,
             "n1",
@@ -221,7 +252,13 @@ fn each_refusal_answers_before_those_that_follow_it() {
             active("sub_gold", "off"),
             Refusal::SubscriptionConflict,
         ),
-        (&on, "n1", "eve", active("sub_new", "gold"), Refusal::UnknownPlan),
+        (
+            &on,
+            "n1",
+            "eve",
+            active("sub_new", "gold"),
+            Refusal::UnknownPlan,
+        ),
         (
             &on,
             "grant:sub_gold:2026-09-21",
@@ -229,7 +266,13 @@ fn each_refusal_answers_before_those_that_follow_it() {
             monthly("sub_gold"),
             Refusal::UnknownPlan,
         ),
-        (&on, "n1", "eve", active("sub_new", "off"), Refusal::PlanDisabled),
+        (
+            &on,
+            "n1",
+            "eve",
+            active("sub_new", "off"),
+            Refusal::PlanDisabled,
+        ),
         (
             &on,
             "grant:sub_off:2026-09-21",
@@ -284,9 +327,13 @@ fn each_refusal_answers_before_those_that_follow_it() {
         );
         order.push(expected);
     }
-    assert!(order.is_sorted(), "the table stands in the order of precedence");
+    assert!(
+        order.is_sorted(),
+        "the table stands in the order of precedence"
+    );
 }
 
+/// Conformance: Idempotency: A refusal decided by the configuration is answered but not stored
 #[test]
 fn a_service_without_a_price_is_refused_until_it_has_one() {
     let (mut book, mut rules) = (book(), rules());
@@ -306,8 +353,10 @@ fn a_service_without_a_price_is_refused_until_it_has_one() {
     assert_eq!((outcome.amount, outcome.replayed), (-3, false));
 }
 
+/// Conformance: Commands: A charge at the default price is marked in the outcome, in replayed
+/// outcomes and in the history
 #[test]
-fn what_the_default_price_charges_is_marked() {
+fn a_charge_at_the_default_price_is_marked() {
     let (mut book, mut rules) = (book(), rules());
     rules.default_price = DefaultPrice::Price(Price::each(1));
     for (reference, action, marked) in [
@@ -320,12 +369,18 @@ fn what_the_default_price_charges_is_marked() {
         let outcome = settled(&mut book, &rules, &command(reference, "ada", action));
         assert_eq!(outcome.default_price, marked, "{reference}");
     }
-    let outcome = settled(&mut book, &rules, &command("n5", "eve", consume("x", None, None)));
+    let outcome = settled(
+        &mut book,
+        &rules,
+        &command("n5", "eve", consume("x", None, None)),
+    );
     assert!(!outcome.default_price, "without a wallet no price matters");
 }
 
+/// Conformance: Amounts, time and spending order: An `occurredAt` in the future counts as the
+/// current time
 #[test]
-fn what_is_said_to_happen_in_the_future_happens_now() {
+fn a_command_dated_in_the_future_happens_now() {
     let (mut book, rules) = (book(), rules());
     let day = |amount| Action::Promotion {
         amount,
@@ -338,7 +393,10 @@ fn what_is_said_to_happen_in_the_future_happens_now() {
     };
     let spend = ahead("n2", consume("google:chat", Some(50), None));
     let outcome = settled(&mut book, &rules, &spend);
-    assert_eq!(outcome.amount, -50, "what lapses until then has not lapsed");
+    assert_eq!(
+        outcome.amount, -50,
+        "credits that expire later can still be spent"
+    );
     let posting = book.postings().last().expect("a posting");
     assert_eq!(posting.occurred_at, now());
     assert_eq!(posting.detail.claimed_at, spend.occurred_at);
@@ -350,6 +408,8 @@ fn what_is_said_to_happen_in_the_future_happens_now() {
     assert_eq!(batch.expires_at, Some(now() + TimeDelta::days(1)));
 }
 
+/// Conformance: Commands: A wallet frozen by `freeze` refuses `consume` and accepts all other
+/// commands, until `unfreeze`
 #[test]
 fn a_frozen_wallet_still_receives_and_expires() {
     let on = rules();
@@ -363,11 +423,15 @@ fn a_frozen_wallet_still_receives_and_expires() {
         ),
         None
     );
-    assert_eq!(refusal(&on, "n3", "ice", Action::Expire { cutoff: now() }), None);
+    assert_eq!(
+        refusal(&on, "n3", "ice", Action::Expire { cutoff: now() }),
+        None
+    );
 }
 
+/// Conformance: Refusals and rejections: Refusal codes form one closed list
 #[test]
-fn every_code_is_read_back_and_says_something() {
+fn every_code_can_be_parsed_and_has_a_message() {
     for code in Refusal::ALL {
         assert_eq!(Refusal::parse(code.as_str()), Some(code));
         assert!(!ledger::Refused::from(code).to_string().is_empty());

@@ -1,10 +1,11 @@
-//! The sender of a command: what carries it, and whose references are whose.
+//! The sender of a command: the rows that store it, and the scope of its references.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Item, Origin, Outcome, References, Refusal, Rules, TransactionType,
+    Action, Book, Command, Decision, Item, Origin, Outcome, References, Refusal, Rules,
+    TransactionType,
 };
 use uuid::Uuid;
 
@@ -95,14 +96,15 @@ fn a_sender_is_kept_with_its_transaction_and_its_bonus_and_its_refusal() {
     );
 }
 
+/// Conformance: Broker permissions and senders: The sender is not part of the fingerprint
 #[test]
-fn a_sender_is_no_part_of_what_a_command_asks_for() {
+fn the_sender_is_not_part_of_the_fingerprint() {
     let (one, other) = (spend(Some("one"), "c1", 3), spend(Some("other"), "c1", 3));
     assert_eq!(one.fingerprint(), other.fingerprint());
 }
 
 #[test]
-fn senders_of_an_origin_share_its_references_unless_the_rules_say_otherwise() {
+fn senders_of_an_origin_share_references_by_default() {
     let mut book = Book::default();
     let rules = rules(References::PerOrigin);
     decide(&mut book, &rules, &buy(Some("bridge"), "pi_1", "pi_1"));
@@ -113,7 +115,7 @@ fn senders_of_an_origin_share_its_references_unless_the_rules_say_otherwise() {
 }
 
 #[test]
-fn references_per_sender_keep_one_sender_from_occupying_anothers() {
+fn with_references_per_sender_no_sender_can_block_anothers_reference() {
     let mut book = Book::default();
     let rules = rules(References::PerSender);
     decide(&mut book, &rules, &buy(Some("bridge"), "pi_1", "pi_1"));
@@ -121,11 +123,14 @@ fn references_per_sender_keep_one_sender_from_occupying_anothers() {
     assert_eq!(spend(Some("one"), 3).amount, -3);
     assert_eq!(spend(Some("other"), 4).amount, -4);
     assert_eq!(spend(None, 5).amount, -5);
-    // Its own is still its own.
+    // Each sender still has its own reference.
     assert!(spend(Some("one"), 3).replayed);
     assert!(spend(Some("other"), 4).replayed);
     assert!(spend(None, 5).replayed);
-    assert_eq!(code(&spend(Some("one"), 4)), Some(Refusal::ReferenceConflict));
+    assert_eq!(
+        code(&spend(Some("one"), 4)),
+        Some(Refusal::ReferenceConflict)
+    );
 }
 
 #[test]
@@ -140,12 +145,15 @@ fn two_senders_purchases_under_one_reference_bring_a_bonus_each() {
         .filter(|posting| posting.kind == TransactionType::Bonus)
         .map(|posting| (posting.reference_id.as_str(), posting.sender.as_deref()))
         .collect();
-    // The database keeps them apart by origin, reference and sender.
-    assert_eq!(bonuses, [("bonus:r", Some("one")), ("bonus:r", Some("other"))]);
+    // The database distinguishes them by origin, reference and sender.
+    assert_eq!(
+        bonuses,
+        [("bonus:r", Some("one")), ("bonus:r", Some("other"))]
+    );
 }
 
 #[test]
-fn one_payment_is_credited_once_whoever_reports_it() {
+fn a_payment_is_credited_once_even_if_two_senders_report_it() {
     let mut book = Book::default();
     let rules = rules(References::PerSender);
     decide(&mut book, &rules, &buy(Some("one"), "r", "pi_1"));

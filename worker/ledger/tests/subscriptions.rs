@@ -1,8 +1,9 @@
-//! Subscriptions: what each event does, in and out of order, and what is granted for it.
+//! Subscriptions: the effect of each event, in and out of order, and the grants that follow.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Origin, Outcome, Period, Plan, Refusal, Rules, Skipped, Subscription,
+    Action, Book, Command, Decision, Origin, Outcome, Period, Plan, Refusal, Rules, Skipped,
+    Subscription,
     SubscriptionStatus::{self, Active, Canceled, Expired, PastDue, Paused, Trialing},
     TransactionType,
 };
@@ -53,10 +54,14 @@ impl Desk {
     }
 
     fn event(&mut self, day: &str, status: SubscriptionStatus, plan: &str) -> Outcome {
-        settled(self.send("u", Some(at(day)), subscription("sub", plan, status, None, None)))
+        settled(self.send(
+            "u",
+            Some(at(day)),
+            subscription("sub", plan, status, None, None),
+        ))
     }
 
-    /// What the job would ask for, all of it.
+    /// Sends all commands that the job would send.
     fn job(&mut self) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         let subscriptions = self.book.subscriptions("u").to_vec();
@@ -76,7 +81,9 @@ impl Desk {
     fn granted(&self) -> Vec<(String, i64)> {
         let grants = self.book.postings().iter();
         grants
-            .filter(|posting| posting.kind == TransactionType::MonthlyGrant && posting.refusal.is_none())
+            .filter(|posting| {
+                posting.kind == TransactionType::MonthlyGrant && posting.refusal.is_none()
+            })
             .map(|posting| {
                 let start = posting.period_start.expect("a period");
                 (start.format("%Y-%m-%d").to_string(), posting.amount)
@@ -85,7 +92,12 @@ impl Desk {
     }
 }
 
-fn command(reference: &str, user: &str, occurred_at: Option<DateTime<Utc>>, action: Action) -> Command {
+fn command(
+    reference: &str,
+    user: &str,
+    occurred_at: Option<DateTime<Utc>>,
+    action: Action,
+) -> Command {
     Command {
         origin: Origin::Funding,
         reference_id: reference.to_owned(),
@@ -146,6 +158,8 @@ fn days(granted: &[(String, i64)]) -> Vec<&str> {
     granted.iter().map(|(day, _)| day.as_str()).collect()
 }
 
+/// Conformance: Commands: A `subscription` activation opens the wallet and grants the current
+/// period at once
 #[test]
 fn an_activation_opens_the_wallet_and_grants_the_current_period_at_once() {
     let mut desk = Desk::new();
@@ -173,19 +187,31 @@ fn an_activation_opens_the_wallet_and_grants_the_current_period_at_once() {
 #[test]
 fn the_same_event_again_repeats_the_whole_outcome() {
     let mut desk = Desk::new();
-    let sent = command("evt", "u", None, subscription("sub", "pro", Active, None, None));
+    let sent = command(
+        "evt",
+        "u",
+        None,
+        subscription("sub", "pro", Active, None, None),
+    );
     let first = settled(desk.decide(&sent));
     let again = settled(desk.decide(&sent));
     assert!(again.replayed);
     assert_eq!(again.transactions, first.transactions);
     assert_eq!(again.allocations, first.allocations);
-    let other = command("evt", "u", None, subscription("sub", "free", Active, None, None));
+    let other = command(
+        "evt",
+        "u",
+        None,
+        subscription("sub", "free", Active, None, None),
+    );
     assert_eq!(
         desk.decide(&other),
         Decision::Unapplied(Refusal::ReferenceConflict.into())
     );
 }
 
+/// Conformance: Amounts, time and spending order: With `validity = "period"`, credits expire when
+/// the next period starts
 #[test]
 fn a_validity_of_the_period_ends_where_the_next_one_starts() {
     let mut desk = Desk::new();
@@ -203,8 +229,10 @@ fn a_validity_of_the_period_ends_where_the_next_one_starts() {
     assert_eq!(batch.expires_at, Some(at("2026-02-28T12:00:00")));
 }
 
+/// Conformance: Idempotency: Purchase bonuses and monthly grants have the derived references
+/// `bonus:…` and `grant:…`
 #[test]
-fn the_job_grants_each_period_once_and_catches_up_what_was_missed() {
+fn the_job_grants_each_period_once_and_catches_up_missed_periods() {
     let mut desk = Desk::new();
     desk.rules.plans.get_mut("pro").expect("pro").validity_days = Some(365);
     desk.event("2026-01-10", Active, "pro");
@@ -234,32 +262,43 @@ fn a_period_that_is_not_due_is_refused_and_not_recorded() {
     assert_eq!(desk.job().len(), 2);
 }
 
+/// Conformance: Monthly grants: A period whose credits would already have expired is recorded as
+/// skipped
 #[test]
-fn a_period_whose_credits_would_have_lapsed_is_recorded_as_skipped() {
+fn a_period_whose_credits_would_have_expired_is_recorded_as_skipped() {
     let mut desk = Desk::new();
     desk.event("2026-01-10", Active, "pro");
     desk.now = at("2026-04-15");
     let outcomes = desk.job();
     let skipped: Vec<_> = outcomes.iter().map(|outcome| outcome.skipped).collect();
-    assert_eq!(skipped, [Some(Skipped::Lapsed), Some(Skipped::Lapsed), None]);
+    assert_eq!(
+        skipped,
+        [Some(Skipped::Lapsed), Some(Skipped::Lapsed), None]
+    );
     assert_eq!(outcomes[0].amount, 0);
     assert_eq!(outcomes[2].amount, 200);
 }
 
+/// Conformance: Commands: Subscription events may arrive in any order; each counts for the time it
+/// happened
 #[test]
 fn a_late_activation_grants_every_period_since_it_happened() {
     let mut desk = Desk::new();
     desk.rules.plans.get_mut("pro").expect("pro").validity_days = Some(90);
     desk.now = at("2026-03-20");
     let outcome = desk.event("2026-01-10", Active, "pro");
-    assert_eq!(outcome.amount, 0, "what else happened is not known yet");
+    assert_eq!(outcome.amount, 0, "other events may still be on their way");
     desk.now = at("2026-03-20T00:14:59");
     assert!(desk.job().is_empty());
     desk.now = at("2026-03-20T00:15:00");
     desk.job();
-    assert_eq!(days(&desk.granted()), ["2026-01-10", "2026-02-10", "2026-03-10"]);
+    assert_eq!(
+        days(&desk.granted()),
+        ["2026-01-10", "2026-02-10", "2026-03-10"]
+    );
 }
 
+/// Conformance: Monthly grants: The first period of a subscription contains its activation
 #[test]
 fn the_first_period_is_the_one_that_contains_the_activation() {
     let mut desk = Desk::new();
@@ -271,6 +310,7 @@ fn the_first_period_is_the_one_that_contains_the_activation() {
     assert_eq!(desk.known().state.due_at, Some(at("2026-03-31")));
 }
 
+/// Conformance: Monthly grants: The first period of a subscription contains its activation
 #[test]
 fn an_anchor_to_come_grants_from_there_on() {
     let mut desk = Desk::new();
@@ -281,6 +321,7 @@ fn an_anchor_to_come_grants_from_there_on() {
     assert_eq!(desk.job().len(), 1);
 }
 
+/// Conformance: Monthly grants: All periods of a subscription are counted from its original anchor
 #[test]
 fn a_later_anchor_does_not_begin_a_second_series() {
     let mut desk = Desk::new();
@@ -295,8 +336,11 @@ fn a_later_anchor_does_not_begin_a_second_series() {
     assert_eq!(days(&desk.granted()), ["2026-01-10", "2026-02-10"]);
 }
 
+/// Conformance: Monthly grants: Every past period in [activation, end) is granted later if missed,
+/// also after a cancellation
+/// Conformance: Monthly grants: A cancelled subscription keeps the credits that it was granted
 #[test]
-fn after_its_end_what_was_due_before_is_still_granted_and_nothing_later() {
+fn after_the_end_earlier_periods_are_still_granted_and_later_ones_are_not() {
     let mut desk = Desk::new();
     desk.rules.plans.get_mut("pro").expect("pro").validity_days = Some(365);
     desk.event("2026-01-10", Active, "pro");
@@ -309,8 +353,10 @@ fn after_its_end_what_was_due_before_is_still_granted_and_nothing_later() {
     assert_eq!(days(&desk.granted()), ["2026-01-10", "2026-02-10"]);
 }
 
+/// Conformance: Monthly grants: No period from `paidThrough` on is granted; any event can raise
+/// `paidThrough`, and none lowers it
 #[test]
-fn what_is_paid_only_up_to_a_day_is_granted_only_up_to_that_day() {
+fn periods_are_granted_only_up_to_paid_through() {
     let mut desk = Desk::new();
     let until = |day| subscription("sub", "pro", Active, None, Some(at(day)));
     settled(desk.send("u", Some(at("2026-01-10")), until("2026-02-10")));
@@ -321,19 +367,25 @@ fn what_is_paid_only_up_to_a_day_is_granted_only_up_to_that_day() {
     assert_eq!(days(&desk.granted()), ["2026-01-10", "2026-02-10"]);
 }
 
+/// Conformance: Monthly grants: Yearly and lifetime plans are granted monthly
 #[test]
 fn a_yearly_plan_gets_twelve_monthly_grants_and_a_lifetime_plan_goes_on() {
     for (paid_through, grants) in [(Some(at("2027-01-10")), 12), (None, 15)] {
         let mut desk = Desk::new();
         desk.rules.max_user_balance = 1_000_000;
         desk.rules.plans.get_mut("pro").expect("pro").validity_days = Some(3650);
-        settled(desk.send("u", None, subscription("sub", "pro", Active, None, paid_through)));
+        settled(desk.send(
+            "u",
+            None,
+            subscription("sub", "pro", Active, None, paid_through),
+        ));
         desk.now = at("2027-03-11");
         desk.job();
         assert_eq!(desk.granted().len(), grants);
     }
 }
 
+/// Conformance: Commands: A change of plan takes effect with the next period
 #[test]
 fn a_plan_that_changes_counts_from_the_next_period_on() {
     let mut desk = Desk::new();
@@ -356,8 +408,10 @@ fn a_plan_that_changes_counts_from_the_next_period_on() {
     assert_eq!(amounts, [200, 200, 500]);
 }
 
+/// Conformance: Commands: Subscription events may arrive in any order; each counts for the time it
+/// happened
 #[test]
-fn of_two_events_the_one_that_happened_later_counts_whatever_comes_first() {
+fn of_two_events_the_later_one_counts_in_either_order_of_arrival() {
     let mut desk = Desk::new();
     desk.now = at("2026-01-20");
     desk.event("2026-01-12", PastDue, "pro");
@@ -367,6 +421,8 @@ fn of_two_events_the_one_that_happened_later_counts_whatever_comes_first() {
     assert_eq!(desk.known().state.reported_at, at("2026-01-12"));
 }
 
+/// Conformance: Commands: Among events of one instant, an end takes precedence over `active`, and
+/// `active` over other statuses
 #[test]
 fn at_the_same_instant_ended_counts_before_active_and_active_before_the_rest() {
     let order = [
@@ -387,8 +443,9 @@ fn at_the_same_instant_ended_counts_before_active_and_active_before_the_rest() {
     }
 }
 
+/// Conformance: Commands: An activation reported after the end of its subscription is still granted
 #[test]
-fn an_end_that_comes_before_its_beginning_still_grants_what_ran_between() {
+fn an_end_that_arrives_before_the_start_still_grants_the_periods_between() {
     let mut desk = Desk::new();
     desk.now = at("2026-01-20");
     let ended = desk.event("2026-01-15", Canceled, "pro");
@@ -403,6 +460,7 @@ fn an_end_that_comes_before_its_beginning_still_grants_what_ran_between() {
     assert!(desk.job().is_empty());
 }
 
+/// Conformance: Commands: A subscription event dated ahead counts at most 5 minutes ahead
 #[test]
 fn an_event_from_the_far_future_counts_from_when_it_was_received() {
     let mut desk = Desk::new();
@@ -410,20 +468,29 @@ fn an_event_from_the_far_future_counts_from_when_it_was_received() {
     assert_eq!(desk.known().state.reported_at, desk.now);
     desk.now += TimeDelta::minutes(1);
     let now = desk.now;
-    settled(desk.send("u", Some(now), subscription("sub", "pro", Canceled, None, None)));
+    settled(desk.send(
+        "u",
+        Some(now),
+        subscription("sub", "pro", Canceled, None, None),
+    ));
     assert_eq!(desk.known().state.status, Canceled);
 }
 
+/// Conformance: Commands: A subscription event dated ahead counts at most 5 minutes ahead
 #[test]
 fn a_providers_clock_that_is_ahead_delays_no_grant() {
     let mut desk = Desk::new();
     let ahead = desk.now + TimeDelta::seconds(90);
-    let outcome = settled(desk.send("u", Some(ahead), subscription("sub", "pro", Active, None, None)));
+    let outcome = settled(desk.send(
+        "u",
+        Some(ahead),
+        subscription("sub", "pro", Active, None, None),
+    ));
     assert_eq!(outcome.amount, 200);
 }
 
 #[test]
-fn a_grant_arrives_when_it_is_made_whatever_the_command_is_stamped_with() {
+fn a_grant_is_issued_at_the_current_time_not_at_the_time_in_the_command() {
     let mut desk = Desk::new();
     desk.event("2026-01-10", Active, "pro");
     desk.now = at("2026-02-11");
@@ -441,8 +508,9 @@ fn a_grant_arrives_when_it_is_made_whatever_the_command_is_stamped_with() {
     assert_eq!(issued.last(), Some(&desk.now));
 }
 
+/// Conformance: Commands: Periods that a pause covers completely are not granted
 #[test]
-fn a_pause_within_a_period_grants_it_once_and_a_longer_one_leaves_out_what_it_covers() {
+fn a_pause_within_a_period_grants_it_once_and_a_longer_one_skips_periods() {
     let mut desk = Desk::new();
     desk.rules.plans.get_mut("pro").expect("pro").validity_days = Some(365);
     desk.event("2026-01-10", Active, "pro");
@@ -461,8 +529,10 @@ fn a_pause_within_a_period_grants_it_once_and_a_longer_one_leaves_out_what_it_co
     assert_eq!(days(&desk.granted()), ["2026-01-10", "2026-04-10"]);
 }
 
+/// Conformance: Commands: During `past_due`, periods wait once the grace period ends; a late
+/// payment grants the waiting periods
 #[test]
-fn past_due_waits_and_what_was_missed_is_granted_when_it_is_paid() {
+fn periods_that_waited_during_past_due_are_granted_after_the_payment() {
     let mut desk = Desk::new();
     desk.rules.plans.get_mut("pro").expect("pro").validity_days = Some(365);
     desk.event("2026-01-10", Active, "pro");
@@ -472,9 +542,14 @@ fn past_due_waits_and_what_was_missed_is_granted_when_it_is_paid() {
     assert!(desk.job().is_empty());
     let paid = desk.event("2026-03-12", Active, "pro");
     assert_eq!(paid.amount, 400);
-    assert_eq!(days(&desk.granted()), ["2026-01-10", "2026-02-10", "2026-03-10"]);
+    assert_eq!(
+        days(&desk.granted()),
+        ["2026-01-10", "2026-02-10", "2026-03-10"]
+    );
 }
 
+/// Conformance: Commands: During `past_due`, periods wait once the grace period ends; a late
+/// payment grants the waiting periods
 #[test]
 fn past_due_is_granted_within_its_grace_and_ends_with_it() {
     let mut desk = Desk::new();
@@ -490,6 +565,8 @@ fn past_due_is_granted_within_its_grace_and_ends_with_it() {
     assert_eq!(desk.known().state.ended_at, Some(at("2026-02-12")));
 }
 
+/// Conformance: Commands: Periods of a trial are granted or wait, depending on
+/// `subscriptions.trial`
 #[test]
 fn a_trial_is_granted_or_waits_as_the_setting_says() {
     let mut desk = Desk::new();
@@ -502,10 +579,16 @@ fn a_trial_is_granted_or_waits_as_the_setting_says() {
     assert_eq!(days(&desk.granted()), ["2026-01-10"]);
 }
 
+/// Conformance: Monthly grants: The free plan is granted from a month after registration, only
+/// while no paid plan runs
 #[test]
-fn the_free_plan_comes_monthly_from_the_registration_and_not_while_a_paid_plan_covers_it() {
+fn the_free_plan_is_granted_monthly_unless_a_paid_plan_covers_the_period() {
     let mut desk = Desk::new();
-    desk.rules.plans.get_mut("free").expect("free").validity_days = Some(365);
+    desk.rules
+        .plans
+        .get_mut("free")
+        .expect("free")
+        .validity_days = Some(365);
     settled(desk.send("u", None, Action::RegistrationBonus));
     assert!(desk.job().is_empty(), "the first grant comes after a month");
     desk.now = at("2026-02-10");
@@ -525,8 +608,10 @@ fn the_free_plan_comes_monthly_from_the_registration_and_not_while_a_paid_plan_c
     );
 }
 
+/// Conformance: Balance cap: A free grant is clipped to the cap and reports `granted` and
+/// `clipped`; it fails with `max_balance_reached` if nothing fits
 #[test]
-fn a_grant_is_clipped_to_the_cap_and_a_full_wallet_moves_on() {
+fn a_grant_is_clipped_to_the_cap_and_a_full_wallet_is_not_retried() {
     let mut desk = Desk::new();
     desk.rules.max_user_balance = 250;
     desk.rules.plans.get_mut("pro").expect("pro").validity_days = Some(365);
@@ -542,6 +627,8 @@ fn a_grant_is_clipped_to_the_cap_and_a_full_wallet_moves_on() {
     assert_eq!(desk.known().state.due_at, Some(at("2026-04-10")));
 }
 
+/// Conformance: Idempotency: A refusal decided by the configuration is answered but not stored
+/// Conformance: Monthly grants: Periods of a disabled or unknown plan stay due
 #[test]
 fn a_plan_that_is_off_or_unknown_leaves_its_periods_due() {
     for broken in [true, false] {
@@ -563,10 +650,16 @@ fn a_plan_that_is_off_or_unknown_leaves_its_periods_due() {
         assert_eq!(code(&desk.job()[0]), Some(expected));
         assert_eq!(desk.known().state.due_at, Some(at("2026-02-10")));
         desk.rules.plans = good;
-        assert_eq!(desk.job()[0].amount, 200, "caught up when it is mended");
+        assert_eq!(
+            desk.job()[0].amount,
+            200,
+            "caught up when the plan is fixed"
+        );
     }
 }
 
+/// Conformance: Commands: A subscription event that cannot be applied becomes a dead letter
+/// `unapplied:{code}`
 #[test]
 fn an_event_that_cannot_be_applied_is_kept_because_it_was_paid_for() {
     let mut desk = Desk::new();
@@ -589,7 +682,7 @@ fn an_event_that_cannot_be_applied_is_kept_because_it_was_paid_for() {
 }
 
 #[test]
-fn a_frozen_wallet_spends_nothing_and_gains_as_before() {
+fn a_frozen_wallet_cannot_spend_but_still_receives_credits() {
     let mut desk = Desk::new();
     let freeze = || Action::Freeze {
         reason: "chargeback".to_owned(),
@@ -613,7 +706,7 @@ fn a_frozen_wallet_spends_nothing_and_gains_as_before() {
     assert_eq!(
         code(&settled(desk.send("u", None, freeze()))),
         None,
-        "twice is as good as once"
+        "a second freeze changes nothing"
     );
     assert_eq!(
         code(&settled(desk.send("u", None, consume()))),
@@ -629,7 +722,8 @@ fn a_frozen_wallet_spends_nothing_and_gains_as_before() {
 fn the_next_grant_is_the_earliest_that_will_come() {
     let mut desk = Desk::new();
     settled(desk.send("u", None, Action::RegistrationBonus));
-    let next = |desk: &Desk| ledger::next_grant(desk.book.subscriptions("u"), &desk.rules, desk.now);
+    let next =
+        |desk: &Desk| ledger::next_grant(desk.book.subscriptions("u"), &desk.rules, desk.now);
     let free = next(&desk).expect("the free plan's");
     assert_eq!(
         (free.amount, free.plan.as_str(), free.at),

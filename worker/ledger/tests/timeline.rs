@@ -1,4 +1,4 @@
-//! What the events of a subscription come to: when it runs, what is paid, and which plan counts.
+//! The result of a subscription's events: when it runs, what is paid, and which plan counts.
 
 use chrono::TimeDelta;
 use ledger::{
@@ -9,6 +9,8 @@ use ledger::{
 
 use crate::desk::{Desk, at, consume, months};
 
+/// Conformance: Commands: A repeated `past_due` event grants nothing and does not restart the grace
+/// period
 #[test]
 fn a_repeated_past_due_event_grants_no_unpaid_period() {
     for grace_days in [0, 3] {
@@ -27,6 +29,8 @@ fn a_repeated_past_due_event_grants_no_unpaid_period() {
     }
 }
 
+/// Conformance: Commands: A repeated `past_due` event grants nothing and does not restart the grace
+/// period
 #[test]
 fn a_repeated_past_due_event_does_not_start_the_grace_again() {
     let mut desk = Desk::new("2026-01-10");
@@ -43,7 +47,8 @@ fn a_repeated_past_due_event_does_not_start_the_grace_again() {
     desk.now = at("2026-02-09");
     assert!(!is_paid(&desk), "three days after it became past due");
     let next = |desk: &Desk| {
-        ledger::next_grant(desk.book.subscriptions("u"), &desk.rules, desk.now).map(|next| next.plan)
+        ledger::next_grant(desk.book.subscriptions("u"), &desk.rules, desk.now)
+            .map(|next| next.plan)
     };
     assert_eq!(
         next(&desk).as_deref(),
@@ -87,7 +92,7 @@ fn periods_that_waited_are_granted_by_the_plan_in_force_when_they_started() {
 }
 
 #[test]
-fn periods_of_a_disabled_plan_wait_for_it_and_keep_its_amount_after_a_change_of_plan() {
+fn periods_of_a_disabled_plan_wait_and_keep_its_amount_after_a_plan_change() {
     let mut desk = Desk::new("2026-06-15");
     desk.event("2026-06-15", Active, "basic");
     desk.rules.plans.get_mut("basic").expect("basic").enabled = false;
@@ -110,9 +115,14 @@ fn an_activation_brings_its_own_plans_credits_for_the_period_that_contains_it() 
     desk.event("2026-01-20", Canceled, "basic");
     desk.now = at("2026-02-20");
     assert_eq!(desk.event("2026-02-20", Active, "pro").amount, 200);
-    assert_eq!(desk.granted(), months(&[("2026-01-10", 10), ("2026-02-10", 200)]));
+    assert_eq!(
+        desk.granted(),
+        months(&[("2026-01-10", 10), ("2026-02-10", 200)])
+    );
 }
 
+/// Conformance: Monthly grants: No period from `paidThrough` on is granted; any event can raise
+/// `paidThrough`, and none lowers it
 #[test]
 fn paid_through_is_raised_by_any_event_and_lowered_by_none() {
     let renewal = "2026-02-10T00:00:00";
@@ -148,8 +158,10 @@ fn paid_through_is_raised_by_any_event_and_lowered_by_none() {
     }
 }
 
+/// Conformance: Monthly grants: No period from `paidThrough` on is granted; any event can raise
+/// `paidThrough`, and none lowers it
 #[test]
-fn what_was_paid_before_an_end_says_nothing_about_what_comes_after_it() {
+fn paid_through_before_an_end_does_not_apply_after_it() {
     for end in [Canceled, Expired] {
         let mut desk = Desk::new("2026-01-10");
         desk.paid("2026-01-10", Active, "pro", Some("2026-06-10"));
@@ -201,7 +213,7 @@ fn a_repeated_trialing_event_grants_nothing_of_a_trial_that_waits() {
 }
 
 #[test]
-fn past_due_does_not_run_where_nothing_ran_before_it() {
+fn past_due_does_not_run_if_nothing_ran_before_it() {
     for before in [None, Some(Paused), Some(Canceled)] {
         let mut desk = Desk::new("2026-01-05");
         desk.rules.past_due_grace = TimeDelta::days(90);
@@ -209,14 +221,18 @@ fn past_due_does_not_run_where_nothing_ran_before_it() {
             desk.event("2026-01-05", status, "pro");
         }
         desk.now = at("2026-01-10");
-        assert_eq!(desk.event("2026-01-10", PastDue, "pro").amount, 0, "{before:?}");
+        assert_eq!(
+            desk.event("2026-01-10", PastDue, "pro").amount,
+            0,
+            "{before:?}"
+        );
         desk.now = at("2026-02-10");
         assert!(desk.job().is_empty(), "{before:?}");
     }
 }
 
 #[test]
-fn a_trial_of_no_duration_is_nothing_that_ran_before() {
+fn a_trial_of_no_duration_does_not_count_as_running() {
     let mut desk = Desk::new("2026-01-10");
     desk.rules.past_due_grace = TimeDelta::days(90);
     desk.event("2026-01-10", Trialing, "free");
@@ -228,7 +244,7 @@ fn a_trial_of_no_duration_is_nothing_that_ran_before() {
 }
 
 #[test]
-fn the_free_plan_is_withheld_only_where_another_subscription_runs_at_the_start_of_its_period() {
+fn the_free_plan_is_withheld_only_if_another_subscription_runs_at_the_start() {
     let mut desk = Desk::new("2026-01-10");
     desk.send(Action::RegistrationBonus);
     desk.now = at("2026-02-01");

@@ -1,4 +1,4 @@
-//! What is written of a subscription, and the names in which it is written.
+//! When a subscription is written, and the names of its statuses.
 
 use ledger::{
     Book, Subscription,
@@ -7,7 +7,7 @@ use ledger::{
 
 use crate::desk::{Desk, at, consume};
 
-/// The desk with a book that was read from what the one before it wrote.
+/// Replaces the book by one that is read from the rows that the old book writes.
 fn read_again(desk: &mut Desk) {
     let written = std::mem::take(&mut desk.book).into_changes();
     let mut book = Book::default();
@@ -17,7 +17,10 @@ fn read_again(desk: &mut Desk) {
     }
     for known in written.subscriptions {
         let ids = (known.id.clone(), known.user_id.clone());
-        let handled = written.postings.iter().filter_map(|posting| posting.period_start);
+        let handled = written
+            .postings
+            .iter()
+            .filter_map(|posting| posting.period_start);
         let events = known.events().to_vec();
         let state = (known.state.clone(), Some(known.state.since));
         book.add_subscription(Subscription::stored(

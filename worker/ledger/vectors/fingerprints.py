@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the vectors of fingerprints.txt, from the description in SEMANTICS.md alone."""
+"""Prints the vectors of fingerprints.txt, from the description in docs/reference/fingerprint.md alone."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-//! One connection that heals by itself.
+//! A connection to Redis that reconnects by itself.
 
 use std::{
     fmt,
@@ -17,12 +17,12 @@ use redis::{
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
-/// Longer than this nobody waits for Redis.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// After a failure nobody asks Redis for so long.
+/// Timeout of a connection attempt and of a request.
+const TIMEOUT: Duration = Duration::from_millis(250);
+/// Time after a failure in which no request is sent.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A connection to Redis that may be away at any time.
+/// A connection to Redis, which may be unavailable at any time.
 #[derive(Clone)]
 pub struct Redis {
     manager: ConnectionManager,
@@ -32,13 +32,13 @@ pub struct Redis {
 
 #[derive(Default)]
 struct State {
-    away: AtomicBool,
-    /// Why is known, and has been said.
+    unavailable: AtomicBool,
+    /// Whether the cause of the outage has been logged.
     explained: AtomicBool,
-    ask_again: Mutex<Option<Instant>>,
+    retry_at: Mutex<Option<Instant>>,
 }
 
-/// The URL of Redis cannot be used.
+/// The URL of Redis is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("the URL of Redis cannot be used")]
 pub struct RedisUrlError(#[source] RedisError);
@@ -52,95 +52,100 @@ impl fmt::Debug for Redis {
 }
 
 impl Redis {
-    /// Prepares a connection; it is made when it is first needed. Fails only if the URL cannot be used.
+    /// Prepares a connection, which is opened by the first request. Fails only if the URL is
+    /// invalid.
     pub fn new(url: &str, namespace: &str) -> Result<Self, RedisUrlError> {
         let client = Client::open(url).map_err(RedisUrlError)?;
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_response_timeout(Some(TIMEOUT));
         Ok(Self {
-            manager: ConnectionManager::new_lazy_with_config(client, config).map_err(RedisUrlError)?,
+            manager: ConnectionManager::new_lazy_with_config(client, config)
+                .map_err(RedisUrlError)?,
             namespace: namespace.into(),
             state: Arc::default(),
         })
     }
 
-    /// The name of a key in the namespace.
+    /// The name of a key, prefixed with the namespace.
     pub(super) fn key(&self, name: &str) -> String {
         format!("{}:{name}", self.namespace)
     }
 
-    /// Asks Redis for something, at most for `patience`. `None`: it did not answer, which is noted.
-    pub(super) async fn ask<T, F>(
+    /// Sends a request and waits for the answer, at most for `limit`. `None`: Redis did not answer,
+    /// or it failed less than [`PAUSE`] ago. An outage is logged.
+    pub(super) async fn request<T, F>(
         &self,
-        patience: Duration,
-        ask: impl FnOnce(ConnectionManager) -> F,
+        limit: Duration,
+        send: impl FnOnce(ConnectionManager) -> F,
     ) -> Option<T>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
-        if !self.is_worth_asking() {
+        if !self.may_request() {
             return None;
         }
-        match timeout(patience, ask(self.manager.clone())).await {
+        match timeout(limit, send(self.manager.clone())).await {
             Ok(Ok(answer)) => {
-                self.is_back();
+                self.note_success();
                 Some(answer)
             }
-            Ok(Err(error)) => self.is_away(&error.to_string(), !error.is_timeout()),
-            Err(_) => self.is_away("no answer in time", false),
+            Ok(Err(error)) => self.note_failure(&error.to_string(), !error.is_timeout()),
+            Err(_) => self.note_failure("no answer in time", false),
         }
     }
 
     /// Whether Redis answers.
     pub async fn ping(&self) -> bool {
-        let ping =
-            |mut connection| async move { redis::cmd("PING").query_async::<()>(&mut connection).await };
-        self.ask(PATIENCE, ping).await.is_some()
+        let ping = |mut connection| async move {
+            redis::cmd("PING").query_async::<()>(&mut connection).await
+        };
+        self.request(TIMEOUT, ping).await.is_some()
     }
 
-    /// The longest time that anybody waits.
-    pub(super) const fn patience() -> Duration {
-        PATIENCE
+    /// The longest time that a request may take.
+    pub(super) const fn timeout() -> Duration {
+        TIMEOUT
     }
 
-    fn is_worth_asking(&self) -> bool {
-        let ask_again = self.ask_again();
-        ask_again.is_none_or(|instant| instant <= Instant::now())
+    fn may_request(&self) -> bool {
+        let retry_at = self.retry_at();
+        retry_at.is_none_or(|instant| instant <= Instant::now())
     }
 
-    fn ask_again(&self) -> Option<Instant> {
+    fn retry_at(&self) -> Option<Instant> {
         *self
             .state
-            .ask_again
+            .retry_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_ask_again(&self, instant: Option<Instant>) {
+    fn set_retry_at(&self, instant: Option<Instant>) {
         *self
             .state
-            .ask_again
+            .retry_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = instant;
     }
 
-    fn is_back(&self) {
-        if self.state.away.swap(false, Relaxed) {
-            self.set_ask_again(None);
+    fn note_success(&self) {
+        if self.state.unavailable.swap(false, Relaxed) {
+            self.set_retry_at(None);
             self.state.explained.store(false, Relaxed);
-            info!("Redis is back");
+            info!("redis is available again");
         }
     }
 
-    /// Said once; and once more when the first time only told that there was no answer, and later it is known why.
-    fn is_away<T>(&self, error: &str, explains: bool) -> Option<T> {
-        self.set_ask_again(Some(Instant::now() + PAUSE));
-        let news = !self.state.away.swap(true, Relaxed);
+    /// Logs an outage once. Logs it a second time if its cause becomes known only later: the first
+    /// failure may show only that there was no answer.
+    fn note_failure<T>(&self, error: &str, explains: bool) -> Option<T> {
+        self.set_retry_at(Some(Instant::now() + PAUSE));
+        let is_new = !self.state.unavailable.swap(true, Relaxed);
         let explained = explains && !self.state.explained.swap(true, Relaxed);
-        if news || explained {
-            warn!(error, "Redis is away; going on without it");
+        if is_new || explained {
+            warn!(error, "redis is unavailable, continuing without it");
         }
         None
     }

@@ -1,14 +1,15 @@
-//! Who of several workers does something: the first one that sets a key.
+//! A lock among workers: the first worker that sets a key holds it.
 
 use std::time::Duration;
 
 use super::Redis;
 
 impl Redis {
-    /// Takes the lock of that name for so long. `None`: Redis does not answer, and nobody knows.
-    pub async fn lock(&self, name: &str, owner: &str, lives: Duration) -> Option<bool> {
+    /// Takes the lock `name` for `lifetime`. `None`: Redis does not answer, so the result is
+    /// unknown.
+    pub async fn lock(&self, name: &str, owner: &str, lifetime: Duration) -> Option<bool> {
         let key = self.key(&format!("lock:{name}"));
-        let millis = u64::try_from(lives.as_millis()).unwrap_or(u64::MAX);
+        let millis = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
         let owner = owner.to_owned();
         let set = |mut connection| async move {
             redis::cmd("SET")
@@ -20,7 +21,7 @@ impl Redis {
                 .query_async::<Option<String>>(&mut connection)
                 .await
         };
-        let answer = self.ask(Self::patience(), set).await?;
+        let answer = self.request(Self::timeout(), set).await?;
         Some(answer.is_some())
     }
 }

@@ -1,8 +1,8 @@
-//! Writes the balances of changed wallets to Redis, after the commit and off its path.
+//! Writes the balances of changed wallets to Redis, after the commit and outside its path.
 //!
-//! Lanes only name the users. One task reads their balances, many at a time, and writes them. Who is named again before
-//! his turn is read once. When the task cannot follow, users are dropped rather than a commit delayed: their old value
-//! expires within a minute.
+//! Lanes only add user ids. One task reads the balances of many users at a time and writes them. A
+//! user that is added again while waiting is read once. If the task falls behind, further users are
+//! dropped so that no commit is delayed: their old value expires within a minute.
 
 use std::{
     collections::HashSet,
@@ -16,23 +16,23 @@ use tracing::debug;
 use super::Balances;
 use crate::{clock::Clock, read, store::Store};
 
-/// Users that wait at most.
+/// Largest number of users that wait.
 const MOST_WAITING: usize = 50_000;
-/// Users that are read and written together.
+/// Users whose balances are read and written together.
 const AT_ONCE: usize = 500;
 
-/// Names the users whose balances are to be written.
+/// A handle to the task, through which lanes add user ids.
 #[derive(Clone, Debug)]
 pub struct Mirror(Arc<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
     users: Mutex<HashSet<String>>,
-    some: Notify,
+    added: Notify,
 }
 
 impl Mirror {
-    /// Starts the task. It ends when it is aborted.
+    /// Starts the task. It runs until it is aborted.
     pub fn start(
         store: Store,
         balances: Balances,
@@ -45,20 +45,20 @@ impl Mirror {
             loop {
                 let users = waiting.take().await;
                 let users: Vec<&str> = users.iter().map(String::as_str).collect();
-                // What is read by a wrong time must not stay.
+                // A balance that is computed with a wrong time must not be cached.
                 let Ok(now) = clock.confirmed().await else {
                     continue;
                 };
                 match read::balances(store.read_connection(), &users, &rules, now).await {
                     Ok(found) => balances.put(&found, now).await,
-                    Err(error) => debug!(%error, "balances were not read for Redis"),
+                    Err(error) => debug!(%error, "balances not read for redis"),
                 }
             }
         });
         (mirror, task)
     }
 
-    /// Has the balances of these users written.
+    /// Adds users whose balances have changed.
     pub fn touch<'a>(&self, users: impl IntoIterator<Item = &'a str>) {
         let mut waiting = self.0.lock();
         for user in users {
@@ -67,7 +67,7 @@ impl Mirror {
             }
         }
         drop(waiting);
-        self.0.some.notify_one();
+        self.0.added.notify_one();
     }
 }
 
@@ -78,7 +78,7 @@ impl Waiting {
 
     async fn take(&self) -> Vec<String> {
         loop {
-            let some = self.some.notified();
+            let added = self.added.notified();
             {
                 let mut waiting = self.lock();
                 if !waiting.is_empty() {
@@ -89,7 +89,7 @@ impl Waiting {
                     return taken;
                 }
             }
-            some.await;
+            added.await;
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Redis: a read model of balances, and the lock of the scheduler. Both are dispensable: without Redis the worker does
-//! the same, only slower. The only part of the worker that names the crate `redis`.
+//! Redis: a read model of balances, and the lock of the scheduler. Both are optional: without Redis
+//! the worker does the same work, only slower. No other part of the worker uses the crate `redis`.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | `connection` | one connection that heals by itself, and says once that it is away and once that it is back |
-//! | `balances` | a key for each wallet, written only over an older version |
-//! | `mirror` | writes the balances of those wallets that were changed |
-//! | `lock` | who of several workers does something |
-//! | `users` | what worker and apps may do, for an administrator of Redis |
+//! | `connection` | a connection that reconnects by itself and logs the start and end of outages |
+//! | `balances` | one key per wallet, written only over the same or an older version |
+//! | `mirror` | writes the balances of wallets that have changed |
+//! | `lock` | a lock among workers |
+//! | `users` | the privileges of workers and apps, for an administrator of Redis |
 
 mod balances;
 mod connection;

@@ -1,46 +1,49 @@
-//! Users of Redis with no more privileges than they need: a worker that writes balances and takes
-//! locks, an app that reads balances. Printed for an administrator, without passwords.
+//! Redis users with the least privileges: a worker writes balances and takes locks, an app reads
+//! balances. The commands are printed for an administrator, without passwords.
 
-/// Users of one namespace.
+/// The Redis users of one namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Users<'a> {
     /// The prefix of the keys.
     pub namespace: &'a str,
-    /// The name of the user of workers.
+    /// The Redis user of workers.
     pub worker: &'a str,
-    /// The name of the user of apps.
+    /// The Redis user of apps.
     pub app: &'a str,
 }
 
-/// A name that cannot be used.
+/// A user name that is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the user {0:?} cannot be used; allowed are 1 to 63 letters (a-z, A-Z), digits, `_` and `-`")]
+#[error("the Redis user is {0:?}; allowed are 1 to 63 letters (a-z, A-Z), digits, `_` and `-`")]
 pub struct UserNameError(String);
 
-/// What every client may do: find out whether Redis answers, and use another database than 0.
+/// Commands of every client: check whether Redis answers, and select a database other than 0.
 const EVERY: &str = "+ping +select";
-/// What a worker does: `balances`, `lock`.
+/// Commands of a worker, used by `balances` and `lock`.
 const WORKER: &str = "+get +set +pttl +script|load +evalsha";
-/// What an app may do.
+/// Commands of an app.
 const APP: &str = "+get +mget +exists +ttl +pttl";
 
 impl Users<'_> {
-    /// The rules of the worker, as Redis' configuration and `ACL SETUSER` take them.
+    /// The ACL rules of workers, in the syntax of the Redis configuration and of `ACL SETUSER`.
     pub fn worker_rules(&self) -> String {
         let namespace = self.namespace;
         format!(
-            "resetkeys ~{namespace}:balance:* ~{namespace}:lock:* resetchannels clearselectors -@all {EVERY} {WORKER}"
+            "resetkeys ~{namespace}:balance:* ~{namespace}:lock:* resetchannels clearselectors \
+             -@all {EVERY} {WORKER}"
         )
     }
 
-    /// The rules of apps: they read balances.
+    /// The ACL rules of apps.
     pub fn app_rules(&self) -> String {
         let namespace = self.namespace;
-        format!("resetkeys %R~{namespace}:balance:* resetchannels clearselectors -@all {EVERY} {APP}")
+        format!(
+            "resetkeys %R~{namespace}:balance:* resetchannels clearselectors -@all {EVERY} {APP}"
+        )
     }
 
-    /// Two commands for `redis-cli`, one a line. A user that exists keeps its passwords; a new one
-    /// has none and is let in once it has.
+    /// Two commands for `redis-cli`, one per line. An existing user keeps its passwords. A new user
+    /// has no password and cannot log in until it has one.
     pub fn script(&self) -> Result<String, UserNameError> {
         for name in [self.worker, self.app] {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';

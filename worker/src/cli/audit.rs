@@ -1,4 +1,4 @@
-//! `scrip audit`: what operators did by hand.
+//! `scrip audit`: lists the actions of operators.
 
 mod actor;
 mod entry;
@@ -16,56 +16,64 @@ use super::{
     context::Context,
     failure::Failure,
     print::{self, Rows},
-    show,
+    show, values,
 };
 use crate::{
     read::{self, Action, ActionFilter, ActionStatus, Cursor},
     store::OperatorAction,
 };
 
-/// Widest text of what was asked for and what came of it, in characters.
+/// Longest text of the column `detail`, in characters.
 const MAX_DETAIL: usize = 100;
 
-/// What operators did by hand, newest first: dead letters replayed and dropped, commands published, jobs run.
+/// List the actions of operators, newest first
 ///
-/// Each action was recorded before it was done. One that is `begun` has no recorded end: it is being done now, or its
-/// process was ended meanwhile. Reads the database.
+/// Operators publish commands, replay and drop dead letters, run jobs and claim namespaces. Each
+/// action was recorded before it was done. An action with the status `begun` has no recorded end:
+/// it is still running, or its process ended before it could record the end. Reads the database.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   scrip audit --since 2026-11-01T00:00:00Z
   scrip audit --action dead_drop --actor ops:maria
-  scrip --json audit --user user_123           a line for each action, with letters, counts and errors in full")]
+  scrip --json audit --user user_123     a line for each action, with everything that is recorded")]
 pub struct Args {
-    /// Only what this operator did
+    /// Only actions of this operator
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     actor: Option<String>,
-    /// Only this
+    /// Only this kind of action
     #[arg(long, value_name = "ACTION", value_parser = names())]
     action: Option<OperatorAction>,
-    /// Only what was about this user's wallet
+    /// Only actions on the wallet of this user
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     user: Option<String>,
-    /// Only what was begun at this instant or later (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
+    /// Only actions that began at this instant or later (RFC 3339)
+    #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
     since: Option<DateTime<Utc>>,
-    /// Only what was begun before this instant (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
+    /// Only actions that began before this instant (RFC 3339)
+    #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
     until: Option<DateTime<Utc>>,
-    /// How many actions
-    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(read::MAX_ACTIONS)))]
+    /// Number of actions to show
+    #[arg(
+        long,
+        default_value_t = 20,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(read::MAX_ACTIONS))
+    )]
     limit: u32,
-    /// Go on from where the last page said; with --json: from an action's `cursor`
+    /// Continue from this cursor, which the last page printed; with --json: the `cursor` of an
+    /// action
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<Cursor>,
 }
 
+/// A parser for the names of actions.
 fn names() -> impl TypedValueParser<Value = OperatorAction> {
     PossibleValuesParser::new(OperatorAction::ALL.map(OperatorAction::as_str))
         .try_map(|name| OperatorAction::parse(&name).ok_or("not an action"))
 }
 
-/// Shows a page.
+/// Prints a page.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let store = context.ledger().await?;
     let filter = ActionFilter {
@@ -75,12 +83,20 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         since: args.since,
         until: args.until,
     };
-    let page = read::actions(store.read_connection(), &filter, args.cursor.as_ref(), args.limit).await?;
+    let page = read::actions(
+        store.read_connection(),
+        &filter,
+        args.cursor.as_ref(),
+        args.limit,
+    )
+    .await?;
     if context.json {
         page.actions.iter().try_for_each(print::json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = Rows::new(&["when", "actor", "action", "subject", "user", "status", "detail"]);
+    let mut rows = Rows::new(&[
+        "when", "actor", "action", "subject", "user", "status", "detail",
+    ]);
     for action in &page.actions {
         rows.push(row(action));
     }
@@ -105,12 +121,13 @@ fn row(action: &Action) -> [String; 7] {
         text(&action.subject),
         text(&action.user_id),
         status.to_owned(),
-        in_words(action),
+        detail(action),
     ]
 }
 
-/// What came of it and what was asked for, as far as it fits into a line. What other columns show is left out.
-fn in_words(action: &Action) -> String {
+/// The result and the request of an action, cut to [`MAX_DETAIL`] and without the facts that other
+/// columns show.
+fn detail(action: &Action) -> String {
     const SHOWN_ELSEWHERE: [&str; 4] = ["referenceId", "userId", "systemUser", "host"];
     let mut parts = Vec::new();
     if let Some(result) = &action.result {
@@ -124,12 +141,13 @@ fn in_words(action: &Action) -> String {
     text.chars().take(MAX_DETAIL - 1).chain(['…']).collect()
 }
 
-/// `name=value` of each number, text and truth in an object and in its objects. Lists are left to `--json`.
-fn scalars(value: &Value, without: &[&str], parts: &mut Vec<String>) {
+/// Collects `name=value` of each number, text and boolean in an object and in the objects inside
+/// it. Lists appear only with `--json`.
+fn scalars(value: &Value, excluded: &[&str], parts: &mut Vec<String>) {
     for (name, value) in value.as_object().into_iter().flatten() {
         match value {
-            _ if without.contains(&name.as_str()) => {}
-            Value::Object(_) => scalars(value, without, parts),
+            _ if excluded.contains(&name.as_str()) => {}
+            Value::Object(_) => scalars(value, excluded, parts),
             Value::Null | Value::Array(_) => {}
             Value::String(text) => parts.push(format!("{name}={text}")),
             Value::Bool(_) | Value::Number(_) => parts.push(format!("{name}={value}")),

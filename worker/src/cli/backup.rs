@@ -1,4 +1,4 @@
-//! `scrip backup FILE`
+//! `scrip backup`: copies the file of the embedded default.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -11,30 +11,32 @@ use super::{
 };
 use crate::config::Backend;
 
-/// Copy the ledger of the embedded default into a new file, also while a worker runs.
+/// Copy an embedded ledger into a new file
 ///
-/// The copy is the whole ledger as it is at one moment, with what waits in its queue. Back a ledger on PostgreSQL up by
-/// pg_dump.
+/// The copy is the whole ledger at one moment, with the messages in its queue. A worker may run
+/// meanwhile. Back up a ledger on PostgreSQL with pg_dump instead.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  scrip backup /backup/scrip-$(date +%F).db\n  SCRIP_DATA_DIR=/var/lib/scrip scrip backup /backup/scrip.db"
-)]
+#[command(after_help = "\
+Examples:
+  scrip backup /backup/scrip-$(date +%F).db
+  SCRIP_DATA_DIR=/var/lib/scrip scrip backup /backup/scrip.db")]
 pub struct Args {
-    /// The new file; one that is there is not written over
+    /// New file; an existing file is not overwritten
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
-/// Makes the copy.
+/// Copies the ledger.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let Backend::Embedded { .. } = context.settings.backend()? else {
         return Err(Failure::new(
-            "this ledger is on PostgreSQL: back it up by pg_dump or by the server's own means (OPERATIONS.md)",
+            "this ledger is on PostgreSQL: back it up with pg_dump or with the backups of the \
+             server (docs/guides/backup.md)",
         ));
     };
     if args.file.exists() {
         return Err(Failure::new(format!(
-            "{} is there already; allowed is a new file",
+            "{} already exists; allowed is a new file",
             args.file.display()
         )));
     }

@@ -1,4 +1,4 @@
-//! `scrip balance USER`
+//! `scrip balance`: shows the balance of one user.
 
 use std::process::ExitCode;
 
@@ -12,16 +12,18 @@ use super::{
 };
 use crate::read;
 
-/// What a user has now. Reads the database; exit code 1 if there is no such wallet.
+/// Show the balance of a user
+///
+/// Reads the database. Exit code 1 if the user has no wallet.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  scrip balance user_123\n  scrip --json balance user_123")]
 pub struct Args {
-    /// The user
+    /// Id of the user
     #[arg(allow_hyphen_values = true)]
     user: String,
 }
 
-/// Shows it.
+/// Prints the balance.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let store = context.ledger().await?;
     let Some(balance) = read::balance(
@@ -43,26 +45,26 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         escape(&balance.user_id),
         balance.status.to_lowercase()
     ))?;
-    let lapsed = balance.balance - balance.held - balance.available_credits;
+    let expired = balance.balance - balance.held - balance.available_credits;
     for (name, credits) in [
         ("available", balance.available_credits),
         ("held", balance.held),
-        ("lapsed, not swept yet", lapsed),
-        ("earned in all", balance.total_earned),
-        ("spent in all", balance.total_spent),
+        ("expired, not yet booked", expired),
+        ("earned in total", balance.total_earned),
+        ("spent in total", balance.total_spent),
     ] {
-        print::line(&format!("  {name:<22} {:>20}", show::credits(credits)))?;
+        print::line(&format!("  {name:<23} {:>20}", show::credits(credits)))?;
     }
     if let Some(next) = balance.next_expiring_batch {
         let credits = show::credits(next.amount);
         print::line(&format!(
-            "  {credits} of it until {}",
+            "  next expiry: {credits} at {}",
             show::instant(next.expires_at)
         ))?;
     }
     if let Some(next) = balance.next_grant_info {
         print::line(&format!(
-            "  {} more on {}, by plan {}",
+            "  next grant: {} on {}, plan {}",
             show::credits(next.amount),
             show::day(next.grant_date),
             escape(&next.plan_name)
@@ -71,7 +73,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The failure of every command that asks for a user who has none.
+/// The failure of a command for a user without a wallet.
 pub fn no_wallet(user: &str) -> Failure {
     Failure::new(format!("{user} has no wallet"))
 }

@@ -1,4 +1,4 @@
-//! `scrip balances`
+//! `scrip balances`: lists the balances of all users.
 
 use std::process::ExitCode;
 
@@ -11,48 +11,49 @@ use super::{
     failure::Failure,
     print::{self, Rows},
     report::csv::cell,
-    show,
+    show, values,
 };
 use crate::read::{self, WalletFilter};
 
-/// What all users have: a table, JSON Lines or CSV, in the order of their ids, read page by page.
+/// List the balances of all users, as a table, JSON Lines or CSV
 ///
-/// Each page shows the wallets at one moment; wallets that change meanwhile are shown as before or as after. Reads the
-/// database.
+/// Wallets are listed in the order of the user ids and read page by page. Each page shows the
+/// wallets at one moment. A wallet that changes meanwhile is shown either before or after the
+/// change. Reads the database.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   scrip balances --min-available 1000
   scrip balances --prefix team-a: --status frozen
-  scrip --json balances > balances.jsonl             a line for each wallet, as in `scrip --json balance USER`
+  scrip --json balances > balances.jsonl       a line for each wallet, as of `scrip --json balance`
   scrip balances --csv > balances.csv
   scrip balances --limit 100 --cursor user_123       the next hundred users after user_123")]
 pub struct Args {
     /// Only users whose id begins with this
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     prefix: Option<String>,
-    /// Only wallets of this status
+    /// Only wallets with this status
     #[arg(long, value_name = "STATUS")]
     status: Option<Status>,
-    /// Only wallets with at least this balance, lapsed credits included
-    #[arg(long, value_name = "CREDITS")]
+    /// Only wallets with at least this balance, including expired credits that are not yet booked
+    #[arg(long, value_name = "CREDITS", value_parser = values::bound, allow_hyphen_values = true)]
     min_balance: Option<i64>,
-    /// Only wallets of which at least this much can be spent
-    #[arg(long, value_name = "CREDITS")]
+    /// Only wallets with at least this many credits to spend
+    #[arg(long, value_name = "CREDITS", value_parser = values::bound, allow_hyphen_values = true)]
     min_available: Option<i64>,
-    /// Only wallets of which at most this much can be spent
-    #[arg(long, value_name = "CREDITS")]
+    /// Only wallets with at most this many credits to spend
+    #[arg(long, value_name = "CREDITS", value_parser = values::bound, allow_hyphen_values = true)]
     max_available: Option<i64>,
-    /// Only wallets of which something expires before this instant (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
+    /// Only wallets with credits that expire before this instant (RFC 3339)
+    #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
     expires_before: Option<DateTime<Utc>>,
-    /// How many wallets at most; default: all
+    /// At most this many wallets. Default: all
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Go on after this user
+    /// Continue after this user
     #[arg(long, value_name = "USER", allow_hyphen_values = true)]
     cursor: Option<String>,
-    /// Write CSV, for spreadsheets
+    /// Write CSV for spreadsheets; excludes --json
     #[arg(long)]
     csv: bool,
 }
@@ -72,7 +73,7 @@ impl Status {
     }
 }
 
-/// Writes them.
+/// Writes the balances.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.csv && context.json {
         return Err(Failure::new("--csv and --json exclude each other"));
@@ -114,7 +115,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Where wallets go, one by one.
+/// The output that wallets are written to, one at a time.
 enum Output {
     Json,
     Csv,
@@ -139,7 +140,7 @@ impl Output {
             ">earned",
             ">spent",
             ">expires next",
-            "at",
+            "expires at",
         ]))))
     }
 
@@ -157,7 +158,8 @@ impl Output {
                     show::credits(wallet.balance),
                     show::credits(wallet.total_earned),
                     show::credits(wallet.total_spent),
-                    next.map(|next| show::credits(next.amount)).unwrap_or_default(),
+                    next.map(|next| show::credits(next.amount))
+                        .unwrap_or_default(),
                     next.map(|next| show::instant(next.expires_at))
                         .unwrap_or_default(),
                 ]);
@@ -166,9 +168,10 @@ impl Output {
         }
     }
 
-    /// Ends; `next` is the user after whom others may follow. Programs find it in the last line.
+    /// Ends the output. `next` is the user to continue after, if more wallets may follow. The table
+    /// prints it; a program takes it from the last line of its output.
     fn finish(self, next: Option<&str>) -> Result<ExitCode, Failure> {
-        if let Self::Table(rows) = self {
+        if let Self::Table(mut rows) = self {
             rows.print()?;
             if let Some(next) = next {
                 print::line(&format!("\nmore: --cursor {}", print::escape(next)))?;
@@ -178,9 +181,10 @@ impl Output {
     }
 }
 
-const HEAD: &str = "user_id,status,available,held,balance,total_earned,total_spent,next_expiring,next_expires_at,next_grant,\
-                    next_grant_at,next_grant_plan,version";
+const HEAD: &str = "user_id,status,available,held,balance,total_earned,total_spent,next_expiring,\
+                    next_expires_at,next_grant,next_grant_at,next_grant_plan,version";
 
+/// A wallet as a line of CSV, in the order of [`HEAD`].
 fn line(wallet: &BalanceResult) -> String {
     let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
     let expiring = wallet.next_expiring_batch.as_ref();
@@ -193,11 +197,21 @@ fn line(wallet: &BalanceResult) -> String {
         wallet.balance.to_string(),
         wallet.total_earned.to_string(),
         wallet.total_spent.to_string(),
-        expiring.map(|next| next.amount.to_string()).unwrap_or_default(),
-        expiring.map(|next| instant(next.expires_at)).unwrap_or_default(),
-        grant.map(|grant| grant.amount.to_string()).unwrap_or_default(),
-        grant.map(|grant| instant(grant.grant_date)).unwrap_or_default(),
-        grant.map(|grant| cell(&grant.plan_name)).unwrap_or_default(),
+        expiring
+            .map(|next| next.amount.to_string())
+            .unwrap_or_default(),
+        expiring
+            .map(|next| instant(next.expires_at))
+            .unwrap_or_default(),
+        grant
+            .map(|grant| grant.amount.to_string())
+            .unwrap_or_default(),
+        grant
+            .map(|grant| instant(grant.grant_date))
+            .unwrap_or_default(),
+        grant
+            .map(|grant| cell(&grant.plan_name))
+            .unwrap_or_default(),
         wallet.version.to_string(),
     ]
     .join(",")

@@ -1,4 +1,4 @@
-//! `scrip batches USER`
+//! `scrip batches`: lists the batches of one user.
 
 use std::process::ExitCode;
 
@@ -14,19 +14,24 @@ use super::{
 };
 use crate::read;
 
-/// Where a user's credits are, in the order in which they are spent.
+/// List the batches of a user, in the order in which they are spent
+///
+/// A batch is a number of credits that arrived together and expire together. Reads the database.
+/// Exit code 1 if the user has no wallet.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  scrip batches user_123\n  scrip --json batches user_123 --all")]
+#[command(
+    after_help = "Examples:\n  scrip batches user_123\n  scrip --json batches user_123 --all"
+)]
 pub struct Args {
-    /// The user
+    /// Id of the user
     #[arg(allow_hyphen_values = true)]
     user: String,
-    /// Also those from which nothing is left
+    /// Include batches with no credits left
     #[arg(long)]
     all: bool,
 }
 
-/// Shows them.
+/// Prints the batches.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let store = context.ledger().await?;
     let now = Utc::now();
@@ -42,15 +47,18 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The batches as a table.
+/// The batches as a table. A batch that has expired shows as `expired`, also before the expiry job
+/// takes its credits.
 pub fn table(batches: &[BatchItem]) -> Rows {
     let mut rows = Rows::new(&[
         "batch", "source", "plan", ">left", ">of", "issued", "expires", "status",
     ]);
     for batch in batches {
-        let expires = batch.expires_at.map_or_else(|| "never".to_owned(), show::day);
+        let expires = batch
+            .expires_at
+            .map_or_else(|| "never".to_owned(), show::day);
         let status = if batch.lapsed {
-            "lapsed".to_owned()
+            "expired".to_owned()
         } else {
             batch.status.to_lowercase()
         };

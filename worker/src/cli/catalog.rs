@@ -1,4 +1,4 @@
-//! `scrip price`, `scrip packages`, `scrip can-purchase`: what is for sale, and to whom.
+//! `scrip price`, `scrip packages`, `scrip can-purchase`: prices, packages, and who may buy them.
 
 use std::process::ExitCode;
 
@@ -9,33 +9,45 @@ use super::{
     context::Context,
     failure::Failure,
     print::{self, Rows, escape},
-    show,
+    show, values,
 };
-use crate::lane;
+use crate::queries;
 
-/// What a service costs, by the configuration; exit code 1 if it has no price.
+/// Show the price of a service
+///
+/// The price is that of the configuration. Exit code 1 if the service has no price.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  scrip price google:image\n  scrip price google:image --quantity 5")]
+#[command(
+    after_help = "Examples:\n  scrip price google:image\n  scrip price google:image --quantity 5"
+)]
 pub struct PriceArgs {
-    /// The service
+    /// Service, as the price list names it
     #[arg(allow_hyphen_values = true)]
     service: String,
-    /// Units of it
-    #[arg(long, value_name = "UNITS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..=ledger::MAX_AMOUNT))]
+    /// Number of units
+    #[arg(
+        long,
+        value_name = "UNITS",
+        default_value_t = 1,
+        value_parser = values::amount,
+        allow_hyphen_values = true
+    )]
     quantity: i64,
 }
 
-/// Whether a user may buy a package; exit code 1 if not. Reads the database.
+/// Check whether a user may buy a package
+///
+/// Reads the database. Exit code 1 if the user may not buy.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  scrip can-purchase user_123 --package lite")]
 pub struct CanPurchaseArgs {
-    /// The user
+    /// Id of the user
     #[arg(allow_hyphen_values = true)]
     user: String,
-    /// The package; without it: any
+    /// Id of the package. Default: any package
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     package: Option<String>,
-    /// The package by the payment provider's price id
+    /// Package with this price id of the payment provider
     #[arg(
         long,
         value_name = "ID",
@@ -45,24 +57,29 @@ pub struct CanPurchaseArgs {
     price_id: Option<String>,
 }
 
-/// Shows a price.
+/// Prints the price of a service.
 pub fn price(context: &Context, args: &PriceArgs) -> Result<ExitCode, Failure> {
     let catalog = context.settings.catalog();
-    let price = catalog.price(&args.service, args.quantity).map_err(|refusal| {
-        let text = ledger::Refused::from(refusal).to_string();
-        Failure::new(format!("{}: {text}", escape(&args.service)))
-    })?;
+    let price = catalog
+        .price(&args.service, args.quantity)
+        .map_err(|refusal| {
+            let text = ledger::Refused::from(refusal).to_string();
+            Failure::new(format!("{}: {text}", escape(&args.service)))
+        })?;
     if context.json {
         print::json(&price)?;
         return Ok(ExitCode::SUCCESS);
     }
     let credits = show::credits(price.credits);
-    let by = if price.is_default {
+    let default = if price.is_default {
         ", the default price"
     } else {
         ""
     };
-    let rate = format!("{} for {}{by}", price.pricing.credits, price.pricing.per);
+    let rate = format!(
+        "{} for {}{default}",
+        price.pricing.credits, price.pricing.per
+    );
     print::line(&format!(
         "{} × {}: {credits} credits ({rate})",
         price.quantity,
@@ -71,23 +88,27 @@ pub fn price(context: &Context, args: &PriceArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows what is for sale.
+/// Prints the packages that are for sale.
 pub fn packages(context: &Context) -> Result<ExitCode, Failure> {
     let items = context.settings.catalog().for_sale();
     if context.json {
         print::json(&PackagesResult { items })?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = Rows::new(&["package", ">credits", ">bonus", ">price", "valid", "price id", ""]);
+    let mut rows = Rows::new(&[
+        "package", ">credits", ">bonus", ">price", "valid", "price id", "",
+    ]);
     for item in items {
         let price = item.price.zip(item.currency);
         rows.push([
             item.id,
             show::credits(item.credits),
             show::credits(item.bonus),
-            price.map_or_else(String::new, |(price, currency)| format!("{price} {currency}")),
+            price.map_or_else(String::new, |(price, currency)| {
+                format!("{price} {currency}")
+            }),
             item.validity_days
-                .map_or_else(|| "for ever".to_owned(), |days| format!("{days} days")),
+                .map_or_else(|| "unlimited".to_owned(), |days| format!("{days} days")),
             item.price_id.unwrap_or_default(),
             if item.popular { "popular" } else { "" }.to_owned(),
         ]);
@@ -96,25 +117,25 @@ pub fn packages(context: &Context) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells whether a user may buy.
+/// Prints whether a user may buy.
 pub async fn can_purchase(context: &Context, args: CanPurchaseArgs) -> Result<ExitCode, Failure> {
     let store = context.ledger().await?;
     let catalog = context.settings.catalog();
-    let wanted = (args.package.as_deref(), args.price_id.as_deref());
-    let result = lane::can_purchase(&store, &catalog, &args.user, wanted, Utc::now()).await?;
+    let package = (args.package.as_deref(), args.price_id.as_deref());
+    let result = queries::can_purchase(&store, &catalog, &args.user, package, Utc::now()).await?;
     if context.json {
         print::json(&result)?;
     } else {
         let over = if result.over_cap {
-            ", above the largest balance"
+            ", above the balance cap"
         } else {
             ""
         };
-        let told = result.reason.as_ref().map_or_else(
+        let text = result.reason.as_ref().map_or_else(
             || format!("{} may buy{over}", escape(&args.user)),
             |reason| format!("{} may not buy: {reason}", escape(&args.user)),
         );
-        print::line(&told)?;
+        print::line(&text)?;
     }
     Ok(ExitCode::from(u8::from(!result.allowed)))
 }

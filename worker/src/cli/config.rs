@@ -1,6 +1,11 @@
-//! `scrip config`: the configuration.
+//! `scrip config`: checks, shows and creates the configuration.
 
-use std::process::ExitCode;
+use std::{
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use producer_sdk::Exposed;
 use serde::Serialize;
@@ -9,24 +14,38 @@ use toml::{Table, Value};
 
 use super::{
     context::Context,
-    failure::Failure,
+    failure::{Doing, Failure},
     print::{self, Rows},
 };
 use crate::config::{Backend, ConfigError, Origin, PlainText, Settings};
 
-/// Look at the configuration.
+/// Check, show or create the configuration
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Tell everything that is wrong with it (exit code 1), and what is unsafe
+    /// Check the configuration, and warn of unsafe settings
+    ///
+    /// Exit code 1 if a key is wrong: the error lists every wrong key, the value found and the
+    /// values allowed. Unsafe settings are warnings and do not change the exit code.
     Check,
-    /// Print what is in force and where each value comes from, without passwords
+    /// Print every value in force and its source, without passwords
     Show,
+    /// Write a new configuration file with every key, its default and its meaning, all commented
+    /// out
+    Init {
+        /// File to write; it must not exist
+        #[arg(default_value = "scrip.toml")]
+        file: PathBuf,
+    },
 }
 
-/// Checks or shows it. That it could be read at all has been found out before.
+/// The example configuration: every key with its default and its meaning.
+const EXAMPLE: &str = include_str!("../../../scrip.example.toml");
+
+/// Runs a command. The configuration was read and validated before.
 pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
     let backend = context.settings.backend()?;
     match command {
+        Command::Init { file } => return init(file),
         Command::Show => show(context)?,
         Command::Check => {
             let file = context.settings.file.as_ref();
@@ -53,7 +72,9 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
                     print::line(&format!("database:  {database}"))?;
                     print::line(&format!("namespace: {}", context.settings.namespace))?;
                 }
-                Backend::Embedded { path } => print::line(&format!("embedded:  {}", path.display()))?,
+                Backend::Embedded { path } => {
+                    print::line(&format!("embedded:  {}", path.display()))?;
+                }
             }
             for Warning { key, found, advice } in &warnings {
                 let found = print::escape(found);
@@ -65,8 +86,30 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells a program what is wrong with the configuration: exit code 1.
-pub fn tell_problems(error: ConfigError) -> Result<ExitCode, Failure> {
+/// Writes the example with every key commented out, so that the file does not pin today's defaults.
+pub fn init(file: &Path) -> Result<ExitCode, Failure> {
+    let mut text = String::new();
+    for line in EXAMPLE.lines() {
+        if !line.is_empty() && !line.starts_with('#') {
+            text.push_str("# ");
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    let mut created = File::create_new(file).doing(format!("create {}", file.display()))?;
+    created
+        .write_all(text.as_bytes())
+        .doing(format!("write {}", file.display()))?;
+    print::line(&format!(
+        "wrote {}: remove the `# ` before a section and before each key to change, then run \
+         `scrip config check`",
+        file.display()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the problems of a wrong configuration as JSON, for programs: exit code 1.
+pub fn print_problems(error: ConfigError) -> Result<ExitCode, Failure> {
     let ConfigError::Wrong(problems) = error else {
         return Err(error.into());
     };
@@ -81,11 +124,11 @@ pub fn tell_problems(error: ConfigError) -> Result<ExitCode, Failure> {
     Ok(ExitCode::FAILURE)
 }
 
-/// What is allowed and unsafe.
+/// A setting that is allowed but unsafe.
 #[derive(Serialize)]
 struct Warning {
     key: &'static str,
-    /// As a phrase that follows "is".
+    /// The unsafe state, as a phrase that follows "is".
     found: String,
     /// What to do.
     advice: String,
@@ -105,7 +148,7 @@ fn warnings(context: &Context, backend: &Backend) -> Vec<Warning> {
     let exposed = exposed.into_iter().map(|Exposed { path, mode }| Warning {
         key: "data_dir",
         found: format!("open to other users ({}, mode {mode:03o})", path.display()),
-        advice: "take the permissions of group and others away (chmod go= …)".to_owned(),
+        advice: "remove the permissions of group and others (chmod go= …)".to_owned(),
     });
     plain_text.chain(exposed).collect()
 }
@@ -116,7 +159,7 @@ fn show(context: &Context) -> Result<(), Failure> {
     flatten(&table, "", &mut values);
     let values = values
         .iter()
-        .map(|(key, value)| (key, value, origin(&context.settings, key)));
+        .map(|(key, value)| (key, value, source(&context.settings, key)));
     if context.json {
         let items: Vec<_> = values
             .map(|(key, value, from)| json!({ "key": key, "value": value, "from": from }))
@@ -132,7 +175,8 @@ fn show(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every value with its key, sections joined by dots. A price for several units is one value.
+/// Collects every value with its full key: the names of its sections and its own, joined by dots. A
+/// price for several units (a table with `per`) is one value.
 fn flatten<'a>(table: &'a Table, path: &str, values: &mut Vec<(String, &'a Value)>) {
     for (name, value) in table {
         let key = if path.is_empty() {
@@ -147,15 +191,17 @@ fn flatten<'a>(table: &'a Table, path: &str, values: &mut Vec<(String, &'a Value
     }
 }
 
-fn origin(settings: &Settings, key: &str) -> String {
+/// Where a value comes from: a variable, the file, or `built in`. A key without a source of its own
+/// has the source of a key inside it.
+fn source(settings: &Settings, key: &str) -> String {
     let inner = format!("{key}.");
-    let origin = settings.origins.get(key).or_else(|| {
+    let source = settings.origins.get(key).or_else(|| {
         let mut inside = settings.origins.iter();
         inside
             .find(|(name, _)| name.starts_with(&inner))
             .map(|(_, from)| from)
     });
-    match (origin, &settings.file) {
+    match (source, &settings.file) {
         (Some(Origin::Environment(variable)), _) => variable.clone(),
         (Some(Origin::File), Some(file)) => file.display().to_string(),
         _ => "built in".to_owned(),

@@ -1,4 +1,4 @@
-//! `scrip dead`: what was set aside, and what is to become of it.
+//! `scrip dead`: lists, shows, replays and drops dead letters.
 
 mod filters;
 mod letter;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use chrono::Utc;
 use clap::ValueEnum;
-use producer_sdk::contract::Door;
+use producer_sdk::contract::Origin;
 
 use super::{
     audit::ActorArgs,
@@ -18,16 +18,19 @@ use super::{
     progress, show,
 };
 use crate::{
-    amqp::DeadLetters,
     config::Backend,
-    dead::{Counts, Fate, Filter, Letter, Summary},
-    embedded,
+    dead_letters::{Counts, DeadLetter, Disposition, Filter, Summary},
     store::Store,
+    transport::amqp::DeadLetters,
+    transport::embedded,
 };
 use filters::Filters;
-use settle::{How, settle};
+use settle::{SettleRequest, settle};
 
-/// Look at dead letters, replay them, throw them away.
+/// List, show, replay or drop dead letters
+///
+/// A dead letter is a message that could not be applied. It waits in the dead-letter queue, with
+/// the reason, until an operator replays or drops it.
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -37,150 +40,157 @@ Examples:
   scrip dead show pi_1
   scrip dead replay --reason unapplied --dry-run
   scrip dead replay --reason unapplied:unknown_package
-  scrip dead replay --reference req-7f3a --door usage
+  scrip dead replay --reference req-7f3a --origin usage
   scrip dead drop --reason not_json --older-than 30d --yes")]
 pub enum Command {
-    /// What was set aside, oldest first
     List(ListArgs),
-    /// How many letters there are of each sender and reason, and since when
     Summary(SummaryArgs),
-    /// One letter with everything that is known of it, its body untouched
     Show(ShowArgs),
-    /// Send letters back to where they came from, as they were, in the order in which they first arrived
-    ///
-    /// One of which that is not known goes behind those that stand before it in the queue. A letter keeps its reference, so what was applied meanwhile is not applied again. One of unknown origin (the
-    /// broker set it aside itself, or it was put into a queue past the exchanges) stays unless --door says where it
-    /// goes.
     Replay(ReplayArgs),
-    /// Throw letters away
     Drop(DropArgs),
 }
 
-/// Shows letters.
+/// List dead letters, oldest first
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
     #[command(flatten)]
     filters: Filters,
-    /// How many are shown; all are looked at, so that none changes its place
+    /// Number of dead letters to show; all are read, so that they keep their order in the queue
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
 }
 
-/// Counts letters.
+/// Count dead letters by sender and reason, with the time of the oldest and the newest
 #[derive(Debug, clap::Args)]
 pub struct SummaryArgs {
     #[command(flatten)]
     filters: Filters,
 }
 
-/// Shows one.
+/// Show the dead letters with a reference in full, with the body unchanged
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
-    /// Its reference
+    /// Reference of the command
     #[arg(allow_hyphen_values = true)]
     reference: String,
 }
 
-/// Which are replayed, and how fast.
+/// Send dead letters back to their queue, unchanged, after their cause is fixed
+///
+/// Dead letters are replayed in the order in which a worker first received them. A dead letter
+/// without that time goes behind those before it in the queue. A dead letter keeps its reference,
+/// so it is applied at most once, however often it is replayed.
+///
+/// The origin of a dead letter is unknown if the broker dead-lettered the message itself, or if the
+/// message was published directly to a queue. Such a dead letter stays unless --origin is
+/// given. Exit code 1 if a selected dead letter stays.
 #[derive(Debug, clap::Args)]
 pub struct ReplayArgs {
     #[command(flatten)]
     filters: Filters,
-    /// All of them, where nothing else says which
+    /// Select all dead letters; required if no filter is given
     #[arg(long)]
     all: bool,
-    /// Only count them
+    /// Only count the selected dead letters
     #[arg(long)]
     dry_run: bool,
-    /// At most so many a second
+    /// At most this many dead letters a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// By which door letters of unknown origin go
+    /// Origin for dead letters of unknown origin; the others keep their own
     ///
-    /// The others go by their own. What goes by funding may add credits, and a letter of unknown origin may be an
-    /// app's: look at each first (scrip dead show), and say which are meant (--reference, --type).
-    #[arg(long, value_enum, value_name = "DOOR")]
-    door: Option<Entrance>,
+    /// A command with the origin `funding` may add credits, and a dead letter of unknown origin may
+    /// come from an app. Read each one first (scrip dead show), and select it with --reference or
+    /// --type.
+    #[arg(long, value_enum, value_name = "ORIGIN")]
+    origin: Option<OriginArg>,
     #[command(flatten)]
     actor: ActorArgs,
 }
 
-/// A door that senders use.
+/// An origin that senders can use.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Entrance {
-    /// That of apps: consume
+enum OriginArg {
+    /// The exchange of apps: consume
     Usage,
-    /// That of payment bridges and back offices: everything else
+    /// The exchange of payment bridges and back offices: all other commands
     Funding,
 }
 
-impl From<Entrance> for Door {
-    fn from(entrance: Entrance) -> Self {
-        match entrance {
-            Entrance::Usage => Self::Usage,
-            Entrance::Funding => Self::Funding,
+impl From<OriginArg> for Origin {
+    fn from(argument: OriginArg) -> Self {
+        match argument {
+            OriginArg::Usage => Self::Usage,
+            OriginArg::Funding => Self::Funding,
         }
     }
 }
 
-/// Which are thrown away.
+/// Delete dead letters for good
+///
+/// Needs --yes or --dry-run. The audit log keeps the references of the first 100, not the bodies.
 #[derive(Debug, clap::Args)]
 pub struct DropArgs {
     #[command(flatten)]
     filters: Filters,
-    /// All of them, where nothing else says which
+    /// Select all dead letters; required if no filter is given
     #[arg(long)]
     all: bool,
-    /// Only count them
+    /// Only count the selected dead letters
     #[arg(long)]
     dry_run: bool,
-    /// Really
+    /// Confirm that the dead letters are deleted
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
     actor: ActorArgs,
 }
 
-/// Does it.
+/// Runs a subcommand.
 pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
-    let letters = Letters::open(context).await?;
+    let queue = DeadLetterQueue::open(context).await?;
     let done = match command {
-        Command::List(args) => list(context, &letters, args).await,
-        Command::Summary(args) => summarize(context, &letters, args).await,
-        Command::Show(args) => show_one(context, &letters, &args.reference).await,
+        Command::List(args) => list(context, &queue, args).await,
+        Command::Summary(args) => summarize(context, &queue, args).await,
+        Command::Show(args) => show_one(context, &queue, &args.reference).await,
         Command::Replay(args) => {
-            let wanted = args.filters.wanted(args.all)?;
-            let how = How {
-                fate: Fate::Replay,
+            let filter = args.filters.selection(args.all)?;
+            let request = SettleRequest {
+                disposition: Disposition::Replay,
                 dry_run: args.dry_run,
                 rate: args.rate,
-                door: args.door.map(Door::from),
+                origin: args.origin.map(Origin::from),
                 actor: args.actor,
             };
-            settle(context, &letters, &wanted, &how).await
+            settle(context, &queue, &filter, &request).await
         }
         Command::Drop(args) => {
-            let wanted = args.filters.wanted(args.all)?;
+            let filter = args.filters.selection(args.all)?;
             if !args.yes && !args.dry_run {
                 return Err(Failure::new(
-                    "what is thrown away is gone: add --yes, or --dry-run to count first",
+                    "dropped dead letters cannot be restored: add --yes to drop them, or --dry-run \
+                     to count them",
                 ));
             }
-            let how = How {
-                fate: Fate::Drop,
+            let request = SettleRequest {
+                disposition: Disposition::Drop,
                 dry_run: args.dry_run,
                 rate: None,
-                door: None,
+                origin: None,
                 actor: args.actor,
             };
-            settle(context, &letters, &wanted, &how).await
+            settle(context, &queue, &filter, &request).await
         }
     };
-    letters.close().await;
+    queue.close().await;
     done
 }
 
-async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<ExitCode, Failure> {
+async fn list(
+    context: &Context,
+    queue: &DeadLetterQueue,
+    args: ListArgs,
+) -> Result<ExitCode, Failure> {
     let (filter, now) = (Filter::from(args.filters), Utc::now());
     let mut rows = Rows::new(&[
         "reference",
@@ -189,20 +199,21 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
         "sender",
         "reason",
         ">attempts",
-        "set aside",
+        "dead since",
         "error",
     ]);
-    let bar = progress::bar(letters.count().await?, "letters");
-    let moved = bar.clone();
+    let bar = progress::bar(queue.count().await?, "dead letters");
+    let progress = bar.clone();
     let mut shown = 0;
     let mut written = Ok(());
-    // To the end, for a letter changes its place where others stay behind it that were looked at before.
-    let looked = letters
+    // Reads to the end of the queue: if it stopped earlier, the dead letters it has read would
+    // return to the queue in another order.
+    let read = queue
         .each(None, None, |letter| {
-            moved.inc(1);
+            progress.inc(1);
             if shown < args.limit && filter.takes(letter, now) {
                 shown += 1;
-                written = moved.suspend(|| {
+                written = progress.suspend(|| {
                     if context.json {
                         return print::json(letter);
                     }
@@ -210,11 +221,11 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
                     rows.print_page()
                 });
             }
-            written.is_ok().then_some(Fate::Keep)
+            written.is_ok().then_some(Disposition::Keep)
         })
         .await;
     bar.finish_and_clear();
-    let counts = looked?;
+    let counts = read?;
     written?;
     if context.json {
         return Ok(ExitCode::SUCCESS);
@@ -230,29 +241,33 @@ async fn list(context: &Context, letters: &Letters, args: ListArgs) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-async fn summarize(context: &Context, letters: &Letters, args: SummaryArgs) -> Result<ExitCode, Failure> {
+async fn summarize(
+    context: &Context,
+    queue: &DeadLetterQueue,
+    args: SummaryArgs,
+) -> Result<ExitCode, Failure> {
     let (filter, now) = (Filter::from(args.filters), Utc::now());
-    let bar = progress::bar(letters.count().await?, "letters");
-    let moved = bar.clone();
+    let bar = progress::bar(queue.count().await?, "dead letters");
+    let progress = bar.clone();
     let mut summary = Summary::default();
-    let looked = letters
+    let read = queue
         .each(None, None, |letter| {
-            moved.inc(1);
+            progress.inc(1);
             if filter.takes(letter, now) {
                 summary.add(letter);
             }
-            Some(Fate::Keep)
+            Some(Disposition::Keep)
         })
         .await;
     bar.finish_and_clear();
-    looked?;
+    read?;
     if context.json {
         for row in summary.rows() {
             print::json(&row)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = Rows::new(&["sender", "reason", ">letters", "oldest", "newest"]);
+    let mut rows = Rows::new(&["sender", "reason", ">dead letters", "oldest", "newest"]);
     let mut total = 0;
     for row in summary.rows() {
         total += row.letters;
@@ -272,10 +287,14 @@ async fn summarize(context: &Context, letters: &Letters, args: SummaryArgs) -> R
     Ok(ExitCode::SUCCESS)
 }
 
-async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Result<ExitCode, Failure> {
+async fn show_one(
+    context: &Context,
+    queue: &DeadLetterQueue,
+    reference: &str,
+) -> Result<ExitCode, Failure> {
     let mut found = 0;
     let mut written = Ok(());
-    letters
+    queue
         .each(None, None, |letter| {
             if letter.reference_id.as_deref() == Some(reference) {
                 found += 1;
@@ -285,7 +304,7 @@ async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Resu
                     letter::describe(letter)
                 };
             }
-            written.is_ok().then_some(Fate::Keep)
+            written.is_ok().then_some(Disposition::Keep)
         })
         .await?;
     written?;
@@ -298,13 +317,13 @@ async fn show_one(context: &Context, letters: &Letters, reference: &str) -> Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the letters are.
-enum Letters {
+/// The dead-letter queue: on the broker, or in an embedded file.
+enum DeadLetterQueue {
     Broker(Box<DeadLetters>),
     File(Store),
 }
 
-impl Letters {
+impl DeadLetterQueue {
     async fn open(context: &Context) -> Result<Self, Failure> {
         if let Ok(Backend::Embedded { .. }) = context.settings.backend() {
             return Ok(Self::File(context.ledger().await?));
@@ -323,29 +342,35 @@ impl Letters {
         })
     }
 
+    /// Reads every dead letter and disposes of each as `disposition` returns; `None` stops the
+    /// reading. `rate` limits the replays per second, and `origin` is used for dead letters of
+    /// unknown origin.
     async fn each(
         &self,
         rate: Option<u32>,
-        door: Option<Door>,
-        fate: impl FnMut(&Letter) -> Option<Fate> + Send,
+        origin: Option<Origin>,
+        disposition: impl FnMut(&DeadLetter) -> Option<Disposition> + Send,
     ) -> Result<Counts, Failure> {
         let mut counts = Counts::default();
-        self.each_counted(rate, door, &mut counts, fate).await?;
+        self.each_counted(rate, origin, &mut counts, disposition)
+            .await?;
         Ok(counts)
     }
 
-    /// The same; `counts` holds what was done also after an error.
+    /// Works as [`Self::each`]. `counts` is valid also after an error.
     async fn each_counted(
         &self,
         rate: Option<u32>,
-        door: Option<Door>,
+        origin: Option<Origin>,
         counts: &mut Counts,
-        fate: impl FnMut(&Letter) -> Option<Fate> + Send,
+        disposition: impl FnMut(&DeadLetter) -> Option<Disposition> + Send,
     ) -> Result<(), Failure> {
         match self {
-            Self::Broker(letters) => letters.each(rate, door, counts, fate).await?,
-            // In the file every letter has a door.
-            Self::File(store) => embedded::dead::each(store.connection(), rate, counts, fate).await?,
+            Self::Broker(letters) => letters.each(rate, origin, counts, disposition).await?,
+            // In the file every dead letter has an origin.
+            Self::File(store) => {
+                embedded::dead::each(store.connection(), rate, counts, disposition).await?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! `scrip demo`: a short story, told by real commands through a real queue into a real ledger.
+//! `scrip demo`: plays a short example with real commands, a real queue and a real ledger.
 
-mod stage;
+mod fixture;
 mod story;
 mod tables;
 mod tell;
@@ -19,16 +19,18 @@ use super::{
     verify,
 };
 use crate::store::Store;
-use stage::Stage;
+use fixture::Fixture;
 use story::Story;
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const OUTCOME_WITHIN: Duration = Duration::from_secs(15);
 
-/// Tell a short story: credits bought, granted, spent and accounted for.
+/// Play a short example: grant, buy and spend credits, then check the ledger
 ///
-/// Runs on a temporary SQLite file; with AMQP_URL and DATABASE_URL set, on RabbitMQ and PostgreSQL, in a namespace and
-/// a schema of its own. Nothing is left behind. Rules are the built-in ones. Exit code 1 if anything is not as told.
+/// Runs a worker on a temporary SQLite file. With AMQP_URL and DATABASE_URL set, it runs on
+/// RabbitMQ and PostgreSQL, in a namespace and a schema of its own. Uses the built-in
+/// configuration, and removes everything at the end. Exit code 1 if a result differs from the
+/// expected one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -36,46 +38,48 @@ Examples:
   AMQP_URL=amqp://localhost DATABASE_URL=postgres://localhost/scrip scrip demo")]
 pub struct Args {}
 
-/// Sets the stage, plays, and clears it away whatever happened.
+/// Creates the fixture, plays the example, and removes the fixture in every case.
 pub async fn run(context: &Context) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
-    let stage = Stage::set(&context.settings).await?;
+    let fixture = Fixture::create(&context.settings).await?;
     let played = tokio::select! {
-        played = play(&stage) => played,
+        played = play(&fixture) => played,
         signal = signals.next() => Err(Failure::new(format!("stopped by {signal}"))),
     };
-    stage.context.files.close(Duration::ZERO).await;
-    let cleared = stage.clear().await;
+    fixture.context.files.close(Duration::ZERO).await;
+    let removed = fixture.remove().await;
     played?;
-    cleared?;
-    tell::next(&stage.backend)?;
+    removed?;
+    tell::next(&fixture.backend)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn play(stage: &Stage) -> Result<(), Failure> {
-    let store = stage.context.ledger_made().await?;
-    let service = Service::start(&stage.context, &stage.backend, store.clone(), None).await?;
-    let told = tell(stage, &service, &store).await;
-    service.drain(stage.context.settings.worker.drain_timeout).await;
-    told
+async fn play(fixture: &Fixture) -> Result<(), Failure> {
+    let store = fixture.context.migrated_ledger().await?;
+    let service = Service::start(&fixture.context, &fixture.backend, store.clone(), None).await?;
+    let result = play_story(fixture, &service, &store).await;
+    service
+        .drain(fixture.context.settings.worker.drain_timeout)
+        .await;
+    result
 }
 
-async fn tell(stage: &Stage, service: &Service, store: &Store) -> Result<(), Failure> {
+async fn play_story(fixture: &Fixture, service: &Service, store: &Store) -> Result<(), Failure> {
     timeout(READY_WITHIN, service.ready())
         .await
-        .doing(format!("get the worker ready within {READY_WITHIN:?}"))?;
-    tell::opening(&stage.backend)?;
+        .doing(format!("start the worker within {READY_WITHIN:?}"))?;
+    tell::opening(&fixture.backend)?;
 
-    let story = Story::about(stage.name())?;
-    let url = stage.context.queue_url().await?;
+    let story = Story::new(fixture.name())?;
+    let url = fixture.context.queue_url().await?;
     let options = Options {
         deadline: OUTCOME_WITHIN,
-        ..super::publish::options(&stage.context, "scrip demo")
+        ..super::publish::options(&fixture.context, "scrip demo")
     };
     let client = Client::connect(url.expose(), options).await?;
-    let acted = act(&client, &story).await;
+    let played = play_steps(&client, &story).await;
     client.close().await?;
-    acted?;
+    played?;
 
     tables::print(store, &story.user).await?;
     let report = crate::verify::verify(
@@ -94,23 +98,29 @@ async fn tell(stage: &Stage, service: &Service, store: &Store) -> Result<(), Fai
     }
 }
 
-async fn act(client: &Client, story: &Story) -> Result<(), Failure> {
+async fn play_steps(client: &Client, story: &Story) -> Result<(), Failure> {
     for (number, step) in (1..).zip(&story.steps) {
         tell::step(number, step)?;
         let outcome = client
             .send(&step.command)
             .await
-            .doing(format!("learn what became of step {number}"))?;
+            .doing(format!("get the outcome of step {number}"))?;
         tell::outcome(&outcome)?;
         step.expected
             .check(&outcome)
-            .map_err(|what| Failure::new(format!("step {number} is not as told: {what}")))?;
+            .map_err(|problem| Failure::new(format!("step {number} is wrong: {problem}")))?;
     }
-    let balance = client.balance(&story.user).await.doing("ask for the balance")?;
+    let balance = client
+        .balance(&story.user)
+        .await
+        .doing("query the balance")?;
     tell::balance(&balance)?;
     if balance.available_credits == story.left {
         Ok(())
     } else {
-        Err(Failure::new("the balance is not as told"))
+        Err(Failure::new(format!(
+            "the balance is wrong: expected {}, got {}",
+            story.left, balance.available_credits
+        )))
     }
 }

@@ -1,40 +1,87 @@
-//! Why a command failed, for people: what was being done, then the causes.
+//! The error of a command: the step that failed, its causes, and advice.
 
 use std::{error::Error, fmt};
 
-use super::print::{OutputError, escape_lines};
+use serde_json::json;
 
-/// Why a command failed.
+use super::print::{OutputError, escape_json, escape_lines};
+
+/// The error of a command, as the terminal or a program gets it.
 #[derive(Debug)]
 pub struct Failure {
+    /// The step that failed, such as "cannot open the ledger".
     doing: Option<String>,
     cause: Option<Box<dyn Error + Send + Sync>>,
-    /// The last line: what that means, and what to do about it.
-    advice: Option<&'static str>,
+    /// The last line: what the failure means, and what to do.
+    advice: Option<String>,
 }
 
 impl Failure {
-    /// A failure that says everything itself.
-    pub fn new(what: impl Into<String>) -> Self {
+    /// A failure without a cause: `text` is the complete error.
+    pub fn new(text: impl Into<String>) -> Self {
         Self {
-            doing: Some(what.into()),
+            doing: Some(text.into()),
             cause: None,
             advice: None,
         }
     }
 
-    /// The same with a last line that says what that means, and what to do about it.
+    /// Adds a last line that says what the failure means and what to do.
     #[must_use]
-    pub fn with_advice(self, advice: &'static str) -> Self {
+    pub fn with_advice(self, advice: impl Into<String>) -> Self {
+        let advice = match self.advice {
+            Some(first) => format!("{first}\n{}", advice.into()),
+            None => advice.into(),
+        };
         Self {
             advice: Some(advice),
             ..self
         }
     }
 
-    /// Whether the reader of stdout stopped reading, as `head` does. That is no failure.
+    /// The step that failed, then each cause.
+    fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.doing.iter().cloned().collect();
+        let mut cause = self
+            .cause
+            .as_deref()
+            .map(|cause| cause as &(dyn Error + 'static));
+        while let Some(error) = cause {
+            let text = error.to_string();
+            let text = without_source_line(&text);
+            // Some libraries repeat their cause in their own text.
+            if !lines.last().is_some_and(|last| last.ends_with(text)) {
+                lines.push(text.to_owned());
+            }
+            cause = error.source();
+        }
+        lines
+    }
+
+    /// The step that failed and its causes, one line each, without the prefix and the advice that
+    /// the terminal shows.
+    pub fn message(&self) -> String {
+        self.lines().join("\n  caused by: ")
+    }
+
+    /// The failure for a program, as `{"error":{"message":"…","causes":["…"],"advice":"…"}}`
+    /// without a line end.
+    pub fn to_json(&self) -> String {
+        let mut lines = self.lines();
+        let causes = lines.split_off(lines.len().min(1));
+        let mut error = json!({ "message": lines.pop(), "causes": causes });
+        if let (Some(advice), Some(error)) = (&self.advice, error.as_object_mut()) {
+            error.insert("advice".to_owned(), json!(advice));
+        }
+        escape_json(&json!({ "error": error }).to_string())
+    }
+
+    /// Whether the reader of stdout stopped reading, as `head` does. The program then exits with 0.
     pub fn is_closed_pipe(&self) -> bool {
-        let mut cause = self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static));
+        let mut cause = self
+            .cause
+            .as_deref()
+            .map(|cause| cause as &(dyn Error + 'static));
         while let Some(error) = cause {
             if let Some(error) = error.downcast_ref::<OutputError>() {
                 return error.is_closed_pipe();
@@ -55,37 +102,39 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-/// Adds what was being done to an error.
+/// Adds the step that failed to an error.
 pub trait Doing<T> {
-    /// "cannot {what}", with the error as its cause.
-    fn doing(self, what: impl Into<String>) -> Result<T, Failure>;
+    /// Turns the error into the failure "cannot {step}", with the error as its cause.
+    fn doing(self, step: impl Into<String>) -> Result<T, Failure>;
 }
 
 impl<T, E: Error + Send + Sync + 'static> Doing<T> for Result<T, E> {
-    fn doing(self, what: impl Into<String>) -> Result<T, Failure> {
+    fn doing(self, step: impl Into<String>) -> Result<T, Failure> {
         self.map_err(|error| Failure {
-            doing: Some(format!("cannot {}", what.into())),
+            doing: Some(format!("cannot {}", step.into())),
             cause: Some(Box::new(error)),
             advice: None,
         })
     }
 }
 
+/// Removes " at line N" from an error text: the driver of PostgreSQL appends the line in the source
+/// of PostgreSQL that raised the error.
+fn without_source_line(text: &str) -> &str {
+    match text.rsplit_once(" at line ") {
+        Some((text, line)) if line.bytes().all(|byte| byte.is_ascii_digit()) => text,
+        _ => text,
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut lines: Vec<String> = self.doing.iter().cloned().collect();
-        let mut cause = self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static));
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Some libraries repeat their cause in their own text.
-            if !lines.last().is_some_and(|last| last.ends_with(&text)) {
-                lines.push(text);
-            }
-            cause = error.source();
-        }
         f.write_str("error: ")?;
-        f.write_str(&escape_lines(&lines.join("\n  caused by: ")))?;
-        self.advice.map_or(Ok(()), |advice| write!(f, "\n{advice}"))
+        f.write_str(&escape_lines(&self.message()))?;
+        match &self.advice {
+            Some(advice) => write!(f, "\n{}", escape_lines(advice)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -96,13 +145,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_closed_stdout_is_no_failure_a_connection_that_broke_is_one() {
+    fn only_a_closed_stdout_is_a_closed_pipe_and_a_broken_connection_is_not() {
         let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
         assert!(Failure::from(OutputError::from(broken())).is_closed_pipe());
         let while_writing = Err::<(), _>(OutputError::from(broken())).doing("write the report");
         assert!(while_writing.is_err_and(|failure| failure.is_closed_pipe()));
         assert!(!Failure::from(broken()).is_closed_pipe());
-        let connection = lapin::Error::from(lapin::ErrorKind::IOError(std::sync::Arc::new(broken())));
+        let connection =
+            lapin::Error::from(lapin::ErrorKind::IOError(std::sync::Arc::new(broken())));
         assert!(!Failure::from(connection).is_closed_pipe());
         let disk = OutputError::from(io::Error::from(io::ErrorKind::StorageFull));
         assert!(!Failure::from(disk).is_closed_pipe());

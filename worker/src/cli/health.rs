@@ -1,4 +1,4 @@
-//! `scrip health`: how the worker of this machine is, where nobody has an HTTP client.
+//! `scrip health`: shows the health of the worker on this machine, without an HTTP client.
 
 use std::process::ExitCode;
 
@@ -9,21 +9,26 @@ use super::{
     failure::{Doing, Failure},
     print::{self, Rows},
 };
-use crate::health::ask::{Told, ask};
+use crate::monitor::client::{HealthResponse, get};
 
-/// Ask the worker that listens at `health.listen` how it is; exit code 1 if it is not ready, or not there.
+/// Show the health of the worker on this machine
+///
+/// Requests /readyz from the worker that listens at health.listen. Exit code 1 if the worker is not
+/// ready or does not answer.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  scrip health\n  scrip --json health --live")]
 pub struct Args {
-    /// Whether it is alive, rather than ready
+    /// Check whether the worker is alive (/livez) instead of ready (/readyz)
     #[arg(long)]
     live: bool,
 }
 
-/// Asks, and prints what was looked at.
+/// Requests the health of the worker and prints it.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let Some(listen) = context.settings.health.listen else {
         return Err(Failure::new(
-            "health.listen is not set, so no worker tells how it is; set it for the worker and here, for instance SCRIP__HEALTH__LISTEN=127.0.0.1:9464",
+            "`health.listen` is not set, so the worker does not serve its health; set it for the \
+             worker and for this command, for instance SCRIP__HEALTH__LISTEN=127.0.0.1:9464",
         ));
     };
     let (path, good, bad) = if args.live {
@@ -31,31 +36,33 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     } else {
         ("/readyz", "ready", "not ready")
     };
-    let told = ask(listen, path).await.doing("ask the worker how it is")?;
+    let response = get(listen, path)
+        .await
+        .doing("read the health of the worker")?;
     if context.json {
-        print::json(&told.report)?;
+        print::json(&response.report)?;
     } else {
-        print::line(if told.ok { good } else { bad })?;
-        table(&told).print()?;
+        print::line(if response.ok { good } else { bad })?;
+        table(&response).print()?;
     }
-    Ok(ExitCode::from(u8::from(!told.ok)))
+    Ok(ExitCode::from(u8::from(!response.ok)))
 }
 
-fn table(told: &Told) -> Rows {
-    let mut rows = Rows::new(&["check", "", "what"]);
-    for (name, check) in told.report["checks"].as_object().into_iter().flatten() {
+fn table(response: &HealthResponse) -> Rows {
+    let mut rows = Rows::new(&["check", "result", "details"]);
+    for (name, check) in response.report["checks"].as_object().into_iter().flatten() {
         let facts = check.as_object().into_iter().flatten();
         let facts = facts.filter(|(fact, value)| *fact != "ok" && !value.is_null());
         let facts: Vec<String> = facts
             .map(|(fact, value)| format!("{fact} {}", plain(value)))
             .collect();
-        let mark = if check["ok"] == true { "ok" } else { "BAD" };
-        rows.push([name.as_str(), mark, &facts.join(", ")]);
+        let result = if check["ok"] == true { "ok" } else { "BAD" };
+        rows.push([name.as_str(), result, &facts.join(", ")]);
     }
     rows
 }
 
-/// A text without its quotes.
+/// A JSON value as text; a string without its quotes.
 fn plain(value: &Value) -> String {
     value
         .as_str()

@@ -1,4 +1,4 @@
-//! `scrip history USER`
+//! `scrip history`: lists the transactions of one user.
 
 use std::process::ExitCode;
 
@@ -14,24 +14,32 @@ use super::{
 };
 use crate::read::{self, Cursor, HistoryItem, PageRequest};
 
-/// Where a user's credits went: transactions, newest first, refused ones included.
+/// List the transactions of a user, newest first
+///
+/// Refused commands are included. Reads the database. Exit code 1 if the user has no wallet.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  scrip history user_123 --limit 50\n  scrip --json history user_123 --cursor CURSOR"
-)]
+#[command(after_help = "\
+Examples:
+  scrip history user_123 --limit 50
+  scrip --json history user_123 --cursor CURSOR")]
 pub struct Args {
-    /// The user
+    /// Id of the user
     #[arg(allow_hyphen_values = true)]
     user: String,
-    /// How many transactions
-    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(read::MAX_PAGE)))]
+    /// Number of transactions to show
+    #[arg(
+        long,
+        default_value_t = 20,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(read::MAX_PAGE))
+    )]
     limit: u32,
-    /// Go on from where the last page said
+    /// Continue from this cursor, which the last page printed
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<Cursor>,
 }
 
-/// Shows a page.
+/// Prints a page.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let store = context.ledger().await?;
     let connection = store.read_connection();
@@ -55,7 +63,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The type, with a mark where the default price was charged or a period was skipped.
+/// The type of a transaction, marked if the default price was charged or a period was skipped.
 fn kind(transaction: &TransactionItem) -> String {
     let detail = transaction.detail.as_ref();
     let flag = detail.and_then(|detail| detail.get("defaultPrice"));
@@ -82,7 +90,11 @@ fn table(items: &[HistoryItem]) -> Rows {
         "reference",
         "sender",
     ]);
-    for HistoryItem { transaction, sender } in items {
+    for HistoryItem {
+        transaction,
+        sender,
+    } in items
+    {
         let refused = transaction.error_code.clone();
         let amount = refused.map_or_else(
             || show::signed(transaction.amount),
@@ -97,7 +109,10 @@ fn table(items: &[HistoryItem]) -> Rows {
                 Some(clipped) => format!("{amount} ({} clipped)", show::credits(clipped)),
                 None => amount,
             },
-            transaction.balance_after.map(show::credits).unwrap_or_default(),
+            transaction
+                .balance_after
+                .map(show::credits)
+                .unwrap_or_default(),
             transaction.debit_account.clone().unwrap_or_default(),
             transaction.credit_account.clone().unwrap_or_default(),
             transaction.reference_id.clone(),

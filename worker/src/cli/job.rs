@@ -1,4 +1,4 @@
-//! `scrip job`: running jobs by hand, and looking at what they did.
+//! `scrip job`: runs jobs by hand and lists their runs.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -13,68 +13,78 @@ use super::{
     context::Context,
     failure::{Doing, Failure},
     print::{self, Rows},
-    progress, publish, service, show,
+    progress, publish, service, show, values,
 };
 use crate::{
-    amqp,
     clock::Clock,
     config::{Backend, Schedule},
+    jobs::scheduler,
     jobs::{Counts, PATIENCE, Runner, WINDOW, due},
-    scheduler,
     store::{Claim, JobRun, OperatorAction},
+    transport::amqp,
 };
 
 const CONNECTION: &str = "scrip job";
 
-/// Grant what plans bring, sweep lapsed credits, check the book.
+/// Run jobs by hand, or list their runs
+///
+/// Jobs grant the credits of plans, expire credits and check the ledger. Workers run them on a
+/// schedule.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Run a job now and wait for its end
     Run(RunArgs),
-    /// The last runs, and when the next ones are due
     List(ListArgs),
 }
 
-/// Runs a job in this process; a worker has to be running, which carries out what the job asks for. Each job runs once for
-/// a date; exit code 1 if something failed or the book does not balance.
+/// Run a job now and wait for its end
+///
+/// The job runs in this process and sends commands that a worker applies, so a worker must be
+/// running. Each job runs once for a date. Exit code 1 if something failed or the book does not
+/// balance.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   scrip job run grant
   scrip job run expire --date 2026-11-24 --again")]
 pub struct RunArgs {
-    /// Which job
+    /// Job to run
     #[arg(value_enum)]
     job: Name,
-    /// For which date (UTC): what is due by the end of that day, and never what is due later than now. Default: today
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    /// Date of the run (UTC): handles what is due by the end of that day, but never beyond now.
+    /// Default: today
+    #[arg(long, value_name = "DAY", value_parser = values::day, allow_hyphen_values = true)]
     date: Option<NaiveDate>,
-    /// Run it again for a date for which it has run
+    /// Run the job again for a date that already has a run
     #[arg(long)]
     again: bool,
     #[command(flatten)]
     actor: ActorArgs,
 }
 
-/// Shows runs.
+/// List the last runs, and when the next ones are due
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// How many runs
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    /// Number of runs to show
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=1000)
+    )]
     limit: u64,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Name {
-    /// Grants the periods of plans that are due
+    /// Grant the periods of plans that are due
     Grant,
-    /// Sweeps lapsed credits
+    /// Take back credits that expired longer ago than ledger.max_lateness
     Expire,
-    /// Checks whether the book balances
+    /// Check whether the book balances
     Verify,
 }
 
-/// Runs a job or lists runs.
+/// Runs a subcommand.
 pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(args) => run_job(context, args).await,
@@ -92,19 +102,25 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
     let date = args.date.unwrap_or(today);
     if date > today {
         return Err(Failure::new(format!(
-            "--date {date} is after today, {today} (UTC): nothing is due yet"
+            "--date {date} is after today, {today} (UTC); allowed is today or a day before"
         )));
     }
     let store = context.ledger().await?;
     let url = context.queue_url().await?;
     if let Ok(Backend::Servers { amqp, .. }) = context.settings.backend() {
-        // What is due in this database must not be granted in another.
-        amqp::compare_ledger_at(amqp.expose(), &context.topology()?, store.ledger_id().await?)
-            .await
-            .doing("run a job")?;
+        // The broker and the database must belong to the same ledger: what is due in one ledger
+        // must not be granted in another.
+        amqp::compare_ledger_at(
+            amqp.expose(),
+            &context.topology()?,
+            store.ledger_id().await?,
+        )
+        .await
+        .doing("run a job")?;
     }
     let options = producer_sdk::Options {
-        // With room to spare: whoever waits for a place may be overtaken.
+        // Larger than the number of open requests, because a send that waits for the window can be
+        // overtaken.
         window: 2 * WINDOW,
         ..publish::options(context, CONNECTION)
     };
@@ -129,7 +145,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
     };
     let mut counts = Counts::default();
     let ran = claim_and_run(&runner, job, date, args.again, &mut counts).await;
-    // A run that could not be claimed has counted nothing.
+    // A run that was not claimed has no counts.
     let has_counted = ran.is_ok() || counts != Counts::default();
     let recorded = entry
         .end(
@@ -149,8 +165,8 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         if context.json {
             print::json(&json!({ "job": job, "date": date, "result": counts }))?;
         } else {
-            let words = words(job.as_str(), &counts);
-            print::line(&format!("{} of {date}: {words}", job.as_str()))?;
+            let summary = summary(job.as_str(), &counts);
+            print::line(&format!("{} of {date}: {summary}", job.as_str()))?;
         }
     }
     ran?;
@@ -159,7 +175,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
     Ok(ExitCode::from(u8::from(!is_good(&counts))))
 }
 
-/// `counts` holds what was counted also after an error.
+/// Claims and runs a job. `counts` is valid also after an error.
 async fn claim_and_run(
     runner: &Runner,
     job: Job,
@@ -184,7 +200,7 @@ async fn claim_and_run(
     Ok(())
 }
 
-/// What the audit log keeps of what was asked for.
+/// The entry of the audit log for a run: job, date and `--again`.
 fn intention(job: Job, date: NaiveDate, again: bool) -> Intention {
     let mut detail = Map::new();
     detail.insert("date".to_owned(), json!(date));
@@ -197,58 +213,58 @@ fn intention(job: Job, date: NaiveDate, again: bool) -> Intention {
     }
 }
 
-/// Whether everything went well: exit code 0.
+/// Whether the run was successful: exit code 0.
 fn is_good(counts: &Counts) -> bool {
     counts.failed == 0 && counts.holds != Some(false)
 }
 
+/// The failure if the job already has a run for the date.
 fn taken(run: &JobRun) -> Failure {
-    let since = show::instant(run.started_at);
-    let what = if run.status == "RUNNING" {
-        format!("is being run by {} since {since}", run.owner)
+    let started = show::instant(run.started_at);
+    let state = if run.status == "RUNNING" {
+        format!("is running since {started} in {}", run.owner)
     } else {
         format!(
-            "ran at {since} ({}); --again runs it once more",
+            "already ran at {started} ({}); add --again to run it again",
             run.status.to_lowercase()
         )
     };
-    Failure::new(format!("{} of {} {what}", run.name, run.run_date))
+    Failure::new(format!("{} of {} {state}", run.name, run.run_date))
 }
 
-/// What a run counted, in words.
-fn words(job: &str, counts: &Counts) -> String {
-    let number = |count: u64| show::credits(i64::try_from(count).unwrap_or(i64::MAX));
+/// The counts of a run as one line of text.
+fn summary(job: &str, counts: &Counts) -> String {
+    let number = |count: u64, noun: &str| show::counted(count.into(), noun);
+    let failed = counts.failed;
     let text = match job {
         "grant" => format!(
-            "{} periods: {} granted {} credits, {} skipped, {} failed",
-            number(counts.processed),
-            number(counts.successful),
-            show::credits(counts.total_granted),
-            number(counts.skipped),
-            number(counts.failed)
+            "{}: {} granted {}, {} skipped, {failed} failed",
+            number(counts.processed, "period"),
+            show::large(counts.successful.into()),
+            show::counted(counts.total_granted.into(), "credit"),
+            show::large(counts.skipped.into()),
         ),
         "expire" => format!(
-            "{} batches of {} users: {} credits expired, {} failed",
-            number(counts.processed_batches),
-            number(counts.processed_users),
-            show::credits(counts.total_expired_amount),
-            number(counts.failed)
+            "{} of {}: {} expired, {failed} failed",
+            show::batches(counts.processed_batches.into()),
+            number(counts.processed_users, "user"),
+            show::counted(counts.total_expired_amount.into(), "credit"),
         ),
         _ => {
-            let wallets = number(counts.users_checked);
+            let wallets = number(counts.users_checked, "wallet");
             match counts.holds {
-                Some(true) => format!("{wallets} wallets: the book balances"),
+                Some(true) => format!("{wallets}: the book balances"),
                 Some(false) => format!(
-                    "{wallets} wallets: the book does not balance, {} violations (scrip verify names them)",
-                    number(counts.violations)
+                    "{wallets}: the book does not balance, {} (`scrip verify` names them)",
+                    number(counts.violations, "violation")
                 ),
-                None => format!("{wallets} wallets so far"),
+                None => format!("{wallets} so far"),
             }
         }
     };
     let seconds = std::time::Duration::from_millis(counts.duration_ms).as_secs_f64();
     let error = counts.error.as_ref();
-    let error = error.map_or_else(String::new, |error| format!("; given up: {error}"));
+    let error = error.map_or_else(String::new, |error| format!("; gave up: {error}"));
     format!("{text} in {seconds:.1} s{error}")
 }
 
@@ -259,7 +275,7 @@ async fn list(context: &Context, args: &ListArgs) -> Result<ExitCode, Failure> {
     if context.json {
         let next: Vec<_> = Job::ALL
             .into_iter()
-            .map(|job| json!({ "job": job, "at": next(schedule, job) }))
+            .map(|job| json!({ "job": job, "at": next_run(schedule, job) }))
             .collect();
         let runs: Vec<_> = runs.iter().map(as_json).collect();
         print::json(&json!({ "runs": runs, "next": next }))?;
@@ -274,18 +290,18 @@ async fn list(context: &Context, args: &ListArgs) -> Result<ExitCode, Failure> {
             run.status.to_lowercase(),
             show::instant(run.started_at),
             run.started_by.clone(),
-            counts.map_or_else(String::new, |counts| words(&run.name, &counts)),
+            counts.map_or_else(String::new, |counts| summary(&run.name, &counts)),
         ]);
     }
     rows.print()?;
     for job in Job::ALL {
-        let at = next(schedule, job).map_or_else(|| "off".to_owned(), show::instant);
+        let at = next_run(schedule, job).map_or_else(|| "off".to_owned(), show::instant);
         print::line(&format!("next {:<7} {at}", job.as_str()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn next(schedule: &Schedule, job: Job) -> Option<chrono::DateTime<Utc>> {
+fn next_run(schedule: &Schedule, job: Job) -> Option<chrono::DateTime<Utc>> {
     scheduler::time(schedule, job).map(|at| due::next(at, Utc::now()))
 }
 

@@ -1,4 +1,4 @@
-//! `scrip migrate`: the schema.
+//! `scrip migrate`: creates, drops and inspects the schema.
 
 use std::process::ExitCode;
 
@@ -12,30 +12,33 @@ use super::{
 };
 use crate::store::RoleNames;
 
-/// Create, drop or look at the schema.
+/// Create, drop or inspect the schema of the database
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Apply what the database does not have yet; all or nothing
+    /// Apply the migrations that the database lacks; all or nothing
     Up {
-        /// Then grant worker and reader what they need, as the owner of the tables (PostgreSQL)
+        /// Then grant worker and reader their privileges, as the owner of the tables (PostgreSQL)
         #[arg(long)]
         grant: bool,
         #[command(flatten)]
         roles: Roles,
     },
-    /// Drop every table of Scrip, with all data in them
+    /// Drop every table of Scrip with all data
     Down {
-        /// Yes, all data
+        /// Confirm that all data is deleted; required
         #[arg(long)]
         yes: bool,
     },
-    /// What the database has; exit code 1 if something is missing
-    Status,
-    /// Print the SQL that creates the database's roles and grants each what it needs (PostgreSQL)
+    /// List the migrations and whether each is applied
     ///
-    /// An owner migrates, a worker serves and can neither change the schema nor the history, a reader makes reports. Run
-    /// the SQL as an administrator in Scrip's database, before the first `scrip migrate up` and after each update. It
-    /// sets no passwords.
+    /// Exit code 1 if a migration is missing.
+    Status,
+    /// Print the SQL that creates the database roles and their privileges (PostgreSQL)
+    ///
+    /// There are three roles. The owner migrates the schema. The worker serves, and can change
+    /// neither the schema nor the history. The reader makes reports. Run the SQL as an
+    /// administrator in Scrip's database, before the first `scrip migrate up` and after each
+    /// update. The SQL sets no passwords.
     #[command(after_help = GRANTS_EXAMPLES)]
     Grants {
         #[command(flatten)]
@@ -46,12 +49,12 @@ pub enum Command {
 const GRANTS_EXAMPLES: &str = "\
 Examples:
   scrip migrate grants | psql --set ON_ERROR_STOP=1 --dbname scrip
-  scrip migrate up --grant                         the same grants, by the owner after migrating";
+  scrip migrate up --grant                         the same grants, by the owner after a migration";
 
-/// The names of the roles.
+/// The names of the database roles.
 #[derive(Debug, clap::Args)]
 pub struct Roles {
-    /// The role that owns the tables and migrates
+    /// Role that owns the tables and migrates them
     #[arg(
         long,
         value_name = "ROLE",
@@ -59,7 +62,7 @@ pub struct Roles {
         allow_hyphen_values = true
     )]
     owner: String,
-    /// The role of workers and of the operator's commands
+    /// Role of workers, and of commands that change the ledger
     #[arg(
         long,
         value_name = "ROLE",
@@ -67,7 +70,7 @@ pub struct Roles {
         allow_hyphen_values = true
     )]
     worker: String,
-    /// The role that reads, for reports
+    /// Role that only reads, for reports
     #[arg(
         long,
         value_name = "ROLE",
@@ -83,11 +86,11 @@ impl Roles {
     }
 }
 
-/// Does what was asked for.
+/// Runs a subcommand.
 pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     if matches!(command, Command::Down { yes: false }) {
         return Err(Failure::new(
-            "this drops every wallet, batch and transaction; add --yes if that is what you want",
+            "this drops every wallet, batch and transaction; add --yes to confirm",
         ));
     }
     if let Command::Grants { roles } = &command {
@@ -101,8 +104,10 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
         Command::Up { grant, roles } => {
             let roles = roles.names()?;
             store.require_utf8().await.doing(format!("migrate {url}"))?;
-            migration::up(connection).await.doing(format!("migrate {url}"))?;
-            references::set(context, &store).await?;
+            migration::up(connection)
+                .await
+                .doing(format!("migrate {url}"))?;
+            references::set(&context.settings, &store).await?;
             if *grant {
                 roles
                     .grant(&store)
@@ -117,7 +122,7 @@ pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failur
     }
     let steps = migration::status(connection)
         .await
-        .doing("read the schema's version")?;
+        .doing("read the schema version")?;
     let missing = steps.iter().filter(|step| !step.applied).count();
     if context.json {
         let steps: Vec<_> = steps

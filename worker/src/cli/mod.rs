@@ -1,4 +1,6 @@
-//! The command line: one file a command.
+//! The command line: each command has a file of its own.
+//!
+//! The doc comment of a command's arguments is its help text.
 #![allow(
     clippy::doc_markdown,
     reason = "the documentation of arguments is the help text"
@@ -31,6 +33,7 @@ mod service;
 mod show;
 mod signals;
 mod topology;
+mod values;
 mod verify;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -46,43 +49,44 @@ use crate::{
 };
 use context::{Context, Files};
 
-/// How long a worker that ends waits for processes that read its SQLite file.
+/// How long a worker that stops waits for other processes that read its SQLite file, so that the
+/// file alone holds the whole ledger afterwards.
 const LAST_CHECKPOINT: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
-  scrip demo                                     the whole story in half a minute
-  scrip                                          the worker; without servers on one SQLite file
+  scrip demo                                     a short example, in half a minute
+  scrip run                                      a worker; without server URLs on one SQLite file
   scrip publish purchase --user u1 --package lite --purchase-id pi_1
   scrip publish consume --user u1 --service google:chat --wait
   scrip balance u1
   AMQP_URL=amqp://... DATABASE_URL=postgres://... scrip run --migrate";
 
-/// A credit ledger that apps feed through RabbitMQ.
+/// Run and operate Scrip, a credit ledger that apps feed through RabbitMQ
 ///
-/// With AMQP_URL and DATABASE_URL set, Scrip runs on RabbitMQ and PostgreSQL; with neither, on one SQLite file in
-/// the user's data folder.
+/// With AMQP_URL and DATABASE_URL set, Scrip runs on RabbitMQ and PostgreSQL. With neither of them
+/// set, it runs on one SQLite file in the user's data folder (the embedded default).
 #[derive(Debug, Parser)]
-#[command(name = "scrip", version, after_help = EXAMPLES)]
+#[command(name = "scrip", version, after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Command,
 }
 
 #[derive(Debug, Args)]
 struct Global {
-    /// Configuration file; else the one that SCRIP_CONFIG names, else ./scrip.toml if there is one
+    /// Configuration file. Default: the file named by SCRIP_CONFIG, else ./scrip.toml if it exists
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What everything on the broker is called after
+    /// Prefix of every exchange and queue on the broker; overrides the configuration
     #[arg(long, global = true, value_name = "NAME", allow_hyphen_values = true)]
     namespace: Option<String>,
-    /// Write JSON, for programs
+    /// Write JSON for programs, errors included
     #[arg(long, global = true)]
     json: bool,
-    /// How log lines look
+    /// Format of log lines; overrides the configuration
     #[arg(long, global = true, value_name = "FORMAT")]
     log_format: Option<Format>,
 }
@@ -95,77 +99,64 @@ enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve commands and queries until SIGTERM (the default)
     Run(run::Args),
-    /// Tell a short story: credits bought, granted, spent and accounted for
     Demo(demo::Args),
-    /// Create, drop or look at the schema
     #[command(subcommand)]
     Migrate(migrate::Command),
-    /// Publish one command
     Publish(Box<publish::Args>),
-    /// Publish a file of commands
     Replay(replay::Args),
-    /// Copy the ledger of the embedded default into a new file, also while a worker runs
     Backup(backup::Args),
-    /// What a user has
     Balance(balance::Args),
-    /// What all users have: list and export
     Balances(balances::Args),
-    /// Where a user's credits went, newest first
     History(history::Args),
-    /// Where a user's credits are, in the order in which they are spent
     Batches(batches::Args),
-    /// What a service costs
     Price(catalog::PriceArgs),
-    /// What is for sale
+    /// List the packages that are for sale
     Packages,
-    /// Whether a user may buy
     CanPurchase(catalog::CanPurchaseArgs),
-    /// Run jobs by hand, and look at what they did
     #[command(subcommand)]
     Job(job::Command),
-    /// What was sold, granted, spent and lost in a time, and what is owed
     Report(report::Args),
-    /// How the worker of this machine is
     Health(health::Args),
-    /// Look at dead letters, replay them, throw them away
     #[command(subcommand)]
     Dead(dead::Command),
-    /// What operators did by hand
     Audit(audit::Args),
-    /// Check every invariant of the book
     Verify(verify::Args),
-    /// Exchanges, queues and users on the broker
     #[command(subcommand)]
     Topology(topology::Command),
-    /// Users of Redis
     #[command(subcommand)]
     Redis(redis_users::Command),
-    /// Look at the configuration
     #[command(subcommand)]
     Config(config::Command),
 }
 
 impl Cli {
-    /// Reads the configuration and does what was asked for.
+    /// Whether results and errors are written as JSON (`--json`).
+    pub const fn is_json(&self) -> bool {
+        self.global.json
+    }
+
+    /// Reads the configuration and runs the command.
     pub async fn run(self) -> Result<ExitCode, Failure> {
-        let command = self.command.unwrap_or(Command::Run(run::Args::default()));
-        let json = self.global.json;
+        let (command, json) = (self.command, self.global.json);
+        if let Command::Config(config::Command::Init { file }) = &command {
+            // `init` works without a valid configuration: the current file may be the wrong one.
+            return config::init(file);
+        }
         let context = match self.global.context() {
             Err(error) if json && matches!(command, Command::Config(config::Command::Check)) => {
-                return config::tell_problems(error);
+                return config::print_problems(error);
             }
             context => context?,
         };
         telemetry::start(&context.settings.logging, command.log_level());
-        let patience = match command {
+        let checkpoint_timeout = match command {
             Command::Run(_) => LAST_CHECKPOINT,
-            // A worker that runs meanwhile moves its log itself.
+            // If a worker runs, it moves its log into the file itself.
             _ => Duration::ZERO,
         };
         let done = command.run(&context).await;
-        context.files.close(patience).await;
+        context.files.close(checkpoint_timeout).await;
         done
     }
 }
@@ -198,7 +189,8 @@ impl Command {
         }
     }
 
-    /// What is logged if nobody says otherwise: a server tells what it does, a command only what is wrong.
+    /// The level that is logged by default: a worker logs what it does, other commands only what
+    /// is wrong.
     const fn log_level(&self) -> &'static str {
         match self {
             Self::Run(_) => "info",
@@ -234,24 +226,29 @@ mod tests {
 
     use super::*;
 
-    /// Arguments that take any text, of a command and of its subcommands.
-    fn texts(command: &clap::Command, found: &mut Vec<(String, bool)>) {
+    /// Collects the arguments that take any text, of a command and of its subcommands: the name of
+    /// each, and whether it allows a value that begins with a hyphen.
+    fn text_arguments(command: &clap::Command, found: &mut Vec<(String, bool)>) {
         let any_text = ValueParser::string().type_id();
         for argument in command.get_arguments() {
-            if argument.get_action().takes_values() && argument.get_value_parser().type_id() == any_text {
+            if argument.get_action().takes_values()
+                && argument.get_value_parser().type_id() == any_text
+            {
                 let name = format!("{} {}", command.get_name(), argument.get_id());
                 found.push((name, argument.is_allow_hyphen_values_set()));
             }
         }
         for subcommand in command.get_subcommands() {
-            texts(subcommand, found);
+            text_arguments(subcommand, found);
         }
     }
 
+    /// Conformance: Configuration and command line: Every command accepts ids that begin with a
+    /// hyphen
     #[test]
-    fn every_argument_that_takes_any_text_takes_one_that_begins_with_a_hyphen() {
+    fn a_text_argument_accepts_a_value_that_begins_with_a_hyphen() {
         let mut found = Vec::new();
-        texts(&Cli::command(), &mut found);
+        text_arguments(&Cli::command(), &mut found);
         assert!(found.len() > 20, "{found:?}");
         let wrong: Vec<_> = found.iter().filter(|(_, allowed)| !allowed).collect();
         assert!(wrong.is_empty(), "{wrong:?}");

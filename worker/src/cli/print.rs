@@ -1,4 +1,5 @@
-//! Writing to the terminal. What came from outside never controls it.
+//! Output to stdout and stderr. Text from outside is escaped, so that it never controls the
+//! terminal.
 
 use std::{
     fmt::Write as _,
@@ -6,32 +7,35 @@ use std::{
 };
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use console::{Term, style};
 use producer_sdk::is_invisible;
 use serde::Serialize;
 use thiserror::Error;
 
-/// Stdout does not take what a command writes. Only this error may mean that the reader stopped reading, as `head` does:
-/// a connection that breaks has the same kind of I/O error.
+/// An error of writing to stdout.
+///
+/// It is a type of its own because only this error may mean that the reader stopped reading, as
+/// `head` does: a broken connection has the same kind of I/O error.
 #[derive(Debug, Error)]
-#[error("writing to stdout")]
+#[error("cannot write to stdout")]
 pub struct OutputError(#[from] io::Error);
 
 impl OutputError {
-    /// Whether the reader stopped reading. That is no failure.
+    /// Whether the reader stopped reading. The program then exits with 0.
     pub fn is_closed_pipe(&self) -> bool {
         self.0.kind() == io::ErrorKind::BrokenPipe
     }
 }
 
-/// What writing to stdout returns.
+/// The result of writing to stdout.
 pub type Result<T = ()> = std::result::Result<T, OutputError>;
 
-/// Writes a line to stdout.
+/// Writes a line to stdout, without escaping it.
 pub fn line(text: &str) -> Result {
     writeln!(io::stdout().lock(), "{text}").map_err(OutputError)
 }
 
-/// Writes text with its line ends to stdout.
+/// Writes text to stdout, without escaping it and without adding a line end.
 pub fn text(text: &str) -> Result {
     io::stdout()
         .lock()
@@ -39,18 +43,18 @@ pub fn text(text: &str) -> Result {
         .map_err(OutputError)
 }
 
-/// Writes a warning of our own to stderr, whatever is logged. It does not matter whether it can be written.
+/// Writes a warning to stderr, at every log level. A failure to write it is ignored.
 pub fn warning(text: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {text}");
 }
 
-/// Writes JSON for a program: one line. On a terminal it controls and hides as little as a table does.
+/// Writes a value to stdout as one line of JSON, with control and invisible characters escaped.
 pub fn json<T: Serialize>(value: &T) -> Result {
     let json = serde_json::to_string(value).map_err(|error| OutputError(error.into()))?;
     text(&(escape_json(&json) + "\n"))
 }
 
-/// The text with control and invisible characters as `\u{…}`.
+/// Replaces control and invisible characters in a text by `\u{…}`.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -63,8 +67,9 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// The same JSON with invisible characters as `\uXXXX`: outside of strings there are none.
-fn escape_json(json: &str) -> String {
+/// Replaces invisible characters in JSON by `\uXXXX`. The result means the same, because JSON has
+/// such characters only inside strings.
+pub fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         if is_invisible(character) {
@@ -78,25 +83,25 @@ fn escape_json(json: &str) -> String {
     escaped
 }
 
-/// The same for text of several lines.
+/// Replaces control and invisible characters in a text by `\u{…}`, except line ends.
 pub fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// A table without frame: a head and rows. Columns whose head begins with `>` are aligned right.
+/// A table without a frame: a head and rows. A column whose head begins with `>` is aligned right.
 #[derive(Debug)]
 pub struct Rows {
     table: Table,
     head: Vec<String>,
-    /// The widths of what is written already, the head among it.
+    /// The widths of the columns that are already written, with the head; `None` before the first
+    /// page.
     written: Option<Vec<u16>>,
 }
 
 impl Rows {
-    /// Rows in memory where there may be very many.
+    /// The number of rows that [`Rows::print_page`] keeps in memory before it writes them.
     const PAGE: usize = 1_000;
 
-    /// A table with that head.
     pub fn new(head: &[&str]) -> Self {
         let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
         Self {
@@ -106,35 +111,52 @@ impl Rows {
         }
     }
 
-    /// Adds a row; its texts are escaped.
+    /// Adds a row and escapes its texts.
     pub fn push<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
         self.table
             .add_row(cells.into_iter().map(|cell| escape(cell.as_ref())));
     }
 
-    /// The lines of the table, without trailing spaces.
+    /// The lines of the table without trailing spaces; with the head only on the first page.
     pub fn lines(&self) -> Vec<String> {
         let lines = self.table.lines().skip(usize::from(self.written.is_some()));
         lines.map(|line| line.trim_end().to_owned()).collect()
     }
 
-    /// Writes it to stdout.
-    pub fn print(&self) -> Result {
-        self.lines().iter().try_for_each(|text| line(text))
+    /// The lines for stdout. If stdout is a terminal, they fit its width and the head is bold.
+    fn output_lines(&mut self) -> Vec<String> {
+        let terminal = Term::stdout();
+        if !terminal.is_term() {
+            return self.lines();
+        }
+        let (_, columns) = terminal.size();
+        self.table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(columns);
+        let mut lines = self.lines();
+        if let (None, Some(head)) = (&self.written, lines.first_mut()) {
+            *head = style(&*head).bold().to_string();
+        }
+        lines
     }
 
-    /// Writes what there is to stdout when it has become a page.
+    /// Writes the rows in memory to stdout, after the head on the first page.
+    pub fn print(&mut self) -> Result {
+        self.output_lines().iter().try_for_each(|text| line(text))
+    }
+
+    /// Writes the rows in memory to stdout once they fill a page, and removes them from memory.
     pub fn print_page(&mut self) -> Result {
         if self.table.row_count() < Self::PAGE {
             return Ok(());
         }
         self.print()?;
-        self.turn();
+        self.start_next_page();
         Ok(())
     }
 
-    /// Forgets what there is; what comes is at least as wide.
-    fn turn(&mut self) {
+    /// Removes the rows from memory. The next rows get columns that are at least as wide.
+    fn start_next_page(&mut self) {
         let mut widths = self.table.column_max_content_widths();
         for (width, before) in widths.iter_mut().zip(self.written.iter().flatten()) {
             *width = (*width).max(*before);
@@ -167,16 +189,18 @@ fn with_head(head: &[String]) -> Table {
 mod tests {
     use super::*;
 
+    /// Conformance: Configuration and command line: Control characters in output are escaped
     #[test]
-    fn what_would_control_the_terminal_is_shown_instead() {
+    fn characters_that_would_control_the_terminal_are_escaped() {
         assert_eq!(escape("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\\u{a}c");
         assert_eq!(escape("x\u{202e}y"), "x\\u{202e}y");
         assert_eq!(escape("Grüße, 世界"), "Grüße, 世界");
     }
 
     #[test]
-    fn json_shows_the_same_characters_escaped_and_means_the_same() {
-        let text = "a\u{7f}\u{9b}31m\u{85}\u{202e}\u{2066}\u{200b}\u{2028}\u{3164}\u{a0}\u{e0001}\u{feff} Grüße, 世界 \\ \" 😀";
+    fn escaped_json_has_no_invisible_characters_and_means_the_same() {
+        let text = "a\u{7f}\u{9b}31m\u{85}\u{202e}\u{2066}\u{200b}\u{2028}\u{3164}\u{a0}\
+                    \u{e0001}\u{feff} Grüße, 世界 \\ \" 😀";
         let json = serde_json::to_string(&serde_json::json!({ text: [text] })).expect("JSON");
         let escaped = escape_json(&json);
         assert!(!escaped.chars().any(is_invisible), "{escaped}");
@@ -196,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_aligns_numbers_right_and_leaves_no_trailing_space() {
+    fn a_table_aligns_numbers_right_and_has_no_trailing_spaces() {
         let mut rows = Rows::new(&["batch", ">left"]);
         rows.push(["b-1", "5"]);
         rows.push(["b-22", "1000"]);
@@ -204,13 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_goes_on_is_as_wide_as_before_and_has_no_second_head() {
+    fn the_next_page_of_a_table_is_as_wide_as_the_first_and_has_no_head() {
         let mut rows = Rows::new(&["batch", ">left"]);
         rows.push(["a-long-name", "5"]);
-        rows.turn();
+        rows.start_next_page();
         rows.push(["b", "1000000"]);
         assert_eq!(rows.lines(), ["b            1000000"]);
-        rows.turn();
+        rows.start_next_page();
         rows.push(["c", "1"]);
         assert_eq!(rows.lines(), ["c                  1"]);
     }

@@ -1,6 +1,8 @@
-//! `scrip publish`: one command into the queue.
+//! `scrip publish`: publishes one command.
 
 mod args;
+mod unanswered;
+mod unknown;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -17,20 +19,21 @@ use super::{
     failure::{Doing, Failure},
     print::{self, escape},
     show,
+    signals::Signals,
 };
 use crate::{config::SecretUrl, store::OperatorAction};
 
 const CONNECTION: &str = "scrip publish";
 
-/// What is known of a command that was published.
+/// The result of a command that was published.
 enum Sent {
-    /// The broker has it.
+    /// The broker confirmed the command.
     Confirmed,
-    /// The ledger decided it.
+    /// The ledger decided the command.
     Decided(Box<Outcome>),
 }
 
-/// Publishes the command; waits for the confirm, or for the outcome.
+/// Publishes the command and waits for the confirm, or with `--wait` for the outcome.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let Publication {
         command,
@@ -38,14 +41,19 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         actor,
     } = args.command()?;
     command.check()?;
+    let mut signals = Signals::listen()?;
     let url = context.queue_url().await?;
+    unknown::warn(context, &command);
     let entry = Entry::begin_where_configured(context, &actor, intention(&command)).await?;
-    let sent = send(context, &url, &command, &sending).await;
+    let sent = tokio::select! {
+        sent = send(context, &url, &command, &sending) => sent,
+        signal = signals.next() => Err(unanswered::interrupted(&command, signal)),
+    };
     let ending = sent.as_ref().map(ending).unwrap_or_default();
     let recorded = entry.end(&sent, ending).await;
     let code = match sent? {
-        Sent::Confirmed => confirmed(context, &command)?,
-        Sent::Decided(outcome) => told(context, &outcome)?,
+        Sent::Confirmed => print_confirm(context, &command)?,
+        Sent::Decided(outcome) => print_outcome(context, &outcome)?,
     };
     recorded?;
     Ok(code)
@@ -65,27 +73,32 @@ async fn send(
             .doing(format!("connect to {url}"))?;
         let sent = client.send_within(command, deadline).await;
         warn_if_unclosed(client.close().await);
-        let outcome = sent.doing(format!("learn what became of {}", command.reference_id))?;
-        return Ok(Sent::Decided(Box::new(outcome)));
+        return match sent {
+            Ok(outcome) => Ok(Sent::Decided(Box::new(outcome))),
+            Err(error) => Err(unanswered::explain(context, url, command, error).await),
+        };
     }
     let producer = Producer::connect(url.expose(), options)
         .await
         .doing(format!("connect to {url}"))?;
     let published = producer.publish(command).await;
     warn_if_unclosed(producer.close().await);
-    published.doing(format!("publish {}", command.reference_id))?;
-    Ok(Sent::Confirmed)
-}
-
-/// Everything that was sent has its confirm or its outcome, or an error of its own; how the connection ended changes
-/// nothing of that.
-pub fn warn_if_unclosed(closed: Result<(), producer_sdk::Error>) {
-    if let Err(error) = closed {
-        warn!(%error, "the connection to the broker was not closed in order");
+    match published {
+        Ok(()) => Ok(Sent::Confirmed),
+        Err(error) => Err(unanswered::explain(context, url, command, error).await),
     }
 }
 
-/// What the audit log keeps of a command: everything but `description` and `metadata`, which may be long and personal.
+/// Logs an error of closing the connection. It is no failure of the command, which already has its
+/// confirm, its outcome or its own error.
+pub fn warn_if_unclosed(closed: Result<(), producer_sdk::Error>) {
+    if let Err(error) = closed {
+        warn!(%error, "connection to the broker not closed cleanly");
+    }
+}
+
+/// The entry of the audit log for a command. It omits `description` and `metadata`, which may be
+/// long and personal.
 fn intention(command: &Command) -> Intention {
     let body: Value = serde_json::from_slice(&command.to_json()).unwrap_or_default();
     let fields = body.as_object().into_iter().flatten();
@@ -123,7 +136,7 @@ fn ending(sent: &Sent) -> Ending {
     }
 }
 
-/// How producers and clients of the command line behave.
+/// The options of producers and clients of the command line.
 pub fn options(context: &Context, connection_name: &str) -> Options {
     Options {
         namespace: context.settings.namespace.clone(),
@@ -133,12 +146,15 @@ pub fn options(context: &Context, connection_name: &str) -> Options {
     }
 }
 
-fn confirmed(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
+fn print_confirm(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
     let (kind, reference) = (command.kind().as_str(), &command.reference_id);
     if context.json {
-        let confirmed =
-            json!({ "confirmed": true, "type": kind, "referenceId": reference, "userId": command.user_id });
-        print::json(&confirmed)?;
+        print::json(&json!({
+            "confirmed": true,
+            "type": kind,
+            "referenceId": reference,
+            "userId": command.user_id,
+        }))?;
     } else {
         let (reference, user) = (escape(reference), escape(&command.user_id));
         print::line(&format!("confirmed: {kind} {reference} for {user}"))?;
@@ -146,7 +162,7 @@ fn confirmed(context: &Context, command: &Command) -> Result<ExitCode, Failure> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(context: &Context, outcome: &Outcome) -> Result<ExitCode, Failure> {
+fn print_outcome(context: &Context, outcome: &Outcome) -> Result<ExitCode, Failure> {
     if context.json {
         print::json(outcome)?;
     } else {
@@ -155,14 +171,18 @@ fn told(context: &Context, outcome: &Outcome) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(!outcome.is_completed())))
 }
 
-/// An outcome in a line.
+/// An outcome as one line of text.
 pub fn summary(outcome: &Outcome) -> String {
     let mut parts = match &outcome.error {
         None => vec![format!(
-            "completed: {} credits",
-            show::signed(outcome.amount.unwrap_or_default())
+            "completed: {}",
+            show::signed_credits(outcome.amount.unwrap_or_default())
         )],
-        Some(error) => vec![format!("refused: {}: {}", error.code, escape(&error.message))],
+        Some(error) => vec![format!(
+            "refused: {}: {}",
+            error.code,
+            escape(&error.message)
+        )],
     };
     if let Some(balance) = outcome.balance {
         parts.push(format!("balance {}", show::credits(balance)));
@@ -175,18 +195,18 @@ pub fn summary(outcome: &Outcome) -> String {
     }
     if let Some(clipped) = outcome.clipped {
         parts.push(format!(
-            "clipped: {} credits did not fit under the balance cap",
-            show::credits(clipped)
+            "clipped: {} did not fit under the balance cap",
+            show::counted(clipped.into(), "credit")
         ));
     }
     if outcome.stale == Some(true) {
-        parts.push("stale (something later was known already)".to_owned());
+        parts.push("stale (a later event was already known)".to_owned());
     }
     if let Some(skipped) = &outcome.skipped {
         parts.push(format!("skipped: {skipped}"));
     }
     if outcome.replayed {
-        parts.push("replayed (it had been decided before)".to_owned());
+        parts.push("replayed (decided before)".to_owned());
     }
     parts.join(", ")
 }

@@ -1,23 +1,23 @@
-//! `scrip redis`: the users of Redis.
+//! `scrip redis`: prints the users of Redis.
 
 use std::process::ExitCode;
 
 use super::{context::Context, failure::Failure, print};
 use crate::cache::Users;
 
-/// Users of Redis.
+/// Print the users of Redis and their permissions
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Print the commands that give worker and apps what each needs, and no more
+    /// Print commands for redis-cli that give worker and apps only the permissions they need
     ///
-    /// Run them as an administrator, as often as you like. They set no passwords: a new user is let
-    /// in once it has one (ACL SETUSER scrip_app >PASSWORD).
+    /// Run them as an administrator; they can run again at any time. They set no passwords: a new
+    /// user can log in once it has one (ACL SETUSER scrip_app >PASSWORD).
     #[command(after_help = "\
 Examples:
   scrip redis grants | redis-cli
   scrip redis grants --worker till_worker --app till_app")]
     Grants {
-        /// The user of workers: writes balances, takes locks
+        /// User of the workers: writes balances and takes locks
         #[arg(
             long,
             value_name = "USER",
@@ -25,7 +25,7 @@ Examples:
             allow_hyphen_values = true
         )]
         worker: String,
-        /// The user of apps: reads balances
+        /// User of the apps: reads balances
         #[arg(
             long,
             value_name = "USER",
@@ -36,7 +36,7 @@ Examples:
     },
 }
 
-/// Prints them.
+/// Prints the commands.
 pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
     let Command::Grants { worker, app } = command;
     let users = Users {

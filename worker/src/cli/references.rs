@@ -1,46 +1,45 @@
-//! Whether the ledger keeps references apart as the configuration says.
+//! The scope in which references are unique (`senders.references`): sets it, and compares it.
 
 use ledger::References;
 use migration::ReferenceKey;
 
-use super::{
-    context::Context,
-    failure::{Doing, Failure},
-};
-use crate::store::Store;
+use super::failure::{Doing, Failure};
+use crate::{config::Settings, store::Store};
 
-/// Makes references unique within what the configuration says, which a ledger without commands takes only.
-pub async fn set(context: &Context, store: &Store) -> Result<(), Failure> {
-    let wanted = wanted(context);
-    migration::set_reference_key(store.connection(), wanted)
+/// Sets the scope of references to the configured one. Fails if the ledger has commands and another
+/// scope.
+pub async fn set(settings: &Settings, store: &Store) -> Result<(), Failure> {
+    let configured = configured(settings);
+    migration::set_reference_key(store.connection(), configured)
         .await
         .doing(format!(
-            "set `senders.references` to \"{}\", while this ledger has \"{}\"",
-            name(wanted),
-            name(other(wanted))
+            "set `senders.references` to \"{}\": this ledger has \"{}\"",
+            name(configured),
+            name(other(configured))
         ))?;
     Ok(())
 }
 
-/// Fails where references are unique within something else than the configuration says.
-pub async fn require(context: &Context, store: &Store) -> Result<(), Failure> {
-    let wanted = wanted(context);
+/// Fails if the ledger has another scope of references than the configuration.
+pub async fn require(settings: &Settings, store: &Store) -> Result<(), Failure> {
+    let configured = configured(settings);
     let found = migration::reference_key(store.connection())
         .await
-        .doing("read what makes references unique")?;
-    if found == wanted {
+        .doing("read the scope of references")?;
+    if found == configured {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "`senders.references` is \"{}\", but this ledger has \"{}\": set the key to that, or, while the ledger has no \
-         commands yet, run `scrip migrate up`",
-        name(wanted),
+        "`senders.references` is \"{}\", but this ledger has \"{}\"; set the key to \"{}\", or, if \
+         the ledger has no commands yet, run `scrip migrate up`",
+        name(configured),
+        name(found),
         name(found)
     )))
 }
 
-fn wanted(context: &Context) -> ReferenceKey {
-    match context.settings.senders.references {
+fn configured(settings: &Settings) -> ReferenceKey {
+    match settings.senders.references {
         References::PerOrigin => ReferenceKey::Origin,
         References::PerSender => ReferenceKey::OriginAndSender,
     }

@@ -1,4 +1,4 @@
-//! `scrip replay`: a file of commands into the queue.
+//! `scrip replay`: publishes a file of commands.
 
 mod lines;
 mod summary;
@@ -16,17 +16,19 @@ use super::{
     context::Context,
     failure::{Doing, Failure},
     print, progress, publish,
+    signals::Signals,
 };
-use crate::{config::SecretUrl, pace::pace, store::OperatorAction};
+use crate::{config::SecretUrl, rate_limit::rate_limit, store::OperatorAction};
 use lines::Lines;
 use summary::Summary;
 
 const CONNECTION: &str = "scrip replay";
 
-/// Publish a file of commands (JSON Lines: one body a line), in its order.
+/// Publish a file of commands, in the order of its lines
 ///
-/// Every line is checked before the first one is published: if one is wrong, nothing is published. Publishing a
-/// file again is safe: what was decided before is answered again and changes nothing.
+/// The file is JSON Lines: one command body on each line. Every line is checked before the first
+/// one is published; if a line is wrong, nothing is published. It is safe to publish a file again:
+/// a command that was already decided returns the same outcome and changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +36,7 @@ Examples:
   scrip replay commands.jsonl --wait --rate 500
   zcat commands.jsonl.gz | scrip replay -")]
 pub struct Args {
-    /// The file; `-` for stdin
+    /// File to publish; `-` for stdin
     file: PathBuf,
     /// Wait for every outcome and count them
     #[arg(long)]
@@ -42,10 +44,15 @@ pub struct Args {
     /// At most this many commands a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// At most this many commands unconfirmed (with --wait: unanswered) at once
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=65535))]
+    /// At most this many commands unconfirmed (with --wait: unanswered) at a time
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 500,
+        value_parser = clap::value_parser!(u32).range(1..=65535)
+    )]
     window: u32,
-    /// With --wait: how many seconds to wait for each outcome
+    /// With --wait: seconds to wait for each outcome
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
     timeout: u64,
     #[command(flatten)]
@@ -59,10 +66,17 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if !wrong.is_empty() {
         return Err(wrong.into_failure());
     }
+    let mut signals = Signals::listen()?;
     let url = context.queue_url().await?;
-    let entry = Entry::begin_where_configured(context, &args.actor, intention(&args, &lines)).await?;
+    let entry =
+        Entry::begin_where_configured(context, &args.actor, intention(&args, &lines)).await?;
     let mut summary = Summary::default();
-    let sent = send(context, &url, &args, &lines, &mut summary).await;
+    let started = Instant::now();
+    let sent = tokio::select! {
+        sent = send(context, &url, &args, &lines, &mut summary) => sent,
+        signal = signals.next() => Err(stopped(signal)),
+    };
+    summary.took = started.elapsed();
     let recorded = entry
         .end(
             &sent,
@@ -72,7 +86,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             },
         )
         .await;
-    // What was published before an error stays published, so it is reported, too.
+    // Commands published before an error stay published, so they are reported, too.
     if sent.is_ok() || summary.published > 0 {
         if context.json {
             print::json(&summary)?;
@@ -85,7 +99,14 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the audit log keeps of a file: its name, its commands by type, and a hash by which a copy can be recognised.
+fn stopped(signal: &str) -> Failure {
+    Failure::new(format!("stopped by {signal} before the end of the file")).with_advice(
+        "published commands may still be applied; it is safe to replay the whole file again, \
+         because each reference is applied once",
+    )
+}
+
+/// The entry of the audit log for a file: its name, its commands by type, and its hash.
 fn intention(args: &Args, lines: &Lines) -> Intention {
     let mut detail = Map::new();
     detail.insert("commands".to_owned(), json!(lines.commands()));
@@ -99,7 +120,7 @@ fn intention(args: &Args, lines: &Lines) -> Intention {
     }
 }
 
-/// `summary` holds what was done also after an error.
+/// Connects and publishes the file. `summary` is valid also after an error.
 async fn send(
     context: &Context,
     url: &SecretUrl,
@@ -108,7 +129,7 @@ async fn send(
     summary: &mut Summary,
 ) -> Result<(), Failure> {
     let options = Options {
-        // With room to spare: where sends have to wait for a place their order would be the scheduler's.
+        // Larger than the number of open commands: sends that wait for the window have no order.
         window: 2 * args.window as usize,
         ..publish::options(context, CONNECTION)
     };
@@ -120,17 +141,20 @@ async fn send(
     };
     let connecting = format!("connect to {url}");
     let sent = if args.wait {
-        let client = Client::connect(url.expose(), options).await.doing(connecting)?;
+        let client = Client::connect(url.expose(), options)
+            .await
+            .doing(connecting)?;
         let sent = replay.send(&client, summary).await;
         publish::warn_if_unclosed(client.close().await);
         sent
     } else {
-        let producer = Producer::connect(url.expose(), options).await.doing(connecting)?;
+        let producer = Producer::connect(url.expose(), options)
+            .await
+            .doing(connecting)?;
         let sent = replay.publish(&producer, summary).await;
         publish::warn_if_unclosed(producer.close().await);
         sent
     };
-    summary.took = replay.started.elapsed();
     replay.bar.finish_and_clear();
     sent
 }
@@ -143,11 +167,12 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Publishes in order; the producer's window bounds what is unconfirmed.
+    /// Publishes the commands in order and waits for their confirms. `--window` limits the
+    /// unconfirmed ones.
     async fn publish(&self, producer: &Producer, summary: &mut Summary) -> Result<(), Failure> {
         let mut unconfirmed = VecDeque::new();
-        for (place, (number, command)) in self.lines.each().enumerate() {
-            self.pace(place).await;
+        for (index, (number, command)) in self.lines.each().enumerate() {
+            self.rate_limit(index).await;
             let failed = |error: Error| Err::<(), _>(error).doing(format!("publish line {number}"));
             match producer.enqueue(&command?).await {
                 Ok(handle) => unconfirmed.push_back((number, handle)),
@@ -176,19 +201,21 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Sends in order, each waiting for its outcome, as many at once as the window allows.
+    /// Sends the commands in order and waits for their outcomes. `--window` limits the unanswered
+    /// ones.
     async fn send(&self, client: &Client, summary: &mut Summary) -> Result<(), Failure> {
         let deadline = Duration::from_secs(self.args.timeout);
-        let paced = stream::iter(self.lines.each().enumerate()).then(|(place, line)| async move {
-            self.pace(place).await;
-            line
-        });
-        let sending = paced.map(
+        let limited =
+            stream::iter(self.lines.each().enumerate()).then(|(index, line)| async move {
+                self.rate_limit(index).await;
+                line
+            });
+        let sending = limited.map(
             |(number, command): (usize, Result<Command, Failure>)| async move {
-                // Not constrained: a send that the scheduler makes pause before it has published lets later ones
-                // overtake it.
+                // Unconstrained, because a send that the scheduler pauses before it has published
+                // could be overtaken by later ones.
                 let outcome = unconstrained(client.send_within(&command?, deadline)).await;
-                outcome.doing(format!("learn what became of line {number}"))
+                outcome.doing(format!("get the outcome of line {number}"))
             },
         );
         let mut outcomes = std::pin::pin!(sending.buffered(self.args.window as usize));
@@ -199,8 +226,8 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Waits until it is a command's turn.
-    async fn pace(&self, place: usize) {
-        pace(self.started, place as u64, self.args.rate).await;
+    /// Waits until `--rate` allows the command with this index.
+    async fn rate_limit(&self, index: usize) {
+        rate_limit(self.started, index as u64, self.args.rate).await;
     }
 }

@@ -1,4 +1,4 @@
-//! `scrip report`
+//! `scrip report`: sold, granted, consumed, expired and owed credits of a period.
 
 pub(super) mod csv;
 
@@ -10,35 +10,41 @@ use super::{
     context::Context,
     failure::Failure,
     print::{self, Rows},
-    show,
+    show, values,
 };
 use crate::read::{
     self,
     report::{Horizon, Money, Report, Span},
 };
 
-/// What was sold, granted, spent and lost in a time, and what was owed at its end.
+/// Report what was sold, granted, consumed and expired in a period, and what was owed at its end
 ///
-/// Days are those of UTC, both included. What moved counts by when it was booked, so the report of a time that is over
-/// stays the same: it ends before anything that may still be booked, and a day whose end is not that old is refused.
+/// Days are in UTC, and the first and the last day are included. Transactions count on the day on
+/// which they were booked, so the report of a past period never changes. For that reason a report
+/// ends before the oldest transaction that is still open, and a day that is not closed is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   scrip report                                      this month so far
   scrip report --from 2026-11-01 --to 2026-11-30
   scrip report --from 2026-11-01 --to 2026-11-30 --csv > november.csv
-  scrip --json report | jq '.owed.value'            what is still owed, in money")]
+  scrip --json report | jq '.owed.value'            credits that are still owed, in money")]
 pub struct Args {
-    /// The first day; default: the first of this month
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    /// First day. Default: the first of this month
+    #[arg(long, value_name = "DAY", value_parser = values::day, allow_hyphen_values = true)]
     from: Option<NaiveDate>,
-    /// The last day; default: today, as far as nothing can be booked any more
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    /// Last day. Default: today, up to the instant before which nothing can still be booked
+    #[arg(long, value_name = "DAY", value_parser = values::day, allow_hyphen_values = true)]
     to: Option<NaiveDate>,
-    /// How many services are named; the others are one sum
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Number of services to name; the others are one sum
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
     top: u32,
-    /// Write CSV, for spreadsheets
+    /// Write CSV for spreadsheets; excludes --json
     #[arg(long)]
     csv: bool,
 }
@@ -61,12 +67,16 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(!report.adds_up)))
 }
 
-/// The clock of the database may be set back by so much without a row falling into a day that was reported already.
+/// How far the clock of the database may be set back without a new row falling into a day that was
+/// already reported.
 const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(1);
 
+/// The period of the report, or the error for a period that is not allowed.
 fn span(args: &Args, horizon: &Horizon) -> Result<Span, Failure> {
     let today = horizon.now.date_naive();
-    let from = args.from.unwrap_or_else(|| today.with_day(1).unwrap_or(today));
+    let from = args
+        .from
+        .unwrap_or_else(|| today.with_day(1).unwrap_or(today));
     let to = args.to.unwrap_or(today);
     if from > to {
         return Err(Failure::new(format!("--from {from} is after --to {to}")));
@@ -80,7 +90,11 @@ fn span(args: &Args, horizon: &Horizon) -> Result<Span, Failure> {
     let end = midnight(to.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX));
     let latest = horizon.at - CLOCK_MARGIN;
     if end <= horizon.now && end > latest {
-        return Err(too_recent(&format!("{to} is not closed yet"), horizon, latest));
+        return Err(too_recent(
+            &format!("{to} is not closed yet"),
+            horizon,
+            latest,
+        ));
     }
     let from = midnight(from);
     if from >= horizon.at {
@@ -96,8 +110,8 @@ fn span(args: &Args, horizon: &Horizon) -> Result<Span, Failure> {
     })
 }
 
-/// A report that ends too recently: something may still be booked before its end.
-fn too_recent(what: &str, horizon: &Horizon, latest: DateTime<Utc>) -> Failure {
+/// The failure for a report that ends too late: something may still be booked before its end.
+fn too_recent(problem: &str, horizon: &Horizon, latest: DateTime<Utc>) -> Failure {
     let cause = horizon.open.as_ref().map_or_else(String::new, |open| {
         format!(
             ", because process {} of the database ({}) has a transaction open since {} UTC",
@@ -108,8 +122,8 @@ fn too_recent(what: &str, horizon: &Horizon, latest: DateTime<Utc>) -> Failure {
     });
     let day = latest.date_naive().pred_opt().unwrap_or(NaiveDate::MIN);
     Failure::new(format!(
-        "{what}: something may still be booked in it. A report can end at {} UTC at the latest now{cause}; the last \
-         closed day is --to {day}. Try again later",
+        "{problem}: something may still be booked in it. A report can end at {} UTC at the latest \
+         now{cause}; the last closed day is --to {day}. Try again later",
         show::instant(latest)
     ))
 }
@@ -124,7 +138,7 @@ fn table(report: &Report) -> Result<(), Failure> {
     heading("Roll-forward")?;
     roll_forward(report).print()?;
     if !report.adds_up {
-        print::line("this does not add up: `scrip verify` names the rows that are wrong")?;
+        print::line("the figures do not add up: `scrip verify` names the wrong rows")?;
     }
     if !report.sold.items.is_empty() {
         heading("Sold")?;
@@ -186,7 +200,10 @@ fn roll_forward(report: &Report) -> Rows {
             rows.push([name.to_owned(), show::large(credits)]);
         }
     }
-    rows.push(["in wallets at the end".to_owned(), show::large(report.closing)]);
+    rows.push([
+        "in wallets at the end".to_owned(),
+        show::large(report.closing),
+    ]);
     rows
 }
 
@@ -194,7 +211,9 @@ fn sold(report: &Report) -> Rows {
     let mut rows = Rows::new(&["package", ">purchases", ">credits", ">paid", "currency"]);
     for item in &report.sold.items {
         rows.push([
-            item.package.clone().unwrap_or_else(|| "(by number)".to_owned()),
+            item.package
+                .clone()
+                .unwrap_or_else(|| "(no package)".to_owned()),
             count(item.purchases),
             show::large(item.credits),
             item.paid
@@ -264,7 +283,10 @@ fn senders(report: &Report) -> Rows {
     let mut rows = Rows::new(&["account", ">applied", ">refused", ">credited", ">consumed"]);
     for totals in &report.senders {
         rows.push([
-            totals.sender.clone().unwrap_or_else(|| "(not named)".to_owned()),
+            totals
+                .sender
+                .clone()
+                .unwrap_or_else(|| "(not named)".to_owned()),
             count(totals.applied),
             count(totals.refused),
             show::large(totals.credited),
@@ -280,7 +302,7 @@ fn expired(report: &Report) -> Rows {
     priced(&mut rows, "paid for", expired.paid, &expired.value);
     if expired.without_price != 0 {
         rows.push([
-            "  of it without price",
+            "  of these without price",
             &show::large(expired.without_price),
             "",
             "",
@@ -296,7 +318,7 @@ fn owed(report: &Report) -> Rows {
     priced(&mut rows, "paid for", owed.paid, &owed.value);
     if owed.paid_without_price != 0 {
         rows.push([
-            "  of it without price",
+            "  of these without price",
             &show::large(owed.paid_without_price),
             "",
             "",
@@ -306,7 +328,7 @@ fn owed(report: &Report) -> Rows {
     rows.push(["free, otherwise", &show::large(owed.bonus), "", ""]);
     if owed.lapsed != 0 {
         rows.push([
-            "lapsed, not swept yet: not owed",
+            "expired, not yet booked: not owed",
             &show::large(owed.lapsed),
             "",
             "",
@@ -315,7 +337,7 @@ fn owed(report: &Report) -> Rows {
     rows
 }
 
-/// Credits with what was paid for them: a line for each currency.
+/// Adds credits and what was paid for them: one row for each currency.
 fn priced(rows: &mut Rows, name: &str, credits: i128, value: &[Money]) {
     let mut name = name.to_owned();
     let mut credits = show::large(credits);
@@ -360,11 +382,13 @@ mod tests {
         }
     }
 
-    fn told(from: Option<&str>, to: Option<&str>) -> Result<(String, String), String> {
-        told_at("2028-02-29T12:00:00Z", "2028-02-29T12:00:00Z", from, to)
+    /// The period of a report at noon of 2028-02-29, or the error.
+    fn period(from: Option<&str>, to: Option<&str>) -> Result<(String, String), String> {
+        period_at("2028-02-29T12:00:00Z", "2028-02-29T12:00:00Z", from, to)
     }
 
-    fn told_at(
+    /// The period of a report at `now`, while nothing can be booked before `at`, or the error.
+    fn period_at(
         at: &str,
         now: &str,
         from: Option<&str>,
@@ -383,36 +407,43 @@ mod tests {
         Ok((show::instant(span.from), show::instant(span.until)))
     }
 
+    /// Conformance: Configuration and command line: A report covers only time that is closed to new
+    /// bookings; a hanging or late commit is booked later
     #[test]
-    fn a_day_is_reported_when_nothing_can_be_booked_in_it_any_more() {
+    fn a_day_is_reported_once_nothing_can_still_be_booked_in_it() {
         let day = Some("2028-02-28");
-        let whole = Ok(("2028-02-28 00:00:00".to_owned(), "2028-02-29 00:00:00".to_owned()));
+        let whole = Ok((
+            "2028-02-28 00:00:00".to_owned(),
+            "2028-02-29 00:00:00".to_owned(),
+        ));
         assert_eq!(
-            told_at("2028-02-29T00:01:00Z", "2028-02-29T00:01:00Z", day, day),
+            period_at("2028-02-29T00:01:00Z", "2028-02-29T00:01:00Z", day, day),
             whole
         );
         assert_eq!(
-            told_at("2028-02-29T00:01:00Z", "2028-02-29T08:00:00Z", day, day),
+            period_at("2028-02-29T00:01:00Z", "2028-02-29T08:00:00Z", day, day),
             whole
         );
-        let refused = told_at("2028-02-29T00:00:59Z", "2028-02-29T00:00:59Z", day, day);
+        let refused = period_at("2028-02-29T00:00:59Z", "2028-02-29T00:00:59Z", day, day);
         assert_eq!(
             refused,
             Err(
-                "error: 2028-02-28 is not closed yet: something may still be booked in it. A report can end at 2028-02-28 \
-                 23:59:59 UTC at the latest now; the last closed day is --to 2028-02-27. Try again later"
+                "error: 2028-02-28 is not closed yet: something may still be booked in it. A \
+                 report can end at 2028-02-28 23:59:59 UTC at the latest now; the last closed day \
+                 is --to 2028-02-27. Try again later"
                     .to_owned()
             )
         );
-        let hanging = told_at("2028-02-28T23:59:59Z", "2028-02-29T08:00:00Z", day, day);
+        let hanging = period_at("2028-02-28T23:59:59Z", "2028-02-29T08:00:00Z", day, day);
         let hanging = hanging.expect_err("a transaction of yesterday is open");
         assert!(
             hanging.contains(
-                "process 17 of the database (scrip) has a transaction open since 2028-02-28 23:59:59 UTC"
+                "process 17 of the database (scrip) has a transaction open since \
+                 2028-02-28 23:59:59 UTC"
             ),
             "{hanging}"
         );
-        let nothing = told_at(
+        let nothing = period_at(
             "2028-02-28T23:59:59Z",
             "2028-02-29T08:00:00Z",
             Some("2028-02-29"),
@@ -422,21 +453,31 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_of_this_month_so_far_unless_days_are_named() {
-        let so_far = ("2028-02-01 00:00:00".to_owned(), "2028-02-29 12:00:00".to_owned());
-        assert_eq!(told(None, None), Ok(so_far.clone()));
-        assert_eq!(told(None, Some("2028-12-31")), Ok(so_far), "never later than now");
-        let january = ("2028-01-01 00:00:00".to_owned(), "2028-02-01 00:00:00".to_owned());
-        assert_eq!(told(Some("2028-01-01"), Some("2028-01-31")), Ok(january));
+    fn a_report_covers_this_month_so_far_unless_days_are_given() {
+        let so_far = (
+            "2028-02-01 00:00:00".to_owned(),
+            "2028-02-29 12:00:00".to_owned(),
+        );
+        assert_eq!(period(None, None), Ok(so_far.clone()));
+        assert_eq!(
+            period(None, Some("2028-12-31")),
+            Ok(so_far),
+            "never later than now"
+        );
+        let january = (
+            "2028-01-01 00:00:00".to_owned(),
+            "2028-02-01 00:00:00".to_owned(),
+        );
+        assert_eq!(period(Some("2028-01-01"), Some("2028-01-31")), Ok(january));
     }
 
     #[test]
     fn days_in_the_wrong_order_or_in_the_future_are_refused() {
-        let wrong = told(Some("2028-02-02"), Some("2028-02-01"));
+        let wrong = period(Some("2028-02-02"), Some("2028-02-01"));
         assert_eq!(
             wrong,
             Err("error: --from 2028-02-02 is after --to 2028-02-01".to_owned())
         );
-        assert!(told(Some("2028-03-01"), Some("2028-03-02")).is_err());
+        assert!(period(Some("2028-03-01"), Some("2028-03-02")).is_err());
     }
 }

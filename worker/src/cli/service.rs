@@ -1,4 +1,4 @@
-//! The worker as a whole: wired up, running, drained.
+//! The worker as a whole: wires its parts, runs them, and drains them.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -18,34 +18,37 @@ use super::{
     publish,
 };
 use crate::{
-    amqp::{self, Drained, Inbound, InboundOptions, OtherLedger},
     cache::{Balances, Mirror, Redis},
     catalog::Catalog,
     clock::Clock,
     config::{Backend, SecretUrl},
-    embedded::{Embedded, EmbeddedOptions},
-    health::{self, Health, LOOK_EVERY, Watched},
+    jobs::scheduler::{JobQueue, Scheduler},
     jobs::{PATIENCE, Runner, WINDOW},
-    lane::{StoreLedger, StoreQuestions},
-    scheduler::{JobQueue, Scheduler},
+    monitor::{self, Health, LOOK_EVERY, Watched},
+    pipeline::StoreLedger,
+    queries::StoreQueryHandler,
     store::{Claim, Store},
+    transport::amqp::{self, Drained, Inbound, InboundOptions, OtherLedger},
+    transport::embedded::{Embedded, EmbeddedOptions},
 };
 
-/// Requests that wait for the runner of the embedded default.
+/// The number of job requests that may wait for the runner of the embedded default.
 const WAITING_JOBS: usize = 16;
+/// How long to wait after a failed connection of the jobs.
+const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
 /// A running worker.
 #[derive(Debug)]
 pub struct Service {
     inbound: Lanes,
-    /// Ends scheduler and jobs.
+    /// Stops scheduler and jobs.
     stop: CancellationToken,
-    /// Scheduler and job runner, the watch on the database's settings.
+    /// The watch on the settings of the database, then scheduler and job runner.
     tasks: Vec<JoinHandle<()>>,
-    /// Ended without being waited for.
+    /// Writes balances to Redis; aborted on drain.
     mirror: Option<JoinHandle<()>>,
     clock: Clock,
-    /// Compares the clocks; ended without being waited for.
+    /// Compares the clocks; aborted on drain.
     clock_watch: JoinHandle<()>,
 }
 
@@ -56,7 +59,7 @@ enum Lanes {
 }
 
 impl Service {
-    /// Starts serving `backend`, whose ledger is `store`, and lets `health` watch it.
+    /// Starts to serve `backend` with the ledger `store`. `health` then reports on the service.
     pub async fn start(
         context: &Context,
         backend: &Backend,
@@ -79,7 +82,12 @@ impl Service {
                     .filter(|_| context.settings.redis.balances)
                     .map(Balances::new);
                 let mirroring = balances.clone().map(|balances| {
-                    Mirror::start(store.clone(), balances, catalog.rules.clone(), clock.clone())
+                    Mirror::start(
+                        store.clone(),
+                        balances,
+                        catalog.rules.clone(),
+                        clock.clone(),
+                    )
                 });
                 let (mirrored, task) = mirroring.unzip();
                 mirror = task;
@@ -92,9 +100,17 @@ impl Service {
                     senders: Arc::new(context.settings.senders.policy.clone()),
                     ..InboundOptions::new(amqp.expose(), context.topology()?, worker.as_str())
                 };
-                let questions = Arc::new(StoreQuestions::new(store.clone(), catalog.clone(), balances));
-                let ledger = Arc::new(StoreLedger::new(store.clone(), catalog.rules.clone(), mirrored));
-                Lanes::Amqp(Inbound::start(options, ledger, questions)?)
+                let query_handler = Arc::new(StoreQueryHandler::new(
+                    store.clone(),
+                    catalog.clone(),
+                    balances,
+                ));
+                let ledger = Arc::new(StoreLedger::new(
+                    store.clone(),
+                    catalog.rules.clone(),
+                    mirrored,
+                ));
+                Lanes::Amqp(Inbound::start(options, ledger, query_handler)?)
             }
             Backend::Embedded { .. } => {
                 let options = EmbeddedOptions {
@@ -134,7 +150,7 @@ impl Service {
         Ok(service)
     }
 
-    /// Starts scheduler and job runner, as soon as the lanes serve.
+    /// Spawns scheduler and job runner. They start when the lanes serve.
     fn start_jobs(
         &mut self,
         context: &Context,
@@ -152,9 +168,10 @@ impl Service {
             url: context.settings.queue_url()?,
             amqp: matches!(backend, Backend::Servers { .. }),
             options: Options {
-                // With room to spare: whoever waits for a place may be overtaken.
+                // Larger than the number of open requests, because a send that waits for the window
+                // can be overtaken.
                 window: 2 * WINDOW,
-                // The ledger's own commands have no sender.
+                // Commands of the worker itself have no sender.
                 name_sender: false,
                 ..publish::options(context, &format!("scrip jobs of {worker}"))
             },
@@ -169,7 +186,8 @@ impl Service {
             stop: self.stop.clone(),
         };
         self.tasks.push(tokio::spawn(async move {
-            // The queue of jobs is declared by then, and somebody carries out what jobs ask for.
+            // When the lanes serve, the queue of jobs is declared, and the commands of jobs are
+            // applied.
             tokio::select! {
                 () = setup.stop.cancelled() => return,
                 () = ready => {}
@@ -181,13 +199,16 @@ impl Service {
 
     fn watched(&self, context: &Context, store: Store, redis: Option<Redis>) -> Watched {
         let lanes = match &self.inbound {
-            Lanes::Amqp(inbound) => health::Lanes::Amqp(inbound.watch()),
-            Lanes::Embedded(embedded) => health::Lanes::Embedded(embedded.watch()),
+            Lanes::Amqp(inbound) => monitor::Lanes::Amqp(inbound.watch()),
+            Lanes::Embedded(embedded) => monitor::Lanes::Embedded(embedded.watch()),
         };
         let names = ["settings", "jobs"];
         let tasks = names.iter().zip(&self.tasks);
         let tasks = tasks.map(|(name, task)| (*name, task.abort_handle()));
-        let mirror = self.mirror.iter().map(|task| ("mirror", task.abort_handle()));
+        let mirror = self
+            .mirror
+            .iter()
+            .map(|task| ("mirror", task.abort_handle()));
         let clock = [("clock", self.clock_watch.abort_handle())];
         Watched {
             lanes,
@@ -199,7 +220,7 @@ impl Service {
         }
     }
 
-    /// Returns when commands are served.
+    /// Returns when the lanes serve commands.
     pub async fn ready(&self) {
         self.ready_later().await;
     }
@@ -219,7 +240,7 @@ impl Service {
         }
     }
 
-    /// Returns when the namespace turns out to belong to another ledger: the worker must end.
+    /// Returns if the namespace belongs to another ledger. The worker must then end.
     pub fn refused(&self) -> impl Future<Output = OtherLedger> + Send + 'static {
         let refused = match &self.inbound {
             Lanes::Amqp(inbound) => Some(inbound.refused()),
@@ -233,7 +254,8 @@ impl Service {
         }
     }
 
-    /// Finishes what has begun, at most until `deadline` has passed; tells whether it was in time.
+    /// Stops the service: finishes the commands in progress, requeues the others, and ends all
+    /// tasks. Returns whether everything finished within `deadline`.
     pub async fn drain(self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
         self.stop.cancel();
@@ -257,9 +279,10 @@ impl Service {
     }
 }
 
-/// What scheduler and job runner need.
+/// Everything that scheduler and job runner need.
 struct Jobs {
     url: SecretUrl,
+    /// Whether job requests go through the broker; otherwise through a channel of this process.
     amqp: bool,
     options: Options,
     topology: producer_sdk::contract::Topology,
@@ -304,7 +327,7 @@ impl Jobs {
             let (sender, requests) = mpsc::channel(WAITING_JOBS);
             tasks.spawn(run_local(runner, requests));
             if let Err(error) = producer.close().await {
-                warn!(%error, "a connection to the file was not closed in order");
+                warn!(%error, "connection to the ledger file not closed cleanly");
             }
             JobQueue::Local(sender)
         };
@@ -320,11 +343,11 @@ impl Jobs {
         tasks.spawn(scheduler.run());
         while tasks.join_next().await.is_some() {}
         if let Err(error) = client.close().await {
-            warn!(%error, "the connection of the jobs was not closed in order");
+            warn!(%error, "connection of the jobs not closed cleanly");
         }
     }
 
-    /// Connects, however long it takes.
+    /// Connects to the queue, and retries until it succeeds. Returns `None` if the service stops.
     async fn connect(&self) -> Option<(Client, Producer)> {
         loop {
             let url = self.url.expose();
@@ -337,18 +360,18 @@ impl Jobs {
                 () = self.stop.cancelled() => return None,
                 connected = connected => match connected {
                     Ok(connected) => return Some(connected),
-                    Err(error) => warn!(%error, "jobs wait for the queue"),
+                    Err(error) => warn!(%error, "jobs cannot connect to the queue, retrying"),
                 },
             }
             tokio::select! {
                 () = self.stop.cancelled() => return None,
-                () = tokio::time::sleep(Duration::from_secs(2)) => {}
+                () = tokio::time::sleep(RECONNECT_DELAY) => {}
             }
         }
     }
 }
 
-/// Runs the jobs of the embedded default, one after the other.
+/// Runs the requested jobs of the embedded default, one at a time.
 async fn run_local(runner: Runner, mut requests: mpsc::Receiver<JobRequest>) {
     loop {
         let request = tokio::select! {
@@ -356,17 +379,22 @@ async fn run_local(runner: Runner, mut requests: mpsc::Receiver<JobRequest>) {
             request = requests.recv() => request,
         };
         let Some(request) = request else { return };
-        let Ok(date) = request.date.parse() else { continue };
-        match runner.claim(request.job, date, &request.started_by, false).await {
-            // What goes wrong with it is in the log.
+        let Ok(date) = request.date.parse() else {
+            continue;
+        };
+        match runner
+            .claim(request.job, date, &request.started_by, false)
+            .await
+        {
+            // The runner logs the errors of a run.
             Ok(Claim::Ours(run)) => drop(runner.run(request.job, run, |_| {}).await),
             Ok(Claim::Taken(_)) => {}
-            Err(error) => warn!(%error, "a job could not be claimed; trying it again in a minute"),
+            Err(error) => warn!(%error, "job not claimed, retrying in a minute"),
         }
     }
 }
 
-/// Redis, where it is configured and there is more than this process.
+/// Opens Redis if it is configured. Only workers on servers use it.
 fn redis(context: &Context, backend: &Backend) -> Result<Option<Redis>, Failure> {
     let url = context.settings.redis.url.as_ref();
     let url = url.filter(|_| matches!(backend, Backend::Servers { .. }));
@@ -375,7 +403,7 @@ fn redis(context: &Context, backend: &Backend) -> Result<Option<Redis>, Failure>
         .doing("use redis.url")
 }
 
-/// A name that no other worker has, and that people can find the process by.
+/// A unique name for this worker: host name, process id and a random suffix.
 pub fn worker_name() -> String {
     let host = host_name();
     let host = if host.is_empty() { "worker" } else { &host };
@@ -383,7 +411,7 @@ pub fn worker_name() -> String {
     format!("{host}-{}-{}", std::process::id(), &random[26..])
 }
 
-/// The name of this machine; empty where the system does not tell it.
+/// The host name of this machine; empty if the system does not provide it.
 pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()

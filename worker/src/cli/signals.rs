@@ -1,13 +1,13 @@
-//! Being asked to stop.
+//! The signals SIGTERM and SIGINT, which ask a command to stop.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::{Doing, Failure};
 
-/// Exit code of a process that a second signal ended.
+/// The exit code after a second signal.
 const ENDED: i32 = 130;
 
-/// SIGTERM and SIGINT.
+/// The listeners for SIGTERM and SIGINT.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
@@ -15,7 +15,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on.
+    /// Starts to listen; signals no longer end the process.
     pub fn listen() -> Result<Self, Failure> {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).doing("listen for SIGTERM")?,
@@ -23,7 +23,7 @@ impl Signals {
         })
     }
 
-    /// Waits for either; tells which.
+    /// Waits for a signal and returns its name.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
@@ -31,7 +31,7 @@ impl Signals {
         }
     }
 
-    /// From now on the next signal ends the process at once.
+    /// Ends the process with exit code 130 at the next signal.
     pub fn end_at_next(mut self) {
         tokio::spawn(async move {
             self.next().await;

@@ -1,4 +1,4 @@
-//! `scrip topology`: exchanges, queues and users on the broker.
+//! `scrip topology`: exchanges, queues, users and limits on the broker.
 
 mod policies;
 
@@ -19,68 +19,70 @@ use super::{
     print::{self, Rows, escape},
 };
 use crate::{
-    amqp::{self, topology, virtual_host},
     config::Backend,
     store::OperatorAction,
+    transport::amqp::{self, topology, virtual_host},
 };
 
 const USER_EXAMPLES: &str = "\
 Examples:
-  openssl rand -hex 24 | tee shop.password | scrip topology user app shop | rabbitmqctl import_definitions
+  openssl rand -hex 24 | tee shop.password \
+    | scrip topology user app shop | rabbitmqctl import_definitions
   scrip topology user bridge stripe --vhost /shop <stripe.password >stripe.json";
 
-/// Exchanges, queues and users on the broker.
+/// Declare exchanges and queues on the broker, and print its users and limits
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Declare everything that the namespace needs, as the worker does at its start
+    /// Declare all exchanges and queues of the namespace, as a worker does at its start
     ///
-    /// What exists with other arguments is named and left as it is: exit code 1.
+    /// An object that exists with other arguments is reported and left as it is (exit code 1).
     Declare,
-    /// Give the namespace to the ledger in DATABASE_URL, also if it belongs to another
+    /// Assign the namespace to the ledger of DATABASE_URL, also if it belongs to another ledger
     ///
-    /// For an intended change of the database; a restored backup is the same ledger and needs no claim. Messages that
-    /// wait in the queues go to the new ledger. Stop all workers first.
+    /// For an intended change of the database. A restored backup is the same ledger and needs no
+    /// claim. The messages that wait in the queues are then applied to the new ledger. Stop all
+    /// workers first.
     Claim {
-        /// Yes, to this ledger
+        /// Confirm that the waiting messages are applied to this ledger; required
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
         actor: ActorArgs,
     },
-    /// What each kind of user needs: regular expressions of what it may configure, write and read
+    /// Print the permissions that each kind of user needs
+    ///
+    /// The permissions are regular expressions of the names that the user may configure, write and
+    /// read.
     Permissions,
-    /// What bounds how much an app can make the broker keep: policies and limits, as commands for `rabbitmqctl`
-    ///
-    /// With --json as definitions for `rabbitmqctl import_definitions`, but for the users' limits.
     Policies(policies::Args),
-    /// Write a user with these permissions and limits, as definitions for `rabbitmqctl import_definitions`
-    ///
-    /// The password is read from stdin. A user that exists gets the password and the permissions.
     User(UserArgs),
 }
 
-/// Whom to let in.
+/// Print a broker user with its permissions and limits
+///
+/// The output is for `rabbitmqctl import_definitions`. The first line of stdin is the password. An
+/// existing user gets the new password and the permissions.
 #[derive(Debug, clap::Args)]
 #[command(after_help = USER_EXAMPLES)]
 pub struct UserArgs {
-    /// What the user does
+    /// Kind of the user
     #[arg(value_enum, value_name = "KIND")]
     role: Kind,
-    /// Its name
+    /// Name of the user
     #[arg(allow_hyphen_values = true)]
     name: String,
-    /// The virtual host. Default: that of AMQP_URL, else /
+    /// Virtual host. Default: that of AMQP_URL, else /
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     vhost: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
-    /// An app: spends and asks
+    /// App: sends consume commands and queries
     App,
-    /// A payment bridge or a back office: sells, grants, subscribes, freezes
+    /// Payment bridge or back office: sends all other commands
     Bridge,
-    /// A worker, and whoever operates the ledger with this program
+    /// Worker, or an operator with this program
     Worker,
 }
 
@@ -94,7 +96,7 @@ impl From<Kind> for Role {
     }
 }
 
-/// Does what was asked for.
+/// Runs a subcommand.
 pub async fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Declare => declare(context).await,
@@ -155,7 +157,7 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
         for difference in &differences {
             let why = escape(&difference.why);
             print::line(&format!(
-                "not as it would be declared: {}: {why}",
+                "differs from the declaration: {}: {why}",
                 difference.what
             ))?;
             if let Some(remedy) = &difference.remedy {
@@ -166,7 +168,8 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(!differences.is_empty())))
 }
 
-/// The id of the ledger, where a database with a schema is configured. Without one the first worker claims the namespace.
+/// The id of the ledger, if a database with a current schema is configured. Otherwise the first
+/// worker claims the namespace.
 async fn ledger_id(context: &Context) -> Result<Option<Uuid>, Failure> {
     if context.settings.database.url.is_none() {
         return Ok(None);
@@ -181,12 +184,14 @@ async fn ledger_id(context: &Context) -> Result<Option<Uuid>, Failure> {
 async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCode, Failure> {
     let Backend::Servers { amqp: url, .. } = context.settings.backend()? else {
         return Err(Failure::new(
-            "AMQP_URL is missing: with the embedded default the file is the queue, and nothing has to be claimed",
+            "AMQP_URL is missing: in the embedded default the file is the queue, and there is no \
+             namespace to claim",
         ));
     };
     if !yes {
         return Err(Failure::new(
-            "this applies everything that waits in the namespace to the ledger in DATABASE_URL; add --yes if that is what you want",
+            "this applies all messages that wait in the namespace to the ledger of DATABASE_URL; \
+             add --yes to confirm",
         ));
     }
     let topology = context.topology()?;
@@ -217,7 +222,9 @@ async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCo
     if context.json {
         print::json(&json!({ "namespace": namespace, "ledger": id }))?;
     } else {
-        print::line(&format!("the namespace {namespace} belongs to the ledger {id}"))?;
+        print::line(&format!(
+            "the namespace {namespace} now belongs to the ledger {id}"
+        ))?;
     }
     recorded?;
     Ok(ExitCode::SUCCESS)
@@ -227,11 +234,12 @@ fn permissions(context: &Context) -> Result<ExitCode, Failure> {
     let topology = context.topology()?;
     let all = Role::ALL.map(|role| (role.as_str(), topology.permissions(role)));
     if context.json {
-        let all = all.map(|(user, permissions)| with_permissions(json!({ "user": user }), permissions));
+        let all =
+            all.map(|(user, permissions)| with_permissions(json!({ "user": user }), permissions));
         print::json(&all)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut rows = Rows::new(&["user", "may", "names"]);
+    let mut rows = Rows::new(&["user", "permission", "names"]);
     for (
         user,
         Permissions {
@@ -257,14 +265,12 @@ fn user(context: &Context, args: &UserArgs) -> Result<ExitCode, Failure> {
     if !matches!(args.role, Kind::Worker) {
         user["limits"] = policies::limits(&USER_LIMITS);
     }
-    print::json(&json!({
-        "users": [user],
-        "permissions": [with_permissions(json!({ "user": args.name, "vhost": vhost }), permissions)],
-    }))?;
+    let permissions = with_permissions(json!({ "user": args.name, "vhost": vhost }), permissions);
+    print::json(&json!({ "users": [user], "permissions": [permissions] }))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The virtual host that was named, else that of the broker's URL, else the default one.
+/// The virtual host of `--vhost`, else that of the broker's URL, else the default one.
 fn vhost(context: &Context, named: Option<&str>) -> Result<String, Failure> {
     Ok(match (named, &context.settings.amqp) {
         (Some(name), _) => name.to_owned(),
@@ -280,16 +286,19 @@ fn with_permissions(mut entry: Value, permissions: Permissions) -> Value {
     entry
 }
 
-/// One line of stdin: an argument could be seen by everybody on the machine.
+/// Reads the password from the first line of stdin. It is no argument, because every user of the
+/// machine can read arguments.
 fn password() -> Result<String, Failure> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         return Err(Failure::new(
-            "the password is read from stdin, which is the terminal: give it through a pipe or from a file",
+            "stdin is a terminal: pass the password through a pipe or from a file",
         ));
     }
     let mut line = String::new();
-    stdin.read_line(&mut line).doing("read the password from stdin")?;
+    stdin
+        .read_line(&mut line)
+        .doing("read the password from stdin")?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         return Err(Failure::new(

@@ -1,4 +1,4 @@
-//! `scrip verify`: does the book balance?
+//! `scrip verify`: checks every invariant of the ledger.
 
 use std::process::ExitCode;
 
@@ -12,16 +12,19 @@ use super::{
 };
 use crate::verify::{self, BookSummary, Options, Report};
 
-/// Check every invariant of the book on the live database; exit code 1 with the rows that offend.
+/// Check every invariant of the ledger
+///
+/// Reads the live database, also while workers run. Recomputes balances from the history and names
+/// every row that breaks a rule. Exit code 1 if there is one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  scrip verify\n  scrip --json verify --max-violations 10")]
 pub struct Args {
-    /// How many offending rows are named; more are only counted
+    /// Number of wrong rows to name; the others are only counted
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_violations: usize,
 }
 
-/// Checks it.
+/// Checks the ledger and prints the result.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let store = context.ledger().await?;
     let options = Options {
@@ -30,10 +33,15 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     };
     let bar = progress::bar(0, "wallets");
     let moved = bar.clone();
-    let report = verify::verify(store.read_connection(), &options, Utc::now(), move |progress| {
-        moved.set_length(progress.users_total.max(progress.users_checked));
-        moved.set_position(progress.users_checked);
-    })
+    let report = verify::verify(
+        store.read_connection(),
+        &options,
+        Utc::now(),
+        move |progress| {
+            moved.set_length(progress.users_total.max(progress.users_checked));
+            moved.set_position(progress.users_checked);
+        },
+    )
     .await?;
     bar.finish_and_clear();
     if context.json {
@@ -44,11 +52,11 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(u8::from(!report.holds())))
 }
 
-/// Writes what was found, for people.
+/// Prints the result of a check as text.
 pub fn print(report: &Report) -> print::Result {
-    let mut offending = Rows::new(&["rule", "table", "row", "user", "what"]);
+    let mut violations = Rows::new(&["rule", "table", "row", "user", "problem"]);
     for violation in &report.violations {
-        offending.push([
+        violations.push([
             violation.rule,
             violation.table,
             violation.id.as_str(),
@@ -56,28 +64,31 @@ pub fn print(report: &Report) -> print::Result {
             violation.message.as_str(),
         ]);
     }
-    print::line(&format!(
-        "checked {} wallets, {} batches, {} transactions, {} allocations",
-        report.users_checked, report.batches_checked, report.transactions_checked, report.allocations_checked
-    ))?;
+    let checked = [
+        show::counted(report.users_checked.into(), "wallet"),
+        show::batches(report.batches_checked.into()),
+        show::counted(report.transactions_checked.into(), "transaction"),
+        show::counted(report.allocations_checked.into(), "allocation"),
+    ];
+    print::line(&format!("checked {}", checked.join(", ")))?;
     for text in book(&report.book) {
         print::line(&text)?;
     }
     if report.holds() {
         return print::line("the book balances");
     }
-    offending.print()?;
+    violations.print()?;
     let unnamed = report.violation_count - report.violations.len() as u64;
     if unnamed > 0 {
         print::line(&format!("and {unnamed} more"))?;
     }
     print::line(&format!(
-        "the book does not balance: {} violations",
-        report.violation_count
+        "the book does not balance: {}",
+        show::counted(report.violation_count.into(), "violation")
     ))
 }
 
-/// Both sides of the book.
+/// Both sides of the book as text: the sources of all issued credits, and their uses.
 fn book(book: &BookSummary) -> [String; 2] {
     let issued = &book.issued;
     let all = issued.purchases
@@ -91,7 +102,11 @@ fn book(book: &BookSummary) -> [String; 2] {
         let parts: Vec<String> = parts
             .map(|(name, sum)| format!("{} {name}", number(*sum)))
             .collect();
-        parts.join(" + ")
+        if parts.is_empty() {
+            "0".to_owned()
+        } else {
+            parts.join(" + ")
+        }
     };
     let sources = side(&[
         ("purchased", issued.purchases),

@@ -1,4 +1,4 @@
-//! The comparison with the second clock, and what follows from it.
+//! Compares the time of day with the second clock and acts on the difference.
 
 use std::{
     fmt,
@@ -22,41 +22,40 @@ use crate::store::Store;
 
 /// How often the clocks are compared in the background.
 const EVERY: Duration = Duration::from_secs(1);
-/// A time of day that has moved further than this from the monotonic clock since the last comparison is not confirmed
-/// by it.
+/// Largest jump of the time of day against the monotonic clock for which the last comparison still
+/// confirms the time of day.
 const JUMP: TimeDelta = TimeDelta::seconds(1);
 
-/// How far the clocks may be apart.
+/// The largest differences that are allowed between the clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockLimits {
-    /// Beyond this the log warns.
+    /// Beyond this difference the worker logs a warning.
     pub warn: Duration,
-    /// Beyond this nothing is decided.
+    /// Beyond this difference the worker decides nothing.
     pub stop: Duration,
 }
 
-/// What the last comparison found.
+/// The result of the last comparison.
 #[derive(Clone, Copy, Debug)]
 pub struct ClockReport {
-    /// This machine's clock minus the second one; `None` before the first comparison.
+    /// This machine's clock minus the second clock; `None` before the first comparison.
     pub difference: Option<TimeDelta>,
-    /// When they were compared.
+    /// When the clocks were compared; `None` before the first comparison.
     pub compared: Option<Instant>,
-    /// Whether they differ by more than the limit.
+    /// Whether the clocks differ by more than `limits.stop`.
     pub is_stopped: bool,
-    /// The limits.
     pub limits: ClockLimits,
 }
 
-/// A time of day with a second clock to confirm it.
+/// The time of day, confirmed by a second clock.
 pub struct Check {
     time_of_day: TimeOfDay,
     store: Store,
     limits: ClockLimits,
-    /// The name of the second clock.
+    /// The name of the second clock in logs and errors.
     second: &'static str,
     state: Mutex<State>,
-    /// One comparison at a time.
+    /// Held during a comparison, so that only one runs at a time.
     comparing: AsyncMutex<()>,
 }
 
@@ -99,28 +98,29 @@ impl Check {
         }
     }
 
-    /// The time of day, if the last comparison confirms it; otherwise after another one.
+    /// The time of day. Compares the clocks first, unless the last comparison confirms the time.
     pub async fn confirmed(&self) -> Result<DateTime<Utc>, ClockError> {
         let reading = Reading::take(&self.time_of_day);
         if self.confirms(&reading) {
             return Ok(reading.time_of_day);
         }
         let _one = self.comparing.lock().await;
-        // Another lane may have compared meanwhile.
+        // Another lane may have compared the clocks in the meantime.
         let reading = Reading::take(&self.time_of_day);
         if self.confirms(&reading) {
             return Ok(reading.time_of_day);
         }
-        self.compare_alone().await
+        self.compare_locked().await
     }
 
-    /// The time of day, after a comparison.
+    /// Compares the clocks and returns the time of day.
     pub async fn compare(&self) -> Result<DateTime<Utc>, ClockError> {
         let _one = self.comparing.lock().await;
-        self.compare_alone().await
+        self.compare_locked().await
     }
 
-    /// The same, where a file may have to be waited for.
+    /// Like [`Self::compare`], but fails while jobs must wait for a steady clock: a file does not
+    /// confirm a clock that is later than its newest entry.
     pub async fn compare_for_jobs(&self) -> Result<DateTime<Utc>, ClockError> {
         let now = self.compare().await?;
         match self.state().file.jobs_wait(Instant::now()) {
@@ -129,18 +129,19 @@ impl Check {
         }
     }
 
-    /// Compares every second.
+    /// Compares the clocks every second.
     pub async fn watch(&self) {
         let mut rounds = interval(EVERY);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
-            // An error is in the log, or the database is away, which others report.
+            // A difference is logged already. An unavailable database is reported by its other
+            // users.
             let _ = self.compare().await;
         }
     }
 
-    /// What the last comparison found.
+    /// The result of the last comparison.
     pub fn report(&self) -> ClockReport {
         let state = self.state();
         ClockReport {
@@ -161,7 +162,7 @@ impl Check {
             && state.file.commands_wait(reading.monotonic).is_none()
     }
 
-    async fn compare_alone(&self) -> Result<DateTime<Utc>, ClockError> {
+    async fn compare_locked(&self) -> Result<DateTime<Utc>, ClockError> {
         let began = Instant::now();
         let second = self.store.time().await.map_err(ClockError::Unknown)?;
         let reading = Reading::take(&self.time_of_day);
@@ -169,7 +170,7 @@ impl Check {
         self.judge(reading, second, took)
     }
 
-    /// Notes what a comparison found: `second` was read within `took` before `reading`.
+    /// Records a comparison: `second` was read within `took` before `reading`.
     fn judge(
         &self,
         reading: Reading,
@@ -179,10 +180,15 @@ impl Check {
         let limit = delta(self.limits.stop);
         let mut state = self.state();
         let difference = match second {
-            Some(second) if self.store.has_clock() => difference_from(second, reading.time_of_day, took),
+            Some(second) if self.store.has_clock() => {
+                difference_from(second, reading.time_of_day, took)
+            }
             newest => state.file.difference(&reading.with_uptime(), newest, limit),
         };
-        state.compared = Some(Comparison { reading, difference });
+        state.compared = Some(Comparison {
+            reading,
+            difference,
+        });
         let level = if difference.abs() > limit {
             Level::Stops
         } else if difference.abs() > delta(self.limits.warn) {
@@ -194,7 +200,7 @@ impl Check {
         let wait = state.file.commands_wait(reading.monotonic);
         drop(state);
         if level != before {
-            self.tell(level, before, difference);
+            self.log_change(level, before, difference);
         }
         if level == Level::Stops {
             return Err(ClockError::Differs {
@@ -209,7 +215,7 @@ impl Check {
         Ok(reading.time_of_day)
     }
 
-    fn tell(&self, level: Level, before: Level, difference: TimeDelta) {
+    fn log_change(&self, level: Level, before: Level, difference: TimeDelta) {
         let difference_ms = difference.num_milliseconds();
         let (warn, stop) = (self.limits.warn, self.limits.stop);
         if level == Level::Stops {

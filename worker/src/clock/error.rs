@@ -1,4 +1,4 @@
-//! Why there is no time to decide by.
+//! Errors of the clock.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use crate::store::StoreError;
 
-/// Why there is no time to decide by.
+/// Why there is no confirmed time.
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
     /// The clocks differ by more than the limit.
@@ -15,22 +15,24 @@ pub enum ClockError {
         described(*difference), limit.as_secs_f64()
     )]
     Differs {
-        /// This machine's clock minus the second one.
+        /// This machine's clock minus the second clock.
         difference: TimeDelta,
-        /// The most that is allowed.
+        /// The largest allowed difference.
         limit: Duration,
-        /// The clock that it was compared with.
+        /// The name of the second clock.
         second: &'static str,
     },
-    /// The clock runs ahead of the newest entry of the file, which may be due to a pause or to a wrong clock.
+    /// The clock is later than the newest entry of the file: either the ledger was idle, or the
+    /// clock is wrong.
     #[error(
-        "this machine's clock is {} than the newest entry of the file; it must be steady for {} s more",
+        "this machine's clock is {} than the newest entry of the file; it must be steady for {} s \
+         more",
         described(*ahead), left.as_secs()
     )]
     Unsteady {
-        /// By how much the clock was later than the newest entry.
+        /// The clock minus the newest entry.
         ahead: TimeDelta,
-        /// How much longer.
+        /// Remaining time for which the clock must be steady.
         left: Duration,
     },
     /// The second clock cannot be read.
@@ -39,7 +41,7 @@ pub enum ClockError {
 }
 
 impl ClockError {
-    /// What kind of error it is, as metrics count it.
+    /// The kind of the error, as a metric label.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Differs { .. } | Self::Unsteady { .. } => "clock",
@@ -47,7 +49,7 @@ impl ClockError {
         }
     }
 
-    /// The database's code, where it is the database that does not answer.
+    /// The error code of the database, if the database failed.
     pub fn code(&self) -> Option<String> {
         match self {
             Self::Differs { .. } | Self::Unsteady { .. } => None,
@@ -55,7 +57,7 @@ impl ClockError {
         }
     }
 
-    /// Whether the clocks were compared, and the time of day is not to be trusted.
+    /// Whether the clocks were compared and the time of day is not confirmed.
     pub const fn is_wrong_time(&self) -> bool {
         !matches!(self, Self::Unknown(_))
     }
@@ -89,8 +91,8 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "this machine's clock is 610.2 s earlier than the database's clock; allowed are at most 300 s \
-             (worker.clock_stop)"
+            "this machine's clock is 610.2 s earlier than the database's clock; allowed are at \
+             most 300 s (worker.clock_stop)"
         );
         assert_eq!(described(TimeDelta::days(400)), "400 days later");
         assert_eq!(error.kind(), "clock");

@@ -1,4 +1,4 @@
-//! By how much the clocks differ, computed from the readings alone.
+//! Computes the difference between the clocks from their readings alone.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::reading::{Reading, delta};
 
-/// A clock that the newest entry of the file does not confirm has to be steady for this long before jobs run by it.
+/// A clock that the newest entry of the file does not confirm must be steady for this long before
+/// jobs use it.
 pub const STEADY: Duration = Duration::from_mins(5);
-/// A clock that is later than the newest entry by more than this decides no command either until it is steady. A shorter
-/// pause begins at most two periods of a subscription.
+/// If the clock is later than the newest entry by more than this, commands also wait until it is
+/// steady. In a shorter pause at most two periods of a subscription begin.
 const LONG_PAUSE: TimeDelta = TimeDelta::days(31);
 
-/// This machine's clock minus a second one that was read within `took` before `after`: zero if the second one may have
-/// shown the same at some moment of that time.
+/// This machine's clock minus the second clock, which was read within `took` before `after`. Zero
+/// if both clocks may have shown the same time at some moment of that span.
 pub fn difference_from(second: DateTime<Utc>, after: DateTime<Utc>, took: Duration) -> TimeDelta {
     let before = after - delta(took);
     if second < before {
@@ -25,25 +26,26 @@ pub fn difference_from(second: DateTime<Utc>, after: DateTime<Utc>, took: Durati
     }
 }
 
-/// A file as the second clock. Its newest entry bounds the time from below. From above it is bounded by the monotonic
-/// clock alone: from the first reading on that the newest entry did not contradict.
+/// A file as the second clock. Its newest entry is a lower bound of the time. The upper bound comes
+/// from the monotonic clock alone, counted from the first reading that the newest entry did not
+/// contradict.
 #[derive(Debug, Default)]
 pub struct FileClock {
     first: Option<Reading>,
-    /// Present if nothing confirmed the first reading.
+    /// Set if the newest entry did not confirm the first reading.
     unconfirmed: Option<Unconfirmed>,
 }
 
-/// A clock that the file does not confirm: either the ledger was not used for a while, or the clock is wrong.
+/// A clock that the file does not confirm: either the ledger was idle, or the clock is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unconfirmed {
     since: Instant,
-    /// By how much the clock was later than the newest entry.
+    /// The clock minus the newest entry.
     pub ahead: TimeDelta,
 }
 
 impl Unconfirmed {
-    /// How much longer the clock has to be steady.
+    /// Remaining time for which the clock must be steady.
     fn left(&self, now: Instant) -> Option<Duration> {
         let steady = now.saturating_duration_since(self.since);
         STEADY.checked_sub(steady).filter(|left| !left.is_zero())
@@ -51,7 +53,8 @@ impl Unconfirmed {
 }
 
 impl FileClock {
-    /// This machine's clock minus what the file and the monotonic clock say it must be. `newest` is the newest entry.
+    /// This machine's clock minus the time that the file and the monotonic clock allow. `newest` is
+    /// the newest entry.
     pub fn difference(
         &mut self,
         now: &Reading,
@@ -68,20 +71,24 @@ impl FileClock {
         };
         let step = now.step_since(first);
         if step > limit && now.uptime.is_none() {
-            // It may have been a suspension: this system does not tell.
+            // The step may be a suspension: this system does not report its uptime.
             self.start(now, Some(step));
             return behind;
         }
-        if step.abs() > behind.abs() { step } else { behind }
+        if step.abs() > behind.abs() {
+            step
+        } else {
+            behind
+        }
     }
 
-    /// Why jobs do not run by this clock yet, and for how much longer.
+    /// Why jobs must wait, and for how much longer; `None` if they may use this clock.
     pub fn jobs_wait(&self, now: Instant) -> Option<(Unconfirmed, Duration)> {
         let unconfirmed = self.unconfirmed?;
         unconfirmed.left(now).map(|left| (unconfirmed, left))
     }
 
-    /// Why commands are not decided by this clock yet, and for how much longer.
+    /// Why commands must wait, and for how much longer; `None` if they may use this clock.
     pub fn commands_wait(&self, now: Instant) -> Option<(Unconfirmed, Duration)> {
         self.jobs_wait(now)
             .filter(|(unconfirmed, _)| unconfirmed.ahead > LONG_PAUSE)
@@ -116,7 +123,7 @@ mod tests {
         }
     }
 
-    /// `passed` later by the monotonic clock, with the time of day stepped by `step`.
+    /// The reading after `passed` on the monotonic clock, with the time of day stepped by `step`.
     fn later(earlier: &Reading, passed: Duration, step: TimeDelta) -> Reading {
         Reading {
             time_of_day: earlier.time_of_day + passed + step,
@@ -126,13 +133,22 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_may_have_agreed_while_the_second_was_read_do_not_differ() {
+    fn clocks_that_may_have_agreed_during_the_read_do_not_differ() {
         let took = Duration::from_secs(10);
         for second in [90, 95, 100] {
-            assert_eq!(difference_from(at(second), at(100), took), TimeDelta::zero());
+            assert_eq!(
+                difference_from(at(second), at(100), took),
+                TimeDelta::zero()
+            );
         }
-        assert_eq!(difference_from(at(80), at(100), took), TimeDelta::seconds(10));
-        assert_eq!(difference_from(at(130), at(100), took), TimeDelta::seconds(-30));
+        assert_eq!(
+            difference_from(at(80), at(100), took),
+            TimeDelta::seconds(10)
+        );
+        assert_eq!(
+            difference_from(at(130), at(100), took),
+            TimeDelta::seconds(-30)
+        );
     }
 
     #[test]
@@ -141,12 +157,15 @@ mod tests {
         let now = reading(at(0));
         assert_eq!(file.difference(&now, Some(at(0) + DAY), LIMIT), -DAY);
         let set = later(&now, Duration::from_secs(1), DAY);
-        assert_eq!(file.difference(&set, Some(at(0) + DAY), LIMIT), TimeDelta::zero());
+        assert_eq!(
+            file.difference(&set, Some(at(0) + DAY), LIMIT),
+            TimeDelta::zero()
+        );
         assert_eq!(file.jobs_wait(set.monotonic), None);
     }
 
     #[test]
-    fn a_step_in_either_direction_is_a_difference_until_it_is_taken_back() {
+    fn a_step_in_either_direction_is_a_difference_until_it_is_reverted() {
         for step in [DAY, -DAY] {
             let mut file = FileClock::default();
             let now = reading(at(0));
@@ -172,7 +191,7 @@ mod tests {
         }
     }
 
-    /// For how much longer jobs and commands wait.
+    /// Remaining waiting times of jobs and of commands.
     fn waits(file: &FileClock, now: Instant) -> (Option<Duration>, Option<Duration>) {
         let left = |waits: Option<(Unconfirmed, Duration)>| waits.map(|(_, left)| left);
         (left(file.jobs_wait(now)), left(file.commands_wait(now)))
@@ -190,7 +209,11 @@ mod tests {
                 (STEADY, None),
             ] {
                 let expected = (left, left.filter(|_| commands_wait));
-                assert_eq!(waits(&file, now.monotonic + passed), expected, "{days} days");
+                assert_eq!(
+                    waits(&file, now.monotonic + passed),
+                    expected,
+                    "{days} days"
+                );
             }
         }
     }
@@ -204,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_suspension_cannot_be_told_a_jump_ahead_is_taken_for_one() {
+    fn a_jump_ahead_counts_as_a_suspension_if_the_uptime_is_unknown() {
         let mut file = FileClock::default();
         let now = Reading {
             uptime: None,

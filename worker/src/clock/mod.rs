@@ -1,17 +1,18 @@
-//! What time it is: the system's, or what a test says; and whether a second clock confirms it.
+//! The time of day: from the system or set by a test, and confirmed by a second clock.
 //!
-//! A clock that is wrong for a few seconds would expire credits and grant periods for good. So a worker decides only by
-//! a time that a second clock confirms: the database's on PostgreSQL, the newest entry of the ledger on SQLite. They
-//! are compared in the background, and in the foreground before each job and whenever the time of day has moved
-//! differently from the monotonic clock. Between two comparisons deciding costs no round trip. A clock that is much
-//! later than the newest entry of a file has to be steady for some minutes first.
+//! A clock that is wrong for a few seconds would expire credits and grant periods irreversibly. So
+//! a worker decides only by a time that a second clock confirms: the clock of the database on
+//! PostgreSQL, the newest entry of the ledger on SQLite. The clocks are compared in the background,
+//! before each job, and whenever the time of day has moved differently from the monotonic clock. A
+//! decision between two comparisons costs no round trip. A clock that is much later than the newest
+//! entry of a file must first be steady for some minutes.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
 //! | `reading` | the clocks of this process, read together |
-//! | `check` | the comparison with the second clock, and what follows from it |
-//! | `judgement` | by how much the clocks differ, computed from the readings alone |
-//! | `error` | why there is no time to decide by |
+//! | `check` | compares the time of day with the second clock and acts on the difference |
+//! | `judgement` | computes the difference from the readings alone |
+//! | `error` | why there is no confirmed time |
 
 mod check;
 mod error;
@@ -34,20 +35,20 @@ use check::Check;
 pub use check::{ClockLimits, ClockReport};
 pub use error::ClockError;
 
-/// What time it is.
+/// The clock of a worker.
 #[derive(Clone, Default)]
 pub struct Clock {
     time_of_day: TimeOfDay,
     check: Option<Arc<Check>>,
 }
 
-/// Where the time of day comes from: the system, or microseconds that a test sets.
+/// The source of the time of day: `None` for the system, otherwise microseconds that a test sets.
 #[derive(Clone, Default)]
 struct TimeOfDay(Option<Arc<AtomicI64>>);
 
-/// Sets a clock that does not go by itself.
+/// Sets a manual clock.
 #[derive(Clone, Debug)]
-pub struct Hand(Arc<AtomicI64>);
+pub struct ClockHandle(Arc<AtomicI64>);
 
 impl Clock {
     /// The system's clock.
@@ -58,17 +59,17 @@ impl Clock {
         }
     }
 
-    /// A clock that stands at `start` until it is set.
-    pub fn manual(start: DateTime<Utc>) -> (Self, Hand) {
+    /// A clock that shows `start` until it is set.
+    pub fn manual(start: DateTime<Utc>) -> (Self, ClockHandle) {
         let micros = Arc::new(AtomicI64::new(start.timestamp_micros()));
         let clock = Self {
             time_of_day: TimeOfDay(Some(micros.clone())),
             check: None,
         };
-        (clock, Hand(micros))
+        (clock, ClockHandle(micros))
     }
 
-    /// The same clock, compared with the second one that `store` has.
+    /// Adds the second clock, which belongs to `store`.
     #[must_use]
     pub fn checked(self, store: Store, limits: ClockLimits) -> Self {
         let check = Check::new(self.time_of_day.clone(), store, limits);
@@ -78,13 +79,14 @@ impl Clock {
         }
     }
 
-    /// What time it is, confirmed or not. For leases, logs and displays; nothing is decided by it.
+    /// The time of day, confirmed or not. It is for leases, logs and displays; nothing is decided
+    /// by it.
     pub fn now(&self) -> DateTime<Utc> {
         self.time_of_day.now()
     }
 
-    /// The time to decide by. Compares only if the time of day has jumped since the last comparison, or did not agree
-    /// then.
+    /// The time to decide by. Compares the clocks only if they disagreed in the last comparison or
+    /// the time of day has jumped since then.
     pub async fn confirmed(&self) -> Result<DateTime<Utc>, ClockError> {
         match &self.check {
             Some(check) => check.confirmed().await,
@@ -92,7 +94,7 @@ impl Clock {
         }
     }
 
-    /// The time to decide by, after a comparison.
+    /// Compares the clocks and returns the time to decide by.
     pub async fn compare(&self) -> Result<DateTime<Utc>, ClockError> {
         match &self.check {
             Some(check) => check.compare().await,
@@ -100,8 +102,8 @@ impl Clock {
         }
     }
 
-    /// The time to start jobs by, after a comparison. On a file whose newest entry is old it is not confirmed before
-    /// the clock has been steady for some minutes.
+    /// Compares the clocks and returns the time to start jobs by. On a file whose newest entry is
+    /// old, it fails until the clock has been steady for some minutes.
     pub async fn compare_for_jobs(&self) -> Result<DateTime<Utc>, ClockError> {
         match &self.check {
             Some(check) => check.compare_for_jobs().await,
@@ -109,7 +111,7 @@ impl Clock {
         }
     }
 
-    /// Compares every second until it is dropped.
+    /// Compares the clocks every second until the future is dropped.
     pub fn watch(&self) -> impl Future<Output = ()> + Send + 'static {
         let check = self.check.clone();
         async move {
@@ -119,7 +121,7 @@ impl Clock {
         }
     }
 
-    /// What the last comparison found; `None` for a clock without a second one.
+    /// The result of the last comparison; `None` for a clock without a second clock.
     pub fn report(&self) -> Option<ClockReport> {
         self.check.as_ref().map(|check| check.report())
     }
@@ -129,7 +131,9 @@ impl TimeOfDay {
     fn now(&self) -> DateTime<Utc> {
         match &self.0 {
             None => Utc::now(),
-            Some(micros) => DateTime::from_timestamp_micros(micros.load(SeqCst)).unwrap_or_default(),
+            Some(micros) => {
+                DateTime::from_timestamp_micros(micros.load(SeqCst)).unwrap_or_default()
+            }
         }
     }
 }
@@ -143,7 +147,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-impl Hand {
+impl ClockHandle {
     /// Sets the clock.
     pub fn set(&self, at: DateTime<Utc>) {
         self.0.store(at.timestamp_micros(), SeqCst);

@@ -6,22 +6,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::TimeOfDay;
 
-/// Seconds since the machine was started, suspensions included. The monotonic clock leaves those out.
+/// Seconds since the machine started, including suspensions, which the monotonic clock leaves out.
 const UPTIME: &str = "/proc/uptime";
 
 /// The clocks of this process at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
-    /// The time of day, which may be stepped.
+    /// The system clock, which may be stepped.
     pub time_of_day: DateTime<Utc>,
-    /// The monotonic clock, which never is.
+    /// The monotonic clock, which is never stepped.
     pub monotonic: Instant,
-    /// How long the machine has been up; `None` where the system does not tell, and where it was not looked at.
+    /// Time since the machine started; `None` if the system does not report it or it was not read.
     pub uptime: Option<Duration>,
 }
 
 impl Reading {
-    /// The time of day and the monotonic clock.
+    /// Reads the time of day and the monotonic clock.
     pub fn take(time_of_day: &TimeOfDay) -> Self {
         Self {
             time_of_day: time_of_day.now(),
@@ -30,7 +30,7 @@ impl Reading {
         }
     }
 
-    /// The same with the uptime, which takes reading a file of the system.
+    /// Adds the uptime, which costs reading a system file.
     pub fn with_uptime(self) -> Self {
         Self {
             uptime: uptime(),
@@ -38,14 +38,15 @@ impl Reading {
         }
     }
 
-    /// By how much the time of day has moved further than the monotonic clock since an earlier reading; negative if it
-    /// has moved less.
+    /// How much further the time of day has moved than the monotonic clock since an earlier
+    /// reading; negative if it has moved less.
     pub fn jump_since(&self, earlier: &Self) -> TimeDelta {
         let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
         self.time_of_day - earlier.time_of_day - delta(monotonic)
     }
 
-    /// The same without the time for which the machine was suspended, as far as the uptime tells.
+    /// Like [`Self::jump_since`], minus the time for which the machine was suspended, as far as the
+    /// uptime shows it.
     pub fn step_since(&self, earlier: &Self) -> TimeDelta {
         let jump = self.jump_since(earlier);
         let (Some(now), Some(then)) = (self.uptime, earlier.uptime) else {
@@ -63,7 +64,7 @@ fn uptime() -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// A duration that may be subtracted from an instant.
+/// Converts a duration so that it can be subtracted from a time of day.
 pub fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_like_the_monotonic_one_has_not_jumped() {
+    fn a_clock_in_step_with_the_monotonic_clock_has_not_jumped() {
         let first = first();
         let second = later(&first, SECOND * 60, SECOND * 60, Some(SECOND * 60));
         assert_eq!(second.jump_since(&first), TimeDelta::zero());
@@ -104,13 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn a_suspension_is_a_jump_and_no_step() {
+    fn a_suspension_is_a_jump_but_not_a_step() {
         let first = first();
         let second = later(&first, SECOND * 3600, SECOND * 60, Some(SECOND * 3600));
         assert_eq!(second.jump_since(&first), TimeDelta::seconds(3540));
         assert_eq!(second.step_since(&first), TimeDelta::zero());
-        let untold = later(&first, SECOND * 3600, SECOND * 60, None);
-        assert_eq!(untold.step_since(&first), TimeDelta::seconds(3540));
+        let no_uptime = later(&first, SECOND * 3600, SECOND * 60, None);
+        assert_eq!(no_uptime.step_since(&first), TimeDelta::seconds(3540));
     }
 
     #[test]
@@ -127,7 +128,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_system_tells_its_uptime() {
+    fn linux_reports_its_uptime() {
         assert!(uptime().is_some());
     }
 }

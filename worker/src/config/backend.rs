@@ -1,4 +1,5 @@
-//! Servers or the embedded default: both URLs or none.
+//! The backend of a worker: a broker and a database if both URLs are set, the embedded default if
+//! neither is.
 
 use std::{
     env,
@@ -9,48 +10,50 @@ use super::{SecretUrl, Settings};
 
 const FILE: &str = "scrip.db";
 
-/// Where commands come from and where the ledger is.
+/// The source of commands and the location of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// A broker and a database.
     Servers {
-        /// Where the broker is.
         amqp: SecretUrl,
-        /// Where the database is.
         database: SecretUrl,
     },
     /// One SQLite file with the ledger and a queue.
-    Embedded {
-        /// The file.
-        path: PathBuf,
-    },
+    Embedded { path: PathBuf },
 }
 
-/// One URL without the other.
+/// Why the settings give no backend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MissingUrl {
     /// A broker without a database.
     #[error(
-        "AMQP_URL is set and DATABASE_URL is missing: set both for RabbitMQ and PostgreSQL, or neither for the embedded default"
+        "AMQP_URL is set and DATABASE_URL is missing: set both for RabbitMQ and PostgreSQL, or \
+         neither for the embedded default"
     )]
     Database,
     /// A database without a broker.
     #[error(
-        "DATABASE_URL is set and AMQP_URL is missing: set both for RabbitMQ and PostgreSQL, or neither for the embedded default"
+        "DATABASE_URL is set and AMQP_URL is missing: set both for RabbitMQ and PostgreSQL, or \
+         neither for the embedded default"
     )]
     Amqp,
-    /// Nobody has a data folder.
-    #[error("there is no folder for the embedded default's file: set HOME, XDG_DATA_HOME or SCRIP_DATA_DIR")]
-    Folder,
-    /// The data folder's path is not UTF-8, or is relative to a working directory that is gone.
+    /// No environment variable gives a data folder.
     #[error(
-        "the folder {0:?} cannot hold the embedded default's file; allowed is a path in UTF-8, absolute or below an existing working directory (set SCRIP_DATA_DIR)"
+        "there is no folder for the embedded default's file: set HOME, XDG_DATA_HOME or \
+         SCRIP_DATA_DIR"
+    )]
+    Folder,
+    /// The path of the data folder is not UTF-8, or is relative to a working directory that no
+    /// longer exists.
+    #[error(
+        "the folder {0:?} cannot hold the embedded default's file; allowed is a path in UTF-8, \
+         absolute or below an existing working directory (set SCRIP_DATA_DIR)"
     )]
     UnusableFolder(PathBuf),
 }
 
 impl Settings {
-    /// What a worker runs on.
+    /// The backend of a worker.
     pub fn backend(&self) -> Result<Backend, MissingUrl> {
         match (&self.amqp, &self.database.url) {
             (Some(amqp), Some(database)) => Ok(Backend::Servers {
@@ -65,7 +68,7 @@ impl Settings {
         }
     }
 
-    /// Where the ledger is, for commands that need no broker.
+    /// The URL of the ledger, for commands that need no broker.
     pub fn ledger_url(&self) -> Result<SecretUrl, MissingUrl> {
         match (&self.database.url, &self.amqp) {
             (Some(url), _) => Ok(url.clone()),
@@ -74,7 +77,7 @@ impl Settings {
         }
     }
 
-    /// Where commands are published, for commands that need no database.
+    /// The URL of the queue, for commands that need no database.
     pub fn queue_url(&self) -> Result<SecretUrl, MissingUrl> {
         match (&self.amqp, &self.database.url) {
             (Some(url), _) => Ok(url.clone()),
@@ -85,7 +88,7 @@ impl Settings {
 
     fn embedded_file(&self) -> Result<PathBuf, MissingUrl> {
         let folder = self.embedded_folder()?;
-        // A relative path would be read as the host of a URL.
+        // A relative path would be parsed as the host of the URL.
         match path::absolute(&folder) {
             Ok(absolute) if absolute.to_str().is_some() => Ok(absolute.join(FILE)),
             _ => Err(MissingUrl::UnusableFolder(folder)),
@@ -108,7 +111,7 @@ impl Settings {
     }
 }
 
-/// The URL of an SQLite file. What means something in a URL is escaped.
+/// The URL of an SQLite file. Characters with a meaning in a URL are escaped.
 pub fn sqlite_url(path: &Path) -> SecretUrl {
     let mut url = "sqlite://".to_owned();
     for character in path.to_string_lossy().chars() {

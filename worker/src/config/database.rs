@@ -1,4 +1,4 @@
-//! `[database]`: where the ledger is, and how it is talked to. `DATABASE_URL` sets the URL.
+//! `[database]`: the URL of the ledger and its connections. `DATABASE_URL` sets the URL.
 
 use std::time::Duration;
 
@@ -9,16 +9,15 @@ use crate::store::{BookingClock, StoreOptions};
 
 const MAX_CONNECTIONS: u32 = 1000;
 
-/// Where the ledger is, and how it is talked to.
+/// The URL of the ledger and its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Database {
-    /// Where it is.
     pub url: Option<SecretUrl>,
-    /// Connections of each of the two pools (committing, reading) at most.
+    /// Maximum of connections in each of the two pools (committing, reading).
     pub max_connections: u32,
-    /// A statement that takes longer is given up.
+    /// The database cancels a statement that runs longer.
     pub statement_timeout: Duration,
-    /// How long to wait for a connection.
+    /// Maximum wait for a connection from the pool.
     pub acquire_timeout: Duration,
 }
 
@@ -40,7 +39,11 @@ impl Database {
         let range = Duration::from_millis(100)..=Duration::from_hours(1);
         let read = Self {
             url: section.url("url", &["postgres", "postgresql", "sqlite"]),
-            max_connections: section.count("max_connections", MAX_CONNECTIONS, default.max_connections),
+            max_connections: section.count(
+                "max_connections",
+                MAX_CONNECTIONS,
+                default.max_connections,
+            ),
             statement_timeout: section.duration(
                 "statement_timeout",
                 range.clone(),
@@ -52,7 +55,7 @@ impl Database {
         read
     }
 
-    /// What the store is told.
+    /// The options for the store.
     pub fn options(&self) -> StoreOptions {
         StoreOptions {
             booking_clock: BookingClock::Database,

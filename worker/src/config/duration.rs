@@ -1,4 +1,4 @@
-//! Lengths of time in a configuration: a number and a unit.
+//! Durations in a configuration: a number and a unit.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// Reads `90s`, `24h`, `250ms`.
+/// Parses a duration such as `90s`, `24h`, `250ms`.
 pub fn parse(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -21,7 +21,7 @@ pub fn parse(text: &str) -> Option<Duration> {
     ))
 }
 
-/// Writes a length of time in the largest unit that needs no fraction.
+/// Formats a duration in the largest unit that needs no fraction.
 pub fn format(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let fits = |(_, unit): &&(&str, u64)| millis >= *unit && millis.is_multiple_of(*unit);
@@ -36,14 +36,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_reads_back_as_it_is_written() {
+    fn a_duration_parses_to_the_same_value_after_formatting() {
         for text in ["1d", "36h", "90s", "15m", "250ms", "0ms"] {
             assert_eq!(parse(text).map(format).as_deref(), Some(text));
         }
     }
 
     #[test]
-    fn what_has_no_unit_or_no_number_is_no_duration() {
+    fn a_text_without_a_known_unit_or_a_whole_number_is_refused() {
         for text in [
             "",
             "10",

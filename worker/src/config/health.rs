@@ -1,4 +1,4 @@
-//! `[health]`: where health and metrics are told over HTTP.
+//! `[health]`: the HTTP endpoints for health and metrics.
 
 use std::net::SocketAddr;
 
@@ -8,14 +8,14 @@ use super::section::Section;
 
 const MOST_LAG: i64 = 1_000_000_000_000;
 
-/// Where health and metrics are told over HTTP.
+/// The HTTP endpoints for health and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Where to listen; nowhere if absent: a worker needs no port, whoever reaches this one is told without being asked
-    /// who he is, and two workers of a machine cannot have the same.
+    /// The listening address. `None` (the default): no endpoint, because a worker needs no port,
+    /// the endpoint has no authentication, and two workers on one machine cannot share an address.
     pub listen: Option<SocketAddr>,
-    /// So many waiting commands make the worker unready; if absent, none do: what is behind is not made faster by
-    /// taking it away.
+    /// Number of waiting commands above which the worker is unready. `None`: any number is allowed,
+    /// because a slow worker does not become faster when it is taken out of service.
     pub max_lag: Option<u64>,
 }
 
@@ -46,7 +46,8 @@ fn listen(section: &Section<'_>) -> Option<SocketAddr> {
     address
         .filter(|address: &SocketAddr| address.port() != 0)
         .or_else(|| {
-            let allowed = "an IP address with a port in quotes, such as \"127.0.0.1:9464\" or \"[::]:9464\"";
+            let allowed =
+                "an IP address with a port in quotes, such as \"127.0.0.1:9464\" or \"[::]:9464\"";
             section.wrong("listen", format!("{text:?}"), allowed, None)
         })
 }

@@ -1,4 +1,4 @@
-//! `[ledger]`: the rules that are the same for everybody.
+//! `[ledger]`: the rules that are the same for all users.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use super::{duration, prices, section::Section};
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The rules that are the same for everybody.
+/// The rules that are the same for all users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
     /// Whether the credit system is on.
     pub enabled: bool,
-    /// Free grants are clipped so that no more than this is spendable.
+    /// Cap of spendable credits: free grants are clipped to it.
     pub max_user_balance: i64,
-    /// How far back `occurredAt` may reach.
+    /// Maximum age of `occurredAt`.
     pub max_lateness: Duration,
-    /// What becomes of a service without a price: it is refused, or costs this.
+    /// The price of a service that has none in `[prices]`, or its refusal.
     pub default_consumption: DefaultPrice,
-    /// Whether somebody without a paid plan may buy packages; told by `canPurchase`, never a reason to refuse a
-    /// purchase that was paid.
+    /// Whether a user without a paid plan may buy packages. `canPurchase` returns it. A paid
+    /// purchase is never refused for this reason.
     pub allow_free_user_purchase_packages: bool,
 }
 
@@ -42,8 +42,16 @@ impl Ledger {
         let default = Self::default();
         let read = Self {
             enabled: section.boolean("enabled", default.enabled),
-            max_user_balance: section.integer("max_user_balance", 0..=MAX_AMOUNT, default.max_user_balance),
-            max_lateness: section.duration("max_lateness", Duration::ZERO..=30 * DAY, default.max_lateness),
+            max_user_balance: section.integer(
+                "max_user_balance",
+                0..=MAX_AMOUNT,
+                default.max_user_balance,
+            ),
+            max_lateness: section.duration(
+                "max_lateness",
+                Duration::ZERO..=30 * DAY,
+                default.max_lateness,
+            ),
             default_consumption: default_price(&section).unwrap_or(default.default_consumption),
             allow_free_user_purchase_packages: section.boolean(
                 "allow_free_user_purchase_packages",
@@ -78,8 +86,7 @@ impl Ledger {
 fn default_price(section: &Section<'_>) -> Option<DefaultPrice> {
     match section.value("default_consumption")? {
         Value::String(word) if word == "reject" => Some(DefaultPrice::Reject),
-        value => {
-            prices::read(section, "default_consumption", value, " or \"reject\"").map(DefaultPrice::Price)
-        }
+        value => prices::read(section, "default_consumption", value, " or \"reject\"")
+            .map(DefaultPrice::Price),
     }
 }

@@ -1,26 +1,25 @@
-//! `[logging]`: what is logged, and how. `RUST_LOG` sets the filter.
+//! `[logging]`: the filter and the format of the log. `RUST_LOG` sets the filter.
 
 use toml::Table;
 use tracing_subscriber::EnvFilter;
 
 use super::section::Section;
 
-/// What is logged, and how.
+/// The filter and the format of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Logging {
-    /// Which events are logged; each command has its own default.
+    /// Filter of the logged events. `None`: the default of each command.
     pub filter: Option<String>,
-    /// How an event looks.
     pub format: LogFormat,
 }
 
-/// How an event looks.
+/// The format of a log event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// A line for people.
     #[default]
     Human,
-    /// A JSON object a line, for machines.
+    /// One JSON object per line, for machines.
     Json,
 }
 

@@ -1,6 +1,7 @@
-//! The configuration: `scrip.toml`, the environment over it, built-in defaults under it.
+//! The configuration: built-in defaults, overridden by `scrip.toml`, overridden by the environment.
 //!
-//! One file a section. Everything that is wrong is reported at once ([`ConfigError::Wrong`]), and nothing starts.
+//! Each section has its own file. If the configuration is wrong, all problems are reported at once
+//! ([`ConfigError::Wrong`]), and nothing starts.
 
 mod backend;
 mod database;

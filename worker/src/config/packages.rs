@@ -1,7 +1,7 @@
-//! `[packages]`: credits for sale. The section is the whole list: what stands there replaces the built-in one.
+//! `[packages]`: credits for sale. The section is the whole list: it replaces the built-in list.
 //!
-//! `CREDIT_LITE_PRICE_ID`, `CREDIT_STANDARD_PRICE_ID`, `CREDIT_PRO_PRICE_ID` and `CREDIT_MAX_PRICE_ID` set the price
-//! ids of the packages of these names, where there are such.
+//! `CREDIT_LITE_PRICE_ID`, `CREDIT_STANDARD_PRICE_ID`, `CREDIT_PRO_PRICE_ID` and
+//! `CREDIT_MAX_PRICE_ID` set the price ids of the packages with these names, if they exist.
 
 use std::collections::BTreeMap;
 
@@ -18,15 +18,15 @@ pub struct Packages(pub BTreeMap<String, Package>);
 /// A package of credits for sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
-    /// What the ledger needs of it.
+    /// The part that the ledger uses.
     pub rule: ledger::Package,
-    /// What it costs, for those who show it.
+    /// The price, for apps that display it.
     pub price: Option<AmountPaid>,
-    /// In which currency.
+    /// The currency of the price: three upper-case letters.
     pub currency: String,
-    /// Whether it is for sale. What was paid for is credited all the same.
+    /// Whether the package is for sale. A paid purchase is credited even if it is not.
     pub enabled: bool,
-    /// Whether those who show it should make much of it.
+    /// Whether apps should highlight the package.
     pub popular: bool,
 }
 
@@ -66,21 +66,26 @@ impl Packages {
         Self(packages)
     }
 
-    /// Sets the price ids of the environment, and sees to it that no two packages share one.
+    /// Sets the price ids of the environment, and notes a problem if two packages share a price id.
     pub(super) fn set_price_ids(&mut self, source: &Source, section: &Section<'_>) {
         for (id, (_, price_id)) in &source.price_ids {
             if let Some(package) = self.0.get_mut(*id) {
                 package.rule.price_id = Some(price_id.clone());
             }
         }
-        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         for (id, package) in &self.0 {
             let Some(price_id) = package.rule.price_id.as_deref() else {
                 continue;
             };
-            if let Some(other) = seen.insert(price_id, id) {
+            if let Some(other) = owners.insert(price_id, id) {
                 let found = format!("{price_id:?}, which is the price id of `{other}`");
-                section.wrong(&format!("{id}.price_id"), found, "a price id of its own", ());
+                section.wrong(
+                    &format!("{id}.price_id"),
+                    found,
+                    "a price id of its own",
+                    (),
+                );
             }
         }
     }

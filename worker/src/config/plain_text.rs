@@ -1,27 +1,30 @@
-//! Servers that are reached in plain text over a network: a warning, or with `require_tls` a
-//! problem.
+//! Detection of servers that are reached in plain text over a network. Each is a warning, or a
+//! problem if `require_tls` is set.
 
 use std::net::IpAddr;
 
 use super::{Settings, section::Reading};
 use crate::store;
 
-/// A server on another machine to which everything goes, or may go, in plain text.
+/// A server on another machine whose connection is not encrypted, or may not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlainText {
-    /// The key of its URL.
+    /// The key of the URL in the configuration.
     pub key: &'static str,
     /// The host in the URL.
     pub host: String,
-    /// What the URL needs to have instead.
+    /// The scheme or parameter that the URL needs for TLS.
     pub instead: &'static str,
 }
 
 impl Settings {
     /// The servers that are reached in plain text over a network. Loopback addresses and Unix
-    /// sockets are no network.
+    /// sockets do not count as a network.
     pub fn plain_text(&self) -> Vec<PlainText> {
-        let amqp = self.amqp.as_ref().and_then(|url| host_of(url.expose(), "amqp"));
+        let amqp = self
+            .amqp
+            .as_ref()
+            .and_then(|url| host_of(url.expose(), "amqp"));
         let database = self.database.url.as_ref();
         let database = database.and_then(|url| store::plain_text_host(url.expose()));
         let redis = self.redis.url.as_ref();
@@ -39,7 +42,7 @@ impl Settings {
         .collect()
     }
 
-    /// Notes each of them as a problem, if TLS is required.
+    /// Notes each server of [`Self::plain_text`] as a problem if TLS is required.
     pub(super) fn refuse_plain_text(&self, reading: &Reading<'_>) {
         if !self.require_tls {
             return;
@@ -55,8 +58,8 @@ impl Settings {
     }
 }
 
-/// The host of a URL with this scheme, which has none for TLS. `check_url` has made sure that there
-/// is one.
+/// The host of a URL if it has this scheme, which is the one without TLS. `check_url` has ensured
+/// that the URL has a host.
 fn host_of(url: &str, scheme: &str) -> Option<String> {
     let rest = url.strip_prefix(scheme)?.strip_prefix("://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

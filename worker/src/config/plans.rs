@@ -1,4 +1,5 @@
-//! `[plans]`: subscriptions. The section is the whole list: what stands there replaces the built-in one.
+//! `[plans]`: the plans of subscriptions. The section is the whole list: it replaces the built-in
+//! list.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! `[prices]`: what services cost. The section is the whole list: what stands there replaces the built-in one.
+//! `[prices]`: the prices of services. The section is the whole list: it replaces the built-in
+//! list.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use toml::{Table, Value};
 
 use super::section::{self, Section};
 
-const PRICE: &str = "a whole number of credits from 0 to 1000000000000000, or { credits = 1, per = 1000 }";
+const PRICE: &str =
+    "a whole number of credits from 0 to 1000000000000000, or { credits = 1, per = 1000 }";
 
 /// Prices by service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,15 +44,16 @@ impl Prices {
     }
 }
 
-/// A price: `2`, or `{ credits = 1, per = 1000 }`.
+/// Reads a price: `2`, or `{ credits = 1, per = 1000 }`. `or` is appended to the allowed values.
 pub(super) fn read(section: &Section<'_>, name: &str, value: &Value, or: &str) -> Option<Price> {
     let price = match value {
         Value::Integer(credits) => Some(Price::each(*credits)),
         Value::Table(table) => per_units(table),
         _ => None,
     };
-    let price = price
-        .filter(|price| (0..=MAX_AMOUNT).contains(&price.credits) && (1..=MAX_AMOUNT).contains(&price.per));
+    let price = price.filter(|price| {
+        (0..=MAX_AMOUNT).contains(&price.credits) && (1..=MAX_AMOUNT).contains(&price.per)
+    });
     if price.is_none() {
         let found = match value {
             Value::Table(table) => table

@@ -1,17 +1,18 @@
-//! What is wrong with a configuration: every problem at once, each with its key, what was found and what is allowed.
+//! The problems of a configuration: all at once, each with its key, the found value and the allowed
+//! values.
 
 use std::{fmt, path::PathBuf};
 
-/// One wrong thing.
+/// A wrong value or an unknown key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, as it stands in the file: `ledger.max_user_balance`.
+    /// The full key, such as `ledger.max_user_balance`.
     pub key: String,
-    /// The environment variable that set it, if one did.
+    /// The environment variable that set the key. `None` if the file did.
     pub variable: Option<String>,
-    /// What was found, as a phrase that follows "is".
+    /// The found value, as a phrase that follows "is".
     pub found: String,
-    /// What is allowed, as a phrase that follows "allowed is".
+    /// The allowed values, as a phrase that follows "allowed is".
     pub allowed: String,
 }
 
@@ -25,28 +26,25 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Why there is no configuration.
+/// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {path}")]
     Unreadable {
-        /// Which file.
         path: PathBuf,
-        /// Why not.
         source: std::io::Error,
     },
     /// The file is not TOML.
     #[error("{path} is not valid TOML: line {line}: {message}")]
     Syntax {
-        /// Which file.
         path: PathBuf,
-        /// Where, counted from 1.
+        /// Line of the error, counted from 1.
         line: usize,
-        /// What the parser says.
+        /// The message of the parser.
         message: String,
     },
-    /// It can be read, and says what cannot be.
+    /// Keys or values are wrong.
     #[error("{}", list(.0))]
     Wrong(Vec<Problem>),
 }

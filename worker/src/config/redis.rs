@@ -1,15 +1,15 @@
-//! `[redis]`: where Redis is and what it is used for. `REDIS_URL` sets the URL.
+//! `[redis]`: the URL and the uses of Redis. `REDIS_URL` sets the URL.
 
 use toml::Table;
 
 use super::{secret::SecretUrl, section::Section};
 
-/// Where Redis is and what it is used for.
+/// The URL and the uses of Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redis {
-    /// Where it is; without it nothing is missing but speed.
+    /// `None`: no Redis. Everything works without it, only slower.
     pub url: Option<SecretUrl>,
-    /// Whether balances are written there after each change.
+    /// Whether balances are written to Redis after each change.
     pub balances: bool,
 }
 

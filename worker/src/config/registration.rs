@@ -1,4 +1,4 @@
-//! `[registration]`: what a new user gets.
+//! `[registration]`: the bonus and the plan of a new user.
 
 use ledger::{MAX_AMOUNT, Rules};
 use toml::Table;
@@ -7,14 +7,14 @@ use super::{section::Section, validity};
 
 const NO_PLAN: &str = "none";
 
-/// What a new user gets.
+/// The bonus and the plan of a new user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// Credits.
+    /// Credits of the registration bonus.
     pub credits: i64,
-    /// Days until they expire; never if absent.
+    /// Days until the bonus expires. `None`: never.
     pub validity_days: Option<i64>,
-    /// The plan that every registered user falls back to.
+    /// The plan of every registered user without another subscription. `None`: no plan.
     pub plan: Option<String>,
 }
 
@@ -30,7 +30,7 @@ impl Default for Registration {
 }
 
 impl Registration {
-    /// Reads the section; a plan that is named must be among `plans`.
+    /// Reads the section. The plan must be one of `plans`.
     pub(super) fn read(section: Section<'_>, plans: &[&str]) -> Self {
         let default = Self::default();
         let known = |plan: &String| plans.contains(&plan.as_str());

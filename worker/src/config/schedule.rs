@@ -1,18 +1,18 @@
-//! `[schedule]`: at which time of the day each job runs, UTC.
+//! `[schedule]`: the time of day (UTC) at which each job runs.
 
 use chrono::{NaiveTime, Timelike};
 use toml::{Table, Value};
 
 use super::section::Section;
 
-/// At which time of the day each job runs, UTC; `None`: not by itself.
+/// The time of day (UTC) at which each job runs. `None`: the job is not scheduled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Grants the periods of plans that are due.
+    /// The job that grants the due periods of plans.
     pub grant: Option<NaiveTime>,
-    /// Sweeps lapsed credits.
+    /// The job that expires batches.
     pub expire: Option<NaiveTime>,
-    /// Checks whether the book balances.
+    /// The job that verifies the ledger.
     pub verify: Option<NaiveTime>,
 }
 
@@ -61,8 +61,11 @@ fn time(section: &Section<'_>, name: &str, default: Option<NaiveTime>) -> Option
     if text == "off" {
         return None;
     }
-    // The parser would take blanks for digits.
-    let is_plain = text.len() == 5 && text.bytes().all(|byte| byte == b':' || byte.is_ascii_digit());
+    // The parser would accept spaces as digits.
+    let is_plain = text.len() == 5
+        && text
+            .bytes()
+            .all(|byte| byte == b':' || byte.is_ascii_digit());
     let at = NaiveTime::parse_from_str(&text, "%H:%M").ok();
     match at.filter(|_| is_plain) {
         Some(at) => Some(at),

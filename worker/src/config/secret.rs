@@ -1,13 +1,12 @@
-//! URLs that hold a password do not print it.
+//! URLs whose text form does not show their password.
 
 use std::fmt;
 
-/// A URL with credentials. `Display` leaves the password and the query out, `Debug` everything.
+/// A URL with credentials. `Display` omits the password and the query. `Debug` omits everything.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(String);
 
 impl SecretUrl {
-    /// Keeps a URL.
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
     }
@@ -30,7 +29,8 @@ impl fmt::Display for SecretUrl {
             let scheme = self.0.split(':').next().unwrap_or_default();
             return write!(f, "{scheme}:***");
         };
-        // The last `@`: a password that was not escaped may hold one, and whatever else ends a URL's host.
+        // Split at the last `@`: an unescaped password may contain an `@`, and other characters
+        // that end the host of a URL.
         let (credentials, host) = match rest.rsplit_once('@') {
             None => (None, rest),
             Some((credentials, host)) => (Some(credentials), host),
@@ -38,14 +38,18 @@ impl fmt::Display for SecretUrl {
         write!(f, "{scheme}://")?;
         if let Some(credentials) = credentials {
             let user = plain(credentials).split(':').next().unwrap_or_default();
-            let password = if credentials.contains(':') { ":***" } else { "" };
+            let password = if credentials.contains(':') {
+                ":***"
+            } else {
+                ""
+            };
             write!(f, "{user}{password}@")?;
         }
         f.write_str(plain(host))
     }
 }
 
-/// What stands before a query or a fragment.
+/// The part before a query or a fragment.
 fn plain(text: &str) -> &str {
     text.split(['?', '#']).next().unwrap_or_default()
 }
@@ -62,10 +66,16 @@ mod tests {
                 "postgres://scrip:***@db/scrip",
             ),
             ("amqp://a:p@hunter2@mq:5672/%2f", "amqp://a:***@mq:5672/%2f"),
-            ("postgres://db/scrip?password=hunter2", "postgres://db/scrip"),
+            (
+                "postgres://db/scrip?password=hunter2",
+                "postgres://db/scrip",
+            ),
             ("redis://:hunter2@cache", "redis://:***@cache"),
             ("postgres:hunter2", "postgres:***"),
-            ("postgres://a:hun?ter2@db/scrip", "postgres://a:***@db/scrip"),
+            (
+                "postgres://a:hun?ter2@db/scrip",
+                "postgres://a:***@db/scrip",
+            ),
             (
                 "postgres://db/scrip?password=hunter2&mail=a@b",
                 "postgres://db/scrip@b",

@@ -1,17 +1,16 @@
-//! A secret in a file of its own: `DATABASE_URL_FILE` and its like. No error repeats what the file
-//! holds.
+//! Secrets in files: `DATABASE_URL_FILE` and the like. No error repeats the contents of the file.
 
 use std::{fs::File, io::Read};
 
-/// No URL is longer.
+/// Maximum size of the file.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// What the file holds, without the line ends at its end; or what is wrong with it, as a phrase
-/// that follows "is".
+/// The contents of the file without the line ends at its end. The error is a phrase that follows
+/// "is".
 pub fn read(path: &str) -> Result<String, String> {
-    // The secret itself, in the variable for its file.
+    // The variable holds the secret itself instead of the path of its file.
     if path.contains("://") {
-        return Err("a URL and not the path of a file".to_owned());
+        return Err("a URL, not the path of a file".to_owned());
     }
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));

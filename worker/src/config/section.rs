@@ -1,5 +1,5 @@
-//! Reading a section key by key. What is wrong is noted and the default returned, so that one pass finds every
-//! problem; what nobody asked for is an unknown key.
+//! Reads a section key by key. For a wrong value it notes a problem and returns the default, so
+//! that one pass finds all problems. A key that was not read is an unknown key.
 
 use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
@@ -8,10 +8,10 @@ use toml::{Table, Value};
 
 use super::{duration, problem::Problem, secret::SecretUrl, source::Source};
 
-/// Text for people that must not be long.
+/// Maximum length of a quoted value in a message.
 const SHOWN_CHARS: usize = 40;
 
-/// What reading needs to know and finds out.
+/// The state of reading a configuration: its source and the problems so far.
 #[derive(Debug)]
 pub struct Reading<'a> {
     source: &'a Source,
@@ -19,7 +19,6 @@ pub struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// Nothing read yet.
     pub fn new(source: &'a Source) -> Self {
         Self {
             source,
@@ -27,7 +26,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The whole file.
+    /// The top-level table.
     pub fn root(&'a self) -> Section<'a> {
         Section {
             reading: self,
@@ -37,15 +36,19 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Where the settings come from.
     pub const fn source(&self) -> &'a Source {
         self.source
     }
 
-    /// Notes a problem with a key. A URL in the wrong place holds its password all the same.
+    /// Notes a problem with a key. A found value that contains a URL is not repeated, because the
+    /// URL may contain a password.
     pub fn problem(&self, key: &str, found: impl Into<String>, allowed: impl Into<String>) {
         let found = Some(found.into()).filter(|found| !found.contains("://"));
-        let variable = self.source.set_by.get(key).map(|(variable, _)| variable.clone());
+        let variable = self
+            .source
+            .set_by
+            .get(key)
+            .map(|(variable, _)| variable.clone());
         self.problems.borrow_mut().push(Problem {
             key: key.to_owned(),
             variable,
@@ -54,7 +57,7 @@ impl<'a> Reading<'a> {
         });
     }
 
-    /// Everything that was wrong.
+    /// All problems.
     pub fn into_problems(self) -> Vec<Problem> {
         self.problems.into_inner()
     }
@@ -70,7 +73,7 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// A table in this one; empty if it is absent.
+    /// The table `name` in this one. Empty if it is absent.
     pub fn section(&self, name: &str) -> Section<'a> {
         let path = self.key(name);
         let table = match self.take(name) {
@@ -90,7 +93,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Names of everything in it, for sections whose keys are names.
+    /// All keys of the table, for sections whose keys are names.
     pub fn names(&self) -> Vec<String> {
         self.table
             .map(|table| table.keys().cloned().collect())
@@ -102,7 +105,7 @@ impl<'a> Section<'a> {
         self.table.is_some_and(|table| table.contains_key(name))
     }
 
-    /// A truth value.
+    /// A boolean.
     pub fn boolean(&self, name: &str, default: bool) -> bool {
         match self.take(name) {
             None => default,
@@ -111,12 +114,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A whole number in a range.
+    /// An integer in a range.
     pub fn integer(&self, name: &str, range: RangeInclusive<i64>, default: i64) -> i64 {
         self.optional_integer(name, range).unwrap_or(default)
     }
 
-    /// A whole number in a range, if it is set.
+    /// An integer in a range. `None` if it is not set.
     pub fn optional_integer(&self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let value = self.take(name)?;
         match value {
@@ -125,7 +128,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The same for a key that must be there.
+    /// An integer in a range, for a required key.
     pub fn required_integer(&self, name: &str, range: RangeInclusive<i64>) -> i64 {
         if !self.has(name) {
             self.known.borrow_mut().insert(name.to_owned());
@@ -134,13 +137,13 @@ impl<'a> Section<'a> {
         self.integer(name, range.clone(), *range.start())
     }
 
-    /// A small whole number from 1 on.
+    /// An integer from 1 to `max`.
     pub fn count(&self, name: &str, max: u32, default: u32) -> u32 {
         let read = self.integer(name, 1..=i64::from(max), i64::from(default));
         u32::try_from(read).unwrap_or(default)
     }
 
-    /// A text, if it is set.
+    /// A text. `None` if it is not set.
     pub fn text(&self, name: &str) -> Option<String> {
         let value = self.take(name)?;
         if let Some((_, text)) = self.reading.source.set_by.get(&self.key(name)) {
@@ -152,7 +155,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// One of a few words.
+    /// The value of one of the `words`.
     pub fn word<T: Copy>(&self, name: &str, words: &[(&str, T)], default: T) -> T {
         let Some(text) = self.text(name) else {
             return default;
@@ -160,12 +163,20 @@ impl<'a> Section<'a> {
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return *value;
         }
-        let allowed: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let allowed: Vec<String> = words
+            .iter()
+            .map(|(word, _)| format!("\"{word}\""))
+            .collect();
         self.wrong(name, shown(&text), allowed.join(" or "), default)
     }
 
-    /// A length of time such as `"90s"`.
-    pub fn duration(&self, name: &str, range: RangeInclusive<Duration>, default: Duration) -> Duration {
+    /// A duration such as `"90s"`.
+    pub fn duration(
+        &self,
+        name: &str,
+        range: RangeInclusive<Duration>,
+        default: Duration,
+    ) -> Duration {
         let allowed = format!(
             "a number with a unit (ms, s, m, h, d) in quotes, from \"{}\" to \"{}\"",
             duration::format(*range.start()),
@@ -182,12 +193,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A URL with one of the schemes. What was found is never shown: it may hold a password.
+    /// A URL with one of the schemes. The found value is never shown: it may contain a password.
     pub fn url(&self, name: &str, schemes: &[&str]) -> Option<SecretUrl> {
         let text = self.text(name)?;
         let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
         if schemes.contains(&scheme) {
-            // A file and a socket have no host.
+            // URLs of files and sockets have no host to check.
             let checked = match scheme {
                 "sqlite" | "unix" | "redis+unix" => Ok(()),
                 "amqp" | "amqps" => parse_amqp_url(&text).map(drop),
@@ -196,12 +207,12 @@ impl<'a> Section<'a> {
             let allowed = "a URL such as scheme://user:password@host:port/name";
             return match checked {
                 Ok(()) => Some(SecretUrl::new(text)),
-                Err(why) => self.wrong(name, format!("no such URL: {why}"), allowed, None),
+                Err(why) => self.wrong(name, format!("not a valid URL: {why}"), allowed, None),
             };
         }
         let allowed: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}:")).collect();
         let allowed = format!("a URL that begins with {}", allowed.join(" or "));
-        self.wrong(name, "no such URL", allowed, None)
+        self.wrong(name, "not a valid URL", allowed, None)
     }
 
     /// A value that the section reads by itself.
@@ -212,13 +223,17 @@ impl<'a> Section<'a> {
     /// Checks a name that is an id on the wire: a package, a plan, a service.
     pub fn check_id(&self, name: &str) {
         if contract::Command::consume("-", "-", name).check().is_err() {
-            let allowed = "a name of 1 to 200 bytes of characters that can be seen, with spaces only inside";
-            self.reading
-                .problem(&self.path, format!("with the name {}", shown(name)), allowed);
+            let allowed =
+                "names of 1 to 200 bytes of visible characters, with spaces only inside a name";
+            self.reading.problem(
+                &self.path,
+                format!("a section with the name {}", shown(name)),
+                allowed,
+            );
         }
     }
 
-    /// Notes a problem with one of its keys and gives `instead` back.
+    /// Notes a problem with a key of this section and returns `instead`.
     pub fn wrong<T>(
         &self,
         name: &str,
@@ -230,13 +245,16 @@ impl<'a> Section<'a> {
         instead
     }
 
-    /// Notes every key that nobody asked for.
+    /// Notes every key that was not read as unknown.
     pub fn finish(self) {
         let known = self.known.borrow();
         let allowed = known.iter().cloned().collect::<Vec<_>>().join(", ");
         for name in self.names().iter().filter(|name| !known.contains(*name)) {
-            self.reading
-                .problem(&self.key(name), "an unknown key", format!("one of {allowed}"));
+            self.reading.problem(
+                &self.key(name),
+                "an unknown key",
+                format!("one of {allowed}"),
+            );
         }
     }
 
@@ -254,7 +272,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// What a value is, as a phrase that follows "is".
+/// A found value, as a phrase that follows "is".
 pub fn found(value: &Value) -> String {
     match value {
         Value::String(text) => shown(text),
@@ -264,7 +282,7 @@ pub fn found(value: &Value) -> String {
     }
 }
 
-/// "a whole number from 1 to 10".
+/// The phrase "a whole number from … to …" for a range.
 pub fn whole_number(range: &RangeInclusive<i64>) -> String {
     format!("a whole number from {} to {}", range.start(), range.end())
 }

@@ -1,4 +1,4 @@
-//! What sections promise: times, subscriptions, plans, packages.
+//! Tests of sections: schedule, subscriptions, plans, packages, senders.
 
 use chrono::{NaiveTime, TimeDelta};
 use ledger::{Plan, References};
@@ -16,8 +16,10 @@ fn plan(enabled: bool, credits: i64, validity_days: Option<i64>) -> Plan {
     }
 }
 
+/// Conformance: Scheduler and jobs: The time of each job is configurable, and each job can be
+/// turned off
 #[test]
-fn a_job_runs_at_a_time_of_the_day_or_not_by_itself() {
+fn a_job_is_scheduled_at_a_time_of_day_or_off() {
     let settings = load(
         "[schedule]\ngrant = \"23:59\"\nexpire = \"off\"",
         &[("SCRIP__SCHEDULE__VERIFY", "00:30")],
@@ -29,17 +31,23 @@ fn a_job_runs_at_a_time_of_the_day_or_not_by_itself() {
         verify: NaiveTime::from_hms_opt(0, 30, 0),
     };
     assert_eq!(settings.schedule, expected);
-    assert_eq!(load(&settings.show().to_string(), &[]).expect("valid"), settings);
+    assert_eq!(
+        load(&settings.show().to_string(), &[]).expect("valid"),
+        settings
+    );
 }
 
+/// Conformance: Scheduler and jobs: The time of each job is configurable, and each job can be
+/// turned off
 #[test]
-fn a_wrong_time_of_the_day_is_told() {
+fn a_wrong_time_of_day_is_reported() {
     for time in [
         "25:00", "24:00", "04:60", "4:00", "0400", "04:00:00", "noon", "OFF",
     ] {
         let found = problems(&format!("[schedule]\ngrant = \"{time}\""), &[]);
         let expected = format!(
-            "`schedule.grant` is \"{time}\"; allowed is a time of the day in UTC such as \"04:00\", or \"off\""
+            "`schedule.grant` is \"{time}\"; allowed is a time of the day in UTC such as \
+             \"04:00\", or \"off\""
         );
         assert_eq!(found, [expected]);
     }
@@ -54,7 +62,7 @@ fn a_wrong_time_of_the_day_is_told() {
 }
 
 #[test]
-fn a_trial_waits_and_a_late_payment_has_its_grace_where_that_is_said() {
+fn trials_wait_and_late_payments_have_a_grace_period_if_configured() {
     let of = |text: &str| load(text, &[]).expect("valid").rules();
     let rules = of("[subscriptions]\ntrial = \"wait\"\npast_due_grace = \"90d\"");
     assert!(!rules.trial_grants);
@@ -64,7 +72,8 @@ fn a_trial_waits_and_a_late_payment_has_its_grace_where_that_is_said() {
     assert_eq!(rules.past_due_grace, TimeDelta::zero());
     let expected = [
         "`subscriptions.trial` is \"maybe\"; allowed is \"grant\" or \"wait\"",
-        "`subscriptions.past_due_grace` is \"91d\"; allowed is a number with a unit (ms, s, m, h, d) in quotes, from \"0ms\" to \"90d\"",
+        "`subscriptions.past_due_grace` is \"91d\"; allowed is a number with a unit \
+         (ms, s, m, h, d) in quotes, from \"0ms\" to \"90d\"",
     ];
     assert_eq!(
         problems(
@@ -75,6 +84,8 @@ fn a_trial_waits_and_a_late_payment_has_its_grace_where_that_is_said() {
     );
 }
 
+/// Conformance: Configuration and command line: The configuration file alone can define all plans
+/// and packages
 #[test]
 fn plans_in_the_file_are_the_whole_list() {
     let settings = load(
@@ -89,8 +100,14 @@ fn plans_in_the_file_are_the_whole_list() {
         ("intro".to_owned(), plan(false, 0, Some(7))),
     ];
     assert_eq!(rules.plans, expected.into());
-    assert_eq!(rules.free_plan, None, "the one that users fell back to is gone");
-    assert_eq!(load(&settings.show().to_string(), &[]).expect("valid"), settings);
+    assert_eq!(
+        rules.free_plan, None,
+        "the built-in plan of new users is gone"
+    );
+    assert_eq!(
+        load(&settings.show().to_string(), &[]).expect("valid"),
+        settings
+    );
     let found = problems(
         "[registration]\nplan = \"free\"\n[plans.team]\ncredits = 900\nvalidity_days = 7",
         &[],
@@ -101,6 +118,8 @@ fn plans_in_the_file_are_the_whole_list() {
     );
 }
 
+/// Conformance: Configuration and command line: The configuration file alone can define all plans
+/// and packages
 #[test]
 fn the_environment_adds_a_plan_changes_one_and_switches_one_off() {
     let settings = load(
@@ -123,7 +142,7 @@ fn the_environment_adds_a_plan_changes_one_and_switches_one_off() {
 }
 
 #[test]
-fn what_is_wrong_with_a_plan_is_told() {
+fn all_problems_of_plans_are_reported() {
     let found = problems(
         "[plans.a]\ncredits = 1\nvalidity = \"period\"\nvalidity_days = 3\n\
          [plans.b]\ncredits = 1\nvalidity = \"never\"\n[plans.c]\nvalidity_days = 0\n\
@@ -131,22 +150,26 @@ fn what_is_wrong_with_a_plan_is_told() {
         &[],
     );
     let expected = [
-        "`plans.a.validity` is beside `validity_days`; allowed is one of the two",
+        "`plans.a.validity` is set together with `validity_days`; allowed is one of the two",
         "`plans.b.validity` is \"never\"; allowed is \"period\"",
         "`plans.c.credits` is missing; allowed is a whole number from 0 to 1000000000000000",
         "`plans.c.validity_days` is 0; allowed is a whole number from 1 to 36500",
         "`plans.d.enabled` is \"no\"; allowed is true or false",
         "`plans.d.credits` is -1; allowed is a whole number from 0 to 1000000000000000",
-        "`plans.d.validity_days` is missing; allowed is a whole number from 1 to 36500, or `validity = \"period\"` instead",
+        "`plans.d.validity_days` is missing; allowed is a whole number from 1 to 36500, or \
+         `validity = \"period\"` instead",
     ];
     assert_eq!(found, expected);
 }
 
+/// Conformance: Configuration and command line: The configuration file alone can define all plans
+/// and packages
 #[test]
-fn packages_in_the_file_are_the_whole_list_and_those_that_are_off_are_still_known() {
+fn packages_in_the_file_are_the_whole_list_and_disabled_ones_are_still_known() {
     let settings = load(
         "[packages.tiny]\ncredits = 5\nvalidity = \"never\"\n\
-         [packages.lite]\nenabled = false\ncredits = 100\nprice = \"4.50\"\ncurrency = \"EUR\"\nvalidity_days = 9",
+         [packages.lite]\nenabled = false\ncredits = 100\nprice = \"4.50\"\ncurrency = \"EUR\"\n\
+         validity_days = 9",
         &[],
     )
     .expect("valid");
@@ -170,7 +193,7 @@ fn packages_in_the_file_are_the_whole_list_and_those_that_are_off_are_still_know
 }
 
 #[test]
-fn the_environment_adds_a_package_takes_one_off_sale_and_sets_price_ids() {
+fn the_environment_adds_a_package_disables_one_and_sets_price_ids() {
     let settings = load(
         "",
         &[
@@ -198,11 +221,14 @@ fn the_environment_adds_a_package_takes_one_off_sale_and_sets_price_ids() {
     ];
     assert_eq!(for_sale, expected);
     let standard = catalog.package(None, Some("price_b")).expect("it is known");
-    assert_eq!((standard.item.id.as_str(), standard.enabled), ("standard", false));
+    assert_eq!(
+        (standard.item.id.as_str(), standard.enabled),
+        ("standard", false)
+    );
 }
 
 #[test]
-fn a_price_id_of_the_environment_goes_before_the_files_and_makes_no_package() {
+fn a_price_id_of_the_environment_overrides_the_file_and_creates_no_package() {
     let settings = load(
         "[packages.lite]\ncredits = 1\nvalidity = \"never\"\nprice_id = \"of_the_file\"",
         &[
@@ -213,7 +239,10 @@ fn a_price_id_of_the_environment_goes_before_the_files_and_makes_no_package() {
     .expect("valid");
     let packages = settings.rules().packages;
     assert_eq!(packages.len(), 1);
-    assert_eq!(packages["lite"].price_id.as_deref(), Some("of_the_environment"));
+    assert_eq!(
+        packages["lite"].price_id.as_deref(),
+        Some("of_the_environment")
+    );
 }
 
 const SERVERS: [(&str, &str); 2] = [
@@ -222,7 +251,7 @@ const SERVERS: [(&str, &str); 2] = [
 ];
 
 #[test]
-fn senders_are_limited_and_own_references_where_that_is_said() {
+fn senders_have_limits_and_their_own_references_if_configured() {
     let text = "[senders]\nrequired = true\nreferences = \"per_sender\"\n\
         [senders.limits.\"team.a\"]\nuser_prefixes = [\"a:\", \"b:\"]\n\
         [senders.limits.nothing]\nuser_prefixes = []\nservices = []\n";
@@ -236,9 +265,13 @@ fn senders_are_limited_and_own_references_where_that_is_said() {
         Some(&["a:".to_owned(), "b:".to_owned()][..])
     );
     assert_eq!(limits.services, None, "any service");
-    assert_eq!(policy.limits["nothing"].services, Some(Vec::new()), "none at all");
+    assert_eq!(
+        policy.limits["nothing"].services,
+        Some(Vec::new()),
+        "none at all"
+    );
     let shown = load(&settings.show().to_string(), &SERVERS[..0]).err();
-    assert!(shown.is_none(), "what is shown reads back: {shown:?}");
+    assert!(shown.is_none(), "the shown settings load: {shown:?}");
     assert_eq!(
         load("", &[]).expect("valid").rules().references,
         References::PerOrigin
@@ -246,9 +279,10 @@ fn senders_are_limited_and_own_references_where_that_is_said() {
 }
 
 #[test]
-fn wrong_limits_of_senders_are_told() {
+fn wrong_limits_of_senders_are_reported() {
     let found = problems(
-        "[senders]\nrequired = true\nreferences = \"global\"\n[senders.limits.a]\nuser_prefixes = \"a:\"\nservices = [1]\nusers = []\n",
+        "[senders]\nrequired = true\nreferences = \"global\"\n\
+         [senders.limits.a]\nuser_prefixes = \"a:\"\nservices = [1]\nusers = []\n",
         &SERVERS,
     );
     let allowed = "a list of texts in quotes, such as [\"team-a:\"]";
@@ -257,35 +291,37 @@ fn wrong_limits_of_senders_are_told() {
         [
             format!("`senders.limits.a.user_prefixes` is \"a:\"; allowed is {allowed}"),
             format!(
-                "`senders.limits.a.services` is a list with something else than texts; allowed is {allowed}"
+                "`senders.limits.a.services` is a list with other values than texts; allowed is \
+                 {allowed}"
             ),
             "`senders.limits.a.users` is an unknown key; allowed is one of services, user_prefixes"
                 .to_owned(),
-            "`senders.references` is \"global\"; allowed is \"per_origin\" or \"per_sender\"".to_owned(),
+            "`senders.references` is \"global\"; allowed is \"per_origin\" or \"per_sender\""
+                .to_owned(),
         ]
     );
 }
 
 #[test]
-fn limits_of_senders_need_senders() {
+fn limits_of_senders_require_that_commands_name_their_sender() {
     let found = problems("[senders.limits.a]\nservices = []\n", &SERVERS);
     assert_eq!(
         found,
         [
-            "`senders.required` is false, so that a sender could avoid its limits by naming none; allowed is true beside \
-             `senders.limits`"
+            "`senders.required` is false, but then a sender could avoid its limits by naming no \
+             sender; allowed is true with `senders.limits`"
         ]
     );
 }
 
 #[test]
-fn the_embedded_queue_refuses_rules_about_senders_that_it_cannot_keep() {
+fn the_embedded_queue_refuses_limits_of_senders_that_it_cannot_enforce() {
     let found = problems("[senders]\nrequired = true\n", &[]);
     assert_eq!(
         found,
         [
-            "`senders` is set for the embedded queue, which knows no senders; allowed is a broker (amqp.url and \
-             database.url), or the section `[senders]` with its defaults"
+            "`senders` is set for the embedded queue, which has no senders; allowed is a broker \
+             (amqp.url and database.url), or the section `[senders]` with its defaults"
         ]
     );
 }

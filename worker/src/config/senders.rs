@@ -1,4 +1,5 @@
-//! `[senders]`: what each account of the broker may send, and within what its references are unique.
+//! `[senders]`: the limits of each account of the broker, and the scope in which references are
+//! unique.
 
 use ledger::References;
 use toml::{Table, Value};
@@ -13,12 +14,12 @@ const REFERENCES: [(&str, References); 2] = [
     ("per_sender", References::PerSender),
 ];
 
-/// What each sender may send, and within what references are unique.
+/// The limits of senders, and the scope in which references are unique.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Senders {
-    /// What each sender may send.
+    /// The limits of each sender.
     pub policy: SenderPolicy,
-    /// Within what a reference is unique.
+    /// The scope in which a reference is unique.
     pub references: References,
 }
 
@@ -43,8 +44,8 @@ impl Senders {
                 .collect(),
         };
         if !policy.limits.is_empty() && !policy.required {
-            let found = "false, so that a sender could avoid its limits by naming none";
-            section.wrong("required", found, "true beside `senders.limits`", ());
+            let found = "false, but then a sender could avoid its limits by naming no sender";
+            section.wrong("required", found, "true with `senders.limits`", ());
         }
         let references = section.word("references", &REFERENCES, References::PerOrigin);
         limits.finish();
@@ -67,7 +68,8 @@ impl Senders {
         ]);
         if !self.policy.limits.is_empty() {
             let limits = self.policy.limits.iter();
-            let limits = limits.map(|(name, limits)| (name.clone(), Value::Table(show_limits(limits))));
+            let limits =
+                limits.map(|(name, limits)| (name.clone(), Value::Table(show_limits(limits))));
             table.insert("limits".to_owned(), Value::Table(limits.collect()));
         }
         table
@@ -83,7 +85,7 @@ fn read_limits(section: Section<'_>) -> SenderLimits {
     limits
 }
 
-/// A list of texts, if it is set. An empty one allows nothing.
+/// A list of texts. `None` if it is not set. An empty list allows nothing.
 fn read_list(section: &Section<'_>, name: &str) -> Option<Vec<String>> {
     let value = section.value(name)?;
     let texts = match value {
@@ -95,7 +97,7 @@ fn read_list(section: &Section<'_>, name: &str) -> Option<Vec<String>> {
     };
     let texts: Option<Vec<String>> = texts.collect();
     if texts.is_none() {
-        return section.wrong(name, "a list with something else than texts", LIST, None);
+        return section.wrong(name, "a list with other values than texts", LIST, None);
     }
     texts
 }

@@ -1,4 +1,4 @@
-//! What the configuration promises of servers: TLS, and URLs in files.
+//! Tests of the configuration of servers: TLS, and URLs in files.
 
 use super::{
     Settings,
@@ -6,7 +6,7 @@ use super::{
 };
 
 #[test]
-fn a_server_on_another_machine_without_tls_is_named_and_refused_on_demand() {
+fn a_remote_server_without_tls_is_reported_and_refused_if_tls_is_required() {
     let amqp = |url| ("AMQP_URL", url);
     let database = |url| ("DATABASE_URL", url);
     let redis = |url| ("REDIS_URL", url);
@@ -51,19 +51,29 @@ fn a_server_on_another_machine_without_tls_is_named_and_refused_on_demand() {
             database("postgres://u:p@localhost/s?host=db.example"),
             Some(("database.url", "db.example")),
         ),
-        (database("postgres://u:p@db.example/s?sslmode=verify-full"), None),
-        (database("postgres://u:p@db.example/s?sslmode=require"), None),
+        (
+            database("postgres://u:p@db.example/s?sslmode=verify-full"),
+            None,
+        ),
+        (
+            database("postgres://u:p@db.example/s?sslmode=require"),
+            None,
+        ),
         (database("postgres://u:p@[::1]/s"), None),
         (database("postgres:///s?host=/run/postgresql"), None),
         (database("sqlite:///s.db"), None),
     ] {
         let allowed = load("", &[variable]).expect("a warning is no problem");
         let plain = allowed.plain_text();
-        let seen: Vec<_> = plain
+        let reported: Vec<_> = plain
             .iter()
             .map(|plain| (plain.key, plain.host.as_str()))
             .collect();
-        assert_eq!(seen, found.into_iter().collect::<Vec<_>>(), "{variable:?}");
+        assert_eq!(
+            reported,
+            found.into_iter().collect::<Vec<_>>(),
+            "{variable:?}"
+        );
         let Some((key, host)) = found else {
             load("require_tls = true", &[variable]).expect("nothing to refuse");
             continue;
@@ -71,7 +81,8 @@ fn a_server_on_another_machine_without_tls_is_named_and_refused_on_demand() {
         let refused = problems("require_tls = true", &[variable]);
         let (name, _) = variable;
         assert_eq!(refused.len(), 1, "{refused:?}");
-        let begin = format!("`{key}` (set by {name}) is without TLS to the host {host}; allowed is ");
+        let begin =
+            format!("`{key}` (set by {name}) is without TLS to the host {host}; allowed is ");
         assert!(refused[0].starts_with(&begin), "{refused:?}");
         assert!(
             refused[0].ends_with("because `require_tls` is set"),
@@ -79,7 +90,11 @@ fn a_server_on_another_machine_without_tls_is_named_and_refused_on_demand() {
         );
     }
     assert_eq!(
-        problems("", &[("SCRIP__REQUIRE_TLS", "true"), amqp("amqp://mq.example")]).len(),
+        problems(
+            "",
+            &[("SCRIP__REQUIRE_TLS", "true"), amqp("amqp://mq.example")]
+        )
+        .len(),
         1
     );
 }
@@ -109,7 +124,8 @@ fn a_url_is_read_from_the_file_that_a_variable_names() {
             assert_eq!(
                 wrong,
                 [format!(
-                    "`{key}` (set by {of_file}) is set by {variable}, too; allowed is one of {variable} and {of_file}"
+                    "`{key}` (set by {of_file}) is also set by {variable}; allowed is one of \
+                     {variable} and {of_file}"
                 )]
             );
         }
@@ -131,12 +147,12 @@ fn a_url_is_read_from_the_file_that_a_variable_names() {
         );
         expect("/dev/null", "the file \"/dev/null\", which is empty");
         expect("/dev/zero", "which has more than 65536 bytes");
-        expect(&url, "a URL and not the path of a file");
+        expect(&url, "a URL, not the path of a file");
         expect("", "empty; allowed is a value");
         let newline = File::new("\n");
         expect(newline.0.to_str().expect("UTF-8"), "which is empty");
-        // What the file holds is no more repeated than what a variable holds.
+        // The contents of the file are never repeated, like the value of a variable.
         let strange = File::new("gopher://u:hunter2@localhost/x");
-        expect(strange.0.to_str().expect("UTF-8"), "no such URL");
+        expect(strange.0.to_str().expect("UTF-8"), "not a valid URL");
     }
 }

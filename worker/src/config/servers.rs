@@ -1,10 +1,10 @@
-//! `[amqp]`: where the broker is (`AMQP_URL` sets the URL), and whether messages name their sender.
+//! `[amqp]`: the URL of the broker (set by `AMQP_URL`), and whether messages name their sender.
 
 use toml::Table;
 
 use super::{secret::SecretUrl, section::Section};
 
-/// Reads the URL, and whether messages name their sender.
+/// Reads the section: the URL, and whether messages name their sender.
 pub(super) fn read(section: Section<'_>) -> (Option<SecretUrl>, bool) {
     let url = section.url("url", &["amqp", "amqps"]);
     let name_sender = section.boolean("name_sender", true);

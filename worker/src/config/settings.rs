@@ -1,4 +1,4 @@
-//! All sections together.
+//! The settings: all sections of the configuration together.
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +12,8 @@ use producer_sdk::contract::{PackageItem, Topology};
 use toml::{Table, Value};
 
 use super::{
-    Database, Health, Ledger, Logging, Packages, Plans, Prices, Redis, Registration, Schedule, SecretUrl,
-    Senders, Subscriptions, Worker,
+    Database, Health, Ledger, Logging, Packages, Plans, Prices, Redis, Registration, Schedule,
+    SecretUrl, Senders, Subscriptions, Worker,
     problem::ConfigError,
     section::Reading,
     servers,
@@ -26,45 +26,33 @@ const DEFAULT_NAMESPACE: &str = "credits";
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The file that was read, if one was.
+    /// The file that was read. `None` without a file.
     pub file: Option<PathBuf>,
-    /// What everything on the broker is called after.
+    /// Prefix of the names of all exchanges and queues.
     pub namespace: String,
-    /// Where the embedded default keeps its file; the user's data folder if absent.
+    /// Folder of the file of the embedded default. `None`: the user's data folder.
     pub data_dir: Option<PathBuf>,
-    /// Whether servers on other machines are reached by TLS only.
+    /// Whether connections to other machines must use TLS.
     pub require_tls: bool,
-    /// Where the broker is.
+    /// URL of the broker.
     pub amqp: Option<SecretUrl>,
-    /// Whether commands and queries of the command line name the account of the URL as their sender.
+    /// Whether commands and queries of the command line name the account of the URL as their
+    /// sender.
     pub name_sender: bool,
-    /// Where Redis is and what it is used for.
     pub redis: Redis,
-    /// Where the ledger is.
     pub database: Database,
-    /// The rules that are the same for everybody.
     pub ledger: Ledger,
-    /// What a new user gets.
     pub registration: Registration,
-    /// What is granted while a subscription is not simply paid.
     pub subscriptions: Subscriptions,
-    /// What subscriptions bring.
     pub plans: Plans,
-    /// Credits for sale.
     pub packages: Packages,
-    /// What services cost.
     pub prices: Prices,
-    /// When jobs run.
     pub schedule: Schedule,
-    /// What each account of the broker may send.
     pub senders: Senders,
-    /// How commands are taken from the queue.
     pub worker: Worker,
-    /// Where health and metrics are told.
     pub health: Health,
-    /// What is logged.
     pub logging: Logging,
-    /// Where each value comes from that is not built in.
+    /// The origin of each value that is not built in, by key.
     pub origins: BTreeMap<String, Origin>,
 }
 
@@ -96,7 +84,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads `file` (or the file that the environment names, or `scrip.toml`) and the environment.
+    /// Reads the environment and `file`. If `file` is `None`, reads the file that the environment
+    /// names, or `scrip.toml`.
     pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
         Self::from_source(&Source::read(file, environment)?)
     }
@@ -118,7 +107,8 @@ impl Settings {
             .text("namespace")
             .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
         if Topology::new(namespace.as_str(), 1).is_err() {
-            let allowed = "1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, without `.reply` at the end";
+            let allowed =
+                "1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, without `.reply` at the end";
             root.wrong("namespace", format!("{namespace:?}"), allowed, ());
         }
         let plans = Plans::read(root.section("plans"));
@@ -154,25 +144,28 @@ impl Settings {
         settings
     }
 
-    /// The embedded queue knows no accounts, so it cannot keep a rule about them.
+    /// Notes a problem if `[senders]` is set for the embedded queue, which has no accounts and
+    /// cannot enforce their limits.
     fn refuse_senders_without_a_broker(&self, reading: &Reading<'_>) {
-        if self.senders != Senders::default() && self.amqp.is_none() && self.database.url.is_none() {
-            let allowed =
-                "a broker (amqp.url and database.url), or the section `[senders]` with its defaults";
+        if self.senders != Senders::default() && self.amqp.is_none() && self.database.url.is_none()
+        {
+            let allowed = "a broker (amqp.url and database.url), or the section `[senders]` with \
+                           its defaults";
             reading.problem(
                 "senders",
-                "set for the embedded queue, which knows no senders",
+                "set for the embedded queue, which has no senders",
                 allowed,
             );
         }
     }
 
-    /// What the core needs of it.
+    /// The rules for the core.
     pub fn rules(&self) -> Rules {
         let packages = self.packages.0.iter();
         Rules {
             enabled: self.ledger.enabled,
-            max_lateness: TimeDelta::from_std(self.ledger.max_lateness).unwrap_or(TimeDelta::days(1)),
+            max_lateness: TimeDelta::from_std(self.ledger.max_lateness)
+                .unwrap_or(TimeDelta::days(1)),
             max_user_balance: self.ledger.max_user_balance,
             registration: ledger::Registration {
                 credits: self.registration.credits,
@@ -192,7 +185,7 @@ impl Settings {
         }
     }
 
-    /// What queries are answered from.
+    /// The catalog for queries.
     pub fn catalog(&self) -> Catalog {
         let mut packages: Vec<PackageForSale> = self
             .packages
@@ -220,7 +213,7 @@ impl Settings {
         }
     }
 
-    /// The configuration as a file would say it, without passwords.
+    /// The configuration in the form of its file, without passwords.
     pub fn show(&self) -> Table {
         let mut table = Table::from_iter([
             ("namespace".to_owned(), self.namespace.clone().into()),

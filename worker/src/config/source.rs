@@ -1,15 +1,17 @@
-//! Where settings come from: the file, and over it the environment.
+//! The sources of settings: the file, overridden by the environment.
 //!
 //! | variable | key |
 //! |---|---|
 //! | `DATABASE_URL`, `AMQP_URL`, `REDIS_URL` | `database.url`, `amqp.url`, `redis.url` |
-//! | `DATABASE_URL_FILE`, and so for the other two | the same, read from the file of that name |
+//! | `DATABASE_URL_FILE`, and so on | the same keys, with the contents of that file |
 //! | `SCRIP_NAMESPACE`, `SCRIP_DATA_DIR`, `RUST_LOG` | `namespace`, `data_dir`, `logging.filter` |
-//! | `CREDIT_LITE_PRICE_ID`, and so for `STANDARD`, `PRO`, `MAX` | `packages.lite.price_id`, and so on |
+//! | `CREDIT_{LITE,STANDARD,PRO,MAX}_PRICE_ID` | `packages.lite.price_id`, and so on |
+//! | `SCRIP_PRICES` | `prices`: `google:chat=2,llm:tokens=1/1000`, added to those of the file |
 //! | `SCRIP__SECTION__KEY` | any other key, in lower case |
 //!
-//! A variable that is set but empty is refused: a container whose secrets are missing must not fall back to another
-//! ledger. Only `RUST_LOG`, which other programs read too, counts as not set when it is empty.
+//! A variable that is set but empty is refused: a container without its secrets must not fall back
+//! to another ledger. The exception is `RUST_LOG`, which other programs read, too: an empty value
+//! counts as not set.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +27,7 @@ use super::{
     secret_file,
 };
 
-/// Read when no other file is named and it exists.
+/// The file that is read if no other file is named and it exists.
 const DEFAULT_FILE: &str = "scrip.toml";
 const PREFIX: &str = "SCRIP__";
 const CONFIG_FILE: &str = "SCRIP_CONFIG";
@@ -38,12 +40,14 @@ const NAMED: [(&str, &[&str]); 6] = [
     ("SCRIP_DATA_DIR", &["data_dir"]),
     (LOG_FILTER, &["logging", "filter"]),
 ];
-/// URLs that may also be read from a file: the variable, the one that names the file, and the key.
+/// URLs that may also be read from a file: variable, variable with the path of the file, key.
 const IN_FILES: [(&str, &str, [&str; 2]); 3] = [
     ("DATABASE_URL", "DATABASE_URL_FILE", ["database", "url"]),
     ("AMQP_URL", "AMQP_URL_FILE", ["amqp", "url"]),
     ("REDIS_URL", "REDIS_URL_FILE", ["redis", "url"]),
 ];
+/// Prices in one variable: shells accept no variable whose name has a service's colon in it.
+const PRICES: &str = "SCRIP_PRICES";
 const PRICE_IDS: [(&str, &str); 4] = [
     ("CREDIT_LITE_PRICE_ID", "lite"),
     ("CREDIT_STANDARD_PRICE_ID", "standard"),
@@ -51,7 +55,7 @@ const PRICE_IDS: [(&str, &str); 4] = [
     ("CREDIT_MAX_PRICE_ID", "max"),
 ];
 
-/// The environment variables that matter here.
+/// A snapshot of the environment variables.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     values: BTreeMap<String, String>,
@@ -60,11 +64,13 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Those of this process.
+    /// The variables of this process.
     pub fn of_process() -> Self {
         let mut environment = Self::default();
         for (name, value) in env::vars_os() {
-            let Ok(name) = name.into_string() else { continue };
+            let Ok(name) = name.into_string() else {
+                continue;
+            };
             if value.to_str().is_none() {
                 environment.undecodable.insert(name.clone());
             }
@@ -75,13 +81,13 @@ impl Environment {
         environment
     }
 
-    /// Sets a variable for this program, as the command line does.
+    /// Sets a variable in the snapshot, for options of the command line.
     pub fn set(&mut self, name: &str, value: String) {
         self.undecodable.remove(name);
         self.values.insert(name.to_owned(), value);
     }
 
-    /// The value of a variable that is set to something.
+    /// The value of a variable. `None` if it is not set or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values
             .get(name)
@@ -89,7 +95,7 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
-    /// The variables of this program whose value cannot be used: `(variable, key, what is wrong)`.
+    /// The variables of this program with an unusable value: `(variable, key, found)`.
     fn unusable(&self) -> impl Iterator<Item = (&str, String, &'static str)> {
         self.values.iter().filter_map(|(name, value)| {
             let key = key_of(name)?;
@@ -113,25 +119,26 @@ impl FromIterator<(String, String)> for Environment {
     }
 }
 
-/// Everything that was set, before anybody looked at what it says.
+/// All values that were set, before they are checked.
 #[derive(Debug, Default)]
 pub struct Source {
-    /// The file that was read.
+    /// The file that was read. `None` without a file.
     pub file: Option<PathBuf>,
-    /// The file's table with the environment's values put into it.
+    /// The table of the file with the values of the environment.
     pub table: Table,
-    /// The keys that the environment set: variable and text.
+    /// The keys that the environment set, with variable and text.
     pub set_by: BTreeMap<String, (String, String)>,
     /// The keys that the file set.
     pub set_in_file: Vec<String>,
-    /// Price ids of the classic packages, by package: variable and text.
+    /// Price ids of the environment by package, with variable and text.
     pub price_ids: BTreeMap<&'static str, (&'static str, String)>,
-    /// Variables that fit nowhere.
+    /// Problems of the variables themselves.
     pub problems: Vec<Problem>,
 }
 
 impl Source {
-    /// Reads `file`, or the one that `SCRIP_CONFIG` names, or `scrip.toml` if there is one; then the environment.
+    /// Reads the file, then the environment. If `file` is `None`, reads the file that
+    /// `SCRIP_CONFIG` names, or `scrip.toml` if it exists.
     pub fn read(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
         let named = file.or_else(|| environment.get(CONFIG_FILE).map(Path::new));
         let default = Path::new(DEFAULT_FILE);
@@ -142,7 +149,7 @@ impl Source {
             ..Self::default()
         };
         keys_of(&source.table, "", &mut source.set_in_file);
-        // A list that the file has is the whole list; the environment adds to whichever it is.
+        // A list in the file replaces the built-in list. The environment adds to the one in use.
         for (name, built_in) in [
             ("plans", Plans::default().show()),
             ("packages", Packages::default().show()),
@@ -154,11 +161,15 @@ impl Source {
         Ok(source)
     }
 
-    /// Where each value comes from that is not built in.
+    /// The origin of each value that is not built in, by key.
     pub fn origins(&self) -> BTreeMap<String, Origin> {
-        let in_file = self.set_in_file.iter().map(|key| (key.clone(), Origin::File));
+        let in_file = self
+            .set_in_file
+            .iter()
+            .map(|key| (key.clone(), Origin::File));
         let set = self.set_by.iter();
-        let set = set.map(|(key, (variable, _))| (key.clone(), Origin::Environment(variable.clone())));
+        let set =
+            set.map(|(key, (variable, _))| (key.clone(), Origin::Environment(variable.clone())));
         let price_ids = self.price_ids.iter().map(|(package, (variable, _))| {
             let key = format!("packages.{package}.price_id");
             (key, Origin::Environment((*variable).to_owned()))
@@ -187,6 +198,7 @@ impl Source {
                 self.price_ids.insert(package, (variable, text.to_owned()));
             }
         }
+        self.set_prices(environment.get(PRICES).unwrap_or_default());
         for (variable, text) in &environment.values {
             let Some(path) = variable.strip_prefix(PREFIX).filter(|_| !text.is_empty()) else {
                 continue;
@@ -196,7 +208,7 @@ impl Source {
         }
     }
 
-    /// Reads the URLs that are in files of their own, as container platforms hand secrets over.
+    /// Reads the URLs that are in files, the form in which container platforms provide secrets.
     fn read_secret_files(&mut self, environment: &Environment) {
         for (variable, file_variable, path) in IN_FILES {
             let Some(file) = environment.get(file_variable) else {
@@ -204,11 +216,12 @@ impl Source {
             };
             let read = if environment.values.contains_key(variable) {
                 Err((
-                    format!("set by {variable}, too"),
+                    format!("also set by {variable}"),
                     format!("one of {variable} and {file_variable}"),
                 ))
             } else {
-                secret_file::read(file).map_err(|found| (found, "a file that holds the URL".to_owned()))
+                secret_file::read(file)
+                    .map_err(|found| (found, "a file that holds the URL".to_owned()))
             };
             match read {
                 Ok(url) => self.set(file_variable, &path.map(ToOwned::to_owned), &url),
@@ -218,6 +231,34 @@ impl Source {
                     found,
                     allowed,
                 }),
+            }
+        }
+    }
+
+    /// Sets prices from `service=credits` and `service=credits/units`, separated by commas.
+    fn set_prices(&mut self, text: &str) {
+        let items = text
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty());
+        for item in items {
+            let Some((service, price)) = item.rsplit_once('=') else {
+                self.problems.push(Problem {
+                    key: "prices".to_owned(),
+                    variable: Some(PRICES.to_owned()),
+                    found: format!("`{item}` among others"),
+                    allowed: "a list such as google:chat=2,llm:tokens=1/1000".to_owned(),
+                });
+                continue;
+            };
+            let path = ["prices".to_owned(), service.trim().to_owned()];
+            let price = price.trim();
+            match price.split_once('/') {
+                Some((credits, per)) => {
+                    let price = format!("{{ credits = {credits}, per = {per} }}");
+                    self.set(PRICES, &path, &price);
+                }
+                None => self.set(PRICES, &path, price),
             }
         }
     }
@@ -236,14 +277,15 @@ impl Source {
                 self.problems.push(Problem {
                     key,
                     variable: Some(variable.to_owned()),
-                    found: format!("inside `{parent}`, which is a value and no section"),
+                    found: format!("inside `{parent}`, which is a value, not a section"),
                     allowed: "a key of a section".to_owned(),
                 });
                 return;
             };
             table = inner;
         }
-        // Of two keys that exclude each other the one that is set takes the place of the other, which may be built in.
+        // Of two keys that exclude each other, the variable replaces the other key, which may be
+        // built in.
         let other = match last.as_str() {
             "validity" => "validity_days",
             "validity_days" => "validity",
@@ -256,11 +298,12 @@ impl Source {
             table.remove(other);
         }
         table.insert(last.clone(), value_of(text));
-        self.set_by.insert(key, (variable.to_owned(), text.to_owned()));
+        self.set_by
+            .insert(key, (variable.to_owned(), text.to_owned()));
     }
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The file.
@@ -269,7 +312,7 @@ pub enum Origin {
     Environment(String),
 }
 
-/// The key that a variable sets; none for variables of other programs.
+/// The key that a variable sets. `None` for variables of other programs.
 fn key_of(variable: &str) -> Option<String> {
     if variable == CONFIG_FILE {
         return Some(CONFIG_FILE.to_owned());
@@ -283,11 +326,14 @@ fn key_of(variable: &str) -> Option<String> {
     if let Some((_, package)) = PRICE_IDS.iter().find(|(name, _)| *name == variable) {
         return Some(format!("packages.{package}.price_id"));
     }
+    if variable == PRICES {
+        return Some("prices".to_owned());
+    }
     let path = variable.strip_prefix(PREFIX)?;
     Some(path.replace("__", ".").to_lowercase())
 }
 
-/// The keys of all values below a table, sections joined by dots.
+/// Collects the keys of all values below a table, with sections joined by dots.
 fn keys_of(table: &Table, path: &str, keys: &mut Vec<String>) {
     for (name, value) in table {
         let key = if path.is_empty() {
@@ -302,7 +348,7 @@ fn keys_of(table: &Table, path: &str, keys: &mut Vec<String>) {
     }
 }
 
-/// What a variable's text means: a TOML value if it is one, else the text itself.
+/// The value of a variable's text: a TOML value if it is valid TOML, otherwise the text itself.
 fn value_of(text: &str) -> Value {
     let document = format!("value = {text}");
     let parsed = document.parse::<Table>().ok();
@@ -317,15 +363,20 @@ fn read_file(path: &Path) -> Result<Table, ConfigError> {
         path: path.to_owned(),
         source,
     })?;
-    // The parser's own text would quote the line, and the line may hold a password.
+    // The full text of the parser would quote the line, which may contain a password.
     text.parse::<Table>()
         .map_err(|error: toml::de::Error| ConfigError::Syntax {
             path: path.to_owned(),
-            line: error.span().map_or(1, |span| 1 + newlines(&text, span.start)),
+            line: error
+                .span()
+                .map_or(1, |span| 1 + newlines(&text, span.start)),
             message: error.message().to_owned(),
         })
 }
 
 fn newlines(text: &str, until: usize) -> usize {
-    text.bytes().take(until).filter(|byte| *byte == b'\n').count()
+    text.bytes()
+        .take(until)
+        .filter(|byte| *byte == b'\n')
+        .count()
 }

@@ -1,4 +1,4 @@
-//! `[subscriptions]`: what is granted while a subscription is not simply paid.
+//! `[subscriptions]`: the grants of subscriptions that are on trial or past due.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::{duration, section::Section};
 
 const LONGEST_GRACE: Duration = Duration::from_hours(90 * 24);
 
-/// What is granted while a subscription is not simply paid.
+/// The grants of subscriptions that are on trial or past due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subscriptions {
-    /// A trial is granted like a subscription that is paid.
+    /// Whether a trial is granted like a paid subscription.
     pub trial_grants: bool,
-    /// How long a subscription is granted after a payment fell due.
+    /// Time after the due date of a payment during which a subscription is still granted.
     pub past_due_grace: Duration,
 }
 
@@ -31,7 +31,11 @@ impl Subscriptions {
         let default = Self::default();
         let grace = Duration::ZERO..=LONGEST_GRACE;
         let read = Self {
-            trial_grants: section.word("trial", &[("grant", true), ("wait", false)], default.trial_grants),
+            trial_grants: section.word(
+                "trial",
+                &[("grant", true), ("wait", false)],
+                default.trial_grants,
+            ),
             past_due_grace: section.duration("past_due_grace", grace, default.past_due_grace),
         };
         section.finish();

@@ -1,31 +1,32 @@
-//! How long credits can be spent: `validity_days = 30`, or a word in `validity`.
+//! The validity of credits: `validity_days = 30`, or a word in `validity`.
 
 use producer_sdk::contract::MAX_VALIDITY_DAYS;
 use toml::Table;
 
 use super::section::Section;
 
-/// What a section says.
+/// The validity in a section.
 enum Given {
     Days(Option<i64>),
     Word,
     Nothing,
 }
 
-/// Reads the days; `None` for the word. Saying neither is a problem.
+/// Reads the days. `None` for the word. If neither is set, that is a problem.
 pub(super) fn required(section: &Section<'_>, word: &str) -> Option<i64> {
     match given(section, word) {
         Given::Days(days) => days,
         Given::Word => None,
         Given::Nothing => {
-            let allowed =
-                format!("a whole number from 1 to {MAX_VALIDITY_DAYS}, or `validity = \"{word}\"` instead");
+            let allowed = format!(
+                "a whole number from 1 to {MAX_VALIDITY_DAYS}, or `validity = \"{word}\"` instead"
+            );
             section.wrong("validity_days", "missing", allowed, None)
         }
     }
 }
 
-/// Reads the days; `None` for the word. Saying neither is the default.
+/// Reads the days. `None` for the word. If neither is set, returns `default`.
 pub(super) fn optional(section: &Section<'_>, word: &str, default: Option<i64>) -> Option<i64> {
     match given(section, word) {
         Given::Days(days) => days,
@@ -41,7 +42,7 @@ fn given(section: &Section<'_>, word: &str) -> Given {
         (true, None) => Given::Days(days),
         (true, Some(_)) => section.wrong(
             "validity",
-            "beside `validity_days`",
+            "set together with `validity_days`",
             "one of the two",
             Given::Word,
         ),

@@ -1,4 +1,4 @@
-//! `[worker]`: how commands are taken from the queue.
+//! `[worker]`: how a worker takes commands from the queue.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -9,23 +9,25 @@ use super::{duration, section::Section};
 use crate::clock::ClockLimits;
 
 const MAX_GROUP: u32 = 10_000;
-/// A limit of a century is none.
-const CLOCK_LIMITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 36_500);
+/// The upper bound of a century means no limit.
+const CLOCK_LIMITS: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_hours(24 * 36_500);
 
-/// How commands are taken from the queue.
+/// How a worker takes commands from the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
-    /// Command queues; the same for every worker of a namespace.
+    /// Number of command queues. It is the same for every worker of a namespace.
     pub shards: u32,
-    /// Shards to register on at once rather than after a moment.
+    /// Shards on which the worker registers at once. It registers on the others after a delay.
     pub prefer: Vec<u32>,
-    /// At most this many commands are committed together.
+    /// Maximum of commands in a group.
     pub group_max: u16,
-    /// How long the running groups and their replies may take when the worker is asked to stop.
+    /// Maximum time for the running groups and their replies when the worker stops.
     pub drain_timeout: Duration,
-    /// Beyond this difference between this machine's clock and the database's the log warns.
+    /// Difference between the clocks of this machine and the database above which the worker logs
+    /// a warning.
     pub clock_warn: Duration,
-    /// Beyond this difference nothing is decided.
+    /// Difference between the clocks above which the worker decides no commands.
     pub clock_stop: Duration,
 }
 
@@ -61,7 +63,7 @@ impl Worker {
         read
     }
 
-    /// How far the clocks may be apart.
+    /// The limits of the difference between the clocks.
     pub const fn clock_limits(&self) -> ClockLimits {
         ClockLimits {
             warn: self.clock_warn,
@@ -70,7 +72,11 @@ impl Worker {
     }
 
     pub(super) fn show(&self) -> Table {
-        let prefer: Vec<Value> = self.prefer.iter().map(|shard| i64::from(*shard).into()).collect();
+        let prefer: Vec<Value> = self
+            .prefer
+            .iter()
+            .map(|shard| i64::from(*shard).into())
+            .collect();
         Table::from_iter([
             ("shards".to_owned(), i64::from(self.shards).into()),
             ("prefer".to_owned(), Value::Array(prefer)),
@@ -79,8 +85,14 @@ impl Worker {
                 "drain_timeout".to_owned(),
                 duration::format(self.drain_timeout).into(),
             ),
-            ("clock_warn".to_owned(), duration::format(self.clock_warn).into()),
-            ("clock_stop".to_owned(), duration::format(self.clock_stop).into()),
+            (
+                "clock_warn".to_owned(),
+                duration::format(self.clock_warn).into(),
+            ),
+            (
+                "clock_stop".to_owned(),
+                duration::format(self.clock_stop).into(),
+            ),
         ])
     }
 }
@@ -107,7 +119,10 @@ fn clock_stop(section: &Section<'_>, warn: Duration, default: Duration) -> Durat
     if stop >= warn {
         return stop;
     }
-    let allowed = format!("at least `worker.clock_warn`, \"{}\"", duration::format(warn));
+    let allowed = format!(
+        "at least `worker.clock_warn`, \"{}\"",
+        duration::format(warn)
+    );
     section.wrong(
         "clock_stop",
         format!("\"{}\"", duration::format(stop)),

@@ -1,4 +1,4 @@
-//! One command, asked until it is answered.
+//! Sends one command and retries it until there is an outcome.
 
 use std::time::Duration;
 
@@ -6,53 +6,60 @@ use producer_sdk::{Client, Command, Outcome, Query};
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::lane::chain;
+use crate::pipeline::chain;
 
-/// How long one answer is waited for, unless a test has no time.
+/// Timeout of one answer. Tests use a shorter one.
 pub const PATIENCE: Duration = Duration::from_mins(1);
-/// What a worker answers that cannot reach its database.
+/// Error code of a worker that cannot reach its database.
 const UNAVAILABLE: &str = "unavailable";
-/// How long it may take to find out whether anybody answers at all.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
-/// How often a command is asked while others are answered: a reply may get lost.
-const TIMES: u32 = 2;
+/// Timeout of the query that checks whether any worker answers.
+const LIVENESS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Attempts for a command while other requests are answered: its reply may be lost.
+const ATTEMPTS: u32 = 2;
 
-/// Sends a command and waits for its outcome. While nobody answers anything (broker, database or all workers are away) it
-/// waits. `None`: it was rejected, or it is the only one that is not answered; it is named in the log.
-pub async fn ask(client: &Client, command: &Command, patience: Duration) -> Option<Outcome> {
-    let mut times = 0;
+/// Sends a command and waits for its outcome. If no request is answered at all (the broker, the
+/// database or all workers are unavailable), it retries without limit. `None`: the command was
+/// rejected, or it is the only request without an answer. The log names it.
+pub async fn ask(client: &Client, command: &Command, timeout: Duration) -> Option<Outcome> {
+    let mut attempts = 0;
     loop {
-        let error = match client.send_within(command, patience).await {
+        let error = match client.send_within(command, timeout).await {
             Ok(outcome) => return Some(outcome),
             Err(error) => error,
         };
-        let sign_of_life = SIGN_OF_LIFE.min(patience);
+        let liveness_timeout = LIVENESS_TIMEOUT.min(timeout);
         if !error.is_rejected()
             && !error.is_closed()
-            && !is_alive(client, &command.user_id, sign_of_life).await
+            && !is_alive(client, &command.user_id, liveness_timeout).await
         {
-            sleep(sign_of_life).await;
+            sleep(liveness_timeout).await;
             continue;
         }
-        times += 1;
-        if times >= TIMES || !error.is_timeout() {
+        attempts += 1;
+        if attempts >= ATTEMPTS || !error.is_timeout() {
             warn!(
                 user.id = command.user_id,
                 reference.id = command.reference_id,
                 error = chain(&error),
-                "a job gets no answer for one command and goes on without it"
+                "job command got no answer, continuing without it"
             );
             return None;
         }
     }
 }
 
-/// Whether a worker answers that reaches its database. Asked is what is never answered from anywhere else.
+/// Whether a worker answers that reaches its database. The query is one that only the database
+/// answers.
 async fn is_alive(client: &Client, user_id: &str, within: Duration) -> bool {
     let query = Query::Batches {
         user_id: user_id.to_owned(),
         all: false,
     };
     let answer = client.query_within(&query, within).await;
-    answer.is_ok_and(|answer| answer.result.err().is_none_or(|error| error.code != UNAVAILABLE))
+    answer.is_ok_and(|answer| {
+        answer
+            .result
+            .err()
+            .is_none_or(|error| error.code != UNAVAILABLE)
+    })
 }

@@ -1,52 +1,54 @@
-//! What a run counts. Kept with the run while it goes on, so that a resumed one goes on counting.
+//! The counters of a run. They are stored with the run while it is in progress, so that a resumed
+//! run continues to count.
 
 use producer_sdk::Outcome;
 use serde::{Deserialize, Serialize};
 
-/// What a run counts. What does not belong to its job stays away.
+/// The counters of a run. The JSON omits the counters of other jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Counts {
-    /// Grant: periods that were looked at.
+    /// Grant: periods that were processed.
     #[serde(skip_serializing_if = "is_zero")]
     pub processed: u64,
-    /// Grant: periods that brought credits.
+    /// Grant: periods that granted credits.
     #[serde(skip_serializing_if = "is_zero")]
     pub successful: u64,
-    /// Grant: periods that brought nothing: lapsed, covered by a paid plan, no room under the cap, or done meanwhile.
+    /// Grant: periods that granted nothing: they have expired, a paid plan covers them, the balance
+    /// is at its cap, or they were granted in the meantime.
     #[serde(skip_serializing_if = "is_zero")]
     pub skipped: u64,
-    /// What could not be done, or was not answered. It stays due.
+    /// Commands that failed or were not answered. Their work stays due.
     #[serde(skip_serializing_if = "is_zero")]
     pub failed: u64,
-    /// Grant: credits.
+    /// Grant: credits that were granted.
     #[serde(skip_serializing_if = "is_nothing")]
     pub total_granted: i64,
-    /// Grant: credits that did not fit under the balance cap.
+    /// Grant: credits that were not granted because of the balance cap.
     #[serde(skip_serializing_if = "is_nothing")]
     pub total_clipped: i64,
-    /// Expire: batches that were swept.
+    /// Expire: batches that expired.
     #[serde(skip_serializing_if = "is_zero")]
     pub processed_batches: u64,
-    /// Expire: users whose batches were swept.
+    /// Expire: users with an expired batch.
     #[serde(skip_serializing_if = "is_zero")]
     pub processed_users: u64,
-    /// Expire: credits.
+    /// Expire: credits that expired.
     #[serde(skip_serializing_if = "is_nothing")]
     pub total_expired_amount: i64,
     /// Verify: wallets that were checked.
     #[serde(skip_serializing_if = "is_zero")]
     pub users_checked: u64,
-    /// Verify: rows that offend.
+    /// Verify: rows that break a rule.
     #[serde(skip_serializing_if = "is_zero")]
     pub violations: u64,
-    /// Verify: whether the book balances.
+    /// Verify: whether the book balances; `None` until the check is finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holds: Option<bool>,
-    /// Why it was given up.
+    /// Why the run failed; `None` if it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How long it took.
+    /// Duration in milliseconds, including the time before a resume.
     pub duration_ms: u64,
 }
 
@@ -61,13 +63,13 @@ const fn is_nothing(sum: &i64) -> bool {
 }
 
 impl Counts {
-    /// As it is kept with the run.
+    /// The JSON that is stored with the run.
     pub fn to_json(&self) -> serde_json::Value {
-        // Numbers and truth values cannot fail to serialise.
+        // Numbers, booleans and text always serialize.
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// Counts one period.
+    /// Counts one period; `None`: its command was not answered.
     pub fn grant(&mut self, outcome: Option<&Outcome>) {
         self.processed += 1;
         let clipped = outcome
@@ -92,14 +94,14 @@ impl Counts {
         }
     }
 
-    /// Counts one user's lapsed batches.
+    /// Counts the expired batches of one user; `None`: the command was not answered.
     pub fn expire(&mut self, outcome: Option<&Outcome>) {
         match outcome {
             Some(outcome) if outcome.is_completed() => {
                 self.processed_batches += outcome.transactions.len() as u64;
                 self.processed_users += u64::from(!outcome.transactions.is_empty());
-                let taken = outcome.amount.unwrap_or_default().saturating_neg();
-                self.total_expired_amount = self.total_expired_amount.saturating_add(taken);
+                let expired = outcome.amount.unwrap_or_default().saturating_neg();
+                self.total_expired_amount = self.total_expired_amount.saturating_add(expired);
             }
             _ => self.failed += 1,
         }

@@ -1,9 +1,10 @@
-//! Which run of a job is due.
+//! Computes which run of a job is due.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
-/// The newest date whose time has come at `now`. If there is no run for it yet, it is due, and catches up with everything
-/// that was missed, however long it was. Runs for other dates, later ones too, have no say in it.
+/// The newest date whose run time has passed at `now`. If this date has no run yet, its run is due.
+/// The run catches up with everything that was missed, however long ago. Runs of other dates,
+/// including later ones, do not matter.
 pub fn newest(at: NaiveTime, now: DateTime<Utc>) -> NaiveDate {
     let today = now.date_naive();
     if now.time() >= at {
@@ -21,9 +22,11 @@ pub fn next(at: NaiveTime, now: DateTime<Utc>) -> DateTime<Utc> {
     after.and_time(at).and_utc()
 }
 
-/// Up to which instant a run for `date` looks: the end of that day, but never after now.
+/// The end of the span that a run for `date` covers: the end of that day, but never after `now`.
 pub fn until(date: NaiveDate, now: DateTime<Utc>) -> DateTime<Utc> {
-    let end = date.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
+    let end = date
+        .checked_add_days(Days::new(1))
+        .unwrap_or(NaiveDate::MAX);
     end.and_time(NaiveTime::MIN).and_utc().min(now)
 }
 
@@ -40,8 +43,10 @@ mod tests {
         text.parse().expect("an instant")
     }
 
+    /// Conformance: Scheduler and jobs: Each date of a job becomes due once, from the scheduled
+    /// time on
     #[test]
-    fn a_date_has_come_from_its_time_on() {
+    fn a_date_is_due_from_its_run_time_on() {
         let before = at("2028-02-29T00:59:59.999999Z");
         assert_eq!(Some(newest(time(1), before)), "2028-02-28".parse().ok());
         let then = at("2028-02-29T01:00:00Z");
@@ -50,24 +55,26 @@ mod tests {
         assert_eq!(next(time(1), before), then);
     }
 
+    /// Conformance: Scheduler and jobs: Each date of a job becomes due once, from the scheduled
+    /// time on
     #[test]
-    fn every_date_of_a_leap_year_comes_in_its_turn() {
-        let mut came: Vec<NaiveDate> = Vec::new();
+    fn every_date_of_a_leap_year_is_due_in_order() {
+        let mut due: Vec<NaiveDate> = Vec::new();
         let mut now = at("2028-01-01T04:00:00Z");
         while now < at("2029-01-01T00:00:00Z") {
             let date = newest(time(4), now);
-            if came.last() != Some(&date) {
-                came.push(date);
+            if due.last() != Some(&date) {
+                due.push(date);
             }
             now += chrono::TimeDelta::minutes(17);
         }
         let first: NaiveDate = "2028-01-01".parse().expect("a date");
         let dates: Vec<NaiveDate> = first.iter_days().take(366).collect();
-        assert_eq!(came, dates);
+        assert_eq!(due, dates);
     }
 
     #[test]
-    fn a_run_looks_up_to_the_end_of_its_date_and_not_beyond_now() {
+    fn a_run_covers_its_date_but_not_the_future() {
         let date: NaiveDate = "2028-02-28".parse().expect("a date");
         assert_eq!(
             until(date, at("2028-03-02T00:30:00Z")),

@@ -1,21 +1,24 @@
-//! Jobs: granting the periods of plans, sweeping lapsed credits, checking the book.
+//! Jobs: they grant the periods of plans, expire batches, and verify the book.
 //!
-//! A job finds out what is due and asks for it by commands through the internal door, like any other producer: the lanes
-//! stay the only writers, and live commands wait for nobody. What is due follows from the ledger's state, so a job that
-//! is run twice, or goes on after a crash, finds nothing left of what was done.
+//! A job determines what is due and sends commands through the internal origin, like any other
+//! producer. So the lanes stay the only writers, and live commands do not wait for a job. What is
+//! due follows from the state of the ledger, so a job that runs twice or resumes after a crash does
+//! not repeat finished work.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | `due` | which run is due, by the clock and the schedule |
-//! | `runner` | claims a run, keeps its lease, records how far it is and what came of it |
-//! | `work` | a window of commands over the pages |
-//! | `counts` | what a run counts |
-//! | `asking` | one command, asked until it is answered |
+//! | `due` | computes which run is due from the clock and the schedule |
+//! | `scheduler` | enqueues a job when it is due |
+//! | `runner` | claims a run, keeps its lease, stores its progress and its result |
+//! | `work` | sends the commands of a job, a bounded number at a time |
+//! | `counts` | the counters of a run |
+//! | `asking` | sends one command and retries it until there is an outcome |
 
 mod asking;
 mod counts;
 pub mod due;
 mod runner;
+pub mod scheduler;
 mod work;
 
 pub use asking::PATIENCE;

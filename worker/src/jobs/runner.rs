@@ -1,4 +1,4 @@
-//! Claims a run, keeps its lease, records how far it is and what came of it.
+//! Claims a run, keeps its lease, and stores its progress and its result.
 
 use std::{
     pin::pin,
@@ -24,85 +24,83 @@ use super::{
 };
 use crate::{
     clock::{Clock, ClockError},
-    lane::{Backoff, chain},
+    pipeline::{Backoff, chain},
     read::ReadError,
     store::{Claim, JobRun, Store, StoreError},
     verify,
 };
 
-/// How often a run notes how far it is.
-const NOTE_EVERY: Duration = Duration::from_secs(5);
+/// How often a run renews its lease and stores its progress.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// This often in a row a job may fail although the database answers.
+/// A job is given up after this many failures in a row while the database answers.
 const MOST_FAILURES: u32 = 20;
-/// For so long a run that is stopped waits for what it has asked.
+/// How long a stopped run waits for answers to the commands that it has sent.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
-/// Offending rows that are named in the log; all are counted, and `scrip verify` names them.
-const NAMED: usize = 20;
+/// Largest number of violations in the log. All are counted, and `scrip verify` lists them.
+const MOST_LOGGED: usize = 20;
 
-/// Runs jobs.
+/// Claims and runs jobs.
 #[derive(Clone, Debug)]
 pub struct Runner {
-    /// The ledger.
     pub store: Store,
-    /// The rules by which is told what is due.
+    /// The rules that determine what is due.
     pub rules: Arc<Rules>,
-    /// The way to the lanes.
+    /// Sends commands to the lanes.
     pub client: Arc<Client>,
-    /// What time it is.
     pub clock: Clock,
-    /// This worker's name, unlike any other's.
+    /// The name of this worker, which no other worker has.
     pub worker: String,
-    /// How long one answer is waited for.
+    /// Timeout of one answer.
     pub patience: Duration,
-    /// Ends what is running.
+    /// Stops the runs in progress.
     pub stop: CancellationToken,
 }
 
-/// A run that came to its end.
+/// A run that has finished.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// What it counted.
+    /// The final counters.
     pub counts: Counts,
 }
 
 /// Why a run cannot be claimed now.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
-    /// The database does not take it.
+    /// The database refused the claim or is unavailable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no time to claim it by.
+    /// There is no confirmed time.
     #[error(transparent)]
     Clock(#[from] ClockError),
 }
 
-/// A run that did not come to its end.
+/// Why a run did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// It was stopped; whoever asks next goes on with it.
-    #[error("stopped before it was finished; the next one goes on with it")]
+    /// It was stopped. The next claim of the run resumes it.
+    #[error("the run was stopped before it finished; the next claim resumes it")]
     Stopped,
-    /// Its lease ran out, and somebody else goes on with it.
-    #[error("another worker has taken it over")]
+    /// Its lease ran out, and another worker resumed it.
+    #[error("another worker has taken over the run")]
     TakenOver,
-    /// It failed again and again although the database answers: trying once more would not help.
-    #[error("it cannot be done: {0}")]
+    /// It failed repeatedly although the database answers, so another attempt would not help.
+    #[error("the run fails repeatedly although the database answers: {0}")]
     Impossible(String),
 }
 
-/// How far a run is.
+/// The progress of a run.
 struct State {
     run: JobRun,
     cursor: Option<String>,
     counts: Counts,
-    /// What it had taken before it was resumed.
+    /// Milliseconds that the run took before it was resumed.
     before: u64,
     began: Instant,
 }
 
 impl Runner {
-    /// Claims the run of a job for a date; a finished one only if `again`.
+    /// Claims the run of a job for a date. A finished run is claimed only if `again`.
     pub async fn claim(
         &self,
         job: Job,
@@ -111,12 +109,14 @@ impl Runner {
         again: bool,
     ) -> Result<Claim, ClaimError> {
         let now = self.clock.compare().await?;
-        let who = (started_by, self.worker.as_str());
-        let claim = self.store.claim_job(job.as_str(), date, who, now, again);
+        let claimant = (started_by, self.worker.as_str());
+        let claim = self
+            .store
+            .claim_job(job.as_str(), date, claimant, now, again);
         Ok(claim.await?)
     }
 
-    /// Runs what was claimed, from where it was left. `progress` is told what was counted so far.
+    /// Runs a claimed run from its cursor. `progress` receives the counters so far.
     pub async fn run(
         &self,
         job: Job,
@@ -137,24 +137,26 @@ impl Runner {
             run,
         };
         let resumed = state.cursor.is_some();
-        info!(job = name, date, resumed, "a job runs");
+        info!(job = name, date, resumed, "job started");
         let done = self.work(job, &mut state, &mut progress).await;
         state.counts.duration_ms = state.before + millis(state.began.elapsed());
         if let Err(stopped) = done {
             let error = chain(&stopped);
             if let JobError::Impossible(cause) = &stopped {
-                error!(alarm = true, job = name, date, error, "a job failed");
+                error!(alarm = true, job = name, date, error, "job failed");
                 state.counts.error = Some(cause.clone());
                 self.finish(&state).await?;
             } else {
-                warn!(job = name, date, error, "a job did not come to its end");
+                warn!(job = name, date, error, "job did not finish");
             }
             return Err(stopped);
         }
         self.finish(&state).await?;
         let result = state.counts.to_json();
-        info!(job = name, date, result = %result, "a job is done");
-        Ok(Finished { counts: state.counts })
+        info!(job = name, date, result = %result, "job finished");
+        Ok(Finished {
+            counts: state.counts,
+        })
     }
 
     async fn work(
@@ -166,18 +168,18 @@ impl Runner {
         let mut backoff = Backoff::new(LONGEST_PAUSE);
         let mut failures = 0;
         loop {
-            let began_at = state.cursor.clone();
-            // What is due is told by a time that was compared just now.
-            let went = match self.clock.compare().await {
-                Ok(now) => self.pass(job, now, state, progress).await,
-                Err(ClockError::Unknown(error)) => Err(Interrupted::ByDatabase(chain(&error))),
-                Err(error) => Err(Interrupted::ByClock(chain(&error))),
+            let first_cursor = state.cursor.clone();
+            // The time that determines what is due was compared just now.
+            let done = match self.clock.compare().await {
+                Ok(now) => self.process(job, now, state, progress).await,
+                Err(ClockError::Unknown(error)) => Err(Interrupted::Database(chain(&error))),
+                Err(error) => Err(Interrupted::Clock(chain(&error))),
             };
-            match went {
+            match done {
                 Ok(()) => return Ok(()),
-                Err(Interrupted::For(error)) => return Err(error),
-                Err(Interrupted::ByDatabase(error)) => {
-                    if state.cursor != began_at {
+                Err(Interrupted::Ended(error)) => return Err(error),
+                Err(Interrupted::Database(error)) => {
+                    if state.cursor != first_cursor {
                         failures = 0;
                         backoff.reset();
                     }
@@ -190,14 +192,14 @@ impl Runner {
                         job = state.run.name,
                         error,
                         ?pause,
-                        "a job waits for the database"
+                        "job waits for the database"
                     );
                     tokio::select! {
                         () = sleep(pause) => {}
                         () = self.stop.cancelled() => return self.release(state).await,
                     }
                 }
-                Err(Interrupted::ByClock(error)) => {
+                Err(Interrupted::Clock(error)) => {
                     let pause = backoff.wait();
                     warn!(
                         job = state.run.name,
@@ -214,8 +216,8 @@ impl Runner {
         }
     }
 
-    /// Goes once through what is due at `now`, from the cursor on.
-    async fn pass(
+    /// Processes once what is due at `now`, from the cursor on.
+    async fn process(
         &self,
         job: Job,
         now: DateTime<Utc>,
@@ -227,7 +229,7 @@ impl Runner {
             store: self.store.clone(),
             rules: self.rules.clone(),
             client: self.client.clone(),
-            patience: self.patience,
+            answer_timeout: self.patience,
             stop: self.stop.clone(),
             until: due::until(date, now),
             date: state.run.run_date.clone(),
@@ -236,18 +238,21 @@ impl Runner {
         match job {
             Job::Grant => {
                 let count: Count = |counts, outcome| counts.grant(outcome);
-                self.through(work.grant(cursor), count, state, progress).await
+                self.count_all(work.grant(cursor), count, state, progress)
+                    .await
             }
             Job::Expire => {
                 let count: Count = |counts, outcome| counts.expire(outcome);
-                self.through(work.expire(cursor), count, state, progress).await
+                self.count_all(work.expire(cursor), count, state, progress)
+                    .await
             }
             Job::Verify => self.verify(now, state, progress).await,
         }
     }
 
-    /// Goes through all that is due. The cursor is behind the last thing before which everything was answered.
-    async fn through(
+    /// Counts every outcome. The cursor is behind the last item up to which all commands are
+    /// answered.
+    async fn count_all(
         &self,
         done: impl Stream<Item = Result<Done, ReadError>> + Send,
         count: Count,
@@ -255,8 +260,8 @@ impl Runner {
         progress: &mut (impl FnMut(&Counts) + Send),
     ) -> Result<(), Interrupted> {
         let mut done = pin!(done);
-        let mut note = notes();
-        // When it is stopped, what was asked is still counted, if it is answered in time.
+        let mut renewal = renewals();
+        // After a stop, commands that were sent are still counted if they are answered in time.
         let mut too_late = pin!(async {
             self.stop.cancelled().await;
             sleep(LAST_ANSWERS).await;
@@ -264,15 +269,17 @@ impl Runner {
         loop {
             tokio::select! {
                 biased;
-                () = &mut too_late => return self.release(state).await.map_err(Interrupted::For),
-                _ = note.tick() => self.renew(state).await?,
-                // Tokio's budget would have commands overtake each other on their way to the queue.
+                () = &mut too_late => {
+                    return self.release(state).await.map_err(Interrupted::Ended);
+                }
+                _ = renewal.tick() => self.renew(state).await?,
+                // Tokio's cooperative budget would reorder commands on their way to the queue.
                 next = unconstrained(done.next()) => match next {
                     None if self.stop.is_cancelled() => {
-                        return self.release(state).await.map_err(Interrupted::For);
+                        return self.release(state).await.map_err(Interrupted::Ended);
                     }
                     None => return Ok(()),
-                    Some(Err(error)) => return Err(Interrupted::ByDatabase(chain(&error))),
+                    Some(Err(error)) => return Err(Interrupted::Database(chain(&error))),
                     Some(Ok((cursor, outcomes))) => {
                         for outcome in &outcomes {
                             count(&mut state.counts, outcome.as_ref());
@@ -292,29 +299,29 @@ impl Runner {
         progress: &mut (impl FnMut(&Counts) + Send),
     ) -> Result<(), Interrupted> {
         let options = verify::Options {
-            max_violations: NAMED,
+            max_violations: MOST_LOGGED,
             ..verify::Options::default()
         };
-        let (told, mut so_far) = tokio::sync::watch::channel(0);
+        let (sender, mut users_checked) = tokio::sync::watch::channel(0);
         let db = self.store.read_connection();
         let verifying = verify::verify(db, &options, now, move |progress| {
-            told.send_replace(progress.users_checked);
+            sender.send_replace(progress.users_checked);
         });
         let mut verifying = pin!(verifying);
-        let mut note = notes();
+        let mut renewal = renewals();
         let report = loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => {
-                    return self.release(state).await.map_err(Interrupted::For);
+                    return self.release(state).await.map_err(Interrupted::Ended);
                 }
-                _ = note.tick() => self.renew(state).await?,
-                Ok(()) = so_far.changed() => {
-                    state.counts.users_checked = *so_far.borrow_and_update();
+                _ = renewal.tick() => self.renew(state).await?,
+                Ok(()) = users_checked.changed() => {
+                    state.counts.users_checked = *users_checked.borrow_and_update();
                     progress(&state.counts);
                 }
                 report = &mut verifying => {
-                    break report.map_err(|error| Interrupted::ByDatabase(chain(&error)))?;
+                    break report.map_err(|error| Interrupted::Database(chain(&error)))?;
                 }
             }
         };
@@ -329,7 +336,7 @@ impl Runner {
                 table = violation.table,
                 row = violation.id,
                 user.id = violation.user_id,
-                what = violation.message,
+                violation = violation.message,
                 "the book does not balance"
             );
         }
@@ -342,7 +349,7 @@ impl Runner {
         let now = match self.clock.confirmed().await {
             Ok(now) => now,
             Err(error) => {
-                warn!(error = chain(&error), "the lease of a job could not be renewed");
+                warn!(error = chain(&error), "job lease not renewed");
                 return Ok(());
             }
         };
@@ -351,9 +358,9 @@ impl Runner {
             .renew_job(&state.run, state.cursor.as_deref(), &result, now);
         match renewed.await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Interrupted::For(JobError::TakenOver)),
+            Ok(false) => Err(Interrupted::Ended(JobError::TakenOver)),
             Err(error) => {
-                warn!(error = chain(&error), "the lease of a job could not be renewed");
+                warn!(error = chain(&error), "job lease not renewed");
                 Ok(())
             }
         }
@@ -363,13 +370,16 @@ impl Runner {
         let result = state.counts.to_json();
         let released = async {
             let now = self.clock.confirmed().await?;
-            let released = self
-                .store
-                .release_job(&state.run, state.cursor.as_deref(), &result, now);
+            let released =
+                self.store
+                    .release_job(&state.run, state.cursor.as_deref(), &result, now);
             Ok::<_, ClaimError>(released.await?)
         };
         if let Err(error) = released.await {
-            warn!(error = chain(&error), "the lease of a job runs until its end");
+            warn!(
+                error = chain(&error),
+                "job lease not released, it lasts until it expires"
+            );
         }
         Err(JobError::Stopped)
     }
@@ -388,7 +398,7 @@ impl Runner {
                 Ok(true) => return Ok(()),
                 Ok(false) => return Err(JobError::TakenOver),
                 Err(error) => {
-                    warn!(error = chain(&error), "the end of a job could not be recorded");
+                    warn!(error = chain(&error), "job result not stored, retrying");
                     tokio::select! {
                         () = sleep(backoff.wait()) => {}
                         () = self.stop.cancelled() => return Err(JobError::Stopped),
@@ -401,17 +411,17 @@ impl Runner {
 
 type Count = fn(&mut Counts, Option<&producer_sdk::Outcome>);
 
-/// Why a pass ended early.
+/// Why processing stopped before the end.
 enum Interrupted {
-    For(JobError),
-    ByDatabase(String),
-    ByClock(String),
+    Ended(JobError),
+    Database(String),
+    Clock(String),
 }
 
-fn notes() -> tokio::time::Interval {
-    let mut note = interval(NOTE_EVERY);
-    note.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    note
+fn renewals() -> tokio::time::Interval {
+    let mut renewal = interval(RENEW_EVERY);
+    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    renewal
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -1,4 +1,4 @@
-//! What each job does between claiming its run and finishing it.
+//! Sends the commands of a job.
 
 use std::{
     collections::HashSet,
@@ -19,44 +19,53 @@ use crate::{
     store::Store,
 };
 
-/// Commands that are unanswered at most.
+/// Largest number of unanswered commands.
 pub const WINDOW: usize = 500;
-/// Periods of one subscription in one run; more stay due.
+/// Largest number of periods that one run grants to a subscription. Further periods stay due.
 const MOST_PERIODS: usize = 120;
 
-/// One thing done: the cursor behind it, and what became of its commands; `None` for one that was not answered.
+/// One finished item: the cursor behind it and the outcomes of its commands; `None` for a command
+/// that was not answered.
 pub type Done = (String, Vec<Option<Outcome>>);
 
-/// What the work needs.
+/// Sends the commands of a run.
 #[derive(Clone, Debug)]
 pub struct Work {
     pub store: Store,
     pub rules: Arc<Rules>,
     pub client: Arc<Client>,
-    /// How long one answer is waited for.
-    pub patience: Duration,
-    /// Up to where it looks.
+    /// Timeout of one answer.
+    pub answer_timeout: Duration,
+    /// The end of the span that the run covers.
     pub until: DateTime<Utc>,
     /// The date of the run.
     pub date: String,
-    /// Nothing more is begun once this says so; what was asked is still waited for.
+    /// After it is cancelled no further item is started. Answers to sent commands are still
+    /// awaited.
     pub stop: CancellationToken,
 }
 
 impl Work {
-    /// Grants what is due behind `cursor`, in order; the periods of one subscription one after the other.
+    /// Grants the due periods behind `cursor`, in order. The periods of one subscription are
+    /// granted one after the other.
     ///
-    /// A subscription moves on in the order of what is due with every period that is granted, so one of which several
-    /// periods are due may turn up on a later page while it is at work. It is left out there.
+    /// Each granted period moves its subscription forward in the order of due dates. So a
+    /// subscription with several due periods may appear on a later page while it is in progress. It
+    /// is skipped there.
     pub fn grant(self, cursor: Option<String>) -> impl Stream<Item = Result<Done, ReadError>> {
         let work = self.clone();
-        let at_work = AtWork::default();
-        let known = at_work.clone();
+        let in_progress = InProgress::default();
+        let known = in_progress.clone();
         let page = move |cursor: Option<String>| {
             let work = work.clone();
             let known = known.all();
             async move {
-                let due = read::due_subscriptions(&work.store, &work.rules, work.until, cursor.as_deref());
+                let due = read::due_subscriptions(
+                    &work.store,
+                    &work.rules,
+                    work.until,
+                    cursor.as_deref(),
+                );
                 let mut page = due.await?;
                 page.items
                     .retain(|(_, subscription)| !known.contains(&subscription.id));
@@ -67,11 +76,11 @@ impl Work {
             .take_until(self.stop.clone().cancelled_owned())
             .map_ok(move |(cursor, subscription)| {
                 let work = self.clone();
-                let at_work = at_work.clone();
-                at_work.begin(&subscription.id);
+                let in_progress = in_progress.clone();
+                in_progress.begin(&subscription.id);
                 async move {
                     let outcomes = work.grant_one(&subscription).await;
-                    at_work.end(&subscription.id);
+                    in_progress.end(&subscription.id);
                     Ok((cursor, outcomes))
                 }
             })
@@ -81,16 +90,17 @@ impl Work {
     async fn grant_one(&self, subscription: &Subscription) -> Vec<Option<Outcome>> {
         let mut outcomes = Vec::new();
         let due = subscription.due_periods(&self.rules, self.until);
-        // Periods of a disabled plan stay due; those of an unknown one are asked for, so that the run counts them.
+        // Periods of a disabled plan stay due. Those of an unknown plan are sent, so that the run
+        // counts their failure.
         let is_disabled = |plan: &str| self.rules.plans.get(plan).is_some_and(|plan| !plan.enabled);
-        let asked = due
+        let granted = due
             .iter()
             .filter(|due| !is_disabled(&due.plan))
             .take(MOST_PERIODS);
-        for due in asked {
+        for due in granted {
             let start = due.period.start;
             let command = Command::monthly_grant(&subscription.user_id, &subscription.id, start);
-            let outcome = ask(&self.client, &command, self.patience).await;
+            let outcome = ask(&self.client, &command, self.answer_timeout).await;
             let is_answered = outcome.is_some();
             outcomes.push(outcome);
             if !is_answered || self.stop.is_cancelled() {
@@ -100,7 +110,7 @@ impl Work {
         outcomes
     }
 
-    /// Sweeps what lapsed behind `cursor`, a command a user.
+    /// Expires the batches behind `cursor`, with one command per user.
     pub fn expire(self, cursor: Option<String>) -> impl Stream<Item = Result<Done, ReadError>> {
         let work = self.clone();
         let cutoff = self
@@ -118,18 +128,19 @@ impl Work {
                 async move {
                     let reference = format!("expire:{}:{user}", work.date);
                     let command = Command::expire(reference, &user, cutoff);
-                    Ok((cursor, vec![ask(&work.client, &command, work.patience).await]))
+                    let outcome = ask(&work.client, &command, work.answer_timeout).await;
+                    Ok((cursor, vec![outcome]))
                 }
             })
             .try_buffered(WINDOW)
     }
 }
 
-/// The subscriptions that are being granted now, at most [`WINDOW`].
+/// The subscriptions in progress, at most [`WINDOW`].
 #[derive(Clone, Default)]
-struct AtWork(Arc<Mutex<HashSet<String>>>);
+struct InProgress(Arc<Mutex<HashSet<String>>>);
 
-impl AtWork {
+impl InProgress {
     fn begin(&self, id: &str) {
         self.lock().insert(id.to_owned());
     }
@@ -147,7 +158,7 @@ impl AtWork {
     }
 }
 
-/// Everything on all pages behind `cursor`. A page is read when the one before it is used up.
+/// Every item on the pages behind `cursor`. A page is read when the previous page is used up.
 fn all<T, F>(
     cursor: Option<String>,
     page: impl Fn(Option<String>) -> F,

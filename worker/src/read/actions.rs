@@ -1,4 +1,4 @@
-//! The audit log of operators, newest first: each action with how it ended.
+//! Reads the audit log of operators, newest first: each action with its result.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -10,80 +10,78 @@ use serde::Serialize;
 use super::{Cursor, ReadError, sql};
 use crate::store::OperatorAction;
 
-/// The most actions that one page can have.
+/// Maximum of actions on one page.
 pub const MAX_ACTIONS: u32 = 1_000;
 
-/// Later than every action.
+/// An instant after every action.
 const END_OF_TIME: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_799, 0) {
     Some(at) => at,
     None => DateTime::UNIX_EPOCH,
 };
 
-/// Which actions are wanted; what is absent excludes none.
+/// Filter of the audit log. `None` in a field excludes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActionFilter {
     /// The operator.
     pub actor: Option<String>,
     /// The command.
     pub action: Option<OperatorAction>,
-    /// The user whose wallet it was about.
+    /// The user whose wallet the action concerned.
     pub user_id: Option<String>,
-    /// Begun at this instant or later.
+    /// Actions that began at this instant or later.
     pub since: Option<DateTime<Utc>>,
-    /// Begun before this instant.
+    /// Actions that began before this instant.
     pub until: Option<DateTime<Utc>>,
 }
 
-/// How an action stands.
+/// The status of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionStatus {
-    /// It was begun and no end is recorded: it is being done, or its process or the database was lost meanwhile.
+    /// No end is recorded: the action is still running, or its process or the database was lost.
     Begun,
-    /// It ended with exit code 0.
+    /// The action ended with exit code 0.
     Completed,
-    /// It ended with another one; what it had done by then stays done.
+    /// The action ended with another exit code. Changes that it made before the error stay.
     Failed,
 }
 
-/// What an operator did.
+/// An action of an operator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Action {
-    /// Id of the row that says that it began.
+    /// Id of the row that records the begin.
     pub id: Uuid,
-    /// When it was recorded, before anything was done.
+    /// Time of the record, before the action changed anything.
     pub at: DateTime<Utc>,
     /// The operator.
     pub actor: String,
     /// The command.
     pub action: String,
-    /// The reference, job, file or namespace that it was about.
+    /// The reference, job, file or namespace of the action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// The user whose wallet it was about.
+    /// The user whose wallet the action concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// How it stands.
     pub status: ActionStatus,
-    /// What was asked for.
+    /// The arguments of the command.
     pub detail: Json,
-    /// When it ended.
+    /// Absent while no end is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<DateTime<Utc>>,
-    /// Counts, letters, outcome or error.
+    /// Counts, dead letters, outcome or error. Absent while no end is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Json>,
-    /// From where a list of what is older goes on.
+    /// The position after which older actions follow.
     pub cursor: Cursor,
 }
 
-/// Part of the log, newest first.
+/// A page of the audit log, newest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActionPage {
-    /// The actions.
     pub actions: Vec<Action>,
-    /// Whether there are older ones.
+    /// Whether older actions follow.
     pub more: bool,
 }
 
@@ -110,7 +108,8 @@ SELECT b.id, b.created_at, b.actor, b.action, b.subject, b.user_id, b.detail,
    AND ($4 = '' OR b.actor = $4) AND ($5 = '' OR b.action = $5) AND ($6 = '' OR b.user_id = $6)
  ORDER BY b.created_at DESC, b.id DESC LIMIT $7";
 
-/// The newest actions that are wanted, or those before a place in the log; 1 to [`MAX_ACTIONS`].
+/// The newest actions that match the filter, or those before a position in the log. `limit` is
+/// clamped to 1 to [`MAX_ACTIONS`].
 pub async fn actions(
     db: &DatabaseConnection,
     filter: &ActionFilter,
@@ -119,7 +118,7 @@ pub async fn actions(
 ) -> Result<ActionPage, ReadError> {
     page(db, filter, before, limit.clamp(1, MAX_ACTIONS))
         .await
-        .map_err(ReadError::of("audit log"))
+        .map_err(ReadError::reading("audit log"))
 }
 
 async fn page(

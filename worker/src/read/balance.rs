@@ -1,4 +1,4 @@
-//! What users have.
+//! Reads the balances of users.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use ledger::{Book, Inconsistency, Rules, Subscription, Wallet};
 use producer_sdk::contract::{BalanceResult, ExpiringBatch, NextGrant};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value, prelude::Uuid,
+    ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value,
+    prelude::Uuid,
 };
 
 use super::{ReadError, sql, subscriptions};
@@ -26,7 +27,8 @@ struct Row {
     next_expires_at: Option<DateTime<Utc>>,
 }
 
-/// All of it in one statement, so that what it says fits together. `{users}` is the list of users.
+/// Reads everything in one statement, so that the values are consistent. `{users}` is the list of
+/// users.
 const SQL: &str = "\
 SELECT w.user_id, w.balance, w.held, w.total_earned, w.total_spent, w.status, w.version, w.next_due_at,
        (SELECT CAST(coalesce(sum(b.remaining - b.held), 0) AS bigint) FROM credits_batch b
@@ -45,10 +47,10 @@ pub async fn has_wallet(db: &DatabaseConnection, user: &str) -> Result<bool, Rea
     let text = "SELECT 1 FROM credits_balance WHERE user_id = $1";
     let statement = Statement::from_sql_and_values(db.get_database_backend(), text, [user.into()]);
     let row = db.query_one_raw(statement).await;
-    Ok(row.map_err(ReadError::of("balance"))?.is_some())
+    Ok(row.map_err(ReadError::reading("balance"))?.is_some())
 }
 
-/// What `user` has at `now`, by the plans of `rules`; `None` if he has no wallet.
+/// The balance of `user` at `now`, with the plans of `rules`. `None` if the user has no wallet.
 pub async fn balance(
     db: &DatabaseConnection,
     user: &str,
@@ -58,7 +60,7 @@ pub async fn balance(
     Ok(balances(db, &[user], rules, now).await?.pop())
 }
 
-/// The same for several users; those without a wallet are left out.
+/// The balances of several users. Users without a wallet are left out.
 pub async fn balances(
     db: &DatabaseConnection,
     users: &[&str],
@@ -88,11 +90,10 @@ pub async fn balances(
     read(db, statement, rules, now, "balance").await
 }
 
-/// A page of wallets in the order of their users: those after `$1` up to `$3`, `$4` at most.
-const PAGE: &str =
-    "SELECT user_id FROM credits_balance WHERE user_id > $1 AND user_id <= $3 ORDER BY user_id LIMIT $4";
+/// A page of wallets in the order of their users: at most `$4` users after `$1` up to `$3`.
+const PAGE: &str = "SELECT user_id FROM credits_balance WHERE user_id > $1 AND user_id <= $3 ORDER BY user_id LIMIT $4";
 
-/// What the first `limit` users after `after` up to `last` have at `now`, in their order.
+/// The balances at `now` of the first `limit` users after `after` up to `last`, in their order.
 pub(super) async fn page(
     db: &DatabaseConnection,
     (after, last): (&str, &str),
@@ -112,7 +113,7 @@ pub(super) async fn page(
     read(db, statement, rules, now, "wallets").await
 }
 
-/// The results of the wallets that `statement` selects, in its order.
+/// The balances of the wallets that `statement` selects, in its order.
 async fn read(
     db: &DatabaseConnection,
     statement: Statement,
@@ -120,16 +121,21 @@ async fn read(
     now: DateTime<Utc>,
     what: &'static str,
 ) -> Result<Vec<BalanceResult>, ReadError> {
-    // The wallets come first: a version of a wallet is never reported with older subscriptions.
+    // The wallets are read first, so that a version of a wallet is never reported with older
+    // subscriptions.
     let mut rows = wallets(db, statement.clone(), what).await?;
     let is_due = |row: &Row| row.next_due_at.is_some_and(|at| at <= now);
     let mut subscriptions = if rows.iter().any(is_due) {
-        // A grant that commits between the two statements would be missing from both.
+        // Without a snapshot, a grant that commits between the two statements would be missing from
+        // both.
         let snapshot = sql::begin_consistent_read(db).await;
-        let snapshot = snapshot.map_err(ReadError::of(what))?;
+        let snapshot = snapshot.map_err(ReadError::reading(what))?;
         rows = wallets(&snapshot, statement, what).await?;
         let subscriptions = of_users(&snapshot, &rows).await?;
-        snapshot.rollback().await.map_err(ReadError::of(what))?;
+        snapshot
+            .rollback()
+            .await
+            .map_err(ReadError::reading(what))?;
         subscriptions
     } else {
         of_users(db, &rows).await?
@@ -148,7 +154,7 @@ async fn wallets(
     what: &'static str,
 ) -> Result<Vec<Row>, ReadError> {
     let rows = Row::find_by_statement(statement).all(db).await;
-    rows.map_err(ReadError::of(what))
+    rows.map_err(ReadError::reading(what))
 }
 
 async fn of_users(
@@ -159,7 +165,7 @@ async fn of_users(
     subscriptions(db, &users).await
 }
 
-/// What a user has, as if the periods that are due had been granted.
+/// The balance of a user as if the due periods had been granted.
 fn result(
     row: Row,
     subscriptions: Vec<Subscription>,
@@ -169,7 +175,7 @@ fn result(
     let mut book = Book::default();
     let mut wallet = Wallet::prepared(Uuid::nil(), row.user_id.clone());
     wallet.open = true;
-    // What expired is no part of it, so no batch is needed to tell what can be spent.
+    // Without the expired credits, no batch is needed to compute the spendable credits.
     wallet.balance = row.balance.saturating_sub(row.lapsed);
     wallet.held = row.held;
     wallet.total_earned = row.total_earned;
@@ -183,7 +189,10 @@ fn result(
         .iter()
         .map(|posting| posting.amount)
         .fold(0, i64::saturating_add);
-    let expiring = book.wallet(&row.user_id).into_iter().flat_map(Wallet::batches);
+    let expiring = book
+        .wallet(&row.user_id)
+        .into_iter()
+        .flat_map(Wallet::batches);
     let expiring = expiring.filter_map(|batch| Some((batch.expires_at?, batch.remaining)));
     let stored = row.next_expires_at.zip(row.next_amount);
     let next_grant = ledger::next_grant(book.subscriptions(&row.user_id), rules, now);
@@ -209,7 +218,7 @@ fn result(
     })
 }
 
-/// The sum of what expires first.
+/// The sum of the batches with the earliest expiry.
 fn first_expiring(expiring: impl Iterator<Item = (DateTime<Utc>, i64)>) -> Option<ExpiringBatch> {
     expiring.fold(
         None,

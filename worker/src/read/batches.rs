@@ -1,4 +1,4 @@
-//! Where a user's credits are.
+//! Reads the batches of a user.
 
 use chrono::{DateTime, Utc};
 use entity::credits_batch;
@@ -26,13 +26,14 @@ fn item(model: credits_batch::Model, now: DateTime<Utc>) -> BatchItem {
     }
 }
 
-/// By name, because a statement that is kept prepared must not change when a migration adds a column.
+/// Lists the columns by name, because a migration that adds a column must not change the result of
+/// a cached prepared statement.
 const COLUMNS: &str = "\
 b.id, b.user_id, b.amount, b.remaining, b.held, b.issued_at, b.expires_at, b.status, b.source_type, b.source_plan,
 b.grant_period, b.paid_micros, b.currency, b.transaction_id, b.expirations, b.created_at, b.updated_at";
 
-/// The batches of `user` in the order in which they are spent; with `include_closed`, those follow from which nothing
-/// is left.
+/// The batches of `user` in spending order. With `include_closed`, batches without a remainder
+/// follow.
 pub async fn batches(
     db: &DatabaseConnection,
     user: &str,
@@ -53,6 +54,6 @@ pub async fn batches(
         .from_raw_sql(statement)
         .all(db)
         .await;
-    let rows = rows.map_err(ReadError::of("batches"))?;
+    let rows = rows.map_err(ReadError::reading("batches"))?;
     Ok(rows.into_iter().map(|model| item(model, now)).collect())
 }

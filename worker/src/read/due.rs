@@ -1,4 +1,5 @@
-//! What jobs have to do in the ledger, page by page, in the order of an index. A place in that order is a cursor.
+//! Reads the work of the jobs page by page, in the order of an index. A cursor is a position in
+//! that order.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,15 +12,15 @@ use crate::store::Store;
 
 /// Rows of a page.
 const PAGE: usize = 1000;
-/// What follows from the cursor of nothing.
+/// The position before the first row.
 const START: (DateTime<Utc>, &str) = (DateTime::<Utc>::UNIX_EPOCH, "");
 
-/// One page of what is due.
+/// One page of due items.
 #[derive(Debug)]
 pub struct Page<T> {
-    /// What is on it, each with the cursor behind it.
+    /// The items, each with the cursor behind it.
     pub items: Vec<(String, T)>,
-    /// Where the next page begins; absent on the last one.
+    /// The cursor at which the next page begins. `None` on the last page.
     pub next: Option<String>,
 }
 
@@ -33,35 +34,36 @@ SELECT expires_at, user_id FROM credits_batch
  WHERE status = 'ACTIVE' AND expires_at IS NOT NULL AND expires_at <= $1 AND (expires_at, user_id) > ($2, $3)
  GROUP BY expires_at, user_id ORDER BY expires_at, user_id LIMIT $4";
 
-/// Subscriptions with a period that starts by `until`, behind `cursor`. Those of which the rules grant none are left out: their
-/// periods stay due.
+/// Subscriptions behind `cursor` with a period that starts by `until`. Subscriptions for which the
+/// rules grant no period are left out. Their periods stay due.
 pub async fn due_subscriptions(
     store: &Store,
     rules: &Rules,
     until: DateTime<Utc>,
     cursor: Option<&str>,
 ) -> Result<Page<Subscription>, ReadError> {
-    let failed = || ReadError::of("due subscriptions");
+    let failed = || ReadError::reading("due subscriptions");
     let db = store.read_connection();
     let rows = db
         .query_all_raw(statement(store, SUBSCRIPTIONS, until, cursor))
         .await;
     let rows = rows.map_err(failed())?;
-    let mut places = Vec::with_capacity(rows.len());
+    let mut positions = Vec::with_capacity(rows.len());
     for row in &rows {
         let id: String = row.try_get_by("id").map_err(failed())?;
         let due_at: DateTime<Utc> = row.try_get_by("due_at").map_err(failed())?;
-        places.push((format!("{}|{id}", text(due_at)), id));
+        positions.push((format!("{}|{id}", text(due_at)), id));
     }
-    let next = places.last().map(|(cursor, _)| cursor.clone());
+    let next = positions.last().map(|(cursor, _)| cursor.clone());
     let next = next.filter(|_| rows.len() == PAGE);
-    let ids: Vec<&str> = places.iter().map(|(_, id)| id.as_str()).collect();
+    let ids: Vec<&str> = positions.iter().map(|(_, id)| id.as_str()).collect();
     let found = subscriptions::with_ids(db, &ids).await?;
     let mut found: HashMap<String, Subscription> =
         found.into_iter().map(|one| (one.id.clone(), one)).collect();
-    let items = places.into_iter().filter_map(|(cursor, id)| {
+    let items = positions.into_iter().filter_map(|(cursor, id)| {
         let subscription = found.remove(&id)?;
-        let is_granted = |due: &DuePeriod| rules.plans.get(&due.plan).is_none_or(|plan| plan.enabled);
+        let is_granted =
+            |due: &DuePeriod| rules.plans.get(&due.plan).is_none_or(|plan| plan.enabled);
         let due = subscription.due_periods(rules, until);
         due.iter().any(is_granted).then_some((cursor, subscription))
     });
@@ -71,13 +73,14 @@ pub async fn due_subscriptions(
     })
 }
 
-/// Users who have a batch that lapsed by `until`, behind `cursor`; a user may come again with another batch.
+/// Users behind `cursor` with an ACTIVE batch that has expired by `until`. A user may appear again
+/// with another batch.
 pub async fn lapsed_users(
     store: &Store,
     until: DateTime<Utc>,
     cursor: Option<&str>,
 ) -> Result<Page<String>, ReadError> {
-    let failed = || ReadError::of("lapsed batches");
+    let failed = || ReadError::reading("expired batches");
     let rows = store
         .read_connection()
         .query_all_raw(statement(store, LAPSED, until, cursor))
@@ -102,11 +105,11 @@ pub async fn lapsed_users(
 
 fn statement(store: &Store, sql: &str, until: DateTime<Utc>, cursor: Option<&str>) -> Statement {
     let backend = store.backend();
-    let place = cursor.and_then(|cursor| {
+    let position = cursor.and_then(|cursor| {
         let (at, id) = cursor.split_once('|')?;
         Some((at.parse().ok()?, id))
     });
-    let (at, id) = place.unwrap_or(START);
+    let (at, id) = position.unwrap_or(START);
     let values = [
         sql::instant(backend, until),
         sql::instant(backend, at),

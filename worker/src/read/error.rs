@@ -1,4 +1,4 @@
-//! What can go wrong when reading.
+//! Errors of reading the ledger.
 
 use ledger::Inconsistency;
 use sea_orm::DbErr;
@@ -16,14 +16,14 @@ pub struct ReadError {
 
 impl ReadError {
     /// For `map_err`.
-    pub(crate) fn of(what: &'static str) -> impl FnOnce(DbErr) -> Self {
+    pub(crate) fn reading(what: &'static str) -> impl FnOnce(DbErr) -> Self {
         move |source| Self {
             what,
             source: source.into(),
         }
     }
 
-    /// For `map_err`, where rows were read by the store.
+    /// For `map_err`, if the store read the rows.
     pub(crate) fn store(what: &'static str) -> impl FnOnce(StoreError) -> Self {
         move |source| Self {
             what,
@@ -31,7 +31,7 @@ impl ReadError {
         }
     }
 
-    /// For `map_err`, where rows contradict each other.
+    /// For `map_err`, if rows contradict each other.
     pub(crate) fn inconsistent(what: &'static str) -> impl FnOnce(Inconsistency) -> Self {
         move |source| Self {
             what,

@@ -1,8 +1,8 @@
-//! Reading the ledger: balances, batches and history, on committed state.
+//! Reads of the ledger: balances, batches, histories and reports, from committed rows.
 //!
-//! Nothing here locks or writes, and what is read may be out of date as soon as it is returned: to read one's own
-//! write, look at the outcome of the command. Each function answers from one statement, or from rows that never change
-//! once they are there, so that what it returns fits together.
+//! No function here locks or writes. A result may be out of date as soon as it is returned; to
+//! read one's own write, use the outcome of the command. Each function reads one statement, or rows
+//! that never change once they exist, so that its result is consistent.
 
 mod actions;
 mod balance;

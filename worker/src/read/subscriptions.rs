@@ -1,4 +1,4 @@
-//! What users are subscribed to.
+//! Reads the subscriptions of users.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use tracing::warn;
 use super::ReadError;
 use crate::store::subscriptions;
 
-/// The subscriptions of each of `users` who has any.
+/// The subscriptions of `users`, by user. Users without subscriptions are left out.
 pub async fn subscriptions(
     db: &impl ConnectionTrait,
     users: &[&str],
@@ -41,12 +41,12 @@ async fn read(
         ids.iter().copied(),
     );
     let rows = db.query_all_raw(statement).await;
-    let rows = rows.map_err(ReadError::of("subscriptions"))?;
+    let rows = rows.map_err(ReadError::reading("subscriptions"))?;
     let found = subscriptions::from_rows(&rows).map_err(ReadError::store("subscriptions"))?;
-    // One that cannot be read must not keep others from their answers; `verify` finds it.
+    // An unreadable subscription must not block the others. `verify` reports it.
     let readable = found.into_iter().filter_map(|subscription| {
         subscription
-            .inspect_err(|error| warn!(%error, "a subscription cannot be read, left out"))
+            .inspect_err(|error| warn!(%error, "unreadable subscription left out"))
             .ok()
     });
     Ok(readable.collect())

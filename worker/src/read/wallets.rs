@@ -1,4 +1,4 @@
-//! All wallets, page by page in the order of their users.
+//! Reads all wallets page by page, in the order of their users.
 
 use chrono::{DateTime, Utc};
 use ledger::Rules;
@@ -7,42 +7,45 @@ use sea_orm::DatabaseConnection;
 
 use super::{ReadError, balance};
 
-/// Wallets that one statement looks at, so that it is quick however few of them are wanted.
+/// Wallets that one statement reads. The limit bounds its time, even if few wallets match.
 const SCANNED: u32 = 1_000;
 
-/// Which wallets are wanted; what is absent excludes none.
+/// Filter of wallets. `None` in a field excludes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WalletFilter {
-    /// What the user's id begins with.
+    /// Prefix of the user's id.
     pub prefix: Option<String>,
     /// `ACTIVE` or `FROZEN`.
     pub status: Option<String>,
-    /// `balance` at least, lapsed credits included.
+    /// Minimum of `balance`, which includes expired credits that the expiry job has not booked yet.
     pub min_balance: Option<i64>,
-    /// `availableCredits` at least.
+    /// Minimum of `availableCredits`.
     pub min_available: Option<i64>,
-    /// `availableCredits` at most.
+    /// Maximum of `availableCredits`.
     pub max_available: Option<i64>,
-    /// Only those of which something expires before this instant.
+    /// Only wallets with a batch that expires before this instant.
     pub expires_before: Option<DateTime<Utc>>,
 }
 
-/// Some wallets.
+/// A page of wallets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletPage {
-    /// Those that are wanted, of the wallets that were looked at.
+    /// The wallets that match the filter, of those that were read.
     pub wallets: Vec<BalanceResult>,
-    /// The last user that was looked at, after whom the next page begins; absent at the end.
+    /// The last user that was read. The next page begins after this user. `None` on the last page.
     pub next: Option<String>,
 }
 
 impl WalletFilter {
-    fn wants(&self, wallet: &BalanceResult) -> bool {
+    fn matches(&self, wallet: &BalanceResult) -> bool {
         let available = wallet.available_credits;
         self.prefix
             .as_ref()
             .is_none_or(|prefix| wallet.user_id.starts_with(prefix))
-            && self.status.as_ref().is_none_or(|status| wallet.status == *status)
+            && self
+                .status
+                .as_ref()
+                .is_none_or(|status| wallet.status == *status)
             && self.min_balance.is_none_or(|least| wallet.balance >= least)
             && self.min_available.is_none_or(|least| available >= least)
             && self.max_available.is_none_or(|most| available <= most)
@@ -53,7 +56,8 @@ impl WalletFilter {
     }
 }
 
-/// The wanted ones of the next wallets after `after`, as they are at `now`. A page may be empty, and others follow.
+/// The next wallets after `after` that match the filter, as they are at `now`. A page may be empty
+/// although others follow.
 pub async fn wallets(
     db: &DatabaseConnection,
     filter: &WalletFilter,
@@ -62,13 +66,14 @@ pub async fn wallets(
     now: DateTime<Utc>,
 ) -> Result<WalletPage, ReadError> {
     let prefix = filter.prefix.as_deref().unwrap_or_default();
-    // Ids have at most 200 bytes, so this is behind all that begin with the prefix. Bytes are in the order of characters.
+    // Ids have at most 200 bytes, so this text sorts after all ids with the prefix. The order of
+    // bytes is the order of characters.
     let last = format!("{prefix}{}", char::MAX.to_string().repeat(51));
     let after = after.unwrap_or_default();
     let is_before_prefix = after < prefix;
     let mut wallets = Vec::new();
     if is_before_prefix {
-        // The user whose id is the prefix itself comes before all others that begin with it.
+        // The user whose id equals the prefix sorts before all others with the prefix.
         wallets = balance::balances(db, &[prefix], rules, now).await?;
     }
     let after = if is_before_prefix { prefix } else { after };
@@ -79,6 +84,6 @@ pub async fn wallets(
         .map(|wallet| wallet.user_id.clone())
         .filter(|_| is_full);
     wallets.extend(page);
-    wallets.retain(|wallet| filter.wants(wallet));
+    wallets.retain(|wallet| filter.matches(wallet));
     Ok(WalletPage { wallets, next })
 }

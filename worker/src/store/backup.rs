@@ -1,4 +1,4 @@
-//! A copy of the ledger in an SQLite file, made while others use the file.
+//! Backup of a ledger in an SQLite file, taken while other processes use the file.
 
 use std::path::Path;
 
@@ -8,7 +8,8 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use super::{Store, StoreError};
 
 impl Store {
-    /// Copies the ledger as it is at this moment into `path`, a new file that only its owner can read. Fails on PostgreSQL.
+    /// Copies the current state of the ledger into `path`, a new file that only its owner can
+    /// read. Fails on PostgreSQL.
     pub async fn back_up(&self, path: &Path) -> Result<(), StoreError> {
         if self.backend() != DbBackend::Sqlite {
             return Err(StoreError::Url(
@@ -25,10 +26,11 @@ impl Store {
             path: path.to_owned(),
             source,
         })?;
-        let copy = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO $1", [target.into()]);
+        let copy =
+            Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO $1", [target.into()]);
         let copied = self.read_connection().execute_raw(copy).await;
         if copied.is_err() {
-            // Only the beginning of a copy may be there, which is no backup.
+            // The file may hold an incomplete copy, which is not a backup.
             let _ = std::fs::remove_file(path);
         }
         copied.map_err(StoreError::database("back up the file"))?;

@@ -1,6 +1,7 @@
-//! Rows as parameters: one array a column on PostgreSQL (`UNNEST`), one JSON document on SQLite (`jsonb_each`).
+//! Rows as parameters of a statement: one array per column on PostgreSQL (`UNNEST`), one JSON
+//! document on SQLite (`jsonb_each`).
 //!
-//! The text of a statement is constant whatever the number of rows, so its plan stays cached.
+//! The text of a statement does not depend on the number of rows, so its plan stays cached.
 
 use std::fmt::Write;
 
@@ -11,20 +12,23 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// About so many bytes a cell has.
+/// Estimated bytes per cell, to size the JSON buffer.
 const CELL: usize = 16;
 
-/// Stands for an absent instant: the beginning of the year 1, which no message can name.
+/// Sentinel for an absent instant: the beginning of the year 1, which no message can contain.
 const NEVER: DateTime<Utc> = match DateTime::from_timestamp(-62_135_596_800, 0) {
     Some(at) => at,
     None => DateTime::UNIX_EPOCH,
 };
-/// Stands for an absent number.
+/// Sentinel for an absent number.
 const NONE: i64 = -1;
 
-/// One column of a set of rows. PostgreSQL's arrays hold no NULL here: an absent value travels as the column
-/// type's sentinel (empty text, nil UUID, [`NEVER`], [`NONE`]), which the statement turns back with `NULLIF`. A column in
-/// which all are absent is empty, and then the statement finds NULL in each row.
+/// One column of a set of rows.
+///
+/// The arrays for PostgreSQL hold no NULL. An absent value is sent as the sentinel of the column's
+/// type (empty text, nil UUID, [`NEVER`], [`NONE`]), and the statement converts it back with
+/// `NULLIF`. A column whose values are all absent is sent empty, and the statement then reads NULL
+/// in each row.
 pub enum Column {
     Text(Vec<String>),
     Number(Vec<i64>),
@@ -45,39 +49,49 @@ impl Column {
         }
     }
 
-    /// Texts that may be absent.
+    /// Optional texts.
     pub fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Self {
-        Self::Text(values.map(|value| value.unwrap_or_default().to_owned()).collect()).unless_absent()
+        Self::Text(
+            values
+                .map(|value| value.unwrap_or_default().to_owned())
+                .collect(),
+        )
+        .unless_absent()
     }
 
-    /// Numbers that may be absent.
+    /// Optional numbers.
     pub fn numbers(values: impl Iterator<Item = Option<i64>>) -> Self {
         Self::Number(values.map(|value| value.unwrap_or(NONE)).collect()).unless_absent()
     }
 
-    /// Ids that may be absent.
+    /// Optional ids.
     pub fn ids(values: impl Iterator<Item = Option<Uuid>>) -> Self {
         Self::Id(values.map(Option::unwrap_or_default).collect()).unless_absent()
     }
 
-    /// Bytes that may be absent.
+    /// Optional byte strings.
     pub fn bytes(values: impl Iterator<Item = Option<Vec<u8>>>) -> Self {
         Self::Bytes(values.map(Option::unwrap_or_default).collect()).unless_absent()
     }
 
-    /// Instants that may be absent.
+    /// Optional instants.
     pub fn instants(values: impl Iterator<Item = Option<DateTime<Utc>>>) -> Self {
         Self::Instant(values.map(|value| value.unwrap_or(NEVER)).collect()).unless_absent()
     }
 
-    /// An empty column where all values are absent: most are in most groups, and each takes its time on both sides.
+    /// Replaces a column whose values are all absent by an empty one. Most columns of most groups
+    /// are like that, and each sentinel costs time on both sides.
     pub fn unless_absent(self) -> Self {
         match self {
             Self::Text(values) if values.iter().all(String::is_empty) => Self::Text(Vec::new()),
-            Self::Number(values) if values.iter().all(|value| *value == NONE) => Self::Number(Vec::new()),
+            Self::Number(values) if values.iter().all(|value| *value == NONE) => {
+                Self::Number(Vec::new())
+            }
             Self::Id(values) if values.iter().all(Uuid::is_nil) => Self::Id(Vec::new()),
             Self::Bytes(values) if values.iter().all(Vec::is_empty) => Self::Bytes(Vec::new()),
-            Self::Instant(values) if values.iter().all(|value| *value == NEVER) => Self::Instant(Vec::new()),
+            Self::Instant(values) if values.iter().all(|value| *value == NEVER) => {
+                Self::Instant(Vec::new())
+            }
             some => some,
         }
     }
@@ -125,7 +139,8 @@ impl Column {
     }
 }
 
-/// The parameters for a set of rows: an array each on PostgreSQL, one JSON array of rows on SQLite.
+/// The parameters for a set of rows: one array per column on PostgreSQL, one JSON array of rows on
+/// SQLite.
 pub fn rows(backend: DbBackend, columns: Vec<Column>) -> Vec<Value> {
     if backend != DbBackend::Sqlite {
         return columns.into_iter().map(Column::into_array).collect();
@@ -134,8 +149,8 @@ pub fn rows(backend: DbBackend, columns: Vec<Column>) -> Vec<Value> {
     let mut json = String::with_capacity(2 + count * columns.len() * CELL);
     json.push('[');
     for row in 0..count {
-        for (place, column) in columns.iter().enumerate() {
-            json.push_str(match (row, place) {
+        for (index, column) in columns.iter().enumerate() {
+            json.push_str(match (row, index) {
                 (0, 0) => "[",
                 (_, 0) => "],[",
                 _ => ",",
@@ -156,7 +171,8 @@ pub fn instant(backend: DbBackend, at: DateTime<Utc>) -> Value {
     }
 }
 
-/// An instant in the one form that SQLite's files have it: text order is time order.
+/// An instant in the only text form that SQLite files store. The order of these texts is the order
+/// of time.
 pub fn sqlite_instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
@@ -164,7 +180,7 @@ pub fn sqlite_instant(at: DateTime<Utc>) -> String {
 fn quoted(text: &str, json: &mut String) {
     match serde_json::to_string(text) {
         Ok(quoted) => json.push_str(&quoted),
-        // Writing a text into memory does not fail.
+        // Serializing a text into memory does not fail.
         Err(_) => json.push_str("null"),
     }
 }
@@ -173,7 +189,11 @@ fn hex(bytes: &[u8], json: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
     json.push('"');
-    json.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    json.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
+    );
     json.push('"');
 }
 
@@ -182,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_is_empty_where_all_of_its_values_are_absent_and_whole_where_one_is_not() {
+    fn a_column_is_empty_only_if_all_of_its_values_are_absent() {
         let at = DateTime::from_timestamp(1_769_851_800, 0);
         let columns = |first: bool| {
             [
@@ -195,19 +215,22 @@ mod tests {
         };
         assert!(columns(false).iter().all(|column| column.len() == 0));
         assert!(columns(true).iter().all(|column| column.len() == 2));
-        // What may not be absent is never left out, whatever it is.
+        // A required column is never left empty, even if its values equal the sentinel.
         assert_eq!(Column::Number(vec![NONE, NONE]).len(), 2);
     }
 
     #[test]
-    fn rows_for_sqlite_are_one_document_that_says_what_the_columns_say() {
+    fn rows_for_sqlite_are_one_json_document_with_the_values_of_the_columns() {
         let at = DateTime::from_timestamp(1_769_851_800, 5_000).unwrap();
         let columns = vec![
             Column::Text(vec!["a\"\\\n\u{1}ß".to_owned(), String::new()]),
             Column::Number(vec![i64::MIN, 7]),
             Column::Id(vec![Uuid::nil(), Uuid::from_u128(0xab)]),
             Column::Bytes(vec![vec![1, 0xfe], Vec::new()]),
-            Column::Instant(vec![at, DateTime::from_timestamp(-62_135_596_800, 0).unwrap()]),
+            Column::Instant(vec![
+                at,
+                DateTime::from_timestamp(-62_135_596_800, 0).unwrap(),
+            ]),
         ];
         let Value::String(Some(json)) = &rows(DbBackend::Sqlite, columns)[0] else {
             panic!("no text");
@@ -228,7 +251,10 @@ mod tests {
                 "0001-01-01T00:00:00.000000+00:00"
             ],
         ]);
-        assert_eq!(serde_json::from_str::<serde_json::Value>(json).unwrap(), expected);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(json).unwrap(),
+            expected
+        );
         let absent = vec![
             Column::Number(vec![7, 8]),
             Column::texts([None, None].into_iter()),

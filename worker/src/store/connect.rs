@@ -1,8 +1,8 @@
-//! Connections: to what, how many, and from when on they are replaced.
+//! Connection pools: their target, their size, and when a connection is replaced.
 
 use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
-use producer_sdk::{create_private, only_sound, open_patiently, refuse_foreign_links};
+use producer_sdk::{create_private, discard_dirty, open_with_retry, refuse_foreign_links};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::{
@@ -14,82 +14,17 @@ use sea_orm::{
 
 use super::{
     error::StoreError,
+    options::{Purpose, StoreOptions},
     session::{self, Sessions},
     sockets,
 };
 
-/// Whose clock says when a transaction is booked (`created_at`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BookingClock {
-    /// The caller's: the `now` that a group is decided at. What tests with a clock of their own need.
-    #[default]
-    Caller,
-    /// PostgreSQL's own, read by the statement that writes the transactions, so that a statement which arrives late is
-    /// booked late: see `read::report::horizon`. On SQLite the caller's, who reads it under the lock of the file.
-    Database,
-}
-
-/// How the store connects.
-#[derive(Clone, Debug)]
-pub struct StoreOptions {
-    /// Whose clock says when a transaction is booked.
-    pub booking_clock: BookingClock,
-    /// Connections at most; a lane uses one, queries another.
-    pub max_connections: u32,
-    /// So many connections for committing are open from the start, on PostgreSQL, and never more; else they are made as
-    /// they are needed.
-    pub committing: Option<u32>,
-    /// A statement that takes longer is given up.
-    pub statement_timeout: Duration,
-    /// How long to wait for a connection.
-    pub acquire_timeout: Duration,
-    /// How long SQLite waits for another process's write.
-    pub busy_timeout: Duration,
-}
-
-impl StoreOptions {
-    /// As a worker of so many shards needs them: a connection for committing for each lane, and one that is on its way back
-    /// into the pool. To make one takes as long as many groups. With more of them each is used less often, and a connection
-    /// that was not used for a while is slower.
-    #[must_use]
-    pub const fn of_worker(self, shards: u32) -> Self {
-        // One more lane takes what was published to no shard.
-        let needed = shards.saturating_add(2);
-        let most = self.max_connections;
-        Self {
-            committing: Some(if needed < most { needed } else { most }),
-            ..self
-        }
-    }
-}
-
-impl Default for StoreOptions {
-    fn default() -> Self {
-        Self {
-            booking_clock: BookingClock::Caller,
-            max_connections: 8,
-            committing: None,
-            statement_timeout: Duration::from_secs(30),
-            acquire_timeout: Duration::from_secs(10),
-            busy_timeout: Duration::from_secs(10),
-        }
-    }
-}
-
-/// What a pool is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// The group commit: every statement looks up rows by index.
-    Commit,
-    /// Everything else: the planner decides, each time anew.
-    Read,
-}
-
-/// A connection for the group commit that was used within this time is taken to be alive: asking would be a round trip
-/// before every group. Where it is not, the group is tried again.
+/// A connection for the group commit that was used within this time is assumed to be alive,
+/// because a test would be one more round trip before every group. If it is dead, the group is
+/// retried.
 const UNTESTED: Duration = Duration::from_secs(1);
 
-/// What may stand in the query of a URL of PostgreSQL.
+/// Parameters that the query of a PostgreSQL URL may contain.
 const PARAMETERS: [&str; 13] = [
     "application_name",
     "dbname",
@@ -106,7 +41,7 @@ const PARAMETERS: [&str; 13] = [
     "user",
 ];
 
-/// Connects to PostgreSQL (`postgres://`) or SQLite (`sqlite:`); SQLite's file is made if it is missing.
+/// Connects to PostgreSQL (`postgres://`) or SQLite (`sqlite:`). A missing SQLite file is created.
 pub async fn connect(
     url: &str,
     purpose: Purpose,
@@ -115,8 +50,8 @@ pub async fn connect(
     connect_and(url, purpose, options, &Sessions::default(), || {}).await
 }
 
-/// The same; `sessions` says which connections to PostgreSQL may still be used, and `and_then` is
-/// called for each one that the pool makes, also later.
+/// Connects like [`connect`]. `sessions` decides which connections to PostgreSQL may still be used.
+/// `and_then` is called for each connection that the pool opens, also later.
 pub(super) async fn connect_and(
     url: &str,
     purpose: Purpose,
@@ -125,7 +60,7 @@ pub(super) async fn connect_and(
     and_then: impl Fn() + Send + Sync + 'static,
 ) -> Result<DatabaseConnection, StoreError> {
     let scheme = url.split(':').next().unwrap_or_default();
-    // The ORM refuses URLs of relative paths with a space; SQLite's are parsed below.
+    // The ORM refuses URLs of relative paths with a space, so SQLite URLs are parsed below.
     let mut connect = ConnectOptions::new(if scheme == "sqlite" { "sqlite://" } else { url });
     connect
         .max_connections(options.max_connections)
@@ -136,7 +71,7 @@ pub(super) async fn connect_and(
             let busy_timeout = options.busy_timeout;
             let parsed = sqlite(url)?;
             make_private(parsed.get_filename(), url)?;
-            connect.map_sqlx_sqlite_pool_opts(only_sound);
+            connect.map_sqlx_sqlite_pool_opts(discard_dirty);
             connect.map_sqlx_sqlite_opts(move |_| {
                 parsed
                     .clone()
@@ -146,7 +81,7 @@ pub(super) async fn connect_and(
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(busy_timeout)
             });
-            open_patiently(connect, busy_timeout).await
+            open_with_retry(connect, busy_timeout).await
         }
         "postgres" | "postgresql" => {
             let port = postgres(url, purpose, options, &mut connect, (sessions, and_then))?;
@@ -161,19 +96,19 @@ pub(super) async fn connect_and(
     .map_err(StoreError::database("connect to the database"))
 }
 
-/// Reads the URL of an SQLite file.
+/// Parses the URL of an SQLite file.
 pub(super) fn sqlite(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     let parsed = SqliteConnectOptions::from_str(url)
         .map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
-    // SQLite would make a temporary database.
+    // Without a file name SQLite would create a temporary database.
     if parsed.get_filename().as_os_str().is_empty() {
         return Err(StoreError::Url("names no file".to_owned()));
     }
     Ok(parsed)
 }
 
-/// Creates the file for this user alone, before SQLite would for everybody, unless the URL opens it for reading only or
-/// names none.
+/// Creates the file so that only this user can access it, before SQLite would create it with
+/// access for all users. Does nothing if the URL names no file or opens it read-only.
 fn make_private(path: &Path, url: &str) -> Result<(), StoreError> {
     let is_in_memory = path.as_os_str().as_encoded_bytes().starts_with(b"file:");
     if is_in_memory {
@@ -197,8 +132,8 @@ fn postgres(
     (sessions, and_then): (&Sessions, impl Fn() + Send + Sync + 'static),
 ) -> Result<u16, StoreError> {
     check_parameters(url)?;
-    let parsed =
-        PgConnectOptions::from_str(url).map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
+    let parsed = PgConnectOptions::from_str(url)
+        .map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
     let port = parsed.get_port();
     let and_then = Arc::new(and_then);
     let set_up: Arc<str> = session::set_up_statement(purpose, options).into();
@@ -206,12 +141,15 @@ fn postgres(
     if purpose == Purpose::Commit {
         connect.test_before_acquire_if_idle_for(UNTESTED);
         if let Some(committing) = options.committing {
-            connect.min_connections(committing).max_connections(committing);
+            connect
+                .min_connections(committing)
+                .max_connections(committing);
         }
     }
     connect
         .map_sqlx_postgres_opts(|postgres| {
-            // Everything is read in the binary format, and poolers refuse the parameter.
+            // All values are read in the binary format, which needs no `extra_float_digits`, and
+            // poolers refuse that parameter.
             without_brackets(postgres)
                 .application_name("scrip")
                 .extra_float_digits(None)
@@ -231,10 +169,14 @@ fn postgres(
     Ok(port)
 }
 
-/// The library (sqlx 0.9.0) keeps the brackets of an IPv6 address, with which it is a name that does not exist.
-fn without_brackets(postgres: PgConnectOptions) -> PgConnectOptions {
+/// Removes the brackets of an IPv6 address. The library (sqlx 0.9.0) keeps them, and the address
+/// with brackets is a host name that does not exist.
+pub(super) fn without_brackets(postgres: PgConnectOptions) -> PgConnectOptions {
     let host = postgres.get_host();
-    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+    match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
         Some(address) => {
             let address = address.to_owned();
             postgres.host(&address)
@@ -243,14 +185,20 @@ fn without_brackets(postgres: PgConnectOptions) -> PgConnectOptions {
     }
 }
 
-/// The library ignores what it does not know. A misspelt `sslmode` would be a connection that nobody checks.
-/// What stands there instead is not repeated: it may be the rest of a password with a `?` in it.
+/// Fails if the query of a PostgreSQL URL has an unknown parameter.
+///
+/// The library ignores unknown parameters, so a misspelt `sslmode` would give an unverified
+/// connection. The error does not repeat the parameter: it may be the rest of a password that
+/// contains a `?`.
 pub(super) fn check_parameters(url: &str) -> Result<(), StoreError> {
     let query = url.split('#').next().and_then(|url| url.split_once('?'));
-    let Some((_, query)) = query else { return Ok(()) };
+    let Some((_, query)) = query else {
+        return Ok(());
+    };
     for (parameter, number) in query.split('&').zip(1..) {
         let name = parameter.split('=').next().unwrap_or_default();
-        let is_known = PARAMETERS.contains(&name) || name.starts_with("options[") || name.is_empty();
+        let is_known =
+            PARAMETERS.contains(&name) || name.starts_with("options[") || name.is_empty();
         if !is_known {
             let allowed = PARAMETERS.join(", ");
             return Err(StoreError::Url(format!(

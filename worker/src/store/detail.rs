@@ -1,4 +1,4 @@
-//! `credits_transaction.detail`: what an outcome said beyond the columns, as JSON.
+//! `credits_transaction.detail`: the parts of an outcome that have no column, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use ledger::{
@@ -7,9 +7,9 @@ use ledger::{
 };
 use serde_json::{Map, Value, json};
 
-use super::subscriptions;
+use super::error::inconsistent_subscription;
 
-/// The JSON of a detail; empty text where there is nothing to keep.
+/// The JSON of a detail. The text is empty if the detail is.
 pub fn to_text(detail: &Detail) -> String {
     if detail.is_empty() {
         return String::new();
@@ -22,8 +22,14 @@ pub fn to_text(detail: &Detail) -> String {
     };
     put("clipped", detail.clipped.map(Value::from));
     put("overCap", detail.over_cap.then_some(Value::Bool(true)));
-    put("defaultPrice", detail.default_price.then_some(Value::Bool(true)));
-    put("skipped", detail.skipped.map(|skipped| skipped.as_str().into()));
+    put(
+        "defaultPrice",
+        detail.default_price.then_some(Value::Bool(true)),
+    );
+    put(
+        "skipped",
+        detail.skipped.map(|skipped| skipped.as_str().into()),
+    );
     put("stale", detail.stale.then_some(Value::Bool(true)));
     put("required", detail.required.map(Value::from));
     put("available", detail.available.map(Value::from));
@@ -40,7 +46,8 @@ pub fn to_text(detail: &Detail) -> String {
     Value::Object(fields).to_string()
 }
 
-/// Reads back what an outcome needs. The claimed instant and the request are for people, the batch for `verify`.
+/// Reads the parts that an outcome needs. The claimed instant and the request are for people, and
+/// the batch is for `verify`, so they are not read.
 pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> {
     let Some(text) = text else {
         return Ok(Detail::default());
@@ -70,7 +77,7 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
     })
 }
 
-/// What credited the payment of a refusal.
+/// The transaction that credited the payment of a refused purchase before.
 fn first(detail: &Value) -> Option<CreditedPayment> {
     let text = |name: &str| detail.get(name).and_then(Value::as_str);
     Some(CreditedPayment {
@@ -79,13 +86,13 @@ fn first(detail: &Value) -> Option<CreditedPayment> {
     })
 }
 
-/// The event of a subscription at `at`, applied at `applied_at`, from the command that is kept with it.
+/// The event of a subscription at `at`, applied at `applied_at`, from the command stored with it.
 pub fn event(
     text: Option<&str>,
     (at, applied_at): (DateTime<Utc>, DateTime<Utc>),
     subscription: &str,
 ) -> Result<Event, Inconsistency> {
-    let wrong = |message: &str| subscriptions::inconsistent(subscription, message.to_owned());
+    let wrong = |message: &str| inconsistent_subscription(subscription, message.to_owned());
     let detail: Value = text
         .and_then(|text| serde_json::from_str(text).ok())
         .ok_or_else(|| wrong("an event without its command"))?;

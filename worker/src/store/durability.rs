@@ -1,7 +1,7 @@
-//! Whether the server keeps what it has acknowledged, as far as it tells.
+//! Checks whether the settings of the server put acknowledged commands at risk.
 //!
-//! Sessions of the group commit ask for durability themselves; here are the settings that a session
-//! cannot change.
+//! Sessions of the group commit set their own durability settings. This module checks the settings
+//! that a session cannot change.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,24 +12,23 @@ use tracing::{debug, info, warn};
 
 use super::{Store, StoreError, session::SETTINGS};
 
-/// How often the settings of the server, the database and the role are read.
+/// Interval at which the settings of the server, the database and the role are read.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// A setting of the server by which acknowledged commands can be lost.
+/// A setting of the server that can lose acknowledged commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Risk {
-    /// `fsync = off`: lost, or the database broken, when the machine crashes.
+    /// `fsync = off`: a crash of the machine loses commands or breaks the database.
     FsyncOff,
-    /// `full_page_writes = off`: the database broken when the machine crashes.
+    /// `full_page_writes = off`: a crash of the machine can break the database.
     FullPageWritesOff,
-    /// Standbys are attached and no commit waits for one: lost by a failover.
+    /// Standbys are attached, but no commit waits for one: a failover loses commands.
     StandbyAsynchronous,
-    /// Commits wait for a standby and none is attached: nothing is committed until there is one.
+    /// Commits wait for a standby, but none is attached: commits block until one is.
     StandbyMissing,
 }
 
 impl Risk {
-    /// All of them.
     pub const ALL: [Self; 4] = [
         Self::FsyncOff,
         Self::FullPageWritesOff,
@@ -55,13 +54,14 @@ impl Risk {
                 "a failover loses acknowledged commands: synchronous_standby_names is empty"
             }
             Self::StandbyMissing => {
-                "commits wait: synchronous_standby_names is set and no synchronous standby is attached"
+                "commits wait: synchronous_standby_names is set and no synchronous standby is \
+                 attached"
             }
         }
     }
 }
 
-/// What is known of the server.
+/// The risks found by the last check. `None` before the first check.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Durability(Arc<Mutex<Option<Vec<Risk>>>>);
 
@@ -70,21 +70,24 @@ impl Durability {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes which risks there are now; logs what has changed.
+    /// Stores the current risks and logs the changes.
     fn note(&self, now: &[Risk]) {
         let before = self.risks().replace(now.to_vec()).unwrap_or_default();
         for risk in now.iter().filter(|risk| !before.contains(risk)) {
             let (risk, consequence) = (risk.as_str(), risk.consequence());
-            warn!(risk, consequence, "the database may lose acknowledged commands");
+            warn!(
+                risk,
+                consequence, "the database may lose acknowledged commands"
+            );
         }
         for risk in before.iter().filter(|risk| !now.contains(risk)) {
-            info!(risk = risk.as_str(), "a risk of losing commands is gone");
+            info!(risk = risk.as_str(), "durability risk resolved");
         }
     }
 }
 
-/// Only a role that may read all statistics sees `sync_state`. Backups and logical subscribers are
-/// no standbys.
+/// Reads the settings and counts the standbys. Only a role that may read all statistics sees
+/// `sync_state`. Backups and logical subscribers are not standbys.
 const ROW: &str = "\
 SELECT {settings} AS settings, current_setting('fsync') = 'on' AS fsync,
   current_setting('full_page_writes') = 'on' AS full_page_writes,
@@ -113,13 +116,13 @@ fn risks(row: &QueryResult) -> Result<Vec<Risk>, DbErr> {
 }
 
 impl Store {
-    /// The risks of losing what was acknowledged; `None` on SQLite, and until they were looked at.
+    /// The risks found by the last check. `None` on SQLite and before the first check.
     pub fn durability_risks(&self) -> Option<Vec<Risk>> {
         self.durability.risks().clone()
     }
 
-    /// Reads the settings of the server, the database and the role. Logs new risks, and replaces
-    /// the sessions that were opened under other settings.
+    /// Reads the settings of the server, the database and the role. Logs changed risks, and
+    /// replaces the sessions that were opened with other settings.
     pub async fn check_settings(&self) -> Result<(), StoreError> {
         let doing = "read the database's settings";
         if self.backend() == DbBackend::Sqlite {
@@ -127,7 +130,7 @@ impl Store {
         }
         let statement = Statement::from_string(self.backend(), ROW.replace("{settings}", SETTINGS));
         let row = self
-            .patience
+            .timeout
             .wait(doing, self.read.query_one_raw(statement))
             .await?;
         let failed = StoreError::database(doing);
@@ -137,25 +140,25 @@ impl Store {
             .sessions
             .note_settings(row.try_get_by("settings").map_err(failed())?)
         {
-            info!("the settings of the database or its role have changed; opening new sessions");
+            info!("database settings changed, opening new sessions");
         }
         self.durability.note(&risks(&row).map_err(failed())?);
         Ok(())
     }
 
-    /// The same again and again, until `stop`.
+    /// Runs [`Self::check_settings`] at regular intervals until `stop` is cancelled.
     pub async fn watch_settings(self, stop: CancellationToken) {
-        let mut turns = interval(EVERY);
-        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = turns.tick() => {}
+                _ = ticks.tick() => {}
             }
             tokio::select! {
                 () = stop.cancelled() => return,
                 checked = self.check_settings() => if let Err(error) = checked {
-                    debug!(%error, "the settings of the database could not be read");
+                    debug!(%error, "reading the database settings failed");
                 }
             }
         }

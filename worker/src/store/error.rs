@@ -1,4 +1,4 @@
-//! What can go wrong in the store, and whether it is the message's fault.
+//! Errors of the store, and whether a command causes an error or the infrastructure does.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -9,70 +9,87 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database did not do what it was asked to.
+    /// The database returned an error, or could not be reached.
     #[error("cannot {doing}")]
     Database {
-        /// What the store was doing.
+        /// The operation of the store, as a phrase that follows "cannot".
         doing: &'static str,
-        /// Why not.
+        /// The error of the library.
         #[source]
         source: DbErr,
     },
-    /// The database said nothing for longer than anything may take: nobody knows what it did.
+    /// The first connection to PostgreSQL failed.
+    #[error("cannot connect to PostgreSQL at {address}: {why}; {advice}")]
+    Unreachable {
+        /// Host and port, or the socket.
+        address: String,
+        /// What the system or the server said.
+        why: String,
+        /// Whether it may pass by itself.
+        is_transient: bool,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The database sent no response within the time limit. It is unknown whether it executed the
+    /// statement.
     #[error("cannot {doing}: no answer within {waited:?}")]
     NoAnswer {
-        /// What the store was doing.
+        /// The operation of the store, as a phrase that follows "cannot".
         doing: &'static str,
-        /// How long it waited.
+        /// The time limit.
         waited: Duration,
     },
-    /// It answers, and takes no writes.
+    /// The database responds, but accepts no writes.
     #[error("cannot write to the database: it is read-only")]
     ReadOnly,
-    /// Connections do not keep their sessions.
+    /// A pooler shares sessions between connections.
     #[error(
-        "a connection pooler gives every transaction another session (PgBouncer: `pool_mode = transaction`), \
-         so that settings and prepared statements are lost; allowed are sessions of their own: set \
-         `pool_mode = session` for this database, or let `DATABASE_URL` name the server itself"
+        "a connection pooler gives every transaction another session (PgBouncer: `pool_mode = \
+         transaction`), which loses settings and prepared statements; every connection must have \
+         its own session: set `pool_mode = session` for this database, or set `DATABASE_URL` to \
+         the server itself"
     )]
     SharedSessions,
-    /// What the URL asks for is not in force.
+    /// The `search_path` of the URL is not in force.
     #[error(
-        "`DATABASE_URL` asks for the search_path {asked}, and {found} is in force, because a connection pooler ignores \
-         `options`; set it for the role or the database instead (`ALTER ROLE … SET search_path = …`)"
+        "`DATABASE_URL` requests the search_path {asked}, but {found} is in force, because a \
+         connection pooler ignores `options`; set it for the role or the database instead \
+         (`ALTER ROLE … SET search_path = …`)"
     )]
     SearchPath {
-        /// What the URL asks for.
+        /// The path in the URL.
         asked: String,
-        /// What is in force.
+        /// The path of the session.
         found: String,
     },
-    /// The database cannot store every text.
+    /// The encoding of the database cannot store every text.
     #[error(
-        "the database's encoding is {found}, which cannot store every text; allowed is UTF8: create a database with \
-         `CREATE DATABASE scrip ENCODING 'UTF8' TEMPLATE template0` and let `DATABASE_URL` name it"
+        "the database's encoding must be UTF8 to store every text, got {found}; create a database \
+         with `CREATE DATABASE scrip ENCODING 'UTF8' TEMPLATE template0` and set `DATABASE_URL` to \
+         it"
     )]
     Encoding {
-        /// As PostgreSQL calls it.
+        /// The name that PostgreSQL gives the encoding.
         found: String,
     },
     /// Rows contradict each other.
     #[error(transparent)]
     Inconsistent(#[from] Inconsistency),
-    /// A wallet changed under the lock that should have kept it.
+    /// A statement changed another number of rows than expected, although the wallets were locked.
     #[error(
-        "wallets changed while they were locked: {expected} rows should have been updated, {updated} were"
+        "wallets changed while they were locked: {expected} rows should have been written, but \
+         {updated} were"
     )]
     LostLock {
-        /// Rows that should have been updated.
+        /// Rows that should have been written.
         expected: u64,
-        /// Rows that were.
+        /// Rows that were written.
         updated: u64,
     },
     /// The database URL cannot be used.
     #[error("`DATABASE_URL` {0}")]
     Url(String),
-    /// Another user of this machine could have put the SQLite file elsewhere.
+    /// Another user of this machine could have redirected the path of the SQLite file.
     #[error(transparent)]
     ForeignLink(#[from] ForeignLink),
     /// The SQLite file cannot be created.
@@ -80,14 +97,15 @@ pub enum StoreError {
     Create {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 /// SQLSTATE of a unique violation on PostgreSQL.
 const UNIQUE: &str = "23505";
-/// SQLSTATE with which the statement that writes a whole group says that a wallet was written by somebody else.
+/// SQLSTATE of a serialization failure. The statement that writes a whole group raises it if
+/// another writer changed a wallet.
 const SERIALIZATION: &str = "40001";
 /// SQLSTATE of a function that does not exist.
 const NO_FUNCTION: &str = "42883";
@@ -96,11 +114,11 @@ const DEADLOCK: &str = "40P01";
 /// Extended result codes of a unique violation on SQLite: unique index, primary key.
 const SQLITE_UNIQUE: [&str; 2] = ["2067", "1555"];
 
-/// It cannot be reached, or the connection broke.
+/// The database cannot be reached, or the connection broke.
 const CONNECTION: &str = "connection";
-/// It takes no writes.
+/// The database accepts no writes.
 const READ_ONLY: &str = "read_only";
-/// None of the others.
+/// Any other error.
 const OTHER: &str = "other";
 
 impl StoreError {
@@ -108,11 +126,12 @@ impl StoreError {
         move |source| Self::Database { doing, source }
     }
 
-    /// What kind of trouble it is, for those who count it: one of a closed list.
+    /// The kind of the error for metrics: one of a closed list.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Database { source, .. } => kind(source),
             Self::ReadOnly => READ_ONLY,
+            Self::Unreachable { .. } => CONNECTION,
             Self::NoAnswer { .. } => "timeout",
             Self::SharedSessions
             | Self::SearchPath { .. }
@@ -125,7 +144,7 @@ impl StoreError {
         }
     }
 
-    /// The database's code: SQLSTATE on PostgreSQL, the extended result code on SQLite.
+    /// The error code of the database: SQLSTATE on PostgreSQL, the extended result code on SQLite.
     pub fn code(&self) -> Option<String> {
         let Self::Database { source, .. } = self else {
             return None;
@@ -133,44 +152,48 @@ impl StoreError {
         code(source)
     }
 
-    /// Two writers wrote the same reference; deciding again sees the other's.
+    /// Whether two writers wrote the same reference. Deciding again sees the other writer's row.
     pub fn is_unique_violation(&self) -> bool {
         self.code()
             .is_some_and(|code| code == UNIQUE || SQLITE_UNIQUE.contains(&code.as_str()))
     }
 
-    /// A statement found that rows are not as they were read.
+    /// Whether a statement found that rows have changed since they were read.
     pub fn is_stale(&self) -> bool {
         self.code().is_some_and(|code| code == SERIALIZATION)
     }
 
-    /// The database or the session takes no writes.
+    /// Whether the database or the session accepts no writes.
     pub fn is_read_only(&self) -> bool {
         self.kind() == READ_ONLY
     }
 
-    /// The schema is older than what was asked of it.
+    /// Whether a statement needs a newer schema.
     pub fn is_ahead_of_schema(&self) -> bool {
         self.code().is_some_and(|code| code == NO_FUNCTION)
     }
 
-    /// Two writers waited for each other, and this one had to give way.
+    /// Whether two writers waited for each other and the database aborted this one.
     pub fn is_deadlock(&self) -> bool {
         self.code().is_some_and(|code| code == DEADLOCK)
     }
 
-    /// Whether one of the group's commands cannot be written however often it is tried: a value that the database
-    /// refuses (SQLSTATE classes 22 and 23; on SQLite a constraint, a mismatch, a value too big) or rows found
-    /// inconsistent. Everything else is infrastructure, and passes.
+    /// Whether the error is poison: one of the group's commands fails on every retry.
+    ///
+    /// Poison is a value that the database refuses (SQLSTATE classes 22 and 23; on SQLite a
+    /// constraint, a mismatch, a value too big), or rows that contradict each other. Every other
+    /// error comes from the infrastructure and is temporary.
     pub fn is_poison(&self) -> bool {
         if matches!(self, Self::Inconsistent(_)) {
             return true;
         }
-        let Some(code) = self.code() else { return false };
+        let Some(code) = self.code() else {
+            return false;
+        };
         if code.len() == 5 && !self.is_sqlite() {
             return code.starts_with("22") || code.starts_with("23");
         }
-        // SQLite: the low byte is the primary code.
+        // On SQLite the low byte is the primary code.
         code.parse::<i32>()
             .is_ok_and(|code| matches!(code & 0xff, 18..=20))
     }
@@ -190,7 +213,7 @@ impl StoreError {
     }
 }
 
-/// The database's code of an error: SQLSTATE on PostgreSQL, the extended result code on SQLite.
+/// The error code of the database: SQLSTATE on PostgreSQL, the extended result code on SQLite.
 pub(crate) fn code(error: &DbErr) -> Option<String> {
     let (DbErr::Conn(inner) | DbErr::Exec(inner) | DbErr::Query(inner)) = error else {
         return None;
@@ -204,7 +227,7 @@ pub(crate) fn code(error: &DbErr) -> Option<String> {
     }
 }
 
-/// What kind of trouble an error of the database is.
+/// The kind of an error of the database, for metrics.
 pub(crate) fn kind(error: &DbErr) -> &'static str {
     let inner = match error {
         DbErr::ConnectionAcquire(_) => return CONNECTION,
@@ -223,7 +246,10 @@ pub(crate) fn kind(error: &DbErr) -> &'static str {
         | sqlx::Error::WorkerCrashed => CONNECTION,
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
-            if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+            if error
+                .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+                .is_some()
+            {
                 sqlite_kind(&code)
             } else {
                 postgres_kind(&code)
@@ -233,7 +259,7 @@ pub(crate) fn kind(error: &DbErr) -> &'static str {
     }
 }
 
-/// By SQLSTATE.
+/// The kind by SQLSTATE.
 fn postgres_kind(code: &str) -> &'static str {
     match code {
         "57014" | "55P03" => "timeout",
@@ -249,7 +275,7 @@ fn postgres_kind(code: &str) -> &'static str {
     }
 }
 
-/// By the primary code, the low byte of the extended one.
+/// The kind by the primary code, which is the low byte of the extended code.
 fn sqlite_kind(code: &str) -> &'static str {
     match code.parse::<i32>().map(|code| code & 0xff) {
         Ok(5 | 6) => "conflict",
@@ -260,12 +286,21 @@ fn sqlite_kind(code: &str) -> &'static str {
     }
 }
 
+/// An inconsistency in the rows of a subscription.
+pub(super) fn inconsistent_subscription(id: &str, message: String) -> Inconsistency {
+    Inconsistency {
+        table: "subscription",
+        id: id.to_owned(),
+        message,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_happens_often_has_a_kind_of_its_own() {
+    fn frequent_errors_have_their_own_kind() {
         for (code, kind) in [
             ("57P01", CONNECTION),
             ("08006", CONNECTION),

@@ -1,9 +1,9 @@
-//! Rows as the core's types.
+//! Conversion of database rows into the types of the core.
 
 use chrono::DateTime;
 use ledger::{
-    Allocation, Batch, BatchStatus, CreditedPayment, Inconsistency, Origin, PaymentKey, Posting, Refusal,
-    Source, TransactionType, Wallet, WalletStatus,
+    Allocation, Batch, BatchStatus, CreditedPayment, Inconsistency, Origin, PaymentKey, Posting,
+    Refusal, Source, TransactionType, Wallet, WalletStatus,
 };
 use sea_orm::{DbErr, QueryResult};
 use uuid::Uuid;
@@ -91,7 +91,7 @@ pub fn credited_payment(row: &QueryResult) -> Result<(PaymentKey, CreditedPaymen
     Ok((payment, credited))
 }
 
-/// A stored command: its own posting, then those that belong to it.
+/// A stored command: its own posting first, then the related postings.
 pub struct Known {
     pub postings: Vec<Posting>,
 }
@@ -124,12 +124,13 @@ pub fn part(row: &QueryResult) -> Result<Posting, StoreError> {
 fn refusal(row: &QueryResult, id: Uuid) -> Result<Option<Refusal>, StoreError> {
     let code: Option<String> = get(row, "error_code")?;
     code.map(|code| {
-        Refusal::parse(&code).ok_or_else(|| unknown("credits_transaction", id, "error_code", &code).into())
+        Refusal::parse(&code)
+            .ok_or_else(|| unknown("credits_transaction", id, "error_code", &code).into())
     })
     .transpose()
 }
 
-/// The part of a posting that an outcome is made of.
+/// A posting with only the fields that an outcome needs.
 fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
     let kind: String = get(row, "type")?;
     let detail: Option<String> = get(row, "detail")?;

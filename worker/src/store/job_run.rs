@@ -1,41 +1,42 @@
-//! Runs of jobs: who runs which one, how far it is, and what came of it.
+//! Runs of jobs: the owner, the progress and the result of each run.
 //!
-//! A run is claimed by writing its row: one for each job and date, so it is run once whoever asks
-//! for it. Whoever has claimed it renews a lease; when the lease has run out, somebody else may go
-//! on where he was.
+//! A process claims a run by writing its row. There is one row per job and date, so a run is
+//! executed once, whichever process requests it. The owner renews a lease. After the lease has
+//! expired, another process may claim the run and continue at its cursor.
 //!
-//! Each claim has a number, one higher than the one before. Only the last claim may renew the lease
-//! or finish the run, so a worker that has lost its lease and claims the run anew does not go on
-//! under the old claim as well.
+//! Each claim has a number, one higher than the claim before. Only the last claim may renew the
+//! lease or finish the run. So a worker that has lost its lease and claims the run again does not
+//! also continue under its old claim.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::job_run;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
-    Value, prelude::Uuid,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement, Value, prelude::Uuid,
 };
 use serde_json::Value as Json;
 
 use super::{Store, StoreError, bulk};
 
-/// For how long a run is its owner's without a sign of life.
+/// Time after the last renewal until another process may claim a run.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 
 const CLAIMING: &str = "claim a job";
 
-/// A run as it stands in the database.
+/// A row of the table `job_run`.
 pub type JobRun = job_run::Model;
 
-/// What came of claiming a run.
+/// The result of a claim.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Claim {
-    /// It is ours.
+    /// This process owns the run.
     Ours(JobRun),
-    /// It is somebody else's, or it is finished.
+    /// Another owner has the run, or it is finished.
     Taken(JobRun),
 }
 
-/// `id, name, date, reference, started by, owner, now, lease until, whether a finished one is run again`.
+/// `id, name, date, reference, started by, owner, now, lease until, 1 to run a finished one again`
+/// → the number of the claim.
 const CLAIM: &str = "\
 INSERT INTO job_run (id, name, run_date, status, reference_id, started_at, lease_until, started_by, owner, claim)
 VALUES ($1, $2, $3, 'RUNNING', $4, $7, $8, $5, $6, 1)
@@ -59,8 +60,8 @@ UPDATE job_run SET status = $3, result = {json}, finished_at = $5, lease_until =
 WHERE id = $1 AND owner = $2 AND claim = $6 AND status = 'RUNNING'";
 
 impl Store {
-    /// Claims the run of a job for a date: a new one, one whose owner has not been heard of, or, if `again`, a
-    /// finished one.
+    /// Claims the run of a job for a date: a new run, a run whose lease has expired, or, if
+    /// `again`, a finished run.
     pub async fn claim_job(
         &self,
         name: &str,
@@ -83,7 +84,8 @@ impl Store {
         ];
         let mut claimed = self.write_claim(values.clone().into()).await;
         if claimed.as_ref().is_err_and(StoreError::is_unique_violation) {
-            // Somebody wrote the row just as we did, and ours met his under its reference first. Now his is seen.
+            // Another process inserted the row at the same time, and the unique index of the
+            // reference reported it before `ON CONFLICT` could. The second try sees that row.
             claimed = self.write_claim(values.into()).await;
         }
         let claimed = claimed?;
@@ -91,10 +93,11 @@ impl Store {
             .filter(job_run::Column::Name.eq(name))
             .filter(job_run::Column::RunDate.eq(date))
             .one(&self.commit);
-        let row = self.patience.wait(CLAIMING, row).await?;
+        let row = self.timeout.wait(CLAIMING, row).await?;
         let missing = sea_orm::DbErr::RecordNotFound("the run just claimed".to_owned());
         let row = row.ok_or_else(|| StoreError::database(CLAIMING)(missing))?;
-        // Somebody else may have claimed it between the two statements, when our lease was as good as over.
+        // Another process may have claimed the run between the two statements, if this process was
+        // suspended until its lease expired.
         Ok(if claimed == Some(row.claim) && row.owner == owner {
             Claim::Ours(row)
         } else {
@@ -102,16 +105,19 @@ impl Store {
         })
     }
 
-    /// The number of the claim, if the run could be claimed.
+    /// The number of the claim. `None` if the run could not be claimed.
     async fn write_claim(&self, values: Vec<Value>) -> Result<Option<i64>, StoreError> {
         let statement = Statement::from_sql_and_values(self.backend(), CLAIM, values);
-        let written = self.patience.wait(CLAIMING, self.commit.query_all_raw(statement));
+        let written = self
+            .timeout
+            .wait(CLAIMING, self.commit.query_all_raw(statement));
         let rows = self.reconnect_if_read_only(written.await)?;
         let claim = rows.first().map(|row| row.try_get_by_index(0)).transpose();
         claim.map_err(StoreError::database(CLAIMING))
     }
 
-    /// Notes how far a run is and keeps it ours. `false`: it is not ours any more.
+    /// Stores the progress of a run and renews the lease. Returns `false` if another claim owns the
+    /// run.
     pub async fn renew_job(
         &self,
         run: &JobRun,
@@ -119,10 +125,11 @@ impl Store {
         result: &Json,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        self.keep_until(run, cursor, result, now + LEASE).await
+        self.lease_until(run, cursor, result, now + LEASE).await
     }
 
-    /// Notes how far a run is and lets somebody else go on with it at once.
+    /// Stores the progress of a run and ends the lease, so that another process may continue at
+    /// once. Returns `false` if another claim owns the run.
     pub async fn release_job(
         &self,
         run: &JobRun,
@@ -130,10 +137,10 @@ impl Store {
         result: &Json,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        self.keep_until(run, cursor, result, now).await
+        self.lease_until(run, cursor, result, now).await
     }
 
-    async fn keep_until(
+    async fn lease_until(
         &self,
         run: &JobRun,
         cursor: Option<&str>,
@@ -150,11 +157,11 @@ impl Store {
             run.claim.into(),
         ];
         let text = RENEW.replace("{json}", self.json());
-        let kept = self.change(&text, values, "renew a job's lease").await?;
-        Ok(kept == 1)
+        let renewed = self.change(&text, values, "renew a job's lease").await?;
+        Ok(renewed == 1)
     }
 
-    /// Ends a run. `false`: it was not ours any more.
+    /// Finishes a run. Returns `false` if another claim owns the run.
     pub async fn finish_job(
         &self,
         run: &JobRun,
@@ -187,7 +194,7 @@ impl Store {
             .map_err(StoreError::database("list the runs of jobs"))
     }
 
-    /// Whether a job has been claimed for a date.
+    /// Whether a run of the job exists for a date.
     pub async fn has_job_run(&self, name: &str, date: NaiveDate) -> Result<bool, StoreError> {
         let row = job_run::Entity::find()
             .filter(job_run::Column::Name.eq(name))
@@ -198,7 +205,7 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// Runs whose owner has not been heard of.
+    /// Running runs whose lease has expired.
     pub async fn abandoned_jobs(&self, now: DateTime<Utc>) -> Result<Vec<JobRun>, StoreError> {
         let running = job_run::Entity::find()
             .filter(job_run::Column::Status.eq("RUNNING"))
@@ -215,7 +222,7 @@ impl Store {
         bulk::instant(self.backend(), at)
     }
 
-    /// The fourth parameter as JSON.
+    /// The placeholder of the fourth parameter, typed as JSON.
     fn json(&self) -> &'static str {
         match self.backend() {
             DbBackend::Sqlite => "$4",
@@ -223,9 +230,14 @@ impl Store {
         }
     }
 
-    async fn change(&self, text: &str, values: Vec<Value>, doing: &'static str) -> Result<u64, StoreError> {
+    async fn change(
+        &self,
+        text: &str,
+        values: Vec<Value>,
+        doing: &'static str,
+    ) -> Result<u64, StoreError> {
         let statement = Statement::from_sql_and_values(self.backend(), text, values);
-        let changed = self.patience.wait(doing, self.commit.execute_raw(statement));
+        let changed = self.timeout.wait(doing, self.commit.execute_raw(statement));
         let changed = self.reconnect_if_read_only(changed.await)?;
         Ok(changed.rows_affected())
     }

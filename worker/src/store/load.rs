@@ -1,40 +1,47 @@
-//! Reads what a group of commands needs into a [`Book`].
+//! Loads the rows that a group of commands needs into a [`Book`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 use chrono::{DateTime, Utc};
-use ledger::{Action, Batch, Book, Command, Outcome, PaymentKey, Record, References, Rules, Wallet};
+use ledger::{
+    Action, Batch, Book, Command, Outcome, PaymentKey, Record, References, Rules, Wallet,
+};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::{
-    answer::Patience,
     bulk::{self, Column},
     error::StoreError,
     from_row::{allocation, batch, credited_payment, get, known, part, wallet},
     sql::{self, Sql},
     subscriptions,
+    timeout::Timeout,
 };
 
-/// Batches of a wallet that are read at first; a wallet whose demand they do not cover is read again.
+/// Batches of a wallet that the first query reads. If they do not cover the demand, the wallet is
+/// read again with a larger window.
 const FIRST_WINDOW: i64 = 16;
-/// Each further look reads so many times more.
+/// Factor by which the window grows with each further query.
 const WINDOW_GROWTH: i64 = 16;
 
-/// Reads for one group.
+/// Loads the rows of one group.
 pub struct Loader<'a, C> {
     pub connection: &'a C,
-    pub(super) patience: Patience,
+    pub(super) timeout: Timeout,
     pub rules: &'a Rules,
     pub now: DateTime<Utc>,
 }
 
 impl<C: ConnectionTrait> Loader<'_, C> {
-    /// Locks the wallets of `commands` and reads all that deciding them needs, each kind of row by one statement.
+    /// Locks the wallets of `commands` and reads every row that the decisions need, each kind of
+    /// row by one statement.
     pub async fn load(&self, commands: &[Command]) -> Result<Book, StoreError> {
         let mut book = Book::default();
         let prepared = self.prepare_wallets(commands).await?;
-        let users: BTreeSet<&str> = commands.iter().map(|command| command.user_id.as_str()).collect();
+        let users: BTreeSet<&str> = commands
+            .iter()
+            .map(|command| command.user_id.as_str())
+            .collect();
         let wallets = self.lock_wallets(&users).await?;
         self.records(commands, &mut book).await?;
         self.registered(commands, &mut book).await?;
@@ -48,18 +55,21 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         Ok(book)
     }
 
-    /// How much the commands may spend of each user's credits at most.
+    /// Maximum of credits that the commands may spend, by user.
     pub fn demand<'c>(&self, commands: &'c [Command]) -> BTreeMap<&'c str, i64> {
         let mut demand: BTreeMap<&str, i64> = BTreeMap::new();
         for command in commands {
-            let wanted = demand.entry(&command.user_id).or_default();
-            *wanted = wanted.saturating_add(self.rules.demand(&command.action));
+            let needed = demand.entry(&command.user_id).or_default();
+            *needed = needed.saturating_add(self.rules.demand(&command.action));
         }
         demand
     }
 
-    /// Reads wallets without locking them, with the batches that commands may need, on PostgreSQL. Tells whose batches are not
-    /// all there; nothing where somebody has no wallet.
+    /// Reads wallets without locking them, with the batches that the commands may need. PostgreSQL
+    /// only.
+    ///
+    /// Returns the users of whom only a part of the batches was read, or `None` if a user has no
+    /// wallet.
     pub async fn read_wallets(
         &self,
         mut demand: BTreeMap<&str, i64>,
@@ -69,7 +79,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         values.push(FIRST_WINDOW.into());
         let statement = Statement::from_sql_and_values(self.backend(), sql::READ_WALLETS, values);
         let rows = self
-            .patience
+            .timeout
             .wait("read wallets", self.connection.query_all_raw(statement))
             .await?;
         let mut found: HashMap<String, (Wallet, Vec<Batch>)> = HashMap::with_capacity(demand.len());
@@ -87,9 +97,9 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         }
         let mut partial = Vec::new();
         for (user_id, (mut wallet, batches)) in found {
-            let wanted = demand.get(user_id.as_str()).copied().unwrap_or_default();
+            let needed = demand.get(user_id.as_str()).copied().unwrap_or_default();
             wallet.open = true;
-            if let Some(whole) = self.take(batches, FIRST_WINDOW, wanted, &mut wallet) {
+            if let Some(whole) = self.add_if_covered(batches, FIRST_WINDOW, needed, &mut wallet) {
                 demand.remove(user_id.as_str());
                 if !whole {
                     partial.push(user_id);
@@ -104,7 +114,8 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         Ok(Some(partial))
     }
 
-    /// Makes the rows of wallets that commands of this group may open, so that they can be locked.
+    /// Inserts the missing wallets that commands of this group may open, so that they can be
+    /// locked. Returns the users of the inserted wallets.
     async fn prepare_wallets(&self, commands: &[Command]) -> Result<BTreeSet<String>, StoreError> {
         let openers: BTreeSet<&str> = commands
             .iter()
@@ -125,7 +136,9 @@ impl<C: ConnectionTrait> Loader<'_, C> {
 
     async fn lock_wallets(&self, users: &BTreeSet<&str>) -> Result<Vec<Wallet>, StoreError> {
         let values = self.rows(vec![texts(users.iter().copied())]);
-        let rows = self.query("lock wallets", &sql::LOCK_WALLETS, values).await?;
+        let rows = self
+            .query("lock wallets", &sql::LOCK_WALLETS, values)
+            .await?;
         rows.iter().map(wallet).collect()
     }
 
@@ -136,7 +149,11 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let references: BTreeSet<(&str, &str, Option<&str>)> = stored
             .map(|command| {
                 let owner = self.rules.references.owner(command.sender.as_deref());
-                (command.origin.as_str(), command.reference_id.as_str(), owner)
+                (
+                    command.origin.as_str(),
+                    command.reference_id.as_str(),
+                    owner,
+                )
             })
             .collect();
         if references.is_empty() {
@@ -144,7 +161,11 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         }
         let senders = match self.rules.references {
             References::PerOrigin => Column::Text(Vec::new()),
-            References::PerSender => texts(references.iter().map(|(_, _, owner)| owner.unwrap_or_default())),
+            References::PerSender => texts(
+                references
+                    .iter()
+                    .map(|(_, _, owner)| owner.unwrap_or_default()),
+            ),
         };
         let values = self.rows(vec![
             texts(references.iter().map(|(origin, _, _)| *origin)),
@@ -159,32 +180,38 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         }
         let mut known = rows.iter().map(known).collect::<Result<Vec<_>, _>>()?;
         let mut postings: HashMap<Uuid, usize> = HashMap::new();
-        for (place, known) in known.iter().enumerate() {
-            postings.insert(known.postings[0].id, place);
+        for (index, known) in known.iter().enumerate() {
+            postings.insert(known.postings[0].id, index);
         }
         let ids = self.rows(vec![Column::Id(postings.keys().copied().collect())]);
         for row in self
-            .query("read what belongs to commands", &sql::BELONGING, ids)
+            .query("read related transactions", &sql::BELONGING, ids)
             .await?
         {
             let part = part(&row)?;
-            if let Some(place) = part.related_id.and_then(|id| postings.get(&id).copied()) {
-                postings.insert(part.id, place);
-                known[place].postings.push(part);
+            if let Some(index) = part.related_id.and_then(|id| postings.get(&id).copied()) {
+                postings.insert(part.id, index);
+                known[index].postings.push(part);
             }
         }
         let ids = self.rows(vec![Column::Id(postings.keys().copied().collect())]);
-        for row in self.query("read allocations", &sql::ALLOCATIONS, ids).await? {
+        for row in self
+            .query("read allocations", &sql::ALLOCATIONS, ids)
+            .await?
+        {
             let id: Uuid = get(&row, "transaction_id")?;
-            let posting = postings
-                .get(&id)
-                .and_then(|place| known[*place].postings.iter_mut().find(|posting| posting.id == id));
+            let posting = postings.get(&id).and_then(|index| {
+                known[*index]
+                    .postings
+                    .iter_mut()
+                    .find(|posting| posting.id == id)
+            });
             if let Some(posting) = posting {
                 posting.allocations.push(allocation(&row)?);
             }
         }
         for known in known {
-            let outcome = Outcome::of(&known.postings.iter().collect::<Vec<_>>(), None);
+            let outcome = Outcome::from_postings(&known.postings.iter().collect::<Vec<_>>(), None);
             let main = known.postings.into_iter().next();
             if let Some(main) = main {
                 let record = Record {
@@ -218,14 +245,23 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         Ok(())
     }
 
-    /// Reads which of the payments that purchases report were credited.
-    async fn credited_payments(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
-        let payments: BTreeSet<PaymentKey> = commands.iter().filter_map(PaymentKey::from_command).collect();
+    /// Reads which payments of the purchases were credited before.
+    async fn credited_payments(
+        &self,
+        commands: &[Command],
+        book: &mut Book,
+    ) -> Result<(), StoreError> {
+        let payments: BTreeSet<PaymentKey> = commands
+            .iter()
+            .filter_map(PaymentKey::from_command)
+            .collect();
         if payments.is_empty() {
             return Ok(());
         }
         let ids = texts(payments.iter().map(|payment| payment.purchase_id.as_str()));
-        let lines = payments.iter().map(|payment| payment.purchase_line.as_deref());
+        let lines = payments
+            .iter()
+            .map(|payment| payment.purchase_line.as_deref());
         let lines = texts(lines.map(Option::unwrap_or_default));
         let values = self.rows(vec![ids, lines]);
         for row in self
@@ -238,8 +274,8 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         Ok(())
     }
 
-    /// Reads the subscriptions of users whose commands are about them or of whom a period is due, and those that commands
-    /// name.
+    /// Reads the subscriptions that the commands name, and all subscriptions of a user if a command
+    /// is about a subscription or a period is due.
     async fn subscriptions(
         &self,
         commands: &[Command],
@@ -253,12 +289,16 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let mut ids = BTreeSet::new();
         for command in commands {
             match &command.action {
-                Action::Subscription { subscription_id, .. }
-                | Action::MonthlyGrant { subscription_id, .. } => {
+                Action::Subscription {
+                    subscription_id, ..
+                }
+                | Action::MonthlyGrant {
+                    subscription_id, ..
+                } => {
                     users.insert(command.user_id.as_str());
                     ids.insert(subscription_id.as_str());
                 }
-                // It opens another subscription, which the user's others may cover.
+                // It opens the free subscription, which another subscription of the user may cover.
                 Action::RegistrationBonus => {
                     users.insert(command.user_id.as_str());
                 }
@@ -270,8 +310,11 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         }
         let statement = subscriptions::statement(self.backend(), users, ids);
         let rows = self
-            .patience
-            .wait("read subscriptions", self.connection.query_all_raw(statement))
+            .timeout
+            .wait(
+                "read subscriptions",
+                self.connection.query_all_raw(statement),
+            )
             .await?;
         for subscription in subscriptions::from_rows(&rows)? {
             book.add_subscription(subscription?);
@@ -279,15 +322,23 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         Ok(())
     }
 
-    /// Reads the batches that commands may need: every lapsed one, and of the others as many as cover what each user's
-    /// commands may spend.
-    async fn batches(&self, mut demand: BTreeMap<&str, i64>, book: &mut Book) -> Result<(), StoreError> {
-        demand.retain(|user_id, _| book.wallet(user_id).is_some_and(|wallet| wallet.balance > 0));
+    /// Reads the batches that the commands may need: every expired batch that is still ACTIVE, and
+    /// as many others as cover the demand of each user.
+    async fn batches(
+        &self,
+        mut demand: BTreeMap<&str, i64>,
+        book: &mut Book,
+    ) -> Result<(), StoreError> {
+        demand.retain(|user_id, _| {
+            book.wallet(user_id)
+                .is_some_and(|wallet| wallet.balance > 0)
+        });
         self.more_batches(demand, FIRST_WINDOW, book).await?;
         Ok(())
     }
 
-    /// The same, beginning with so many batches of each. Tells who has more.
+    /// Reads batches like [`Self::batches`], beginning with `window` batches of each user. Returns
+    /// the users who have more batches than were read.
     async fn more_batches(
         &self,
         mut demand: BTreeMap<&str, i64>,
@@ -300,29 +351,39 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             values.push(window.into());
             let mut found: HashMap<String, Vec<Batch>> = HashMap::new();
             for row in self.query("read batches", &sql::BATCHES, values).await? {
-                found.entry(get(&row, "user_id")?).or_default().push(batch(&row)?);
+                found
+                    .entry(get(&row, "user_id")?)
+                    .or_default()
+                    .push(batch(&row)?);
             }
-            demand.retain(|user_id, wanted| {
+            demand.retain(|user_id, needed| {
                 let batches = found.remove(*user_id).unwrap_or_default();
                 let Some(wallet) = book.wallet_mut(user_id) else {
                     return false;
                 };
-                let taken = self.take(batches, window, *wanted, wallet);
-                if taken == Some(false) {
+                let whole = self.add_if_covered(batches, window, *needed, wallet);
+                if whole == Some(false) {
                     partial.push((*user_id).to_owned());
                 }
-                taken.is_none()
+                whole.is_none()
             });
             window = window.saturating_mul(WINDOW_GROWTH);
         }
         Ok(partial)
     }
 
-    /// Puts the first batches of a wallet into it, of which `window` were asked for, if they cover what is wanted. Tells
-    /// whether they are all that it has.
-    fn take(&self, batches: Vec<Batch>, window: i64, wanted: i64, wallet: &mut Wallet) -> Option<bool> {
+    /// Adds the first batches of a wallet to it, read with a limit of `window`, if they cover the
+    /// needed credits. Returns whether they are all batches of the wallet, or `None` if they do not
+    /// cover the need.
+    fn add_if_covered(
+        &self,
+        batches: Vec<Batch>,
+        window: i64,
+        needed: i64,
+        wallet: &mut Wallet,
+    ) -> Option<bool> {
         let whole = i64::try_from(batches.len()).is_ok_and(|count| count < window);
-        if !covers(&batches, whole, wanted, self.now) {
+        if !covers(&batches, whole, needed, self.now) {
             return None;
         }
         for batch in batches {
@@ -347,20 +408,21 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     ) -> Result<Vec<QueryResult>, StoreError> {
         let backend = self.backend();
         let statement = Statement::from_sql_and_values(backend, sql.text(backend), values);
-        self.patience
+        self.timeout
             .wait(doing, self.connection.query_all_raw(statement))
             .await
     }
 }
 
-/// Whether the first batches of a wallet are all there are (`whole`), or all that `wanted` credits may need.
-pub(super) fn covers(batches: &[Batch], whole: bool, wanted: i64, now: DateTime<Utc>) -> bool {
-    let beyond_lapsed = batches.last().is_some_and(|last| last.spendable_at(now));
+/// Whether the first batches of a wallet are all batches that it has (`whole`), or include every
+/// expired batch and cover the `needed` credits.
+pub(super) fn covers(batches: &[Batch], whole: bool, needed: i64, now: DateTime<Utc>) -> bool {
+    let has_all_expired = batches.last().is_some_and(|last| last.spendable_at(now));
     let spendable = batches
         .iter()
         .filter(|batch| batch.spendable_at(now))
         .map(Batch::free);
-    whole || (beyond_lapsed && spendable.fold(0, i64::saturating_add) >= wanted)
+    whole || (has_all_expired && spendable.fold(0, i64::saturating_add) >= needed)
 }
 
 fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Column {

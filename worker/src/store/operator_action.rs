@@ -1,4 +1,5 @@
-//! The audit log of operators: an action is recorded before it is done, and its end in a second row.
+//! The audit log of operators: a row records an action before it is executed, and a second row
+//! records how it ended.
 
 use chrono::Utc;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
@@ -25,7 +26,7 @@ INSERT INTO operator_action (id, begun_id, status, actor, action, subject, user_
 SELECT $1, id, $3, actor, action, subject, user_id, $4, $5
   FROM operator_action WHERE id = $2 AND begun_id IS NULL";
 
-/// What an operator can do by hand that changes something.
+/// A manual action of an operator that changes data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperatorAction {
     /// `scrip dead drop`
@@ -47,7 +48,7 @@ pub enum OperatorAction {
 }
 
 impl OperatorAction {
-    /// All of them, by name.
+    /// All actions, in the order of their names.
     pub const ALL: [Self; 8] = [
         Self::DeadDrop,
         Self::DeadReplay,
@@ -59,7 +60,7 @@ impl OperatorAction {
         Self::Unfreeze,
     ];
 
-    /// The name in the table and on the command line.
+    /// The name of the action in the table and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DeadDrop => "dead_drop",
@@ -73,29 +74,29 @@ impl OperatorAction {
         }
     }
 
-    /// The action of that name.
+    /// The action with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.as_str() == name)
     }
 }
 
-/// An action that is about to be done.
+/// An action that is about to be executed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntendedAction<'a> {
-    /// The operator; 1 to 200 bytes.
+    /// The operator. 1 to 200 bytes.
     pub actor: &'a str,
     /// The command.
     pub action: OperatorAction,
-    /// The reference, job, file or namespace that it is about; at most 255 bytes.
+    /// The reference, job, file or namespace of the action. At most 255 bytes.
     pub subject: Option<&'a str>,
-    /// The user whose wallet it is about; at most 200 bytes.
+    /// The user whose wallet the action concerns. At most 200 bytes.
     pub user_id: Option<&'a str>,
-    /// What was asked for.
+    /// The arguments of the command.
     pub detail: &'a Json,
 }
 
 impl Store {
-    /// Records that an action is about to be done. Returns the id of the row.
+    /// Records that an action begins. Returns the id of the row.
     pub async fn begin_action(&self, intended: &IntendedAction<'_>) -> Result<Uuid, StoreError> {
         let doing = "record the action in the audit log";
         let id = Uuid::now_v7();
@@ -114,13 +115,18 @@ impl Store {
         } else {
             Statement::from_sql_and_values(self.backend(), BEGIN, values)
         };
-        let recorded = self.patience.wait(doing, self.commit.execute_raw(statement));
+        let recorded = self.timeout.wait(doing, self.commit.execute_raw(statement));
         self.reconnect_if_read_only(recorded.await)?;
         Ok(id)
     }
 
-    /// Records how an action ended. An action ends once; the database refuses a second end.
-    pub async fn end_action(&self, begun: Uuid, completed: bool, detail: &Json) -> Result<(), StoreError> {
+    /// Records how an action ended. The database refuses a second end of the same action.
+    pub async fn end_action(
+        &self,
+        begun: Uuid,
+        completed: bool,
+        detail: &Json,
+    ) -> Result<(), StoreError> {
         let doing = "record in the audit log how the action ended";
         let status = if completed { "COMPLETED" } else { "FAILED" };
         let mut values = vec![
@@ -135,12 +141,13 @@ impl Store {
         } else {
             Statement::from_sql_and_values(self.backend(), END, values)
         };
-        let recorded = self.patience.wait(doing, self.commit.execute_raw(statement));
+        let recorded = self.timeout.wait(doing, self.commit.execute_raw(statement));
         let recorded = self.reconnect_if_read_only(recorded.await)?;
         if recorded.rows_affected() == 1 {
             return Ok(());
         }
-        let missing = sea_orm::DbErr::RecordNotFound(format!("the beginning of the action {begun}"));
+        let missing =
+            sea_orm::DbErr::RecordNotFound(format!("the beginning of the action {begun}"));
         Err(StoreError::database(doing)(missing))
     }
 }

@@ -1,13 +1,13 @@
-//! A pooler between the worker and PostgreSQL that ignores what it is asked for, or gives each
-//! transaction another session.
+//! Detection of an unsuitable pooler between the worker and PostgreSQL: one that ignores the
+//! requested `search_path`, or that shares sessions between connections.
 //!
-//! A pooler may be told to ignore the startup parameter `options` (`PgBouncer`'s
-//! `ignore_startup_parameters`). With a `search_path` in `DATABASE_URL` the ledger would then be
-//! another one than was meant.
+//! A pooler may be configured to ignore the startup parameter `options` (`PgBouncer`'s
+//! `ignore_startup_parameters`). If `DATABASE_URL` sets a `search_path`, the worker would then use
+//! another ledger than the intended one.
 //!
-//! Behind one that shares sessions the settings of a session and its prepared statements are
-//! another client's in the next transaction, so what is committed may not be durable. Two
-//! connections find out: each has to have a session that the other does not get.
+//! A pooler that shares sessions gives the settings and prepared statements of a session to
+//! another client in the next transaction, so commits may not be durable. The test uses two
+//! connections: each must have a session that the other one does not get.
 
 use std::str::FromStr;
 
@@ -18,16 +18,22 @@ use sea_orm::{
 
 use super::StoreError;
 
-/// Without parameters: it is not prepared, and so answered whatever the pooler does.
+/// Has no parameters, so it is not prepared and works with every pooler.
 const SESSION: &str = "SELECT pg_backend_pid()";
 const SEARCH_PATH: &str = "SELECT current_setting('search_path')";
 
-/// Fails unless the `search_path` that the URL asks for is in force.
-pub(super) async fn require_search_path(url: &str, read: &DatabaseConnection) -> Result<(), StoreError> {
-    let Some(asked) = asked_search_path(url) else {
+/// Fails unless the `search_path` that the URL requests is in force.
+pub(super) async fn require_search_path(
+    url: &str,
+    read: &DatabaseConnection,
+) -> Result<(), StoreError> {
+    let Some(asked) = requested_search_path(url) else {
         return Ok(());
     };
-    let found = read.get_postgres_connection_pool().fetch_one(SEARCH_PATH).await;
+    let found = read
+        .get_postgres_connection_pool()
+        .fetch_one(SEARCH_PATH)
+        .await;
     let found: String = found.and_then(|row| row.try_get(0)).map_err(|error| {
         let error = DbErr::Query(RuntimeErr::SqlxError(error.into()));
         StoreError::database("read the search_path")(error)
@@ -40,11 +46,11 @@ pub(super) async fn require_search_path(url: &str, read: &DatabaseConnection) ->
 }
 
 /// The `search_path` of `options[search_path]=…`, or of `options=-c search_path=…`.
-fn asked_search_path(url: &str) -> Option<String> {
+fn requested_search_path(url: &str) -> Option<String> {
     let options = PgConnectOptions::from_str(url).ok()?;
-    let (_, asked) = options.get_options()?.split_once("-c search_path=")?;
+    let (_, requested) = options.get_options()?.split_once("-c search_path=")?;
     let mut path = String::new();
-    let mut characters = asked.chars();
+    let mut characters = requested.chars();
     while let Some(character) = characters.next() {
         match character {
             ' ' => break,
@@ -55,7 +61,7 @@ fn asked_search_path(url: &str) -> Option<String> {
     Some(path)
 }
 
-/// Fails unless every connection has a session of its own.
+/// Fails unless every connection has its own session.
 pub(super) async fn require_own_sessions(
     commit: &DatabaseConnection,
     read: &DatabaseConnection,
@@ -66,7 +72,7 @@ pub(super) async fn require_own_sessions(
     );
     let is_own = has_own_session(one, other).await.map_err(|error| {
         let error = DbErr::Query(RuntimeErr::SqlxError(error.into()));
-        StoreError::database("find out whether connections have sessions of their own")(error)
+        StoreError::database("check whether connections have their own sessions")(error)
     })?;
     if is_own {
         Ok(())
@@ -75,10 +81,12 @@ pub(super) async fn require_own_sessions(
     }
 }
 
-/// Asks twice on one connection for its session, and once more while a transaction of the other
-/// holds another one. A pooler gives a transaction the session that was used last, so the other
-/// gets the first one's, or the one that has waited longest, so the first one gets a new one with
-/// every request.
+/// Reads the session of one connection twice, and once more while a transaction of the other
+/// connection holds a session.
+///
+/// A pooler that shares sessions gives a transaction either the session that was used last or the
+/// session that was idle longest. In the first case the other connection gets the session of the
+/// first one. In the second case the first connection gets another session with each query.
 async fn has_own_session(one: &PgPool, other: &PgPool) -> Result<bool, sqlx::Error> {
     let mut one = one.acquire().await?;
     let session = session(&mut one).await?;
@@ -101,8 +109,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_search_path_that_a_url_asks_for_is_found() {
-        for (query, asked) in [
+    fn the_search_path_of_a_url_is_found_in_its_options() {
+        for (query, requested) in [
             ("", None),
             ("?application_name=a", None),
             ("?options[search_path]=app", Some("app")),
@@ -115,8 +123,8 @@ mod tests {
                 Some("app"),
             ),
         ] {
-            let found = asked_search_path(&format!("postgres://u@h/d{query}"));
-            assert_eq!(found.as_deref(), asked, "{query}");
+            let found = requested_search_path(&format!("postgres://u@h/d{query}"));
+            assert_eq!(found.as_deref(), requested, "{query}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The rows of a group, column by column, as the statements of [`super::sql`] want them.
+//! The rows of a group as columns, in the order of the parameters of the statements in
+//! [`super::sql`].
 
 use chrono::{DateTime, Utc};
 use ledger::{Batch, Posting, Refusal, Subscription, Wallet};
@@ -6,9 +7,10 @@ use uuid::Uuid;
 
 use super::{bulk::Column, detail};
 
-/// Transactions.
 pub fn transactions(postings: &[Posting]) -> Vec<Column> {
-    let text = |of: fn(&Posting) -> &str| Column::Text(postings.iter().map(|p| of(p).to_owned()).collect());
+    let text = |of: fn(&Posting) -> &str| {
+        Column::Text(postings.iter().map(|p| of(p).to_owned()).collect())
+    };
     let number = |of: fn(&Posting) -> i64| Column::Number(postings.iter().map(of).collect());
     let id = |of: fn(&Posting) -> Uuid| Column::Id(postings.iter().map(of).collect());
     let maybe_text = |of: fn(&Posting) -> Option<&str>| Column::texts(postings.iter().map(of));
@@ -31,7 +33,13 @@ pub fn transactions(postings: &[Posting]) -> Vec<Column> {
         Column::ids(postings.iter().map(|p| p.related_id)),
         maybe_text(|p| p.description.as_deref()),
         maybe_text(|p| p.metadata.as_deref()),
-        Column::Text(postings.iter().map(|p| detail::to_text(&p.detail)).collect()).unless_absent(),
+        Column::Text(
+            postings
+                .iter()
+                .map(|p| detail::to_text(&p.detail))
+                .collect(),
+        )
+        .unless_absent(),
         Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
         maybe_text(|p| p.subscription_id.as_deref()),
         Column::instants(postings.iter().map(|p| p.period_start)),
@@ -39,7 +47,7 @@ pub fn transactions(postings: &[Posting]) -> Vec<Column> {
     ]
 }
 
-/// Batches of wallets that are new.
+/// New batches of the wallets.
 pub fn new_batches(wallets: &[Wallet]) -> Vec<Column> {
     let batches: Vec<(&str, &Batch)> = wallets
         .iter()
@@ -48,13 +56,22 @@ pub fn new_batches(wallets: &[Wallet]) -> Vec<Column> {
             new.map(|batch| (wallet.user_id.as_str(), batch))
         })
         .collect();
-    let text = |of: fn(&Batch) -> &str| Column::Text(batches.iter().map(|(_, b)| of(b).to_owned()).collect());
-    let number = |of: fn(&Batch) -> i64| Column::Number(batches.iter().map(|(_, b)| of(b)).collect());
+    let text = |of: fn(&Batch) -> &str| {
+        Column::Text(batches.iter().map(|(_, b)| of(b).to_owned()).collect())
+    };
+    let number =
+        |of: fn(&Batch) -> i64| Column::Number(batches.iter().map(|(_, b)| of(b)).collect());
     let id = |of: fn(&Batch) -> Uuid| Column::Id(batches.iter().map(|(_, b)| of(b)).collect());
-    let maybe_text = |of: fn(&Batch) -> Option<&str>| Column::texts(batches.iter().map(|(_, b)| of(b)));
+    let maybe_text =
+        |of: fn(&Batch) -> Option<&str>| Column::texts(batches.iter().map(|(_, b)| of(b)));
     vec![
         id(|b| b.id),
-        Column::Text(batches.iter().map(|(user_id, _)| (*user_id).to_owned()).collect()),
+        Column::Text(
+            batches
+                .iter()
+                .map(|(user_id, _)| (*user_id).to_owned())
+                .collect(),
+        ),
         number(|b| b.amount),
         number(|b| b.remaining),
         number(|b| b.held),
@@ -71,7 +88,7 @@ pub fn new_batches(wallets: &[Wallet]) -> Vec<Column> {
     ]
 }
 
-/// Which batches transactions moved.
+/// Allocations of the transactions: the batches that they moved.
 pub fn allocations(postings: &[Posting]) -> Vec<Column> {
     let rows: Vec<_> = postings
         .iter()
@@ -90,7 +107,7 @@ pub fn allocations(postings: &[Posting]) -> Vec<Column> {
     ]
 }
 
-/// Batches of wallets that were changed, in the order of their ids.
+/// Changed batches of the wallets, in the order of their ids.
 pub fn changed_batches(wallets: &[Wallet]) -> Vec<Column> {
     let mut batches: Vec<&Batch> = wallets
         .iter()
@@ -103,12 +120,17 @@ pub fn changed_batches(wallets: &[Wallet]) -> Vec<Column> {
         Column::Id(batches.iter().map(|b| b.id).collect()),
         number(|b| b.remaining),
         number(|b| b.held),
-        Column::Text(batches.iter().map(|b| b.status.as_str().to_owned()).collect()),
+        Column::Text(
+            batches
+                .iter()
+                .map(|b| b.status.as_str().to_owned())
+                .collect(),
+        ),
         number(|b| b.expirations.into()),
     ]
 }
 
-/// Wallets that were changed.
+/// Changed wallets.
 pub fn changed_wallets(wallets: &[Wallet]) -> Vec<Column> {
     let wallets: Vec<&Wallet> = wallets.iter().filter(|wallet| wallet.dirty).collect();
     let number = |of: fn(&Wallet) -> i64| Column::Number(wallets.iter().map(|w| of(w)).collect());
@@ -120,11 +142,16 @@ pub fn changed_wallets(wallets: &[Wallet]) -> Vec<Column> {
         number(|w| w.total_spent),
         number(|w| w.transaction_count),
         number(|w| w.version),
-        Column::Text(wallets.iter().map(|w| w.status.as_str().to_owned()).collect()),
+        Column::Text(
+            wallets
+                .iter()
+                .map(|w| w.status.as_str().to_owned())
+                .collect(),
+        ),
     ]
 }
 
-/// Wallets that were changed, with when their next period is due.
+/// Changed wallets, with the due time of their next period.
 pub fn changed_wallets_and_dues(wallets: &[Wallet]) -> Vec<Column> {
     let mut columns = changed_wallets(wallets);
     let changed = wallets.iter().filter(|wallet| wallet.dirty);
@@ -132,7 +159,7 @@ pub fn changed_wallets_and_dues(wallets: &[Wallet]) -> Vec<Column> {
     columns
 }
 
-/// All wallets with the versions that were read, where some are not changed; else none.
+/// All wallets with the versions that were read, if some wallets are not changed. Otherwise empty.
 pub fn held_wallets(wallets: &[Wallet]) -> Vec<Column> {
     let some = wallets.iter().any(|wallet| !wallet.dirty);
     let wallets = if some { wallets } else { &[] };
@@ -147,15 +174,16 @@ pub fn held_wallets(wallets: &[Wallet]) -> Vec<Column> {
     ]
 }
 
-/// Subscriptions.
 pub fn subscriptions(subscriptions: &[Subscription]) -> Vec<Column> {
     let text = |of: fn(&Subscription) -> &str| {
         Column::Text(subscriptions.iter().map(|s| of(s).to_owned()).collect())
     };
-    let instant =
-        |of: fn(&Subscription) -> DateTime<Utc>| Column::Instant(subscriptions.iter().map(of).collect());
-    let maybe_instant =
-        |of: fn(&Subscription) -> Option<DateTime<Utc>>| Column::instants(subscriptions.iter().map(of));
+    let instant = |of: fn(&Subscription) -> DateTime<Utc>| {
+        Column::Instant(subscriptions.iter().map(of).collect())
+    };
+    let maybe_instant = |of: fn(&Subscription) -> Option<DateTime<Utc>>| {
+        Column::instants(subscriptions.iter().map(of))
+    };
     vec![
         text(|s| &s.id),
         text(|s| &s.user_id),

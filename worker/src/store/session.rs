@@ -1,12 +1,12 @@
-//! Sessions on PostgreSQL: the settings that each one is opened with, and when it is replaced.
+//! PostgreSQL sessions: the settings of each session, and when a session is replaced.
 //!
-//! The settings are set by a statement after connecting and not by the startup parameter `options`,
-//! which poolers refuse or ignore.
+//! A statement sets the settings after the connection is open. The startup parameter `options`
+//! would not do: poolers refuse or ignore it.
 //!
 //! A session keeps the settings that its role and its database had when it was opened (`ALTER ROLE
 //! … SET`, `ALTER DATABASE … SET`), even after they are changed back, and the pool keeps a
-//! connection for half an hour. So a session is closed instead of used again when those settings
-//! have changed since it was opened, and when it could not write.
+//! connection for half an hour. So a session is closed instead of reused if those settings have
+//! changed since it was opened, or if it could not write.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,11 +15,13 @@ use std::{
 
 use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row};
 
-use super::{StoreOptions, connect::Purpose};
+use super::options::{Purpose, StoreOptions};
 
-/// Settings of the group commit's sessions. Its statements look up rows by index whatever the
-/// statistics of a young table say: a generic plan of nested index scans is right for 1 and for
-/// 1,000 rows, and is made once a connection.
+/// Settings of the sessions of the group commit.
+///
+/// Its statements must look up rows by index, even if the statistics of a new table suggest another
+/// plan. A generic plan of nested index scans suits 1 row and 1,000 rows, and is made once per
+/// connection.
 const COMMIT: [(&str, &str); 7] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -27,18 +29,20 @@ const COMMIT: [(&str, &str); 7] = [
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("jit", "off"),
-    // Between two statements of a group lies only deciding, so a session that waits for longer
-    // belongs to a worker that is suspended or cut off: the server ends it, because it holds locks.
+    // Between two statements of a group the worker only decides. A session that is idle longer
+    // belongs to a suspended or disconnected worker. The server ends it, because it holds locks.
     ("idle_in_transaction_session_timeout", "10s"),
 ];
 
-/// Settings of the sessions for reading. A plan that was made while a table was small would be kept
-/// until its statistics are gathered anew, which a busy server may be late with; planning costs a
-/// fraction of a millisecond.
+/// Settings of the sessions for reading.
+///
+/// A cached plan that was made while a table was small would stay in use until the server gathers
+/// new statistics, and a busy server may do that late. A new plan costs a fraction of a
+/// millisecond.
 const READ: [(&str, &str); 1] = [("plan_cache_mode", "force_custom_plan")];
 
-/// Settings of every session. The last four are how a server notices that a worker's machine is
-/// gone.
+/// Settings of every session. With the last four the server detects that the machine of a worker
+/// is gone.
 const EVERY: [(&str, &str); 6] = [
     ("default_transaction_isolation", "read committed"),
     ("TimeZone", "UTC"),
@@ -48,13 +52,13 @@ const EVERY: [(&str, &str); 6] = [
     ("tcp_user_timeout", "60000"),
 ];
 
-/// A commit is durable when it is acknowledged, also where role, database or server say otherwise.
-/// Stricter values stay.
+/// Makes a commit durable before it is acknowledged, even if role, database or server set another
+/// value. Stricter values stay.
 const DURABLE: &str = "set_config('synchronous_commit', CASE \
     WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on' \
     ELSE current_setting('synchronous_commit') END, false)";
 
-/// A hash of what a new session would get from its role and its database, and of
+/// A hash of the settings that a new session would get from its role and its database, and of
 /// `synchronous_commit`, which the sessions of the group commit set themselves.
 pub(super) const SETTINGS: &str = "\
 hashtextextended(
@@ -64,26 +68,26 @@ hashtextextended(
       AND setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))), '')
   || (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'synchronous_commit'), 0)";
 
-/// Which sessions of a store may still be used.
+/// Tracks which sessions of a store may still be used.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Sessions that were opened before this are closed.
+    /// Sessions that were opened earlier are closed. `None`: no session was replaced yet.
     replaced_at: Option<Instant>,
-    /// [`SETTINGS`], as last read.
+    /// Last value of [`SETTINGS`]. `None`: not read yet.
     settings: Option<i64>,
 }
 
 impl Sessions {
-    /// Closes every session that is open now, each when it would be used next.
+    /// Replaces every session that is open now. Each is closed when the pool would reuse it.
     pub fn replace(&self) {
         self.state().replaced_at = Some(Instant::now());
     }
 
-    /// Notes what [`SETTINGS`] are now, and whether they are new. If so, the sessions that are open
-    /// are replaced.
+    /// Stores the current value of [`SETTINGS`]. If it has changed, replaces the open sessions and
+    /// returns `true`.
     pub fn note_settings(&self, settings: i64) -> bool {
         let mut state = self.state();
         let known = state.settings.replace(settings);
@@ -94,7 +98,7 @@ impl Sessions {
         is_new
     }
 
-    /// Whether a session that was opened so long ago may be used.
+    /// Whether a session of this age may still be used.
     pub fn is_current(&self, age: Duration) -> bool {
         let replaced_at = self.state().replaced_at;
         replaced_at.is_none_or(|replaced_at| replaced_at.elapsed() >= age)
@@ -117,14 +121,16 @@ pub(super) fn set_up_statement(purpose: Purpose, options: &StoreOptions) -> Stri
         .chain(own)
         .map(|(name, value)| format!("set_config('{name}', '{value}', false)"))
         .collect();
-    set.push(format!("set_config('statement_timeout', '{timeout}', false)"));
+    set.push(format!(
+        "set_config('statement_timeout', '{timeout}', false)"
+    ));
     if purpose == Purpose::Commit {
         set.push(DURABLE.to_owned());
     }
     format!("SELECT {SETTINGS} AS settings, {}", set.join(", "))
 }
 
-/// Sets up a session that was just opened.
+/// Sets up a new session.
 pub(super) async fn set_up(
     connection: &mut PgConnection,
     statement: Arc<str>,
@@ -144,13 +150,19 @@ mod tests {
     const OLD: Duration = Duration::from_mins(1);
 
     #[test]
-    fn a_session_is_replaced_when_the_settings_have_changed_since_it_was_opened() {
+    fn a_session_is_replaced_after_the_settings_have_changed() {
         let sessions = Sessions::default();
-        assert!(!sessions.note_settings(1), "the first ones are not new");
+        assert!(
+            !sessions.note_settings(1),
+            "the first settings are no change"
+        );
         assert!(!sessions.note_settings(1));
         assert!(sessions.is_current(OLD));
         assert!(sessions.note_settings(2));
         assert!(!sessions.is_current(OLD));
-        assert!(sessions.is_current(Duration::ZERO), "it was opened afterwards");
+        assert!(
+            sessions.is_current(Duration::ZERO),
+            "it was opened after the change"
+        );
     }
 }

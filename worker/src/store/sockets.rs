@@ -1,13 +1,15 @@
-//! What the pool's sockets are told.
+//! Socket options of the pooled connections.
 //!
-//! - `TCP_NODELAY`. sqlx 0.9.0 lost it (<https://github.com/transact-rs/sqlx/issues/4335>). Without it the many small
-//!   packets of a group's statements wait for delayed acknowledgements, and a group takes ten times as long.
-//! - After how long a peer that has vanished without a word is given up. The library waits for the answer of a connection
-//!   that comes back into the pool without a limit, and the system would try for a quarter of an hour: so long a
-//!   connection of a network that is cut would hold its place in the pool.
+//! - `TCP_NODELAY`. sqlx 0.9.0 does not set it (<https://github.com/transact-rs/sqlx/issues/4335>).
+//!   Without it the many small packets of a group's statements wait for delayed acknowledgements,
+//!   and a group takes ten times as long.
+//! - Keepalive and a timeout for unacknowledged data, to detect a peer that has vanished silently.
+//!   When a connection returns to the pool, the library waits for its response without a limit,
+//!   and the operating system retries for a quarter of an hour. Without these options a connection
+//!   over a broken network would occupy the pool for that long.
 //!
-//! sqlx does not hand out its sockets, so we look for ours among the process's descriptors. This module goes when sqlx
-//! can do both.
+//! sqlx gives no access to its sockets, so this module finds them among the descriptors of the
+//! process. It can be removed when sqlx sets both.
 
 use std::{
     future::Future,
@@ -22,19 +24,21 @@ use std::{
 use socket2::{SockRef, TcpKeepalive};
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How long what was sent may stay without an acknowledgement, and, together, how long nothing may be heard where nothing is
-/// sent. The server is told the same about us.
+/// Maximum time that sent data may stay unacknowledged, and time until an idle connection without
+/// replies to its probes is closed. The sessions set the same value for the server's side.
 const SILENCE: Duration = Duration::from_mins(1);
-/// After so long a silence the peer's machine is asked whether it is there.
+/// Idle time before the first keepalive probe.
 const IDLE: Duration = Duration::from_secs(30);
-/// And then again and again.
+/// Interval between keepalive probes.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often sockets are looked for while a connection is made.
+/// Interval of the search for new sockets while a connection is being opened.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Sets up sockets while a connection to `port` is being made. Shaking hands is a few small packets, too, two of which
-/// wait for a delayed acknowledgement if nobody does.
+/// Sets up sockets while `connecting` opens a connection to `port`.
+///
+/// The handshake consists of small packets, too. Without the options two of them would wait for a
+/// delayed acknowledgement.
 pub async fn while_connecting_to<T>(port: u16, connecting: impl Future<Output = T>) -> T {
     let mut connecting = pin!(connecting);
     let mut look = interval(LOOK);
@@ -50,15 +54,20 @@ pub async fn while_connecting_to<T>(port: u16, connecting: impl Future<Output = 
     }
 }
 
-/// Sets up every TCP socket of this process that is connected to `port`, and tells how many those are. Where the system
-/// does not list descriptors (`/proc/self/fd`), nothing is set.
+/// Sets up every TCP socket of this process that is connected to `port`, and returns their number.
+/// Does nothing if the system does not list descriptors (`/proc/self/fd`).
 pub fn set_up_connections_to(port: u16) -> usize {
     descriptors()
-        .filter(|fd| with_stream(*fd, |stream| connects_to(stream, port) && set_up(stream).is_ok()))
+        .filter(|fd| {
+            with_stream(*fd, |stream| {
+                connects_to(stream, port) && set_up(stream).is_ok()
+            })
+        })
         .count()
 }
 
-/// How many TCP sockets of this process are connected to `port` and are set up, and how many are not.
+/// Counts the TCP sockets of this process that are connected to `port`: those that are set up, and
+/// those that are not.
 pub fn count_connections_to(port: u16) -> (usize, usize) {
     let states = descriptors().filter_map(|fd| {
         with_stream(fd, |stream| {
@@ -105,12 +114,12 @@ fn connects_to(stream: &TcpStream, port: u16) -> bool {
     stream.peer_addr().is_ok_and(|peer| peer.port() == port)
 }
 
-/// Looks at a descriptor as if it were a TCP stream, without taking it over.
+/// Calls `look` with a descriptor as a TCP stream, without taking ownership of it.
 #[allow(unsafe_code)]
 fn with_stream<T>(fd: RawFd, look: impl FnOnce(&TcpStream) -> T) -> T {
-    // SAFETY: `ManuallyDrop` keeps the stream from closing a descriptor that is not ours. Every use is a call of
-    // `getpeername`, `getsockopt` or `setsockopt`, which answer with an error if the descriptor is no TCP socket or
-    // was closed in the meantime.
+    // SAFETY: `ManuallyDrop` keeps the stream from closing a descriptor that it does not own. Every
+    // use calls `getpeername`, `getsockopt` or `setsockopt`, which return an error if the
+    // descriptor is not a TCP socket or was closed in the meantime.
     let stream = ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(fd) });
     look(&stream)
 }
@@ -124,17 +133,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_socket_is_set_up_before_its_connection_is_made() {
+    async fn a_socket_is_set_up_before_its_connection_is_complete() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let connecting = async {
-            let stream = tokio::net::TcpStream::connect(address).await.expect("a stream");
+            let stream = tokio::net::TcpStream::connect(address)
+                .await
+                .expect("a stream");
             while !stream.nodelay().expect("an option") {
                 yield_now().await;
             }
         };
         let limit = Duration::from_mins(1);
-        let connected = tokio::time::timeout(limit, while_connecting_to(address.port(), connecting));
+        let connected =
+            tokio::time::timeout(limit, while_connecting_to(address.port(), connecting));
         connected.await.expect("it is set up");
     }
 }

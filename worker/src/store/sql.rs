@@ -1,6 +1,7 @@
-//! The statements of the group commit, on PostgreSQL and on SQLite, side by side.
+//! The statements of the group commit, for PostgreSQL and SQLite side by side.
 //!
-//! Every text is constant; the number of rows is in the parameters (`bulk.rs`).
+//! Every text is constant. The number of rows is in the parameters (`bulk.rs`). Each comment names
+//! the parameters in their order, and after `→` the result.
 
 use sea_orm::DbBackend;
 
@@ -19,7 +20,8 @@ impl Sql {
     }
 }
 
-/// Prepares the wallets of commands that open one. `(ids, users), now` → the users who had none.
+/// Inserts the missing wallets of commands that open one. `(ids, users), now` → the users who had
+/// no wallet.
 pub const PREPARE_WALLETS: Sql = Sql {
     postgres: r"INSERT INTO credits_balance (id, user_id, balance, held, total_earned, total_spent,
           transaction_count, status, version, created_at, updated_at)
@@ -42,8 +44,10 @@ pub const LOCK_WALLETS: Sql = Sql {
         FROM credits_balance WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1)) ORDER BY user_id",
 };
 
-/// Looks up references. `(origins, references, senders)` → their transactions. Without any senders references are unique
-/// per origin; else an empty sender stands for a command without one.
+/// Looks up references. `(origins, references, senders)` → their transactions.
+///
+/// If the senders are an empty column, references are unique per origin. Otherwise an empty sender
+/// means a command without one.
 pub const KNOWN_REFERENCES: Sql = Sql {
     postgres: r"SELECT t.id, t.user_id, t.type, t.amount, t.origin, t.reference_id, t.sender::text AS sender, t.fingerprint, t.error_code,
           t.balance_after, t.detail::text AS detail
@@ -57,7 +61,8 @@ pub const KNOWN_REFERENCES: Sql = Sql {
           AND (r.value ->> 2 IS NULL OR COALESCE(t.sender, '') = r.value ->> 2)",
 };
 
-/// What belongs to commands: bonuses of purchases, grants of subscriptions. `ids` → transactions.
+/// Reads the related transactions of commands: bonuses of purchases, grants of subscriptions.
+/// `ids` → transactions.
 pub const BELONGING: Sql = Sql {
     postgres: r"SELECT id, related_id, type, amount, balance_after, error_code, detail::text AS detail
         FROM credits_transaction WHERE related_id = ANY($1) AND type IN ('bonus', 'monthly_grant') ORDER BY id",
@@ -66,7 +71,8 @@ pub const BELONGING: Sql = Sql {
         ORDER BY id",
 };
 
-/// The allocations of transactions in the order in which they were made, which is the spending order. `ids`.
+/// Reads the allocations of transactions in the order in which they were made, which is the
+/// spending order. `ids` → allocations.
 pub const ALLOCATIONS: Sql = Sql {
     postgres: r"SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining
         FROM credits_allocation a JOIN credits_batch b ON b.id = a.batch_id WHERE a.transaction_id = ANY($1)
@@ -77,7 +83,7 @@ pub const ALLOCATIONS: Sql = Sql {
         ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id",
 };
 
-/// Which users had the registration bonus. `users`.
+/// Looks up which users had the registration bonus. `users` → those users.
 pub const REGISTERED: Sql = Sql {
     postgres: r"SELECT user_id FROM credits_transaction
         WHERE user_id = ANY($1) AND type = 'registration_bonus' AND status = 'COMPLETED'",
@@ -85,8 +91,8 @@ pub const REGISTERED: Sql = Sql {
         AND type = 'registration_bonus' AND status = 'COMPLETED'",
 };
 
-/// Which payments were credited. `(purchases, purchase lines)`, an empty line for a payment without lines → their
-/// transactions.
+/// Looks up which payments were credited. `(purchases, purchase lines)` → their transactions. The
+/// line is empty for a payment without lines.
 pub const CREDITED_PAYMENTS: Sql = Sql {
     postgres: r"SELECT t.id, t.reference_id, t.purchase_id, t.purchase_line
         FROM UNNEST($1::text[], $2::text[]) AS p (purchase_id, purchase_line)
@@ -98,7 +104,7 @@ pub const CREDITED_PAYMENTS: Sql = Sql {
           AND t.type = 'purchase' AND t.status = 'COMPLETED' AND t.duplicate_of IS NULL",
 };
 
-/// The first batches of each user in spending order. `users, limit`.
+/// Reads the first batches of each user in spending order. `users, limit` → batches.
 pub const BATCHES: Sql = Sql {
     postgres: r"SELECT b.* FROM UNNEST($1::text[]) AS u (user_id) CROSS JOIN LATERAL (
           SELECT id, user_id, amount, remaining, held, issued_at, expires_at, source_type, source_plan,
@@ -114,10 +120,12 @@ pub const BATCHES: Sql = Sql {
         WHERE place <= $2",
 };
 
-/// Inserts transactions. `(id, user, type, amount, other account, origin, reference, fingerprint, error code,
-/// balance after, service, quantity, purchase, purchase line, related, description, metadata, detail, occurred at,
-/// subscription, period start, sender), now`; on PostgreSQL, where `now` may be null for its own clock, → when they were booked,
-/// and how many.
+/// Inserts transactions. `(id, user, type, amount, other account, origin, reference, fingerprint,
+/// error code, balance after, service, quantity, purchase, purchase line, related, description,
+/// metadata, detail, occurred at, subscription, period start, sender), now`.
+///
+/// On PostgreSQL a null `now` selects the clock of the database, and the statement returns the
+/// booking time and the number of rows.
 pub const INSERT_TRANSACTIONS: Sql = Sql {
     postgres: r"WITH booked AS MATERIALIZED (SELECT coalesce($23::timestamptz, clock_timestamp()) AS at),
       posted AS (
@@ -157,8 +165,8 @@ pub const INSERT_TRANSACTIONS: Sql = Sql {
         FROM jsonb_each($1)",
 };
 
-/// Inserts batches. `(id, user, amount, remaining, held, issued at, expires at, status, source, plan, period, paid,
-/// currency, transaction, expirations), now`.
+/// Inserts batches. `(id, user, amount, remaining, held, issued at, expires at, status, source,
+/// plan, period, paid, currency, transaction, expirations), now`.
 pub const INSERT_BATCHES: Sql = Sql {
     postgres: r"INSERT INTO credits_batch (id, user_id, amount, remaining, held, issued_at, expires_at, status,
           source_type, source_plan, grant_period, paid_micros, currency, transaction_id, expirations, created_at,
@@ -203,7 +211,7 @@ pub const UPDATE_BATCHES: Sql = Sql {
         FROM jsonb_each($1) AS n WHERE credits_batch.id = unhex(n.value ->> 0)",
 };
 
-/// Updates wallets, each only from the version that was read. One that was only prepared is opened now.
+/// Updates wallets, each only from the version that was read. A wallet with version 0 is opened.
 /// `(id, balance, held, earned, spent, count, new version, status, next due at), now`.
 pub const UPDATE_WALLETS: Sql = Sql {
     postgres: r"UPDATE credits_balance w SET balance = n.balance, held = n.held, total_earned = n.total_earned,
@@ -222,14 +230,15 @@ pub const UPDATE_WALLETS: Sql = Sql {
         WHERE credits_balance.id = unhex(n.value ->> 0) AND credits_balance.version = (n.value ->> 6) - 1",
 };
 
-/// Removes wallets that were prepared and that nobody opened. `ids`.
+/// Deletes wallets that were inserted by [`PREPARE_WALLETS`] and stayed unopened. `ids`.
 pub const DROP_UNOPENED: Sql = Sql {
     postgres: r"DELETE FROM credits_balance WHERE id = ANY($1) AND version = 0",
     sqlite: r"DELETE FROM credits_balance WHERE id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1)) AND version = 0",
 };
 
-/// Reads the subscriptions of users, and those with given ids, each with its history: a row for each event and grant in the
-/// order of arrival, and one for a subscription without any. `users, ids`.
+/// Reads the subscriptions of users, and those with given ids, each with its history. `users, ids`
+/// → one row for each event and grant in the order of arrival, and one row for a subscription
+/// without any.
 pub const SUBSCRIPTIONS: Sql = Sql {
     postgres: r"SELECT s.id, s.user_id, s.plan, s.status, s.anchor, s.activated_at, s.ended_at, s.paid_through, s.due_at, s.status_at,
           s.status_since, t.type AS entry, t.period_start, t.occurred_at, t.created_at AS applied_at, t.detail::text AS detail
@@ -250,8 +259,8 @@ pub const SUBSCRIPTIONS: Sql = Sql {
         ORDER BY s.id, t.id",
 };
 
-/// Writes subscriptions, each only if it is new or its user's. `(id, user, plan, status, anchor, activated at, ended at,
-/// paid through, due at, status at, status since), now`.
+/// Writes subscriptions, each only if it is new or belongs to the same user. `(id, user, plan,
+/// status, anchor, activated at, ended at, paid through, due at, status at, status since), now`.
 pub const WRITE_SUBSCRIPTIONS: Sql = Sql {
     postgres: r"INSERT INTO subscription (id, user_id, plan, status, anchor, activated_at, ended_at, paid_through,
           next_period_start, due_at, status_at, status_since, created_at, updated_at)
@@ -281,8 +290,8 @@ pub const WRITE_SUBSCRIPTIONS: Sql = Sql {
         WHERE subscription.user_id = excluded.user_id",
 };
 
-/// Reads wallets without locking them, each with its first batches in spending order, on PostgreSQL. `users, limit` → a row
-/// for each batch, and one for a wallet that has none.
+/// Reads wallets without locking them, each with its first batches in spending order. PostgreSQL
+/// only. `users, limit` → one row for each batch, and one row for a wallet without batches.
 pub const READ_WALLETS: &str = r"SELECT w.id AS wallet_id, w.user_id, w.balance, w.held AS wallet_held, w.total_earned,
       w.total_spent, w.transaction_count, w.status AS wallet_status, w.version, w.next_due_at, b.*
     FROM UNNEST($1::text[]) AS u (user_id) JOIN credits_balance w ON w.user_id = u.user_id
@@ -292,14 +301,17 @@ pub const READ_WALLETS: &str = r"SELECT w.id AS wallet_id, w.user_id, w.balance,
       FROM credits_batch WHERE user_id = w.user_id AND status = 'ACTIVE' AND w.balance > 0
       ORDER BY (expires_at IS NULL), expires_at, (source_type = 'PURCHASE'), issued_at, id LIMIT $2) b ON true";
 
-/// Writes a whole group on PostgreSQL, unless a wallet has another version than the one that was read: then it fails, as a
-/// serialization failure. Wallets come first, in the order in which they are given, and nothing goes through `gate` before all
-/// of them are as they should be. Where some wallets are not changed, because their commands were refused, all of them are
-/// held first, so that they are locked in one order.
+/// Writes a whole group on PostgreSQL. If a wallet has another version than the one that was read,
+/// the statement fails with a serialization failure and writes nothing.
 ///
-/// Changed wallets as in [`UPDATE_WALLETS`], but when a period is due, which only groups on the careful way change;
-/// `(id, version)` of those to be held; then as in [`INSERT_TRANSACTIONS`], [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`],
-/// [`UPDATE_BATCHES`], and `now` once, or null for the database's clock.
+/// Wallets are updated first, in the given order. The other rows are written only after the `gate`
+/// has found that all wallets matched. If some wallets are not changed, because their commands were
+/// refused, all wallets are locked first (`held`), so that they are locked in one order.
+///
+/// Parameters: changed wallets as in [`UPDATE_WALLETS`], but without the due time, which only the
+/// pessimistic path changes; `(id, version)` of the wallets to lock; then as in
+/// [`INSERT_TRANSACTIONS`], [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`] and [`UPDATE_BATCHES`]; and
+/// `now` once, or null for the clock of the database.
 pub const WRITE_GROUP: &str = r"WITH held AS (
       SELECT w.id FROM UNNEST($9::uuid[], $10::bigint[]) AS n (id, version)
       JOIN credits_balance w ON w.id = n.id AND w.version = n.version FOR UPDATE OF w),
@@ -364,14 +376,16 @@ pub const WRITE_GROUP: &str = r"WITH held AS (
       WHERE gate.is_open AND b.id = n.id RETURNING b.id)
     SELECT credits_expect((SELECT count(*) FROM spent), cardinality($52))";
 
-/// Writes a group that is one `consume` out of one batch on PostgreSQL, unless the wallet has another version than the one
-/// that was read: then it fails, as a serialization failure. The same rows as by [`WRITE_GROUP`], in the same order: nothing is
-/// inserted before the wallet is held.
+/// Writes a group of one `consume` from one batch on PostgreSQL. If the wallet has another version
+/// than the one that was read, the statement fails with a serialization failure and writes nothing.
+/// It writes the same rows as [`WRITE_GROUP`], in the same order: it locks the wallet before it
+/// inserts anything.
 ///
-/// Wallet as in [`WRITE_GROUP`]; `(id, user, amount, other account, origin, reference, fingerprint, balance after, service,
-/// quantity, description, metadata, detail, occurred at)` of the transaction; `(amount, remaining)` of the allocation;
-/// batch as in [`UPDATE_BATCHES`]; `now` once, or null for the database's clock; the sender of the transaction.
-pub const WRITE_SPENDING: &str = r"WITH changed AS (
+/// Parameters: the wallet as in [`WRITE_GROUP`]; `(id, user, amount, other account, origin,
+/// reference, fingerprint, balance after, service, quantity, description, metadata, detail,
+/// occurred at)` of the transaction; `(amount, remaining)` of the allocation; the batch as in
+/// [`UPDATE_BATCHES`]; `now`, or null for the clock of the database; the sender of the transaction.
+pub const WRITE_SINGLE_CONSUME: &str = r"WITH changed AS (
       UPDATE credits_balance SET balance = $2, held = $3, total_earned = $4, total_spent = $5, transaction_count = $6,
         version = $7, status = $8, updated_at = coalesce($30::timestamptz, clock_timestamp())
       WHERE id = $1 AND version = $7 - 1 RETURNING id, updated_at AS at),
@@ -389,12 +403,12 @@ pub const WRITE_SPENDING: &str = r"WITH changed AS (
       FROM changed WHERE b.id = $25 RETURNING b.id)
     SELECT credits_expect((SELECT count(*) FROM spent), 1)";
 
-/// All statements on PostgreSQL by name, for the test that looks at their plans.
+/// All PostgreSQL statements by name, for the test that checks their plans.
 pub const ALL: [(&str, &str); 19] = [
     ("prepare wallets", PREPARE_WALLETS.postgres),
     ("lock wallets", LOCK_WALLETS.postgres),
     ("known references", KNOWN_REFERENCES.postgres),
-    ("belonging", BELONGING.postgres),
+    ("related transactions", BELONGING.postgres),
     ("allocations", ALLOCATIONS.postgres),
     ("registered", REGISTERED.postgres),
     ("credited payments", CREDITED_PAYMENTS.postgres),
@@ -409,5 +423,5 @@ pub const ALL: [(&str, &str); 19] = [
     ("write subscriptions", WRITE_SUBSCRIPTIONS.postgres),
     ("read wallets", READ_WALLETS),
     ("write a group", WRITE_GROUP),
-    ("write a spending", WRITE_SPENDING),
+    ("write a single consume", WRITE_SINGLE_CONSUME),
 ];

@@ -1,9 +1,12 @@
-//! Subscriptions with their history: one row of the answer is one event or grant, beside the subscription's own row.
+//! Reads subscriptions with their history: each row of the result is one event or grant, together
+//! with the columns of its subscription.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use ledger::{Event, Inconsistency, Subscription, SubscriptionState, SubscriptionStatus, TransactionType};
+use ledger::{
+    Event, Inconsistency, Subscription, SubscriptionState, SubscriptionStatus, TransactionType,
+};
 use sea_orm::{DbBackend, QueryResult, Statement};
 
 use super::{
@@ -20,15 +23,16 @@ pub(crate) fn statement<'a>(
     users: impl IntoIterator<Item = &'a str>,
     ids: impl IntoIterator<Item = &'a str>,
 ) -> Statement {
-    let texts =
-        |values: &mut dyn Iterator<Item = &'a str>| Column::Text(values.map(ToOwned::to_owned).collect());
+    let texts = |values: &mut dyn Iterator<Item = &'a str>| {
+        Column::Text(values.map(ToOwned::to_owned).collect())
+    };
     let mut values = bulk::rows(backend, vec![texts(&mut users.into_iter())]);
     values.extend(bulk::rows(backend, vec![texts(&mut ids.into_iter())]));
     Statement::from_sql_and_values(backend, sql::SUBSCRIPTIONS.text(backend), values)
 }
 
-/// The subscriptions that [`statement`] has read, or which row of one contradicts another. Those with a status of a later
-/// version are left out.
+/// The subscriptions in the rows of [`statement`], each or the contradiction in its rows.
+/// Subscriptions with an unknown status, which a later version wrote, are left out.
 pub(crate) fn from_rows(
     rows: &[QueryResult],
 ) -> Result<Vec<Result<Subscription, Inconsistency>>, StoreError> {
@@ -50,11 +54,15 @@ pub(crate) fn from_rows(
         let owner = (id, get(row, "user_id")?);
         let anchor = get(row, "anchor")?;
         let since = get(row, "status_since")?;
-        subscriptions.push(
-            read.map(|()| {
-                Subscription::stored(owner, anchor, (state, since), history.events, history.handled)
-            }),
-        );
+        subscriptions.push(read.map(|()| {
+            Subscription::stored(
+                owner,
+                anchor,
+                (state, since),
+                history.events,
+                history.handled,
+            )
+        }));
     }
     Ok(subscriptions)
 }
@@ -66,7 +74,11 @@ struct History {
 }
 
 impl History {
-    fn add(&mut self, row: &QueryResult, id: &str) -> Result<Result<(), Inconsistency>, StoreError> {
+    fn add(
+        &mut self,
+        row: &QueryResult,
+        id: &str,
+    ) -> Result<Result<(), Inconsistency>, StoreError> {
         let entry: Option<String> = get(row, "entry")?;
         match entry.as_deref().and_then(TransactionType::parse) {
             Some(TransactionType::MonthlyGrant) => {
@@ -103,13 +115,4 @@ fn state(row: &QueryResult) -> Result<Option<SubscriptionState>, StoreError> {
         paid_through: get(row, "paid_through")?,
         due_at: get(row, "due_at")?,
     }))
-}
-
-/// An unknown status or a broken event of a subscription.
-pub(super) fn inconsistent(id: &str, message: String) -> Inconsistency {
-    Inconsistency {
-        table: "subscription",
-        id: id.to_owned(),
-        message,
-    }
 }

@@ -1,5 +1,5 @@
-//! How PostgreSQL is reached, as the URL and the environment (`PGHOST`, `PGSSLMODE`) say it to the
-//! library.
+//! Checks whether PostgreSQL is reached in plain text, by the URL and the environment (`PGHOST`,
+//! `PGSSLMODE`) that the library reads.
 
 use std::str::FromStr;
 
@@ -7,14 +7,14 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::connect::check_parameters;
 
-/// The host that PostgreSQL is reached at by TCP with an `sslmode` that allows plain text
-/// (`disable`, `allow`, `prefer`). `None` with TLS, through a Unix socket, for SQLite, and for a
-/// URL that cannot be read.
+/// The host of PostgreSQL if it is reached by TCP with an `sslmode` that allows plain text
+/// (`disable`, `allow`, `prefer`). `None` with TLS, through a Unix socket, for SQLite, and for an
+/// invalid URL.
 pub fn plain_text_host(url: &str) -> Option<String> {
     if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
         return None;
     }
-    // The library writes the values of parameters that it does not know into the log.
+    // The library logs the values of unknown parameters, so it must not see them.
     check_parameters(url).ok()?;
     let options = PgConnectOptions::from_str(url).ok()?;
     let host = options.get_host();
@@ -47,7 +47,10 @@ mod tests {
             let url = format!("postgres://u:p@db.example/scrip{query}");
             assert_eq!(plain_text_host(&url).as_deref(), host, "{url}");
         }
-        assert_eq!(plain_text_host("postgres://u@%2Frun%2Fpostgresql/scrip"), None);
+        assert_eq!(
+            plain_text_host("postgres://u@%2Frun%2Fpostgresql/scrip"),
+            None
+        );
         assert_eq!(plain_text_host("sqlite:///scrip.db"), None);
     }
 }

@@ -1,31 +1,34 @@
-//! Writes what a group of commands changed, sorted: by one statement in all, or by one for each kind of row.
+//! Writes the changes of a group of commands, sorted: by one statement for everything, or by one
+//! statement for each kind of row.
 
 use chrono::{DateTime, Utc};
 use ledger::Changes;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use super::{
-    answer::Patience,
     bulk::{self, Column},
-    connect::BookingClock,
     error::StoreError,
     from_row::get,
+    options::BookingClock,
     rows,
-    spending::Spending,
+    single_consume::SingleConsume,
     sql::{self, Sql},
+    timeout::Timeout,
 };
 
-/// Writes for one group.
+/// Writes the changes of one group.
 pub struct Writer<'a, C> {
     pub connection: &'a C,
-    pub(super) patience: Patience,
+    pub(super) timeout: Timeout,
     pub booking_clock: BookingClock,
     pub now: DateTime<Utc>,
 }
 
 impl<C: ConnectionTrait> Writer<'_, C> {
-    /// Writes all changes of wallets that are locked. Transactions go in the order of their references, so that two
-    /// groups which share some wait for each other rather than deadlock.
+    /// Writes all changes of locked wallets.
+    ///
+    /// Transactions are inserted in the order of their references, so that two groups that share
+    /// references wait for each other instead of a deadlock.
     pub async fn write(&self, mut changes: Changes) -> Result<(), StoreError> {
         sort(&mut changes);
         let Changes {
@@ -36,38 +39,49 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         } = changes;
         let at = self.post(rows::transactions(&postings)).await?;
         let rows = rows::new_batches(&wallets);
-        self.put("insert batches", &sql::INSERT_BATCHES, rows, at).await?;
+        self.put("insert batches", &sql::INSERT_BATCHES, rows, at)
+            .await?;
         let rows = rows::allocations(&postings);
         self.put("insert allocations", &sql::INSERT_ALLOCATIONS, rows, at)
             .await?;
         let rows = rows::changed_batches(&wallets);
-        self.put("update batches", &sql::UPDATE_BATCHES, rows, at).await?;
+        self.put("update batches", &sql::UPDATE_BATCHES, rows, at)
+            .await?;
         let rows = rows::changed_wallets_and_dues(&wallets);
-        self.put("update wallets", &sql::UPDATE_WALLETS, rows, at).await?;
+        self.put("update wallets", &sql::UPDATE_WALLETS, rows, at)
+            .await?;
         let rows = rows::subscriptions(&subscriptions);
         self.put("write subscriptions", &sql::WRITE_SUBSCRIPTIONS, rows, at)
             .await?;
         if !unopened.is_empty() {
-            let rows = bulk::rows(self.connection.get_database_backend(), vec![Column::Id(unopened)]);
+            let rows = bulk::rows(
+                self.connection.get_database_backend(),
+                vec![Column::Id(unopened)],
+            );
             self.execute("drop unopened wallets", &sql::DROP_UNOPENED, rows)
                 .await?;
         }
         Ok(())
     }
 
-    /// Writes all changes of wallets that were read without a lock, by one statement of PostgreSQL: nothing, unless every
-    /// wallet still has the version that was read. Wallets go first, as whoever locks them does, so that the two wait for
-    /// each other rather than deadlock.
+    /// Writes all changes of wallets that were read without a lock, by one PostgreSQL statement. It
+    /// writes nothing unless every wallet still has the version that was read.
+    ///
+    /// Wallets are written first, as on the pessimistic path, so that writers on both paths wait
+    /// for each other instead of a deadlock.
     pub async fn write_unless_stale(&self, changes: &mut Changes) -> Result<(), StoreError> {
         sort(changes);
         let backend = self.connection.get_database_backend();
-        let (sql, values) = match Spending::of(changes) {
-            Some(spending) => (sql::WRITE_SPENDING, spending.values(self.booked())),
+        let (sql, values) = match SingleConsume::from_changes(changes) {
+            Some(single_consume) => (
+                sql::WRITE_SINGLE_CONSUME,
+                single_consume.values(self.booked()),
+            ),
             None => (sql::WRITE_GROUP, self.group(changes)),
         };
         let statement = Statement::from_sql_and_values(backend, sql, values);
         let written = self.connection.execute_raw(statement);
-        self.patience.wait("write a group", written).await?;
+        self.timeout.wait("write a group", written).await?;
         Ok(())
     }
 
@@ -85,7 +99,7 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         values
     }
 
-    /// When the group is booked, as a parameter: null where the database's own clock is to say.
+    /// The booking time of the group as a parameter: null selects the clock of the database.
     fn booked(&self) -> Value {
         match self.booking_clock {
             BookingClock::Caller => bulk::instant(self.connection.get_database_backend(), self.now),
@@ -93,13 +107,14 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         }
     }
 
-    /// Inserts transactions. Returns when they were booked, which is when everything of the group is written.
+    /// Inserts transactions. Returns their booking time, which all rows of the group get.
     async fn post(&self, rows: Vec<Column>) -> Result<DateTime<Utc>, StoreError> {
         const DOING: &str = "insert transactions";
         let expected = rows.first().map_or(0, Column::len) as u64;
         let backend = self.connection.get_database_backend();
         if backend == DbBackend::Sqlite || expected == 0 {
-            self.put(DOING, &sql::INSERT_TRANSACTIONS, rows, self.now).await?;
+            self.put(DOING, &sql::INSERT_TRANSACTIONS, rows, self.now)
+                .await?;
             return Ok(self.now);
         }
         let mut values = bulk::rows(backend, rows);
@@ -107,10 +122,13 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         let text = sql::INSERT_TRANSACTIONS.text(backend);
         let statement = Statement::from_sql_and_values(backend, text, values);
         let row = self
-            .patience
+            .timeout
             .wait(DOING, self.connection.query_one_raw(statement))
             .await?;
-        let row = row.ok_or(StoreError::LostLock { expected, updated: 0 })?;
+        let row = row.ok_or(StoreError::LostLock {
+            expected,
+            updated: 0,
+        })?;
         let updated = get::<i64>(&row, "written")?.unsigned_abs();
         if updated != expected {
             return Err(StoreError::LostLock { expected, updated });
@@ -118,7 +136,8 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         get(&row, "at")
     }
 
-    /// Runs a statement that writes these rows, unless there are none, and expects that it does.
+    /// Runs a statement that writes these rows, unless there are none. Fails if it writes another
+    /// number of rows.
     async fn put(
         &self,
         doing: &'static str,
@@ -140,19 +159,24 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         Err(StoreError::LostLock { expected, updated })
     }
 
-    async fn execute(&self, doing: &'static str, sql: &Sql, values: Vec<Value>) -> Result<u64, StoreError> {
+    async fn execute(
+        &self,
+        doing: &'static str,
+        sql: &Sql,
+        values: Vec<Value>,
+    ) -> Result<u64, StoreError> {
         let backend = self.connection.get_database_backend();
         let statement = Statement::from_sql_and_values(backend, sql.text(backend), values);
         let written = self.connection.execute_raw(statement);
-        let result = self.patience.wait(doing, written).await?;
+        let result = self.timeout.wait(doing, written).await?;
         Ok(result.rows_affected())
     }
 }
 
 fn sort(changes: &mut Changes) {
-    changes
-        .postings
-        .sort_by(|a, b| (a.origin, &a.reference_id, &a.sender).cmp(&(b.origin, &b.reference_id, &b.sender)));
+    changes.postings.sort_by(|a, b| {
+        (a.origin, &a.reference_id, &a.sender).cmp(&(b.origin, &b.reference_id, &b.sender))
+    });
     changes.wallets.sort_by(|a, b| a.user_id.cmp(&b.user_id));
     changes.subscriptions.sort_by(|a, b| a.id.cmp(&b.id));
 }

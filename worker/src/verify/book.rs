@@ -1,7 +1,7 @@
-//! The sums of the whole book, account kind by account kind.
+//! The sums of the whole book, by kind of account.
 //!
-//! What was issued is still there, or was consumed (less refunds), expired or revoked. And each kind of account gave or
-//! got exactly what the transactions of its types say.
+//! Every issued credit is still in a wallet, or was consumed (less refunds), expired or revoked.
+//! Each kind of account gave or received exactly the sum of the transactions of its types.
 
 use std::collections::BTreeMap;
 
@@ -15,37 +15,32 @@ use crate::read::sql;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BookSummary {
-    /// What was issued, by source.
+    /// Issued credits, by source.
     pub issued: Issued,
-    /// What was consumed, before refunds.
+    /// Consumed credits, before refunds.
     pub consumed: i128,
-    /// What was given back of it.
     pub refunded: i128,
-    /// What expired.
     pub expired: i128,
-    /// What was taken back.
     pub revoked: i128,
-    /// What the wallets have.
+    /// Sum of the balances of all wallets.
     pub balances: i128,
 }
 
-/// What was issued, in credits.
+/// Issued credits, by source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Issued {
-    /// Against payments.
     pub purchases: i128,
-    /// On top of purchases.
+    /// Bonuses of purchases.
     pub bonuses: i128,
-    /// For registering.
     pub registration_bonuses: i128,
-    /// To subscribers.
+    /// Grants of plans.
     pub monthly_grants: i128,
-    /// As promotions.
     pub promotions: i128,
 }
 
-/// Which kind of account which type moves credits from (+) or to (-). A revocation may go to any.
+/// The kind of account that each type moves credits from (`true`) or to (`false`). A revocation may
+/// move them to any.
 const TYPES: [(&str, &str, bool); 8] = [
     ("purchase", "PAYMENT", true),
     ("bonus", "SYSTEM:purchase-bonus", true),
@@ -57,17 +52,17 @@ const TYPES: [(&str, &str, bool); 8] = [
     ("expiration", "SYSTEM:expiration", false),
 ];
 
-/// Sums of sums: those of the ranges that have been checked.
+/// The sums of all ranges that have been checked.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    /// By type: what it added to wallets (negative: took).
+    /// Credits added to wallets by type. Negative if the type took credits.
     types: BTreeMap<String, i128>,
-    /// By type and kind of account: what left the account, and what reached it.
+    /// Credits that left and reached accounts, by type and kind of account.
     accounts: BTreeMap<(String, String), (i128, i128)>,
     balances: i128,
 }
 
-/// What accounts of one kind gave or got by one type of transaction.
+/// Credits that accounts of one kind gave or received by one type of transaction.
 struct Sum {
     kind: String,
     account: String,
@@ -75,7 +70,8 @@ struct Sum {
     amount: i128,
 }
 
-/// By type: what it added; by type and kind of account: what left it (debited) or reached it. Each as its own rows.
+/// Three kinds of rows: credits added by type; credits that left (`debited`) or reached accounts,
+/// by type and kind of account; and the sum of the balances.
 const FLOWS: &str = "\
 SELECT kind, account, debited, {sum}
   FROM (SELECT type AS kind, '' AS account, FALSE AS debited, amount FROM credits_transaction
@@ -90,7 +86,7 @@ SELECT kind, account, debited, {sum}
         SELECT '', '', FALSE, balance FROM credits_balance WHERE user_id > $1 AND user_id <= $2) flows
  GROUP BY kind, account, debited";
 
-/// The kind of an account: what stands before the first colon, but a system account is its own kind.
+/// The kind of an account: the text before the first colon. A system account is its own kind.
 const KIND: &str = "CASE WHEN substr({account}, 1, 7) = 'WALLET:' THEN 'WALLET'
     WHEN substr({account}, 1, 8) = 'SERVICE:' THEN 'SERVICE'
     WHEN substr({account}, 1, 8) = 'PAYMENT:' THEN 'PAYMENT'
@@ -104,7 +100,7 @@ impl Book {
         bounds: (&str, &str),
     ) -> Result<(), VerifyError> {
         let what = "the sums of the book";
-        for sum in sums(db, bounds).await.map_err(VerifyError::of(what))? {
+        for sum in sums(db, bounds).await.map_err(VerifyError::reading(what))? {
             self.add_one(sum).ok_or(VerifyError::Overflow { what })?;
         }
         Ok(())
@@ -123,10 +119,14 @@ impl Book {
         Some(())
     }
 
-    /// Draws the balance of the whole book.
+    /// Adds the sums of the book and their violations to the report.
     pub(super) fn close(self, report: &mut Report) {
         let summary = self.summary();
-        let violations: Vec<_> = summary.violation().into_iter().chain(self.misplaced()).collect();
+        let violations: Vec<_> = summary
+            .violation()
+            .into_iter()
+            .chain(self.misplaced())
+            .collect();
         report.book = summary;
         report.add(violations.len() as u64, violations);
     }
@@ -152,33 +152,41 @@ impl Book {
         }
     }
 
-    /// Kinds of accounts that gave or got what the type does not say.
+    /// Violations of kinds of accounts that gave or received other sums than their types.
     fn misplaced(&self) -> impl Iterator<Item = Violation> {
-        self.accounts.iter().filter_map(|((kind, account), (left, reached))| {
-            let total = self.sum(kind);
-            let expected = match TYPES.iter().find(|(name, ..)| name == kind) {
-                _ if account == "WALLET" => (-total.min(0), total.max(0)),
-                Some((_, right, gives)) if right == account => if *gives { (total, 0) } else { (0, -total) },
-                None if kind == "revocation" => (0, *reached),
-                _ => (0, 0),
-            };
-            (expected != (*left, *reached)).then(|| Violation {
+        self.accounts
+            .iter()
+            .filter_map(|((kind, account), (left, reached))| {
+                let total = self.sum(kind);
+                let expected = match TYPES.iter().find(|(name, ..)| name == kind) {
+                    _ if account == "WALLET" => (-total.min(0), total.max(0)),
+                    Some((_, right, gives)) if right == account => {
+                        if *gives {
+                            (total, 0)
+                        } else {
+                            (0, -total)
+                        }
+                    }
+                    None if kind == "revocation" => (0, *reached),
+                    _ => (0, 0),
+                };
+                (expected != (*left, *reached)).then(|| Violation {
                 rule: "book.accounts_fit_types",
                 table: "credits_transaction",
                 id: account.clone(),
                 user_id: None,
                 message: format!(
-                    "transactions of type {kind} took {left} from {account} accounts and brought {reached} to them; \
-                     it should be {} and {}",
+                    "transactions of type {kind} took {left} from {account} accounts and brought \
+                     {reached} to them; it should be {} and {}",
                     expected.0, expected.1
                 ),
             })
-        })
+            })
     }
 }
 
 impl BookSummary {
-    /// Everything that was issued.
+    /// All issued credits.
     pub fn total_issued(&self) -> i128 {
         let issued = &self.issued;
         issued.purchases
@@ -188,7 +196,7 @@ impl BookSummary {
             + issued.promotions
     }
 
-    /// Everything that is still there or has gone.
+    /// All credits in wallets, consumed less refunded, expired or revoked.
     pub fn accounted_for(&self) -> i128 {
         self.balances + self.consumed - self.refunded + self.expired + self.revoked
     }
@@ -201,8 +209,8 @@ impl BookSummary {
             id: "WALLET".to_owned(),
             user_id: None,
             message: format!(
-                "{issued} were issued, but {accounted} are accounted for: balances {} + consumed {} - refunded {} + \
-                 expired {} + revoked {}",
+                "{issued} were issued, but {accounted} are accounted for: balances {} + consumed \
+                 {} - refunded {} + expired {} + revoked {}",
                 self.balances, self.consumed, self.refunded, self.expired, self.revoked
             ),
         })

@@ -1,30 +1,29 @@
-//! What can go wrong when verifying, apart from what verifying is for.
+//! Errors that prevent a check, as opposed to violations that a check finds.
 
 use sea_orm::DbErr;
 use thiserror::Error;
 
-/// A check that could not be carried out.
+/// Why a check could not be executed.
 #[derive(Debug, Error)]
 pub enum VerifyError {
-    /// The database did not answer.
+    /// The database returned an error.
     #[error("cannot check {what}")]
     Database {
-        /// The rule, or what else was asked.
+        /// The rule or the rows of the check.
         what: &'static str,
-        /// What the database said.
         source: DbErr,
     },
-    /// The sums are beyond what can be added up.
-    #[error("the sums of {what} are too large to be added up")]
+    /// A sum does not fit into 128 bits.
+    #[error("{what} are too large: a sum must fit into 128 bits")]
     Overflow {
-        /// What was added up.
+        /// The sums.
         what: &'static str,
     },
 }
 
 impl VerifyError {
     /// For `map_err`.
-    pub(super) fn of(what: &'static str) -> impl FnOnce(DbErr) -> Self {
+    pub(super) fn reading(what: &'static str) -> impl FnOnce(DbErr) -> Self {
         move |source| Self::Database { what, source }
     }
 }

@@ -1,17 +1,18 @@
-//! Does the book balance? Every invariant of the ledger, checked on a live database.
+//! Verification: checks every invariant of the ledger on a live database.
 //!
-//! [`verify`] walks the users in ranges, in the order of their ids. Each range is one snapshot (REPEATABLE READ and
-//! read only on PostgreSQL, one read transaction on SQLite), in which every [`Rule`] is one set-based statement, so it
-//! may run on a busy ledger: whatever commits meanwhile is either seen with all its rows or not at all. The ranges cover
-//! every possible user id, so rows of users without a wallet fall into one of them too. The sums of the whole book are
-//! put together from those of the ranges.
+//! [`verify`] checks the users in ranges, in the order of their ids. Each range is one snapshot
+//! (REPEATABLE READ and read-only on PostgreSQL, one read transaction on SQLite), and each [`Rule`]
+//! is one set-based statement in it. So verification may run on a busy ledger: a snapshot contains
+//! a concurrent transaction with all its rows or not at all. The ranges cover every possible user
+//! id, so they include rows of users without a wallet. The sums of the whole book are the sums of
+//! all ranges.
 //!
-//! Every column that the ledger writes is checked against another row, or is in the table "What `verify` cannot find" of
-//! SEMANTICS.md. A test changes each column of each row in turn.
+//! Every column that the ledger writes is checked against another row, or is in the table "What
+//! `verify` cannot find" of docs/reference/schema.md. A test changes each column of each row in turn.
 //!
-//! Not checked: that a reference is unique, since the index that refuses a second one is also what would have to find it.
-//! The order of `balance_after` and of `batch_remaining` is checked without any
-//! clock: see `wallet.balances_after_form_a_chain`.
+//! Uniqueness of references is not checked: only the unique index could find a duplicate, and it
+//! refuses duplicates already. The order of `balance_after` and of `batch_remaining` is checked
+//! without any clock: see `wallet.balances_after_form_a_chain`.
 
 mod book;
 mod error;
@@ -33,7 +34,8 @@ pub use report::{Progress, Report, Violation};
 pub use rule::{Rule, Scope};
 pub use rules::rules;
 
-/// Checks the whole ledger. `progress` is called after each range; `now` is only written into the report.
+/// Checks the whole ledger. `progress` is called after each range. `now` is only written into the
+/// report.
 pub async fn verify<F>(
     db: &DatabaseConnection,
     options: &Options,

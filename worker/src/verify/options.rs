@@ -1,11 +1,11 @@
-//! How much of the ledger is looked at, and remembered, at a time.
+//! Options of a verification.
 
-/// How [`verify`](super::verify) goes about it.
+/// Limits of [`verify`](super::verify).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// How many wallets one snapshot covers; at least 1.
+    /// Number of wallets in one snapshot. 0 counts as 1.
     pub users_per_range: u32,
-    /// How many violations are kept; more are only counted.
+    /// Maximum of violations in the report. Further violations are only counted.
     pub max_violations: usize,
 }
 

@@ -1,38 +1,37 @@
-//! What a verification found.
+//! The report of a verification.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::BookSummary;
 
-/// How far a verification has got.
+/// The progress of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Wallets that have been checked.
+    /// Number of checked wallets.
     pub users_checked: u64,
-    /// Wallets that there were when it began.
+    /// Number of wallets at the start.
     pub users_total: u64,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// When it began.
     pub started_at: DateTime<Utc>,
-    /// Wallets that were checked.
+    /// Number of checked wallets.
     pub users_checked: u64,
-    /// Batches that were checked.
+    /// Number of checked batches.
     pub batches_checked: u64,
-    /// Transactions that were checked.
+    /// Number of checked transactions.
     pub transactions_checked: u64,
-    /// Allocations that were checked.
+    /// Number of checked allocations.
     pub allocations_checked: u64,
     /// The sums of the whole book.
     pub book: BookSummary,
-    /// How many violations there are.
+    /// Number of all violations, including those that are not in the list.
     pub violation_count: u64,
-    /// The violations; when there are very many, only the first.
+    /// The first violations, at most [`Options::max_violations`](super::Options::max_violations).
     pub violations: Vec<Violation>,
     #[serde(skip)]
     capacity: usize,
@@ -46,13 +45,13 @@ pub struct Violation {
     pub rule: &'static str,
     /// Table of the row.
     pub table: &'static str,
-    /// Id of the row; of an allocation, those of its transaction and its batch with a `/` between; of the whole book,
-    /// the kind of account.
+    /// Id of the row. For an allocation: the ids of its transaction and its batch, separated by
+    /// `/`. For the whole book: the kind of account.
     pub id: String,
-    /// Whose it is, where that is known.
+    /// The user of the row. Absent if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// What is stored, and what it should be.
+    /// The stored value and the expected value, as a sentence.
     pub message: String,
 }
 
@@ -71,20 +70,20 @@ impl Report {
         }
     }
 
-    /// Whether the book balances and no row offends.
+    /// Whether there is no violation.
     pub fn holds(&self) -> bool {
         self.violation_count == 0
     }
 
-    /// How many violations can still be kept.
-    pub(super) fn room(&self) -> usize {
+    /// Number of violations that still fit into the list.
+    pub(super) fn remaining_capacity(&self) -> usize {
         self.capacity - self.violations.len()
     }
 
-    /// Keeps `found`, as far as there is room, of `total` violations.
+    /// Counts `total` violations and appends as many of `found` as fit into the list.
     pub(super) fn add(&mut self, total: u64, found: impl IntoIterator<Item = Violation>) {
         self.violation_count = self.violation_count.saturating_add(total);
-        let room = self.room();
-        self.violations.extend(found.into_iter().take(room));
+        let capacity = self.remaining_capacity();
+        self.violations.extend(found.into_iter().take(capacity));
     }
 }

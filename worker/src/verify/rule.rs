@@ -1,32 +1,32 @@
-//! What a rule is, and how it is put to the database.
+//! The definition of a rule, and its execution on the database.
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, prelude::Uuid};
 
 use super::{Report, Violation, sql};
 
-/// Something that must hold for every row of a table.
+/// An invariant of every row of a table.
 #[derive(Debug)]
 pub struct Rule {
-    /// Its name, which never changes: `{what}.{claim}`.
+    /// The name `{subject}.{claim}`. It never changes.
     pub name: &'static str,
-    /// Table of the rows it is about.
+    /// Table of the rows.
     pub table: &'static str,
-    /// What must hold.
+    /// The invariant as a sentence.
     pub claim: &'static str,
-    /// Whether it is asked range by range or once.
     pub scope: Scope,
-    /// What is said of a row that breaks it; `{stored}` and `{expected}` stand for what the statement returned.
+    /// The message of a violation. `{stored}` and `{expected}` are replaced by the values that the
+    /// statement returned.
     pub(super) message: &'static str,
-    /// The statement that finds the rows that break it, the same for both databases but for what [`sql::dialect`]
-    /// replaces. It returns `id`, `other` (the second part of the id of an allocation), `user_id`, `stored` and
-    /// `expected`, the last two as text.
+    /// The statement that finds the rows that break the rule. It is the same for both databases,
+    /// except for the expressions that [`sql::dialect`] replaces. It returns `id`, `other` (the
+    /// second part of the id of an allocation), `user_id`, and, as text, `stored` and `expected`.
     pub(super) sql: &'static str,
 }
 
-/// How often the statement of a rule is run.
+/// How many times the statement of a rule is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Once a range of users: `$1` is the user before the first, `$2` the last.
+    /// Once per range of users. `$1` is the user before the first, `$2` is the last user.
     Users,
     /// Once, without parameters.
     Book,
@@ -42,15 +42,15 @@ struct Row {
 }
 
 impl Rule {
-    /// Puts the rule to the database, for the users after `bounds.0` up to `bounds.1`.
+    /// Checks the rule for the users after `bounds.0` up to `bounds.1`.
     pub(super) async fn check<C: ConnectionTrait>(
         &self,
         db: &C,
         bounds: (&str, &str),
         report: &mut Report,
     ) -> Result<(), DbErr> {
-        // One row at least, for the total that is with it.
-        let limit = report.room().max(1);
+        // At least one row, because each row holds the total.
+        let limit = report.remaining_capacity().max(1);
         let text = format!(
             "SELECT v.*, count(*) OVER () AS total FROM ({}) v ORDER BY v.user_id, v.id, v.other LIMIT {limit}",
             sql::dialect(self.sql, db.get_database_backend())

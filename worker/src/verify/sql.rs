@@ -2,16 +2,19 @@
 
 use sea_orm::DbBackend;
 
-/// Replaces `{uuid X}` and `{bytes X}` (lower-case hexadecimal digits of a column), `{instant X}` (its text as in
-/// `2026-01-31T09:00:00.000000Z`) and `{json X}` (null where the text is no JSON) by what `backend` understands.
+/// Replaces these expressions by those of `backend`: `{uuid X}` and `{bytes X}` (a column as
+/// lower-case hexadecimal digits), `{instant X}` (a text such as `2026-01-31T09:00:00.000000Z`) and
+/// `{json X}` (null if the text is not JSON).
 pub(super) fn dialect(text: &str, backend: DbBackend) -> String {
     let mut sql = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, (name, operand, after))) = rest.split_once('{').and_then(|(before, call)| {
-        let (call, after) = call.split_once('}')?;
-        let (name, operand) = call.split_once(' ')?;
-        Some((before, (name, operand, after)))
-    }) {
+    while let Some((before, (name, operand, after))) =
+        rest.split_once('{').and_then(|(before, call)| {
+            let (call, after) = call.split_once('}')?;
+            let (name, operand) = call.split_once(' ')?;
+            Some((before, (name, operand, after)))
+        })
+    {
         sql.push_str(before);
         sql.push_str(&expression(name, operand, backend));
         rest = after;
@@ -29,7 +32,9 @@ fn expression(name: &str, operand: &str, backend: DbBackend) -> String {
         ("instant", _) => {
             format!("to_char({operand} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
         }
-        ("json", DbBackend::Sqlite) => format!("CASE WHEN json_valid({operand}) THEN {operand} END"),
+        ("json", DbBackend::Sqlite) => {
+            format!("CASE WHEN json_valid({operand}) THEN {operand} END")
+        }
         _ => operand.to_owned(),
     }
 }
@@ -39,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_database_gets_its_own_expressions() {
+    fn each_database_gets_the_expressions_of_its_dialect() {
         let text = "SELECT {uuid b.id}, {json t.detail} ->> 'a' FROM t";
         assert_eq!(
             dialect(text, DbBackend::Postgres),

@@ -1,4 +1,5 @@
-//! Whether each subscription's row follows from its events and grants. The core derives it, so there is no second formula in SQL.
+//! Checks that the row of each subscription follows from its events and grants. The core derives
+//! the row, so SQL does not repeat the formula.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use ledger::{Rules, Subscription, SubscriptionStatus};
@@ -10,7 +11,8 @@ use crate::store::subscriptions;
 /// The name of the rule.
 pub(super) const RULE: &str = "subscription.follows_from_its_events";
 
-/// Rows that an earlier version wrote follow other rules until their next event.
+/// Subscriptions to check. Rows of an earlier version (`status_since` is null) follow other rules
+/// until their next event.
 const IDS: &str =
     "SELECT id FROM subscription WHERE user_id > $1 AND user_id <= $2 AND status_since IS NOT NULL";
 
@@ -23,16 +25,25 @@ pub(super) async fn check(
     let backend = db.get_database_backend();
     let values: [Value; 2] = [bounds.0.into(), bounds.1.into()];
     let ids = Statement::from_sql_and_values(backend, IDS, values);
-    let ids = db.query_all_raw(ids).await.map_err(VerifyError::of(RULE))?;
+    let ids = db
+        .query_all_raw(ids)
+        .await
+        .map_err(VerifyError::reading(RULE))?;
     let ids = ids.iter().map(|row| row.try_get_by_index(0));
-    let ids: Vec<String> = ids.collect::<Result<_, _>>().map_err(VerifyError::of(RULE))?;
+    let ids: Vec<String> = ids
+        .collect::<Result<_, _>>()
+        .map_err(VerifyError::reading(RULE))?;
     if ids.is_empty() {
         return Ok(());
     }
     let statement = subscriptions::statement(backend, [], ids.iter().map(String::as_str));
-    let rows = db.query_all_raw(statement).await.map_err(VerifyError::of(RULE))?;
+    let rows = db
+        .query_all_raw(statement)
+        .await
+        .map_err(VerifyError::reading(RULE))?;
     let read = subscriptions::from_rows(&rows);
-    let read = read.map_err(|error| VerifyError::of(RULE)(sea_orm::DbErr::Custom(error.to_string())))?;
+    let read = read
+        .map_err(|error| VerifyError::reading(RULE)(sea_orm::DbErr::Custom(error.to_string())))?;
     let found: Vec<Violation> = read
         .iter()
         .flat_map(|one| match one {
@@ -50,8 +61,10 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// What a row says beside what follows from its events. When it ran while it was on trial or past due depends on the configuration
-/// of that time, so then only what does not is compared.
+/// Violations of a row: columns that differ from the values derived from its events.
+///
+/// A trial or a late payment is granted according to the configuration of its time. So for such a
+/// subscription only the columns that do not depend on the configuration are compared.
 fn contradictions(subscription: &Subscription) -> Vec<Violation> {
     let (anchor, derived) = subscription.derived(&Rules::default());
     let stored = &subscription.state;
@@ -63,7 +76,11 @@ fn contradictions(subscription: &Subscription) -> Vec<Violation> {
             derived.status.as_str().to_owned(),
         ),
         ("status_since", text(stored.since), text(derived.since)),
-        ("status_at", text(stored.reported_at), text(derived.reported_at)),
+        (
+            "status_at",
+            text(stored.reported_at),
+            text(derived.reported_at),
+        ),
         (
             "paid_through",
             text(stored.paid_through),
@@ -72,7 +89,7 @@ fn contradictions(subscription: &Subscription) -> Vec<Violation> {
         ("anchor", text(subscription.anchor), text(anchor)),
     ];
     if subscription.id.starts_with("free:") {
-        // It came with the registration, and no event changes it.
+        // The registration created it, and no event changes it.
         let active = SubscriptionStatus::Active.as_str().to_owned();
         columns.push(("status", stored.status.as_str().to_owned(), active));
         columns.push(("paid_through", text(stored.paid_through), text(None)));
@@ -102,7 +119,9 @@ fn contradictions(subscription: &Subscription) -> Vec<Violation> {
             table: "subscription",
             id: subscription.id.clone(),
             user_id: Some(subscription.user_id.clone()),
-            message: format!("`{column}` is {stored}; by its events and grants it should be {derived}"),
+            message: format!(
+                "`{column}` is {stored}; by its events and grants it should be {derived}"
+            ),
         })
         .collect()
 }

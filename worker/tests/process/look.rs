@@ -18,12 +18,17 @@ impl Look {
             .expect("a runtime");
         let url = format!("sqlite://{}", home.database().display());
         let connection = runtime.block_on(Database::connect(url)).expect("a file");
-        Self { runtime, connection }
+        Self {
+            runtime,
+            connection,
+        }
     }
 
     pub fn number(&self, sql: &str) -> i64 {
         let statement = Statement::from_string(DbBackend::Sqlite, sql);
-        let row = self.runtime.block_on(self.connection.query_one_raw(statement));
+        let row = self
+            .runtime
+            .block_on(self.connection.query_one_raw(statement));
         row.expect("it answers")
             .expect("a row")
             .try_get_by_index(0)
@@ -31,7 +36,9 @@ impl Look {
     }
 
     pub fn execute(&self, sql: &str) {
-        let done = self.runtime.block_on(self.connection.execute_unprepared(sql));
+        let done = self
+            .runtime
+            .block_on(self.connection.execute_unprepared(sql));
         done.expect("it may");
     }
 }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A folder of a test's own, with the environment of somebody who has nothing but the program.
+/// A folder of a test's own, with the environment of a user who has only the program.
 pub struct Home {
     folder: PathBuf,
     variables: Vec<(String, String)>,
@@ -44,7 +44,8 @@ pub struct Worker {
 
 impl Home {
     pub fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("scrip-process-{}", Uuid::now_v7().simple()));
+        let folder =
+            std::env::temp_dir().join(format!("scrip-process-{}", Uuid::now_v7().simple()));
         fs::create_dir(&folder).expect("the temporary folder is writable");
         Self {
             folder,
@@ -172,7 +173,10 @@ impl Worker {
                         return line;
                     }
                 }
-                Err(error) => panic!("{error}: the worker never said {text:?}, but: {:#?}", self.seen),
+                Err(error) => panic!(
+                    "{error}: the worker never said {text:?}, but: {:#?}",
+                    self.seen
+                ),
             }
         }
     }
@@ -240,7 +244,8 @@ pub fn amqp_url() -> String {
 
 /// The database of the tests.
 pub fn database_url() -> String {
-    std::env::var("DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
+    std::env::var("DATABASE_URL")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
 }
 
 /// A database of a test's own.
@@ -264,7 +269,10 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        execute(&format!(
+            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+            self.name
+        ));
     }
 }
 
@@ -279,9 +287,10 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let topology = producer_sdk::contract::Topology::new(self.0.as_str(), 1).expect("a good name");
+        let topology =
+            producer_sdk::contract::Topology::new(self.0.as_str(), 1).expect("a good name");
         block_on(async {
-            scrip::amqp::remove_at(&amqp_url(), &topology)
+            scrip::transport::amqp::remove_at(&amqp_url(), &topology)
                 .await
                 .expect("a broker");
         });
@@ -299,6 +308,8 @@ fn execute(sql: &str) {
 }
 
 fn block_on(doing: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.expect("a runtime").block_on(doing);
 }

@@ -1,7 +1,7 @@
 //! Connections of the client library over a filtered socket.
 //!
-//! The library takes a socket of any type that its runtime names. Its runtime here is Tokio, with
-//! the filtered socket in place of the plain one; the filter sits above TLS.
+//! The library accepts a socket of any type that its runtime defines. The runtime here is Tokio
+//! with the filtered socket instead of the plain one. The filter sits above TLS.
 
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -23,8 +23,9 @@ use crate::contract::headers::UNREADABLE;
 
 type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 
-/// Connects. No message that arrives on the connection ends it; for one that the library could not
-/// have parsed [`unreadable`] says why.
+/// Opens a connection that no message can close.
+///
+/// For a message that the library could not have parsed, [`unreadable`] returns the reason.
 #[doc(hidden)]
 pub async fn connect(uri: AMQPUri, properties: ConnectionProperties) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
@@ -32,29 +33,36 @@ pub async fn connect(uri: AMQPUri, properties: ConnectionProperties) -> lapin::R
     let filtered = Runtime::new(RuntimeParts::new(tokio.clone(), Filtered(tokio)));
     let open = async move |uri: AMQPUri, _| {
         let frame_max = uri.query.frame_max.unwrap_or_default();
-        let socket = uri.connect_with_config_async(TLSConfig::default(), &plain).await;
+        let socket = uri
+            .connect_with_config_async(TLSConfig::default(), &plain)
+            .await;
         let socket = socket.map_err(|error| {
             if plain.is_runtime_shutdown_error(&error) {
                 return Error::from(ErrorKind::RuntimeShutdownError(error.into()));
             }
             Error::from(error)
         })?;
-        Ok(AsyncTcpStream::Plain(FilteredStream::new(socket, frame_max)))
+        Ok(AsyncTcpStream::Plain(FilteredStream::new(
+            socket, frame_max,
+        )))
     };
     Connection::connector(uri, filtered, open, properties).await
 }
 
-/// Why the properties of a message could not be read; `None` if they could. An app that sets this
-/// header itself has its own message taken for such a one, and no other.
+/// The reason why the properties of a message could not be read. `None` if they could be read.
+///
+/// If an app sets this header itself, only its own message is treated as unreadable.
 #[doc(hidden)]
 pub fn unreadable(properties: &BasicProperties) -> Option<String> {
     match properties.headers().as_ref()?.inner().get(UNREADABLE)? {
-        AMQPValue::LongString(why) => Some(String::from_utf8_lossy(why.as_bytes()).into_owned()),
-        _ => Some("its sender says so".to_owned()),
+        AMQPValue::LongString(reason) => {
+            Some(String::from_utf8_lossy(reason.as_bytes()).into_owned())
+        }
+        _ => Some("the sender marked the message as unreadable".to_owned()),
     }
 }
 
-/// Tokio, with a filtered socket.
+/// Tokio with a filtered socket.
 #[derive(Clone, Debug)]
 struct Filtered(Tokio);
 
@@ -62,7 +70,7 @@ impl Reactor for Filtered {
     type TcpStream = FilteredStream<Socket>;
     type Sleep = <Tokio as Reactor>::Sleep;
 
-    /// The library registers no handle.
+    /// Not supported, because the library registers no handle.
     fn register<H: Read + Write + Send + 'static>(
         &self,
         _: H,
@@ -83,6 +91,11 @@ impl Reactor for Filtered {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connecting = self.0.tcp_connect_addr(address);
-        async move { Ok(FilteredStream::new(AsyncTcpStream::Plain(connecting.await?), 0)) }
+        async move {
+            Ok(FilteredStream::new(
+                AsyncTcpStream::Plain(connecting.await?),
+                0,
+            ))
+        }
     }
 }

@@ -1,25 +1,23 @@
-//! Content headers: whether the library can parse one, and what replaces it if not.
+//! Content headers: checks whether the library can parse one, and creates the replacement.
 //!
 //! The validator accepts exactly what amq-protocol 10.6.3 accepts, up to [`MAX_NESTING`] levels of
-//! tables and arrays: the library parses them recursively, on a stack that a frame full of them
-//! overflows.
+//! tables and arrays. The library parses them recursively, so a frame full of nested tables
+//! overflows its stack.
 
 use super::frame::{self, Cursor};
-use super::unreadable::Unreadable;
+use super::unreadable::{MAX_NESTING, Unreadable};
 use crate::contract::headers::UNREADABLE;
 
-/// Deepest nesting of tables and arrays in the headers; the headers themselves are level 1.
-pub(super) const MAX_NESTING: u32 = 32;
-/// Class (2 bytes), weight (2) and body size (8).
+/// Length of the fixed part: class (2 bytes), weight (2) and body size (8).
 pub(super) const FIXED: usize = 12;
-/// The shortest payload: the above and the property flags.
+/// The shortest payload: the fixed part and the property flags.
 pub(super) const SHORTEST: u32 = 14;
 
 const HAS_HEADERS: u16 = 1 << 13;
 const HAS_USER_ID: u16 = 1 << 4;
 const LONG_STRING: u8 = b'S';
 
-/// How a property is written.
+/// The encoding of a property.
 pub(super) enum Kind {
     ShortString,
     Table,
@@ -27,7 +25,7 @@ pub(super) enum Kind {
 }
 use Kind::{Bytes, ShortString, Table};
 
-/// Of the highest bit of the flags first.
+/// All properties, in the order of the flags from the highest bit.
 pub(super) const PROPERTIES: [(&str, Kind); 14] = [
     ("the property `content_type`", ShortString),
     ("the property `content_encoding`", ShortString),
@@ -47,7 +45,7 @@ pub(super) const PROPERTIES: [(&str, Kind); 14] = [
 const VALUE: &str = "a value in the headers";
 const KEY: &str = "a key in the headers";
 
-/// Whether the library can parse the payload of a content header frame.
+/// Checks whether the library can parse the payload of a content header frame.
 pub(super) fn check(payload: &[u8]) -> Result<(), Unreadable> {
     let mut cursor = Cursor::new(payload);
     let cut_off = |what| Unreadable::CutOff { what };
@@ -96,7 +94,7 @@ fn array(bytes: &[u8], level: u32) -> Result<(), Unreadable> {
     Ok(())
 }
 
-/// A type and a value of it, in a table or array of this level.
+/// Checks one typed value in a table or array of this level.
 fn value(cursor: &mut Cursor<'_>, level: u32) -> Result<(), Unreadable> {
     let cut_off = Unreadable::CutOff { what: VALUE };
     let Some(kind) = cursor.byte() else {
@@ -123,18 +121,19 @@ fn value(cursor: &mut Cursor<'_>, level: u32) -> Result<(), Unreadable> {
     cursor.take(length).map(drop).ok_or(cut_off)
 }
 
-/// A content header frame for the same body. Its properties are a header that says what was wrong
-/// with the original, of which `payload` holds the fixed part at least, and the sender if it is
-/// known.
+/// A replacement frame for a content header with the same body. Its properties are a header with
+/// the reason, and the sender if it is known.
+///
+/// `payload` is the payload of the original, or at least its fixed part.
 pub(super) fn replacement(
     channel: u16,
     payload: &[u8],
     length: u64,
-    why: &Unreadable,
+    reason: &Unreadable,
     user_id: Option<&str>,
 ) -> Option<Vec<u8>> {
     let fixed = payload.get(..FIXED)?;
-    let text = format!("{why} (the frame of the properties had {length} bytes)");
+    let text = format!("{reason} (the frame of the properties had {length} bytes)");
     let table = [
         &[u8::try_from(UNREADABLE.len()).ok()?][..],
         UNREADABLE.as_bytes(),

@@ -1,7 +1,7 @@
 //! The state machine over the bytes that a broker sends, in chunks of any size.
 //!
-//! What passes stays where it is, in the caller's buffer. Only the start of a frame that must be
-//! seen whole is held back, and what follows a replacement in the same chunk is copied.
+//! Bytes that pass stay in the caller's buffer. Only the start of a frame that must be complete is
+//! held back, and only bytes that follow a replacement in the same chunk are copied.
 
 use std::collections::HashMap;
 use std::mem;
@@ -18,26 +18,26 @@ use super::user_id::UserIdScan;
 pub(super) struct Filter {
     limit: FrameLimit,
     state: State,
-    /// Channels on which the method of a message had to be replaced, so that its content header
-    /// has to be, too.
+    /// Channels on which the method of a message was replaced. The content header that follows has
+    /// to be replaced, too.
     marked: HashMap<u16, Unreadable>,
-    /// The start of a frame that has to be seen whole.
+    /// The start of a frame that must be complete before it is examined.
     held: Vec<u8>,
-    /// What passes after what stays in the caller's buffer.
+    /// Bytes that pass after those in the caller's buffer.
     spilled: Vec<u8>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// The next byte begins a frame.
+    /// The next byte starts a frame.
     Frame,
-    /// So many bytes of a frame pass.
+    /// This number of bytes of a frame pass.
     Pass(u64),
-    /// So many bytes of a frame are replaced already.
+    /// This number of bytes of a frame are dropped, because they were replaced.
     Skip(u64),
-    /// A content header that is too large to be held passes by; its replacement follows.
+    /// A content header that is too large to be buffered. Its replacement follows at its end.
     Oversized(Box<Oversized>),
-    /// This is not AMQP: all passes, and the library says what is wrong with it.
+    /// The stream is not AMQP. Everything passes, and the library reports the error.
     Open,
 }
 
@@ -54,7 +54,7 @@ enum Verdict {
 }
 
 impl Filter {
-    /// `frame_max` is that of the URL, in bytes; 0 leaves it to the broker.
+    /// `frame_max` is the value of the URL, in bytes. 0 means that the broker decides.
     pub(super) fn new(frame_max: u32) -> Self {
         Self {
             limit: FrameLimit::new(frame_max),
@@ -65,13 +65,14 @@ impl Filter {
         }
     }
 
-    /// Filters a chunk, which begins with what was held back before. Returns how many bytes at its
-    /// start pass; those of [`Self::take_spilled`] follow.
+    /// Filters a chunk, which begins with the bytes that were held back before. Returns the number
+    /// of bytes at its start that pass. The bytes of [`Self::take_spilled`] follow them.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> usize {
         let mut at = 0;
         let mut passed = 0;
         while let Some(rest) = chunk.get(at..).filter(|rest| !rest.is_empty()) {
-            let within = |count: u64| usize::try_from(count).map_or(rest.len(), |n| n.min(rest.len()));
+            let within =
+                |count: u64| usize::try_from(count).map_or(rest.len(), |n| n.min(rest.len()));
             let take = match &self.state {
                 State::Open => rest.len(),
                 State::Pass(count) | State::Skip(count) => within(*count),
@@ -84,7 +85,9 @@ impl Filter {
                         }
                         Verdict::Pass(length) => self.state = State::Pass(length),
                         Verdict::Open => self.state = State::Open,
-                        Verdict::Oversized(header) => self.state = State::Oversized(Box::new(header)),
+                        Verdict::Oversized(header) => {
+                            self.state = State::Oversized(Box::new(header));
+                        }
                         Verdict::Replace { length, with } => {
                             self.spilled.extend(with);
                             self.state = State::Skip(length);
@@ -106,7 +109,7 @@ impl Filter {
         passed
     }
 
-    /// Goes on behind bytes of the current frame.
+    /// Advances the state by bytes of the current frame.
     fn advance(&mut self, taken: &[u8]) {
         let left = match &mut self.state {
             State::Frame | State::Open => return,
@@ -124,7 +127,7 @@ impl Filter {
         }
     }
 
-    /// What the next chunk has to begin with.
+    /// The bytes with which the next chunk must begin.
     pub(super) fn take_held(&mut self) -> Vec<u8> {
         mem::take(&mut self.held)
     }
@@ -133,7 +136,7 @@ impl Filter {
         mem::take(&mut self.spilled)
     }
 
-    /// Judges a frame by its first bytes, or by all of them where that is necessary.
+    /// Examines a frame by its first bytes, or by all of them if necessary.
     fn examine(&mut self, bytes: &[u8]) -> Verdict {
         if !matches!(bytes[0], METHOD | HEADER | BODY | HEARTBEAT) {
             return Verdict::Open;
@@ -170,12 +173,12 @@ impl Filter {
             self.limit.tune(&payload[ID..]);
             return Verdict::Pass(length);
         };
-        let Some(why) = method::check(payload, fields) else {
+        let Some(reason) = method::check(payload, fields) else {
             return Verdict::Pass(length);
         };
         match method::replacement(head, payload, fields) {
             Some(with) if ends(head, bytes) => {
-                self.marked.insert(head.channel, why);
+                self.marked.insert(head.channel, reason);
                 Verdict::Replace { length, with }
             }
             _ => Verdict::Pass(length),
@@ -205,33 +208,33 @@ impl Filter {
         let checked = marked
             .flatten()
             .map_or_else(|| content_header::check(payload), Err);
-        let Err(why) = checked else {
+        let Err(reason) = checked else {
             return Verdict::Pass(length);
         };
-        let mut scan = UserIdScan::behind(content_header::FIXED);
+        let mut scan = UserIdScan::after_bytes(content_header::FIXED);
         scan.feed(payload);
-        match content_header::replacement(head.channel, payload, length, &why, scan.found()) {
+        match content_header::replacement(head.channel, payload, length, &reason, scan.found()) {
             Some(with) => Verdict::Replace { length, with },
             None => Verdict::Pass(length),
         }
     }
 }
 
-/// The payload of a frame that is there as a whole.
+/// The payload of a frame. `None` if the frame is not complete.
 fn payload(head: Head, bytes: &[u8]) -> Option<&[u8]> {
     let end = HEAD + usize::try_from(head.size).ok()?;
     bytes.get(end)?;
     bytes.get(HEAD..end)
 }
 
-/// Whether a frame that is there as a whole ends as one.
+/// Whether a complete frame ends with the end byte.
 fn ends(head: Head, bytes: &[u8]) -> bool {
     usize::try_from(head.size).is_ok_and(|size| bytes.get(HEAD + size) == Some(&END))
 }
 
 #[cfg(test)]
 impl Filter {
-    /// Bytes in memory.
+    /// The number of bytes in memory.
     pub(super) fn in_memory(&self) -> usize {
         let scanned = match &self.state {
             State::Oversized(header) => header.in_memory(),

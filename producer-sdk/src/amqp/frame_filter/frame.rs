@@ -6,22 +6,22 @@ pub(super) const BODY: u8 = 3;
 pub(super) const HEARTBEAT: u8 = 8;
 pub(super) const END: u8 = 0xce;
 
-/// Bytes of a frame before its payload.
+/// The number of bytes of a frame before its payload.
 pub(super) const HEAD: usize = 7;
-/// Bytes of a frame that are not its payload.
+/// The number of bytes of a frame besides its payload.
 pub(super) const OVERHEAD: usize = HEAD + 1;
 
-/// What stands before the payload of a frame.
+/// The part of a frame before its payload.
 #[derive(Clone, Copy)]
 pub(super) struct Head {
     pub(super) kind: u8,
     pub(super) channel: u16,
-    /// Bytes of the payload.
+    /// The size of the payload, in bytes.
     pub(super) size: u32,
 }
 
 impl Head {
-    /// `None` if `bytes` is too short.
+    /// Reads a head. `None` if `bytes` is too short.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut cursor = Cursor::new(bytes);
         Some(Self {
@@ -31,19 +31,19 @@ impl Head {
         })
     }
 
-    /// Bytes of the whole frame.
+    /// The size of the whole frame, in bytes.
     pub(super) fn frame_length(self) -> u64 {
         u64::from(self.size) + OVERHEAD as u64
     }
 }
 
-/// A frame with this payload; `None` if the payload is too long for any.
+/// A frame with this payload. `None` if the payload is too long for a frame.
 pub(super) fn write(kind: u8, channel: u16, payload: &[u8]) -> Option<Vec<u8>> {
     let size = u32::try_from(payload.len()).ok()?.to_be_bytes();
     Some([&[kind][..], &channel.to_be_bytes(), &size, payload, &[END]].concat())
 }
 
-/// Reads bytes from front to back; every read is `None` where too few are left.
+/// Reads bytes from front to back. Every read returns `None` if too few bytes are left.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
     rest: &'a [u8],
@@ -80,13 +80,13 @@ impl<'a> Cursor<'a> {
         self.take(4)?.try_into().ok().map(u32::from_be_bytes)
     }
 
-    /// A length in one byte, and as many bytes.
+    /// A length of one byte, followed by that many bytes.
     pub(super) fn short_string(&mut self) -> Option<&'a [u8]> {
         let length = self.byte()?;
         self.take(length.into())
     }
 
-    /// A length in four bytes, and as many bytes.
+    /// A length of four bytes, followed by that many bytes.
     pub(super) fn long_string(&mut self) -> Option<&'a [u8]> {
         let length = self.long()?;
         self.take(usize::try_from(length).ok()?)

@@ -2,25 +2,28 @@
 
 use super::frame::Cursor;
 
-/// Bytes that the filter holds of one content header at most, also where larger frames are negotiated.
+/// The maximum number of bytes of a content header that the filter buffers, also if larger frames
+/// are negotiated.
 const MAX_HELD: u64 = 1 << 20;
-/// Any peer has to accept frames of this size.
+/// Every peer must accept frames of this size.
 const FRAME_MIN_SIZE: u32 = 4096;
 
-/// The largest content header frame that the library gets to see.
+/// The largest content header frame that is passed to the library.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FrameLimit {
-    /// Bytes; 0 before the broker has said anything: no limit.
+    /// The limit in bytes. 0 means no limit, as long as the broker has not proposed one.
     negotiated: u32,
 }
 
 impl FrameLimit {
-    /// `wanted` is the `frame_max` of the URL, in bytes; 0 leaves it to the broker.
-    pub(super) fn new(wanted: u32) -> Self {
-        Self { negotiated: wanted }
+    /// `configured` is the `frame_max` of the URL, in bytes. 0 means that the broker decides.
+    pub(super) fn new(configured: u32) -> Self {
+        Self {
+            negotiated: configured,
+        }
     }
 
-    /// Takes the arguments of `connection.tune`: channels, largest frame, heartbeat.
+    /// Applies the arguments of `connection.tune`: channels, largest frame, heartbeat.
     pub(super) fn tune(&mut self, arguments: &[u8]) {
         let mut cursor = Cursor::new(arguments);
         let Some(proposed) = cursor.short().and_then(|_| cursor.long()) else {
@@ -31,7 +34,7 @@ impl FrameLimit {
         }
     }
 
-    /// In bytes of the whole frame.
+    /// The maximum size of a content header frame, in bytes of the whole frame.
     pub(super) fn header_frame(self) -> u64 {
         match self.negotiated {
             0 => MAX_HELD,

@@ -1,23 +1,23 @@
-//! The methods that carry texts of others: names and routing keys of messages, and the broker's
-//! error texts, which it cuts to 255 bytes wherever a character may be.
+//! The methods that contain texts of other parties: names and routing keys of messages, and the
+//! error texts of the broker, which it cuts to 255 bytes even within a character.
 
 use super::frame::{self, Cursor, Head};
 use super::unreadable::Unreadable;
 
-/// Longest frame of any of these methods: its fixed fields and three short strings take less.
+/// The maximum frame length of these methods. Their fixed fields and three short strings need less.
 pub(super) const LONGEST: u64 = 1024;
-/// Longest short string, in bytes.
+/// The maximum length of a short string, in bytes.
 const MAX_SHORT_STRING: usize = 255;
-/// Class and method, two bytes each.
+/// The length of class and method, two bytes each.
 pub(super) const ID: usize = 4;
 /// `connection.tune`.
 pub(super) const TUNE: (u16, u16) = (10, 30);
 
 /// A field of a method.
 pub(super) enum Field {
-    /// So many bytes of no interest.
+    /// This number of bytes, which are not inspected.
     Bytes(usize),
-    /// A short string, with its name.
+    /// A short string, with the name of the field.
     Text(&'static str),
 }
 use Field::{Bytes, Text};
@@ -27,7 +27,7 @@ const EXCHANGE: Field = Text("the exchange");
 const ROUTING_KEY: Field = Text("the routing key");
 const REPLY_TEXT: Field = Text("the reply text");
 
-/// The fields of a method, if it is one of these.
+/// The fields of a method. `None` if it contains no texts of other parties.
 pub(super) fn fields(id: (u16, u16)) -> Option<&'static [Field]> {
     Some(match id {
         // connection.close and channel.close: code, text, class and method.
@@ -42,14 +42,14 @@ pub(super) fn fields(id: (u16, u16)) -> Option<&'static [Field]> {
     })
 }
 
-/// Class and method of a payload.
+/// The class and method of a payload.
 pub(super) fn id(payload: &[u8]) -> Option<(u16, u16)> {
     let mut cursor = Cursor::new(payload);
     Some((cursor.short()?, cursor.short()?))
 }
 
-/// The first text that is not UTF-8. `None` also for a payload that is no such method: that is for
-/// the library to reject.
+/// The first text that is not UTF-8. Also `None` if the payload does not fit the method, because
+/// then the library rejects it.
 pub(super) fn check(payload: &[u8], fields: &[Field]) -> Option<Unreadable> {
     let mut cursor = Cursor::new(payload.get(ID..)?);
     let mut found = None;
@@ -67,7 +67,7 @@ pub(super) fn check(payload: &[u8], fields: &[Field]) -> Option<Unreadable> {
     found.filter(|_| cursor.is_at_end())
 }
 
-/// The frame of the same method with U+FFFD in place of what is not UTF-8.
+/// The frame of the same method with U+FFFD in place of bytes that are not UTF-8.
 pub(super) fn replacement(head: Head, payload: &[u8], fields: &[Field]) -> Option<Vec<u8>> {
     let mut replaced = payload.get(..ID)?.to_vec();
     let mut cursor = Cursor::new(payload.get(ID..)?);

@@ -1,24 +1,24 @@
-//! A content header that is larger than the filter holds. Its bytes are looked at as they pass by.
+//! A content header that is larger than the filter buffers. Its bytes are scanned as they pass.
 
 use super::content_header::{self, FIXED};
 use super::frame::{HEAD, Head};
 use super::unreadable::Unreadable;
 use super::user_id::UserIdScan;
 
-/// A content header of which no more is held than its replacement takes.
+/// The state for such a content header. It holds only what the replacement needs.
 #[derive(Debug)]
 pub(super) struct Oversized {
     channel: u16,
     fixed: [u8; FIXED],
     length: u64,
-    /// Bytes of the frame that are still to come, with the one that ends it.
+    /// The number of bytes of the frame that are still to come, including the end byte.
     left: u64,
-    why: Unreadable,
+    reason: Unreadable,
     scan: UserIdScan,
 }
 
 impl Oversized {
-    /// `frame` is the start of the frame; `None` if it is too short. `allowed` is in bytes.
+    /// `frame` is the start of the frame. Returns `None` if it is too short. `allowed` is in bytes.
     pub(super) fn new(head: Head, frame: &[u8], allowed: u64) -> Option<Self> {
         let length = head.frame_length();
         Some(Self {
@@ -26,15 +26,15 @@ impl Oversized {
             fixed: frame.get(HEAD..HEAD + FIXED)?.try_into().ok()?,
             length,
             left: length,
-            why: Unreadable::TooLarge {
+            reason: Unreadable::TooLarge {
                 found: length,
                 allowed,
             },
-            scan: UserIdScan::behind(HEAD + FIXED),
+            scan: UserIdScan::after_bytes(HEAD + FIXED),
         })
     }
 
-    /// Bytes of the frame that are still to come.
+    /// The number of bytes of the frame that are still to come.
     pub(super) const fn left(&self) -> u64 {
         self.left
     }
@@ -50,15 +50,21 @@ impl Oversized {
             self.scan.feed(payload);
         }
         let user_id = self.scan.found();
-        let with = content_header::replacement(self.channel, &self.fixed, self.length, &self.why, user_id);
-        // A replacement has some hundred bytes, so there always is one.
+        let with = content_header::replacement(
+            self.channel,
+            &self.fixed,
+            self.length,
+            &self.reason,
+            user_id,
+        );
+        // A replacement always fits, because it has only some hundred bytes.
         with.unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 impl Oversized {
-    /// Bytes in memory that depend on what has passed by.
+    /// The number of bytes in memory that depend on the scanned bytes.
     pub(super) fn in_memory(&self) -> usize {
         self.scan.in_memory()
     }

@@ -8,23 +8,23 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::filter::Filter;
 
-/// Bytes that are read at a time, so that what is in memory here stays bounded.
+/// The maximum number of bytes per read. It bounds the memory of the filter.
 const CHUNK: usize = 64 * 1024;
 
-/// Reads pass the filter, writes do not.
+/// Reads pass through the filter, writes do not.
 #[derive(Debug)]
 pub struct FilteredStream<S> {
     inner: S,
     filter: Filter,
-    /// What has passed and is not read yet, from `read_to` on.
+    /// Bytes that have passed the filter and are not read yet, starting at `read_to`.
     ready: Vec<u8>,
     read_to: usize,
-    /// The start of a frame that has to be seen whole.
+    /// The start of a frame that must be complete before it is examined.
     held: Vec<u8>,
 }
 
 impl<S> FilteredStream<S> {
-    /// `frame_max` is that of the URL, in bytes; 0 leaves it to the broker.
+    /// `frame_max` is the value of the URL, in bytes. 0 means that the broker decides.
     pub(super) fn new(inner: S, frame_max: u32) -> Self {
         Self {
             inner,
@@ -49,8 +49,13 @@ impl<S> FilteredStream<S> {
 }
 
 impl<S: AsyncRead + Unpin> FilteredStream<S> {
-    /// Reads into the caller's buffer and filters it there. Returns how much of it passes.
-    fn read_straight(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, usize)>> {
+    /// Reads into the caller's buffer and filters it in place. Returns the number of bytes that
+    /// were read and the number of bytes that pass.
+    fn read_direct(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<(usize, usize)>> {
         let space = buffer.len().min(CHUNK);
         let count = ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer[..space]))?;
         let passed = self.filter.feed(&buffer[..count]);
@@ -58,8 +63,8 @@ impl<S: AsyncRead + Unpin> FilteredStream<S> {
         Poll::Ready(Ok((count, passed)))
     }
 
-    /// Reads on behind what is held back.
-    fn read_on(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Reads more bytes after those that are held back.
+    fn read_after_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let before = self.held.len();
         self.held.resize(before + CHUNK, 0);
         let read = Pin::new(&mut self.inner).poll_read(cx, &mut self.held[before..]);
@@ -93,12 +98,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
                 return Poll::Ready(Ok(this.take_ready(buffer)));
             }
             let (count, passed) = if this.held.is_empty() {
-                ready!(this.read_straight(cx, buffer))?
+                ready!(this.read_direct(cx, buffer))?
             } else {
-                (ready!(this.read_on(cx))?, 0)
+                (ready!(this.read_after_held(cx))?, 0)
             };
             if count == 0 {
-                // The end. A frame that is held back stays incomplete for good.
+                // The end of the stream. A frame that is held back remains incomplete.
                 return Poll::Ready(Ok(0));
             }
             this.held = this.filter.take_held();
@@ -110,7 +115,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for FilteredStream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(cx, bytes)
     }
 
@@ -137,7 +146,7 @@ impl<S> FilteredStream<S> {
         &mut self.inner
     }
 
-    /// Bytes in memory.
+    /// The number of bytes in memory.
     pub(super) fn in_memory(&self) -> usize {
         self.ready.len() + self.held.len() + self.filter.in_memory()
     }

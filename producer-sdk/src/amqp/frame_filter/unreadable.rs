@@ -1,24 +1,28 @@
-//! Why a content header is replaced.
+//! The reasons for which a content header is replaced.
 
 use std::fmt;
 
-use super::content_header::MAX_NESTING;
+/// The maximum nesting of tables and arrays in the headers. The headers themselves are level 1.
+pub(super) const MAX_NESTING: u32 = 32;
 
-/// Longest excerpt of a text that is not UTF-8, in bytes.
+/// The maximum length of an excerpt of a text that is not UTF-8, in bytes.
 const EXCERPT: usize = 16;
 
-/// What the client library would not accept.
+/// A property of a message that the client library does not accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// The frame is larger than negotiated; both in bytes.
+    /// The frame is larger than negotiated. Both sizes are in bytes.
     TooLarge { found: u64, allowed: u64 },
     /// A short string is not UTF-8.
-    NotUtf8 { what: &'static str, excerpt: Vec<u8> },
-    /// A value ends behind what holds it.
+    NotUtf8 {
+        what: &'static str,
+        excerpt: Vec<u8>,
+    },
+    /// A value ends after the end of its container.
     CutOff { what: &'static str },
-    /// Something follows the last property.
+    /// Bytes follow the last property. Their number.
     TrailingBytes(usize),
-    /// A value in a table or array is of no known type.
+    /// A value in a table or array has an unknown type.
     FieldType(u8),
     /// Tables and arrays are nested deeper than [`MAX_NESTING`].
     TooDeep,

@@ -1,53 +1,53 @@
 //! Finds the property `user_id` in a content header that the library cannot parse.
 //!
-//! The broker compares this property with the user of the connection that publishes, so it names
-//! the sender of a message of which nothing else can be read. The values before it are passed by
-//! their lengths and not looked into. The scan takes the header in pieces, so that also one that is
-//! too large to be held is scanned.
+//! The broker compares this property with the user of the publishing connection. So it names the
+//! sender even if nothing else of the message can be read. The scan skips the values before it by
+//! their lengths and does not inspect them. It takes the header in pieces, so it also works for a
+//! header that is too large to be buffered.
 
 use super::content_header::{Kind, PROPERTIES};
 
-/// Among the properties, from the highest bit of the flags.
+/// The index of `user_id` among the properties, from the highest bit of the flags.
 const USER_ID: usize = 11;
 
-/// A scan of flags and values of the properties.
+/// A scan of the flags and values of the properties.
 #[derive(Debug)]
 pub(super) struct UserIdScan {
     flags: u16,
-    /// The next property; those before it are passed.
+    /// The index of the next property.
     next: usize,
     step: Step,
-    /// Bytes of the current step, where it keeps them.
-    kept: Vec<u8>,
+    /// The collected bytes of the current step, if the step collects bytes.
+    collected: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// So many bytes are of no interest.
+    /// This number of bytes are skipped.
     Skip(u64),
     Flags,
-    /// The length of a value, in so many bytes.
+    /// The length of a value, encoded in this number of bytes.
     Length(usize),
     UserId(usize),
-    /// The scan is over.
+    /// The scan has ended.
     End,
 }
 
 impl UserIdScan {
-    /// The flags begin behind so many bytes.
-    pub(super) fn behind(bytes: usize) -> Self {
+    /// Starts a scan. The flags begin after `bytes` bytes.
+    pub(super) fn after_bytes(bytes: usize) -> Self {
         Self {
             flags: 0,
             next: 0,
             step: Step::Skip(bytes as u64),
-            kept: Vec::new(),
+            collected: Vec::new(),
         }
     }
 
-    /// Reads on.
+    /// Scans more bytes.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) {
         loop {
-            let wanted = match self.step {
+            let needed = match self.step {
                 Step::End => return,
                 Step::Skip(count) => {
                     let taken = usize::try_from(count).map_or(bytes.len(), |n| n.min(bytes.len()));
@@ -64,23 +64,25 @@ impl UserIdScan {
                 Step::Flags => 2,
                 Step::Length(count) | Step::UserId(count) => count,
             };
-            let taken = bytes.len().min(wanted - self.kept.len());
-            self.kept.extend(&bytes[..taken]);
+            let taken = bytes.len().min(needed - self.collected.len());
+            self.collected.extend(&bytes[..taken]);
             bytes = &bytes[taken..];
-            if self.kept.len() < wanted {
+            if self.collected.len() < needed {
                 return;
             }
-            self.step = self.after_kept();
+            self.step = self.after_collected();
         }
     }
 
-    /// The property, if the header has it whole and it is text that the library accepts.
+    /// The property, if the header contains it completely and it is UTF-8.
     pub(super) fn found(&self) -> Option<&str> {
-        let is_whole = matches!(self.step, Step::End) && !self.kept.is_empty();
-        std::str::from_utf8(&self.kept).ok().filter(|_| is_whole)
+        let is_whole = matches!(self.step, Step::End) && !self.collected.is_empty();
+        std::str::from_utf8(&self.collected)
+            .ok()
+            .filter(|_| is_whole)
     }
 
-    /// What comes behind a skipped value, or behind the bytes before the flags.
+    /// The step after a skipped value, or after the bytes before the flags.
     fn after_value(&mut self) -> Step {
         if self.flags == 0 {
             Step::Flags
@@ -89,13 +91,13 @@ impl UserIdScan {
         }
     }
 
-    /// What comes behind bytes that were kept.
-    fn after_kept(&mut self) -> Step {
+    /// The step after collected bytes.
+    fn after_collected(&mut self) -> Step {
         if matches!(self.step, Step::UserId(_)) {
             return Step::End;
         }
         let number = self
-            .kept
+            .collected
             .drain(..)
             .fold(0, |sum, byte| sum << 8 | u64::from(byte));
         if matches!(self.step, Step::Flags) {
@@ -108,7 +110,7 @@ impl UserIdScan {
         }
     }
 
-    /// The next value that the header has.
+    /// The step for the next value in the header.
     fn value(&mut self) -> Step {
         while let Some((_, kind)) = PROPERTIES.get(self.next).filter(|_| self.next <= USER_ID) {
             let is_there = self.flags & (0x8000 >> self.next) != 0;
@@ -126,8 +128,8 @@ impl UserIdScan {
 
 #[cfg(test)]
 impl UserIdScan {
-    /// Bytes in memory.
+    /// The number of bytes in memory.
     pub(super) fn in_memory(&self) -> usize {
-        self.kept.len()
+        self.collected.len()
     }
 }

@@ -1,21 +1,21 @@
-//! A job, run by a process of its own and carried out by a worker.
+//! The jobs. A separate process runs a job, and a worker applies its commands.
 
 use crate::{
+    fixture::Fixture,
     process::{self, Ended, Peak, Serving},
-    stage::Stage,
 };
 
-/// A job, and how to tell what it did.
+/// A job, and the queries that check its result.
 #[derive(Debug)]
 pub struct Job {
     pub name: &'static str,
-    /// What it does.
+    /// A description of the rows that the job processes.
     pub rows: &'static str,
-    /// Under which name it counts them.
+    /// The field of the job's counts that has the number of rows.
     counted: &'static str,
-    /// Counts what was done.
+    /// A query for the number of processed rows.
     done: &'static str,
-    /// Counts what is left to be done.
+    /// A query for the number of rows that are left.
     left: &'static str,
 }
 
@@ -23,33 +23,38 @@ pub static GRANT: Job = Job {
     name: "grant",
     rows: "granted periods",
     counted: "successful",
-    done: "SELECT count(*) FROM credits_transaction t JOIN credits_batch b ON b.transaction_id = t.id \
-        WHERE t.type = 'monthly_grant' AND t.status = 'COMPLETED' AND t.amount = 200 AND b.remaining = 200",
+    done: "SELECT count(*) FROM credits_transaction t \
+        JOIN credits_batch b ON b.transaction_id = t.id \
+        WHERE t.type = 'monthly_grant' AND t.status = 'COMPLETED' AND t.amount = 200 \
+        AND b.remaining = 200",
     left: "SELECT count(*) FROM subscription WHERE due_at <= now()",
 };
 
 pub static EXPIRE: Job = Job {
     name: "expire",
-    rows: "swept batches",
+    rows: "expired batches",
     counted: "processedBatches",
-    done: "SELECT count(*) FROM credits_transaction t JOIN credits_allocation a ON a.transaction_id = t.id \
+    done: "SELECT count(*) FROM credits_transaction t \
+        JOIN credits_allocation a ON a.transaction_id = t.id \
         JOIN credits_batch b ON b.id = a.batch_id \
-        WHERE t.type = 'expiration' AND t.amount = -10 AND b.status = 'EXPIRED' AND b.remaining = 0",
+        WHERE t.type = 'expiration' AND t.amount = -10 AND b.status = 'EXPIRED' \
+        AND b.remaining = 0",
     left: "SELECT count(*) FROM credits_batch \
         WHERE status = 'ACTIVE' AND expires_at <= now() - interval '24 hours'",
 };
 
-/// What was measured of a job.
+/// The measurement of a job.
 #[derive(Debug)]
 pub struct Done {
     pub job: &'static Job,
-    /// Rows that it did.
+    /// The number of processed rows.
     pub rows: u32,
+    /// The duration of the first run.
     pub seconds: f64,
-    /// What a second run took, which found nothing.
+    /// The duration in seconds of a second run, which finds nothing to do.
     pub again: f64,
     pub worker: Peak,
-    /// The higher one of both runs.
+    /// The higher peak of the two runs.
     pub runner: Peak,
 }
 
@@ -59,15 +64,20 @@ impl Done {
     }
 }
 
-/// Runs a job twice beside a worker. Expects that the first run did exactly these `rows`, and the second found nothing.
-pub async fn run(stage: &Stage, job: &'static Job, rows: u32) -> Done {
-    assert_eq!(stage.number(job.left).await, i64::from(rows));
-    let worker = Serving::start(&stage.deployment).await;
-    let first = process::run(&stage.deployment, &["--json", "job", "run", job.name]).await;
-    check(stage, job, rows).await;
+/// Runs a job twice while a worker runs. Panics unless the first run processes exactly `rows` rows
+/// and the second one none.
+pub async fn run(fixture: &Fixture, job: &'static Job, rows: u32) -> Done {
+    assert_eq!(fixture.number(job.left).await, i64::from(rows));
+    let worker = Serving::start(&fixture.deployment).await;
+    let first = process::run(&fixture.deployment, &["--json", "job", "run", job.name]).await;
+    check(fixture, job, rows).await;
     assert_eq!(counted(&first, job), u64::from(rows));
-    let again = process::run(&stage.deployment, &["--json", "job", "run", job.name, "--again"]).await;
-    check(stage, job, rows).await;
+    let again = process::run(
+        &fixture.deployment,
+        &["--json", "job", "run", job.name, "--again"],
+    )
+    .await;
+    check(fixture, job, rows).await;
     assert_eq!(counted(&again, job), 0);
     Done {
         job,
@@ -79,12 +89,17 @@ pub async fn run(stage: &Stage, job: &'static Job, rows: u32) -> Done {
     }
 }
 
-async fn check(stage: &Stage, job: &Job, rows: u32) {
-    assert_eq!(stage.number(job.done).await, i64::from(rows), "{}", job.rows);
-    assert_eq!(stage.number(job.left).await, 0, "left by {}", job.name);
+async fn check(fixture: &Fixture, job: &Job, rows: u32) {
+    assert_eq!(
+        fixture.number(job.done).await,
+        i64::from(rows),
+        "{}",
+        job.rows
+    );
+    assert_eq!(fixture.number(job.left).await, 0, "left by {}", job.name);
 }
 
-/// What a run counted; what is 0 is left out there.
+/// The number of rows that a run counted. A count of 0 is not in the output.
 fn counted(run: &Ended, job: &Job) -> u64 {
     run.printed["result"][job.counted].as_u64().unwrap_or(0)
 }

@@ -1,12 +1,13 @@
-//! Jobs, a long history and the verification on a ledger of a million users: how long they take, and how much memory
-//! the processes need.
+//! The benchmark of jobs, a long history and the verification on a ledger of a million users. It
+//! measures the duration and the memory of each process.
 //!
 //! `cargo run --release -p tests --bin bench-jobs`
 //!
-//! On RabbitMQ and PostgreSQL (the usual variables), with real processes of `scrip`. `-- --help` tells how to make it
-//! smaller.
+//! It runs real processes of `scrip` on the RabbitMQ of `AMQP_URL` and the PostgreSQL of
+//! `DATABASE_URL`. `-- --help` shows the options for a smaller ledger.
 #![allow(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
+mod fixture;
 mod jobs;
 mod process;
 mod reads;
@@ -14,22 +15,21 @@ mod report;
 mod scale;
 mod seed;
 mod sql;
-mod stage;
 mod verify;
 
 use clap::Parser;
+use fixture::Fixture;
 use report::Report;
 use scale::Scale;
-use stage::Stage;
 
-/// Measures the jobs `grant` and `expire`, pages of a long history and `scrip verify`, on RabbitMQ and PostgreSQL (the
-/// usual variables).
+/// Measure the jobs `grant` and `expire`, pages of a long history and `scrip verify`, on the
+/// RabbitMQ of `AMQP_URL` and the PostgreSQL of `DATABASE_URL`
 #[derive(Debug, Parser)]
 #[command(name = "bench-jobs", version)]
 struct Arguments {
     #[command(flatten)]
     scale: Scale,
-    /// Print JSON.
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -38,17 +38,17 @@ struct Arguments {
 async fn main() {
     let Arguments { scale, json } = Arguments::parse();
     scale.check();
-    let stage = Stage::new().await;
-    let seeded = seed::seed(&stage.database, &scale).await;
+    let fixture = Fixture::new().await;
+    let seeded = seed::seed(&fixture.database, &scale).await;
     let mut done = Vec::new();
     for (job, rows) in [(&jobs::GRANT, scale.due), (&jobs::EXPIRE, scale.lapsed)] {
         eprintln!("job {}", job.name);
-        done.push(jobs::run(&stage, job, rows).await);
+        done.push(jobs::run(&fixture, job, rows).await);
     }
     eprintln!("pages of a history");
-    let pages = reads::run(&stage).await;
+    let pages = reads::run(&fixture).await;
     eprintln!("verification");
-    let verified = verify::run(&stage).await;
+    let verified = verify::run(&fixture).await;
     let report = Report {
         seeded,
         jobs: done,

@@ -1,4 +1,4 @@
-//! Processes of `scrip`, and the most memory that each had.
+//! Processes of `scrip`, and the peak memory of each.
 
 use std::{
     pin::pin,
@@ -14,40 +14,40 @@ use tokio::{
     time::{interval, timeout},
 };
 
-/// How often it is looked how much memory a process needs that ends by itself.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Longer than a worker may take to start or to stop.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The interval at which the memory of a command is sampled.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// The time limit for the start and the stop of a worker.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The most memory that a process had at once.
+/// The peak memory of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Peak(Memory);
 
 impl Peak {
-    /// What no process may exceed, in MB.
+    /// The limit for every process, in MB.
     pub const BOUND: u32 = 200;
 
-    /// In MB, of a million bytes.
+    /// The peak in MB of a million bytes.
     pub fn megabytes(self) -> f64 {
         self.0.megabytes()
     }
 
-    /// That of a process; `None` when it has ended.
-    fn of(pid: u32) -> Option<Self> {
+    /// The peak of a process; `None` if the process has ended.
+    fn of_process(pid: u32) -> Option<Self> {
         Memory::peak_of(pid).map(Self)
     }
 }
 
-/// What a process did that came to its end.
+/// The result of a command that has ended.
 #[derive(Debug)]
 pub struct Ended {
     pub seconds: f64,
     pub peak: Peak,
-    /// The JSON that it printed.
+    /// The JSON on standard output.
     pub printed: Value,
 }
 
-/// Runs a command that must succeed to its end, however long it takes.
+/// Runs a command that must succeed, without a time limit.
 pub async fn run(deployment: &Deployment, arguments: &[&str]) -> Ended {
     let mut command = deployment.command(arguments);
     let started = Instant::now();
@@ -58,12 +58,12 @@ pub async fn run(deployment: &Deployment, arguments: &[&str]) -> Ended {
         .expect("the program starts");
     let pid = child.id().expect("a running program");
     let mut ending = pin!(child.wait_with_output());
-    let mut look = interval(LOOK_EVERY);
+    let mut poll = interval(POLL_INTERVAL);
     let mut peak = None;
     let output = loop {
         tokio::select! {
             output = &mut ending => break output.expect("an end"),
-            _ = look.tick() => peak = Peak::of(pid).or(peak),
+            _ = poll.tick() => peak = Peak::of_process(pid).or(peak),
         }
     };
     let seconds = started.elapsed().as_secs_f64();
@@ -76,12 +76,12 @@ pub async fn run(deployment: &Deployment, arguments: &[&str]) -> Ended {
     );
     Ended {
         seconds,
-        peak: peak.expect("/proc tells of processes"),
+        peak: peak.expect("a process in /proc"),
         printed: serde_json::from_str(&out).expect("JSON"),
     }
 }
 
-/// A worker that serves. Dropped, it is killed.
+/// A running worker. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Serving {
     child: Child,
@@ -89,7 +89,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Starts a worker and waits until it serves. What is unusual in its log goes to stderr.
+    /// Starts a worker and waits until it is ready. Warnings and errors of its log go to stderr.
     pub async fn start(deployment: &Deployment) -> Self {
         let mut command = deployment.command(&["run"]);
         let mut child = command
@@ -101,37 +101,37 @@ impl Serving {
         let mut log = BufReader::new(child.stderr.take().expect("a log")).lines();
         let ready = async {
             while let Some(line) = log.next_line().await.expect("a log") {
-                tell(&line);
+                print_unusual(&line);
                 if line.ends_with(" ready") {
                     return true;
                 }
             }
             false
         };
-        let ready = timeout(PATIENCE, ready).await.expect("ready in time");
+        let ready = timeout(TIMEOUT, ready).await.expect("ready in time");
         assert!(ready, "the worker ended");
         tokio::spawn(async move {
             while let Ok(Some(line)) = log.next_line().await {
-                tell(&line);
+                print_unusual(&line);
             }
         });
         Self { child, pid }
     }
 
-    /// Stops it, and says how much memory it had.
+    /// Stops the worker and returns its peak memory.
     pub async fn stop(mut self) -> Peak {
-        let peak = Peak::of(self.pid).expect("a running worker");
+        let peak = Peak::of_process(self.pid).expect("a running worker");
         let pid = self.pid.to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status().await;
-        assert!(told.expect("kill runs").success());
-        let ended = timeout(PATIENCE, self.child.wait()).await;
+        let kill = Command::new("kill").args(["-TERM", &pid]).status().await;
+        assert!(kill.expect("kill runs").success());
+        let ended = timeout(TIMEOUT, self.child.wait()).await;
         let status = ended.expect("an end in time").expect("a status");
         assert!(status.success(), "the worker ended with {status}");
         peak
     }
 }
 
-fn tell(line: &str) {
+fn print_unusual(line: &str) {
     if !line.contains(" INFO ") {
         eprintln!("worker: {line}");
     }

@@ -1,4 +1,4 @@
-//! Pages of a long history, read from the store and asked of a worker.
+//! Pages of a long history, read from the store and queried from a worker.
 
 use std::time::{Duration, Instant};
 
@@ -15,68 +15,68 @@ use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
 use crate::{
+    fixture::Fixture,
     process::{Peak, Serving},
     seed::HISTORIAN,
-    stage::Stage,
 };
 
-/// How often each page is read.
+/// The number of reads of each page.
 const READS: usize = 50;
-/// Longer than an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit for a reply.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a page takes, in milliseconds.
+/// The latency of a page in milliseconds.
 #[derive(Debug)]
 pub struct Page {
     pub name: &'static str,
-    /// From where it was read.
+    /// The source of the page: `store` or `queue`.
     pub from: &'static str,
     pub median: f64,
     pub worst: f64,
 }
 
-/// What was measured.
+/// The latencies of all pages.
 #[derive(Debug)]
 pub struct Pages {
     pub pages: Vec<Page>,
-    /// That of the worker that answered.
+    /// The peak memory of the worker that replied to the queries.
     pub worker: Peak,
 }
 
-/// A full page, as it is asked for both ways.
-struct Place {
+/// A full page, as a request to the store and as a query to a worker.
+struct PageCase {
     name: &'static str,
     request: PageRequest,
     query: Query,
 }
 
-/// Reads every page both ways.
-pub async fn run(stage: &Stage) -> Pages {
-    let cursor = far_end(stage).await;
-    let store = Store::connect(stage.database.url(), &StoreOptions::default())
+/// Reads every page from the store and from a worker.
+pub async fn run(fixture: &Fixture) -> Pages {
+    let cursor = far_end(fixture).await;
+    let store = Store::connect(fixture.database.url(), &StoreOptions::default())
         .await
         .expect("a store");
-    let worker = Serving::start(&stage.deployment).await;
+    let worker = Serving::start(&fixture.deployment).await;
     let options = Options {
-        namespace: stage.broker.topology().namespace().to_owned(),
+        namespace: fixture.broker.topology().namespace().to_owned(),
         ..Options::default()
     };
-    let client = Client::connect(stage.broker.url(), options)
+    let client = Client::connect(fixture.broker.url(), options)
         .await
         .expect("a client");
     let mut pages = Vec::new();
-    for place in places(&cursor) {
+    for case in page_cases(&cursor) {
         let stored = async || {
-            let page = read::history(store.read_connection(), HISTORIAN, &place.request).await;
+            let page = read::history(store.read_connection(), HISTORIAN, &case.request).await;
             page.expect("a page").items.len()
         };
-        pages.push(timed(place.name, "store", stored).await);
-        let asked = async || {
-            let answer = client.query_within(&place.query, PATIENCE).await;
+        pages.push(timed(case.name, "store", stored).await);
+        let queried = async || {
+            let answer = client.query_within(&case.query, TIMEOUT).await;
             let page = answer.expect("an answer").result.expect("a page");
             page["items"].as_array().map_or(0, Vec::len)
         };
-        pages.push(timed(place.name, "queue", asked).await);
+        pages.push(timed(case.name, "queue", queried).await);
     }
     client.close().await.expect("closed");
     store.close().await.expect("closed");
@@ -86,22 +86,22 @@ pub async fn run(stage: &Stage) -> Pages {
     }
 }
 
-/// The place before which a full page is left, the oldest.
-async fn far_end(stage: &Stage) -> String {
+/// The cursor before which exactly one full page is left, the oldest one.
+async fn far_end(fixture: &Fixture) -> String {
     let sql = format!(
         "SELECT created_at, id FROM credits_transaction WHERE user_id = '{HISTORIAN}' \
          ORDER BY created_at, id LIMIT 1 OFFSET {MAX_PAGE_SIZE}"
     );
-    let statement = Statement::from_string(stage.database.backend(), sql);
-    let row = stage.database.connection().query_one_raw(statement).await;
+    let statement = Statement::from_string(fixture.database.backend(), sql);
+    let row = fixture.database.connection().query_one_raw(statement).await;
     let row = row.expect("a query").expect("a transaction");
     let at: DateTime<Utc> = row.try_get_by_index(0).expect("an instant");
     let id: Uuid = row.try_get_by_index(1).expect("an id");
     format!("{}_{id}", at.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
-fn places(cursor: &str) -> [Place; 3] {
-    let by_number = |name, index: u32| Place {
+fn page_cases(cursor: &str) -> [PageCase; 3] {
+    let by_number = |name, index: u32| PageCase {
         name,
         request: PageRequest {
             limit: MAX_PAGE_SIZE,
@@ -115,7 +115,7 @@ fn places(cursor: &str) -> [Place; 3] {
             cursor: None,
         },
     };
-    let oldest = Place {
+    let oldest = PageCase {
         name: "the oldest page, by cursor",
         request: PageRequest {
             limit: MAX_PAGE_SIZE,
@@ -132,11 +132,14 @@ fn places(cursor: &str) -> [Place; 3] {
     [
         by_number("the first page", 0),
         oldest,
-        by_number("the last page by number", MAX_PAGED_ROWS / MAX_PAGE_SIZE - 1),
+        by_number(
+            "the last page by number",
+            MAX_PAGED_ROWS / MAX_PAGE_SIZE - 1,
+        ),
     ]
 }
 
-/// Reads a page several times; `read` returns how many transactions are on it.
+/// Reads a page several times. `read` returns the number of transactions on the page.
 async fn timed(name: &'static str, from: &'static str, read: impl AsyncFn() -> usize) -> Page {
     let mut millis = Vec::with_capacity(READS);
     for _ in 0..READS {

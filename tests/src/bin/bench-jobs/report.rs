@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! The report, as a table and as JSON.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{jobs::Done, process::Peak, reads::Pages, seed::Seeded, verify::Verified};
 
-/// What was measured.
+/// All measurements.
 #[derive(Debug)]
 pub struct Report {
     pub seeded: Vec<Seeded>,
@@ -16,7 +16,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Every process with its peak.
+    /// The peak memory of every process.
     fn peaks(&self) -> Vec<(String, Peak)> {
         let mut peaks = Vec::new();
         for done in &self.jobs {
@@ -33,12 +33,12 @@ impl Report {
         let mut table = String::new();
         let _ = writeln!(table, "{:<40}{:>12}", "seeding", "seconds");
         for seeded in &self.seeded {
-            let _ = writeln!(table, "{:<40}{:>12.1}", seeded.what, seeded.seconds);
+            let _ = writeln!(table, "{:<40}{:>12.1}", seeded.table, seeded.seconds);
         }
         let _ = writeln!(
             table,
             "\n{:<40}{:>12}{:>12}{:>12}{:>12}",
-            "jobs", "rows", "seconds", "a second", "again, s"
+            "jobs", "rows", "seconds", "per second", "again, s"
         );
         for done in &self.jobs {
             let name = format!("{}: {}", done.job.name, done.job.rows);
@@ -72,7 +72,11 @@ impl Report {
             "{:<40}{:>12}{:>12}{:>12.1}",
             "scrip verify", verified.wallets, verified.transactions, verified.seconds
         );
-        let _ = writeln!(table, "\n{:<40}{:>12}{:>12}", "memory", "peak, MB", "bound, MB");
+        let _ = writeln!(
+            table,
+            "\n{:<40}{:>12}{:>12}",
+            "memory", "peak, MB", "bound, MB"
+        );
         for (process, peak) in self.peaks() {
             let (megabytes, bound) = (peak.megabytes(), Peak::BOUND);
             let _ = writeln!(table, "{process:<40}{megabytes:>12.1}{bound:>12}");
@@ -83,7 +87,7 @@ impl Report {
     pub fn to_json(&self) -> String {
         let seeded = self.seeded.iter();
         let seeded: Vec<_> = seeded
-            .map(|seeded| json!({ "what": seeded.what, "seconds": seeded.seconds }))
+            .map(|seeded| json!({ "what": seeded.table, "seconds": seeded.seconds }))
             .collect();
         let jobs = self.jobs.iter();
         let jobs: Vec<_> = jobs
@@ -109,7 +113,8 @@ impl Report {
         let verified = &self.verified;
         let verified = json!({ "wallets": verified.wallets, "transactions": verified.transactions,
             "seconds": verified.seconds });
-        json!({ "seeding": seeded, "jobs": jobs, "history": pages, "verification": verified, "peaks": peaks })
-            .to_string()
+        json!({ "seeding": seeded, "jobs": jobs, "history": pages, "verification": verified,
+            "peaks": peaks })
+        .to_string()
     }
 }

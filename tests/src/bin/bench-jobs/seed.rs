@@ -1,4 +1,4 @@
-//! Fills the ledger, a statement for each kind of rows.
+//! Fills the ledger with one statement for each kind of row.
 
 use std::time::Instant;
 
@@ -8,37 +8,38 @@ use tests::db::TestDatabase;
 
 use crate::{scale::Scale, sql};
 
-/// Whose history is long.
+/// The user with the long history.
 pub const HISTORIAN: &str = "historian";
 
-/// Rows that were made.
+/// The duration of one statement.
 #[derive(Debug)]
 pub struct Seeded {
-    pub what: &'static str,
+    pub table: &'static str,
     pub seconds: f64,
 }
 
-/// Fills the ledger so that the book balances.
+/// Fills the ledger so that every invariant holds.
 pub async fn seed(database: &TestDatabase, scale: &Scale) -> Vec<Seeded> {
     let now = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let mut seeded = Vec::new();
-    for (what, text) in [
+    for (table, text) in [
         ("wallets", sql::WALLETS),
         ("subscriptions", sql::SUBSCRIPTIONS),
         ("batches", sql::BATCHES),
         ("a long history", sql::HISTORY),
-        // What autovacuum would have done meanwhile.
+        // The work that autovacuum would have done in the meantime.
         ("statistics", "VACUUM (ANALYZE)"),
     ] {
-        eprintln!("making {what}");
+        eprintln!("seeding {table}");
         let started = Instant::now();
         database.execute(&filled(text, scale, &now)).await;
         seeded.push(Seeded {
-            what,
+            table,
             seconds: started.elapsed().as_secs_f64(),
         });
     }
-    // So that writing this to disk is not measured. Not everybody may; then it is.
+    // The checkpoint keeps these writes out of the measurement. Without the privilege for it the
+    // measurement includes them.
     let _ = database.connection().execute_unprepared("CHECKPOINT").await;
     seeded
 }

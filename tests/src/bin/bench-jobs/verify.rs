@@ -1,11 +1,11 @@
-//! The verification of everything that is there.
+//! The verification of the whole ledger.
 
 use crate::{
+    fixture::Fixture,
     process::{self, Peak},
-    stage::Stage,
 };
 
-/// What was measured.
+/// The measurement of `scrip verify`.
 #[derive(Debug)]
 pub struct Verified {
     pub wallets: u64,
@@ -14,9 +14,9 @@ pub struct Verified {
     pub peak: Peak,
 }
 
-/// Runs `scrip verify`, which must find nothing.
-pub async fn run(stage: &Stage) -> Verified {
-    let ended = process::run(&stage.deployment, &["--json", "verify"]).await;
+/// Runs `scrip verify`; panics if it finds a violation.
+pub async fn run(fixture: &Fixture) -> Verified {
+    let ended = process::run(&fixture.deployment, &["--json", "verify"]).await;
     let number = |name: &str| ended.printed[name].as_u64().expect("a number");
     assert_eq!(number("violationCount"), 0);
     Verified {

@@ -1,4 +1,4 @@
-//! Everything is queued before the worker starts.
+//! The scenario in which all commands are queued before the worker starts.
 
 use std::time::Instant;
 
@@ -6,28 +6,28 @@ use tests::memory::{self, Memory};
 
 use crate::{
     Scenario,
+    fixture::Fixture,
     load::{Load, Publishing},
     report::Measured,
-    stage::Stage,
-    watch::{self, Seen},
+    watch::{self, Memories},
 };
 
-/// The bar moves after so many commands.
+/// The number of commands after which the progress bar is updated.
 const STEP: u32 = 1_000;
 
-pub async fn run(scenario: Scenario, stage: Stage, load: Load) -> Measured {
+pub async fn run(scenario: Scenario, fixture: Fixture, load: Load) -> Measured {
     memory::forget_peak();
-    let publishing_seconds = fill(&stage, &load).await;
+    let publishing_seconds = fill(&fixture, &load).await;
     let producer_peak = Memory::peak_of(std::process::id()).unwrap_or_default();
 
     let started = Instant::now();
-    let worker = stage.worker().await;
-    let mut seen = Seen::default();
-    watch::until_applied(&stage, &worker, load.commands, &mut seen).await;
+    let worker = fixture.worker().await;
+    let mut memory = Memories::default();
+    watch::until_applied(&fixture, &worker, load.commands, &mut memory).await;
     let seconds = started.elapsed().as_secs_f64();
-    seen.look(&worker);
-    watch::stop(&stage, worker).await;
-    load.check(&stage, load.commands).await;
+    memory.sample(&worker);
+    watch::stop(&fixture, worker).await;
+    load.check(&fixture, load.commands).await;
     Measured {
         scenario,
         published: load.commands,
@@ -36,16 +36,16 @@ pub async fn run(scenario: Scenario, stage: Stage, load: Load) -> Measured {
         applied: load.commands,
         seconds,
         longest_wait: None,
-        worker: seen,
+        worker: memory,
         producer_peak,
     }
 }
 
-/// Publishes everything, confirmed. Returns how long that took, in seconds.
-pub async fn fill(stage: &Stage, load: &Load) -> f64 {
+/// Publishes all commands and waits for the confirms. Returns the duration in seconds.
+pub async fn fill(fixture: &Fixture, load: &Load) -> f64 {
     let started = Instant::now();
     let bar = watch::bar(load.commands.into(), "published");
-    let mut publishing = Publishing::to(stage, load).await;
+    let mut publishing = Publishing::to(fixture, load).await;
     while publishing.next < load.commands {
         publishing.publish().await;
         if publishing.next.is_multiple_of(STEP) {

@@ -1,4 +1,5 @@
-//! Payments that cannot be applied are set aside; the command line lists and replays the letters; then all are applied.
+//! The scenario of dead letters. A worker dead-letters payments that it cannot apply. The command
+//! line lists and replays the dead letters. Then a worker applies all payments.
 
 use std::{
     collections::HashSet,
@@ -15,118 +16,155 @@ use tokio::{
 
 use crate::{
     backlog,
+    fixture::Fixture,
     load::Load,
     report::Handled,
-    stage::Stage,
-    watch::{self, Seen},
+    watch::{self, Memories},
 };
 
-/// How often a command is looked at: only what it grows by in its last moment is missed.
-const EVERY: Duration = Duration::from_millis(2);
+/// The interval at which the memory of a command is sampled. Only growth after the last sample is
+/// missed.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-pub async fn run(stage: Stage, letters: u32, users: u32) -> Vec<Handled> {
+pub async fn run(fixture: Fixture, letters: u32, users: u32) -> Vec<Handled> {
     let load = Load::payments(letters, users);
-    backlog::fill(&stage, &load).await;
-    let mut handled = vec![set_aside(&stage, letters).await];
-    let listed = list(&stage, letters).await;
+    backlog::fill(&fixture, &load).await;
+    let mut handled = vec![dead_letter(&fixture, letters).await];
+    let listed = list(&fixture, letters).await;
     handled.extend(listed);
-    handled.push(replay(&stage, letters).await);
-    stage.sell();
-    handled.push(apply(&stage, &load).await);
+    handled.push(replay(&fixture, letters).await);
+    fixture.sell();
+    handled.push(apply(&fixture, &load).await);
     handled
 }
 
-async fn set_aside(stage: &Stage, letters: u32) -> Handled {
+async fn dead_letter(fixture: &Fixture, letters: u32) -> Handled {
     let started = Instant::now();
-    let worker = stage.worker().await;
-    let mut seen = Seen::default();
-    watch::until_set_aside(stage, &worker, letters, &mut seen).await;
+    let worker = fixture.worker().await;
+    let mut memory = Memories::default();
+    watch::until_dead_lettered(fixture, &worker, letters, &mut memory).await;
     let seconds = started.elapsed().as_secs_f64();
-    seen.look(&worker);
+    memory.sample(&worker);
     assert!(worker.terminate().await.success(), "the worker drains");
-    assert_eq!(stage.queued().await, 0, "commands that were not set aside");
+    assert_eq!(
+        fixture.queued().await,
+        0,
+        "commands that were not dead-lettered"
+    );
     Handled {
-        by: "a worker sets them aside",
+        by: "a worker dead-letters them",
         letters,
         seconds,
-        peak: seen.peak,
+        peak: memory.peak,
     }
 }
 
-/// As JSON and as a table: each letter once.
-async fn list(stage: &Stage, letters: u32) -> [Handled; 2] {
+/// Lists the dead letters as JSON and as a table; panics unless each is listed once.
+async fn list(fixture: &Fixture, letters: u32) -> [Handled; 2] {
     let limit = letters.to_string();
     let mut references = HashSet::new();
     let mut lines = 0;
     let json = ["--json", "dead", "list", "--limit", limit.as_str()];
-    let as_json = command(stage, ("scrip dead list --json", letters), &json, |line| {
-        let letter: Value = serde_json::from_str(line).expect("a letter a line");
-        references.insert(letter["referenceId"].as_str().expect("a reference").to_owned());
-        lines += 1;
-    })
+    let as_json = command(
+        fixture,
+        ("scrip dead list --json", letters),
+        &json,
+        |line| {
+            let letter: Value = serde_json::from_str(line).expect("one dead letter per line");
+            references.insert(
+                letter["referenceId"]
+                    .as_str()
+                    .expect("a reference")
+                    .to_owned(),
+            );
+            lines += 1;
+        },
+    )
     .await;
-    assert_eq!(lines, letters, "letters listed");
+    assert_eq!(lines, letters, "dead letters listed");
     assert!(
         (0..letters).all(|n| references.contains(&Load::reference(n))),
-        "each letter is listed"
+        "each dead letter is listed"
     );
     lines = 0;
     let table = ["dead", "list", "--limit", limit.as_str()];
-    let as_table = command(stage, ("scrip dead list", letters), &table, |_| lines += 1).await;
-    assert_eq!(lines, letters + 1, "letters listed, and a head");
+    let as_table = command(fixture, ("scrip dead list", letters), &table, |_| {
+        lines += 1;
+    })
+    .await;
+    assert_eq!(lines, letters + 1, "dead letters listed, and a heading");
     [as_json, as_table]
 }
 
-async fn replay(stage: &Stage, letters: u32) -> Handled {
-    let mut said = String::new();
+async fn replay(fixture: &Fixture, letters: u32) -> Handled {
+    let mut printed = String::new();
     let arguments = ["--json", "dead", "replay", "--all"];
-    let handled = command(stage, ("scrip dead replay", letters), &arguments, |line| {
-        said.push_str(line);
-    })
+    let handled = command(
+        fixture,
+        ("scrip dead replay", letters),
+        &arguments,
+        |line| {
+            printed.push_str(line);
+        },
+    )
     .await;
-    let said: Value = serde_json::from_str(&said).expect("JSON");
-    assert_eq!(said["counts"]["replayed"], letters, "letters replayed");
-    // What is acknowledged goes a moment later.
-    stage.broker.wait_for_ready(&stage.topology().dead(), 0).await;
-    assert_eq!(stage.queued().await, letters, "commands back in their queues");
+    let result: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(
+        result["counts"]["replayed"], letters,
+        "dead letters replayed"
+    );
+    // The broker removes acknowledged messages a moment later.
+    fixture
+        .broker
+        .wait_for_ready(&fixture.topology().dead(), 0)
+        .await;
+    assert_eq!(
+        fixture.queued().await,
+        letters,
+        "commands back in their queues"
+    );
     handled
 }
 
-async fn apply(stage: &Stage, load: &Load) -> Handled {
+async fn apply(fixture: &Fixture, load: &Load) -> Handled {
     let started = Instant::now();
-    let worker = stage.worker().await;
-    let mut seen = Seen::default();
-    watch::until_applied(stage, &worker, load.commands, &mut seen).await;
+    let worker = fixture.worker().await;
+    let mut memory = Memories::default();
+    watch::until_applied(fixture, &worker, load.commands, &mut memory).await;
     let seconds = started.elapsed().as_secs_f64();
-    seen.look(&worker);
-    watch::stop(stage, worker).await;
-    load.check(stage, load.commands).await;
+    memory.sample(&worker);
+    watch::stop(fixture, worker).await;
+    load.check(fixture, load.commands).await;
     Handled {
         by: "a worker applies them",
         letters: load.commands,
         seconds,
-        peak: seen.peak,
+        peak: memory.peak,
     }
 }
 
-/// Runs `scrip` over all letters, line by line of what it prints, and looks at its memory until it ends.
+/// Runs a `scrip` command over all dead letters, passes each line of its output to `printed`, and
+/// samples its memory until it ends.
 async fn command(
-    stage: &Stage,
+    fixture: &Fixture,
     (by, letters): (&'static str, u32),
     arguments: &[&str],
     mut printed: impl FnMut(&str),
 ) -> Handled {
-    // What the command before held has to be back.
-    stage
+    // The messages that the previous command held must be back in the queue.
+    fixture
         .broker
-        .wait_for_ready(&stage.topology().dead(), letters)
+        .wait_for_ready(&fixture.topology().dead(), letters)
         .await;
     let started = Instant::now();
-    let mut command = stage.scrip(arguments);
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("scrip starts");
+    let mut command = fixture.scrip(arguments);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("scrip starts");
     let pid = child.id().expect("a running command");
-    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let mut tick = interval(EVERY);
+    let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
+    let mut tick = interval(POLL_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut peak = Memory::default();
     loop {
@@ -141,7 +179,10 @@ async fn command(
     }
     let status = child.wait().await.expect("a status");
     assert!(status.success(), "{by}: {status}");
-    assert!(peak > Memory::default(), "{by} ended before anybody looked");
+    assert!(
+        peak > Memory::default(),
+        "{by} ended before its memory was sampled"
+    );
     Handled {
         by,
         letters,

@@ -1,4 +1,4 @@
-//! The load: commands of many users, and the check that each was applied once.
+//! The load: commands of many users, and the check that each was applied exactly once.
 
 use std::collections::VecDeque;
 
@@ -8,25 +8,28 @@ use producer_sdk::{
 };
 use serde_json::json;
 
-use crate::stage::{PACKAGE, PACKAGE_CREDITS, Stage};
+use crate::fixture::{Fixture, PACKAGE, PACKAGE_CREDITS};
 
-/// What each user buys first.
+/// The number of credits that each user purchases first.
 const FUNDS: u32 = 1_000_000;
-/// One in so many commands is a gift of one credit; the others spend one.
+/// One in this number of commands grants one credit. The others spend one credit.
 const GIFTS: u32 = 10;
 
-/// Commands of many users: first everybody buys credits, then they spend one by one, with a gift now and then.
+/// Commands of many users. Each user first purchases credits. The later commands spend or grant one
+/// credit each.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     pub users: u32,
+    /// The size of each body in bytes; `None` means no padding.
     size: Option<usize>,
+    /// Whether all commands are purchases of [`PACKAGE`].
     packages: bool,
-    /// The number of commands, those included that buy credits.
+    /// The number of commands, including the purchases.
     pub commands: u32,
 }
 
 impl Load {
-    /// As apps send them.
+    /// Commands of the usual size.
     pub fn usual(commands: u32, users: u32) -> Self {
         Self {
             users: users.min(commands),
@@ -36,7 +39,7 @@ impl Load {
         }
     }
 
-    /// Each as large as it may be, with as much as may be kept of it.
+    /// Commands of the maximum size, with large stored fields.
     pub fn largest(commands: u32, users: u32) -> Self {
         Self {
             size: Some(MAX_BODY_BYTES),
@@ -44,7 +47,7 @@ impl Load {
         }
     }
 
-    /// Payments for a package that is not for sale at first.
+    /// Purchases of a package that is not configured at first.
     pub fn payments(commands: u32, users: u32) -> Self {
         Self {
             packages: true,
@@ -52,7 +55,7 @@ impl Load {
         }
     }
 
-    /// The reference of a command.
+    /// The reference of the `n`-th command.
     pub fn reference(n: u32) -> String {
         format!("bench-{n}")
     }
@@ -79,7 +82,7 @@ impl Load {
         }
     }
 
-    /// What the wallets hold together after `commands` commands.
+    /// The total balance of all wallets after `commands` commands.
     fn balance(&self, commands: u32) -> i64 {
         if self.packages {
             return i64::from(commands) * PACKAGE_CREDITS;
@@ -89,24 +92,28 @@ impl Load {
         bought + moved.sum::<i64>()
     }
 
-    /// Checks that each of the first `commands` commands was applied exactly once.
-    pub async fn check(&self, stage: &Stage, commands: u32) {
-        let applied =
-            "SELECT count(DISTINCT reference_id) FROM credits_transaction WHERE status = 'COMPLETED'";
+    /// Panics unless each of the first `commands` commands was applied exactly once.
+    pub async fn check(&self, fixture: &Fixture, commands: u32) {
+        let applied = "SELECT count(DISTINCT reference_id) FROM credits_transaction \
+                       WHERE status = 'COMPLETED'";
         assert_eq!(
-            stage.number(applied).await,
+            fixture.number(applied).await,
             i64::from(commands),
             "applied commands"
         );
         let all = "SELECT count(*) FROM credits_transaction";
-        assert_eq!(stage.number(all).await, i64::from(commands), "transactions");
-        for (what, column, table) in [
+        assert_eq!(
+            fixture.number(all).await,
+            i64::from(commands),
+            "transactions"
+        );
+        for (name, column, table) in [
             ("balances", "balance", "credits_balance"),
-            ("what batches hold", "remaining", "credits_batch"),
-            ("what was moved", "amount", "credits_allocation"),
+            ("credits in batches", "remaining", "credits_batch"),
+            ("allocated credits", "amount", "credits_allocation"),
         ] {
             let sum = format!("SELECT CAST(SUM({column}) AS bigint) FROM {table}");
-            assert_eq!(stage.number(&sum).await, self.balance(commands), "{what}");
+            assert_eq!(fixture.number(&sum).await, self.balance(commands), "{name}");
         }
     }
 }
@@ -115,33 +122,33 @@ fn is_gift(n: u32) -> bool {
     n.is_multiple_of(GIFTS)
 }
 
-/// A producer that publishes one command after the other, and sees each confirmed.
+/// A producer that publishes the commands of a load in order and checks each confirm.
 pub struct Publishing<'a> {
     load: &'a Load,
-    stage: &'a Stage,
+    fixture: &'a Fixture,
     producer: Producer,
     unconfirmed: VecDeque<PublishHandle>,
     window: usize,
-    /// The next command.
+    /// The number of the next command.
     pub next: u32,
 }
 
 impl<'a> Publishing<'a> {
     /// A producer with the default window.
-    pub async fn to(stage: &'a Stage, load: &'a Load) -> Self {
+    pub async fn to(fixture: &'a Fixture, load: &'a Load) -> Self {
         let options = Options {
-            namespace: stage.topology().namespace().to_owned(),
-            // What a full queue refuses is sent again until it is taken.
-            confirm_timeout: stage.patience,
+            namespace: fixture.topology().namespace().to_owned(),
+            // The SDK publishes a command again until the full queue accepts it.
+            confirm_timeout: fixture.timeout,
             ..Options::default()
         };
         let window = options.window;
-        let producer = Producer::connect(stage.broker.url(), options)
+        let producer = Producer::connect(fixture.broker.url(), options)
             .await
             .expect("a producer");
         Self {
             load,
-            stage,
+            fixture,
             producer,
             unconfirmed: VecDeque::with_capacity(window),
             window,
@@ -149,7 +156,8 @@ impl<'a> Publishing<'a> {
         }
     }
 
-    /// Publishes the next command, when there is room in the window. Nothing is lost when the future is dropped.
+    /// Publishes the next command when the window has space. No command is lost when the future is
+    /// dropped.
     pub async fn publish(&mut self) {
         let command = self.load.command(self.next);
         let handle = match self.load.size {
@@ -157,19 +165,22 @@ impl<'a> Publishing<'a> {
             Some(size) => {
                 let mut body = command.to_json();
                 body.resize(size, b' ');
-                let exchange = self.stage.topology().door(command.door());
+                let exchange = self.fixture.topology().exchange(command.origin());
                 let key = bucket(&command.user_id).to_string();
                 let properties = Properties {
                     persistent: true,
                     message_id: Some(command.reference_id),
                     ..Properties::default()
                 };
-                self.producer.enqueue_raw(&exchange, &key, properties, body).await
+                self.producer
+                    .enqueue_raw(&exchange, &key, properties, body)
+                    .await
             }
         };
-        self.unconfirmed.push_back(handle.expect("room in the window"));
+        self.unconfirmed
+            .push_back(handle.expect("space in the window"));
         self.next += 1;
-        // The window is the SDK's; this only keeps the handles from becoming too many.
+        // The SDK enforces the window. This only limits the number of handles.
         while self.unconfirmed.len() > self.window {
             self.confirm_first().await;
         }

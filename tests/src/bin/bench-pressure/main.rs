@@ -1,70 +1,73 @@
-//! How much memory a worker needs, and what producers see, while far more is queued than the database can take; and how
-//! much `scrip dead` needs for very many dead letters.
+//! The benchmark under pressure. It measures the memory of a worker and the latency of producers
+//! while the queues have far more commands than the database can apply, and the memory of
+//! `scrip dead` for very many dead letters.
 //!
-//! `cargo build --release --workspace --bin scrip --bin bench-pressure && target/release/bench-pressure`
+//! Build it with `cargo build --release --workspace --bin scrip --bin bench-pressure`, then run
+//! `target/release/bench-pressure`.
 //!
-//! On RabbitMQ and PostgreSQL (the usual variables), with real processes of `scrip` on a database and a namespace of its
-//! own. `-- --help` tells how to make it smaller. Exits with 1 when one of them had more memory than it may.
+//! It runs real processes of `scrip` on the RabbitMQ of `AMQP_URL` and the PostgreSQL of
+//! `DATABASE_URL`, with its own database and namespace. `--help` shows the options for a shorter
+//! run. The exit code is 1 if a process exceeded the memory limit.
 #![allow(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 mod backlog;
 mod dead;
+mod fixture;
 mod load;
 mod queue;
 mod report;
 mod slow;
-mod stage;
 mod watch;
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
+use fixture::Fixture;
 use load::Load;
 use report::Report;
-use stage::Stage;
 
-/// Measures the memory of workers and producers under pressure, and of the command line with very many dead letters, on
-/// RabbitMQ and PostgreSQL (the usual variables).
+/// Measure the memory of workers and producers under pressure, and of the command line with very
+/// many dead letters, on the RabbitMQ of `AMQP_URL` and the PostgreSQL of `DATABASE_URL`
 #[derive(Debug, Parser)]
 #[command(name = "bench-pressure", version)]
 struct Arguments {
-    /// Commands that are queued before a worker starts.
+    /// Number of commands that are queued before a worker starts
     #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     commands: u32,
-    /// Commands of the greatest size allowed that are queued before a worker starts.
+    /// Number of commands of the maximum size that are queued before a worker starts
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     largest: u32,
-    /// `worker.group_max` of the worker that takes those.
+    /// `worker.group_max` of the worker for the commands of the maximum size
     #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     largest_group_max: u16,
-    /// Users that the commands are spread over evenly.
+    /// Number of users that the commands are distributed over
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     users: u32,
-    /// Command queues.
+    /// Number of command queues
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     shards: u32,
-    /// How long producers publish while the database is slow.
+    /// Seconds for which producers publish while the database is slow
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// By how much each answer of the slow database is late, in milliseconds.
+    /// Delay of each response of the slow database, in milliseconds
     #[arg(long, default_value_t = 40)]
     late: u64,
-    /// Commands for each one that the slow database has taken.
+    /// Number of published commands for each command that the slow database has applied
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     faster: u64,
-    /// What the bounded queue holds.
+    /// Capacity of the bounded queue, in commands
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
     queue_max: u32,
-    /// Dead letters that are listed and replayed.
+    /// Number of dead letters that are listed and replayed
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     letters: u32,
-    /// What no process of `scrip` may exceed, in MB.
+    /// Memory limit of each `scrip` process, in MB
     #[arg(long, default_value_t = 200)]
     limit_mb: u32,
-    /// Only these.
+    /// Run only these scenarios
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Scenario>,
-    /// Print JSON.
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -72,15 +75,15 @@ struct Arguments {
 /// A kind of pressure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
-    /// Everything is queued before the worker starts.
+    /// All commands are queued before the worker starts
     Backlog,
-    /// The same with commands of the greatest size allowed.
+    /// All commands have the maximum size and are queued before the worker starts
     Largest,
-    /// Producers publish faster than a slow database takes.
+    /// Producers publish faster than a slow database applies
     Slow,
-    /// The same into a queue with a limit, as fast as it lets them.
+    /// Producers publish into a bounded queue as fast as it accepts, while the database is slow
     Bounded,
-    /// Dead letters are listed, replayed and applied.
+    /// Dead letters are listed, replayed and applied
     Dead,
 }
 
@@ -93,13 +96,13 @@ impl Scenario {
         Self::Dead,
     ];
 
-    /// What is measured.
+    /// The name in the report.
     pub fn name(self) -> &'static str {
         match self {
             Self::Backlog => "queued before the worker starts",
-            Self::Largest => "the same, of 64 KiB each, small groups",
+            Self::Largest => "queued, 64 KiB each, small groups",
             Self::Slow => "published while the database is slow",
-            Self::Bounded => "the same, into a bounded queue",
+            Self::Bounded => "bounded queue while the database is slow",
             Self::Dead => "dead letters, listed and replayed",
         }
     }
@@ -110,7 +113,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tokio::select! {
         code = measure(&arguments) => code,
-        // What was made is removed as it is dropped.
+        // The drops remove the database and the namespace.
         _ = tokio::signal::ctrl_c() => ExitCode::from(130),
     }
 }
@@ -131,20 +134,20 @@ async fn measure(arguments: &Arguments) -> ExitCode {
         match scenario {
             Scenario::Backlog => {
                 let load = Load::usual(arguments.commands, users);
-                report.add(backlog::run(scenario, Stage::new(shards).await, load).await);
+                report.add(backlog::run(scenario, Fixture::new(shards).await, load).await);
             }
             Scenario::Largest => {
                 let load = Load::largest(arguments.largest, users);
-                let mut stage = Stage::new(shards).await;
-                stage.group_max(arguments.largest_group_max);
-                report.add(backlog::run(scenario, stage, load).await);
+                let mut fixture = Fixture::new(shards).await;
+                fixture.group_max(arguments.largest_group_max);
+                report.add(backlog::run(scenario, fixture, load).await);
             }
             Scenario::Slow => report.add(slow::run(users, shards, &pressure).await),
             Scenario::Bounded => {
                 report.add(slow::run_bounded(users, arguments.queue_max, &pressure).await);
             }
             Scenario::Dead => {
-                let handled = dead::run(Stage::new(shards).await, arguments.letters, users).await;
+                let handled = dead::run(Fixture::new(shards).await, arguments.letters, users).await;
                 report.add_handled(handled);
             }
         }

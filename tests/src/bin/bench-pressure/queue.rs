@@ -1,4 +1,4 @@
-//! A command queue with a limit, as an operator may give it one.
+//! A command queue with a length limit, as an operator may configure it.
 
 use lapin::{
     options::QueueDeclareOptions,
@@ -7,11 +7,15 @@ use lapin::{
 use producer_sdk::contract::Arg;
 use tests::broker::TestBroker;
 
-/// Declares the only command queue of a namespace with a limit, and everything else as usual.
+/// Declares the only command queue of a namespace with a length limit, and all other queues and
+/// exchanges as usual.
 pub async fn declare_bounded(broker: &TestBroker, most: u32) {
     let topology = broker.topology();
     let name = topology.commands(0);
-    let queue = topology.queues().into_iter().find(|queue| queue.name == name);
+    let queue = topology
+        .queues()
+        .into_iter()
+        .find(|queue| queue.name == name);
     let mut arguments = FieldTable::default();
     for (name, value) in queue.expect("a command queue").args {
         let value = match value {
@@ -22,7 +26,11 @@ pub async fn declare_bounded(broker: &TestBroker, most: u32) {
         arguments.insert(name.into(), value);
     }
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(most.into()));
-    let channel = broker.connection().create_channel().await.expect("a channel");
+    let channel = broker
+        .connection()
+        .create_channel()
+        .await
+        .expect("a channel");
     let durable = QueueDeclareOptions {
         durable: true,
         ..QueueDeclareOptions::default()
@@ -31,8 +39,8 @@ pub async fn declare_bounded(broker: &TestBroker, most: u32) {
         .queue_declare(name.into(), durable, arguments)
         .await
         .expect("a queue");
-    // That the queue is not as it would be declared is tolerated.
-    scrip::amqp::topology::declare(broker.connection(), topology)
+    // The declaration tolerates that the queue differs.
+    scrip::transport::amqp::topology::declare(broker.connection(), topology)
         .await
         .expect("declares");
 }

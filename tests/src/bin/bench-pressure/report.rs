@@ -1,13 +1,13 @@
-//! What was measured, for people and for programs.
+//! The report, as a table and as JSON.
 
 use std::{fmt::Write, time::Duration};
 
 use serde_json::json;
 use tests::memory::Memory;
 
-use crate::{Scenario, watch::Seen};
+use crate::{Scenario, watch::Memories};
 
-/// What was measured of one scenario.
+/// The measurement of one scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
     pub scenario: Scenario,
@@ -15,11 +15,11 @@ pub struct Measured {
     pub publishing_seconds: f64,
     pub most_queued: u32,
     pub applied: u32,
-    /// In which time they were applied.
+    /// The time in which the commands were applied.
     pub seconds: f64,
-    /// How long a producer was held up at most.
+    /// The longest time for which a producer had to wait.
     pub longest_wait: Option<Duration>,
-    pub worker: Seen,
+    pub worker: Memories,
     pub producer_peak: Memory,
 }
 
@@ -33,7 +33,7 @@ impl Measured {
     }
 }
 
-/// What was measured of one process that handled all dead letters.
+/// The measurement of one process that handled all dead letters.
 #[derive(Clone, Copy, Debug)]
 pub struct Handled {
     pub by: &'static str,
@@ -48,7 +48,7 @@ impl Handled {
     }
 }
 
-/// What was measured, and what is allowed.
+/// All measurements, and the memory limit.
 #[derive(Debug)]
 pub struct Report {
     limit_mb: u32,
@@ -73,20 +73,26 @@ impl Report {
         self.handled.extend(handled);
     }
 
-    /// Whether no process of `scrip` had more memory than it may.
+    /// Whether no `scrip` process exceeded the memory limit.
     pub fn is_within_limit(&self) -> bool {
         let limit = f64::from(self.limit_mb);
         let workers = self.measured.iter().map(|measured| measured.worker.peak);
         let processes = self.handled.iter().map(|handled| handled.peak);
-        workers.chain(processes).all(|peak| peak.megabytes() <= limit)
+        workers
+            .chain(processes)
+            .all(|peak| peak.megabytes() <= limit)
     }
 
     pub fn to_table(&self) -> String {
         let mut table = String::new();
         self.write_measured(&mut table);
         self.write_handled(&mut table);
-        let verdict = if self.is_within_limit() { "no" } else { "a" };
-        let _ = writeln!(table, "{verdict} process had more than {} MB", self.limit_mb);
+        let verdict = if self.is_within_limit() {
+            "no process"
+        } else {
+            "a process"
+        };
+        let _ = writeln!(table, "{verdict} exceeded {} MB", self.limit_mb);
         table
     }
 
@@ -99,12 +105,12 @@ impl Report {
             "{:<40}{:>11}{:>11}{:>11}{:>11}{:>10}{:>12}{:>12}{:>14}",
             "commands",
             "published",
-            "a second",
+            "per second",
             "queued",
             "applied/s",
             "wait, s",
             "worker, MB",
-            "at last, MB",
+            "at end, MB",
             "producer, MB"
         );
         for measured in &self.measured {
@@ -133,7 +139,7 @@ impl Report {
         let _ = writeln!(
             table,
             "{:<40}{:>11}{:>11}{:>11}{:>10}",
-            "dead letters", "letters", "seconds", "a second", "peak, MB"
+            "dead letters", "number", "seconds", "per second", "peak, MB"
         );
         for handled in &self.handled {
             let _ = writeln!(
@@ -154,7 +160,8 @@ impl Report {
             .iter()
             .map(|measured| {
                 json!({ "commands": measured.scenario.name(), "published": measured.published,
-                    "publishedPerSecond": measured.published_per_second(), "mostQueued": measured.most_queued,
+                    "publishedPerSecond": measured.published_per_second(),
+                    "mostQueued": measured.most_queued,
                     "applied": measured.applied, "appliedPerSecond": measured.applied_per_second(),
                     "longestWaitSeconds": measured.longest_wait.map(|wait| wait.as_secs_f64()),
                     "workerPeakMegabytes": measured.worker.peak.megabytes(),
@@ -167,11 +174,12 @@ impl Report {
             .iter()
             .map(|handled| {
                 json!({ "by": handled.by, "letters": handled.letters, "seconds": handled.seconds,
-                    "lettersPerSecond": handled.letters_per_second(), "peakMegabytes": handled.peak.megabytes() })
+                    "lettersPerSecond": handled.letters_per_second(),
+                    "peakMegabytes": handled.peak.megabytes() })
             })
             .collect();
-        json!({ "limitMegabytes": self.limit_mb, "withinLimit": self.is_within_limit(), "measured": measured,
-            "deadLetters": handled })
+        json!({ "limitMegabytes": self.limit_mb, "withinLimit": self.is_within_limit(),
+            "measured": measured, "deadLetters": handled })
         .to_string()
     }
 }

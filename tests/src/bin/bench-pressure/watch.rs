@@ -1,4 +1,4 @@
-//! Looks at a worker while it works.
+//! Observes a worker while it runs.
 
 use std::time::{Duration, Instant};
 
@@ -6,58 +6,71 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tests::{memory::Memory, process::Worker};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
-/// How often it is looked.
-const EVERY: Duration = Duration::from_millis(250);
+/// The interval at which a worker is observed.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What was seen of a worker.
+/// The memory of a worker.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Seen {
-    /// The most memory it had at once, as the kernel noted it.
+pub struct Memories {
+    /// The peak that the kernel reports.
     pub peak: Memory,
-    /// The memory it had when it was looked at last.
+    /// The memory at the last sample.
     pub last: Memory,
 }
 
-impl Seen {
-    /// Looks at a worker.
-    pub fn look(&mut self, worker: &Worker) {
+impl Memories {
+    /// Samples the memory of a worker.
+    pub fn sample(&mut self, worker: &Worker) {
         let pid = worker.pid();
-        self.last = Memory::of(pid).expect("a running worker");
+        self.last = Memory::of_process(pid).expect("a running worker");
         self.peak = Memory::peak_of(pid).expect("a running worker");
     }
 }
 
-/// Watches until the worker has applied `commands` commands.
-pub async fn until_applied(stage: &Stage, worker: &Worker, commands: u32, seen: &mut Seen) {
-    let applied = async || stage.applied().await;
-    until(stage, worker, (commands, "applied"), seen, applied).await;
+/// Waits until the worker has applied `commands` commands, and samples its memory.
+pub async fn until_applied(
+    fixture: &Fixture,
+    worker: &Worker,
+    commands: u32,
+    memory: &mut Memories,
+) {
+    let applied = async || fixture.applied().await;
+    until(fixture, worker, (commands, "applied"), memory, applied).await;
 }
 
-/// Watches until the worker has set `letters` commands aside.
-pub async fn until_set_aside(stage: &Stage, worker: &Worker, letters: u32, seen: &mut Seen) {
-    let set_aside = async || stage.dead_letters().await;
-    until(stage, worker, (letters, "set aside"), seen, set_aside).await;
+/// Waits until the worker has dead-lettered `letters` commands, and samples its memory.
+pub async fn until_dead_lettered(
+    fixture: &Fixture,
+    worker: &Worker,
+    letters: u32,
+    memory: &mut Memories,
+) {
+    let count = async || fixture.dead_letters().await;
+    until(fixture, worker, (letters, "dead-lettered"), memory, count).await;
 }
 
 async fn until(
-    stage: &Stage,
+    fixture: &Fixture,
     worker: &Worker,
-    (commands, what): (u32, &'static str),
-    seen: &mut Seen,
+    (commands, done_name): (u32, &'static str),
+    memory: &mut Memories,
     count: impl AsyncFn() -> u32,
 ) {
-    let bar = bar(commands.into(), what);
-    let mut tick = interval(EVERY);
+    let bar = bar(commands.into(), done_name);
+    let mut tick = interval(POLL_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last = (0, Instant::now());
     loop {
         tick.tick().await;
-        seen.look(worker);
+        memory.sample(worker);
         let done = count().await;
         bar.set_position(done.into());
-        bar.set_message(format!("{what}, worker {:.0} MB", seen.last.megabytes()));
+        bar.set_message(format!(
+            "{done_name}, worker {:.0} MB",
+            memory.last.megabytes()
+        ));
         if done >= commands {
             break;
         }
@@ -65,31 +78,32 @@ async fn until(
             last = (done, Instant::now());
         }
         assert!(
-            last.1.elapsed() < stage.patience,
-            "the worker has stopped at {done} of {commands} commands {what}:\n{}",
+            last.1.elapsed() < fixture.timeout,
+            "the worker has stopped at {done} of {commands} commands {done_name}:\n{}",
             worker.log()
         );
     }
     bar.finish_and_clear();
 }
 
-/// A bar for `total` of `what`, on stderr; nothing where that is no terminal.
-pub fn bar(total: u64, what: &'static str) -> ProgressBar {
+/// A progress bar on stderr. It is invisible if stderr is not a terminal.
+pub fn bar(total: u64, message: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(total);
     let template = "  {bar:30} {human_pos}/{human_len} {msg} {per_sec} {eta}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.set_message(what);
+    bar.set_message(message);
     bar
 }
 
-/// Stops the worker; what it had applied was acknowledged, so nothing is left in the queues.
-pub async fn stop(stage: &Stage, worker: Worker) {
+/// Stops the worker. Panics if a message is left in a queue, because applied commands must be
+/// acknowledged.
+pub async fn stop(fixture: &Fixture, worker: Worker) {
     assert!(worker.terminate().await.success(), "the worker drains");
-    let topology = stage.topology();
+    let topology = fixture.topology();
     for queue in topology.queues() {
-        let left = stage.broker.ready_in(&queue.name).await;
+        let left = fixture.broker.ready_in(&queue.name).await;
         assert_eq!(left, 0, "messages left in {}", queue.name);
     }
 }

@@ -1,38 +1,39 @@
-//! A case: one thing that is measured.
+//! The cases of the benchmark, with their measurements and units.
 
 use clap::ValueEnum;
 
 use crate::{
-    broker_alone, cases, echo, embedded, latency, pgbench, plain, processes,
+    broker_alone, cases, echo, embedded,
+    fixture::Fixture,
+    latency, pgbench, plain, processes,
     scrip::{self, Setup},
-    stage::Stage,
     workload::{Users, Workload},
 };
 
-/// How much is measured.
+/// A set of cases and their sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Profile {
-    /// The cases that the targets compare; a few minutes.
+    /// The cases that the targets compare; takes a few minutes
     Quick,
-    /// Everything, with more commands and on a larger ledger; much longer.
+    /// All cases, with more commands and on a larger ledger; takes much longer
     Full,
 }
 
-/// What a figure counts.
+/// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// So many a second.
+    /// Commands per second.
     Rate,
-    /// So many milliseconds: the 50th, 99th and 99.9th of hundred.
+    /// The 50th, 99th and 99.9th percentile in milliseconds.
     Latency,
-    /// So many seconds.
+    /// Seconds.
     Time,
-    /// So many microseconds of processor time a command, for each of those who work on it.
+    /// Microseconds of processor time per command, for each process involved.
     Cost,
 }
 
 impl Unit {
-    /// What the figures of a case are called, besides the case's own name.
+    /// The names of a case's figures, to be appended to the name of the case.
     pub const fn parts(self) -> &'static [&'static str] {
         match self {
             Self::Rate | Self::Time => &[""],
@@ -41,7 +42,7 @@ impl Unit {
         }
     }
 
-    /// What stands behind a figure.
+    /// The symbol after a figure.
     pub const fn symbol(self) -> &'static str {
         match self {
             Self::Rate => "/s",
@@ -51,7 +52,7 @@ impl Unit {
         }
     }
 
-    /// A figure with as many digits as mean something.
+    /// A figure with its significant digits.
     pub fn figure(self, value: f64) -> String {
         match self {
             Self::Rate => format!("{value:.0}"),
@@ -60,107 +61,120 @@ impl Unit {
     }
 }
 
-/// How a case is measured.
+/// The measurement of a case.
 #[derive(Clone, Copy, Debug)]
-pub enum Way {
-    /// The broker alone: a full queue is drained by a worker that only acknowledges.
+pub enum Measurement {
+    /// The rate of the broker alone: a worker that only acknowledges drains a full queue.
     BrokerDrain,
-    /// The broker alone: commands are published, confirmed, delivered and acknowledged at once.
+    /// The rate of the broker alone while commands are published, confirmed, delivered and
+    /// acknowledged at the same time.
     BrokerLive,
-    /// A request and its reply over the broker, with nobody's ledger in between, while so many percent of the usual live rate
-    /// are published besides.
+    /// The latency of a request and its reply over the broker, without a ledger. The value is the
+    /// load during the measurement, as a percentage of the usual live rate.
     Echo(u32),
-    /// One transaction for each command, from a full queue.
+    /// The rate of a worker with one transaction per command, from a full queue.
     Plain,
-    /// pgbench, TPC-B, prepared.
+    /// The rate of pgbench with prepared TPC-B transactions.
     Pgbench,
-    /// Scrip's lanes drain full queues.
+    /// The rate at which Scrip's lanes drain full queues.
     Drain(Setup),
-    /// The processor time of that.
+    /// The processor time while Scrip's lanes drain full queues.
     Cost(Setup),
-    /// Scrip's lanes apply what is being published.
+    /// The rate at which Scrip's lanes apply commands while they are published.
     Live(Setup),
-    /// A command and its outcome, while so many percent of the usual live rate are published besides.
+    /// The latency of a command and its outcome. The value is the load during the measurement, as a
+    /// percentage of the usual live rate.
     Outcome(u32),
-    /// One transaction for each command on SQLite, without a queue.
+    /// The rate of one transaction per command on SQLite, without a queue.
     EmbeddedPlain,
-    /// Scrip drains the queue in a SQLite file.
+    /// The rate at which Scrip drains the queue of an SQLite file.
     EmbeddedDrain,
-    /// The same, while commands are put into the queue.
+    /// The rate at which Scrip applies commands of an SQLite file while they are enqueued.
     EmbeddedLive,
-    /// So many processes of `scrip` drain eight full queues.
+    /// The rate at which this number of `scrip` processes drain eight full queues.
     Processes(usize),
-    /// How long a killed process's queues are without a worker.
+    /// The time for which the queues of a killed process have no worker.
     Takeover,
 }
 
-/// One thing that is measured.
+/// A case of the benchmark.
 #[derive(Debug)]
 pub struct Case {
     pub name: &'static str,
-    pub what: &'static str,
-    /// The smallest profile that has it.
+    pub description: &'static str,
+    /// The smallest profile that contains the case.
     pub profile: Profile,
     pub unit: Unit,
-    pub way: Way,
+    pub measurement: Measurement,
 }
 
 impl Case {
-    /// Measures it once: a figure for each of the unit's parts.
-    pub async fn run(&self, stage: &mut Stage) -> Vec<f64> {
-        let sizes = stage.sizes;
-        let over =
-            |users, stage: &mut Stage, commands| Workload::consume(stage, Users::Uniform(users), commands);
-        let uniform = |stage: &mut Stage, commands| over(10_000, stage, commands);
-        let few = |stage: &mut Stage, commands| over(1_000, stage, commands);
-        match self.way {
-            Way::BrokerDrain => vec![broker_alone::drain(&uniform(stage, sizes.broker)).await],
-            Way::BrokerLive => vec![broker_alone::live(&uniform(stage, sizes.live)).await],
-            Way::Echo(percent) => {
-                let load = load(stage, percent).await;
-                latency::parts(echo::run(stage, load).await)
+    /// Measures the case once. Returns a figure for each of the unit's parts.
+    pub async fn run(&self, fixture: &mut Fixture) -> Vec<f64> {
+        let sizes = fixture.sizes;
+        let over = |users, fixture: &mut Fixture, commands| {
+            Workload::consume(fixture, Users::Uniform(users), commands)
+        };
+        let uniform = |fixture: &mut Fixture, commands| over(10_000, fixture, commands);
+        let few = |fixture: &mut Fixture, commands| over(1_000, fixture, commands);
+        match self.measurement {
+            Measurement::BrokerDrain => {
+                vec![broker_alone::drain(&uniform(fixture, sizes.broker)).await]
             }
-            Way::Plain => vec![plain::run(&uniform(stage, sizes.plain)).await],
-            Way::Pgbench => vec![pgbench::run(stage).await],
-            Way::Drain(setup) => vec![scrip::drain(stage, &setup).await.rate],
-            Way::Cost(setup) => scrip::drain(stage, &setup).await.cost,
-            Way::Live(setup) => {
-                let rate = scrip::live(stage, &setup).await;
+            Measurement::BrokerLive => {
+                vec![broker_alone::live(&uniform(fixture, sizes.live)).await]
+            }
+            Measurement::Echo(percent) => {
+                let load = load(fixture, percent).await;
+                latency::parts(echo::run(fixture, load).await)
+            }
+            Measurement::Plain => vec![plain::run(&uniform(fixture, sizes.plain)).await],
+            Measurement::Pgbench => vec![pgbench::run(fixture).await],
+            Measurement::Drain(setup) => vec![scrip::drain(fixture, &setup).await.rate],
+            Measurement::Cost(setup) => scrip::drain(fixture, &setup).await.cost,
+            Measurement::Live(setup) => {
+                let rate = scrip::live(fixture, &setup).await;
                 if setup == cases::USUAL {
-                    stage.usual_live.add(rate);
+                    fixture.usual_live.add(rate);
                 }
                 vec![rate]
             }
-            Way::Outcome(percent) => {
-                let load = load(stage, percent).await;
-                latency::parts(latency::run(stage, load).await)
+            Measurement::Outcome(percent) => {
+                let load = load(fixture, percent).await;
+                latency::parts(latency::run(fixture, load).await)
             }
-            Way::EmbeddedPlain => vec![embedded::plain(&few(stage, sizes.embedded_plain)).await],
-            Way::EmbeddedDrain => vec![embedded::drain(&few(stage, sizes.embedded)).await],
-            Way::EmbeddedLive => vec![embedded::live(&few(stage, sizes.embedded)).await],
-            Way::Processes(workers) => vec![processes::drain(&uniform(stage, sizes.drain), workers).await],
-            Way::Takeover => vec![processes::takeover(stage).await],
+            Measurement::EmbeddedPlain => {
+                vec![embedded::plain(&few(fixture, sizes.embedded_plain)).await]
+            }
+            Measurement::EmbeddedDrain => {
+                vec![embedded::drain(&few(fixture, sizes.embedded)).await]
+            }
+            Measurement::EmbeddedLive => vec![embedded::live(&few(fixture, sizes.embedded)).await],
+            Measurement::Processes(workers) => {
+                vec![processes::drain(&uniform(fixture, sizes.drain), workers).await]
+            }
+            Measurement::Takeover => vec![processes::takeover(fixture).await],
         }
     }
 
-    /// The figures of one measurement, for people.
-    pub fn tell(&self, measured: &[f64]) -> String {
-        let told = measured
-            .iter()
-            .zip(self.unit.parts())
-            .map(|(value, part)| format!("{}{}{part}", self.unit.figure(*value), self.unit.symbol()));
-        told.collect::<Vec<_>>().join(", ")
+    /// The figures of one measurement as text.
+    pub fn describe(&self, measured: &[f64]) -> String {
+        let figures = measured.iter().zip(self.unit.parts()).map(|(value, part)| {
+            format!("{}{}{part}", self.unit.figure(*value), self.unit.symbol())
+        });
+        figures.collect::<Vec<_>>().join(", ")
     }
 }
 
-/// So many percent of the median of the usual live rates so far. Where there are none, one is taken now.
-async fn load(stage: &mut Stage, percent: u32) -> f64 {
+/// `percent` percent of the median of the usual live rates so far. If there is none, the rate is
+/// measured now.
+async fn load(fixture: &mut Fixture, percent: u32) -> f64 {
     if percent == 0 {
         return 0.0;
     }
-    if stage.usual_live.is_empty() {
-        let rate = scrip::live(stage, &cases::USUAL).await;
-        stage.usual_live.add(rate);
+    if fixture.usual_live.is_empty() {
+        let rate = scrip::live(fixture, &cases::USUAL).await;
+        fixture.usual_live.add(rate);
     }
-    stage.usual_live.median() * f64::from(percent) / 100.0
+    fixture.usual_live.median() * f64::from(percent) / 100.0
 }

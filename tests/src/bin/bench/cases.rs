@@ -1,12 +1,13 @@
-//! What is measured, in the order in which each round takes it.
+//! All cases, in the order in which each round measures them.
 
 use crate::{
-    case::{Case, Profile, Unit, Way},
+    case::{Case, Measurement, Profile, Unit},
     scrip::{Books, Setup},
     workload::{Mix, References, Users},
 };
 
-/// Two lanes, as many users as a busy app has at work at once, groups as large as they get.
+/// The usual setup: two lanes, as many users as a busy app has at the same time, and the largest
+/// groups.
 pub const USUAL: Setup = Setup {
     lanes: 2,
     users: Users::Uniform(10_000),
@@ -17,22 +18,28 @@ pub const USUAL: Setup = Setup {
     is_long: false,
 };
 
-const fn case(name: &'static str, what: &'static str, profile: Profile, unit: Unit, way: Way) -> Case {
+const fn case(
+    name: &'static str,
+    description: &'static str,
+    profile: Profile,
+    unit: Unit,
+    measurement: Measurement,
+) -> Case {
     Case {
         name,
-        what,
+        description,
         profile,
         unit,
-        way,
+        measurement,
     }
 }
 
-const fn quick(name: &'static str, what: &'static str, way: Way) -> Case {
-    case(name, what, Profile::Quick, Unit::Rate, way)
+const fn quick(name: &'static str, description: &'static str, measurement: Measurement) -> Case {
+    case(name, description, Profile::Quick, Unit::Rate, measurement)
 }
 
-const fn full(name: &'static str, what: &'static str, way: Way) -> Case {
-    case(name, what, Profile::Full, Unit::Rate, way)
+const fn full(name: &'static str, description: &'static str, measurement: Measurement) -> Case {
+    case(name, description, Profile::Full, Unit::Rate, measurement)
 }
 
 const fn lanes(lanes: u32) -> Setup {
@@ -78,206 +85,234 @@ pub static ALL: &[Case] = &[
     quick(
         "broker-drain",
         "broker alone: drain a full queue, acknowledge only",
-        Way::BrokerDrain,
+        Measurement::BrokerDrain,
     ),
     quick(
         "broker-live",
         "broker alone: publish, confirm, deliver, acknowledge at once",
-        Way::BrokerLive,
+        Measurement::BrokerLive,
     ),
-    quick("pgbench", "pgbench TPC-B, prepared, 8 clients", Way::Pgbench),
+    quick(
+        "pgbench",
+        "pgbench TPC-B, prepared, 8 clients",
+        Measurement::Pgbench,
+    ),
     quick(
         "plain",
-        "plain worker: one transaction a command, 8 tasks",
-        Way::Plain,
+        "plain worker: one transaction per command, 8 tasks",
+        Measurement::Plain,
     ),
-    quick("drain-2", "drain, 2 lanes, uniform", Way::Drain(USUAL)),
-    quick("live-2", "live, 2 lanes, uniform", Way::Live(USUAL)),
+    quick(
+        "drain-2",
+        "drain, 2 lanes, uniform",
+        Measurement::Drain(USUAL),
+    ),
+    quick("live-2", "live, 2 lanes, uniform", Measurement::Live(USUAL)),
     quick(
         "drain-hot",
         "drain, 2 lanes, one hot wallet",
-        Way::Drain(users(Users::One)),
+        Measurement::Drain(users(Users::One)),
     ),
     quick(
         "drain-long",
         "drain, 2 lanes, uniform, many commands",
-        Way::Drain(long(USUAL)),
+        Measurement::Drain(long(USUAL)),
     ),
     quick(
         "drain-large",
         "drain, 2 lanes, uniform, many commands, large ledger",
-        Way::Drain(long(books(Books::Large, Users::Scattered(10_000)))),
+        Measurement::Drain(long(books(Books::Large, Users::Scattered(10_000)))),
     ),
     quick(
         "drain-groups-10",
         "drain, 2 lanes, groups of 10 at most",
-        Way::Drain(groups(10)),
+        Measurement::Drain(groups(10)),
     ),
     case(
         "echo",
         "bare request and reply over the broker",
         Profile::Quick,
         Unit::Latency,
-        Way::Echo(0),
+        Measurement::Echo(0),
     ),
     case(
         "outcome-idle",
         "command and outcome, idle",
         Profile::Quick,
         Unit::Latency,
-        Way::Outcome(0),
+        Measurement::Outcome(0),
     ),
     quick(
         "embedded-plain",
-        "SQLite: one transaction a command, no queue",
-        Way::EmbeddedPlain,
+        "SQLite: one transaction per command, no queue",
+        Measurement::EmbeddedPlain,
     ),
     quick(
         "embedded-drain",
         "embedded (SQLite): drain a full queue",
-        Way::EmbeddedDrain,
+        Measurement::EmbeddedDrain,
     ),
     case(
         "cost-2",
-        "processor time a command, drain, 2 lanes",
+        "processor time per command, drain, 2 lanes",
         Profile::Full,
         Unit::Cost,
-        Way::Cost(USUAL),
+        Measurement::Cost(USUAL),
     ),
     case(
         "cost-hot",
-        "processor time a command, one hot wallet",
+        "processor time per command, one hot wallet",
         Profile::Full,
         Unit::Cost,
-        Way::Cost(users(Users::One)),
+        Measurement::Cost(users(Users::One)),
     ),
     full(
         "drain-users-1000",
         "drain, 2 lanes, uniform over 1,000 users",
-        Way::Drain(users(Users::Uniform(1_000))),
+        Measurement::Drain(users(Users::Uniform(1_000))),
     ),
-    full("drain-1", "drain, 1 lane, uniform", Way::Drain(lanes(1))),
-    full("drain-4", "drain, 4 lanes, uniform", Way::Drain(lanes(4))),
-    full("live-1", "live, 1 lane, uniform", Way::Live(lanes(1))),
-    full("live-4", "live, 4 lanes, uniform", Way::Live(lanes(4))),
+    full(
+        "drain-1",
+        "drain, 1 lane, uniform",
+        Measurement::Drain(lanes(1)),
+    ),
+    full(
+        "drain-4",
+        "drain, 4 lanes, uniform",
+        Measurement::Drain(lanes(4)),
+    ),
+    full(
+        "live-1",
+        "live, 1 lane, uniform",
+        Measurement::Live(lanes(1)),
+    ),
+    full(
+        "live-4",
+        "live, 4 lanes, uniform",
+        Measurement::Live(lanes(4)),
+    ),
     full(
         "live-hot",
         "live, 2 lanes, one hot wallet",
-        Way::Live(users(Users::One)),
+        Measurement::Live(users(Users::One)),
     ),
     full(
         "drain-zipf",
         "drain, 2 lanes, Zipf",
-        Way::Drain(users(Users::Zipf(10_000))),
+        Measurement::Drain(users(Users::Zipf(10_000))),
     ),
     full(
         "drain-random",
         "drain, 2 lanes, uniform, references in no order",
-        Way::Drain(random(USUAL)),
+        Measurement::Drain(random(USUAL)),
     ),
     full(
         "drain-large-random",
         "drain, 2 lanes, large ledger, references in no order",
-        Way::Drain(random(books(Books::Large, Users::Scattered(10_000)))),
+        Measurement::Drain(random(books(Books::Large, Users::Scattered(10_000)))),
     ),
     full(
         "drain-large-all",
         "drain, 2 lanes, large ledger, all of its users",
-        Way::Drain(books(Books::Large, Users::All)),
+        Measurement::Drain(books(Books::Large, Users::All)),
     ),
     full(
         "drain-groups-1",
         "drain, 2 lanes, groups of 1",
-        Way::Drain(groups(1)),
+        Measurement::Drain(groups(1)),
     ),
     full(
         "drain-groups-100",
         "drain, 2 lanes, groups of 100 at most",
-        Way::Drain(groups(100)),
+        Measurement::Drain(groups(100)),
     ),
     full(
         "drain-batches-1",
         "drain, 2 lanes, 100 wallets of 1 batch",
-        Way::Drain(books(Books::Batches(1), Users::Uniform(100))),
+        Measurement::Drain(books(Books::Batches(1), Users::Uniform(100))),
     ),
     full(
         "drain-batches-1000",
         "drain, 2 lanes, 100 wallets of 1,000 batches",
-        Way::Drain(books(Books::Batches(1_000), Users::Uniform(100))),
+        Measurement::Drain(books(Books::Batches(1_000), Users::Uniform(100))),
     ),
     full(
         "drain-life",
-        "drain, 2 lanes, mixed as in life, queries with their replies",
-        Way::Drain(mix(Mix::Life)),
+        "drain, 2 lanes, realistic mix of commands and queries",
+        Measurement::Drain(mix(Mix::Life)),
     ),
     full(
         "drain-trace",
         "drain, 2 lanes, the trace of real requests",
-        Way::Drain(mix(Mix::Trace)),
+        Measurement::Drain(mix(Mix::Trace)),
     ),
     full(
         "embedded-live",
-        "embedded (SQLite): applied while commands are put into the queue",
-        Way::EmbeddedLive,
+        "embedded (SQLite): applied while commands are enqueued",
+        Measurement::EmbeddedLive,
     ),
-    full("processes-1", "drain of 8 shards by 1 process", Way::Processes(1)),
+    full(
+        "processes-1",
+        "drain of 8 shards by 1 process",
+        Measurement::Processes(1),
+    ),
     full(
         "processes-2",
         "drain of 8 shards by 2 processes",
-        Way::Processes(2),
+        Measurement::Processes(2),
     ),
     full(
         "processes-4",
         "drain of 8 shards by 4 processes",
-        Way::Processes(4),
+        Measurement::Processes(4),
     ),
     case(
         "takeover",
-        "1 of 2 processes killed: until all its users are served again",
+        "1 of 2 processes killed: time until all users are served again",
         Profile::Full,
         Unit::Time,
-        Way::Takeover,
+        Measurement::Takeover,
     ),
     case(
         "echo-10",
-        "bare request and reply beside 10% of live, which is only acknowledged",
+        "bare request and reply at 10% of live, which is only acknowledged",
         Profile::Full,
         Unit::Latency,
-        Way::Echo(10),
+        Measurement::Echo(10),
     ),
     case(
         "outcome-10",
         "command and outcome at 10% of live, 2 lanes, uniform",
         Profile::Full,
         Unit::Latency,
-        Way::Outcome(10),
+        Measurement::Outcome(10),
     ),
     case(
         "echo-50",
-        "bare request and reply beside 50% of it",
+        "bare request and reply at 50% of live, which is only acknowledged",
         Profile::Full,
         Unit::Latency,
-        Way::Echo(50),
+        Measurement::Echo(50),
     ),
     case(
         "outcome-50",
-        "command and outcome at 50% of it",
+        "command and outcome at 50% of live, 2 lanes, uniform",
         Profile::Full,
         Unit::Latency,
-        Way::Outcome(50),
+        Measurement::Outcome(50),
     ),
     case(
         "echo-90",
-        "bare request and reply beside 90% of it",
+        "bare request and reply at 90% of live, which is only acknowledged",
         Profile::Full,
         Unit::Latency,
-        Way::Echo(90),
+        Measurement::Echo(90),
     ),
     case(
         "outcome-90",
-        "command and outcome at 90% of it",
+        "command and outcome at 90% of live, 2 lanes, uniform",
         Profile::Full,
         Unit::Latency,
-        Way::Outcome(90),
+        Measurement::Outcome(90),
     ),
 ];

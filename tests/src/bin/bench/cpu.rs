@@ -1,11 +1,12 @@
-//! Who uses the processors: this process, the database's and the broker's, where they run on this machine.
+//! The processor time of this process, and of the database and the broker if they run on this
+//! machine.
 
 use std::fs;
 
-/// The kernel counts in hundredths of a second.
+/// The kernel counts processor time in hundredths of a second.
 const TICK_MICROS: u32 = 10_000;
 
-/// Processor time that was used so far, in ticks.
+/// The processor time that was used so far, in ticks.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpu {
     ours: u32,
@@ -14,7 +15,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// Up to now.
+    /// The processor time up to now.
     pub fn now() -> Self {
         let mut used = Self {
             ours: 0,
@@ -39,7 +40,7 @@ impl Cpu {
         used
     }
 
-    /// Microseconds since then for each of so many commands: ours, the database's, the broker's.
+    /// The microseconds per command since `before`, for this process, the database and the broker.
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     pub fn since(self, before: Self, commands: usize) -> Vec<f64> {
         let each = |now: u32, before: u32| {
@@ -53,7 +54,7 @@ impl Cpu {
     }
 }
 
-/// A process's name, and its ticks with those of its children that have ended.
+/// The name of a process, and its ticks including those of its ended children.
 fn parse(stat: &str) -> Option<(&str, u32)> {
     let (begin, end) = (stat.find('(')?, stat.rfind(')')?);
     let fields = stat[end + 1..].split_whitespace().skip(11).take(4);

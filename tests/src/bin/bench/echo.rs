@@ -1,4 +1,5 @@
-//! A request and its reply over the broker, with nothing in between: what a command and its outcome cannot be faster than.
+//! A request and its reply over the broker, without a ledger. This is the lower limit for the
+//! latency of a command and its outcome.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use lapin::{
     BasicProperties, Channel, Connection, Consumer,
     message::Delivery,
     options::{
-        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions,
+        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+        QueueDeclareOptions,
     },
     types::FieldTable,
 };
@@ -19,15 +21,15 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     broker_alone::{GROUP, PREFETCH},
-    load::{LANES, Load, Times},
+    fixture::{Fixture, Sizes},
+    load::{LANES, Load, Schedule},
     publisher::{self, Publisher},
-    stage::{Sizes, Stage},
 };
 
-/// As large as a command and its outcome are.
+/// A body of the size of a command or an outcome.
 const BODY: [u8; 200] = [b' '; 200];
 
-/// A connection that receives from a queue, and one that sends.
+/// One side of the exchange: a connection that receives from a queue, and one that sends.
 struct End {
     connections: [Connection; 2],
     sending: Channel,
@@ -36,9 +38,13 @@ struct End {
 }
 
 impl End {
-    /// That serves a queue, or a new one of its own; what comes to that is not acknowledged, as with the SDK.
+    /// Connects and consumes from `queue`, or from a new queue if it is `None`. Messages from a new
+    /// queue are not acknowledged, as in the SDK.
     async fn open(broker: &TestBroker, queue: Option<String>) -> Self {
-        let connections = [publisher::connect(broker).await, publisher::connect(broker).await];
+        let connections = [
+            publisher::connect(broker).await,
+            publisher::connect(broker).await,
+        ];
         let sending = connections[0].create_channel().await.expect("a channel");
         let channel = connections[1].create_channel().await.expect("a channel");
         let limit = channel.basic_qos(PREFETCH, BasicQosOptions::default());
@@ -81,22 +87,30 @@ async fn send(channel: &Channel, queue: &str, properties: BasicProperties) {
 }
 
 async fn receive(deliveries: &mut Consumer) -> Delivery {
-    deliveries.next().await.expect("a delivery").expect("a delivery")
+    deliveries
+        .next()
+        .await
+        .expect("a delivery")
+        .expect("a delivery")
 }
 
-/// Answers whatever asks, and acknowledges, until the subscription ends: what has arrived together, as a lane does.
+/// Replies to every request and acknowledges it, until the subscription ends. Like a lane, it
+/// processes the messages that have arrived together as a group.
 async fn serve(mut end: End) {
     while let Some(arrived) = (&mut end.receiving).ready_chunks(GROUP).next().await {
-        let deliveries: Vec<Delivery> = arrived.into_iter().map(|one| one.expect("a delivery")).collect();
-        // Replies go first, as a worker's do, and do not wait for the acknowledgement.
-        let asking = deliveries.iter().filter_map(|one| {
+        let deliveries: Vec<Delivery> = arrived
+            .into_iter()
+            .map(|one| one.expect("a delivery"))
+            .collect();
+        // Like a worker, it sends the replies first and does not wait for the acknowledgement.
+        let requests = deliveries.iter().filter_map(|one| {
             let properties = &one.properties;
             properties
                 .reply_to()
                 .as_ref()
                 .zip(properties.correlation_id().clone())
         });
-        let replies: Vec<_> = asking
+        let replies: Vec<_> = requests
             .map(|(to, id)| {
                 send(
                     &end.sending,
@@ -112,58 +126,59 @@ async fn serve(mut end: End) {
     }
 }
 
-/// The number of the request that a reply is for.
+/// The number of the request that a reply belongs to.
 fn number(reply: &Delivery) -> usize {
     let id = reply.properties.correlation_id().as_ref();
-    id.and_then(|id| id.as_str().parse().ok()).expect("its number")
+    id.and_then(|id| id.as_str().parse().ok())
+        .expect("the number of a request")
 }
 
-fn asking(end: &End, n: usize) -> BasicProperties {
+fn request_properties(end: &End, n: usize) -> BasicProperties {
     BasicProperties::default()
         .with_delivery_mode(2)
         .with_correlation_id(n.to_string().into())
         .with_reply_to(end.queue.as_str().into())
 }
 
-/// How long each request took while so many commands a second were published besides.
-pub async fn run(stage: &mut Stage, offered: f64) -> Vec<Duration> {
-    let sizes = stage.sizes;
-    let load = Load::new(stage, offered);
+/// The latency of each request, under a load of `offered` commands per second.
+pub async fn run(fixture: &mut Fixture, offered: f64) -> Vec<Duration> {
+    let sizes = fixture.sizes;
+    let load = Load::new(fixture, offered);
     let broker = TestBroker::with_shards(LANES).await;
     let mut serving = JoinSet::new();
     for shard in 0..LANES {
-        // Persistent, through the quorum queues that commands wait in.
+        // Persistent messages through the quorum queues of the commands.
         let queue = broker.topology().commands(shard);
         serving.spawn(serve(End::open(&broker, Some(queue)).await));
     }
     let requests = broker.topology().commands(0);
     let client = End::open(&broker, None).await;
     if load.is_none() {
-        let asking = tokio::spawn(one_by_one(client, requests, sizes.samples));
-        return asking.await.expect("an end");
+        let requesting = tokio::spawn(one_by_one(client, requests, sizes.samples));
+        return requesting.await.expect("an end");
     }
     let publishing = tokio::spawn(load.clone().publish(Publisher::to(&broker).await));
-    let took = at_their_times(client, &requests, &sizes).await;
-    load.check(stage, publishing.await.expect("an end"));
+    let took = on_schedule(client, &requests, &sizes).await;
+    load.check(fixture, publishing.await.expect("an end"));
     took
 }
 
-/// Each is sent when the one before is answered.
+/// Sends each request after the reply to the one before.
 async fn one_by_one(mut client: End, requests: String, samples: usize) -> Vec<Duration> {
     let mut took = Vec::with_capacity(samples);
     for n in 0..samples {
         let started = Instant::now();
-        let asked = send(&client.sending, &requests, asking(&client, n));
-        join(asked, receive(&mut client.receiving)).await;
+        let sent = send(&client.sending, &requests, request_properties(&client, n));
+        join(sent, receive(&mut client.receiving)).await;
         took.push(started.elapsed());
     }
     client.close().await;
     took
 }
 
-/// Each is sent at its time, and counts from then on.
-async fn at_their_times(client: End, requests: &str, sizes: &Sizes) -> Vec<Duration> {
-    let mut times = Times::start(sizes);
+/// Sends each request at its scheduled time. The latency counts from that time.
+async fn on_schedule(client: End, requests: &str, sizes: &Sizes) -> Vec<Duration> {
+    let mut schedule = Schedule::start(sizes);
     let (samples, mut replies) = (sizes.loaded_samples, client.receiving.clone());
     let receiving = tokio::spawn(async move {
         let mut arrived = Vec::new();
@@ -174,8 +189,8 @@ async fn at_their_times(client: End, requests: &str, sizes: &Sizes) -> Vec<Durat
         arrived
     });
     let mut dues = Vec::new();
-    while let Some((n, due)) = times.next().await {
-        send(&client.sending, requests, asking(&client, n)).await;
+    while let Some((n, due)) = schedule.next().await {
+        send(&client.sending, requests, request_properties(&client, n)).await;
         dues.push(due);
     }
     let arrived = receiving.await.expect("an end");

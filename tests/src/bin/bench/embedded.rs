@@ -1,11 +1,11 @@
-//! The embedded default on one SQLite file.
+//! Embedded mode on one SQLite file.
 
 use std::time::{Duration, Instant};
 
 use producer_sdk::{Client, Command, Options, Producer};
 use scrip::{
     clock::Clock,
-    embedded::{Embedded, EmbeddedOptions},
+    transport::embedded::{Embedded, EmbeddedOptions},
 };
 use tests::db::TestDatabase;
 
@@ -17,7 +17,7 @@ use crate::{
     workload::Workload,
 };
 
-/// One transaction for each command, without any queue.
+/// Applies commands with one transaction each, without a queue. Returns commands per second.
 pub async fn plain(workload: &Workload) -> f64 {
     let (ledger, before) = ledger(workload).await;
     let connection = plain::prepared(&ledger.store).await;
@@ -33,7 +33,7 @@ pub async fn plain(workload: &Workload) -> f64 {
     rate
 }
 
-/// A full queue is drained.
+/// Drains a full queue. Returns commands per second.
 pub async fn drain(workload: &Workload) -> f64 {
     let (ledger, before) = ledger(workload).await;
     enqueue(&ledger, workload).await;
@@ -43,7 +43,7 @@ pub async fn drain(workload: &Workload) -> f64 {
     finish(workload, (ledger, before), worker, started.elapsed()).await
 }
 
-/// Commands are applied while others are put into the queue.
+/// Applies commands while others are enqueued. Returns commands per second.
 pub async fn live(workload: &Workload) -> f64 {
     let (ledger, before) = ledger(workload).await;
     let worker = worker(&ledger).await;
@@ -54,7 +54,7 @@ pub async fn live(workload: &Workload) -> f64 {
 }
 
 async fn ledger(workload: &Workload) -> (Ledger, Totals) {
-    let ledger = Ledger::of(TestDatabase::sqlite().await, workload.users, 1).await;
+    let ledger = Ledger::with_batches(TestDatabase::sqlite().await, workload.users, 1).await;
     let totals = ledger.totals().await;
     (ledger, totals)
 }
@@ -75,7 +75,7 @@ async fn enqueue(ledger: &Ledger, workload: &Workload) {
     let producer = producer.await.expect("a producer");
     let mut handles = Vec::with_capacity(workload.messages);
     for command in workload.only_commands() {
-        handles.push(producer.enqueue(&command).await.expect("room"));
+        handles.push(producer.enqueue(&command).await.expect("space"));
     }
     for handle in handles {
         handle.await.expect("in the queue");
@@ -83,7 +83,8 @@ async fn enqueue(ledger: &Ledger, workload: &Workload) {
     producer.close().await.expect("closed");
 }
 
-/// Waits for the outcome of a command behind all others. It moves nothing: its user has no wallet.
+/// Sends a command after all others and waits for its outcome. It moves no credits, because its
+/// user has no wallet.
 async fn last(ledger: &Ledger) {
     let options = Options {
         deadline: Duration::from_mins(5),
@@ -92,14 +93,22 @@ async fn last(ledger: &Ledger) {
     let client = Client::connect(ledger.database.url(), options)
         .await
         .expect("a client");
-    let nobody = Command::consume("last", large::user(u32::MAX), "google:fast");
-    client.send(&nobody).await.expect("an outcome");
+    let command = Command::consume("last", large::user(u32::MAX), "google:fast");
+    client.send(&command).await.expect("an outcome");
 }
 
-async fn finish(workload: &Workload, of: (Ledger, Totals), worker: Embedded, took: Duration) -> f64 {
-    let (ledger, before) = of;
-    assert!(worker.drain(Duration::from_secs(30)).await, "the worker drains");
-    // A refusal because there is no wallet is recorded, too.
+async fn finish(
+    workload: &Workload,
+    ledger: (Ledger, Totals),
+    worker: Embedded,
+    took: Duration,
+) -> f64 {
+    let (ledger, before) = ledger;
+    assert!(
+        worker.drain(Duration::from_secs(30)).await,
+        "the worker drains"
+    );
+    // The refusal of the last command is recorded and must not count.
     ledger
         .database
         .execute("DELETE FROM credits_transaction WHERE reference_id = 'last'")

@@ -1,18 +1,20 @@
-//! A connection to the database that is held, since the pool asks whether one still stands whenever it comes back.
+//! A connection to the database that is held for the whole measurement. The pool would check a
+//! connection each time that it is returned.
 
 use scrip::store::Store;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 
-/// A connection of one's own. The library lends one for a transaction only, so it is left to believe that one lasts all
-/// the time. The database has seen the end of that; what it sees next is begun and ended by statements.
+/// A connection that is not shared. The library reserves a connection only for a transaction, so it
+/// must believe that one transaction lasts all the time. In the database that transaction has
+/// ended, and statements begin and end the later ones.
 pub struct Held {
     connection: DatabaseTransaction,
     begin: &'static str,
 }
 
 impl Held {
-    /// Takes one out of the store's pool.
-    pub async fn of(store: &Store) -> Self {
+    /// Takes a connection from the store's pool.
+    pub async fn take(store: &Store) -> Self {
         let held = Self {
             connection: store.begin().await.expect("a connection"),
             begin: match store.backend() {
@@ -20,7 +22,7 @@ impl Held {
                 _ => "BEGIN",
             },
         };
-        held.roll_back().await.expect("a connection at rest");
+        held.roll_back().await.expect("an idle connection");
         held
     }
 
@@ -30,19 +32,19 @@ impl Held {
         Ok(&self.connection)
     }
 
-    /// Commits it.
+    /// Commits the transaction.
     pub async fn commit(&self) -> Result<(), DbErr> {
         self.run("COMMIT").await
     }
 
-    /// Rolls it back.
+    /// Rolls the transaction back.
     pub async fn roll_back(&self) -> Result<(), DbErr> {
         self.run("ROLLBACK").await
     }
 
-    /// Gives the connection back to the pool.
+    /// Returns the connection to the pool.
     pub async fn release(self) {
-        // There has to be something that the library can roll back.
+        // The library needs a transaction that it can roll back.
         self.run(self.begin).await.expect("a transaction");
         self.connection.rollback().await.expect("an end");
     }

@@ -1,19 +1,20 @@
-//! Scrip's own lanes, in this process.
+//! Scrip's lanes, in this process.
 
 use std::{sync::Arc, time::Duration};
 
 use scrip::{
-    amqp::{Drained, Inbound, InboundOptions},
-    lane::{StoreLedger, StoreQuestions},
+    pipeline::StoreLedger,
+    queries::StoreQueryHandler,
     store::{Store, StoreOptions},
+    transport::amqp::{Drained, Inbound, InboundOptions},
 };
 use tests::broker::TestBroker;
 use tokio::time::{Instant, interval};
 
 use crate::ledger::Ledger;
 
-/// Longer than any lane may take without applying anything.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The benchmark fails after this time without progress of any lane.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Running lanes.
 pub struct Lanes {
@@ -22,7 +23,8 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Starts as many lanes as the broker's namespace has shards, and waits until they are registered.
+    /// Starts one lane for each shard of the broker's namespace, and waits until all are
+    /// registered.
     pub async fn start(ledger: &Ledger, broker: &TestBroker, group_max: u16) -> Self {
         let options = InboundOptions {
             group_max,
@@ -33,13 +35,14 @@ impl Lanes {
         let store = Store::connect(ledger.database.url(), &connections).await;
         let store = store.expect("a store");
         let committing = StoreLedger::new(store.clone(), ledger.rules.clone(), None);
-        let questions = StoreQuestions::new(store.clone(), ledger.catalog(), None);
-        let inbound = Inbound::start(options, Arc::new(committing), Arc::new(questions)).expect("lanes");
+        let query_handler = StoreQueryHandler::new(store.clone(), ledger.catalog(), None);
+        let inbound =
+            Inbound::start(options, Arc::new(committing), Arc::new(query_handler)).expect("lanes");
         inbound.ready().await;
         Self { inbound, store }
     }
 
-    /// Commands that are settled.
+    /// The number of settled commands.
     pub fn settled(&self) -> usize {
         let stats = self.inbound.stats();
         let settled = stats
@@ -48,7 +51,7 @@ impl Lanes {
         usize::try_from(settled.sum::<u64>()).expect("a number")
     }
 
-    /// Waits until so many commands are settled.
+    /// Waits until `commands` commands are settled.
     pub async fn until_settled(&self, commands: usize) {
         let mut tick = interval(Duration::from_millis(2));
         let mut last = (0, Instant::now());
@@ -61,14 +64,14 @@ impl Lanes {
                 last = (settled, Instant::now());
             }
             assert!(
-                last.1.elapsed() < PATIENCE,
+                last.1.elapsed() < TIMEOUT,
                 "the lanes have stopped at {settled} of {commands}"
             );
             tick.tick().await;
         }
     }
 
-    /// Stops them, and expects that they leave nothing in their queues.
+    /// Stops the lanes; panics if a queue still has messages.
     pub async fn stop(self, broker: &TestBroker) {
         let drained = self.inbound.drain(Duration::from_secs(30)).await;
         assert_eq!(drained, Drained::Clean);

@@ -1,4 +1,4 @@
-//! A ledger that commands are applied to, and the check that each was applied exactly once.
+//! The ledger of a measurement, and the check that each command was applied exactly once.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use tests::db::TestDatabase;
 
 use crate::{large, workload::Workload};
 
-/// What each batch of a user holds at first.
+/// The original number of credits in each batch.
 const FUNDS: i64 = 1_000_000_000;
 
-/// A ledger.
+/// A ledger with its store.
 pub struct Ledger {
     pub database: Arc<TestDatabase>,
     pub store: Store,
     pub rules: Arc<Rules>,
 }
 
-/// What a ledger holds altogether.
+/// Totals over the whole ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
     transactions: i64,
@@ -33,35 +33,38 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The number of transactions that are commands' own.
+    /// The number of transactions, without those that belong to another one.
     pub const fn transactions(&self) -> i64 {
         self.transactions
     }
 }
 
 impl Ledger {
-    /// A ledger in which each of so many users has so many batches.
-    pub async fn of(database: TestDatabase, users: u32, batches: u32) -> Self {
+    /// A new ledger in which each of `users` users has `batches` batches.
+    pub async fn with_batches(database: TestDatabase, users: u32, batches: u32) -> Self {
         let database = Arc::new(database.migrated().await);
         let ledger = Self::on(database.clone()).await;
         let all: Vec<_> = (0..users)
             .flat_map(|user| (0..batches).map(move |n| fund(user, n)))
             .collect();
         for some in all.chunks(1_000) {
-            let committed = ledger.store.commit_group(some, &ledger.rules, chrono::Utc::now());
+            let committed = ledger
+                .store
+                .commit_group(some, &ledger.rules, chrono::Utc::now());
             committed.await.expect("funds");
         }
         ledger.store.close().await.expect("closed");
         Self::open(database).await
     }
 
-    /// A ledger that is there already, as every measurement finds it: its tables are vacuumed and on disk, and the store
-    /// has seen none of its wallets.
+    /// Opens an existing ledger in the state in which every measurement starts: the tables are
+    /// vacuumed and on disk, and the store has read no wallet.
     pub async fn open(database: Arc<TestDatabase>) -> Self {
         if database.backend() == DbBackend::Postgres {
-            // What autovacuum would have done meanwhile.
+            // The work that autovacuum would have done in the meantime.
             database.execute("VACUUM (ANALYZE)").await;
-            // So that writing this to disk is not measured. Not everybody may; then it is.
+            // The checkpoint keeps these writes out of the measurement. Without the privilege for
+            // it the measurement includes them.
             let _ = database.connection().execute_unprepared("CHECKPOINT").await;
         }
         Self::on(database).await
@@ -71,7 +74,7 @@ impl Ledger {
         let options = StoreOptions::default();
         let store = Store::connect(database.url(), &options);
         let mut rules = tests::ledger::rules();
-        // Gifts are not to be cut down.
+        // No free grant may be clipped.
         rules.max_user_balance = 1_000_000_000_000_000;
         Self {
             store: store.await.expect("a store"),
@@ -80,7 +83,7 @@ impl Ledger {
         }
     }
 
-    /// What queries are answered from.
+    /// The catalog for queries.
     pub fn catalog(&self) -> Arc<Catalog> {
         Arc::new(Catalog {
             rules: self.rules.clone(),
@@ -89,7 +92,7 @@ impl Ledger {
         })
     }
 
-    /// What it holds altogether.
+    /// Computes the totals.
     pub async fn totals(&self) -> Totals {
         let sum = async |column: &str, table: &str| {
             self.number(&format!(
@@ -98,7 +101,7 @@ impl Ledger {
             .await
         };
         Totals {
-            // Without what belongs to another, as a package's bonus does.
+            // Without transactions that belong to another one, such as the bonus of a package.
             transactions: self
                 .number("SELECT COUNT(*) FROM credits_transaction WHERE related_id IS NULL")
                 .await,
@@ -109,10 +112,13 @@ impl Ledger {
         }
     }
 
-    /// How many transactions the wallets count: what is asked often while others write.
+    /// The number of transactions according to the wallets. This query is cheap enough to run often
+    /// while a worker writes.
     pub async fn wallet_transactions(&self) -> i64 {
-        self.number("SELECT CAST(COALESCE(SUM(transaction_count), 0) AS bigint) FROM credits_balance")
-            .await
+        self.number(
+            "SELECT CAST(COALESCE(SUM(transaction_count), 0) AS bigint) FROM credits_balance",
+        )
+        .await
     }
 
     async fn number(&self, sql: &str) -> i64 {
@@ -122,13 +128,14 @@ impl Ledger {
         row.try_get_by_index(0).expect("a number")
     }
 
-    /// Expects that since then each command of the workload was applied exactly once, and that all sums agree. That none
-    /// was applied twice is for the unique reference to see to; so as many as there are commands are each of them.
+    /// Panics unless, since `before`, each command of the workload was applied exactly once and all
+    /// sums agree. The unique reference prevents that a command is applied twice. So if the number
+    /// of transactions is right, each command was applied.
     pub async fn check(&self, before: Totals, workload: &Workload) {
         self.check_with(before, workload, 0).await;
     }
 
-    /// The same with so many more commands that spend one credit each.
+    /// Like [`Ledger::check`], with `more` additional commands that spend one credit each.
     pub async fn check_with(&self, before: Totals, workload: &Workload, more: usize) {
         let after = self.totals().await;
         let more = i64::try_from(more).expect("a number");
@@ -142,12 +149,20 @@ impl Ledger {
         let expected = workload.moved().map_or(moved, |moved| moved - more);
         assert_eq!(moved, expected, "credits moved");
         assert_eq!(after.balances - before.balances, moved, "balances");
-        assert_eq!(after.remaining - before.remaining, moved, "what batches hold");
-        assert_eq!(after.allocated - before.allocated, moved, "what was allocated");
+        assert_eq!(
+            after.remaining - before.remaining,
+            moved,
+            "credits in batches"
+        );
+        assert_eq!(
+            after.allocated - before.allocated,
+            moved,
+            "allocated credits"
+        );
     }
 }
 
-/// A purchase of a user.
+/// The purchase of a user's `n`-th batch.
 fn fund(user: u32, n: u32) -> Command {
     let reference = format!("fund-{user}-{n}");
     Command {

@@ -1,57 +1,60 @@
-//! Requests at their times, beside commands that are published evenly.
+//! A steady load of commands, and the schedule of the requests that are measured under it.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::{
+    fixture::{Fixture, Sizes},
     publisher::Publisher,
     report::rate,
-    stage::{Sizes, Stage},
     workload::{Users, Workload},
 };
 
-/// Whose queues both go through.
+/// The number of lanes. Load and requests go through their queues.
 pub const LANES: u32 = 2;
-/// The load is published in so many portions a second, which is as finely as the timer goes.
-const PORTIONS: u32 = 1_000;
-/// What is published of it at least, or it is told.
+/// The number of slices per second in which the load is published. This is the resolution of the
+/// timer.
+const SLICES: u32 = 1_000;
+/// The part of the load that must be published. Otherwise the report has a note.
 const REACHED: f64 = 0.95;
 
-/// Commands that are published beside the requests of which the latency is taken, for as long as those last.
+/// Commands that are published during the measurement of latency.
 #[derive(Clone, Debug)]
 pub struct Load {
     pub workload: Workload,
+    /// The intended commands per second.
     offered: f64,
     seconds: f64,
 }
 
 impl Load {
-    /// So many commands a second.
-    pub fn new(stage: &mut Stage, offered: f64) -> Self {
-        let sizes = stage.sizes;
-        let seconds = f64::from(sizes.loaded_samples) / f64::from(sizes.samples_a_second);
+    /// A load of `offered` commands per second.
+    pub fn new(fixture: &mut Fixture, offered: f64) -> Self {
+        let sizes = fixture.sizes;
+        let seconds = f64::from(sizes.loaded_samples) / f64::from(sizes.samples_per_second);
         Self {
-            workload: Workload::consume(stage, Users::Uniform(10_000), whole(offered * seconds)),
+            workload: Workload::consume(fixture, Users::Uniform(10_000), whole(offered * seconds)),
             offered,
             seconds,
         }
     }
 
-    /// Whether there is none.
+    /// Whether the load has no commands.
     pub const fn is_none(&self) -> bool {
         self.workload.messages == 0
     }
 
-    /// Publishes it evenly. How many a second were published and confirmed.
+    /// Publishes the load at a steady rate. Returns the commands per second that were published and
+    /// confirmed.
     pub async fn publish(self, mut publisher: Publisher) -> f64 {
-        let portions = whole(self.seconds * f64::from(PORTIONS)).max(1);
+        let slices = whole(self.seconds * f64::from(SLICES)).max(1);
         let started = Instant::now();
         let mut begun = 0;
-        let mut tick = interval(Duration::from_secs(1) / PORTIONS);
+        let mut tick = interval(Duration::from_secs(1) / SLICES);
         tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
         for (n, message) in self.workload.messages().enumerate() {
-            while begun <= n * portions / self.workload.messages {
+            while begun <= n * slices / self.workload.messages {
                 tick.tick().await;
                 begun += 1;
             }
@@ -63,42 +66,45 @@ impl Load {
         rate
     }
 
-    /// Tells if so many a second are fewer than there should have been.
-    pub fn check(&self, stage: &mut Stage, achieved: f64) {
+    /// Adds a note if the achieved rate is too low.
+    pub fn check(&self, fixture: &mut Fixture, achieved: f64) {
         if achieved < REACHED * self.offered {
             let offered = self.offered;
-            let note = format!("the load of {offered:.0}/s was not reached, {achieved:.0}/s were published");
-            stage.notes.push(note);
+            let note = format!(
+                "the load of {offered:.0}/s was not reached, {achieved:.0}/s were published"
+            );
+            fixture.notes.push(note);
         }
     }
 }
 
-/// When which request is to be sent, whether or not the ones before are answered.
+/// The times at which requests are sent. They do not depend on the replies to earlier requests.
 #[derive(Debug)]
-pub struct Times {
+pub struct Schedule {
     started: Instant,
     next: u32,
     samples: u32,
-    a_second: u32,
+    per_second: u32,
 }
 
-impl Times {
-    /// From now on.
+impl Schedule {
+    /// A schedule that starts now.
     pub fn start(sizes: &Sizes) -> Self {
         Self {
             started: Instant::now(),
             next: 0,
             samples: sizes.loaded_samples,
-            a_second: sizes.samples_a_second,
+            per_second: sizes.samples_per_second,
         }
     }
 
-    /// Waits for the next one's time: its number, and that time, from which its latency counts.
+    /// Waits for the time of the next request. Returns the request's number and its scheduled time,
+    /// from which the latency counts; `None` after the last request.
     pub async fn next(&mut self) -> Option<(usize, Instant)> {
         if self.next >= self.samples {
             return None;
         }
-        let due = self.started + Duration::from_secs(1) * self.next / self.a_second;
+        let due = self.started + Duration::from_secs(1) * self.next / self.per_second;
         sleep_until(due).await;
         let n = self.next;
         self.next += 1;

@@ -1,9 +1,9 @@
-//! On what it is measured.
+//! A description of the machine and the database.
 
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use tests::db;
 
-/// Processors, memory, and the database with those of its settings that count most.
+/// The processors, the memory, and the database with its most important settings.
 pub async fn describe() -> String {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -15,15 +15,18 @@ pub async fn describe() -> String {
         || "unknown".to_owned(),
         |kilobytes| format!("{} GB", kilobytes >> 20),
     );
-    let connection = Database::connect(db::server_url()).await.expect("a database");
-    let ask = Statement::from_string(
+    let connection = Database::connect(db::server_url())
+        .await
+        .expect("a database");
+    let statement = Statement::from_string(
         DbBackend::Postgres,
         "SELECT current_setting('server_version') || CASE WHEN ssl THEN ', TLS' ELSE ', no TLS' END
-                || ', shared_buffers ' || current_setting('shared_buffers') || ', fsync ' || current_setting('fsync')
+                || ', shared_buffers ' || current_setting('shared_buffers')
+                || ', fsync ' || current_setting('fsync')
          FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
     );
     let row = connection
-        .query_one_raw(ask)
+        .query_one_raw(statement)
         .await
         .expect("a query")
         .expect("a row");

@@ -1,10 +1,10 @@
-//! How fast Scrip is, in figures that are taken in turn and compared with what the broker, the database and a plain
-//! worker do on the same machine at the same time.
+//! The benchmark of Scrip. It measures Scrip, the broker alone, the database alone and a plain
+//! worker in turn on the same machine, and compares the figures.
 //!
 //! `cargo build --release --workspace --bin scrip --bin bench && target/release/bench`
 //!
-//! On RabbitMQ and PostgreSQL (the usual variables). Before a figure counts it is checked that every command was applied
-//! exactly once. `-- --help` tells how to choose.
+//! It runs on the RabbitMQ of `AMQP_URL` and the PostgreSQL of `DATABASE_URL`. A figure counts only
+//! after a check that every command was applied exactly once. `--help` shows how to select cases.
 #![allow(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 mod broker_alone;
@@ -13,6 +13,7 @@ mod cases;
 mod cpu;
 mod echo;
 mod embedded;
+mod fixture;
 mod held;
 mod lanes;
 mod large;
@@ -27,7 +28,6 @@ mod publisher;
 mod report;
 mod scrip;
 mod series;
-mod stage;
 mod targets;
 mod workload;
 
@@ -36,27 +36,27 @@ use std::{process::ExitCode, time::Duration};
 use ::scrip::runtime::runtime;
 use case::{Case, Profile};
 use clap::Parser;
+use fixture::Fixture;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
-use stage::Stage;
 
-/// Measures how fast Scrip is, beside the broker alone, pgbench, and a worker with one transaction for each command.
+/// Measure Scrip, the broker alone, pgbench, and a worker with one transaction per command
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
 struct Arguments {
-    /// How much is measured.
+    /// Set of cases
     #[arg(value_enum, default_value = "quick")]
     profile: Profile,
-    /// Only cases whose name contains one of these.
+    /// Run only the cases whose name contains one of these texts
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     only: Vec<String>,
-    /// Rounds; each case is measured once in each, and medians are told.
+    /// Number of rounds; each round measures each case once, and the report shows medians
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// List the cases and end.
+    /// List the cases without running them
     #[arg(long)]
     list: bool,
-    /// Print JSON.
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -73,18 +73,18 @@ fn main() -> ExitCode {
     let cases: Vec<_> = cases::ALL.iter().filter(chosen).collect();
     if cases.is_empty() {
         eprintln!(
-            "error: no case of this profile has a name with {:?} in it",
+            "error: no case of this profile has a name that contains one of {:?}",
             arguments.only
         );
         return ExitCode::from(2);
     }
     if arguments.list {
         for case in cases {
-            println!("{:<32}{}", case.name, case.what);
+            println!("{:<32}{}", case.name, case.description);
         }
         return ExitCode::SUCCESS;
     }
-    // As a worker has it, whose lanes run in it.
+    // The same runtime as in a worker, because the lanes run in it.
     let runtime = runtime().expect("a runtime");
     let mut measuring = Box::pin(measure(&arguments, &cases));
     let interrupted = runtime.block_on(async {
@@ -93,7 +93,8 @@ fn main() -> ExitCode {
             _ = tokio::signal::ctrl_c() => true,
         }
     });
-    // Workers first, which would declare again what is removed; then what was made is removed as it is dropped.
+    // Workers stop first, because they would declare removed queues again. Then the drops remove
+    // queues and databases.
     let handle = runtime.handle().clone();
     runtime.shutdown_timeout(Duration::from_secs(10));
     let _entered = handle.enter();
@@ -106,7 +107,7 @@ fn main() -> ExitCode {
 }
 
 async fn measure(arguments: &Arguments, cases: &[&Case]) {
-    let mut stage = Stage::new(arguments.profile);
+    let mut fixture = Fixture::new(arguments.profile);
     let mut report = Report::new(arguments.profile, machine::describe().await);
     let bar = ProgressBar::new(u64::from(arguments.rounds) * cases.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}") {
@@ -115,11 +116,11 @@ async fn measure(arguments: &Arguments, cases: &[&Case]) {
     bar.enable_steady_tick(Duration::from_secs(1));
     for round in 1..=arguments.rounds {
         for case in cases {
-            bar.set_message(format!("round {round}: {}", case.what));
-            let measured = case.run(&mut stage).await;
-            bar.suspend(|| eprintln!("round {round}: {} {}", case.name, case.tell(&measured)));
+            bar.set_message(format!("round {round}: {}", case.description));
+            let measured = case.run(&mut fixture).await;
+            bar.suspend(|| eprintln!("round {round}: {} {}", case.name, case.describe(&measured)));
             report.add(case, &measured);
-            for note in stage.notes.drain(..) {
+            for note in fixture.notes.drain(..) {
                 report.note(format!("{}, round {round}: {note}", case.name));
             }
             bar.inc(1);

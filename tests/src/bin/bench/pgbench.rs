@@ -1,25 +1,25 @@
-//! The database's own benchmark.
+//! The benchmark of PostgreSQL, `pgbench`.
 
 use tests::db::TestDatabase;
 use tokio::process::Command;
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
-/// 100,000 accounts each.
+/// The scale factor. Each unit stands for 100,000 accounts.
 const SCALE: &str = "10";
 const CLIENTS: &str = "8";
 
-/// A database with pgbench's tables.
+/// A database with the tables of pgbench.
 pub async fn fill() -> TestDatabase {
     let database = TestDatabase::postgres().await;
     let _ = pgbench(&["-i", "-q", "-s", SCALE, database.url()]).await;
     database
 }
 
-/// Transactions a second; not a number where there is no pgbench.
-pub async fn run(stage: &Stage) -> f64 {
-    let seconds = stage.sizes.pgbench.to_string();
-    let database = stage.pgbench().await;
+/// Transactions per second; NaN if pgbench is not installed.
+pub async fn run(fixture: &Fixture) -> f64 {
+    let seconds = fixture.sizes.pgbench.to_string();
+    let database = fixture.pgbench().await;
     let arguments = [
         "-n",
         "-M",
@@ -32,12 +32,14 @@ pub async fn run(stage: &Stage) -> f64 {
         &seconds,
         database.url(),
     ];
-    let said = pgbench(&arguments).await;
-    said.and_then(|said| {
-        let line = said.lines().find_map(|line| line.strip_prefix("tps = "))?;
+    let output = pgbench(&arguments).await;
+    let rate = output.and_then(|output| {
+        let line = output
+            .lines()
+            .find_map(|line| line.strip_prefix("tps = "))?;
         line.split(' ').next()?.parse().ok()
-    })
-    .unwrap_or(f64::NAN)
+    });
+    rate.unwrap_or(f64::NAN)
 }
 
 async fn pgbench(arguments: &[&str]) -> Option<String> {
@@ -47,7 +49,9 @@ async fn pgbench(arguments: &[&str]) -> Option<String> {
         .output()
         .await;
     match output {
-        Ok(output) if output.status.success() => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) if output.status.success() => {
+            Some(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
         Ok(output) => panic!("pgbench: {}", String::from_utf8_lossy(&output.stderr)),
         Err(_) => None,
     }

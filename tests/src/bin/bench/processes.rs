@@ -12,21 +12,24 @@ use tests::{
 use tokio::time::interval;
 
 use crate::{
+    fixture::Fixture,
     large,
     ledger::Ledger,
     publisher,
     report::rate,
-    stage::Stage,
     workload::{Users, Workload},
 };
 
 const SHARDS: u32 = 8;
-/// Enough that every shard serves some of them.
-const ASKERS: u32 = 100;
+/// The number of users. It is large enough that every shard has some of them.
+const CLIENT_USERS: u32 = 100;
 
 fn deployment(broker: &TestBroker, ledger: &Ledger) -> Deployment {
-    let mut deployment =
-        Deployment::on_servers(broker.url(), ledger.database.url(), broker.topology().namespace());
+    let mut deployment = Deployment::on_servers(
+        broker.url(),
+        ledger.database.url(),
+        broker.topology().namespace(),
+    );
     deployment.set("SCRIP__WORKER__SHARDS", &SHARDS.to_string());
     for job in ["GRANT", "EXPIRE", "VERIFY"] {
         deployment.set(&format!("SCRIP__SCHEDULE__{job}"), "off");
@@ -34,14 +37,15 @@ fn deployment(broker: &TestBroker, ledger: &Ledger) -> Deployment {
     deployment
 }
 
-/// Processes that are started together, so that they share the shards.
+/// Starts processes at the same time, so that they share the shards.
 async fn workers(deployment: &Deployment, workers: usize) -> Vec<Worker> {
     join_all((0..workers).map(|_| deployment.ready_worker())).await
 }
 
-/// Drains eight full queues. The workers have their places before the queues are filled, and are suspended meanwhile.
+/// Drains eight full queues. Returns commands per second. The workers register before the queues
+/// are filled, and are suspended in the meantime.
 pub async fn drain(workload: &Workload, number: usize) -> f64 {
-    let ledger = Ledger::of(TestDatabase::postgres().await, workload.users, 1).await;
+    let ledger = Ledger::with_batches(TestDatabase::postgres().await, workload.users, 1).await;
     let before = ledger.totals().await;
     let broker = TestBroker::with_shards(SHARDS).await;
     let deployment = deployment(&broker, &ledger);
@@ -55,7 +59,7 @@ pub async fn drain(workload: &Workload, number: usize) -> f64 {
     for worker in &workers {
         worker.signal("CONT").await;
     }
-    // Asking is work for the database, too.
+    // The interval is not too short, because each query is work for the database.
     let mut tick = interval(Duration::from_millis(50));
     while ledger.wallet_transactions().await < expected {
         tick.tick().await;
@@ -68,11 +72,10 @@ pub async fn drain(workload: &Workload, number: usize) -> f64 {
     rate
 }
 
-/// How long it takes, from the moment in which one of two workers is killed, until users of all shards have an outcome
-/// again, in seconds.
-pub async fn takeover(stage: &mut Stage) -> f64 {
-    let workload = Workload::consume(stage, Users::Uniform(ASKERS), 0);
-    let ledger = Ledger::of(TestDatabase::postgres().await, workload.users, 1).await;
+/// The seconds from the kill of one of two workers until users of all shards get outcomes again.
+pub async fn takeover(fixture: &mut Fixture) -> f64 {
+    let workload = Workload::consume(fixture, Users::Uniform(CLIENT_USERS), 0);
+    let ledger = Ledger::with_batches(TestDatabase::postgres().await, workload.users, 1).await;
     let before = ledger.totals().await;
     let broker = TestBroker::with_shards(SHARDS).await;
     let deployment = deployment(&broker, &ledger);
@@ -81,10 +84,13 @@ pub async fn takeover(stage: &mut Stage) -> f64 {
         namespace: broker.topology().namespace().to_owned(),
         ..Options::default()
     };
-    let client = Client::connect(broker.url(), options).await.expect("a client");
+    let client = Client::connect(broker.url(), options)
+        .await
+        .expect("a client");
     let all = async |when: &str| {
-        let command = |user| Command::consume(format!("{when}-{user}"), large::user(user), "google:fast");
-        let commands: Vec<_> = (0..ASKERS).map(command).collect();
+        let command =
+            |user| Command::consume(format!("{when}-{user}"), large::user(user), "google:fast");
+        let commands: Vec<_> = (0..CLIENT_USERS).map(command).collect();
         for outcome in join_all(commands.iter().map(|command| client.send(command))).await {
             outcome.expect("an outcome");
         }
@@ -98,6 +104,8 @@ pub async fn takeover(stage: &mut Stage) -> f64 {
     for worker in workers {
         assert!(worker.terminate().await.success(), "the worker drains");
     }
-    ledger.check_with(before, &workload, 2 * ASKERS as usize).await;
+    ledger
+        .check_with(before, &workload, 2 * CLIENT_USERS as usize)
+        .await;
     took
 }

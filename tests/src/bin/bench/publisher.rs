@@ -1,4 +1,4 @@
-//! Publishes as fast as the broker confirms, the way the SDK does: a message is handed over and not waited for.
+//! Publishes as fast as the broker confirms. Like the SDK, it does not wait for each confirm.
 
 use std::collections::VecDeque;
 
@@ -12,24 +12,24 @@ use tests::broker::TestBroker;
 
 use crate::workload::Message;
 
-/// Unconfirmed messages at most.
+/// The maximum number of unconfirmed messages.
 const WINDOW: usize = 2_000;
 
-/// A message on its way, until the broker says what became of it.
+/// A published message that waits for its confirm.
 type Confirming = BoxFuture<'static, lapin::Result<Confirmation>>;
 
-/// A connection that publishes messages in order, each confirmed.
+/// A connection that publishes messages in order with publisher confirms.
 pub struct Publisher {
     connection: Connection,
     channel: Channel,
     topology: Topology,
-    /// Where answers to queries go.
+    /// The reply queue for queries.
     reply_to: String,
     unconfirmed: VecDeque<Confirming>,
 }
 
 impl Publisher {
-    /// Connects.
+    /// Connects to a broker.
     pub async fn to(broker: &TestBroker) -> Self {
         let connection = connect(broker).await;
         let channel = connection.create_channel().await.expect("a channel");
@@ -44,12 +44,12 @@ impl Publisher {
         }
     }
 
-    /// Asks for the answers to queries in that queue.
+    /// Sets the reply queue for queries.
     pub fn reply_to(&mut self, queue: &str) {
         queue.clone_into(&mut self.reply_to);
     }
 
-    /// Publishes a message as soon as there is room in the window.
+    /// Publishes a message as soon as the window has space.
     pub async fn publish(&mut self, message: &Message) {
         if self.unconfirmed.len() >= WINDOW {
             self.confirm_first().await;
@@ -57,7 +57,7 @@ impl Publisher {
         let persistent = BasicProperties::default().with_delivery_mode(2);
         let (exchange, key, properties, body) = match message {
             Message::Command(command) => (
-                self.topology.door(command.door()),
+                self.topology.exchange(command.origin()),
                 bucket(&command.user_id).to_string(),
                 persistent.with_type(command.kind().as_str().into()),
                 command.to_json(),
@@ -77,13 +77,14 @@ impl Publisher {
         };
         let channel = self.channel.clone();
         let mut confirming: Confirming = Box::pin(async move {
-            let published = channel.basic_publish(exchange.into(), key.into(), options, &body, properties);
+            let published =
+                channel.basic_publish(exchange.into(), key.into(), options, &body, properties);
             published.await?.await
         });
-        // The first poll queues its frames. That they are written is nothing to wait for.
+        // The first poll queues the frames. There is no need to wait until they are written.
         match (&mut confirming).now_or_never() {
             None => self.unconfirmed.push_back(confirming),
-            Some(confirmed) => expect_taken(&confirmed),
+            Some(confirmed) => expect_ack(&confirmed),
         }
     }
 
@@ -94,7 +95,7 @@ impl Publisher {
         }
     }
 
-    /// Disconnects when everything is confirmed.
+    /// Waits until everything is confirmed, then disconnects.
     pub async fn close(mut self) {
         self.confirmed().await;
         let _ = self.connection.close(200, "bye".into()).await;
@@ -102,16 +103,19 @@ impl Publisher {
 
     async fn confirm_first(&mut self) {
         if let Some(first) = self.unconfirmed.pop_front() {
-            expect_taken(&first.await);
+            expect_ack(&first.await);
         }
     }
 }
 
-fn expect_taken(confirmed: &lapin::Result<Confirmation>) {
-    assert!(matches!(confirmed, Ok(Confirmation::Ack(None))), "{confirmed:?}");
+fn expect_ack(confirmed: &lapin::Result<Confirmation>) {
+    assert!(
+        matches!(confirmed, Ok(Confirmation::Ack(None))),
+        "{confirmed:?}"
+    );
 }
 
-/// A connection of its own.
+/// Opens a new connection.
 pub async fn connect(broker: &TestBroker) -> Connection {
     let properties = ConnectionProperties::default();
     Connection::connect(broker.url(), properties)
@@ -119,7 +123,7 @@ pub async fn connect(broker: &TestBroker) -> Connection {
         .expect("a broker")
 }
 
-/// Publishes all of them, confirmed.
+/// Publishes messages and waits until all are confirmed.
 pub async fn fill(broker: &TestBroker, messages: impl Iterator<Item = Message>) {
     let mut publisher = Publisher::to(broker).await;
     for message in messages {

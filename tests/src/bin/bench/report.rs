@@ -1,4 +1,4 @@
-//! Medians with their ranges, and the ratios.
+//! The report: the medians of the figures with their ranges, and the ratios of the targets.
 
 use std::{
     fmt::Write,
@@ -13,33 +13,33 @@ use crate::{
     targets::{self, Target},
 };
 
-/// The plain worker counts only where it is at least this fast, compared with pgbench.
-const HONEST: f64 = 0.4;
+/// The minimum rate of the plain worker, relative to pgbench. If it is slower, its ratios are void.
+const MIN_PLAIN_RATIO: f64 = 0.4;
 
-/// So many a second.
+/// A number per second.
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 pub fn rate(number: usize, took: Duration) -> f64 {
     number as f64 / took.as_secs_f64()
 }
 
-/// A figure, taken once a round.
+/// A figure with one value per round.
 #[derive(Debug)]
 struct Figure {
     name: String,
-    what: String,
+    description: String,
     unit: Unit,
     series: Series,
 }
 
-/// What a target's ratio is.
+/// The result of a target.
 struct Reached {
     target: &'static Target,
-    /// Of the figures of the same round each.
+    /// The ratio in each round.
     ratio: Series,
     verdict: &'static str,
 }
 
-/// What was measured.
+/// The figures of a run.
 #[derive(Debug)]
 pub struct Report {
     profile: Profile,
@@ -50,7 +50,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing yet. The run begins.
+    /// An empty report. The duration of the run counts from now.
     pub fn new(profile: Profile, machine: String) -> Self {
         Self {
             profile,
@@ -69,31 +69,33 @@ impl Report {
                 Some(figure) => figure.series.add(*value),
                 None => self.figures.push(Figure {
                     name,
-                    what: format!("{}{part}", case.what),
+                    description: format!("{}{part}", case.description),
                     unit: case.unit,
-                    series: Series::of(*value),
+                    series: Series::new(*value),
                 }),
             }
         }
     }
 
-    /// Adds what else is to be told.
+    /// Adds a remark.
     pub fn note(&mut self, note: String) {
         self.notes.push(note);
     }
 
-    /// Of two figures, round by round; empty where one was not taken.
+    /// The ratio of two figures in each round; empty if one of them was not measured.
     fn ratio(&self, figure: &str, to: &str) -> Series {
         let series = |name: &str| {
             let figure = self.figures.iter().find(|figure| figure.name == name);
-            figure.map(|figure| figure.series.clone()).unwrap_or_default()
+            figure
+                .map(|figure| figure.series.clone())
+                .unwrap_or_default()
         };
         series(figure).per(&series(to))
     }
 
-    /// Whether the plain worker is slower than it should be. Where there is no pgbench nobody knows.
+    /// Whether the plain worker is too slow to count. Without pgbench the result is false.
     fn plain_is_void(&self) -> bool {
-        self.ratio("plain", "pgbench").median() < HONEST
+        self.ratio("plain", "pgbench").median() < MIN_PLAIN_RATIO
     }
 
     fn targets(&self) -> impl Iterator<Item = Reached> {
@@ -114,7 +116,7 @@ impl Report {
         measured.filter(|reached| !reached.ratio.is_empty())
     }
 
-    /// For people.
+    /// The report as a table.
     pub fn to_table(&self) -> String {
         let mut table = String::new();
         let _ = writeln!(table, "{}\n", self.machine);
@@ -122,9 +124,13 @@ impl Report {
         for figure in &self.figures {
             let (low, high) = figure.series.range();
             let in_unit = |value| figure.unit.figure(value);
-            let median = format!("{} {:<2}", in_unit(figure.series.median()), figure.unit.symbol());
+            let median = format!(
+                "{} {:<2}",
+                in_unit(figure.series.median()),
+                figure.unit.symbol()
+            );
             let range = format!("{}–{}", in_unit(low), in_unit(high));
-            let _ = writeln!(table, "{:<68}{median:>12}{range:>22}", figure.what);
+            let _ = writeln!(table, "{:<68}{median:>12}{range:>22}", figure.description);
         }
         let _ = writeln!(
             table,
@@ -141,23 +147,29 @@ impl Report {
             );
         }
         let seconds = self.started.elapsed().as_secs();
-        let _ = writeln!(table, "\nthe run took {} min {} s", seconds / 60, seconds % 60);
+        let _ = writeln!(
+            table,
+            "\nthe run took {} min {} s",
+            seconds / 60,
+            seconds % 60
+        );
         for note in &self.notes {
             let _ = writeln!(table, "{note}");
         }
         table
     }
 
-    /// For programs.
+    /// The report as JSON.
     pub fn to_json(&self) -> String {
         let figures = self.figures.iter().map(|figure| {
-            json!({ "name": figure.name, "what": figure.what, "unit": figure.unit.symbol(),
+            json!({ "name": figure.name, "what": figure.description, "unit": figure.unit.symbol(),
                 "median": figure.series.median(), "all": figure.series.all() })
         });
         let targets = self.targets().map(|reached| {
             let (target, (low, high)) = (reached.target, reached.ratio.range());
-            json!({ "name": target.name, "figure": target.figure, "to": target.to, "ratio": reached.ratio.median(),
-                "low": low, "high": high, "all": reached.ratio.all(), "solid": target.solid, "goal": target.goal,
+            json!({ "name": target.name, "figure": target.figure, "to": target.to,
+                "ratio": reached.ratio.median(), "low": low, "high": high,
+                "all": reached.ratio.all(), "solid": target.solid, "goal": target.goal,
                 "reached": reached.verdict })
         });
         json!({ "profile": format!("{:?}", self.profile).to_lowercase(), "machine": self.machine,

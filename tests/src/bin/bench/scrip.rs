@@ -1,4 +1,4 @@
-//! Scrip end to end, on RabbitMQ and PostgreSQL.
+//! The throughput of Scrip on RabbitMQ and PostgreSQL.
 
 use std::time::Instant;
 
@@ -6,26 +6,26 @@ use tests::{broker::TestBroker, db::TestDatabase};
 
 use crate::{
     cpu::Cpu,
+    fixture::Fixture,
     lanes::Lanes,
     ledger::Ledger,
     publisher::Publisher,
     report::rate,
-    stage::Stage,
     workload::{Mix, References, Users, Workload},
 };
 
-/// Which ledger.
+/// The ledger of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Books {
-    /// A new one, a batch a wallet.
+    /// A new ledger with one batch per wallet.
     Fresh,
-    /// A new one, so many batches a wallet.
+    /// A new ledger with this number of batches per wallet.
     Batches(u32),
-    /// The large one.
+    /// The large ledger.
     Large,
 }
 
-/// What is measured.
+/// The parameters of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     pub lanes: u32,
@@ -34,45 +34,45 @@ pub struct Setup {
     pub references: References,
     pub group_max: u16,
     pub books: Books,
-    /// Whether there are many more commands.
+    /// Whether the drain has many more commands than usual.
     pub is_long: bool,
 }
 
 impl Setup {
-    fn workload(&self, stage: &mut Stage, messages: usize) -> Workload {
-        Workload::of(stage, self.users, (self.mix, self.references), messages)
+    fn workload(&self, fixture: &mut Fixture, messages: usize) -> Workload {
+        Workload::new(fixture, self.users, (self.mix, self.references), messages)
     }
 }
 
-/// The ledger for a workload: a new one, or the large one.
-async fn ledger(stage: &Stage, books: Books, users: u32) -> Ledger {
+/// Creates or opens the ledger for a workload.
+async fn ledger(fixture: &Fixture, books: Books, users: u32) -> Ledger {
     let batches = match books {
-        Books::Large => return stage.large().await,
+        Books::Large => return fixture.large().await,
         Books::Fresh => 1,
         Books::Batches(batches) => batches,
     };
-    Ledger::of(TestDatabase::postgres().await, users, batches).await
+    Ledger::with_batches(TestDatabase::postgres().await, users, batches).await
 }
 
-/// How fast full queues were drained, and at what cost.
+/// The rate and the cost of a drain.
 pub struct Drained {
-    /// Commands and queries a second.
+    /// Commands and queries per second.
     pub rate: f64,
-    /// Microseconds of processor time for each: ours, the database's, the broker's.
+    /// Microseconds of processor time per message, for this process, the database and the broker.
     pub cost: Vec<f64>,
 }
 
 /// Drains full queues.
-pub async fn drain(stage: &mut Stage, setup: &Setup) -> Drained {
+pub async fn drain(fixture: &mut Fixture, setup: &Setup) -> Drained {
     // Small groups take longer.
     let messages = match setup.group_max {
-        ..10 => stage.sizes.plain,
-        10..100 => stage.sizes.drain / 4,
-        _ if setup.is_long => stage.sizes.long_drain,
-        _ => stage.sizes.drain,
+        ..10 => fixture.sizes.plain,
+        10..100 => fixture.sizes.drain / 4,
+        _ if setup.is_long => fixture.sizes.long_drain,
+        _ => fixture.sizes.drain,
     };
-    let workload = setup.workload(stage, messages);
-    let ledger = ledger(stage, setup.books, workload.users).await;
+    let workload = setup.workload(fixture, messages);
+    let ledger = ledger(fixture, setup.books, workload.users).await;
     let before = ledger.totals().await;
     let broker = TestBroker::with_shards(setup.lanes).await;
     let mut replies = broker.replies().await;
@@ -98,10 +98,10 @@ pub async fn drain(stage: &mut Stage, setup: &Setup) -> Drained {
     Drained { rate, cost }
 }
 
-/// Commands are published, confirmed, applied and acknowledged at once; a second.
-pub async fn live(stage: &mut Stage, setup: &Setup) -> f64 {
-    let workload = setup.workload(stage, stage.sizes.live);
-    let ledger = ledger(stage, setup.books, workload.users).await;
+/// Publishes commands while the lanes apply them. Returns commands per second.
+pub async fn live(fixture: &mut Fixture, setup: &Setup) -> f64 {
+    let workload = setup.workload(fixture, fixture.sizes.live);
+    let ledger = ledger(fixture, setup.books, workload.users).await;
     let before = ledger.totals().await;
     let broker = TestBroker::with_shards(setup.lanes).await;
     let lanes = Lanes::start(&ledger, &broker, setup.group_max).await;

@@ -1,12 +1,12 @@
-//! Values of one thing, one a round.
+//! The values of a figure, one per round.
 
-/// Values, in the order of rounds.
+/// Values in the order of the rounds.
 #[derive(Clone, Debug, Default)]
 pub struct Series(Vec<f64>);
 
 impl Series {
-    /// One value.
-    pub fn of(value: f64) -> Self {
+    /// A series with one value.
+    pub fn new(value: f64) -> Self {
         Self(vec![value])
     }
 
@@ -15,17 +15,17 @@ impl Series {
         self.0.push(value);
     }
 
-    /// All of them.
+    /// All values.
     pub fn all(&self) -> &[f64] {
         &self.0
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The one in the middle, or what lies between the two there; not a number where there are none.
+    /// The median; NaN if there are no values.
     pub fn median(&self) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -35,13 +35,14 @@ impl Series {
         f64::midpoint(sorted[last / 2], sorted[last.div_ceil(2)])
     }
 
-    /// The lowest and the highest.
+    /// The lowest and the highest value.
     pub fn range(&self) -> (f64, f64) {
         let fold = |pick: fn(f64, f64) -> f64| self.0.iter().copied().fold(f64::NAN, pick);
         (fold(f64::min), fold(f64::max))
     }
 
-    /// Each divided by the other's value of the same round, where that is a number.
+    /// Each value divided by the other series' value of the same round. Ratios that are NaN are
+    /// left out.
     pub fn per(&self, other: &Self) -> Self {
         let ratios = self.0.iter().zip(&other.0).map(|(value, to)| value / to);
         Self(ratios.filter(|ratio| !ratio.is_nan()).collect())

@@ -1,17 +1,27 @@
-//! What is to be reached, as ratios of figures of one run.
+//! The performance targets, as ratios of two figures of one run.
 
-/// The first figure divided by the second.
+/// A target for the ratio of two figures.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     pub name: &'static str,
+    /// The name of the numerator.
     pub figure: &'static str,
+    /// The name of the denominator.
     pub to: &'static str,
+    /// The bound that must be reached.
     pub solid: f64,
+    /// The bound that should be reached.
     pub goal: f64,
     pub less_is_better: bool,
 }
 
-const fn more(name: &'static str, figure: &'static str, to: &'static str, solid: f64, goal: f64) -> Target {
+const fn more(
+    name: &'static str,
+    figure: &'static str,
+    to: &'static str,
+    solid: f64,
+    goal: f64,
+) -> Target {
     Target {
         name,
         figure,
@@ -22,7 +32,7 @@ const fn more(name: &'static str, figure: &'static str, to: &'static str, solid:
     }
 }
 
-/// All of them.
+/// All targets.
 pub const ALL: [Target; 9] = [
     more(
         "drain, 2 lanes : broker alone",
@@ -31,15 +41,27 @@ pub const ALL: [Target; 9] = [
         0.25,
         0.45,
     ),
-    more("live : broker alone live", "live-2", "broker-live", 0.5, 0.8),
     more(
-        "drain : one transaction a command",
+        "live : broker alone live",
+        "live-2",
+        "broker-live",
+        0.5,
+        0.8,
+    ),
+    more(
+        "drain : one transaction per command",
         "drain-2",
         "plain",
         15.0,
         25.0,
     ),
-    more("drain : pgbench TPC-B prepared", "drain-2", "pgbench", 6.0, 12.0),
+    more(
+        "drain : pgbench TPC-B prepared",
+        "drain-2",
+        "pgbench",
+        6.0,
+        12.0,
+    ),
     more("hot wallet : uniform", "drain-hot", "drain-2", 1.0, 1.5),
     more(
         "large ledger : empty ledger",
@@ -49,7 +71,7 @@ pub const ALL: [Target; 9] = [
         0.9,
     ),
     more(
-        "groups of 10 : one transaction a command",
+        "groups of 10 : one transaction per command",
         "drain-groups-10",
         "plain",
         3.0,
@@ -75,7 +97,7 @@ pub const ALL: [Target; 9] = [
 ];
 
 impl Target {
-    /// What a ratio has reached.
+    /// The bound that a ratio reaches: `goal`, `solid` or `missed`.
     pub fn reached(&self, ratio: f64) -> &'static str {
         let within = |bound: f64| {
             if self.less_is_better {

@@ -1,64 +1,64 @@
-//! What is sent: which commands, of which users.
+//! The messages of a measurement: their kinds, users and references.
 
 use producer_sdk::contract::{Command, Query};
 use tests::trace;
 
-use crate::{large, stage::Stage};
+use crate::{fixture::Fixture, large};
 
-/// How commands are spread over users.
+/// The distribution of commands over users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Users {
-    /// Over so many, evenly and at random.
+    /// A uniform distribution over this number of users.
     Uniform(u32),
-    /// Over so many that are scattered over the large ledger, evenly and at random.
+    /// A uniform distribution over this number of users, who are scattered over the large ledger.
     Scattered(u32),
-    /// Over all of the large ledger, evenly and at random.
+    /// A uniform distribution over all users of the large ledger.
     All,
-    /// Over so many, the n-th of them about n times as seldom as the first.
+    /// A Zipf distribution over this number of users: the n-th user has about 1/n of the commands
+    /// of the first user.
     Zipf(u32),
-    /// All of one user.
+    /// All commands belong to one user.
     One,
 }
 
-/// Which commands.
+/// The kinds of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mix {
-    /// One credit each.
+    /// Consumptions of one credit.
     Consume,
-    /// Of a hundred 90 consume, 5 are gifts, 3 purchases, and 2 queries for a balance.
+    /// 90 % consumptions, 5 % promotions, 3 % purchases, and 2 % queries for a balance.
     Life,
-    /// The trace of real requests, with its sign-ups and purchases.
+    /// The trace of real requests with its registrations and purchases.
     Trace,
 }
 
-/// How apps make their references.
+/// The order of references.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum References {
-    /// Each greater than the one before, as `UUIDv7` are.
+    /// Each reference is greater than the one before, as with `UUIDv7`.
     Ordered,
-    /// In no order, as `UUIDv4` are.
+    /// References have no order, as with `UUIDv4`.
     Random,
 }
 
-/// What is sent.
 #[derive(Debug)]
 pub enum Message {
     Command(Command),
     Query(Query),
 }
 
-/// A number of messages, unlike those of any other workload.
+/// A number of messages that differ from those of any other workload.
 #[derive(Clone, Debug)]
 pub struct Workload {
-    /// Which one: in all references.
+    /// The number of the workload. All references contain it.
     number: u32,
     pub users: u32,
     spread: Users,
-    /// How far users are from each other.
+    /// The distance between the numbers of two users.
     distance: u32,
     mix: Mix,
     references: References,
-    /// Messages, queries included.
+    /// The number of messages, including queries.
     pub messages: usize,
     trace: Vec<String>,
 }
@@ -67,23 +67,28 @@ const GIFT: i64 = 10;
 const PURCHASE: i64 = 100;
 
 impl Workload {
-    /// Commands that spend one credit each.
-    pub fn consume(stage: &mut Stage, spread: Users, messages: usize) -> Self {
-        Self::of(stage, spread, (Mix::Consume, References::Ordered), messages)
+    /// A workload of commands that spend one credit each.
+    pub fn consume(fixture: &mut Fixture, spread: Users, messages: usize) -> Self {
+        Self::new(
+            fixture,
+            spread,
+            (Mix::Consume, References::Ordered),
+            messages,
+        )
     }
 
-    /// Of any kind; the trace is as long as it is.
-    pub fn of(
-        stage: &mut Stage,
+    /// A workload of any kind. For the trace the number of messages is that of the trace.
+    pub fn new(
+        fixture: &mut Fixture,
         spread: Users,
         (mix, references): (Mix, References),
         messages: usize,
     ) -> Self {
         let users = match (mix, spread) {
-            // They sign up and buy themselves.
+            // The trace registers its users and purchases their credits.
             (Mix::Trace, _) => 0,
             (_, Users::Uniform(users) | Users::Zipf(users) | Users::Scattered(users)) => users,
-            (_, Users::All) => stage.sizes.large.wallets,
+            (_, Users::All) => fixture.sizes.large.wallets,
             (_, Users::One) => 1,
         };
         let trace = match mix {
@@ -91,38 +96,42 @@ impl Workload {
             Mix::Consume | Mix::Life => Vec::new(),
         };
         Self {
-            number: stage.next_workload(),
+            number: fixture.next_workload(),
             users,
             spread,
             distance: match spread {
-                Users::Scattered(users) => stage.sizes.large.wallets / users,
+                Users::Scattered(users) => fixture.sizes.large.wallets / users,
                 _ => 1,
             },
             mix,
             references,
-            messages: if trace.is_empty() { messages } else { trace.len() },
+            messages: if trace.is_empty() {
+                messages
+            } else {
+                trace.len()
+            },
             trace,
         }
     }
 
-    /// The messages, in the order in which they are sent.
+    /// The messages in the order of sending.
     pub fn messages(&self) -> impl Iterator<Item = Message> {
         (0..self.messages).map(|n| self.message(n))
     }
 
-    /// The messages that commands are among.
+    /// The number of commands.
     pub fn commands(&self) -> usize {
         self.messages - self.queries()
     }
 
-    /// The queries among them.
+    /// The number of queries.
     pub fn queries(&self) -> usize {
         (0..self.messages)
             .filter(|n| matches!(self.kind(*n), Kind::Query))
             .count()
     }
 
-    /// By how much they change what all wallets hold together; `None`: that is for the ledger to say.
+    /// The change of the total balance by all messages; `None` if it depends on the ledger.
     pub fn moved(&self) -> Option<i64> {
         let moved = |n| match self.kind(n) {
             Kind::Consume => Some(-1),
@@ -134,7 +143,7 @@ impl Workload {
         (0..self.messages).map(moved).sum()
     }
 
-    /// The commands as they are sent, when nothing but commands is.
+    /// The commands in the order of sending, without queries.
     pub fn only_commands(&self) -> impl Iterator<Item = Command> {
         self.messages().filter_map(|message| match message {
             Message::Command(command) => Some(command),
@@ -191,7 +200,7 @@ fn below(drawn: u64, bound: u32) -> u32 {
     u32::try_from(drawn % u64::from(bound.max(1))).expect("below a u32")
 }
 
-/// A rank below `bound`, the n-th with a weight of about 1/n.
+/// A rank below `bound`. The n-th rank has a weight of about 1/n.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -204,7 +213,7 @@ fn zipf(drawn: u64, bound: u32) -> u32 {
     rank.clamp(1, bound) - 1
 }
 
-/// Consecutive numbers, scattered: the finalizer of splitmix64.
+/// The finalizer of splitmix64, which scatters consecutive numbers.
 const fn scattered(number: u64) -> u64 {
     let z = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,38 +1,38 @@
-//! A user's batches and what is counted of them.
+//! A user's batches, counters and records.
 
 use super::{Answer, Subscription, decide::Refused};
 use crate::year::{
     At,
-    message::{Message, What},
+    message::{Message, Request},
 };
 
 /// Credits that arrived together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// How many arrived.
+    /// The original number of credits.
     pub amount: i64,
-    /// How many are left.
+    /// The number of credits that are left.
     pub left: i64,
-    /// When they arrived.
+    /// The instant of arrival.
     pub issued_at: At,
-    /// When they lapse.
+    /// The instant of expiry; `None` if the credits never expire.
     pub expires_at: Option<At>,
     /// `PURCHASE`, `SUBSCRIPTION` or `BONUS`.
     pub source: &'static str,
-    /// Package or plan.
+    /// The package or plan.
     pub from: Option<String>,
-    /// `YYYY-MM` of a plan's month.
+    /// The period of a plan as `YYYY-MM`.
     pub month: Option<String>,
-    /// What was paid, in cents.
+    /// The amount paid in cents.
     pub cents: Option<i64>,
-    /// Whether what was left lapsed.
-    pub swept: bool,
+    /// Whether the expiry job took the credits that were left.
+    pub expired: bool,
 }
 
 impl Batch {
-    /// What became of it.
+    /// The status in the database.
     pub const fn status(&self) -> &'static str {
-        match (self.left, self.swept) {
+        match (self.left, self.expired) {
             (1.., _) => "ACTIVE",
             (_, true) => "EXPIRED",
             _ => "CONSUMED",
@@ -54,69 +54,76 @@ impl Batch {
         if paid != others_paid {
             return others_paid;
         }
-        // Of equally old ones the one that was there first.
+        // Of two batches of the same age the one that is first in the list comes first.
         self.issued_at < other.issued_at
     }
 }
 
-/// What was recorded of a decision.
+/// The recorded transaction of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its type.
+    /// The type of the transaction.
     pub kind: String,
-    /// Net change.
+    /// The change of the balance.
     pub amount: i64,
-    /// Its reference; of an expiration only `expire`.
+    /// The reference. For every expiration it is `expire`.
     pub reference: String,
-    /// Why it was refused.
+    /// The error code of a refusal.
     pub code: Option<String>,
-    /// Balance afterwards.
+    /// The balance after the transaction; `None` for the refusal of a user without a wallet.
     pub balance: Option<i64>,
-    /// When it happened.
+    /// The effective time.
     pub at: At,
-    /// Whether it is a month that an event brought.
+    /// Whether this is the grant of a period that a subscription's event brought.
     pub came_with_event: bool,
 }
 
 /// One user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// Whether there is a wallet.
+    /// Whether the user has a wallet.
     pub is_open: bool,
-    /// Whether it may not spend.
+    /// Whether the wallet is frozen.
     pub is_frozen: bool,
-    /// Whether the user had the bonus for signing up.
+    /// Whether the user got the registration bonus.
     pub is_registered: bool,
-    /// Credits ever added.
+    /// The total of added credits.
     pub earned: i64,
-    /// Credits ever spent.
+    /// The total of spent credits.
     pub spent: i64,
-    /// Transactions that were not refused.
+    /// The number of completed transactions.
     pub count: i64,
-    /// When a message is expected to grant the next month.
+    /// The instant from which a message grants the next period.
     pub next_due: Option<At>,
-    /// Batches in the order in which they came.
+    /// The batches in the order of arrival.
     pub batches: Vec<Batch>,
-    /// Subscriptions, the free one among them; the model keeps them elsewhere.
+    /// The subscriptions, including the free plan's. The model has them in another field.
     pub subscriptions: Vec<Subscription>,
-    /// What was recorded, in order.
+    /// The recorded transactions in order.
     pub rows: Vec<Row>,
 }
 
 impl Account {
-    /// What is left in all batches.
+    /// The credits that are left in all batches.
     pub fn balance(&self) -> i64 {
         self.batches.iter().map(|batch| batch.left).sum()
     }
 
-    /// What can be spent at an instant.
+    /// The credits that can be spent at an instant.
     pub fn spendable(&self, at: At) -> i64 {
         let spendable = self.batches.iter().filter(|batch| batch.is_spendable(at));
         spendable.map(|batch| batch.left).sum()
     }
 
-    /// Records what was done, and tells it.
-    pub(super) fn record(&mut self, kind: &str, amount: i64, reference: String, at: At, answer: &mut Answer) {
+    /// Records a completed transaction and adds it to the answer.
+    pub(super) fn record(
+        &mut self,
+        kind: &str,
+        amount: i64,
+        reference: String,
+        at: At,
+        answer: &mut Answer,
+    ) {
         self.is_open = true;
         self.count += 1;
         answer.amount += amount;
@@ -133,7 +140,7 @@ impl Account {
         });
     }
 
-    /// Adds a batch; nothing if it is empty.
+    /// Adds a batch. An empty batch is not added.
     pub(super) fn add(&mut self, batch: Batch, answer: &mut Answer) {
         self.earned += batch.amount;
         if batch.amount > 0 {
@@ -142,15 +149,16 @@ impl Account {
         }
     }
 
-    /// Spends credits, of which there are enough.
+    /// Spends credits; panics if there are not enough.
     pub(super) fn take(&mut self, amount: i64, at: At, answer: &mut Answer) {
         let mut missing = amount;
         while missing > 0 {
             let mut first: Option<usize> = None;
-            for (place, batch) in self.batches.iter().enumerate() {
-                if batch.is_spendable(at) && first.is_none_or(|best| batch.comes_before(&self.batches[best]))
+            for (index, batch) in self.batches.iter().enumerate() {
+                if batch.is_spendable(at)
+                    && first.is_none_or(|best| batch.comes_before(&self.batches[best]))
                 {
-                    first = Some(place);
+                    first = Some(index);
                 }
             }
             let batch = &mut self.batches[first.expect("enough credits")];
@@ -162,12 +170,12 @@ impl Account {
         self.spent += amount;
     }
 
-    /// Puts places of batches into the order in which they are spent.
-    pub(super) fn sort_as_spent(&self, places: &mut [usize]) {
-        for end in (1..places.len()).rev() {
-            for place in 0..end {
-                if self.batches[places[place + 1]].comes_before(&self.batches[places[place]]) {
-                    places.swap(place, place + 1);
+    /// Sorts indices of batches by the order in which the batches are spent.
+    pub(super) fn sort_in_spending_order(&self, indices: &mut [usize]) {
+        for end in (1..indices.len()).rev() {
+            for index in 0..end {
+                if self.batches[indices[index + 1]].comes_before(&self.batches[indices[index]]) {
+                    indices.swap(index, index + 1);
                 }
             }
         }
@@ -175,14 +183,14 @@ impl Account {
 
     /// Records a refusal.
     pub(super) fn refuse(&mut self, message: &Message, refused: &Refused, at: At) {
-        let kind = match message.what {
-            What::Use { .. } => "consumption",
-            What::Register => "registration_bonus",
-            What::Promote(..) => "promotion",
-            What::Buy { .. } => "purchase",
-            What::Subscription { .. } => "subscription",
-            What::Freeze => "freeze",
-            What::Unfreeze => "unfreeze",
+        let kind = match message.request {
+            Request::Use { .. } => "consumption",
+            Request::Register => "registration_bonus",
+            Request::Promote(..) => "promotion",
+            Request::Buy { .. } => "purchase",
+            Request::Subscription { .. } => "subscription",
+            Request::Freeze => "freeze",
+            Request::Unfreeze => "unfreeze",
         };
         self.rows.push(Row {
             kind: kind.to_owned(),

@@ -1,37 +1,37 @@
-//! What the sender of a message is told.
+//! The outcome of a message.
 
 use producer_sdk::contract::Outcome;
 
 use super::decide::Refused;
 
-/// What the sender of a message is told, but for ids.
+/// The outcome of a message as its sender receives it, without ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// Whether it was decided before.
+    /// Whether this is the stored outcome of an earlier message.
     pub replayed: bool,
-    /// Why it was refused.
+    /// The error code of a refusal.
     pub code: Option<String>,
-    /// What was asked for and what there was, of `insufficient_credits`.
+    /// The required and the available credits of `insufficient_credits`.
     pub short: Option<(i64, i64)>,
-    /// Net change.
+    /// The change of the balance.
     pub amount: i64,
-    /// Balance afterwards.
+    /// The balance afterwards.
     pub balance: Option<i64>,
-    /// What can be spent afterwards.
+    /// The spendable credits afterwards.
     pub available: Option<i64>,
-    /// Types and amounts of what was posted.
+    /// The types and amounts of the transactions.
     pub posted: Vec<(String, i64)>,
-    /// What batches gained or lost, and what is left in them.
+    /// For each allocation its amount, and the credits that are left in the batch.
     pub moved: Vec<(i64, i64)>,
-    /// What did not fit under the cap.
+    /// The credits that the cap cut off.
     pub clipped: Option<i64>,
-    /// What did fit, if not all.
+    /// The credits that were granted, if the cap cut off some.
     pub granted: Option<i64>,
-    /// Whether a purchase went over the cap.
+    /// Whether a purchase exceeded the cap.
     pub over_cap: bool,
-    /// Whether news of a subscription were old.
+    /// Whether the event of a subscription was older than one already known.
     pub stale: bool,
-    /// Why a month brought nothing.
+    /// The reason for which a period brought no credits.
     pub skipped: Option<String>,
 }
 
@@ -44,8 +44,8 @@ impl Answer {
         }
     }
 
-    /// What a worker answered.
-    pub fn of(outcome: &Outcome) -> Self {
+    /// The outcome that a worker sent.
+    pub fn from_outcome(outcome: &Outcome) -> Self {
         let error = outcome.error.as_ref();
         Self {
             replayed: outcome.replayed,

@@ -1,21 +1,22 @@
-//! One message.
+//! The decision about one message.
 
 use chrono::TimeDelta;
 
 use super::{
-    Account, Answer, Batch, Course, Model,
-    subscription::{AHEAD, ARRIVAL, News},
+    Account, Answer, Batch, Model, Timeline,
+    subscription::{AHEAD, ARRIVAL, Event},
 };
 use crate::year::{
     At,
-    message::{Item, Message, Says, What},
+    message::{Item, Message, Request, Status},
     rulebook::{FREE, LATENESS, PACKAGES, REGISTRATION},
 };
 
-/// Why a message is refused.
+/// The refusal of a message.
 #[derive(Clone, Debug)]
 pub struct Refused {
     pub code: &'static str,
+    /// The required and the available credits of `insufficient_credits`.
     pub short: Option<(i64, i64)>,
 }
 
@@ -24,7 +25,7 @@ impl Refused {
         Self { code, short: None }
     }
 
-    /// Whether its reference is refused for ever.
+    /// Whether the refusal is stored and repeated for its reference.
     pub fn is_final(&self) -> bool {
         [
             "wallet_not_found",
@@ -38,7 +39,7 @@ impl Refused {
     }
 }
 
-/// When a message is taken to have happened.
+/// The effective time of a message.
 pub fn effective(message: &Message, now: At) -> At {
     let claimed = message.occurred_at.unwrap_or(now);
     if claimed > now {
@@ -50,7 +51,7 @@ pub fn effective(message: &Message, now: At) -> At {
     }
 }
 
-fn lasts(at: At, days: Option<i64>) -> Option<At> {
+fn expiry(at: At, days: Option<i64>) -> Option<At> {
     days.map(|days| at + TimeDelta::hours(24 * days))
 }
 
@@ -59,73 +60,94 @@ impl Model {
         if !self.rules.enabled {
             return Err(Refused::bare("credits_disabled"));
         }
-        if !matches!(message.what, What::Subscription { .. }) {
-            self.grant_what_is_due(&message.user, now);
+        if !matches!(message.request, Request::Subscription { .. }) {
+            self.grant_due_periods(&message.user, now);
         }
         let at = effective(message, now);
         let mut answer = Answer::default();
-        match &message.what {
-            What::Use {
+        match &message.request {
+            Request::Use {
                 service,
                 amount,
                 quantity,
             } => {
-                let cost = amount.unwrap_or_else(|| self.rules.price(service, quantity.unwrap_or(1)));
+                let cost =
+                    amount.unwrap_or_else(|| self.rules.price(service, quantity.unwrap_or(1)));
                 let account = self.existing(&message.user)?;
                 if account.is_frozen {
                     return Err(Refused::bare("wallet_frozen"));
                 }
-                let there = account.spendable(at);
-                if there < cost {
+                let spendable = account.spendable(at);
+                if spendable < cost {
                     return Err(Refused {
                         code: "insufficient_credits",
-                        short: Some((cost, there)),
+                        short: Some((cost, spendable)),
                     });
                 }
                 account.take(cost, at, &mut answer);
-                account.record("consumption", -cost, message.reference.clone(), at, &mut answer);
+                account.record(
+                    "consumption",
+                    -cost,
+                    message.reference.clone(),
+                    at,
+                    &mut answer,
+                );
             }
-            What::Register => {
+            Request::Register => {
                 if self.account(&message.user).is_registered {
                     return Err(Refused::bare("already_granted"));
                 }
                 let (credits, days) = (REGISTRATION.0, Some(REGISTRATION.1));
-                self.give("registration_bonus", credits, days, message, at, &mut answer)?;
+                self.give(
+                    "registration_bonus",
+                    credits,
+                    days,
+                    message,
+                    at,
+                    &mut answer,
+                )?;
                 let rules = self.rules.clone();
                 let account = self.account(&message.user);
                 account.is_registered = true;
                 if rules.plan(FREE).is_some_and(|plan| plan.enabled) {
-                    let free = Course::free(&message.user, FREE, at, &rules);
-                    let next = free.next_due(&rules, now).expect("a month to come");
+                    let free = Timeline::free(&message.user, FREE, at, &rules);
+                    let next = free.next_due(&rules, now).expect("a later period");
                     account.next_due = Some(account.next_due.map_or(next, |other| other.min(next)));
-                    self.courses.entry(message.user.clone()).or_default().push(free);
+                    self.timelines
+                        .entry(message.user.clone())
+                        .or_default()
+                        .push(free);
                 }
             }
-            What::Promote(credits, days) => {
+            Request::Promote(credits, days) => {
                 self.give("promotion", *credits, *days, message, at, &mut answer)?;
             }
-            What::Buy { item, payment, cents } => {
+            Request::Buy {
+                item,
+                payment,
+                cents,
+            } => {
                 self.buy(item, (payment, *cents), message, at, &mut answer)?;
             }
-            What::Subscription {
+            Request::Subscription {
                 id,
                 plan,
-                says,
+                status,
                 anchor,
                 paid_through,
             } => {
-                let news = News {
+                let event = Event {
                     plan: (*plan).to_owned(),
-                    says: *says,
+                    status: *status,
                     at: message.occurred_at.unwrap_or(now).min(now),
                     known_at: now,
                     anchor: *anchor,
                     paid_through: *paid_through,
                 };
-                self.hear(message, id, news, now, &mut answer)?;
+                self.add_event(message, id, event, now, &mut answer)?;
             }
-            What::Freeze | What::Unfreeze => {
-                let freeze = message.what == What::Freeze;
+            Request::Freeze | Request::Unfreeze => {
+                let freeze = message.request == Request::Freeze;
                 let account = self.existing(&message.user)?;
                 account.is_frozen = freeze;
                 let kind = if freeze { "freeze" } else { "unfreeze" };
@@ -163,22 +185,22 @@ impl Model {
     ) -> Result<(), Refused> {
         let most = self.rules.max_balance;
         let account = self.account(&message.user);
-        let room = (most - account.spendable(at)).max(0);
-        if room == 0 {
+        let available = (most - account.spendable(at)).max(0);
+        if available == 0 {
             return Err(Refused::bare("max_balance_reached"));
         }
-        let given = credits.min(room);
+        let given = credits.min(available);
         answer.clipped = (given < credits).then_some(credits - given);
         let batch = Batch {
             amount: given,
             left: given,
             issued_at: at,
-            expires_at: lasts(at, days),
+            expires_at: expiry(at, days),
             source: "BONUS",
             from: None,
             month: None,
             cents: None,
-            swept: false,
+            expired: false,
         };
         account.add(batch, answer);
         account.record(kind, given, message.reference.clone(), at, answer);
@@ -200,7 +222,9 @@ impl Model {
         });
         let (credits, bonus, days, from) = match (item, package) {
             (Item::Credits(credits, days), _) => (*credits, 0, *days, None),
-            (_, Some((id, credits, bonus, days))) => (*credits, *bonus, Some(*days), Some((*id).to_owned())),
+            (_, Some((id, credits, bonus, days))) => {
+                (*credits, *bonus, Some(*days), Some((*id).to_owned()))
+            }
             (_, None) => return Err(Refused::bare("unknown_package")),
         };
         if !self.payments.insert(payment.to_owned()) {
@@ -212,12 +236,12 @@ impl Model {
             amount: credits,
             left: credits,
             issued_at: at,
-            expires_at: lasts(at, days),
+            expires_at: expiry(at, days),
             source: "PURCHASE",
             from,
             month: None,
             cents,
-            swept: false,
+            expired: false,
         };
         let free = Batch {
             amount: bonus,
@@ -230,17 +254,23 @@ impl Model {
         account.record("purchase", credits, message.reference.clone(), at, answer);
         if bonus > 0 {
             account.add(free, answer);
-            account.record("bonus", bonus, format!("bonus:{}", message.reference), at, answer);
+            account.record(
+                "bonus",
+                bonus,
+                format!("bonus:{}", message.reference),
+                at,
+                answer,
+            );
         }
         answer.over_cap = account.spendable(at) > most;
         Ok(())
     }
 
-    fn hear(
+    fn add_event(
         &mut self,
         message: &Message,
         id: &str,
-        news: News,
+        event: Event,
         now: At,
         answer: &mut Answer,
     ) -> Result<(), Refused> {
@@ -249,21 +279,23 @@ impl Model {
         if owner.is_some_and(|owner| owner != user) {
             return Err(Refused::bare("subscription_conflict"));
         }
-        if matches!(news.says, Says::Active | Says::Trialing) {
-            match rules.plan(&news.plan) {
+        if matches!(event.status, Status::Active | Status::Trialing) {
+            match rules.plan(&event.plan) {
                 None => return Err(Refused::bare("unknown_plan")),
                 Some(plan) if !plan.enabled => return Err(Refused::bare("plan_disabled")),
                 Some(_) => {}
             }
         }
         self.owners.insert(id.to_owned(), message.user.clone());
-        let courses = self.courses.entry(message.user.clone()).or_default();
-        let known = courses.iter_mut().find(|course| course.row.id == id);
-        answer.stale = known.as_ref().is_some_and(|course| course.knows_better(&news));
-        let at = news.at;
+        let timelines = self.timelines.entry(message.user.clone()).or_default();
+        let known = timelines.iter_mut().find(|timeline| timeline.row.id == id);
+        answer.stale = known
+            .as_ref()
+            .is_some_and(|timeline| timeline.has_later_event(&event));
+        let at = event.at;
         match known {
-            Some(course) => course.hear(news, &rules),
-            None => courses.push(Course::new(id, news, &rules)),
+            Some(timeline) => timeline.add_event(event, &rules),
+            None => timelines.push(Timeline::new(id, event, &rules)),
         }
         let reference = message.reference.clone();
         self.account(user)

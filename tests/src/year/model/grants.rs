@@ -1,16 +1,16 @@
-//! The months that are due of a user.
+//! The grants of periods that are due.
 
 use chrono::TimeDelta;
 
-use super::{Answer, Batch, Model, account::Row, subscription::Month};
+use super::{Answer, Batch, Model, account::Row, subscription::Period};
 use crate::year::At;
 
-/// So many months are granted at once at most.
+/// The maximum number of periods that are granted at once.
 const MOST: usize = 120;
 
 impl Model {
-    /// What every message does first.
-    pub(super) fn grant_what_is_due(&mut self, user: &str, now: At) {
+    /// Grants the periods of a user that are due. Every message does this first.
+    pub(super) fn grant_due_periods(&mut self, user: &str, now: At) {
         let account = self.account(user);
         if account.is_open && account.next_due.is_some_and(|next| next <= now) {
             let before = account.rows.len();
@@ -19,8 +19,8 @@ impl Model {
         }
     }
 
-    /// Grants the months of all subscriptions of a user that start at or before `until` and are due, in the order in which
-    /// they start.
+    /// Grants the periods of all subscriptions of a user that start at or before `until` and are
+    /// due, in the order of their starts.
     pub(super) fn grant_all(
         &mut self,
         user: &str,
@@ -30,59 +30,67 @@ impl Model {
         answer: &mut Answer,
     ) {
         let mut due = Vec::new();
-        for (nth, course) in self.courses.get(user).into_iter().flatten().enumerate() {
-            for month in course.due(&self.rules, now, until) {
-                if self.rules.plan(&month.plan).is_some_and(|plan| plan.enabled) {
-                    due.push((month.start, course.row.id.clone(), nth, month));
+        for (nth, timeline) in self.timelines.get(user).into_iter().flatten().enumerate() {
+            for period in timeline.due(&self.rules, now, until) {
+                if self
+                    .rules
+                    .plan(&period.plan)
+                    .is_some_and(|plan| plan.enabled)
+                {
+                    due.push((period.start, timeline.row.id.clone(), nth, period));
                 }
             }
         }
         due.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
-        for (_, _, nth, month) in due.into_iter().take(MOST) {
-            self.grant_month(user, nth, &month, now, with_event, answer);
+        for (_, _, nth, period) in due.into_iter().take(MOST) {
+            self.grant_period(user, nth, &period, now, with_event, answer);
         }
         self.expect_next(user, now);
     }
 
-    /// Foresees when a message grants the next month.
+    /// Computes the instant from which a message grants the next period.
     pub(super) fn expect_next(&mut self, user: &str, now: At) {
-        let courses = self.courses.get(user).into_iter().flatten();
-        let next = courses
-            .filter_map(|course| course.next_due(&self.rules, now))
+        let timelines = self.timelines.get(user).into_iter().flatten();
+        let next = timelines
+            .filter_map(|timeline| timeline.next_due(&self.rules, now))
             .min();
         self.account(user).next_due = next;
     }
 
-    /// Grants a month of a plan that is on, or records why it brings nothing.
-    pub(super) fn grant_month(
+    /// Grants a period of an enabled plan, or records the reason for which it brings no credits.
+    pub(super) fn grant_period(
         &mut self,
         user: &str,
         nth: usize,
-        month: &Month,
+        period: &Period,
         now: At,
         with_event: bool,
         answer: &mut Answer,
     ) {
         let rules = self.rules.clone();
-        let courses = self.courses.get_mut(user).expect("subscriptions");
-        let plan = rules.plan(&month.plan).expect("a plan");
-        let expires_at = plan
-            .days
-            .map_or(month.end, |days| month.start + TimeDelta::hours(24 * days));
-        let is_free = courses[nth].is_free();
-        let mut others = courses.iter().filter(|other| !other.is_free());
+        let timelines = self.timelines.get_mut(user).expect("subscriptions");
+        let plan = rules.plan(&period.plan).expect("a plan");
+        let expires_at = plan.days.map_or(period.end, |days| {
+            period.start + TimeDelta::hours(24 * days)
+        });
+        let is_free = timelines[nth].is_free();
+        let mut others = timelines.iter().filter(|other| !other.is_free());
         let skipped = if expires_at <= now {
             Some("lapsed")
-        } else if is_free && others.any(|other| other.runs_at(month.start, &rules)) {
+        } else if is_free && others.any(|other| other.runs_at(period.start, &rules)) {
             Some("paid_plan")
         } else {
             None
         };
-        courses[nth].look_at(month.start, &rules);
-        let reference = format!("grant:{}:{}", courses[nth].row.id, month.start.format("%Y-%m-%d"));
+        timelines[nth].settle(period.start, &rules);
+        let reference = format!(
+            "grant:{}:{}",
+            timelines[nth].row.id,
+            period.start.format("%Y-%m-%d")
+        );
         let account = self.account(user);
-        let room = (rules.max_balance - account.spendable(now)).max(0);
-        let fits = plan.credits.min(room);
+        let available = (rules.max_balance - account.spendable(now)).max(0);
+        let fits = plan.credits.min(available);
         let given = if skipped.is_some() { 0 } else { fits };
         if answer.skipped.is_none() {
             answer.skipped = skipped.map(str::to_owned);
@@ -108,10 +116,10 @@ impl Model {
             issued_at: now,
             expires_at: Some(expires_at),
             source: "SUBSCRIPTION",
-            from: Some(month.plan.clone()),
-            month: Some(month.start.format("%Y-%m").to_string()),
+            from: Some(period.plan.clone()),
+            month: Some(period.start.format("%Y-%m").to_string()),
             cents: None,
-            swept: false,
+            expired: false,
         };
         account.add(batch, answer);
         account.record("monthly_grant", given, reference, now, answer);

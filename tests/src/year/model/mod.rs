@@ -1,13 +1,14 @@
-//! What must come of every message: `SEMANTICS.md` once more, slow and plain, without a line of the ledger's.
+//! The expected result of every message: a second, slow and simple implementation of the documented rules
+//! that shares no code with the ledger.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | `answer` | what the sender of a message is told |
-//! | `account` | a user's batches and what is counted of them |
-//! | `subscription` | what is known of a subscription, and which of its months are due |
-//! | `grants` | the months that are due of a user |
-//! | `decide` | one message |
-//! | `jobs` | what the nightly jobs do |
+//! | `answer` | the outcome of a message |
+//! | `account` | a user's batches, counters and records |
+//! | `subscription` | the timeline of a subscription, and its periods that are due |
+//! | `grants` | the grants of periods that are due |
+//! | `decide` | the decision about one message |
+//! | `jobs` | the nightly jobs |
 
 mod account;
 mod answer;
@@ -21,34 +22,38 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 pub use account::{Account, Batch, Row};
 pub use answer::Answer;
 pub use jobs::{Expired, Granted};
-use subscription::Course;
 pub use subscription::Subscription;
+use subscription::Timeline;
 
 use super::{At, message::Message, rulebook::Rulebook};
 
-/// Everything that is known after some messages.
+/// The state of the ledger according to the model.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// The rules of the day.
+    /// The rules of the current day.
     pub rules: Rulebook,
-    /// Users by name; not all have a wallet.
+    /// The accounts by user. An account may have no wallet.
     pub accounts: BTreeMap<String, Account>,
-    /// References of what was paid for and could not be applied, each with its code.
+    /// The references and error codes of paid messages that could not be applied.
     pub unapplied: Vec<(String, &'static str)>,
-    /// Months that were granted before a message was looked at.
+    /// The number of periods that were granted before the decision about a message.
     pub granted_first: u64,
-    /// How often a month waited for news that may have been on their way when a subscription was reported on.
+    /// The number of events after which a period waits because other events may still be on their
+    /// way.
     pub waited: u64,
+    /// The content and the outcome of each reference. The key also says whether the origin is
+    /// usage.
     answered: HashMap<(bool, String), (String, Answer)>,
+    /// The user of each subscription id.
     owners: HashMap<String, String>,
     /// The subscriptions of each user.
-    courses: BTreeMap<String, Vec<Course>>,
+    timelines: BTreeMap<String, Vec<Timeline>>,
     /// The payments that were credited.
     payments: HashSet<String>,
 }
 
 impl Model {
-    /// Before anything happened.
+    /// The model of an empty ledger.
     pub fn new(rules: Rulebook) -> Self {
         Self {
             rules,
@@ -58,18 +63,18 @@ impl Model {
             waited: 0,
             answered: HashMap::new(),
             owners: HashMap::new(),
-            courses: BTreeMap::new(),
+            timelines: BTreeMap::new(),
             payments: HashSet::new(),
         }
     }
 
     /// The summaries of a user's subscriptions.
     pub fn subscriptions(&self, user: &str) -> Vec<Subscription> {
-        let courses = self.courses.get(user).into_iter().flatten();
-        courses.map(|course| course.row.clone()).collect()
+        let timelines = self.timelines.get(user).into_iter().flatten();
+        timelines.map(|timeline| timeline.row.clone()).collect()
     }
 
-    /// What must come of a message that is received and committed at `now`.
+    /// Applies a message that is received and committed at `now`, and returns its expected outcome.
     pub fn apply(&mut self, message: &Message, now: At) -> Answer {
         let key = (message.is_usage(), message.reference.clone());
         let decided = match self.answered.get(&key) {
@@ -92,7 +97,8 @@ impl Model {
             Err(refused) => refused,
         };
         if message.is_paid() && refused.code != "duplicate_payment" {
-            self.unapplied.push((message.reference.clone(), refused.code));
+            self.unapplied
+                .push((message.reference.clone(), refused.code));
             return Answer::refused(&refused);
         }
         let mut answer = Answer::refused(&refused);
@@ -106,7 +112,8 @@ impl Model {
         }
         if refused.is_final() {
             account.refuse(message, &refused, decide::effective(message, now));
-            self.answered.insert(key, (message.content(), answer.clone()));
+            self.answered
+                .insert(key, (message.content(), answer.clone()));
         }
         answer
     }

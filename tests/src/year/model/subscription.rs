@@ -1,67 +1,64 @@
-//! What is known of a subscription, and which of its months are due.
+//! The timeline of a subscription, and its periods that are due.
 
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use crate::year::{At, message::Says, months, rulebook::Rulebook};
+use crate::year::{At, message::Status, months, rulebook::Rulebook};
 
-/// How long news that come late may come one after the other.
+/// The time for which periods wait after a late event, so that other late events can arrive.
 pub const ARRIVAL: TimeDelta = TimeDelta::minutes(15);
-/// News that become known later than this after they happened are late.
+/// The maximum delay between an event and its arrival. An event with a longer delay is late.
 pub const LATE: TimeDelta = TimeDelta::minutes(5);
-/// How far a payment provider's clock may be ahead.
+/// The maximum time by which a payment provider's clock may be ahead.
 pub const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
-/// The summary that is stored of a subscription.
+/// The stored summary of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// Its name.
     pub id: String,
-    /// The plan of the latest news.
+    /// The plan of the latest event.
     pub plan: String,
-    /// The status of the latest news.
-    pub says: Says,
-    /// Since when that has been the status.
-    pub says_since: At,
-    /// When the latest news happened.
-    pub said_at: At,
-    /// From where months are counted.
+    /// The status of the latest event.
+    pub status: Status,
+    /// The instant since which the subscription has this status.
+    pub status_since: At,
+    /// The instant of the latest event.
+    pub status_at: At,
+    /// The instant from which months are counted.
     pub anchor: At,
-    /// Since when it runs, or ran last.
+    /// The start of the current or latest time in which the subscription runs.
     pub since: Option<At>,
-    /// Since when it does not run any more, where it is over or paused.
+    /// The end of that time, if the subscription is over or paused.
     pub ended: Option<At>,
-    /// Up to where it is paid.
+    /// The instant up to which the subscription is paid.
     pub paid_through: Option<At>,
-    /// The first month that was not granted yet and is, or may become, due.
+    /// The start of the first period that is not granted yet and is, or may become, due.
     pub due: Option<At>,
 }
 
-/// What a message says of a subscription.
+/// An event of a subscription.
 #[derive(Clone, Debug)]
-pub struct News {
-    /// The plan.
+pub struct Event {
     pub plan: String,
-    /// What it is.
-    pub says: Says,
-    /// When it was so.
+    pub status: Status,
+    /// The instant of the event.
     pub at: At,
-    /// When that became known.
+    /// The instant at which the event was applied.
     pub known_at: At,
-    /// From where months are counted.
+    /// The instant from which months are counted.
     pub anchor: Option<At>,
-    /// Up to where it is paid.
+    /// The instant up to which the subscription is paid.
     pub paid_through: Option<At>,
 }
 
-impl News {
-    /// Of two news of one instant the weightier count as later.
+impl Event {
+    /// The rank among events of the same instant. The event with the higher rank counts as later.
     const fn weight(&self) -> u8 {
-        match self.says {
-            Says::Canceled | Says::Expired => 2,
-            Says::Active => 1,
-            Says::Trialing | Says::PastDue | Says::Paused => 0,
+        match self.status {
+            Status::Canceled | Status::Expired => 2,
+            Status::Active => 1,
+            Status::Trialing | Status::PastDue | Status::Paused => 0,
         }
     }
 
@@ -70,131 +67,134 @@ impl News {
     }
 }
 
-/// A stretch of time in which a subscription runs under one plan.
+/// A span of time in which a subscription runs under one plan.
 #[derive(Clone, Debug)]
-struct Stretch {
+struct Span {
     from: At,
-    /// Absent: it has no end yet.
+    /// `None` if the span has no end yet.
     until: Option<At>,
     plan: String,
-    /// Months that start then or later are not paid.
+    /// Periods that start at this instant or later are not paid.
     paid_through: Option<At>,
 }
 
-impl Stretch {
+impl Span {
     fn touches(&self, from: At, until: At) -> bool {
         self.from < until && self.until.is_none_or(|end| end > from)
     }
 }
 
-/// A month that is to be granted.
+/// A period that must be granted.
 #[derive(Clone, Debug)]
-pub struct Month {
-    /// Its first instant.
+pub struct Period {
+    /// The first instant of the period.
     pub start: At,
-    /// The first instant of the next one.
+    /// The first instant of the next period.
     pub end: At,
-    /// The plan whose credits it brings.
+    /// The plan that determines the credits.
     pub plan: String,
 }
 
-/// Everything that was ever said of a subscription, and the months that were granted or left out.
+/// All events of a subscription, and its periods that were granted or skipped.
 #[derive(Clone, Debug)]
-pub struct Course {
-    /// The summary, as it was when the last news came or the last month was looked at.
+pub struct Timeline {
+    /// The summary after the last event or the last settled period.
     pub row: Subscription,
-    news: Vec<News>,
-    looked_at: BTreeSet<At>,
+    /// The events in the order of their times.
+    events: Vec<Event>,
+    /// The starts of the periods that were granted or skipped.
+    settled: BTreeSet<At>,
 }
 
-impl Course {
-    /// One of which these are the first news.
-    pub fn new(id: &str, news: News, rules: &Rulebook) -> Self {
+impl Timeline {
+    /// The timeline of a new subscription with its first event.
+    pub fn new(id: &str, event: Event, rules: &Rulebook) -> Self {
         let row = Subscription {
             id: id.to_owned(),
             plan: String::new(),
-            says: news.says,
-            says_since: news.at,
-            said_at: news.at,
-            anchor: news.at,
+            status: event.status,
+            status_since: event.at,
+            status_at: event.at,
+            anchor: event.at,
             since: None,
             ended: None,
             paid_through: None,
             due: None,
         };
-        let mut course = Self {
+        let mut timeline = Self {
             row,
-            news: Vec::new(),
-            looked_at: BTreeSet::new(),
+            events: Vec::new(),
+            settled: BTreeSet::new(),
         };
-        course.hear(news, rules);
-        course
+        timeline.add_event(event, rules);
+        timeline
     }
 
-    /// The one that a registration opens.
+    /// The timeline of the free plan, which the registration opens.
     pub fn free(user: &str, plan: &str, at: At, rules: &Rulebook) -> Self {
-        let news = News {
+        let event = Event {
             plan: plan.to_owned(),
-            says: Says::Active,
+            status: Status::Active,
             at,
             known_at: at,
             anchor: Some(at),
             paid_through: None,
         };
-        Self::new(&format!("free:{user}"), news, rules)
+        Self::new(&format!("free:{user}"), event, rules)
     }
 
-    /// Whether it came with the registration.
+    /// Whether this is the subscription of the free plan.
     pub fn is_free(&self) -> bool {
         self.row.id.starts_with("free:")
     }
 
-    /// Whether something later is known than these news.
-    pub fn knows_better(&self, news: &News) -> bool {
-        let last = self.news.last().expect("news");
-        news.at < last.at || (news.at == last.at && news.weight() < last.weight())
+    /// Whether a later event than this one is already known.
+    pub fn has_later_event(&self, event: &Event) -> bool {
+        let last = self.events.last().expect("an event");
+        event.at < last.at || (event.at == last.at && event.weight() < last.weight())
     }
 
-    /// Takes news, in whatever order they come.
-    pub fn hear(&mut self, news: News, rules: &Rulebook) {
-        let mut place = self.news.len();
-        while place > 0 {
-            let other = &self.news[place - 1];
-            if (other.at, other.weight()) <= (news.at, news.weight()) {
+    /// Adds an event. Events may arrive in any order.
+    pub fn add_event(&mut self, event: Event, rules: &Rulebook) {
+        let mut index = self.events.len();
+        while index > 0 {
+            let other = &self.events[index - 1];
+            if (other.at, other.weight()) <= (event.at, event.weight()) {
                 break;
             }
-            place -= 1;
+            index -= 1;
         }
-        self.news.insert(place, news);
-        self.sum_up(rules);
+        self.events.insert(index, event);
+        self.summarize(rules);
     }
 
-    /// A month was granted, or it was recorded why not.
-    pub fn look_at(&mut self, start: At, rules: &Rulebook) {
-        assert!(self.looked_at.insert(start), "{start} twice");
-        self.sum_up(rules);
+    /// Marks a period as granted or skipped.
+    pub fn settle(&mut self, start: At, rules: &Rulebook) {
+        assert!(self.settled.insert(start), "{start} twice");
+        self.summarize(rules);
     }
 
-    /// The news that were true for some time, each with the time at which others followed.
-    fn lasting(&self) -> Vec<(&News, usize, Option<At>)> {
-        let mut lasting = Vec::new();
-        for (nth, news) in self.news.iter().enumerate() {
-            let until = self.news.get(nth + 1).map(|next| next.at);
-            if until != Some(news.at) {
-                lasting.push((news, nth, until));
+    /// The events that are in force for some time, each with its index and the instant of the next
+    /// event.
+    fn in_force(&self) -> Vec<(&Event, usize, Option<At>)> {
+        let mut in_force = Vec::new();
+        for (nth, event) in self.events.iter().enumerate() {
+            let until = self.events.get(nth + 1).map(|next| next.at);
+            if until != Some(event.at) {
+                in_force.push((event, nth, until));
             }
         }
-        lasting
+        in_force
     }
 
-    /// Up to where months are paid that run by the news of that place: the latest that was said between one end of the
-    /// subscription and the next.
-    fn paid_through(&self, place: usize) -> Option<At> {
+    /// The instant up to which periods are paid that run by the event with this index: the latest
+    /// one that any event names between one end of the subscription and the next.
+    fn paid_through(&self, index: usize) -> Option<At> {
         let mut latest = None;
-        for (nth, news) in self.news.iter().enumerate() {
-            latest = latest.max(news.paid_through);
-            if news.is_end() {
-                if nth >= place {
+        for (nth, event) in self.events.iter().enumerate() {
+            latest = latest.max(event.paid_through);
+            if event.is_end() {
+                if nth >= index {
                     break;
                 }
                 latest = None;
@@ -203,46 +203,49 @@ impl Course {
         latest
     }
 
-    /// When it runs. With `hope` a payment that is late now comes, and a trial that lasts now is granted.
-    fn stretches(&self, rules: &Rulebook, hope: bool) -> Vec<Stretch> {
-        let lasting = self.lasting();
-        let last = lasting.last().map(|(news, ..)| news.says);
-        let mut running: Vec<Stretch> = Vec::new();
-        // What is granted once it is paid.
-        let mut owed: Vec<Stretch> = Vec::new();
+    /// The spans in which the subscription runs. With `potential` they also contain the time that
+    /// would count if a payment that is late now arrived, or if the current trial were granted.
+    fn spans(&self, rules: &Rulebook, potential: bool) -> Vec<Span> {
+        let in_force = self.in_force();
+        let last = in_force.last().map(|(event, ..)| event.status);
+        let mut running: Vec<Span> = Vec::new();
+        // The spans that count once they are paid.
+        let mut owed: Vec<Span> = Vec::new();
         let mut has_run = false;
         let mut late_since: Option<At> = None;
-        for (place, (news, nth, until)) in lasting.iter().enumerate() {
-            let stretch = |from, until| Stretch {
+        for (index, (event, nth, until)) in in_force.iter().enumerate() {
+            let span = |from, until| Span {
                 from,
                 until,
-                plan: news.plan.clone(),
+                plan: event.plan.clone(),
                 paid_through: self.paid_through(*nth),
             };
-            let goes_on = lasting[place..].iter().all(|(later, ..)| later.says == news.says);
-            let runs = match news.says {
-                Says::Active => true,
-                Says::Trialing => rules.trial_grants || (hope && goes_on),
+            let continues = in_force[index..]
+                .iter()
+                .all(|(later, ..)| later.status == event.status);
+            let runs = match event.status {
+                Status::Active => true,
+                Status::Trialing => rules.trial_grants || (potential && continues),
                 _ => false,
             };
             if runs {
                 running.append(&mut owed);
-                running.push(stretch(news.at, *until));
+                running.push(span(event.at, *until));
                 has_run = true;
                 late_since = None;
-            } else if news.says == Says::PastDue {
-                let since = *late_since.get_or_insert(news.at);
+            } else if event.status == Status::PastDue {
+                let since = *late_since.get_or_insert(event.at);
                 let grace = since + rules.grace;
                 let (middle, is_split) = if until.is_some_and(|until| until <= grace) {
                     (*until, false)
                 } else {
-                    (Some(news.at.max(grace)), true)
+                    (Some(event.at.max(grace)), true)
                 };
-                if has_run && middle.is_some_and(|middle| middle > news.at) {
-                    running.push(stretch(news.at, middle));
+                if has_run && middle.is_some_and(|middle| middle > event.at) {
+                    running.push(span(event.at, middle));
                 }
                 if has_run && is_split {
-                    owed.push(stretch(news.at.max(grace), *until));
+                    owed.push(span(event.at.max(grace), *until));
                 }
             } else {
                 owed.clear();
@@ -250,113 +253,131 @@ impl Course {
                 late_since = None;
             }
         }
-        if hope && last == Some(Says::PastDue) {
+        if potential && last == Some(Status::PastDue) {
             running.append(&mut owed);
         }
         running
     }
 
-    /// Whether it runs at an instant.
+    /// Whether the subscription runs at an instant.
     pub fn runs_at(&self, at: At, rules: &Rulebook) -> bool {
-        let running = self.stretches(rules, false);
+        let running = self.spans(rules, false);
         running
             .iter()
-            .any(|stretch| stretch.from <= at && stretch.until.is_none_or(|end| at < end))
+            .any(|span| span.from <= at && span.until.is_none_or(|end| at < end))
     }
 
-    /// The months that nobody has looked at and that start at or before `until`.
-    fn months(&self, rules: &Rulebook, hope: bool, until: At) -> Vec<Month> {
-        let running = self.stretches(rules, hope);
+    /// The periods that are not settled and start at or before `until`.
+    fn periods(&self, rules: &Rulebook, potential: bool, until: At) -> Vec<Period> {
+        let running = self.spans(rules, potential);
         let anchor = self.row.anchor;
-        let mut found = Vec::new();
+        let mut periods = Vec::new();
         let mut nth = u32::from(self.is_free());
         let mut start = months::start(anchor, nth);
         while start <= until {
             nth += 1;
             let end = months::start(anchor, nth);
-            let brings = running.iter().find(|stretch| {
-                stretch.touches(start, end) && stretch.paid_through.is_none_or(|paid| start < paid)
+            let brings = running.iter().find(|span| {
+                span.touches(start, end) && span.paid_through.is_none_or(|paid| start < paid)
             });
-            if let Some(stretch) = brings.filter(|_| !self.looked_at.contains(&start)) {
-                let plan = stretch.plan.clone();
-                found.push(Month { start, end, plan });
+            if let Some(span) = brings.filter(|_| !self.settled.contains(&start)) {
+                let plan = span.plan.clone();
+                periods.push(Period { start, end, plan });
             }
             start = end;
         }
-        found
+        periods
     }
 
-    /// Until then it is decided of some month whether it is the next one.
+    /// An instant before which the next period starts, if there is one.
     fn horizon(&self, rules: &Rulebook) -> At {
         let mut latest = self.row.anchor;
-        for at in self.looked_at.iter().chain(self.news.iter().map(|news| &news.at)) {
+        for at in self
+            .settled
+            .iter()
+            .chain(self.events.iter().map(|event| &event.at))
+        {
             latest = latest.max(*at);
         }
         latest + rules.grace + TimeDelta::days(62)
     }
 
-    /// From when the month that starts then is granted: news that contradict it may be on their way.
+    /// The instant from which the period with this start is granted. It may be later than the
+    /// start, because events that contradict the grant may still be on their way.
     fn granted_from(&self, start: At) -> At {
         let mut from = start;
-        for news in &self.news {
-            if news.known_at > news.at + LATE && news.known_at >= start {
-                from = from.max(news.known_at + ARRIVAL);
+        for event in &self.events {
+            if event.known_at > event.at + LATE && event.known_at >= start {
+                from = from.max(event.known_at + ARRIVAL);
             }
         }
-        let last = self.news.last().expect("news");
+        let last = self.events.last().expect("an event");
         if start > last.at && start <= last.known_at && last.anchor != Some(start) {
             from = from.max(last.known_at + ARRIVAL);
         }
         from
     }
 
-    /// The months that start at or before `until` and are to be granted at `now`, whatever their plan.
-    pub fn due(&self, rules: &Rulebook, now: At, until: At) -> Vec<Month> {
-        let mut due = self.months(rules, false, until);
-        due.retain(|month| month.start > now || self.granted_from(month.start) <= now);
+    /// The periods that start at or before `until` and must be granted at `now`, under any plan.
+    pub fn due(&self, rules: &Rulebook, now: At, until: At) -> Vec<Period> {
+        let mut due = self.periods(rules, false, until);
+        due.retain(|period| period.start > now || self.granted_from(period.start) <= now);
         due
     }
 
-    /// When a message is expected to grant the next month. One that has begun under a plan that is off is left to the job.
+    /// The instant from which a message grants the next period. A period that has begun under a
+    /// disabled plan is left to the job.
     pub fn next_due(&self, rules: &Rulebook, now: At) -> Option<At> {
-        let mut open = self.months(rules, false, self.horizon(rules).max(now + TimeDelta::days(62)));
-        open.retain(|month| month.start > now || rules.plan(&month.plan).is_some_and(|plan| plan.enabled));
-        open.iter().map(|month| self.granted_from(month.start)).min()
+        let mut open = self.periods(
+            rules,
+            false,
+            self.horizon(rules).max(now + TimeDelta::days(62)),
+        );
+        open.retain(|period| {
+            period.start > now || rules.plan(&period.plan).is_some_and(|plan| plan.enabled)
+        });
+        open.iter()
+            .map(|period| self.granted_from(period.start))
+            .min()
     }
 
-    fn sum_up(&mut self, rules: &Rulebook) {
-        // Fixed when the first month is looked at; until then by all that is known.
-        if self.looked_at.is_empty() {
-            let named = self.news.iter().find_map(|news| news.anchor);
-            self.row.anchor = named.unwrap_or(self.news[0].at);
+    fn summarize(&mut self, rules: &Rulebook) {
+        // The anchor is fixed when the first period is settled. Until then it follows from all
+        // known events.
+        if self.settled.is_empty() {
+            let named = self.events.iter().find_map(|event| event.anchor);
+            self.row.anchor = named.unwrap_or(self.events[0].at);
         }
-        let last = self.news.last().expect("news");
-        let mut says_since = last.at;
-        for (news, ..) in self.lasting().into_iter().rev() {
-            if news.says != last.says {
+        let last = self.events.last().expect("an event");
+        let mut status_since = last.at;
+        for (event, ..) in self.in_force().into_iter().rev() {
+            if event.status != last.status {
                 break;
             }
-            says_since = news.at;
+            status_since = event.at;
         }
-        let running = self.stretches(rules, false);
+        let running = self.spans(rules, false);
         let (mut since, mut end) = (None, None);
-        for stretch in &running {
-            if since.is_none() || end != Some(stretch.from) {
-                since = Some(stretch.from);
+        for span in &running {
+            if since.is_none() || end != Some(span.from) {
+                since = Some(span.from);
             }
-            end = stretch.until;
+            end = span.until;
         }
-        let is_over = matches!(last.says, Says::Paused | Says::Canceled | Says::Expired);
-        let due = self.months(rules, true, self.horizon(rules));
+        let is_over = matches!(
+            last.status,
+            Status::Paused | Status::Canceled | Status::Expired
+        );
+        let due = self.periods(rules, true, self.horizon(rules));
         self.row = Subscription {
             plan: last.plan.clone(),
-            says: last.says,
-            says_since,
-            said_at: last.at,
+            status: last.status,
+            status_since,
+            status_at: last.at,
             since,
-            ended: is_over.then(|| end.unwrap_or(says_since)),
-            paid_through: self.paid_through(self.news.len() - 1),
-            due: due.first().map(|month| month.start),
+            ended: is_over.then(|| end.unwrap_or(status_since)),
+            paid_through: self.paid_through(self.events.len() - 1),
+            due: due.first().map(|period| period.start),
             ..self.row.clone()
         };
     }

@@ -1,10 +1,10 @@
-//! A book of one user to whom events and commands are sent.
-#![allow(dead_code, reason = "each file of tests needs some of it")]
+//! A fixture: the book of one user, who sends events and commands.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Origin, Outcome, Plan, Refusal, Rules, Subscription, SubscriptionStatus,
-    TransactionType,
+    Action, Book, Command, Decision, Origin, Outcome, Plan, Refusal, Rules, Subscription,
+    SubscriptionStatus, TransactionType,
 };
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("an instant")
 }
 
-/// A book of one user; the credits of a plan last for a year: basic 10, pro 200.
+/// The book of one user. The credits of a plan last for a year: 10 of `basic`, 200 of `pro`.
 pub struct Desk {
     pub book: Book,
     pub rules: Rules,
@@ -93,21 +93,22 @@ impl Desk {
         settled(self.decide(&command))
     }
 
-    /// What the job asks for.
+    /// Sends the commands that the job sends.
     pub fn job(&mut self) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for subscription in self.book.subscriptions("u").to_vec() {
             for due in subscription.due_periods(&self.rules, self.now) {
                 let start = due.period.start;
                 let mut command = self.command(None, grant(&subscription.id, start));
-                command.reference_id = format!("grant:{}:{}", subscription.id, start.format("%Y-%m-%d"));
+                command.reference_id =
+                    format!("grant:{}:{}", subscription.id, start.format("%Y-%m-%d"));
                 outcomes.push(settled(self.decide(&command)));
             }
         }
         outcomes
     }
 
-    /// Lets the time pass in which other events may come late, then runs the job.
+    /// Waits until no late events are expected any more, then runs the job.
     pub fn wait(&mut self) {
         self.now += TimeDelta::minutes(15);
         self.job();
@@ -118,7 +119,7 @@ impl Desk {
         known.find(|one| one.id == id).expect("a subscription")
     }
 
-    /// Start and credits of every period that brought some, in the order in which they were granted.
+    /// Start and credits of every period that brought credits, in the order of the grants.
     pub fn granted(&self) -> Vec<(String, i64)> {
         let grants = self.book.postings().iter();
         grants

@@ -1,4 +1,4 @@
-//! Whether a command that was decided for the first time has become what was expected.
+//! Checks that a command that was decided for the first time has the expected result.
 
 use ledger::{Action, Command, Outcome, Posting, Status, Wallet, WalletStatus};
 use proptest::prelude::*;
@@ -24,7 +24,10 @@ impl Run {
             outcome.amount,
             new.iter().map(|posting| posting.amount).sum::<i64>()
         );
-        let clipped: Vec<i64> = new.iter().filter_map(|posting| posting.detail.clipped).collect();
+        let clipped: Vec<i64> = new
+            .iter()
+            .filter_map(|posting| posting.detail.clipped)
+            .collect();
         let clipped = (!clipped.is_empty()).then(|| clipped.iter().sum());
         prop_assert_eq!(outcome.clipped, clipped, "all that did not fit");
         let was = before.wallet(&command.user_id).cloned();
@@ -33,7 +36,7 @@ impl Run {
         prop_assert_eq!(
             balance(&is) - balance(&was),
             outcome.amount,
-            "the outcome tells the change of the balance"
+            "the outcome contains the change of the balance"
         );
         let refusal = outcome.refused.as_ref().map(|refused| refused.code);
         prop_assert!(
@@ -44,9 +47,16 @@ impl Run {
         prop_assert_eq!(outcome.default_price, expected.default_price);
         let at = effective(command, &self.rules, self.now);
         if outcome.status() == Status::Failed {
-            let first = outcome.refused.as_ref().and_then(|refused| refused.first.clone());
+            let first = outcome
+                .refused
+                .as_ref()
+                .and_then(|refused| refused.first.clone());
             let first = first.map(|first| (first.reference_id, first.transaction_id));
-            prop_assert_eq!(&first, &expected.first, "it names what credited the payment");
+            prop_assert_eq!(
+                &first,
+                &expected.first,
+                "it names what credited the payment"
+            );
             self.check_failed(command, outcome, before, &new)?;
         } else {
             let wallet = is.as_ref().expect("an open wallet");
@@ -87,19 +97,24 @@ impl Run {
                 "{outcome:?}\n{was:?}"
             ),
             (Action::Purchase { .. }, _, Some(is)) if outcome.refused.is_none() => {
-                prop_assert_eq!(outcome.over_cap, spendable(is, at) > self.rules.max_user_balance);
+                prop_assert_eq!(
+                    outcome.over_cap,
+                    spendable(is, at) > self.rules.max_user_balance
+                );
             }
-            (Action::RegistrationBonus, ..) if outcome.refused.is_none() => self.registered(command),
+            (Action::RegistrationBonus, ..) if outcome.refused.is_none() => {
+                self.registered(command);
+            }
             _ => {}
         }
-        // Only an event has grants beside its own posting.
+        // Only an event has grants besides its own posting.
         let is_event = matches!(command.action, Action::Subscription { .. });
         let skipped = new.iter().find_map(|posting| posting.detail.skipped);
         prop_assert_eq!(outcome.skipped, skipped.filter(|_| is_event));
         Ok(())
     }
 
-    /// A refusal moves nothing. A period that the cap refused is handled.
+    /// A refusal moves no credits. A period that the cap refused counts as handled.
     fn check_failed(
         &self,
         command: &Command,
@@ -125,11 +140,13 @@ impl Run {
         if !stored {
             prop_assert_eq!(
                 before,
-                &State::of(&self.book),
+                &State::from_book(&self.book),
                 "what is not stored changes nothing"
             );
         }
-        if let (Some(wallet), Some(required), Some(available)) = (was, refused.required, refused.available) {
+        if let (Some(wallet), Some(required), Some(available)) =
+            (was, refused.required, refused.available)
+        {
             let at = effective(command, &self.rules, self.now);
             prop_assert_eq!(available, spendable(wallet, at));
             prop_assert!(required > available);
@@ -137,8 +154,12 @@ impl Run {
         Ok(())
     }
 
-    /// The event counts, then what is due is granted with it.
-    fn check_event(&mut self, command: &Command, granted: Granted<'_>) -> Result<(), TestCaseError> {
+    /// The event is added first. Then the periods that are due are granted with it.
+    fn check_event(
+        &mut self,
+        command: &Command,
+        granted: Granted<'_>,
+    ) -> Result<(), TestCaseError> {
         let (id, event) = report(command, self.now).expect("an event");
         let user = &command.user_id;
         self.histories
@@ -153,7 +174,7 @@ impl Run {
         Ok(())
     }
 
-    /// A registration opens the free plan's subscription where that plan is enabled.
+    /// A registration opens the subscription to the free plan if that plan is enabled.
     fn registered(&mut self, command: &Command) {
         let Some(name) = self.rules.free_plan.clone() else {
             return;
@@ -174,7 +195,7 @@ impl Run {
     }
 }
 
-/// Whether the wallet may spend after a command that was applied.
+/// The status of the wallet after a command was applied.
 fn status(command: &Command, was: Option<&Wallet>) -> WalletStatus {
     match command.action {
         Action::Freeze { .. } => WalletStatus::Frozen,

@@ -1,40 +1,41 @@
-//! What has to become of a command, worked out from the wallets and from all commands before it by other means than the
-//! ledger's.
+//! The expected result of a command. It is computed from the wallets and all earlier commands,
+//! independently of the ledger.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Batch, Book, Command, DefaultPrice, Item, MAX_AMOUNT, Outcome, Posting, Refusal, Rules, Skipped,
-    Source, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
+    Action, Batch, Book, Command, DefaultPrice, Item, MAX_AMOUNT, Outcome, Posting, Refusal, Rules,
+    Skipped, Source, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
 };
 use uuid::Uuid;
 
 use super::history::{Histories, Month, Report};
 
-/// What has to become of a command.
+/// The expected result of a command.
 pub struct Expected {
     pub refusal: Option<Refusal>,
-    /// What it moves; absent where periods are granted, which are looked at one by one.
+    /// The credits that it moves. `None` if periods are granted, because these are checked one by
+    /// one.
     pub amount: Option<i64>,
-    /// An event that is older than one already known.
+    /// Whether the event is older than a known one.
     pub stale: bool,
-    /// A consumption is priced although its service has no price.
+    /// Whether a consumption is charged although its service has no price.
     pub default_price: bool,
-    /// Reference and transaction that credited the payment before.
+    /// The reference and the transaction that credited the payment before.
     pub first: Option<(String, Uuid)>,
     /// The period that the job's command grants.
     pub grant: Option<Due>,
 }
 
-/// A period that is to be granted.
+/// A period that has to be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
     pub subscription_id: String,
     pub month: Month,
 }
 
-/// What can be known before a command is decided.
+/// The state before a command is decided.
 #[derive(Clone, Copy)]
 pub struct Sight<'a> {
     pub book: &'a Book,
@@ -43,14 +44,14 @@ pub struct Sight<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// When a command counts: not longer before it was received than lateness allows, and not later.
+/// The effective time of a command.
 pub fn effective(command: &Command, rules: &Rules, now: DateTime<Utc>) -> DateTime<Utc> {
     let received = command.received_at.unwrap_or(now);
     let at = command.occurred_at.unwrap_or(received);
     at.clamp(received - rules.max_lateness, received)
 }
 
-/// What an event reports of a subscription, if the command is one.
+/// The id and the event of a subscription, if the command is a subscription event.
 pub fn report(command: &Command, now: DateTime<Utc>) -> Option<(&str, Report)> {
     let Action::Subscription {
         subscription_id,
@@ -74,7 +75,8 @@ pub fn report(command: &Command, now: DateTime<Utc>) -> Option<(&str, Report)> {
     Some((subscription_id, report))
 }
 
-/// Up to when a period may start that is granted with a command: an event that is dated ahead grants up to 5 minutes ahead.
+/// The latest start of a period that a command may grant. An event that is dated in the future
+/// grants up to 5 minutes ahead.
 pub fn horizon(command: &Command, now: DateTime<Utc>) -> DateTime<Utc> {
     let dated = command.occurred_at.unwrap_or(now);
     match command.action {
@@ -83,7 +85,7 @@ pub fn horizon(command: &Command, now: DateTime<Utc>) -> DateTime<Utc> {
     }
 }
 
-/// What can be spent at `at`, summed up batch by batch.
+/// The credits that can be spent at `at`, summed up batch by batch.
 pub fn spendable(wallet: &Wallet, at: DateTime<Utc>) -> i64 {
     let open = wallet
         .batches()
@@ -92,7 +94,8 @@ pub fn spendable(wallet: &Wallet, at: DateTime<Utc>) -> i64 {
     open.map(|batch| batch.remaining - batch.held).sum()
 }
 
-/// Credits came from the batches that expire first: whatever was touched, nothing spendable stands before it.
+/// Whether the credits came from the batches that expire first: no spendable credits are left in a
+/// batch before a batch that was used.
 pub fn spent_first_expiring_first(before: &Wallet, outcome: &Outcome, at: DateTime<Utc>) -> bool {
     let taken: HashMap<Uuid, i64> = outcome
         .allocations
@@ -105,7 +108,11 @@ pub fn spent_first_expiring_first(before: &Wallet, outcome: &Outcome, at: DateTi
         .filter(|b| b.expires_at.is_none_or(|end| end > at))
         .collect();
     order.sort_by(|a, b| {
-        let end = |batch: &Batch| batch.expires_at.map_or(i64::MAX, |end| end.timestamp_micros());
+        let end = |batch: &Batch| {
+            batch
+                .expires_at
+                .map_or(i64::MAX, |end| end.timestamp_micros())
+        };
         let paid = |batch: &Batch| batch.source == Source::Purchase;
         end(a)
             .cmp(&end(b))
@@ -125,7 +132,7 @@ pub fn spent_first_expiring_first(before: &Wallet, outcome: &Outcome, at: DateTi
     missing == 0 && taken == expected
 }
 
-/// What a consumption costs.
+/// The cost of a consumption.
 fn cost(service: &str, amount: Option<i64>, quantity: Option<i64>) -> i128 {
     if let Some(amount) = amount {
         return i128::from(amount);
@@ -176,7 +183,8 @@ impl<'a> Sight<'a> {
         expected
     }
 
-    /// Only a price that was looked up counts, not one of a command that was refused before.
+    /// The default price counts only if the price was looked up, not if the command was refused
+    /// before that.
     fn is_priced_by_default(command: &Command, refusal: Option<Refusal>) -> bool {
         let is_unpriced = matches!(
             &command.action,
@@ -185,9 +193,13 @@ impl<'a> Sight<'a> {
         is_unpriced && refusal.is_none_or(|code| code == Refusal::InsufficientCredits)
     }
 
-    /// The user's periods that start at or before `until` and are to be granted now, in order: those of plans that are granted.
+    /// The user's periods that start at or before `until` and have to be granted now, in order.
+    /// Periods of disabled plans are not included.
     pub fn due(self, user: &str, until: DateTime<Utc>) -> Vec<Due> {
-        let own = self.histories.iter().filter(|(_, history)| history.user == user);
+        let own = self
+            .histories
+            .iter()
+            .filter(|(_, history)| history.user == user);
         let due = own.flat_map(|(id, history)| {
             let months = history.due(self.rules, self.now, until).into_iter();
             months.map(|month| Due {
@@ -201,16 +213,22 @@ impl<'a> Sight<'a> {
         due
     }
 
-    /// When a command grants the next period of a user's subscriptions.
+    /// The time at which a command grants the next period of a user's subscriptions.
     pub fn next_due(self, user: &str) -> Option<DateTime<Utc>> {
-        let own = self.histories.values().filter(|history| history.user == user);
+        let own = self
+            .histories
+            .values()
+            .filter(|history| history.user == user);
         own.filter_map(|history| history.next_due(self.rules, self.now))
             .min()
     }
 
-    /// The period of that start, if it is due, whatever its plan.
+    /// The period with this start, if it is due. The state of its plan does not matter.
     fn due_period(self, user: &str, id: &str, start: DateTime<Utc>) -> Option<Due> {
-        let history = self.histories.get(id).filter(|history| history.user == user)?;
+        let history = self
+            .histories
+            .get(id)
+            .filter(|history| history.user == user)?;
         let mut months = history.due(self.rules, self.now, self.now).into_iter();
         let month = months.find(|month| month.start == start)?;
         Some(Due {
@@ -219,23 +237,22 @@ impl<'a> Sight<'a> {
         })
     }
 
-    /// When the credits of a period expire.
+    /// The expiry of a period's credits.
     pub fn expiry(self, month: &Month) -> DateTime<Utc> {
         let days = self.rules.plans[&month.plan].validity_days;
         days.map_or(month.end, |days| month.start + TimeDelta::days(days))
     }
 
-    /// Why a period of a plan that is granted brings nothing.
+    /// The reason why a period of an enabled plan brings no credits.
     pub fn skipped(self, due: &Due) -> Option<Skipped> {
         if self.expiry(&due.month) <= self.now {
             return Some(Skipped::Lapsed);
         }
         let history = &self.histories[&due.subscription_id];
         let start = due.month.start;
-        let is_covered = self
-            .histories
-            .values()
-            .any(|other| other.user == history.user && !other.is_free && other.runs(self.rules, start));
+        let is_covered = self.histories.values().any(|other| {
+            other.user == history.user && !other.is_free && other.runs(self.rules, start)
+        });
         (history.is_free && is_covered).then_some(Skipped::PaidPlan)
     }
 
@@ -243,28 +260,31 @@ impl<'a> Sight<'a> {
         self.book.wallet(&command.user_id)
     }
 
-    /// How many free credits the wallet can take.
-    fn room(self, command: &Command, at: DateTime<Utc>) -> i64 {
-        let full = self.wallet(command).map_or(0, |wallet| spendable(wallet, at));
+    /// The free credits that fit into the wallet under the cap.
+    fn headroom(self, command: &Command, at: DateTime<Utc>) -> i64 {
+        let full = self
+            .wallet(command)
+            .map_or(0, |wallet| spendable(wallet, at));
         (self.rules.max_user_balance - full).max(0)
     }
 
     fn amount(self, command: &Command) -> i64 {
-        let room = self.room(command, effective(command, self.rules, self.now));
+        let headroom = self.headroom(command, effective(command, self.rules, self.now));
         match &command.action {
             Action::Consume {
                 service,
                 amount,
                 quantity,
             } => -i64::try_from(cost(service, *amount, *quantity)).expect("a cost"),
-            Action::RegistrationBonus => room.min(20),
-            Action::Promotion { amount, .. } => room.min(*amount),
+            Action::RegistrationBonus => headroom.min(20),
+            Action::Promotion { amount, .. } => headroom.min(*amount),
             Action::Purchase {
                 item: Item::Package(_),
                 ..
             } => 110,
             Action::Purchase {
-                item: Item::Price(_), ..
+                item: Item::Price(_),
+                ..
             } => 170,
             Action::Purchase {
                 item: Item::Credits { credits, .. },
@@ -273,8 +293,10 @@ impl<'a> Sight<'a> {
             Action::Expire { cutoff } => {
                 let last = (*cutoff).min(self.now - self.rules.max_lateness);
                 let batches = self.wallet(command).into_iter().flat_map(Wallet::batches);
-                let lapsed = batches.filter(|b| b.expires_at.is_some_and(|end| end <= last));
-                -lapsed.map(|batch| batch.remaining - batch.held).sum::<i64>()
+                let expired = batches.filter(|b| b.expires_at.is_some_and(|end| end <= last));
+                -expired
+                    .map(|batch| batch.remaining - batch.held)
+                    .sum::<i64>()
             }
             Action::MonthlyGrant { .. }
             | Action::Subscription { .. }
@@ -283,11 +305,11 @@ impl<'a> Sight<'a> {
         }
     }
 
-    /// Why the command is refused, if it is: the first reason in the order of precedence.
+    /// The refusal of the command, if any: the first one in order of precedence.
     fn refusal(self, command: &Command) -> Option<Refusal> {
         let wallet = self.wallet(command);
         let at = effective(command, self.rules, self.now);
-        let is_full = || (self.room(command, at) == 0).then_some(Refusal::MaxBalanceReached);
+        let is_full = || (self.headroom(command, at) == 0).then_some(Refusal::MaxBalanceReached);
         if !self.rules.enabled && !matches!(command.action, Action::Expire { .. }) {
             return Some(Refusal::CreditsDisabled);
         }
@@ -307,7 +329,9 @@ impl<'a> Sight<'a> {
                 }
                 match wallet {
                     None => Some(Refusal::WalletNotFound),
-                    Some(wallet) if wallet.status == WalletStatus::Frozen => Some(Refusal::WalletFrozen),
+                    Some(wallet) if wallet.status == WalletStatus::Frozen => {
+                        Some(Refusal::WalletFrozen)
+                    }
                     Some(wallet) => {
                         let available = i128::from(spendable(wallet, at));
                         (cost > available).then_some(Refusal::InsufficientCredits)
@@ -344,7 +368,10 @@ impl<'a> Sight<'a> {
                 if known.is_some_and(|history| history.user != command.user_id) {
                     return Some(Refusal::SubscriptionConflict);
                 }
-                let begins = matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing);
+                let begins = matches!(
+                    status,
+                    SubscriptionStatus::Active | SubscriptionStatus::Trialing
+                );
                 self.plan_refusal(plan).filter(|_| begins)
             }
             Action::MonthlyGrant {
@@ -357,7 +384,7 @@ impl<'a> Sight<'a> {
         }
     }
 
-    /// The posting that credited the payment that a purchase reports, looked for among all of them.
+    /// The posting that credited the payment of a purchase, searched among all postings.
     pub fn credited(self, command: &Command) -> Option<&'a Posting> {
         let Action::Purchase {
             purchase_id,
@@ -384,7 +411,7 @@ impl<'a> Sight<'a> {
         if let Some(refusal) = self.plan_refusal(&due.month.plan) {
             return Some(refusal);
         }
-        let is_full = self.skipped(&due).is_none() && self.room(command, self.now) == 0;
+        let is_full = self.skipped(&due).is_none() && self.headroom(command, self.now) == 0;
         is_full.then_some(Refusal::MaxBalanceReached)
     }
 

@@ -1,4 +1,4 @@
-//! Whether the periods that were granted are those that were due, each with its plan's credits.
+//! Checks that the granted periods are those that were due, each with the credits of its plan.
 
 use chrono::{DateTime, Utc};
 use ledger::{Action, Command, Origin, Posting, Refusal, Skipped, Source, TransactionType, Wallet};
@@ -7,36 +7,47 @@ use uuid::Uuid;
 
 use super::expected::{Due, Sight, spendable};
 
-/// At most so many periods are granted by one command.
-const MOST: usize = 120;
+/// The maximum number of periods that one command grants.
+const MAX_PERIODS: usize = 120;
 
-/// What was posted for the periods that were due.
+/// The postings of the periods that were due.
 #[derive(Clone, Copy)]
 pub struct Granted<'a> {
     pub postings: &'a [Posting],
-    /// The event that they follow.
+    /// The event that caused them.
     pub event: Option<Uuid>,
-    /// The wallet before them and after them.
+    /// The wallet before them.
     pub was: Option<&'a Wallet>,
     pub is: &'a Wallet,
 }
 
 impl Granted<'_> {
-    /// Checks every posting against what was due before the first, in order.
+    /// Checks every posting against the periods that were due before the first one, in order.
     pub fn check(self, sight: Sight<'_>, due: &[Due]) -> Result<(), TestCaseError> {
-        prop_assert_eq!(self.postings.len(), due.len().min(MOST), "due were {:?}", due);
+        prop_assert_eq!(
+            self.postings.len(),
+            due.len().min(MAX_PERIODS),
+            "due were {:?}",
+            due
+        );
         let mut full = self.was.map_or(0, |wallet| spendable(wallet, sight.now));
         for (grant, due) in self.postings.iter().zip(due) {
             prop_assert_eq!(grant.subscription_id.as_ref(), Some(&due.subscription_id));
             prop_assert_eq!(grant.period_start, Some(due.month.start));
-            let room = (sight.rules.max_user_balance - full).max(0);
-            self.check_one(sight, grant, due, room)?;
+            let headroom = (sight.rules.max_user_balance - full).max(0);
+            self.check_one(sight, grant, due, headroom)?;
             full += grant.amount;
         }
         Ok(())
     }
 
-    fn check_one(self, sight: Sight<'_>, grant: &Posting, due: &Due, room: i64) -> Result<(), TestCaseError> {
+    fn check_one(
+        self,
+        sight: Sight<'_>,
+        grant: &Posting,
+        due: &Due,
+        headroom: i64,
+    ) -> Result<(), TestCaseError> {
         let job = job(&grant.user_id, &due.subscription_id, due.month.start);
         prop_assert_eq!(grant.kind, TransactionType::MonthlyGrant);
         prop_assert_eq!(
@@ -48,12 +59,12 @@ impl Granted<'_> {
         let credits = sight.rules.plans[&due.month.plan].credits;
         let (refusal, skipped, amount, clipped) = match sight.skipped(due) {
             Some(skipped) => (None, Some(skipped), 0, None),
-            None if room == 0 => (Some(Refusal::MaxBalanceReached), None, 0, Some(credits)),
+            None if headroom == 0 => (Some(Refusal::MaxBalanceReached), None, 0, Some(credits)),
             None => (
                 None,
                 None,
-                credits.min(room),
-                (credits > room).then(|| credits - room),
+                credits.min(headroom),
+                (credits > headroom).then(|| credits - headroom),
             ),
         };
         let detail: (Option<Skipped>, Option<i64>) = (grant.detail.skipped, grant.detail.clipped);

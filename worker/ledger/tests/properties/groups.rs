@@ -1,5 +1,5 @@
-//! Groups of commands, each decided in a book of its own that is read from what the ones before it wrote: whatever
-//! the groups are, they come to the same as one book.
+//! Groups of commands. Each group is decided in a new book that is read from the rows of earlier
+//! groups. Groups of any size must lead to the same result as one book.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,15 +8,15 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Batch, BatchStatus, Book, Changes, Command, CreditedPayment, Decision, Origin, Outcome, PaymentKey,
-    Posting, Record, Rules, Subscription, TransactionType, Wallet,
+    Batch, BatchStatus, Book, Changes, Command, CreditedPayment, Decision, Origin, Outcome,
+    PaymentKey, Posting, Record, Rules, Subscription, TransactionType, Wallet,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{run::next, steps::USERS};
 
-/// A command as it was sent, and what was decided.
+/// A command as it was sent, with its decision.
 #[derive(Debug)]
 pub struct Sent {
     pub command: Command,
@@ -25,7 +25,7 @@ pub struct Sent {
     pub decision: Decision,
 }
 
-/// What the groups so far have written, as the store keeps it.
+/// The rows that the groups have written so far, as the database stores them.
 #[derive(Default)]
 struct Rows {
     wallets: BTreeMap<String, Wallet>,
@@ -51,14 +51,18 @@ fn row(wallet: &Wallet) -> Wallet {
     row
 }
 
-/// The row of a wallet that nobody has opened yet.
+/// The row of a wallet that is not open yet.
 pub fn prepared(user: &str) -> Wallet {
-    let nth = USERS.iter().position(|one| *one == user).unwrap_or_default();
+    let nth = USERS
+        .iter()
+        .position(|one| *one == user)
+        .unwrap_or_default();
     let id = u128::MAX - u128::try_from(nth).unwrap_or_default();
     Wallet::prepared(Uuid::from_u128(id), user.to_owned())
 }
 
-/// Decides what was sent again, in groups that end where `splits` has a bit, and compares.
+/// Decides the sent commands again, in groups that end where `splits` has a bit set, and compares
+/// the results.
 pub fn check(whole: &Book, sent: &[Sent], splits: u64) -> Result<(), TestCaseError> {
     let mut rows = Rows::default();
     let mut ids = 0;
@@ -88,7 +92,7 @@ impl Rows {
         self.write(book.into_changes())
     }
 
-    /// What the store reads for a group.
+    /// The book that the store reads for a group.
     fn book(&self, group: &[Sent]) -> Book {
         let mut book = Book::default();
         for user in USERS {
@@ -109,14 +113,14 @@ impl Rows {
         }
         for Sent { command, .. } in group {
             let key = (command.origin, command.reference_id.clone());
-            if let Some(place) = self.by_reference.get(&key) {
-                book.add_record(key.0, None, key.1, self.record(*place));
+            if let Some(position) = self.by_reference.get(&key) {
+                book.add_record(key.0, None, key.1, self.record(*position));
             }
         }
         book
     }
 
-    /// A subscription as it is read from its row, its events and the periods that were handled.
+    /// Restores a subscription from its row, its events and its handled periods.
     fn read(&self, row: &Subscription) -> Subscription {
         let grants = self.postings.iter();
         let own = grants.filter(|posting| posting.subscription_id.as_ref() == Some(&row.id));
@@ -141,40 +145,49 @@ impl Rows {
         wallet
     }
 
-    fn record(&self, place: usize) -> Record {
-        let own = &self.postings[place];
+    fn record(&self, position: usize) -> Record {
+        let own = &self.postings[position];
         let belonging = self.belonging.get(&own.id).into_iter().flatten();
         let mut postings = vec![own];
-        postings.extend(belonging.map(|place| &self.postings[*place]));
+        postings.extend(belonging.map(|position| &self.postings[*position]));
         Record {
             fingerprint: own.fingerprint,
-            outcome: Outcome::of(&postings, None),
+            outcome: Outcome::from_postings(&postings, None),
         }
     }
 
     fn write(&mut self, changes: Changes) -> Result<(), TestCaseError> {
         for mut wallet in changes.wallets {
             let user = wallet.user_id.clone();
-            for batch in wallet.batches().iter().filter(|batch| batch.new || batch.dirty) {
+            for batch in wallet
+                .batches()
+                .iter()
+                .filter(|batch| batch.new || batch.dirty)
+            {
                 self.batches.insert((user.clone(), batch.id), clean(batch));
             }
             if wallet.dirty {
                 self.wallets.insert(user.clone(), row(&wallet));
             }
             wallet.written();
-            prop_assert_eq!(wallet, self.wallet(&user), "what is kept is what would be read");
+            prop_assert_eq!(
+                wallet,
+                self.wallet(&user),
+                "what is kept is what would be read"
+            );
         }
         for mut subscription in changes.subscriptions {
             subscription.dirty = false;
-            self.subscriptions.insert(subscription.id.clone(), subscription);
+            self.subscriptions
+                .insert(subscription.id.clone(), subscription);
         }
         for posting in changes.postings {
-            let place = self.postings.len();
+            let position = self.postings.len();
             let key = (posting.origin, posting.reference_id.clone());
-            let other = self.by_reference.insert(key, place);
+            let other = self.by_reference.insert(key, position);
             prop_assert!(other.is_none(), "its reference is taken: {posting:?}");
             if let Some(id) = posting.related_id {
-                self.belonging.entry(id).or_default().push(place);
+                self.belonging.entry(id).or_default().push(position);
             }
             self.postings.push(posting);
         }
@@ -187,7 +200,11 @@ impl Rows {
             let amounts = |wallet: &Wallet| {
                 (
                     (wallet.balance, wallet.held, wallet.status),
-                    (wallet.total_earned, wallet.total_spent, wallet.transaction_count),
+                    (
+                        wallet.total_earned,
+                        wallet.total_spent,
+                        wallet.transaction_count,
+                    ),
                 )
             };
             let wallet = whole.wallet(user);

@@ -1,7 +1,7 @@
-//! What was reported of each subscription, and which periods follow from it.
+//! The reported events of each subscription, and the periods that follow from them.
 //!
-//! Written from the documented rules and by another method than the ledger's: every question is about one instant, and is
-//! answered by looking at all events again.
+//! It implements the documented rules in a different way than the ledger: each function examines
+//! one instant and looks at all events again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,15 @@ use ledger::{
     SubscriptionStatus::{self, Active, Canceled, Expired, PastDue, Paused, Trialing},
 };
 
-/// The time is counted in microseconds.
+/// The resolution of instants.
 const INSTANT: TimeDelta = TimeDelta::microseconds(1);
 
 /// One event of a subscription.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// When it counts from.
+    /// The time of the event.
     pub at: DateTime<Utc>,
-    /// When it was applied.
+    /// The time at which it was applied.
     pub applied_at: DateTime<Utc>,
     pub status: SubscriptionStatus,
     pub plan: String,
@@ -27,20 +27,20 @@ pub struct Report {
     pub paid_through: Option<DateTime<Utc>>,
 }
 
-/// A period that is to be granted.
+/// A period that has to be granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Month {
     pub start: DateTime<Utc>,
     pub end: DateTime<Utc>,
-    /// Name of the plan that it is granted by.
+    /// Name of the plan that grants it.
     pub plan: String,
 }
 
-/// All events of a subscription in the order of time, and the periods that were handled.
+/// All events of a subscription in chronological order, and the periods that were handled.
 #[derive(Clone, Debug)]
 pub struct History {
     pub user: String,
-    /// It came with a registration.
+    /// Whether it came with a registration.
     pub is_free: bool,
     events: Vec<Report>,
     handled: BTreeSet<DateTime<Utc>>,
@@ -50,7 +50,7 @@ pub struct History {
 /// The histories of all subscriptions by id.
 pub type Histories = BTreeMap<String, History>;
 
-/// Of two events of one instant the one with the higher rank comes later.
+/// The rank of an event among events of the same instant. The higher rank comes later.
 fn rank(status: SubscriptionStatus) -> u8 {
     match status {
         Canceled | Expired => 2,
@@ -74,7 +74,7 @@ impl History {
         }
     }
 
-    /// The subscription of a registration: it runs from then on.
+    /// The subscription that a registration opens. It runs from the registration on.
     pub fn free(user: &str, plan: &str, at: DateTime<Utc>) -> Self {
         let mut free = Self::new(user);
         free.is_free = true;
@@ -89,37 +89,38 @@ impl History {
         free
     }
 
-    /// Takes an event that arrives: behind those of the same instant and rank.
+    /// Adds an event after those of the same instant and rank.
     pub fn report(&mut self, event: Report) {
         self.events.push(event);
-        self.events.sort_by_key(|event| (event.at, rank(event.status)));
+        self.events
+            .sort_by_key(|event| (event.at, rank(event.status)));
     }
 
-    /// Whether an event that arrives now would not come last in the order of time.
+    /// Whether an event that arrives now is not the last in chronological order.
     pub fn is_stale(&self, event: &Report) -> bool {
-        let place = |event: &Report| (event.at, rank(event.status));
-        self.events.iter().any(|known| place(known) > place(event))
+        let key = |event: &Report| (event.at, rank(event.status));
+        self.events.iter().any(|known| key(known) > key(event))
     }
 
-    /// Notes that a period was granted, skipped or refused by the cap.
+    /// Records that a period was granted, skipped or refused by the cap.
     pub fn handle(&mut self, start: DateTime<Utc>) {
         self.fixed_anchor = Some(self.anchor());
         assert!(self.handled.insert(start), "{start} is handled twice");
     }
 
-    /// From where its months are counted.
+    /// The instant from which its months are counted.
     pub fn anchor(&self) -> DateTime<Utc> {
         let named = self.events.iter().find_map(|event| event.anchor);
         self.fixed_anchor.or(named).unwrap_or(self.events[0].at)
     }
 
-    /// The place of the event that is in force at an instant.
-    fn place_in_force(&self, at: DateTime<Utc>) -> Option<usize> {
+    /// The index of the event that is in force at an instant.
+    fn index_in_force(&self, at: DateTime<Utc>) -> Option<usize> {
         self.events.iter().rposition(|event| event.at <= at)
     }
 
     fn in_force(&self, at: DateTime<Utc>) -> Option<&Report> {
-        self.place_in_force(at).map(|place| &self.events[place])
+        self.index_in_force(at).map(|index| &self.events[index])
     }
 
     /// Whether it runs at an instant.
@@ -134,10 +135,15 @@ impl History {
 
     /// Whether it runs at an instant at which `past_due` is in force.
     fn runs_past_due(&self, rules: &Rules, at: DateTime<Utc>) -> bool {
-        let is_past_due = |at| self.in_force(at).is_some_and(|event| event.status == PastDue);
+        let is_past_due = |at| {
+            self.in_force(at)
+                .is_some_and(|event| event.status == PastDue)
+        };
         let mut last_before = at;
         while is_past_due(last_before) {
-            let began = self.in_force(last_before).map_or(last_before, |event| event.at);
+            let began = self
+                .in_force(last_before)
+                .map_or(last_before, |event| event.at);
             last_before = began - INSTANT;
         }
         let next = self
@@ -150,22 +156,24 @@ impl History {
         self.runs(rules, last_before) && (is_in_grace || is_paid_later)
     }
 
-    /// Up to where the term of the event at that place is paid; absent without a limit. A term ends with `canceled` or
-    /// `expired`.
-    fn paid_through(&self, place: usize) -> Option<DateTime<Utc>> {
-        let ended_before = self.events[..place]
+    /// The instant up to which the term of the event with this index is paid. `None` means no
+    /// limit. A term ends with `canceled` or `expired`.
+    fn paid_through(&self, index: usize) -> Option<DateTime<Utc>> {
+        let ended_before = self.events[..index]
             .iter()
             .rposition(|event| is_end(event.status));
         let first = ended_before.map_or(0, |end| end + 1);
-        let ends = self.events[place..].iter().position(|event| is_end(event.status));
-        let last = ends.map_or(self.events.len(), |end| place + end + 1);
+        let ends = self.events[index..]
+            .iter()
+            .position(|event| is_end(event.status));
+        let last = ends.map_or(self.events.len(), |end| index + end + 1);
         let named = self.events[first..last].iter();
         named.filter_map(|event| event.paid_through).max()
     }
 
     fn is_paid(&self, start: DateTime<Utc>, at: DateTime<Utc>) -> bool {
-        self.place_in_force(at)
-            .is_some_and(|place| self.paid_through(place).is_none_or(|end| start < end))
+        self.index_in_force(at)
+            .is_some_and(|index| self.paid_through(index).is_none_or(|end| start < end))
     }
 
     fn start(&self, nth: u32) -> DateTime<Utc> {
@@ -173,7 +181,7 @@ impl History {
         start.unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// The period of that number, if it is or was to be granted.
+    /// The period with this number, if it is or was to be granted.
     fn month(&self, rules: &Rules, nth: u32) -> Option<Month> {
         let (start, end) = (self.start(nth), self.start(nth + 1));
         let mut instants: Vec<_> = self.events.iter().map(|event| event.at).collect();
@@ -184,7 +192,7 @@ impl History {
         Some(Month { start, end, plan })
     }
 
-    /// The periods that start at or before `until` and were not handled.
+    /// The unhandled periods that start at or before `until`.
     fn open(&self, rules: &Rules, until: DateTime<Utc>) -> Vec<Month> {
         (u32::from(self.is_free)..u32::MAX)
             .take_while(|nth| self.start(*nth) <= until)
@@ -193,7 +201,8 @@ impl History {
             .collect()
     }
 
-    /// The periods that were not handled, at least up to the first one after `now`, if nothing more is reported.
+    /// The unhandled periods if no other event is reported, at least up to the first one after
+    /// `now`.
     fn open_beyond(&self, rules: &Rules, now: DateTime<Utc>) -> Vec<Month> {
         let events = self.events.iter().map(|event| event.at);
         let latest = events.chain(self.handled.iter().copied()).max();
@@ -201,8 +210,8 @@ impl History {
         self.open(rules, latest + rules.past_due_grace + TimeDelta::days(62))
     }
 
-    /// From when it is known that a period that starts then is granted. What happened between the time of the latest event
-    /// and its arrival is known a quarter of an hour after its arrival.
+    /// The time at which it is certain that a period with this start is granted. What happened
+    /// between the time of the latest event and its arrival is known 15 minutes after its arrival.
     fn known_from(&self, start: DateTime<Utc>) -> DateTime<Utc> {
         let is_late = |event: &&Report| event.applied_at - event.at > TimeDelta::minutes(5);
         let has_begun = |event: &&Report| start <= event.applied_at;
@@ -211,25 +220,27 @@ impl History {
         };
         let late = self.events.iter().filter(is_late);
         let waits = late.chain(self.events.last()).filter(holds_back);
-        let until = waits.map(|event| event.applied_at + TimeDelta::minutes(15)).max();
+        let until = waits
+            .map(|event| event.applied_at + TimeDelta::minutes(15))
+            .max();
         until.map_or(start, |until| until.max(start))
     }
 
-    /// The periods that start at or before `until` and are to be granted at `now`.
+    /// The periods that start at or before `until` and have to be granted at `now`.
     pub fn due(&self, rules: &Rules, now: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Month> {
         let mut due = self.open(rules, until);
         due.retain(|month| month.start > now || self.known_from(month.start) <= now);
         due
     }
 
-    /// The first period that was not handled.
+    /// The start of the first unhandled period.
     pub fn first_open(&self, rules: &Rules, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let open = self.open_beyond(rules, now);
         open.first().map(|month| month.start)
     }
 
-    /// When a command grants the next period, if nothing more is reported. Those that started under a plan that is not granted
-    /// at `now` are left to the job.
+    /// The time at which a command grants the next period, if no other event is reported. Periods
+    /// that have started under a disabled plan are left to the job.
     pub fn next_due(&self, rules: &Rules, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let is_granted = |name: &str| rules.plans.get(name).is_some_and(|plan| plan.enabled);
         let mut open = self.open_beyond(rules, now);
@@ -238,7 +249,8 @@ impl History {
         instants.min()
     }
 
-    /// Since when the status of the latest event has been in force without another one in between.
+    /// The start of the latest event's status: the first event in the unbroken series of events
+    /// with this status.
     fn since(&self, latest: &Report) -> DateTime<Utc> {
         let mut since = latest.at;
         while let Some(before) = self.in_force(since - INSTANT)
@@ -249,7 +261,7 @@ impl History {
         since
     }
 
-    /// What a row says wrongly about it, if anything.
+    /// The contradiction between its row and its events, if any.
     pub fn contradicts(&self, anchor: DateTime<Utc>, row: &SubscriptionState) -> Option<String> {
         let last = self.events.last()?;
         let expected = (

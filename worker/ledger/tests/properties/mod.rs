@@ -1,4 +1,5 @@
-//! What a sequence of commands has to come to: for the property tests, and for the fuzz target `sequence`.
+//! A model of the ledger that computes the expected result of a sequence of commands, for the
+//! property tests and for the fuzz target `sequence`.
 
 mod applied;
 mod expected;

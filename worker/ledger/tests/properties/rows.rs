@@ -1,4 +1,5 @@
-//! Whether the rows of a user's subscriptions and the next due instant of the wallet say what follows from the events.
+//! Checks that the rows of a user's subscriptions and the wallet's `next_due_at` follow from the
+//! events.
 
 use chrono::{DateTime, Utc};
 use ledger::has_paid_plan;
@@ -6,10 +7,20 @@ use proptest::prelude::*;
 
 use super::expected::Sight;
 
-/// Checks the rows of one user, of whose periods a command grants the next at `next_due`.
-pub fn check(sight: Sight<'_>, user: &str, next_due: Option<DateTime<Utc>>) -> Result<(), TestCaseError> {
+/// Checks the rows of one user. `next_due` is the time at which a command grants the user's next
+/// period.
+pub fn check(
+    sight: Sight<'_>,
+    user: &str,
+    next_due: Option<DateTime<Utc>>,
+) -> Result<(), TestCaseError> {
     let known = sight.book.subscriptions(user);
-    let own = || sight.histories.iter().filter(|(_, history)| history.user == user);
+    let own = || {
+        sight
+            .histories
+            .iter()
+            .filter(|(_, history)| history.user == user)
+    };
     prop_assert_eq!(known.len(), own().count());
     let mut is_paid = false;
     for (id, history) in own() {
@@ -17,7 +28,9 @@ pub fn check(sight: Sight<'_>, user: &str, next_due: Option<DateTime<Utc>>) -> R
             return Err(TestCaseError::fail(format!("{id} is missing")));
         };
         if let Some(contradiction) = history.contradicts(row.anchor, &row.state) {
-            return Err(TestCaseError::fail(format!("{id}: {contradiction}\n{history:?}")));
+            return Err(TestCaseError::fail(format!(
+                "{id}: {contradiction}\n{history:?}"
+            )));
         }
         if let Some(start) = history.first_open(sight.rules, sight.now) {
             let due_at = row.state.due_at;

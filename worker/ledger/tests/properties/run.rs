@@ -1,5 +1,5 @@
-//! Plays a sequence, step by step: what becomes of each command is what was expected by other means, and everything
-//! holds after it.
+//! Plays a sequence step by step. After each step the result is the expected one and all invariants
+//! hold.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,13 +22,14 @@ use super::{
     whole,
 };
 
-/// A book, all that was sent to it, and what follows from that for subscriptions.
+/// A book, all commands sent to it, and the expected state of the subscriptions.
 pub struct Run {
     pub(super) book: Book,
     pub(super) histories: Histories,
-    /// By user, when a command grants the next period: as it was foreseen when periods were looked at last.
+    /// For each user, the time at which a command grants the next period, as computed when the
+    /// user's periods were last checked.
     pub(super) next_due: BTreeMap<String, DateTime<Utc>>,
-    /// When the next command was received, if not now.
+    /// The time of receipt of the next command. `None` means now.
     received_at: Option<DateTime<Utc>>,
     pub(super) rules: Rc<Rules>,
     pub(super) now: DateTime<Utc>,
@@ -38,7 +39,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// A book in which nobody has anything.
+    /// An empty book, with prepared wallets if `start` says so.
     fn new(start: &Start) -> Self {
         let mut book = Book::default();
         for user in USERS {
@@ -59,7 +60,7 @@ impl Run {
         }
     }
 
-    /// Plays a whole sequence, and the same commands again in groups. Returns what was sent.
+    /// Plays a whole sequence, then the same commands again in groups. Returns the sent commands.
     pub fn play(start: &Start, steps: Vec<Step>) -> Result<Vec<Sent>, TestCaseError> {
         let mut run = Self::new(start);
         for step in steps {
@@ -77,17 +78,25 @@ impl Run {
             Step::Switch(on) => Rc::make_mut(&mut self.rules).enabled = on,
             Step::Unpriced { costs } => steps::set_default(Rc::make_mut(&mut self.rules), costs),
             Step::Cap(credits) => Rc::make_mut(&mut self.rules).max_user_balance = credits,
-            Step::Plan { nth, enabled } => steps::set_plan(Rc::make_mut(&mut self.rules), nth, enabled),
-            Step::Received(minutes) => self.received_at = Some(self.now - TimeDelta::minutes(minutes)),
+            Step::Plan { nth, enabled } => {
+                steps::set_plan(Rc::make_mut(&mut self.rules), nth, enabled);
+            }
+            Step::Received(minutes) => {
+                self.received_at = Some(self.now - TimeDelta::minutes(minutes));
+            }
             Step::Repeat(nth) => {
                 if !self.sent.is_empty() {
-                    let again = self.sent[usize::from(nth) % self.sent.len()].command.clone();
+                    let again = self.sent[usize::from(nth) % self.sent.len()]
+                        .command
+                        .clone();
                     self.command(again)?;
                 }
             }
             Step::Again(nth) => {
                 let events = self.sent.iter().map(|sent| &sent.command);
-                let events: Vec<_> = events.filter(|one| report(one, self.now).is_some()).collect();
+                let events: Vec<_> = events
+                    .filter(|one| report(one, self.now).is_some())
+                    .collect();
                 if !events.is_empty() {
                     let mut again = events[usize::from(nth) % events.len()].clone();
                     again.reference_id = format!("again{}", self.sent.len());
@@ -149,7 +158,7 @@ impl Run {
             None => self.settle(&command)?,
         };
         let settled = settled.as_ref().unwrap_or(&self.book);
-        let before = State::of(settled);
+        let before = State::from_book(settled);
         let expected = self.sight(settled).expected(&command);
         let granted_first = settled.postings()[posted..].to_vec();
         let ids = &mut self.ids;
@@ -157,14 +166,16 @@ impl Run {
             .book
             .decide(&command, &self.rules, self.now, &mut || next(ids))
             .expect("a consistent book");
-        let posted_first = self.book.postings()[posted..].iter().take(granted_first.len());
+        let posted_first = self.book.postings()[posted..]
+            .iter()
+            .take(granted_first.len());
         prop_assert!(
             posted_first.eq(&granted_first),
             "what is due is granted before: {granted_first:?}"
         );
         match (&decision, known) {
             (_, Some(first)) => {
-                let after = State::of(&self.book);
+                let after = State::from_book(&self.book);
                 prop_assert_eq!(&before, &after, "a known reference changes nothing");
                 check_known(&command, &decision, first)?;
             }
@@ -175,9 +186,12 @@ impl Run {
                 );
                 prop_assert!(is_paid, "only what was paid for stays unapplied");
                 let code = Some(refused.code);
-                let wanted = expected.refusal;
-                prop_assert!(wanted == code, "{wanted:?}, not {refused:?}: {command:?}");
-                let after = State::of(&self.book);
+                let expected_code = expected.refusal;
+                prop_assert!(
+                    expected_code == code,
+                    "{expected_code:?}, not {refused:?}: {command:?}"
+                );
+                let after = State::from_book(&self.book);
                 prop_assert_eq!(&before, &after, "what is not applied changes nothing");
             }
             (Decision::Settled(outcome), _) => {
@@ -204,8 +218,8 @@ impl Run {
         whole::check(&self.book)
     }
 
-    /// The book after the periods were granted that a command grants before it is looked at. Commands about subscriptions
-    /// grant what is due themselves.
+    /// The book after the grants that precede the decision of a command. Commands about
+    /// subscriptions grant due periods as part of their own decision.
     fn settle(&mut self, command: &Command) -> Result<Option<Book>, TestCaseError> {
         let grants_itself = matches!(
             command.action,
@@ -235,7 +249,8 @@ impl Run {
         Ok(Some(book))
     }
 
-    /// Periods of a user were looked at: foresees when a command grants the next one.
+    /// Computes the time at which a command grants the user's next period. Called after periods of
+    /// the user were checked.
     pub(super) fn foresee(&mut self, user: &str) {
         match self.sight(&self.book).next_due(user) {
             Some(next) => self.next_due.insert(user.to_owned(), next),
@@ -243,7 +258,7 @@ impl Run {
         };
     }
 
-    /// Notes periods that were handled. The job's commands for them are known from now on.
+    /// Records handled periods. From now on the job's commands for them are known.
     pub(super) fn handle(&mut self, grants: &[Posting]) {
         for grant in grants {
             let (Some(id), Some(start)) = (&grant.subscription_id, grant.period_start) else {
@@ -252,20 +267,25 @@ impl Run {
             let history = self.histories.get_mut(id).expect("a known subscription");
             history.handle(start);
             let job = grants::job(&grant.user_id, id, start);
-            let answer = Decision::Settled(Outcome::of(&[grant], None));
+            let answer = Decision::Settled(Outcome::from_postings(&[grant], None));
             self.first
                 .insert((grant.origin, grant.reference_id.clone()), (job, answer));
         }
     }
 }
 
-/// Ids in the order in which they are asked for.
+/// Consecutive ids.
 pub fn next(ids: &mut u128) -> Uuid {
     *ids += 1;
     Uuid::from_u128(*ids)
 }
 
-fn command(user: usize, reference_id: String, occurred_at: Option<DateTime<Utc>>, action: Action) -> Command {
+fn command(
+    user: usize,
+    reference_id: String,
+    occurred_at: Option<DateTime<Utc>>,
+    action: Action,
+) -> Command {
     Command {
         origin: steps::origin(&action),
         reference_id,
@@ -279,7 +299,7 @@ fn command(user: usize, reference_id: String, occurred_at: Option<DateTime<Utc>>
     }
 }
 
-/// A known reference is answered as before, or refused where it says something else.
+/// Checks that a known reference returns the stored outcome, or a refusal if the content differs.
 fn check_known(
     command: &Command,
     decision: &Decision,

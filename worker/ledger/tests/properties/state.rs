@@ -1,10 +1,10 @@
-//! What a command can change.
+//! The state that a command can change.
 
 use ledger::{Book, Subscription, Wallet};
 
 use super::steps::USERS;
 
-/// What a command can change.
+/// The state that a command can change.
 #[derive(Debug, PartialEq)]
 pub struct State {
     pub wallets: Vec<Option<Wallet>>,
@@ -13,10 +13,13 @@ pub struct State {
 }
 
 impl State {
-    pub fn of(book: &Book) -> Self {
+    pub fn from_book(book: &Book) -> Self {
         let subscriptions = USERS.iter().map(|user| book.subscriptions(user).to_vec());
         Self {
-            wallets: USERS.iter().map(|user| book.wallet(user).cloned()).collect(),
+            wallets: USERS
+                .iter()
+                .map(|user| book.wallet(user).cloned())
+                .collect(),
             subscriptions: subscriptions.collect(),
             posted: book.postings().len(),
         }

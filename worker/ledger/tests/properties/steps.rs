@@ -1,4 +1,4 @@
-//! What the sequences are made of.
+//! The random generators for sequences of commands.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
@@ -6,10 +6,10 @@ use ledger::{
 };
 use proptest::prelude::*;
 
-/// Who sends commands.
+/// The users whose wallets the commands change.
 pub const USERS: [&str; 3] = ["ada", "bob", "cy"];
 
-/// The plans that are known while nobody removes them; `gold` never is.
+/// The plans that exist at first. `gold` never exists.
 const PLANS: [(&str, Plan); 3] = [
     ("free", plan(10, Some(30))),
     ("pro", plan(200, Some(30))),
@@ -24,64 +24,65 @@ const fn plan(credits: i64, validity_days: Option<i64>) -> Plan {
     }
 }
 
-/// What a sequence begins with.
+/// The initial settings of a sequence.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
-    /// A trial is granted like a subscription that is paid.
+    /// Whether a trial is granted like a paid subscription.
     pub trial_grants: bool,
-    /// How long a subscription is granted after a payment fell due.
+    /// The time in days for which a subscription is still granted after a payment became overdue.
     pub grace_days: i64,
-    /// How far back commands may reach.
+    /// The maximum age of a command's time, in hours.
     pub lateness_hours: i64,
-    /// Everybody has a row for his wallet, though nobody has opened one. As the store does it.
+    /// Whether each user has a prepared row for a wallet that is not open yet, as in the store.
     pub prepared: bool,
-    /// Whether a group ends with a command: the bit of its number, modulo 64.
+    /// The ends of groups: bit `n % 64` is set if command `n` ends a group.
     pub splits: u64,
 }
 
-/// One thing that happens.
+/// One step of a sequence.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// A command of user, reference, time that it says it happened at, action.
+    /// A command with user, reference, time and action.
     Command {
         user: usize,
         reference: u8,
         when: When,
         action: Action,
     },
-    /// The grant of a subscription's next period, or of one so many days off, under its reference or another.
+    /// The grant of a subscription's next period, or of one some days off, under its own reference
+    /// or another.
     Grant {
         user: usize,
         subscription: String,
         days: i64,
         honest: bool,
     },
-    /// The clock goes on by so many minutes.
+    /// The clock advances by this number of minutes.
     Wait(i64),
-    /// The next command was received so many minutes ago.
+    /// The next command was received this number of minutes ago.
     Received(i64),
-    /// One of the commands so far again.
+    /// An earlier command is sent again.
     Repeat(u16),
-    /// What one of the commands so far said, under a reference of its own.
+    /// The content of an earlier command is sent under a new reference.
     Again(u16),
-    /// The credit system is switched on or off.
+    /// The credit system is enabled or disabled.
     Switch(bool),
-    /// A service without a price costs something, or is refused.
+    /// A service without a price costs the default price, or is refused.
     Unpriced { costs: bool },
-    /// How much free grants may fill a wallet to.
+    /// The cap changes.
     Cap(i64),
-    /// A plan is on, off or gone.
+    /// A plan is enabled, disabled or removed.
     Plan { nth: usize, enabled: Option<bool> },
 }
 
-/// When a command says that it happened.
+/// The time that a command names.
 #[derive(Clone, Copy, Debug)]
 pub enum When {
-    /// It does not say.
+    /// No time.
     Unsaid,
-    /// So many minutes ago.
+    /// This number of minutes ago.
     Late(i64),
-    /// So many days after the start: several commands meet there.
+    /// This number of days after the start, so several commands have the same time.
     Day(i64),
 }
 
@@ -96,15 +97,15 @@ impl When {
     }
 }
 
-/// Whole days, so that expiries, periods and cutoffs meet exactly now and then.
+/// An instant on a whole day, so that expiries, periods and cutoffs sometimes coincide.
 pub fn day(days: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600, 0).expect("an instant") + TimeDelta::days(days)
 }
 
-/// The cap that a sequence begins with.
+/// The cap at the start of a sequence.
 pub const CAP: i64 = 1_500;
 
-/// The rules that a sequence begins with.
+/// The rules at the start of a sequence.
 pub fn rules(start: &Start) -> Rules {
     let mut rules = Rules {
         max_user_balance: CAP,
@@ -122,7 +123,9 @@ pub fn rules(start: &Start) -> Rules {
         },
     );
     rules.prices.insert("free".to_owned(), Price::each(0));
-    rules.prices.insert("dear".to_owned(), Price::each(MAX_AMOUNT));
+    rules
+        .prices
+        .insert("dear".to_owned(), Price::each(MAX_AMOUNT));
     let pro = Package {
         credits: 150,
         bonus: 20,
@@ -134,16 +137,18 @@ pub fn rules(start: &Start) -> Rules {
     rules
 }
 
-/// Sets the plan of that place.
+/// Sets the plan with this index.
 pub fn set_plan(rules: &mut Rules, nth: usize, enabled: Option<bool>) {
     let (name, plan) = PLANS[nth];
     match enabled {
-        Some(enabled) => rules.plans.insert(name.to_owned(), Plan { enabled, ..plan }),
+        Some(enabled) => rules
+            .plans
+            .insert(name.to_owned(), Plan { enabled, ..plan }),
         None => rules.plans.remove(name),
     };
 }
 
-/// Sets what a service without a price costs.
+/// Sets the price of services without a price.
 pub fn set_default(rules: &mut Rules, costs: bool) {
     rules.default_price = if costs {
         DefaultPrice::Price(Price::each(1))
@@ -152,7 +157,7 @@ pub fn set_default(rules: &mut Rules, costs: bool) {
     };
 }
 
-/// The door of a command.
+/// The origin of a command.
 pub fn origin(action: &Action) -> Origin {
     match action {
         Action::Consume { .. } => Origin::Usage,
@@ -174,7 +179,10 @@ fn consume() -> impl Strategy<Value = Action> {
         Just("dear".to_owned()),
         Just("unpriced".to_owned()),
     ];
-    let amounts = (proptest::option::of(amount()), proptest::option::of(amount()));
+    let amounts = (
+        proptest::option::of(amount()),
+        proptest::option::of(amount()),
+    );
     (service, amounts).prop_map(|(service, (amount, quantity))| Action::Consume {
         service,
         amount,
@@ -202,31 +210,39 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         10 => consume(),
         2 => Just(Action::RegistrationBonus),
-        3 => (amount(), days()).prop_map(|(amount, validity_days)| Action::Promotion { amount, validity_days }),
-        4 => (item, 0..6_u8, line, any::<bool>()).prop_map(|(item, payment, line, told)| Action::Purchase {
-            item,
-            purchase_id: format!("pi_{payment}"),
-            purchase_line: line.map(|line| line.to_string()),
-            paid_micros: told.then_some(9_990_000),
-            currency: told.then(|| "USD".to_owned()),
+        3 => (amount(), days()).prop_map(|(amount, validity_days)| {
+            Action::Promotion { amount, validity_days }
+        }),
+        4 => (item, 0..6_u8, line, any::<bool>()).prop_map(|(item, payment, line, has_price)| {
+            Action::Purchase {
+                item,
+                purchase_id: format!("pi_{payment}"),
+                purchase_line: line.map(|line| line.to_string()),
+                paid_micros: has_price.then_some(9_990_000),
+                currency: has_price.then(|| "USD".to_owned()),
+            }
         }),
         1 => Just(freeze),
         2 => Just(Action::Unfreeze { reason, actor }),
-        2 => prop_oneof![5..12_i64, 0..200_i64].prop_map(|days| Action::Expire { cutoff: day(days) }),
+        2 => prop_oneof![5..12_i64, 0..200_i64].prop_map(|days| {
+            Action::Expire { cutoff: day(days) }
+        }),
     ]
 }
 
 fn command() -> impl Strategy<Value = Step> {
     let when = prop_oneof![Just(When::Unsaid), (-10..3_000_i64).prop_map(When::Late)];
-    (0..USERS.len(), any::<u8>(), when, action()).prop_map(|(user, reference, when, action)| Step::Command {
-        user,
-        reference: reference % 96,
-        when,
-        action,
+    (0..USERS.len(), any::<u8>(), when, action()).prop_map(|(user, reference, when, action)| {
+        Step::Command {
+            user,
+            reference: reference % 96,
+            when,
+            action,
+        }
     })
 }
 
-/// The id of a subscription: one that anybody's event may name, or one of the user's own.
+/// The id of a subscription: either shared by all users or the user's own.
 pub fn subscription(owner: usize, nth: u8) -> String {
     let user = USERS[owner];
     match nth {
@@ -247,7 +263,8 @@ fn event() -> impl Strategy<Value = Step> {
         1 => Just(When::Day(5)),
         1 => (-500..200_i64).prop_map(When::Day),
     ];
-    let plan = prop_oneof![4 => Just("pro"), 3 => Just("max"), 2 => Just("free"), 1 => Just("gold")];
+    let plan =
+        prop_oneof![4 => Just("pro"), 3 => Just("max"), 2 => Just("free"), 1 => Just("gold")];
     let status = prop_oneof![
         8 => Just(SubscriptionStatus::Active),
         2 => Just(SubscriptionStatus::Trialing),
@@ -283,15 +300,17 @@ fn grant() -> impl Strategy<Value = Step> {
     let days = prop_oneof![6 => Just(0_i64), 2 => -70..70_i64];
     let user = prop_oneof![9 => Just(None::<usize>), 1 => (0..USERS.len()).prop_map(Some)];
     let honest = prop::bool::weighted(0.9);
-    (0..USERS.len(), 0..4_u8, user, days, honest).prop_map(|(owner, nth, user, days, honest)| Step::Grant {
-        user: user.unwrap_or(owner),
-        subscription: subscription(owner, nth),
-        days,
-        honest,
+    (0..USERS.len(), 0..4_u8, user, days, honest).prop_map(|(owner, nth, user, days, honest)| {
+        Step::Grant {
+            user: user.unwrap_or(owner),
+            subscription: subscription(owner, nth),
+            days,
+            honest,
+        }
     })
 }
 
-/// What a sequence begins with.
+/// Generates the initial settings of a sequence.
 pub fn start() -> impl Strategy<Value = Start> {
     let lateness = prop_oneof![5 => Just(24_i64), 1 => Just(0), 1 => Just(7 * 24)];
     let splits = prop_oneof![4 => any::<u64>(), 1 => Just(u64::MAX)];
@@ -313,7 +332,7 @@ pub fn start() -> impl Strategy<Value = Start> {
         )
 }
 
-/// One thing that happens.
+/// Generates one step of a sequence.
 pub fn step() -> impl Strategy<Value = Step> {
     let enabled = prop_oneof![4 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
     prop_oneof![
@@ -330,6 +349,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         3 => any::<u16>().prop_map(Step::Repeat),
         3 => any::<u16>().prop_map(Step::Again),
         1 => prop::bool::weighted(0.7).prop_map(|costs| Step::Unpriced { costs }),
-        1 => prop_oneof![3 => Just(CAP), 1 => Just(0_i64), 1 => Just(MAX_AMOUNT)].prop_map(Step::Cap),
+        1 => prop_oneof![3 => Just(CAP), 1 => Just(0_i64), 1 => Just(MAX_AMOUNT)]
+            .prop_map(Step::Cap),
     ]
 }

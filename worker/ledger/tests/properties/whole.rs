@@ -1,4 +1,4 @@
-//! What holds for every wallet, and for the whole book, after every command.
+//! The invariants that hold for every wallet and for the whole book after every command.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,7 +25,7 @@ fn account(name: &str) -> Account {
     }
 }
 
-/// Checks everything.
+/// Checks all invariants.
 pub fn check(book: &Book) -> Result<(), TestCaseError> {
     check_wallets(book)?;
     check_accounts(book)?;
@@ -33,7 +33,7 @@ pub fn check(book: &Book) -> Result<(), TestCaseError> {
     check_periods(book)
 }
 
-/// Each line of each payment is credited once.
+/// Checks that each line of each payment is credited once.
 fn check_payments(book: &Book) -> Result<(), TestCaseError> {
     let mut credited = HashSet::new();
     let purchases = book
@@ -66,7 +66,8 @@ fn check_wallets(book: &Book) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The other account of every posting fits its type, and issued = balances + consumed − refunded + expired + revoked.
+/// Checks that the other account of every posting fits its type, and that issued = balances +
+/// consumed − refunded + expired + revoked.
 fn check_accounts(book: &Book) -> Result<(), TestCaseError> {
     let mut moved: HashMap<(Account, Account), i128> = HashMap::new();
     for posting in book.postings() {
@@ -93,7 +94,8 @@ fn check_accounts(book: &Book) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The account on the other side, as the type of the posting has it. Nothing is given or taken back yet.
+/// The account on the other side, as the type of the posting requires it. Refunds and revocations
+/// do not exist yet.
 fn other_account(posting: &Posting) -> Option<String> {
     let name = match posting.kind {
         TransactionType::Purchase => format!("PAYMENT:{}", posting.purchase_id.as_ref()?),
@@ -127,7 +129,7 @@ fn has_its_sign(posting: &Posting) -> bool {
     }
 }
 
-/// Each period is handled once, under its reference.
+/// Checks that each period is handled once, under its reference.
 fn check_periods(book: &Book) -> Result<(), TestCaseError> {
     let mut handled = HashSet::new();
     let grants = book.postings().iter();

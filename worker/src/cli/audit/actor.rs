@@ -1,13 +1,13 @@
-//! The name of the operator.
+//! The name of the operator in the audit log.
 
 use producer_sdk::{contract::MAX_ID_BYTES, is_invisible};
 
 use crate::cli::failure::Failure;
 
-/// The operator, as the audit log names them.
+/// The argument that names the operator.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ActorArgs {
-    /// Who does this, for the audit log, such as ops:maria. Default: the user that this program runs as
+    /// Name of the operator for the audit log, such as ops:maria. Default: the system user
     #[arg(
         long,
         env = "SCRIP_ACTOR",
@@ -19,21 +19,24 @@ pub struct ActorArgs {
 }
 
 impl ActorArgs {
-    /// The name that was given, else the system's user.
+    /// The given name, else the system user.
     pub fn name(&self) -> Result<String, Failure> {
         if let Some(name) = &self.actor {
             return Ok(name.clone());
         }
         checked(&system_user()).map_err(|problem| {
             Failure::new(format!(
-                "the system's user cannot be the actor: {problem}; set --actor or SCRIP_ACTOR"
+                "the name of the system user cannot be the actor: {problem}; set --actor or \
+                 SCRIP_ACTOR"
             ))
         })
     }
 }
 
-/// The name of the user that this program runs as, or `uid:` and the number where it has none. From the system, because
-/// `USER` and `LOGNAME` are whatever they were set to.
+/// The name of the user that this program runs as, or `uid:` and the number if the user has no
+/// name.
+///
+/// The name comes from the system, because any process can set `USER` and `LOGNAME`.
 #[cfg(unix)]
 pub fn system_user() -> String {
     use nix::unistd::{User, getuid};
@@ -48,15 +51,17 @@ pub fn system_user() -> String {
     std::env::var("USERNAME").unwrap_or_else(|_| "unknown".to_owned())
 }
 
-/// An actor is written as ids of commands are: `freeze` sends the same name.
+/// Checks a name. The rules are those of ids in commands, because `freeze` sends the same name.
 fn checked(name: &str) -> Result<String, String> {
-    let is_allowed =
-        (1..=MAX_ID_BYTES).contains(&name.len()) && !name.chars().any(is_invisible) && name.trim() == name;
+    let is_allowed = (1..=MAX_ID_BYTES).contains(&name.len())
+        && !name.chars().any(is_invisible)
+        && name.trim() == name;
     if is_allowed {
         return Ok(name.to_owned());
     }
     Err(format!(
-        "allowed are 1 to {MAX_ID_BYTES} bytes of characters that can be seen, with spaces inside only; got {} bytes",
+        "allowed are 1 to {MAX_ID_BYTES} bytes of visible characters, with spaces only inside; got \
+         {} bytes",
         name.len()
     ))
 }
@@ -66,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_actor_is_1_to_200_bytes_of_characters_that_can_be_seen() {
+    fn an_actor_has_1_to_200_bytes_of_visible_characters() {
         let longest = "é".repeat(100);
         for name in ["ops:maria", "Maria Ünal", "-", longest.as_str()] {
             assert_eq!(checked(name).as_deref(), Ok(name));
@@ -87,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_that_was_given_is_the_actor_and_otherwise_the_systems_user() {
+    fn the_actor_is_the_given_name_or_else_the_system_user() {
         let given = ActorArgs {
             actor: Some("ops:maria".to_owned()),
         };

@@ -1,4 +1,4 @@
-//! Recording an action: before it is done, and how it ended.
+//! Entries of the audit log: an action is recorded before it is done, and again when it has ended.
 
 use serde_json::{Map, Value};
 use tracing::warn;
@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::actor::{ActorArgs, system_user};
 use crate::{
-    amqp::{self, AmqpError},
     cli::{
         context::Context,
         failure::{Doing, Failure},
@@ -15,54 +14,63 @@ use crate::{
     },
     config::Backend,
     store::{IntendedAction, OperatorAction, Store},
+    transport::amqp::{self, AmqpError},
 };
 
-/// Longest subject, in bytes; the table's own limit.
+/// Longest subject, in bytes; the limit of the table.
 const MAX_SUBJECT_BYTES: usize = 255;
-/// Longest user id, in bytes; the table's own limit.
+/// Longest user id, in bytes; the limit of the table.
 const MAX_USER_BYTES: usize = 200;
-/// Longest error that is recorded, in bytes.
+/// Longest error in an entry, in bytes.
 const MAX_ERROR_BYTES: usize = 2_000;
 
-const UNRECORDED: &str = "the audit log has no entry of this, because DATABASE_URL is missing; set DATABASE_URL to the ledger's database, \
-     with a role that may add to the log, such as the worker's (`scrip migrate grants`), to have one written";
+const UNRECORDED: &str = "the audit log has no entry of this, because DATABASE_URL is missing; to \
+     get one, set DATABASE_URL to the database of the ledger, with a role that may add to the log, \
+     such as that of the worker (`scrip migrate grants`)";
 
-const OTHER_LEDGER: &str = "nothing was done: its entry would be in the audit log of another ledger";
+const OTHER_LEDGER: &str =
+    "nothing was done: its entry would be in the audit log of another ledger";
 
-const NOTHING_WAS_DONE: &str = "nothing was done: an operator's action is recorded in the audit log first, which is in the \
-     ledger's database; DATABASE_URL must name it with a role that may add to the log, such as the worker's \
-     (`scrip migrate grants`)";
+const NOTHING_WAS_DONE: &str = "nothing was done: an action is first recorded in the audit log, \
+     which is in the database of the ledger; set DATABASE_URL to it, with a role that may add to \
+     the log, such as that of the worker (`scrip migrate grants`)";
 
-/// What is about to be done.
+/// An action that is about to be done.
 #[derive(Debug)]
 pub struct Intention {
-    /// The command.
     pub action: OperatorAction,
-    /// The reference, job, file or namespace that it is about.
+    /// The reference, job, file or namespace that the action is about.
     pub subject: Option<String>,
-    /// The user whose wallet it is about.
+    /// The user whose wallet the action is about.
     pub user_id: Option<String>,
-    /// What was asked for.
+    /// The request: arguments and filters of the command.
     pub detail: Map<String, Value>,
 }
 
 /// How an action ended.
 #[derive(Debug, Default)]
 pub struct Ending {
-    /// Whether the exit code is 0; an action that ended with an error is not completed whatever this says.
+    /// Whether the exit code is 0. An action that ended with an error is recorded as failed in any
+    /// case.
     pub completed: bool,
-    /// Counts, letters or outcome: all that was done, also before an error.
+    /// The result: counts, dead letters or outcome, including the work done before an error.
     pub detail: Value,
 }
 
-/// An action that is recorded as begun, and is to be recorded as ended.
+/// The entry of an action that is recorded as begun. [`Entry::end`] records its end.
+///
+/// `None` if the action is not recorded.
 #[derive(Debug)]
-#[must_use = "an action that is begun has to be ended"]
+#[must_use = "the end of an action has to be recorded"]
 pub struct Entry(Option<(Store, Uuid)>);
 
 impl Entry {
-    /// Records that something is about to be done. Where that cannot be recorded, it must not be done.
-    pub async fn begin(context: &Context, actor: &ActorArgs, intention: Intention) -> Result<Self, Failure> {
+    /// Records that an action begins. If this fails, the action must not be done.
+    pub async fn begin(
+        context: &Context,
+        actor: &ActorArgs,
+        intention: Intention,
+    ) -> Result<Self, Failure> {
         let unrecorded = |failure: Failure| failure.with_advice(NOTHING_WAS_DONE);
         let store = context.ledger().await.map_err(unrecorded)?;
         compare_ledgers(context, &store, intention.action).await?;
@@ -70,8 +78,11 @@ impl Entry {
         begun.map_err(unrecorded)
     }
 
-    /// The same for commands that apps and bridges use, too, whose credentials do not reach the ledger: without
-    /// `DATABASE_URL` there is no entry, which a warning says.
+    /// Works as [`Entry::begin`], but without `DATABASE_URL` it records nothing and prints a
+    /// warning.
+    ///
+    /// It is for commands that apps and bridges use, too, whose credentials do not reach the
+    /// ledger.
     pub async fn begin_where_configured(
         context: &Context,
         actor: &ActorArgs,
@@ -85,7 +96,11 @@ impl Entry {
         Ok(Self(None))
     }
 
-    async fn record(store: Store, actor: &ActorArgs, intention: Intention) -> Result<Self, Failure> {
+    async fn record(
+        store: Store,
+        actor: &ActorArgs,
+        intention: Intention,
+    ) -> Result<Self, Failure> {
         let actor = actor.name()?;
         let mut detail = intention.detail;
         detail.insert("systemUser".to_owned(), system_user().into());
@@ -105,7 +120,8 @@ impl Entry {
         Ok(Self(Some((store, id))))
     }
 
-    /// Records how it ended: what was done, and the error that ended it. The error is the caller's to return.
+    /// Records how the action ended: its result, and the error that ended it, if any. The caller
+    /// returns that error.
     pub async fn end<T>(self, result: &Result<T, Failure>, ending: Ending) -> Result<(), Failure> {
         let Some((store, id)) = self.0 else {
             return Ok(());
@@ -116,22 +132,29 @@ impl Entry {
         } = ending;
         if let Err(failure) = result {
             completed = false;
-            detail["error"] = cut(&failure.to_string(), MAX_ERROR_BYTES).into();
+            detail["error"] = cut(&failure.message(), MAX_ERROR_BYTES).into();
         }
         let ended = store.end_action(id, completed, &detail).await;
         if let Err(error) = &ended {
-            warn!(%id, %error, "how an action ended is not in the audit log");
+            warn!(%id, %error, "end of an action not recorded in the audit log");
         }
         ended.doing(format!(
-            "complete the entry {id} of the audit log; what it records as begun was done"
+            "complete the entry {id} of the audit log, whose action was done"
         ))
     }
 }
 
-/// Fails if the namespace on the broker belongs to another ledger than the one that would get the entry.
-async fn compare_ledgers(context: &Context, store: &Store, action: OperatorAction) -> Result<(), Failure> {
-    // A claim is meant for another ledger's namespace, and a job has compared them before it connects.
-    if matches!(action, OperatorAction::TopologyClaim | OperatorAction::JobRun) {
+/// Fails if the namespace on the broker belongs to another ledger than the one that gets the entry.
+async fn compare_ledgers(
+    context: &Context,
+    store: &Store,
+    action: OperatorAction,
+) -> Result<(), Failure> {
+    // A claim is for a namespace of another ledger, and a job has already compared the ledgers.
+    if matches!(
+        action,
+        OperatorAction::TopologyClaim | OperatorAction::JobRun
+    ) {
         return Ok(());
     }
     let Ok(Backend::Servers { amqp: url, .. }) = context.settings.backend() else {
@@ -140,24 +163,25 @@ async fn compare_ledgers(context: &Context, store: &Store, action: OperatorActio
     let id = store.ledger_id().await?;
     let doing = format!("connect to {url} and compare its ledger with that of DATABASE_URL");
     match amqp::compare_claimed_ledger_at(url.expose(), &context.topology()?, id).await {
-        // Bridges and apps may not look.
+        // The accounts of bridges and apps have no permission to compare.
         Err(AmqpError::LedgerQueueForbidden { queue, .. }) => {
             print::warning(&format!(
-                "this user of the broker may not declare `{queue}`, so the ledger of DATABASE_URL was not compared with \
-                 that of the namespace; the entry is in the audit log of DATABASE_URL"
+                "this user of the broker may not declare `{queue}`, so the ledger of DATABASE_URL \
+                 was not compared with that of the namespace; the entry is in the audit log of \
+                 DATABASE_URL"
             ));
             Ok(())
         }
         Err(error @ AmqpError::OtherLedger(_)) => {
-            let refused =
-                Err::<(), _>(error).doing("compare the ledger of DATABASE_URL with that of the namespace");
+            let refused = Err::<(), _>(error)
+                .doing("compare the ledger of DATABASE_URL with that of the namespace");
             refused.map_err(|failure| failure.with_advice(OTHER_LEDGER))
         }
         compared => compared.doing(doing),
     }
 }
 
-/// The text, or as much of its beginning as fits, without U+0000, which PostgreSQL takes in no text.
+/// Cuts a text to `max_bytes`, and replaces U+0000, which PostgreSQL does not store in texts.
 pub fn cut(text: &str, max_bytes: usize) -> String {
     let text = text.replace('\0', "\u{fffd}");
     if text.len() <= max_bytes {
@@ -175,10 +199,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_is_too_long_is_cut_between_characters() {
+    fn a_long_text_is_cut_between_characters() {
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("a\0c", 5), "a\u{fffd}c");
-        for text in ["é".repeat(200), format!("a{}", "é".repeat(200)), "\0".repeat(99)] {
+        for text in [
+            "é".repeat(200),
+            format!("a{}", "é".repeat(200)),
+            "\0".repeat(99),
+        ] {
             let cut = cut(&text, 255);
             assert!((250..=255).contains(&cut.len()), "{}", cut.len());
             assert!(cut.ends_with('…') || text.starts_with('\0'), "{cut}");

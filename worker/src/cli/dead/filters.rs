@@ -1,45 +1,47 @@
-//! Which dead letters are meant.
+//! The arguments that select dead letters.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::{cli::Failure, config, dead::Filter};
+use crate::{cli::Failure, config, dead_letters::Filter};
 
-/// Which letters are meant: those that fit everything that is said.
+/// The filters; a dead letter must match all that are given.
 #[derive(Debug, clap::Args)]
 pub struct Filters {
-    /// Why: not_json, invalid_field, unapplied, unapplied:unknown_package, poison, ...
+    /// Only this reason, or the part before its colon: not_json, unapplied,
+    /// unapplied:unknown_package, poison, ...
     #[arg(long, value_name = "REASON", allow_hyphen_values = true)]
     reason: Option<String>,
-    /// The command's name
+    /// Only this type of command, such as consume
     #[arg(long = "type", value_name = "TYPE", allow_hyphen_values = true)]
     kind: Option<String>,
-    /// Whose wallet
+    /// Only commands for this user
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     user: Option<String>,
-    /// The caller's reference
+    /// Only the command with this reference
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     reference: Option<String>,
-    /// The account of the broker that sent it
+    /// Only messages that this broker account sent
     #[arg(long, value_name = "ACCOUNT", allow_hyphen_values = true)]
     sender: Option<String>,
-    /// Set aside longer ago than this, such as 90m or 7d
+    /// Only those that are dead letters for longer than this, such as 90m or 7d
     #[arg(long, value_name = "TIME", value_parser = length)]
     older_than: Option<TimeDelta>,
-    /// Set aside no longer ago than this
+    /// Only those that are dead letters for no longer than this, such as 90m or 7d
     #[arg(long, value_name = "TIME", value_parser = length)]
     newer_than: Option<TimeDelta>,
 }
 
 impl Filters {
-    /// Those of letters that are to go, which somebody has to say: `all` of them, where nothing else does.
-    pub fn wanted(self, all: bool) -> Result<Filter, Failure> {
+    /// The filter for a command that changes dead letters. Fails if no filter is given and `all` is
+    /// false.
+    pub fn selection(self, all: bool) -> Result<Filter, Failure> {
         let filter = Filter::from(self);
         if filter.is_empty() && !all {
             return Err(Failure::new(
-                "which letters? say so by --reason, --type, --user, --reference, --sender, --older-than or --newer-than, \
-                 or say --all",
+                "no dead letters are selected: give --reason, --type, --user, --reference, \
+                 --sender, --older-than or --newer-than, or --all",
             ));
         }
         Ok(filter)

@@ -1,4 +1,4 @@
-//! How a dead letter is shown to people.
+//! A dead letter as text.
 
 use chrono::{DateTime, Utc};
 
@@ -7,11 +7,11 @@ use crate::{
         print::{self, escape, escape_lines},
         show,
     },
-    dead::Letter,
+    dead_letters::DeadLetter,
 };
 
-/// As a row of the list.
-pub fn row(letter: &Letter) -> [String; 8] {
+/// The row of a dead letter in the list.
+pub fn row(letter: &DeadLetter) -> [String; 8] {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     [
         text(&letter.reference_id),
@@ -25,17 +25,17 @@ pub fn row(letter: &Letter) -> [String; 8] {
     ]
 }
 
-/// As much of an error as fits into a line.
+/// The beginning of an error that fits into a row.
 fn first_words(text: &str) -> String {
-    const MOST: usize = 80;
-    if text.chars().count() <= MOST {
+    const MAX_CHARS: usize = 80;
+    if text.chars().count() <= MAX_CHARS {
         return text.to_owned();
     }
-    text.chars().take(MOST - 1).chain(['…']).collect()
+    text.chars().take(MAX_CHARS - 1).chain(['…']).collect()
 }
 
-/// With everything that is known of it.
-pub fn describe(letter: &Letter) -> print::Result {
+/// Prints all fields of a dead letter.
+pub fn describe(letter: &DeadLetter) -> print::Result {
     let at = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
     let cut = letter.cut.as_ref();
     for (name, value) in [
@@ -47,12 +47,15 @@ pub fn describe(letter: &Letter) -> print::Result {
         ("field", letter.field.clone()),
         ("error", letter.error.clone()),
         ("attempts", Some(letter.attempts.to_string())),
-        ("first seen", at(letter.first_seen)),
-        ("set aside", at(letter.last_seen)),
-        ("door", letter.door.map(|door| door.as_str().to_owned())),
+        ("received", at(letter.first_seen)),
+        ("dead since", at(letter.last_seen)),
+        (
+            "origin",
+            letter.origin.map(|origin| origin.as_str().to_owned()),
+        ),
         (
             "length",
-            cut.map(|cut| format!("{} bytes, of which the first stand here", cut.body_length)),
+            cut.map(|cut| format!("{} bytes, only the beginning is kept", cut.body_length)),
         ),
         ("sha-256", cut.map(|cut| cut.body_sha256.clone())),
     ] {

@@ -1,47 +1,44 @@
-//! The story, with what must become of each step.
+//! The steps of the example, with the expected result of each.
 
 use producer_sdk::{Command, Outcome, contract::Rejection};
 
-/// The story of one user.
+/// The example of one user.
 #[derive(Debug)]
 pub struct Story {
-    /// The user.
+    /// The id of the user.
     pub user: String,
-    /// What happens.
     pub steps: Vec<Step>,
-    /// Credits at the end.
+    /// Credits available at the end.
     pub left: i64,
 }
 
-/// Something that happens.
+/// A step of the example: one command.
 #[derive(Debug)]
 pub struct Step {
-    /// What, for people.
     pub title: &'static str,
-    /// Why it turns out as it does.
+    /// The reason for the result.
     pub why: &'static str,
-    /// The command that says it.
     pub command: Command,
-    /// What must become of it.
     pub expected: Expected,
 }
 
-/// What must become of a step.
+/// The expected outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
     replayed: bool,
     amount: i64,
     balance: i64,
-    /// What each batch gained or lost, in order.
+    /// The change of each batch, in order.
     batches: &'static [i64],
+    /// The error code; `None` if the command is applied.
     refused: Option<&'static str>,
 }
 
 impl Story {
-    /// The story of a user whose name nobody else has: `run` is unlike any other run's.
-    pub fn about(run: &str) -> Result<Self, Rejection> {
+    /// The example for a new user, whose name ends with `run`, the unique name of this run.
+    pub fn new(run: &str) -> Result<Self, Rejection> {
         let user = format!("ada-{run}");
-        let reference = |what: &str| format!("{what}-{run}");
+        let reference = |name: &str| format!("{name}-{run}");
         let spend = Command::consume(reference("chat"), &user, "google:image").quantity(5);
         let signed_up = Expected {
             replayed: false,
@@ -59,15 +56,20 @@ impl Story {
         let steps = vec![
             Step {
                 title: "Ada signs up",
-                why: "20 credits for everybody who is new; they lapse in 30 days.",
+                why: "20 credits for each new user; they expire in 30 days.",
                 command: Command::registration_bonus(reference("signup"), &user),
                 expected: signed_up,
             },
             Step {
-                title: "She buys the package `lite`",
+                title: "Ada buys the package `lite`",
                 why: "100 credits, and a bonus of 10 in a batch of its own; both last 90 days.",
-                command: Command::purchase_package(reference("order"), &user, "lite", reference("pi"))
-                    .paid("9.99", "USD")?,
+                command: Command::purchase_package(
+                    reference("order"),
+                    &user,
+                    "lite",
+                    reference("pi"),
+                )
+                .paid("9.99", "USD")?,
                 expected: Expected {
                     amount: 110,
                     balance: 130,
@@ -76,14 +78,16 @@ impl Story {
                 },
             },
             Step {
-                title: "She has five images made, 5 credits each",
-                why: "Spent is what lapses first: 20 of the sign-up, then 5 of the bonus.",
+                title: "Ada has five images made, 5 credits each",
+                why: "Credits that expire first are spent first: 20 of the sign-up, \
+                      5 of the bonus.",
                 command: spend.clone(),
                 expected: spent,
             },
             Step {
-                title: "She asks for sixty chats, 2 credits each",
-                why: "120 are needed and 105 are there: all or nothing, and it is recorded.",
+                title: "Ada requests sixty chats, 2 credits each",
+                why: "120 are needed, 105 available: nothing is spent, \
+                      the refusal is recorded.",
                 command: Command::consume(reference("chats"), &user, "google:chat").quantity(60),
                 expected: Expected {
                     amount: 0,
@@ -94,7 +98,7 @@ impl Story {
                 },
             },
             Step {
-                title: "The app is not sure and sends the images again",
+                title: "The app received no reply and sends the images again",
                 why: "Same reference, same content: the same outcome, and nothing changes.",
                 command: spend,
                 expected: Expected {
@@ -112,7 +116,7 @@ impl Story {
 }
 
 impl Expected {
-    /// Compares; tells what is different.
+    /// Compares an outcome with the expected one. The error names the difference.
     pub fn check(&self, outcome: &Outcome) -> Result<(), String> {
         let batches: Vec<i64> = outcome.allocations.iter().map(|item| item.amount).collect();
         let found = (
@@ -133,7 +137,7 @@ impl Expected {
             return Ok(());
         }
         Err(format!(
-            "(replayed, amount, balance, batches, refused) are {found:?} and should be {expected:?}"
+            "(replayed, amount, balance, batches, refused) must be {expected:?}, got {found:?}"
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! What is in the ledger afterwards: batches, and the double-entry trail.
+//! The tables at the end of the example: batches, transactions and allocations.
 
 use std::collections::HashMap;
 
@@ -21,26 +21,31 @@ pub async fn print(store: &Store, user: &str) -> Result<(), Failure> {
     let transactions: Vec<_> = oldest_first.map(|item| item.transaction).collect();
     let names = names(&batches);
 
-    heading("Where the credits are (scrip batches)")?;
+    heading("Batches: the credits that Ada has (scrip batches)")?;
     batch_table(&batches, &names).print()?;
-    heading("Where they came from and went (scrip history)")?;
-    trail(&transactions).print()?;
-    heading("Which batch gained or lost what")?;
-    allocations(&transactions, &names).print()?;
+    heading("Transactions: sources and uses of credits (scrip history)")?;
+    transaction_table(&transactions).print()?;
+    heading("Allocations: the batches that each transaction changed")?;
+    allocation_table(&transactions, &names).print()?;
     Ok(())
 }
 
-/// A short name for each batch, in the order in which they came.
+/// A short name for each batch, numbered in the order of issue.
 fn names(batches: &[BatchItem]) -> HashMap<uuid::Uuid, String> {
-    let mut ids: Vec<_> = batches.iter().map(|batch| (batch.issued_at, batch.id)).collect();
+    let mut ids: Vec<_> = batches
+        .iter()
+        .map(|batch| (batch.issued_at, batch.id))
+        .collect();
     ids.sort();
-    let names = (1..).zip(ids).map(|(number, (_, id))| (id, format!("#{number}")));
+    let names = (1..)
+        .zip(ids)
+        .map(|(number, (_, id))| (id, format!("#{number}")));
     names.collect()
 }
 
 fn batch_table(batches: &[BatchItem], names: &HashMap<uuid::Uuid, String>) -> Rows {
     let mut rows = Rows::new(&[
-        "batch", "source", "package", ">left", ">of", "paid", "lapses", "status",
+        "batch", "source", "package", ">left", ">of", "paid", "expires", "status",
     ]);
     for batch in batches {
         let paid = batch.paid_micros.zip(batch.currency.clone());
@@ -52,19 +57,29 @@ fn batch_table(batches: &[BatchItem], names: &HashMap<uuid::Uuid, String>) -> Ro
             show::credits(batch.amount),
             paid.map(|(micros, currency)| show::money(micros, &currency))
                 .unwrap_or_default(),
-            batch.expires_at.map_or_else(|| "never".to_owned(), show::day),
+            batch
+                .expires_at
+                .map_or_else(|| "never".to_owned(), show::day),
             batch.status.to_lowercase(),
         ]);
     }
     rows
 }
 
-fn trail(transactions: &[TransactionItem]) -> Rows {
+fn transaction_table(transactions: &[TransactionItem]) -> Rows {
     let mut rows = Rows::new(&[">credits", "from", "to", ">balance"]);
     for transaction in transactions {
-        let balance = transaction.balance_after.map(show::credits).unwrap_or_default();
+        let balance = transaction
+            .balance_after
+            .map(show::credits)
+            .unwrap_or_default();
         match &transaction.error_code {
-            Some(code) => rows.push(["0".to_owned(), format!("refused: {code}"), String::new(), balance]),
+            Some(code) => rows.push([
+                "0".to_owned(),
+                format!("refused: {code}"),
+                String::new(),
+                balance,
+            ]),
             None => rows.push([
                 show::signed(transaction.amount),
                 transaction.debit_account.clone().unwrap_or_default(),
@@ -76,8 +91,8 @@ fn trail(transactions: &[TransactionItem]) -> Rows {
     rows
 }
 
-fn allocations(transactions: &[TransactionItem], names: &HashMap<uuid::Uuid, String>) -> Rows {
-    let mut rows = Rows::new(&["transaction", "batch", ">credits", ">left in it"]);
+fn allocation_table(transactions: &[TransactionItem], names: &HashMap<uuid::Uuid, String>) -> Rows {
+    let mut rows = Rows::new(&["transaction", "batch", ">credits", ">left"]);
     for transaction in transactions {
         for allocation in &transaction.allocations {
             rows.push([

@@ -1,4 +1,4 @@
-//! The flags of `scrip publish`: every field of every command.
+//! The arguments of `scrip publish`: every field of every command.
 
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Subcommand, ValueEnum};
@@ -9,77 +9,79 @@ use producer_sdk::{
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::cli::{audit::ActorArgs, failure::Failure};
+use crate::cli::{audit::ActorArgs, failure::Failure, values};
 
-/// Publish one command: prints the broker's confirm, or the outcome with --wait (exit code 1 if it is refused).
+/// Publish one command
+///
+/// Prints the confirm of the broker, or with --wait the outcome. Exit code 1 if the outcome is a
+/// refusal. The audit log records the command, if DATABASE_URL is set or the ledger is embedded.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   scrip publish grant --user u1 --reason registration_bonus --wait
-  scrip publish purchase --user u1 --package lite --purchase-id pi_1 --amount-paid 9.99 --currency USD
+  scrip publish purchase --user u1 --package lite --purchase-id pi_1 \
+    --amount-paid 9.99 --currency USD
   scrip publish consume --user u1 --service google:image --quantity 5 --wait
   scrip publish subscription --user u1 --subscription sub_1 --plan pro --status active --wait
   scrip publish freeze --user u1 --reason 'chargeback pi_1' --actor ops:maria")]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    kind: Kind,
 }
 
-/// How it is sent.
+/// The arguments that say whether to wait for the outcome.
 #[derive(Debug, clap::Args)]
 pub struct Sending {
-    /// Wait for the outcome
+    /// Wait for the outcome and print it
     #[arg(long)]
     pub wait: bool,
-    /// How many seconds to wait for it
+    /// Seconds to wait for the outcome
     #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "wait")]
     pub timeout: u64,
 }
 
-/// A command, how it is sent, and who sends it.
+/// A command with the arguments for sending it.
 #[derive(Debug)]
 pub struct Publication {
-    /// The command.
     pub command: Command,
-    /// How it is sent.
     pub sending: Sending,
-    /// Who sends it.
+    /// The operator, for the audit log.
     pub actor: ActorArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Kind {
     /// Spend credits on a service
     Consume(Consume),
     /// Give free credits
     Grant(Grant),
-    /// Credit what was paid for
+    /// Add credits that were paid for
     Purchase(Purchase),
-    /// Tell what the payment provider says of a subscription
+    /// Report the state of a subscription at the payment provider
     Subscription(Subscription),
-    /// Stop a wallet from spending; the command carries the actor, too
+    /// Freeze a wallet, so that it cannot spend; the command names the actor
     Freeze(AccountChange),
-    /// Let a wallet spend again; the command carries the actor, too
+    /// Unfreeze a wallet, so that it can spend again; the command names the actor
     Unfreeze(AccountChange),
 }
 
 /// The fields that every command has.
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// Whose wallet
+    /// Id of the user whose wallet to change
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     user: String,
-    /// The caller's own name for this change; the same name again changes nothing. Default: a fresh one (a purchase:
-    /// its payment's, and its line's after a colon)
+    /// Reference of this change; the same reference again changes nothing. Default: a new one; of a
+    /// purchase its --purchase-id, and its --purchase-line after a colon
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     reference: Option<String>,
-    /// When it happened (RFC 3339). Default: now
-    #[arg(long, value_name = "INSTANT")]
+    /// Instant of the event (RFC 3339). Default: now
+    #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
     occurred_at: Option<DateTime<Utc>>,
-    /// Words for people
+    /// Text for people
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     description: Option<String>,
-    /// A JSON object for programs
+    /// JSON object for programs
     #[arg(long, value_name = "JSON", value_parser = object, allow_hyphen_values = true)]
     metadata: Option<Box<RawValue>>,
     #[command(flatten)]
@@ -92,14 +94,20 @@ struct Common {
 struct Consume {
     #[command(flatten)]
     common: Common,
-    /// The service, as the price list names it
+    /// Service, as the price list names it
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     service: String,
-    /// Credits to spend, whatever the service costs
-    #[arg(long, value_name = "CREDITS", conflicts_with = "quantity")]
+    /// Credits to spend, regardless of the price of the service
+    #[arg(
+        long,
+        value_name = "CREDITS",
+        conflicts_with = "quantity",
+        value_parser = values::amount,
+        allow_hyphen_values = true
+    )]
     amount: Option<i64>,
-    /// Units of the service, charged by its price. Default: 1
-    #[arg(long, value_name = "UNITS")]
+    /// Units of the service, charged at its price. Default: 1
+    #[arg(long, value_name = "UNITS", value_parser = values::amount, allow_hyphen_values = true)]
     quantity: Option<i64>,
 }
 
@@ -107,23 +115,29 @@ struct Consume {
 struct Grant {
     #[command(flatten)]
     common: Common,
-    /// Why
+    /// Reason of the grant
     #[arg(long, value_enum)]
     reason: Reason,
-    /// Credits to give (promotion)
-    #[arg(long, value_name = "CREDITS", required_if_eq("reason", "promotion"))]
+    /// Credits to give; required for a promotion
+    #[arg(
+        long,
+        value_name = "CREDITS",
+        required_if_eq("reason", "promotion"),
+        value_parser = values::amount,
+        allow_hyphen_values = true
+    )]
     amount: Option<i64>,
-    /// Days until they lapse (promotion). Default: never
-    #[arg(long, value_name = "DAYS")]
+    /// Days until the credits of a promotion expire. Default: never
+    #[arg(long, value_name = "DAYS", value_parser = values::days, allow_hyphen_values = true)]
     validity_days: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Reason {
-    /// Once for each user; amount and validity from the configuration
+    /// Bonus of a new user, once for each user; the configuration sets amount and validity
     RegistrationBonus,
-    /// A gift
+    /// Gift of --amount credits
     Promotion,
 }
 
@@ -132,28 +146,39 @@ enum Reason {
 struct Purchase {
     #[command(flatten)]
     common: Common,
-    /// A package of the configuration
+    /// Package of the configuration
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     package: Option<String>,
-    /// A package by the payment provider's price id
+    /// Package with this price id of the payment provider
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     price_id: Option<String>,
     /// Credits without a package
-    #[arg(long, value_name = "CREDITS")]
+    #[arg(long, value_name = "CREDITS", value_parser = values::amount, allow_hyphen_values = true)]
     credits: Option<i64>,
-    /// Days until they lapse (with --credits). Default: never
-    #[arg(long, value_name = "DAYS", requires = "credits")]
+    /// Days until the --credits expire. Default: never
+    #[arg(
+        long,
+        value_name = "DAYS",
+        requires = "credits",
+        value_parser = values::days,
+        allow_hyphen_values = true
+    )]
     validity_days: Option<i64>,
-    /// The payment
+    /// Id of the payment at the payment provider
     #[arg(long = "purchase-id", value_name = "ID", allow_hyphen_values = true)]
     payment: String,
-    /// The line of the payment, where one payment has several: each is credited once
+    /// Line of the payment, if it has several; each line is credited once
     #[arg(long = "purchase-line", value_name = "ID", allow_hyphen_values = true)]
     line: Option<String>,
-    /// What was paid, such as 9.99
-    #[arg(long, value_name = "DECIMAL", requires = "currency")]
+    /// Amount that was paid, such as 9.99
+    #[arg(
+        long,
+        value_name = "DECIMAL",
+        requires = "currency",
+        allow_hyphen_values = true
+    )]
     amount_paid: Option<AmountPaid>,
-    /// In which currency, such as USD
+    /// Currency of the amount, such as USD
     #[arg(
         long,
         value_name = "CODE",
@@ -167,20 +192,20 @@ struct Purchase {
 struct Subscription {
     #[command(flatten)]
     common: Common,
-    /// The payment provider's id of the subscription
+    /// Id of the subscription at the payment provider
     #[arg(long = "subscription", value_name = "ID", allow_hyphen_values = true)]
     id: String,
-    /// The plan, as the configuration names it
+    /// Plan of the configuration
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     plan: String,
-    /// What it is now
+    /// Current status of the subscription
     #[arg(long, value_enum)]
     status: Status,
-    /// From where its months are counted (RFC 3339). Default: from the first event
-    #[arg(long, value_name = "INSTANT")]
+    /// Instant from which the months of the subscription count (RFC 3339). Default: the first event
+    #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
     anchor: Option<DateTime<Utc>>,
-    /// Up to where it is paid (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
+    /// Instant until which the subscription is paid (RFC 3339)
+    #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
     paid_through: Option<DateTime<Utc>>,
 }
 
@@ -199,21 +224,21 @@ enum Status {
 struct AccountChange {
     #[command(flatten)]
     common: Common,
-    /// Why
+    /// Reason of the change, kept in the ledger
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: String,
 }
 
 impl Args {
-    /// What the flags say.
+    /// The command that the arguments describe.
     pub fn command(self) -> Result<Publication, Failure> {
-        match self.what {
-            What::Consume(consume) => Ok(consume.command()),
-            What::Grant(grant) => Ok(grant.command()),
-            What::Purchase(purchase) => purchase.command(),
-            What::Subscription(subscription) => Ok(subscription.command()),
-            What::Freeze(change) => change.command(Command::freeze),
-            What::Unfreeze(change) => change.command(Command::unfreeze),
+        match self.kind {
+            Kind::Consume(consume) => Ok(consume.command()),
+            Kind::Grant(grant) => Ok(grant.command()),
+            Kind::Purchase(purchase) => purchase.command(),
+            Kind::Subscription(subscription) => Ok(subscription.command()),
+            Kind::Freeze(change) => change.command(Command::freeze),
+            Kind::Unfreeze(change) => change.command(Command::unfreeze),
         }
     }
 }
@@ -240,7 +265,7 @@ impl Grant {
             Reason::RegistrationBonus => Command::registration_bonus(reference, user),
             Reason::Promotion => Command::promotion(reference, user, 0),
         };
-        // Where a flag does not belong, the command's check says so.
+        // `Command::check` reports an argument that does not belong to the reason.
         if let Some(amount) = self.amount {
             command = command.amount(amount);
         }
@@ -255,18 +280,22 @@ impl Purchase {
     fn command(self) -> Result<Publication, Failure> {
         let user = &self.common.user;
         let payment = &self.payment;
-        let of_payment = || match &self.line {
+        let payment_reference = || match &self.line {
             Some(line) => format!("{payment}:{line}"),
             None => payment.clone(),
         };
-        let reference = self.common.reference.clone().unwrap_or_else(of_payment);
+        let reference = self
+            .common
+            .reference
+            .clone()
+            .unwrap_or_else(payment_reference);
         let mut command = match (self.package, self.price_id, self.credits) {
             (Some(package), _, _) => Command::purchase_package(reference, user, package, payment),
             (_, Some(price), _) => Command::purchase_price(reference, user, price, payment),
             (_, _, Some(credits)) => Command::purchase_credits(reference, user, credits, payment),
             _ => {
                 return Err(Failure::new(
-                    "one of --package, --price-id and --credits is needed",
+                    "one of --package, --price-id and --credits is required",
                 ));
             }
         };
@@ -287,8 +316,13 @@ impl Subscription {
     fn command(self) -> Publication {
         let reference = self.common.reference_or_fresh();
         let user = &self.common.user;
-        let mut command =
-            Command::subscription(reference, user, self.id, self.plan, self.status.of_contract());
+        let mut command = Command::subscription(
+            reference,
+            user,
+            self.id,
+            self.plan,
+            self.status.of_contract(),
+        );
         if let Some(at) = self.anchor {
             command = command.anchor(at);
         }
@@ -300,7 +334,10 @@ impl Subscription {
 }
 
 impl AccountChange {
-    fn command(self, change: fn(String, String, String, String) -> Command) -> Result<Publication, Failure> {
+    fn command(
+        self,
+        change: fn(String, String, String, String) -> Command,
+    ) -> Result<Publication, Failure> {
         let reference = self.common.reference_or_fresh();
         let actor = self.common.actor.name()?;
         let command = change(reference, self.common.user.clone(), self.reason, actor);
@@ -346,7 +383,8 @@ impl Common {
     }
 }
 
-/// The text as it stands; what it holds is looked at with the rest of the command.
+/// Checks that a text is a JSON object and keeps it as it is. Its content is checked with the rest
+/// of the command.
 fn object(text: &str) -> Result<Box<RawValue>, String> {
     let raw: Box<RawValue> =
         serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))?;

@@ -1,4 +1,4 @@
-//! What a replay did.
+//! The summary of a replay.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,25 +7,24 @@ use serde::{Serialize, Serializer};
 
 use crate::cli::print::{self, escape};
 
-/// What a replay did.
+/// The counts of a replay.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Commands that are safe in the queue.
+    /// Commands that the broker confirmed, or with `--wait` that were answered.
     pub published: u64,
-    /// Of these: applied. Known with `--wait` only, like what follows.
+    /// Of these, applied. `None` without `--wait`, and so is `replayed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed: Option<u64>,
-    /// Of these: decided before.
+    /// Of these, already decided before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replayed: Option<u64>,
-    /// Of these: grants of which a part or all did not fit under the balance cap.
+    /// Of these, grants that did not fit under the balance cap, in part or in full.
     #[serde(skip_serializing_if = "is_zero")]
     pub clipped: u64,
-    /// Refused, by code.
+    /// Refused commands by error code.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refused: BTreeMap<String, u64>,
-    /// How long it took.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub took: Duration,
 }
@@ -42,7 +41,7 @@ impl Summary {
         }
     }
 
-    /// Writes it, for people.
+    /// Prints the summary as text.
     pub fn print(&self) -> print::Result {
         let seconds = self.took.as_secs_f64();
         let rate = u128::from(self.published) * 1000 / self.took.as_millis().max(1);
@@ -69,7 +68,10 @@ impl Summary {
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde requires this signature"
+)]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
 }

@@ -1,10 +1,10 @@
-//! The report as one CSV table, in long form: a section, a name, and what there is to say of it.
+//! The report as one CSV table in long form: each line has a section, a name and its figures.
 
 use super::{Money, Report, print, show};
 
 const HEAD: &str = "section,name,detail,currency,count,credits,money";
 
-/// A line of the table. What does not apply is empty.
+/// A line of the table. Cells that do not apply are empty.
 #[derive(Default)]
 struct Line<'a> {
     section: &'a str,
@@ -15,14 +15,17 @@ struct Line<'a> {
     credits: Option<i128>,
 }
 
-/// Writes it to stdout.
+/// Writes the report to stdout.
 pub fn print(report: &Report) -> print::Result {
     print::line(HEAD)?;
     lines(report, |line| print::line(&line.text()))
 }
 
 fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> print::Result) -> print::Result {
-    let (from, until) = (show::instant(report.span.from), show::instant(report.span.until));
+    let (from, until) = (
+        show::instant(report.span.from),
+        show::instant(report.span.until),
+    );
     for (name, detail) in [("from", &from), ("until", &until)] {
         write(Line {
             section: "period",
@@ -68,7 +71,10 @@ fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> print::Result) -> p
         })?;
     }
     let consumed = &report.consumed;
-    let others = consumed.others.iter().map(|others| ("", "all others", others));
+    let others = consumed
+        .others
+        .iter()
+        .map(|others| ("", "all others", others));
     let services = consumed
         .services
         .iter()
@@ -163,7 +169,9 @@ impl Line<'_> {
             cell(self.name),
             cell(self.detail),
             cell(self.money.map(Money::currency).unwrap_or_default()),
-            self.count.map(|count| count.to_string()).unwrap_or_default(),
+            self.count
+                .map(|count| count.to_string())
+                .unwrap_or_default(),
             self.credits
                 .map(|credits| credits.to_string())
                 .unwrap_or_default(),
@@ -173,10 +181,12 @@ impl Line<'_> {
     }
 }
 
-/// Characters that make a spreadsheet take a cell for a formula. Those of full width count for some of them, too.
+/// Characters at the start of a cell that make it a formula in a spreadsheet. Some spreadsheets
+/// accept the full-width characters, too.
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
-/// A text as a cell. Names come from outside: one that a spreadsheet would take for a formula is marked as text.
+/// A text as a cell of CSV. Names come from outside, so a name that a spreadsheet would take for a
+/// formula is marked as text with an apostrophe.
 pub fn cell(text: &str) -> String {
     let text = if text.starts_with(FORMULA) {
         format!("'{text}")
@@ -194,6 +204,8 @@ pub fn cell(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Conformance: Configuration and command line: CSV cells that start like a formula, also in
+    /// full-width characters, are marked as text
     #[test]
     fn a_name_that_looks_like_a_formula_is_marked_as_text() {
         assert_eq!(cell("=1+1"), "'=1+1");

@@ -1,4 +1,5 @@
-//! `scrip topology policies`: limits for the broker, as commands for `rabbitmqctl` or as definitions.
+//! `scrip topology policies`: prints the limits of the broker, as commands for `rabbitmqctl` or as
+//! definitions.
 
 use std::process::ExitCode;
 
@@ -14,19 +15,22 @@ Examples:
   scrip topology policies --user shop --user stripe | sh -eu
   scrip --json topology policies | rabbitmqctl import_definitions";
 
-/// For which virtual host and users.
+/// Print policies and limits that bound how much an app can store in the broker
+///
+/// The output is a list of commands for `rabbitmqctl`. With --json, it is definitions for
+/// `rabbitmqctl import_definitions`, which does not apply the limits of users.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The virtual host. Default: that of AMQP_URL, else /
+    /// Virtual host. Default: that of AMQP_URL, else /
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     vhost: Option<String>,
-    /// A user of an app or a bridge, whose connections and channels are to be limited; may be given more than once
+    /// User of an app or a bridge whose connections and channels to limit; can be repeated
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     user: Vec<String>,
 }
 
-/// Prints them.
+/// Prints policies and limits.
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode, Failure> {
     let topology = context.topology()?;
     let vhost = super::vhost(context, args.vhost.as_deref())?;
@@ -40,8 +44,8 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// As `rabbitmqctl import_definitions` takes them. It knows no limits of users without their passwords, and no settings
-/// of the server: those are there to be read.
+/// Definitions for `rabbitmqctl import_definitions`. It imports no limits of users without their
+/// passwords and no settings of the server; `userLimits` and `settings` are only for reading.
 fn definitions(topology: &Topology, vhost: &str, users: &[String]) -> Value {
     let policies = topology.policies().map(|policy| {
         json!({
@@ -60,16 +64,22 @@ fn definitions(topology: &Topology, vhost: &str, users: &[String]) -> Value {
     let limits = limits(&VHOST_LIMITS);
     json!({
         "policies": policies,
-        "parameters": [{ "component": "vhost-limits", "name": "limits", "vhost": vhost, "value": limits }],
+        "parameters": [{
+            "component": "vhost-limits",
+            "name": "limits",
+            "vhost": vhost,
+            "value": limits,
+        }],
         "userLimits": users,
         "settings": BROKER_SETTINGS.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
     })
 }
 
-/// Lines for a shell, and comments for `rabbitmq.conf`.
+/// The lines of a shell script, with the settings for `rabbitmq.conf` as comments.
 fn commands(topology: &Topology, vhost: &str, users: &[String]) -> Vec<String> {
     let mut lines = vec![format!(
-        "# replies wait for {} s at most; reply queues are bounded, and deleted without a reader unless an operator declared them",
+        "# replies expire after {} s; reply queues are bounded, and deleted when unused, unless an \
+         operator declared them",
         REPLY_TTL_MILLIS / 1000
     )];
     let vhost = quoted(vhost);
@@ -88,10 +98,16 @@ fn commands(topology: &Topology, vhost: &str, users: &[String]) -> Vec<String> {
     ));
     for user in users {
         let limits = quoted(&limits(&USER_LIMITS).to_string());
-        lines.push(format!("rabbitmqctl set_user_limits {} {limits}", quoted(user)));
+        lines.push(format!(
+            "rabbitmqctl set_user_limits {} {limits}",
+            quoted(user)
+        ));
     }
     if users.is_empty() {
-        lines.push("# no users: --user NAME limits what an app or a bridge may open".to_owned());
+        lines.push(
+            "# no users given: --user NAME limits connections and channels of an app or a bridge"
+                .to_owned(),
+        );
     }
     lines.push("# for rabbitmq.conf:".to_owned());
     lines.extend(BROKER_SETTINGS.map(|(name, value)| format!("#   {name} = {value}")));
@@ -119,9 +135,10 @@ pub(super) fn limits(limits: &[(&str, i64)]) -> Value {
     )
 }
 
-/// A word as every shell reads it.
+/// Quotes a word for a POSIX shell.
 fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/');
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/');
     if !word.is_empty() && word.bytes().all(is_plain) && !word.starts_with('-') {
         return word.to_owned();
     }
@@ -133,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_each_word_as_it_is() {
+    fn a_shell_reads_each_quoted_word_unchanged() {
         for (word, expected) in [
             ("/", "/"),
             ("shop-1", "shop-1"),

@@ -1,4 +1,4 @@
-//! A place in a history, or in the audit log.
+//! A position in a history or in the audit log.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +10,8 @@ use thiserror::Error;
 
 use crate::read::sql;
 
-/// A place in a history: just behind one transaction, or in the audit log just behind one action. Written as `{instant}_{id}`.
+/// A position directly behind a transaction of a history, or behind an action of the audit log.
+/// Its text is `{instant}_{id}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub(in crate::read) created_at: DateTime<Utc>,
@@ -19,11 +20,11 @@ pub struct Cursor {
 
 /// Text that is not a [`Cursor`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is not a place in a history; take the `nextCursor` of a page")]
+#[error("`{0}` is not a valid cursor; use the `nextCursor` of a page")]
 pub struct CursorError(String);
 
 impl Cursor {
-    pub(super) fn of(model: &credits_transaction::Model) -> Self {
+    pub(super) fn from_row(model: &credits_transaction::Model) -> Self {
         Self {
             created_at: model.created_at,
             id: model.id,
@@ -44,7 +45,7 @@ impl FromStr for Cursor {
         let parse = || {
             let (at, id) = text.split_once('_')?;
             let created_at = DateTime::parse_from_rfc3339(at).ok()?.to_utc();
-            // An offset may lead out of the years that RFC 3339 can write.
+            // With an offset the instant may lie outside the years that RFC 3339 can represent.
             let created_at = Some(created_at).filter(|at| (0..=9999).contains(&at.year()))?;
             Some(Self {
                 created_at,
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_cursor_is_refused_with_what_was_given() {
+    fn a_text_that_is_not_a_cursor_is_refused_with_the_text() {
         for text in [
             "",
             "_",

@@ -1,4 +1,4 @@
-//! Where a user's credits went: his transactions, newest first, each with its batches.
+//! Reads the history of a user: the transactions, newest first, each with its allocations.
 
 mod cursor;
 mod rows;
@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use entity::credits_transaction;
 use producer_sdk::contract::{AllocationItem, MAX_PAGE_SIZE, MAX_PAGED_ROWS, TransactionItem};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult, Statement, prelude::Uuid,
+    ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, FromQueryResult, Statement,
+    prelude::Uuid,
 };
 use serde::Serialize;
 
@@ -20,17 +21,17 @@ use crate::store::{
     sql::ALLOCATIONS,
 };
 
-/// The most transactions that one page can have.
+/// Maximum of transactions on one page.
 pub const MAX_PAGE: u32 = MAX_PAGE_SIZE;
 
-/// Which part of a history is wanted.
+/// The requested part of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// How many transactions at most; 1 to [`MAX_PAGE`], what is beyond is brought into that range.
+    /// Maximum of transactions. Clamped to 1 to [`MAX_PAGE`].
     pub limit: u32,
-    /// Only what is older than this; `None` starts with the newest.
+    /// Only transactions older than this. `None` starts with the newest.
     pub before: Option<Cursor>,
-    /// How many of these to leave out, for pages by number.
+    /// Number of the newest transactions to leave out, for pages by number. Ignored with `before`.
     pub skip: u32,
 }
 
@@ -44,31 +45,32 @@ impl Default for PageRequest {
     }
 }
 
-/// A transaction as operators see it.
+/// A transaction with the fields that only operators see.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryItem {
-    /// The transaction as everyone sees it who asks.
+    /// The fields that apps see, too.
     #[serde(flatten)]
     pub transaction: TransactionItem,
-    /// The account of the broker that sent its command; absent where the command named none. Apps do not see it: it is
-    /// one half of another's credentials.
+    /// The account of the broker that sent the command. Absent if the command named none. Apps do
+    /// not see it, because it is one half of another app's credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
 }
 
-/// Part of a history, newest first.
+/// A page of a history, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
-    /// The transactions, refused ones included.
+    /// The transactions, including refused ones.
     pub items: Vec<HistoryItem>,
-    /// From where the next page goes on; absent on the last page.
+    /// The cursor at which the next page begins. Absent on the last page.
     #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
     pub next: Option<Cursor>,
 }
 
-// Columns are named, because a statement that is kept prepared must not change when a migration adds one.
+// Both statements list the columns by name, because a migration that adds a column must not change
+// the result of a cached prepared statement.
 const NEWEST: &str = "\
 SELECT id, user_id, type, amount, debit_account, credit_account, origin, reference_id, fingerprint, status, error_code,
        balance_after, service, quantity, purchase_id, purchase_line, duplicate_of, subscription_id, period_start,
@@ -85,9 +87,15 @@ SELECT id, user_id, type, amount, debit_account, credit_account, origin, referen
  WHERE user_id = $1 AND (created_at, id) < ($3, $4)
  ORDER BY created_at DESC, id DESC LIMIT $2";
 
-/// The transactions of `user` that `request` asks for.
-pub async fn history(db: &DatabaseConnection, user: &str, request: &PageRequest) -> Result<Page, ReadError> {
-    page(db, user, request).await.map_err(ReadError::of("history"))
+/// The requested transactions of `user`.
+pub async fn history(
+    db: &DatabaseConnection,
+    user: &str,
+    request: &PageRequest,
+) -> Result<Page, ReadError> {
+    page(db, user, request)
+        .await
+        .map_err(ReadError::reading("history"))
 }
 
 async fn page(db: &DatabaseConnection, user: &str, request: &PageRequest) -> Result<Page, DbErr> {
@@ -95,7 +103,7 @@ async fn page(db: &DatabaseConnection, user: &str, request: &PageRequest) -> Res
     let mut models = transactions(db, user, limit + 1, request).await?;
     let more = models.len() > limit as usize;
     models.truncate(limit as usize);
-    let Some(oldest) = models.last().map(Cursor::of) else {
+    let Some(oldest) = models.last().map(Cursor::from_row) else {
         return Ok(Page {
             items: Vec::new(),
             next: None,
@@ -143,17 +151,18 @@ async fn transactions(
 const COUNT: &str = "\
 SELECT count(*) AS n FROM (SELECT 1 FROM credits_transaction WHERE user_id = $1 LIMIT $2) AS counted";
 
-/// How many transactions `user` has, counted up to [`MAX_PAGED_ROWS`], and whether there are more.
+/// The number of transactions of `user`, counted up to [`MAX_PAGED_ROWS`], and whether there are
+/// more.
 pub async fn count(db: &DatabaseConnection, user: &str) -> Result<(u64, bool), ReadError> {
     let values = [user.into(), i64::from(MAX_PAGED_ROWS + 1).into()];
     let statement = Statement::from_sql_and_values(db.get_database_backend(), COUNT, values);
     let row = db
         .query_one_raw(statement)
         .await
-        .map_err(ReadError::of("history"))?;
+        .map_err(ReadError::reading("history"))?;
     let counted: i64 = row
         .map_or(Ok(0), |row| row.try_get_by("n"))
-        .map_err(ReadError::of("history"))?;
+        .map_err(ReadError::reading("history"))?;
     let counted = u64::try_from(counted).unwrap_or_default();
     let most = u64::from(MAX_PAGED_ROWS);
     Ok((counted.min(most), counted > most))
@@ -167,14 +176,19 @@ struct AllocationRow {
     batch_remaining: i64,
 }
 
-/// What each of these transactions took from or added to which batch, in the order of spending. By their ids: of a range
-/// of places in a long history the planner has no idea how many transactions are in it.
+/// The allocations of these transactions, by transaction, in spending order.
+///
+/// The query lists the ids of the transactions: the planner cannot estimate how many transactions
+/// are in a range of a long history.
 async fn allocations(
     db: &DatabaseConnection,
     transactions: &[credits_transaction::Model],
 ) -> Result<HashMap<Uuid, Vec<AllocationItem>>, DbErr> {
     let backend = db.get_database_backend();
-    let ids = transactions.iter().map(|transaction| transaction.id).collect();
+    let ids = transactions
+        .iter()
+        .map(|transaction| transaction.id)
+        .collect();
     let values = bulk::rows(backend, vec![Column::Id(ids)]);
     let statement = Statement::from_sql_and_values(backend, ALLOCATIONS.text(backend), values);
     let mut found: HashMap<Uuid, Vec<AllocationItem>> = HashMap::new();
@@ -185,11 +199,14 @@ async fn allocations(
             amount,
             batch_remaining,
         } = row;
-        found.entry(transaction_id).or_default().push(AllocationItem {
-            batch_id,
-            amount,
-            batch_remaining,
-        });
+        found
+            .entry(transaction_id)
+            .or_default()
+            .push(AllocationItem {
+                batch_id,
+                amount,
+                batch_remaining,
+            });
     }
     Ok(found)
 }

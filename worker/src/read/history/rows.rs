@@ -1,10 +1,13 @@
-//! Transactions as they are shown.
+//! Conversion of transactions into the types of the contract.
 
 use entity::credits_transaction;
 use producer_sdk::contract::{AllocationItem, TransactionItem};
 
-/// A row and its allocations as the contract shows them.
-pub(super) fn item(model: credits_transaction::Model, allocations: Vec<AllocationItem>) -> TransactionItem {
+/// Converts a row and its allocations into the type of the contract.
+pub(super) fn item(
+    model: credits_transaction::Model,
+    allocations: Vec<AllocationItem>,
+) -> TransactionItem {
     TransactionItem {
         id: model.id,
         kind: model.kind,

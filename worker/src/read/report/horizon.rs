@@ -1,11 +1,14 @@
-//! Up to when nothing can be booked any more, whatever hangs: what a report ends at.
+//! The horizon: the instant before which nothing can be booked any more. A report ends at it.
 //!
-//! A transaction that no snapshot shows yet may be under way: it waits for a lock, its commit waits for a disk, its
-//! statement waits in a network. On PostgreSQL it is booked by the server's clock, read by the statement that writes it.
-//! So one that has not written yet is booked after this moment, and one that has is booked after its transaction began:
-//! the oldest of these is the horizon. That needs no assumption about timeouts or other machines' clocks. On SQLite a
-//! transaction is booked by a clock that is read under the lock of the file: whoever has that lock knows that nothing is
-//! under way.
+//! A transaction that no snapshot shows yet may be in progress: it waits for a lock, its commit
+//! waits for a disk, or its statement is delayed in the network. On PostgreSQL the statement that
+//! writes a transaction reads the server's clock for the booking time. So a transaction that has
+//! not written yet is booked after now, and a transaction that has written is booked after its
+//! begin. The oldest of these begins is the horizon. This needs no assumption about timeouts or the
+//! clocks of other machines.
+//!
+//! On SQLite the booking clock is read under the lock of the file. While the report holds that
+//! lock, no transaction is in progress.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -15,54 +18,59 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Up to when nothing can be booked any more.
+/// The instant before which nothing can be booked any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Horizon {
-    /// Everything that is booked from now on has this instant or a later one.
+    /// Every later booking has this instant or a later one.
     pub at: DateTime<Utc>,
-    /// What time it was by the clock that transactions are booked by.
+    /// The current time of the booking clock.
     pub now: DateTime<Utc>,
-    /// The oldest transaction that may still book something, if one is under way.
+    /// The oldest open transaction that may still book something.
     pub open: Option<OpenTransaction>,
 }
 
 /// A transaction that may still book something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenTransaction {
-    /// The server's process.
+    /// Process id of the session on the server.
     pub pid: i32,
-    /// What its client calls itself.
+    /// `application_name` of the client.
     pub application: String,
 }
 
-/// Why nobody can say up to when nothing can be booked any more.
+/// Why the horizon cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum HorizonError {
-    /// The database did not answer.
+    /// Reading from the database failed.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The file's lock was not to be had.
+    /// The lock of the file could not be acquired.
     #[error("cannot report while another process writes to the file")]
     Locked(#[source] StoreError),
-    /// What is under way on the primary is not known here.
+    /// A standby does not know the open transactions of the primary.
     #[error(
-        "cannot report from a standby, which does not know what is under way: let `database.url` name the primary"
+        "cannot report from a standby, which does not know the open transactions of the primary: \
+         set `database.url` to the primary"
     )]
     Standby,
-    /// Another role's session has a transaction, and does not show since when.
+    /// Another role's session has an open transaction, and this role may not see when it began.
     #[error(
-        "cannot report while process {pid} of another role has a transaction open, because this role may not see since \
-         when: grant it `pg_read_all_stats`, or report as the worker's role"
+        "cannot report while process {pid} of another role has an open transaction, because this \
+         role may not see when it began: grant it `pg_read_all_stats`, or report as the worker's \
+         role"
     )]
     Hidden {
-        /// The server's process.
+        /// Process id of the session on the server.
         pid: i32,
     },
 }
 
-/// Sessions of this database with a transaction, and since when that may have booked something. The clock is that of the
-/// beginning of the statement: before any session is looked at. A transaction without an id has written nothing yet, and
-/// books nothing before the statement that it is in; between two statements, nothing before the next one.
+/// Reads the sessions of this database with an open transaction, and the earliest instant at which
+/// each may have booked something.
+///
+/// The clock is read at the begin of the statement, before it reads any session. A transaction
+/// without an id has written nothing yet, and books nothing before its current statement, or,
+/// between two statements, before the next one.
 const SESSIONS: &str = "\
 SELECT statement_timestamp() AS now, pg_is_in_recovery() AS is_standby, s.pid, s.application, s.since, s.is_hidden
   FROM (SELECT 1) one
@@ -78,24 +86,27 @@ SELECT statement_timestamp() AS now, pg_is_in_recovery() AS is_standby, s.pid, s
     OR (s.is_hidden AND EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = s.pid AND l.locktype = 'virtualxid' AND l.granted))
  ORDER BY s.is_hidden DESC NULLS LAST, s.since LIMIT 1";
 
-/// Up to when nothing can be booked any more. What is read afterwards, by a snapshot that begins afterwards, has all that
-/// was ever booked before.
+/// Determines the horizon. A snapshot that begins afterwards contains every transaction that is
+/// booked before the horizon.
 pub async fn horizon(store: &Store) -> Result<Horizon, HorizonError> {
     if store.backend() == DbBackend::Sqlite {
         let lock = store.begin().await.map_err(HorizonError::Locked)?;
         let now = Utc::now();
-        lock.rollback().await.map_err(ReadError::of("horizon"))?;
+        lock.rollback()
+            .await
+            .map_err(ReadError::reading("horizon"))?;
         return Ok(Horizon {
             at: now,
             now,
             open: None,
         });
     }
-    let failed = || ReadError::of("sessions of the database");
+    let failed = || ReadError::reading("sessions of the database");
     let statement = Statement::from_string(DbBackend::Postgres, SESSIONS);
     let row = store.read_connection().query_one_raw(statement).await;
     let row = row.map_err(failed())?;
-    let row = row.ok_or_else(|| failed()(sea_orm::DbErr::RecordNotFound("the clock".to_owned())))?;
+    let row =
+        row.ok_or_else(|| failed()(sea_orm::DbErr::RecordNotFound("the clock".to_owned())))?;
     let get = |column| {
         row.try_get_by::<Option<DateTime<Utc>>, _>(column)
             .map_err(failed())

@@ -1,16 +1,18 @@
-//! The report: what was sold, granted, spent and lost in a time, and what was owed at its end.
+//! The report: credits that were sold, granted, spent and expired in a span of time, and credits
+//! that were owed at its end.
 //!
-//! What moved counts by when it was booked (`created_at`), so a time that is over keeps its figures for ever. What was
-//! owed is told for any instant: it is what the batches hold now, less what has moved since. Opening and closing come
-//! from the batches, the movements from the transactions, and both must agree with the wallets ([`Report::adds_up`]).
+//! Movements count by their booking time (`created_at`), so the figures of a past span never
+//! change. Owed credits are computed for any instant: the current contents of the batches, less
+//! the movements since. Opening and closing come from the batches, movements come from the
+//! transactions, and both must agree with the wallets ([`Report::adds_up`]).
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | `horizon` | up to when nothing can be booked any more: no report ends later |
-//! | `movements` | what was booked: sold, granted, consumed, refused, expired |
-//! | `owed` | what the batches held at an instant: paid and free, by month of expiry |
-//! | `senders` | what was booked for each account of the broker |
-//! | `money` | amounts of money, and the value of what is left of what was paid |
+//! | `horizon` | the instant before which nothing can be booked any more: no report ends later |
+//! | `movements` | booked transactions: sold, granted, consumed, refused, expired |
+//! | `owed` | contents of the batches at an instant: paid and free, by month of expiry |
+//! | `senders` | booked transactions of each account of the broker |
+//! | `money` | amounts of money, and the value of remaining credits |
 
 mod horizon;
 mod money;
@@ -30,61 +32,66 @@ pub use senders::SenderTotals;
 
 use super::{ReadError, sql};
 
-/// From when until when: the second instant is not part of it.
+/// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// Its first instant.
+    /// First instant, inclusive.
     pub from: DateTime<Utc>,
-    /// The first instant after it.
+    /// Last instant, exclusive.
     pub until: DateTime<Utc>,
 }
 
-/// A report. Sums are of whole credits; they may exceed 64 bits.
+/// A report. Sums are in whole credits and may exceed 64 bits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// What time it is about.
     #[serde(flatten)]
     pub span: Span,
-    /// What all wallets held at the beginning, lapsed credits included.
+    /// Balance of all wallets at the beginning. It includes expired credits that the expiry job
+    /// had not booked yet.
     pub opening: i128,
-    /// What was bought.
+    /// Purchased credits.
     pub sold: Sold,
-    /// What was given, by kind and plan or package.
+    /// Granted credits, by kind and plan or package.
     pub granted: Vec<Granted>,
-    /// Grants that did not fit under the cap, by kind; of those that fitted in part the rest.
+    /// Credits of grants that exceeded the cap, by kind. For a grant that fitted in part, only the
+    /// rest.
     pub clipped: Vec<Clipped>,
-    /// What was spent.
+    /// Consumed credits.
     pub consumed: Consumed,
-    /// Credits that were given back.
+    /// Credits of refunds.
     pub refunded: i128,
-    /// Credits that were taken back.
+    /// Credits of revocations.
     pub revoked: i128,
-    /// What lapsed and was swept.
+    /// Credits that the expiry job booked as expired.
     pub expired: Expired,
     /// Commands that were refused and recorded, by code.
     pub refused: Vec<Refused>,
-    /// What was booked for each sender.
+    /// Totals of each sender.
     pub senders: Vec<SenderTotals>,
-    /// What was owed at the end.
+    /// Credits that were owed at the end.
     pub owed: Owed,
-    /// What all wallets held at the end, lapsed credits included.
+    /// Balance of all wallets at the end. It includes expired credits that the expiry job had not
+    /// booked yet.
     pub closing: i128,
-    /// Whether opening and movements add up to the closing, and that is what the wallets say; if not, `scrip verify` names
-    /// the row that is wrong.
+    /// Whether opening and movements add up to the closing, and the closing equals the balances of
+    /// the wallets. If not, `scrip verify` names the wrong row.
     pub adds_up: bool,
 }
 
 impl Report {
-    /// Credits that were given.
+    /// Sum of the granted credits.
     pub fn total_granted(&self) -> i128 {
         self.granted.iter().map(|granted| granted.credits).sum()
     }
 }
 
-/// The report of `span`, which must not end after a [`horizon`] that was taken before, with the `top` services by credits; the rest of them as one sum. All of it from one snapshot.
+/// The report of `span`, from one snapshot. `span` must not end after a [`horizon`] that was
+/// determined before. The report lists the `top` services by credits, and the sum of the others.
 pub async fn report(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report, ReadError> {
-    compose(db, span, top).await.map_err(ReadError::of("report"))
+    compose(db, span, top)
+        .await
+        .map_err(ReadError::reading("report"))
 }
 
 async fn compose(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report, DbErr> {

@@ -1,33 +1,36 @@
-//! Amounts of money. Integers only; rounded once, when they are written.
+//! Amounts of money. They are integers, and are rounded once, when they are displayed.
 
 use std::{collections::BTreeMap, fmt};
 
 use iso_currency::Currency;
 use serde::{Serialize, Serializer};
 
-/// Decimals of a currency that ISO 4217 gives none, or that it does not know.
+/// Decimals of a currency for which ISO 4217 defines none, or which it does not list.
 const USUAL_DECIMALS: u32 = 2;
 /// Decimals of a millionth.
 const MICRO_DECIMALS: u32 = 6;
+/// Bits of the fraction of a millionth.
 const FRACTION: u32 = 64;
-/// What is so close to a whole millionth is one.
+/// A fraction from here on counts as a whole millionth.
 const NEARLY_ONE: u128 = (1 << FRACTION) - (1 << (FRACTION / 2));
 
-/// An amount of money. Written as a decimal with as many places as its currency has, and more where an amount that it
-/// is made of was paid with more; what has no end is rounded half up there.
+/// An amount of money.
+///
+/// It is displayed as a decimal number with the decimals of its currency, or with more if one of
+/// its addends was paid with more. The rest is rounded half up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Money {
     currency: String,
-    /// Decimal places that the amounts have which it is made of, 0 to 6.
+    /// Largest number of decimals of its addends, 0 to 6.
     places: u32,
     /// Whole millionths.
     micros: i128,
-    /// Parts of a millionth, in 2^-64.
+    /// Fraction of a millionth, in units of 2^-64.
     fraction: u128,
 }
 
 impl Money {
-    /// Nothing, in a currency.
+    /// An amount of zero in a currency.
     pub(super) const fn none(currency: String) -> Self {
         Self {
             currency,
@@ -43,8 +46,9 @@ impl Money {
         self.micros += micros;
     }
 
-    /// Adds `credits` of those `amount` for which `paid_micros` were paid. What does not come out even is kept to 2^-64
-    /// of a millionth, so that not even a billion such sums are out by one.
+    /// Adds the value of `credits` credits out of `amount` credits for which `paid_micros` were
+    /// paid. The remainder of the division is stored in units of 2^-64 of a millionth, so even a
+    /// billion additions are exact to one millionth.
     pub(super) fn add_part(&mut self, credits: i128, amount: i64, paid_micros: i64) {
         let (amount, paid) = (i128::from(amount.max(1)), i128::from(paid_micros));
         self.places = self.places.max(places(paid));
@@ -55,19 +59,19 @@ impl Money {
         self.fraction &= (1 << FRACTION) - 1;
     }
 
-    /// Its currency: three upper-case letters.
+    /// The currency: three upper-case letters.
     pub fn currency(&self) -> &str {
         &self.currency
     }
 }
 
-/// How many decimals the smallest unit of a currency has.
+/// Number of decimals of the smallest unit of a currency.
 fn decimals(currency: &str) -> u32 {
     let known = Currency::from_code(currency).and_then(Currency::exponent);
     known.map_or(USUAL_DECIMALS, u32::from).min(MICRO_DECIMALS)
 }
 
-/// Decimal places that an amount in millionths needs, 0 to 6.
+/// Number of decimals that an amount in millionths needs, 0 to 6.
 fn places(micros: i128) -> u32 {
     let mut places = MICRO_DECIMALS;
     let mut rest = micros;
@@ -82,7 +86,7 @@ impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = decimals(&self.currency).max(self.places);
         let unit = 10_i128.pow(MICRO_DECIMALS - decimals);
-        // Three thirds are one, although each of them was cut.
+        // Three thirds are one, although each third was truncated.
         let carry = if unit == 1 {
             1 << (FRACTION - 1)
         } else {
@@ -121,13 +125,13 @@ pub(super) struct Purse(BTreeMap<String, Money>);
 
 impl Purse {
     /// The money of a currency.
-    pub fn of(&mut self, currency: &str) -> &mut Money {
+    pub fn in_currency(&mut self, currency: &str) -> &mut Money {
         self.0
             .entry(currency.to_owned())
             .or_insert_with(|| Money::none(currency.to_owned()))
     }
 
-    /// All of it, by currency.
+    /// All amounts, by currency.
     pub fn into_money(self) -> Vec<Money> {
         self.0.into_values().collect()
     }
@@ -143,8 +147,10 @@ mod tests {
         money.to_string()
     }
 
+    /// Conformance: Configuration and command line: Money has the ISO 4217 decimals of its
+    /// currency, and more if it was paid with more
     #[test]
-    fn an_amount_that_was_paid_is_shown_with_all_its_decimals() {
+    fn a_paid_amount_is_displayed_with_all_its_decimals() {
         for (currency, micros, text) in [
             ("USD", 9_990_000, "9.99"),
             ("USD", 9_900_000, "9.90"),
@@ -164,6 +170,8 @@ mod tests {
         }
     }
 
+    /// Conformance: Configuration and command line: Money has the ISO 4217 decimals of its
+    /// currency, and more if it was paid with more
     #[test]
     fn a_share_is_rounded_half_up_to_the_decimals_of_its_price_or_currency() {
         let share = |currency: &str, credits, amount, micros| {
@@ -181,17 +189,17 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_do_not_come_out_even_are_rounded_once_at_the_end() {
+    fn fractions_are_added_exactly_and_rounded_once_at_the_end() {
         let mut thirds = Money::none("USD".to_owned());
         for _ in 0..3_000 {
-            // A third of a cent each; rounded one by one they would be nothing.
+            // A third of a cent each. If each were rounded, their sum would be zero.
             thirds.add_part(1, 3, 10_000);
         }
         assert_eq!(thirds.to_string(), "10.00");
     }
 
     #[test]
-    fn parts_that_make_a_whole_are_one() {
+    fn fractions_that_add_up_to_a_whole_unit_are_displayed_as_one() {
         let mut money = Money::none("USD".to_owned());
         for _ in 0..3 {
             money.add_part(1, 3, 10_000);
@@ -208,7 +216,11 @@ mod tests {
     fn the_largest_amounts_that_the_contract_allows_fit() {
         let mut money = Money::none("USD".to_owned());
         let most = 1_000_000_000_000_000;
-        money.add_part(i128::from(most) * 1_000_000, most, 1_000_000_000_000_000_000);
+        money.add_part(
+            i128::from(most) * 1_000_000,
+            most,
+            1_000_000_000_000_000_000,
+        );
         assert_eq!(money.to_string(), "1000000000000000000.00");
         let mut half = Money::none("USD".to_owned());
         half.add_part(i128::from(most / 2), most, 1_000_000_000_000_000_000);

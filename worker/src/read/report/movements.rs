@@ -1,4 +1,4 @@
-//! What was booked in a time.
+//! The movements that were booked in a span of time.
 
 use std::collections::BTreeMap;
 
@@ -11,33 +11,33 @@ use super::{
 };
 use crate::read::sql::{self, sum, summed};
 
-/// What was bought.
+/// The purchases.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sold {
-    /// How often.
+    /// Number of purchases.
     pub purchases: u64,
-    /// How many credits; a package's bonus is a grant.
+    /// Purchased credits. The bonus of a package is a grant.
     pub credits: i128,
-    /// By package and currency.
+    /// The purchases by package and currency.
     pub items: Vec<SoldItem>,
 }
 
-/// What was bought of one package in one currency.
+/// The purchases of one package in one currency.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SoldItem {
-    /// The package; absent for credits that were bought by number.
+    /// The package. Absent for credits that were purchased by number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
-    /// How often.
+    /// Number of purchases.
     pub purchases: u64,
-    /// How many credits.
+    /// Purchased credits.
     pub credits: i128,
-    /// What was paid; absent where nobody told.
+    /// The paid amount. Absent if the commands reported no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid: Option<Money>,
 }
 
-/// What was given by one kind of grant.
+/// The grants of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Granted {
     /// The type of the transaction.
@@ -45,82 +45,81 @@ pub struct Granted {
     /// The plan, or the package of a bonus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
-    /// How often.
+    /// Number of grants.
     pub grants: u64,
-    /// How many credits.
+    /// Granted credits.
     pub credits: i128,
 }
 
-/// What one kind of grant would have given, had it fitted under the cap.
+/// The grants of one kind that exceeded the cap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Clipped {
     /// The type of the transaction.
     pub kind: String,
-    /// How many grants did not fit as a whole.
+    /// Number of grants that did not fit completely.
     pub grants: u64,
-    /// How many credits did not fit.
+    /// Credits that did not fit.
     pub credits: i128,
 }
 
-/// What was spent.
+/// The consumption.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Consumed {
-    /// How often, uses that cost nothing included.
+    /// Number of commands, including those that cost nothing.
     pub commands: u64,
-    /// How many credits.
+    /// Consumed credits.
     pub credits: i128,
-    /// The services that took most.
+    /// The services with the largest consumption.
     pub services: Vec<Service>,
-    /// All other services together; absent if there are none.
+    /// The sum of all other services. Absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<Service>,
 }
 
-/// What was spent on one service, or on several together.
+/// The consumption of one service, or the sum of several services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Service {
-    /// Its name.
+    /// Name of the service. Empty in a sum.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub service: String,
-    /// How often.
+    /// Number of commands.
     pub commands: u64,
-    /// How many credits.
+    /// Consumed credits.
     pub credits: i128,
 }
 
-/// What lapsed and was swept.
+/// The credits that the expiry job booked as expired.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Expired {
-    /// Credits that had been bought.
+    /// Purchased credits.
     pub paid: i128,
-    /// What had been paid for them, by currency.
+    /// Money paid for these credits, by currency.
     pub value: Vec<Money>,
-    /// Of these: credits of purchases whose price nobody told.
+    /// Part of `paid`: credits of purchases without a reported price, which `value` excludes.
     #[serde(rename = "paidWithoutPrice")]
     pub without_price: i128,
-    /// Credits that had been given.
+    /// Granted credits.
     pub free: i128,
 }
 
 impl Expired {
-    /// All of it.
+    /// All expired credits.
     pub const fn credits(&self) -> i128 {
         self.paid + self.free
     }
 }
 
-/// How often commands were refused for one reason.
+/// The refused commands with one error code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refused {
-    /// The code.
     pub code: String,
-    /// How often.
+    /// Number of commands.
     pub commands: u64,
 }
 
 const BOOKED: &str = "t.created_at >= $1 AND t.created_at < $2";
 
-/// What came into wallets with a batch of its own, by type and plan or package and, of purchases, by currency.
+/// Transactions that created a batch, by type, by plan or package, and, for purchases, by currency.
 async fn credited(
     db: &DatabaseTransaction,
     span: Span,
@@ -197,7 +196,7 @@ pub(super) async fn clipped(db: &DatabaseTransaction, span: Span) -> Result<Vec<
     clipped.collect()
 }
 
-/// By type: how often, and how many credits wallets gained by it.
+/// By type: the number of transactions, and the credits that they added to wallets.
 pub(super) struct Totals(BTreeMap<String, (u64, i128)>);
 
 impl Totals {
@@ -276,14 +275,16 @@ pub(super) async fn expired(db: &DatabaseTransaction, span: Span) -> Result<Expi
     let mut value = Purse::default();
     for row in booked(db, span, text, None).await? {
         let credits = summed(&row, "credits")?;
-        let Price { paid, price } = Price::of(&row)?;
+        let Price { paid, price } = Price::from_row(&row)?;
         if !paid {
             expired.free += credits;
             continue;
         }
         expired.paid += credits;
         match price {
-            Some((currency, amount, micros)) => value.of(&currency).add_part(credits, amount, micros),
+            Some((currency, amount, micros)) => value
+                .in_currency(&currency)
+                .add_part(credits, amount, micros),
             None => expired.without_price += credits,
         }
     }
@@ -331,13 +332,14 @@ fn name(row: &QueryResult, column: &str) -> Result<Option<String>, DbErr> {
     Ok((!name.is_empty()).then_some(name))
 }
 
-/// Whether credits had been bought, and what had been paid for how many of them.
+/// Whether credits were purchased, and their price: currency, number of credits, millionths.
 pub(super) struct Price {
     pub paid: bool,
     pub price: Option<(String, i64, i64)>,
 }
 
-/// The columns that [`Price::of`] reads, of a batch `b`. What has no price is one group, whatever its amounts.
+/// The columns of a batch `b` that [`Price::from_row`] reads. All batches without a price form one
+/// group.
 pub(super) const PRICE: &str = "\
 CASE WHEN b.source_type = 'PURCHASE' THEN 1 ELSE 0 END AS is_paid,
 CASE WHEN b.source_type = 'PURCHASE' AND b.paid_micros IS NOT NULL THEN b.currency END AS currency,
@@ -345,7 +347,7 @@ CASE WHEN b.source_type = 'PURCHASE' AND b.paid_micros IS NOT NULL AND b.currenc
 CASE WHEN b.source_type = 'PURCHASE' AND b.currency IS NOT NULL THEN b.paid_micros END AS paid_micros";
 
 impl Price {
-    pub fn of(row: &QueryResult) -> Result<Self, DbErr> {
+    pub fn from_row(row: &QueryResult) -> Result<Self, DbErr> {
         let paid: i32 = row.try_get_by("is_paid")?;
         let currency: Option<String> = row.try_get_by("currency")?;
         let amount: Option<i64> = row.try_get_by("amount")?;

@@ -1,4 +1,4 @@
-//! What the batches held at an instant: what they hold now, less what has moved since.
+//! The contents of the batches at an instant: their current contents, less the movements since.
 
 use std::collections::BTreeMap;
 
@@ -12,51 +12,52 @@ use super::{
 };
 use crate::read::sql::{self, sum, summed};
 
-/// What was owed at an instant: what could be spent then, or was held.
+/// Credits that were owed at an instant: credits that were spendable then, or held.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owed {
-    /// Credits that had been bought.
+    /// Purchased credits.
     pub paid: i128,
-    /// What had been paid for them, batch by batch: remainder ÷ amount × price, rounded once at the end.
+    /// Money paid for these credits, by currency. For each batch: remainder ÷ amount × price,
+    /// rounded once at the end.
     pub value: Vec<Money>,
-    /// Of these: credits of purchases whose price nobody told, which have no part in the value.
+    /// Part of `paid`: credits of purchases without a reported price, which `value` excludes.
     pub paid_without_price: i128,
-    /// Credits that plans had brought.
+    /// Credits granted by plans.
     pub subscription: i128,
-    /// Credits that had been given otherwise.
+    /// Credits granted otherwise.
     pub bonus: i128,
-    /// By month of expiry; those that never expire last.
+    /// Credits by month of expiry. Credits that never expire come last.
     pub months: Vec<Month>,
-    /// Credits that had lapsed and were not swept yet. They are not owed.
+    /// Credits that had expired and that the expiry job had not booked yet. They are not owed.
     pub lapsed: i128,
 }
 
 impl Owed {
-    /// All of it.
+    /// All owed credits.
     pub const fn credits(&self) -> i128 {
         self.paid + self.free()
     }
 
-    /// Credits that nobody paid for one by one.
+    /// Credits that were granted, not purchased.
     pub const fn free(&self) -> i128 {
         self.subscription + self.bonus
     }
 }
 
-/// What expires in one month.
+/// Credits that expire in one month.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Month {
-    /// `YYYY-MM` (UTC); absent for what never expires.
+    /// `YYYY-MM` (UTC). Absent for credits that never expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub month: Option<String>,
-    /// Credits that had been bought.
+    /// Purchased credits.
     pub paid: i128,
-    /// Credits that had been given.
+    /// Granted credits.
     pub free: i128,
 }
 
-/// Batches `b` as they were at `$1`, with what they held as `left`.
+/// Batches `b` as they were at `$1`, with their contents as `held_then`.
 const THEN: &str = "\
 WITH since AS (
   SELECT a.batch_id, sum(a.amount) AS moved
@@ -69,7 +70,7 @@ b AS (
    WHERE batch.status = 'ACTIVE' OR since.batch_id IS NOT NULL)
 ";
 
-/// The balances of all wallets at `at`: those of now, less what was booked since.
+/// The sum of the balances of all wallets at `at`: the current balances, less the bookings since.
 pub(super) async fn balances(db: &DatabaseTransaction, at: DateTime<Utc>) -> Result<i128, DbErr> {
     let text = format!(
         "SELECT {} FROM (SELECT balance AS credits FROM credits_balance
@@ -80,7 +81,8 @@ pub(super) async fn balances(db: &DatabaseTransaction, at: DateTime<Utc>) -> Res
     rows.first().map_or(Ok(0), |row| summed(row, "credits"))
 }
 
-/// What all batches held at `at`, lapsed credits included.
+/// The contents of all batches at `at`. They include expired credits that the expiry job had not
+/// booked yet.
 pub(super) async fn held(db: &DatabaseTransaction, at: DateTime<Utc>) -> Result<i128, DbErr> {
     let text = format!(
         "{THEN}SELECT {} FROM b WHERE b.held_then > 0",
@@ -90,8 +92,11 @@ pub(super) async fn held(db: &DatabaseTransaction, at: DateTime<Utc>) -> Result<
     rows.first().map_or(Ok(0), |row| summed(row, "credits"))
 }
 
-/// What was owed at `at`, and what all wallets held.
-pub(super) async fn owed(db: &DatabaseTransaction, at: DateTime<Utc>) -> Result<(Owed, i128), DbErr> {
+/// The credits owed at `at`, and the contents of all batches.
+pub(super) async fn owed(
+    db: &DatabaseTransaction,
+    at: DateTime<Utc>,
+) -> Result<(Owed, i128), DbErr> {
     let month = match db.get_database_backend() {
         DbBackend::Sqlite => "substr(b.expires_at, 1, 7)",
         _ => "to_char(b.expires_at AT TIME ZONE 'UTC', 'YYYY-MM')",
@@ -112,12 +117,14 @@ pub(super) async fn owed(db: &DatabaseTransaction, at: DateTime<Utc>) -> Result<
             continue;
         }
         let month = months.entry(row.try_get_by("month")?).or_default();
-        let Price { paid, price } = Price::of(&row)?;
+        let Price { paid, price } = Price::from_row(&row)?;
         if paid {
             owed.paid += credits;
             month.paid += credits;
             match price {
-                Some((currency, amount, micros)) => value.of(&currency).add_part(credits, amount, micros),
+                Some((currency, amount, micros)) => value
+                    .in_currency(&currency)
+                    .add_part(credits, amount, micros),
                 None => owed.paid_without_price += credits,
             }
             continue;
@@ -139,7 +146,11 @@ pub(super) async fn owed(db: &DatabaseTransaction, at: DateTime<Utc>) -> Result<
     Ok((owed, all))
 }
 
-async fn rows(db: &DatabaseTransaction, text: String, at: DateTime<Utc>) -> Result<Vec<QueryResult>, DbErr> {
+async fn rows(
+    db: &DatabaseTransaction,
+    text: String,
+    at: DateTime<Utc>,
+) -> Result<Vec<QueryResult>, DbErr> {
     let backend = db.get_database_backend();
     let values = [sql::instant(backend, at)];
     db.query_all_raw(Statement::from_sql_and_values(backend, text, values))

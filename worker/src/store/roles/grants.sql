@@ -1,4 +1,5 @@
--- What worker and reader may do with Scrip's tables. The owner runs this with `scrip migrate up --grant`.
+-- Grants the privileges of worker and reader on Scrip's tables. The owner runs this with
+-- `scrip migrate up --grant`.
 DO $grants$
 BEGIN
   IF to_regclass('scrip_migration') IS NULL THEN
@@ -8,16 +9,16 @@ BEGIN
   REVOKE ALL ON {tables} FROM PUBLIC, "{worker}", "{reader}";
   GRANT SELECT ON {tables} TO "{worker}", "{reader}";
 
-  -- The history is only ever added to.
+  -- The history is append-only.
   GRANT INSERT ON credits_transaction, credits_allocation, operator_action TO "{worker}";
 
-  -- A wallet that a refused command prepared is deleted before its transaction ends.
+  -- DELETE: a wallet that was inserted for a refused command is deleted before the transaction ends.
   GRANT INSERT, DELETE,
     UPDATE (balance, held, total_earned, total_spent, transaction_count, version, status, next_due_at,
       created_at, updated_at)
     ON credits_balance TO "{worker}";
 
-  -- What is left of a batch, and never what it was: its user, amount, source and expiry.
+  -- The remainder of a batch may change, but not its user, amount, source and expiry.
   GRANT INSERT, UPDATE (remaining, held, status, expirations, updated_at) ON credits_batch TO "{worker}";
 
   GRANT INSERT,
@@ -29,6 +30,6 @@ BEGIN
     UPDATE (status, started_at, finished_at, lease_until, cursor, started_by, owner, result, claim)
     ON job_run TO "{worker}";
 
-  GRANT INSERT, DELETE, UPDATE (message, tries, updated_at) ON lane_trial TO "{worker}";
+  GRANT INSERT, DELETE, UPDATE (message, tries, updated_at) ON delivery_attempt TO "{worker}";
 END
 $grants$;

@@ -1,9 +1,9 @@
-//! Roles of PostgreSQL with no more privileges than they need: an owner that migrates, a worker
-//! that serves, a reader for reports. `roles.sql` creates them; `grants.sql` says what worker and
-//! reader may do, column by column.
+//! PostgreSQL roles with the least privileges: an owner for migrations, a worker for service, a
+//! reader for reports.
 //!
-//! An administrator reads and runs the whole script. The owner runs the second part after each
-//! migration.
+//! `roles.sql` creates the roles. `grants.sql` grants worker and reader their privileges, column
+//! by column. An administrator reviews and runs the whole script. The owner runs the second part
+//! after each migration.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 
@@ -13,13 +13,13 @@ const ROLES: &str = include_str!("roles.sql");
 const GRANTS: &str = include_str!("grants.sql");
 
 /// Every table of the schema on PostgreSQL.
-const TABLES: &str = "credits_allocation, credits_balance, credits_batch, credits_transaction, job_run, lane_trial, \
-    ledger_identity, operator_action, scrip_migration, subscription";
+const TABLES: &str = "credits_allocation, credits_balance, credits_batch, credits_transaction, \
+    job_run, delivery_attempt, ledger_identity, operator_action, scrip_migration, subscription";
 
-/// PostgreSQL cuts longer names.
+/// PostgreSQL truncates longer names.
 const MAX_BYTES: usize = 63;
 
-/// The names of the roles.
+/// The names of the three roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleNames {
     owner: String,
@@ -27,22 +27,23 @@ pub struct RoleNames {
     reader: String,
 }
 
-/// Names that cannot be used.
+/// Why role names cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoleNameError {
-    /// Not a plain name.
+    /// The name is empty, too long, or has other characters than allowed.
     #[error(
-        "the role {0:?} cannot be used; allowed are 1 to {MAX_BYTES} letters (a-z, A-Z), digits, `_` and `-`"
+        "the role {0:?} cannot be used; allowed are 1 to {MAX_BYTES} letters (a-z, A-Z), digits, \
+         `_` and `-`"
     )]
     NotPlain(String),
-    /// Two roles with one name would have the privileges of both.
+    /// Two roles have the same name, which would give one role the privileges of both.
     #[error("owner, worker and reader must be three roles; two of them are {0:?}")]
     Same(String),
 }
 
 impl RoleNames {
-    /// Three different names of letters, digits, `_` and `-`: none of them can end the quotes that
-    /// it stands in.
+    /// Checks three different names. They consist of letters, digits, `_` and `-`, so that a name
+    /// cannot break out of its quotes in the script.
     pub fn new(owner: &str, worker: &str, reader: &str) -> Result<Self, RoleNameError> {
         for name in [owner, worker, reader] {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -62,12 +63,12 @@ impl RoleNames {
         })
     }
 
-    /// Everything that an administrator runs, as one script.
+    /// The script for the administrator: it creates the roles and grants their privileges.
     pub fn script(&self) -> String {
         format!("{}\n{}", self.fill(ROLES), self.grants())
     }
 
-    /// The part that the owner may run, too: what worker and reader may do with the tables.
+    /// The part of the script that the owner may run, too: the privileges of worker and reader.
     fn grants(&self) -> String {
         self.fill(GRANTS)
     }
@@ -79,8 +80,8 @@ impl RoleNames {
             .replace("{reader}", &self.reader)
     }
 
-    /// Grants worker and reader what they need, as the owner of the tables. Fails on SQLite, which
-    /// has no roles.
+    /// Grants worker and reader their privileges, as the owner of the tables. Fails on SQLite,
+    /// which has no roles.
     pub async fn grant(&self, store: &Store) -> Result<(), StoreError> {
         if store.backend() == DbBackend::Sqlite {
             return Err(StoreError::Url(
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_has_a_plain_name_that_no_other_role_has() {
+    fn each_role_has_a_plain_name_of_its_own() {
         let roles = RoleNames::new("scrip_owner", "scrip-worker", "Reader1").expect("good names");
         let script = roles.script();
         assert!(
@@ -107,13 +108,23 @@ mod tests {
         );
         assert!(!script.contains('{'), "{script}");
         let long = "r".repeat(64);
-        for name in ["", "a b", "x\"; DROP ROLE y", "$roles$", "rôle", long.as_str()] {
+        for name in [
+            "",
+            "a b",
+            "x\"; DROP ROLE y",
+            "$roles$",
+            "rôle",
+            long.as_str(),
+        ] {
             let refused = RoleNames::new("scrip_owner", name, "scrip_reader");
             assert_eq!(refused, Err(RoleNameError::NotPlain(name.to_owned())));
         }
         for (owner, worker, reader) in [("a", "a", "b"), ("a", "b", "b"), ("a", "b", "a")] {
             let refused = RoleNames::new(owner, worker, reader);
-            assert!(matches!(refused, Err(RoleNameError::Same(_))), "{refused:?}");
+            assert!(
+                matches!(refused, Err(RoleNameError::Same(_))),
+                "{refused:?}"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
--- Scrip's roles: an owner that migrates, a worker that serves, a reader for reports.
--- Run this as an administrator in Scrip's database: before the first `scrip migrate up`, and again after an update.
--- It may be run at any time and as often as you like. It sets no password: \password {owner}, and so for the others.
+-- Creates Scrip's roles: an owner for migrations, a worker for service, a reader for reports.
+-- Run this as an administrator in Scrip's database, before the first `scrip migrate up` and again after each update.
+-- The script may be run repeatedly. It sets no passwords: set them with `\password {owner}`, and so on for each role.
 DO $roles$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{owner}') THEN
@@ -18,12 +18,12 @@ BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA %I TO "{worker}", "{reader}"', current_schema());
   -- Before PostgreSQL 15 every role may create tables in the schema `public`.
   EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, "{worker}", "{reader}"', current_schema());
-  -- A report has to know since when transactions of other roles are open.
+  -- A report reads when the open transactions of other roles began.
   GRANT pg_read_all_stats TO "{reader}";
 END
 $roles$;
 
--- What another role created becomes the owner's.
+-- Transfers tables, types and functions that another role created to the owner.
 DO $owner$
 DECLARE
   change text;

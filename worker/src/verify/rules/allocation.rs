@@ -23,10 +23,10 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "allocation.has_batch_of_the_same_user",
         Scope::Users,
-        "the batch of an allocation exists and is of the user of its transaction",
-        "its transaction is of {expected}, its batch of {stored}",
+        "the batch of an allocation exists and belongs to the user of its transaction",
+        "its transaction belongs to {expected}, its batch belongs to {stored}",
         "SELECT a.transaction_id AS id, a.batch_id AS other, t.user_id,
-                coalesce(b.user_id, 'nobody: it does not exist') AS stored, t.user_id AS expected
+                coalesce(b.user_id, 'no user, because it does not exist') AS stored, t.user_id AS expected
            FROM credits_transaction t
            JOIN credits_allocation a ON a.transaction_id = t.id
            LEFT JOIN credits_batch b ON b.id = a.batch_id
@@ -36,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
         "allocation.signed_like_its_transaction",
         Scope::Users,
         "an allocation has the sign of its transaction",
-        "`amount` is {stored}; that of its transaction is {expected}",
+        "`amount` is {stored}, but the `amount` of its transaction is {expected}",
         "SELECT a.transaction_id AS id, a.batch_id AS other, t.user_id, CAST(a.amount AS text) AS stored,
                 CAST(t.amount AS text) AS expected
            FROM credits_transaction t JOIN credits_allocation a ON a.transaction_id = t.id
@@ -46,8 +46,8 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "allocation.written_with_its_transaction",
         Scope::Users,
-        "an allocation is written when its transaction is",
-        "`created_at` is {stored}; that of its transaction is {expected}",
+        "an allocation is written at the same instant as its transaction",
+        "`created_at` is {stored}, but the `created_at` of its transaction is {expected}",
         "SELECT a.transaction_id AS id, a.batch_id AS other, t.user_id, CAST(a.created_at AS text) AS stored,
                 CAST(t.created_at AS text) AS expected
            FROM credits_transaction t JOIN credits_allocation a ON a.transaction_id = t.id
@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
         "allocation.fits_the_expiry_of_its_batch",
         Scope::Users,
         "a consumption takes from a batch that has not expired, an expiration from one that has",
-        "its transaction happened at {stored}; its batch expires at {expected}",
+        "its transaction occurred at {stored}, but its batch expires at {expected}",
         "SELECT a.transaction_id AS id, a.batch_id AS other, t.user_id, CAST(t.occurred_at AS text) AS stored,
                 CAST(b.expires_at AS text) AS expected
            FROM credits_transaction t

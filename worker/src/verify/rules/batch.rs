@@ -2,7 +2,12 @@
 
 use crate::verify::{Rule, Scope};
 
-const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+const fn rule(
+    name: &'static str,
+    claim: &'static str,
+    message: &'static str,
+    sql: &'static str,
+) -> Rule {
     Rule {
         name,
         table: "credits_batch",
@@ -16,23 +21,23 @@ const fn rule(name: &'static str, claim: &'static str, message: &'static str, sq
 pub(super) const RULES: &[Rule] = &[
     rule(
         "batch.remaining_within_amount",
-        "`remaining` is neither below 0 nor above `amount`",
-        "`remaining` is {stored}; it can be 0 to {expected}",
+        "`remaining` is from 0 to `amount`",
+        "`remaining` is {stored}; it must be from 0 to {expected}",
         "SELECT id, NULL AS other, user_id, CAST(remaining AS text) AS stored, CAST(amount AS text) AS expected
            FROM credits_batch
           WHERE user_id > $1 AND user_id <= $2 AND NOT (remaining BETWEEN 0 AND amount)",
     ),
     rule(
         "batch.held_within_remaining",
-        "`held` is neither below 0 nor above `remaining`",
-        "`held` is {stored}; it can be 0 to {expected}",
+        "`held` is from 0 to `remaining`",
+        "`held` is {stored}; it must be from 0 to {expected}",
         "SELECT id, NULL AS other, user_id, CAST(held AS text) AS stored, CAST(remaining AS text) AS expected
            FROM credits_batch
           WHERE user_id > $1 AND user_id <= $2 AND NOT (held BETWEEN 0 AND remaining)",
     ),
     rule(
         "batch.active_while_something_remains",
-        "a batch is ACTIVE as long as something remains in it, and no longer",
+        "a batch is ACTIVE if and only if `remaining` is above 0",
         "`status` is {stored}, but {expected} remain",
         "SELECT id, NULL AS other, user_id, status AS stored, CAST(remaining AS text) AS expected
            FROM credits_batch
@@ -51,10 +56,11 @@ pub(super) const RULES: &[Rule] = &[
              ON s.batch_id = b.id
           WHERE b.user_id > $1 AND b.user_id <= $2 AND b.remaining <> coalesce(s.total, 0)",
     ),
-    // As with the balances of a wallet: see `wallet.balances_after_form_a_chain`.
+    // The check works like `wallet.balances_after_form_a_chain`.
     rule(
         "batch.remainders_form_a_chain",
-        "the allocations of the batch lead from 0 to `remaining`, each from the `batch_remaining` of another",
+        "the allocations of the batch lead from 0 to `remaining`, each from the `batch_remaining` \
+         of another",
         "its allocations do not follow on from each other at a remainder of {stored}: {expected}",
         "SELECT b.id, NULL AS other, b.user_id, CAST(e.value AS text) AS stored,
                 CASE WHEN e.excess > 0 THEN 'left ' || e.excess || ' times too often'
@@ -76,7 +82,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "batch.has_originating_transaction",
-        "the transaction that a batch names exists, is COMPLETED and of the same user",
+        "the transaction that a batch names exists, is COMPLETED and belongs to the same user",
         "`transaction_id` names {stored}; it should be a COMPLETED transaction of {expected}",
         "SELECT b.id, NULL AS other, b.user_id,
                 CASE WHEN t.id IS NULL THEN 'a transaction that does not exist'

@@ -1,8 +1,13 @@
-//! Rules on `credits_batch` against the transactions that brought, moved and closed it.
+//! Rules on `credits_batch` against the transactions that created, moved and closed a batch.
 
 use crate::verify::{Rule, Scope};
 
-const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+const fn rule(
+    name: &'static str,
+    claim: &'static str,
+    message: &'static str,
+    sql: &'static str,
+) -> Rule {
     Rule {
         name,
         table: "credits_batch",
@@ -14,12 +19,13 @@ const fn rule(name: &'static str, claim: &'static str, message: &'static str, sq
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // Transactions of workers before `detail.batch` have nothing to compare price, currency, expiry and plan with.
+    // Transactions of workers that did not write `detail.batch` have no price, currency, expiry and
+    // plan to compare with.
     rule(
         "batch.is_what_its_transaction_brought",
-        "source, instants and period are those of the originating transaction; expiry, plan, price and currency are those \
-         that it noted",
-        "{stored} is not that of its originating transaction, a {expected}",
+        "source, instants and period are those of the originating transaction; expiry, plan, price \
+         and currency are those in its `detail`",
+        "{stored} differs from its originating transaction, a {expected}",
         "SELECT id, NULL AS other, user_id, wrong AS stored, type AS expected
            FROM (SELECT b.id, b.user_id, t.type, CASE
                    WHEN b.source_type <> CASE t.type WHEN 'purchase' THEN 'PURCHASE' WHEN 'monthly_grant' THEN 'SUBSCRIPTION'
@@ -46,7 +52,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "batch.closed_by_what_emptied_it",
-        "a consumption emptied a CONSUMED batch, an expiration an EXPIRED one, a revocation a REVOKED one",
+        "a consumption emptied a CONSUMED batch, an expiration emptied an EXPIRED one, a \
+         revocation a REVOKED one",
         "`status` is {stored}, but no {expected} emptied it",
         "SELECT b.id, NULL AS other, b.user_id, b.status AS stored, b.closing AS expected
            FROM (SELECT id, user_id, status, CASE status WHEN 'CONSUMED' THEN 'consumption' WHEN 'EXPIRED' THEN 'expiration'
@@ -61,7 +68,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "batch.written_last_by_an_allocation",
-        "the batch was written last when one of its allocations was",
+        "the last write of a batch is at the instant of one of its allocations",
         "no allocation of the batch was written at {stored}",
         "SELECT b.id, NULL AS other, b.user_id, CAST(b.updated_at AS text) AS stored, NULL AS expected
            FROM credits_batch b

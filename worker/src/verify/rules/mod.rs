@@ -1,4 +1,4 @@
-//! The list of rules.
+//! The list of all rules.
 
 mod allocation;
 mod batch;
@@ -12,9 +12,10 @@ mod wallet_history;
 
 use super::Rule;
 
-/// All rules that are asked of rows, in the order in which they are checked.
+/// All rules on rows, in the order of their checks.
 ///
-/// Two more are asked of the sums of the whole book: `book.is_balanced` and `book.accounts_fit_types`.
+/// Two more rules check the sums of the whole book: `book.is_balanced` and
+/// `book.accounts_fit_types`.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     [
         wallet::RULES,

@@ -1,8 +1,13 @@
-//! Rules on the FAILED rows of `credits_transaction`, which keep what was asked for.
+//! Rules on the FAILED rows of `credits_transaction`, which store the refused request.
 
 use crate::verify::{Rule, Scope};
 
-const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+const fn rule(
+    name: &'static str,
+    claim: &'static str,
+    message: &'static str,
+    sql: &'static str,
+) -> Rule {
     Rule {
         name,
         table: "credits_transaction",
@@ -14,10 +19,10 @@ const fn rule(name: &'static str, claim: &'static str, message: &'static str, sq
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // A code that this list does not have is one of a newer worker.
+    // A newer worker may write codes that are not in this list.
     rule(
         "transaction.refusal_fits_request",
-        "a refusal repeats what was asked for, and its code fits that",
+        "a refusal repeats its request, and its code fits the request",
         "{stored} does not fit the refused {expected}",
         "SELECT id, NULL AS other, user_id, wrong AS stored, type AS expected
            FROM (SELECT id, user_id, type, CASE

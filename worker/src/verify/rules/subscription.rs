@@ -2,7 +2,12 @@
 
 use crate::verify::{Rule, Scope};
 
-const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+const fn rule(
+    name: &'static str,
+    claim: &'static str,
+    message: &'static str,
+    sql: &'static str,
+) -> Rule {
     Rule {
         name,
         table: "subscription",
@@ -22,10 +27,12 @@ pub(super) const RULES: &[Rule] = &[
            FROM subscription s LEFT JOIN credits_balance w ON w.user_id = s.user_id
           WHERE s.user_id > $1 AND s.user_id <= $2 AND w.id IS NULL",
     ),
-    // Compared as texts, which are alike in their first 19 characters on both databases: sessions are in UTC.
+    // The instants are compared as texts. Their first 19 characters are the same on both databases,
+    // because sessions are in UTC.
     rule(
         "subscription.due_period_counts_from_anchor",
-        "the period that is due next starts at the anchor's time on the anchor's day, or on the last day of a shorter month",
+        "the next due period starts at the anchor's time on the anchor's day, or on the last day \
+         of a shorter month",
         "`due_at` is {stored}; counted from its anchor it should be {expected}",
         "SELECT id, NULL AS other, user_id, CAST(due_at AS text) AS stored,
                 'day ' || expected_day || ' of a month, ' || substr(anchor_text, 12, 8) AS expected
@@ -48,8 +55,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "subscription.due_period_was_not_handled",
-        "the period that is due next was neither granted nor skipped nor refused",
-        "`due_at` is {stored}; that period was handled already",
+        "the next due period was neither granted nor skipped nor refused",
+        "`due_at` is {stored}, but that period was handled already",
         "SELECT s.id, NULL AS other, s.user_id, CAST(s.due_at AS text) AS stored, NULL AS expected
            FROM subscription s
            JOIN credits_transaction t ON t.user_id = s.user_id AND t.subscription_id = s.id AND t.period_start = s.due_at
@@ -57,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "subscription.free_one_names_its_owner",
-        "the subscription that came with a registration is named after its user",
+        "the subscription that a registration created is named after its user",
         "`id` names another user than its owner {stored}",
         "SELECT id, NULL AS other, user_id, user_id AS stored, NULL AS expected
            FROM subscription
@@ -65,7 +72,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "subscription.next_period_start_is_due_at",
-        "`next_period_start` is the same as `due_at`, for workers of an earlier version",
+        "`next_period_start`, which workers of an earlier version read, is the same as `due_at`",
         "`next_period_start` is {stored}; it should be {expected}",
         "SELECT id, NULL AS other, user_id, CAST(next_period_start AS text) AS stored, CAST(due_at AS text) AS expected
            FROM subscription

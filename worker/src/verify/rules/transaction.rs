@@ -2,7 +2,12 @@
 
 use crate::verify::{Rule, Scope};
 
-const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+const fn rule(
+    name: &'static str,
+    claim: &'static str,
+    message: &'static str,
+    sql: &'static str,
+) -> Rule {
     Rule {
         name,
         table: "credits_transaction",
@@ -45,7 +50,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "transaction.wallet_side_fits_sign",
-        "`credit_account` is this wallet if and only if `amount` is positive, `debit_account` if and only if negative",
+        "`credit_account` is this wallet if and only if `amount` is positive, `debit_account` if \
+         and only if negative",
         "credits went {stored}; going by `amount` it should be {expected}",
         "SELECT id, NULL AS other, user_id,
                 'from ' || coalesce(debit_account, 'nowhere') || ' to ' || coalesce(credit_account, 'nowhere') AS stored,
@@ -59,7 +65,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "transaction.other_account_fits_type",
-        "the account that is not the wallet is of the kind that the type moves credits from or to",
+        "the other account of a transaction is of the kind that its type moves credits from or to",
         "the other account is {stored}, which does not fit {expected}",
         "SELECT id, NULL AS other, user_id, account AS stored,
                 'a ' || type || ' of ' || CAST(amount AS text) AS expected
@@ -93,7 +99,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "transaction.payment_credited_once",
         "a payment, or each line of it, is credited once",
-        "it credits {stored}; that was credited before by {expected}",
+        "it credits {stored}, which was credited before by {expected}",
         "SELECT t.id, NULL AS other, t.user_id,
                 'payment ' || t.purchase_id || coalesce(' line ' || t.purchase_line, '') || ' by reference '
                   || t.reference_id AS stored,
@@ -121,9 +127,9 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "transaction.grant_has_subscription_of_the_same_user",
-        "the subscription that a monthly grant names exists and is of the same user",
+        "the subscription that a monthly grant names exists and belongs to the same user",
         "`subscription_id` names a subscription of {stored}; it should be one of {expected}",
-        "SELECT t.id, NULL AS other, t.user_id, coalesce(s.user_id, 'nobody: it does not exist') AS stored,
+        "SELECT t.id, NULL AS other, t.user_id, coalesce(s.user_id, 'no user, because it does not exist') AS stored,
                 t.user_id AS expected
            FROM credits_transaction t LEFT JOIN subscription s ON s.id = t.subscription_id
           WHERE t.user_id > $1 AND t.user_id <= $2 AND t.type = 'monthly_grant'

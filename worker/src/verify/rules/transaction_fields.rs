@@ -1,8 +1,13 @@
-//! Rules on `credits_transaction`: each field fits the type, and what it names.
+//! Rules on `credits_transaction`: each field fits the type, and the rows that it names.
 
 use crate::verify::{Rule, Scope};
 
-const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+const fn rule(
+    name: &'static str,
+    claim: &'static str,
+    message: &'static str,
+    sql: &'static str,
+) -> Rule {
     Rule {
         name,
         table: "credits_transaction",
@@ -16,8 +21,8 @@ const fn rule(name: &'static str, claim: &'static str, message: &'static str, sq
 pub(super) const RULES: &[Rule] = &[
     rule(
         "transaction.fields_fit_type",
-        "origin, fingerprint, service, payment, subscription, period and reference are those of the type, and repeat what the \
-         accounts say",
+        "origin, fingerprint, service, payment, subscription, period and reference are those of \
+         the type, and agree with the accounts",
         "{stored} does not fit a {expected}",
         "SELECT id, NULL AS other, user_id, wrong AS stored, type AS expected
            FROM (SELECT id, user_id, type, CASE
@@ -64,7 +69,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "transaction.fits_what_it_belongs_to",
-        "the transaction that `related_id` names exists, was booked with it for the same user, and is the purchase of a bonus",
+        "the transaction that `related_id` names exists, was booked at the same instant for the \
+         same user, and is the purchase of a bonus",
         "it belongs to {stored}; it should belong to {expected}",
         "SELECT t.id, NULL AS other, t.user_id,
                 coalesce('the ' || c.type || ' ' || c.reference_id || ' of ' || c.user_id, 'no transaction') AS stored,
@@ -80,24 +86,27 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "transaction.expiration_names_its_batch",
-        "the reference of an expiration is that of a sweep of its batch",
-        "`reference_id` is {stored}; it should be one of the {expected} sweeps of its batch",
-        "SELECT id, NULL AS other, user_id, reference_id AS stored, sweeps AS expected
-           FROM (SELECT t.id, t.user_id, t.reference_id, CAST(b.expirations AS text) AS sweeps,
+        "the reference of an expiration names its batch and the number of the expiration",
+        "`reference_id` is {stored}; it should be that of one of the {expected} expirations of its \
+         batch",
+        "SELECT id, NULL AS other, user_id, reference_id AS stored, expirations AS expected
+           FROM (SELECT t.id, t.user_id, t.reference_id, CAST(b.expirations AS text) AS expirations,
                         'expire:' || {uuid b.id} || ':' AS start, replace(t.reference_id, '-', '') AS plain,
                         substr(replace(t.reference_id, '-', ''), 41) AS nth
                    FROM credits_transaction t
                    JOIN credits_allocation a ON a.transaction_id = t.id
                    JOIN credits_batch b ON b.id = a.batch_id
                   WHERE t.user_id > $1 AND t.user_id <= $2 AND t.type = 'expiration') e
-          WHERE substr(plain, 1, 40) <> start OR nth < '1' OR length(nth) > length(sweeps)
-             OR (length(nth) = length(sweeps) AND nth > sweeps)",
+          WHERE substr(plain, 1, 40) <> start OR nth < '1' OR length(nth) > length(expirations)
+             OR (length(nth) = length(expirations) AND nth > expirations)",
     ),
     rule(
         "transaction.found_a_balance_of_the_wallet",
-        "the balance after what moves nothing, refusals included, is 0 or one that a movement of the wallet left",
-        "`balance_after` is {stored}; the wallet never had that balance",
-        // A window and no join: without statistics the planner would compare each with each.
+        "`balance_after` of a transaction that moves nothing, refusals included, is 0 or the \
+         balance after a movement",
+        "`balance_after` is {stored}, but the wallet never had that balance",
+        // A window instead of a join: without statistics the planner would compare each row with
+        // each other.
         "SELECT id, NULL AS other, user_id, CAST(balance_after AS text) AS stored, NULL AS expected
            FROM (SELECT id, user_id, amount, balance_after,
                         max(CASE WHEN amount <> 0 THEN 1 ELSE 0 END) OVER (PARTITION BY user_id, balance_after) AS is_left

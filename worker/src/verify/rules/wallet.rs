@@ -2,7 +2,12 @@
 
 use crate::verify::{Rule, Scope};
 
-const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+const fn rule(
+    name: &'static str,
+    claim: &'static str,
+    message: &'static str,
+    sql: &'static str,
+) -> Rule {
     Rule {
         name,
         table: "credits_balance",
@@ -16,8 +21,8 @@ const fn rule(name: &'static str, claim: &'static str, message: &'static str, sq
 pub(super) const RULES: &[Rule] = &[
     rule(
         "wallet.balance_is_sum_of_active_batches",
-        "`balance` is what remains in the ACTIVE batches of the wallet",
-        "`balance` is {stored}; what remains in its ACTIVE batches is {expected}",
+        "`balance` is the sum of the remainders of the ACTIVE batches of the wallet",
+        "`balance` is {stored}; the sum of the remainders of its ACTIVE batches is {expected}",
         "SELECT w.id, NULL AS other, w.user_id, CAST(w.balance AS text) AS stored,
                 CAST(coalesce(s.total, 0) AS text) AS expected
            FROM credits_balance w
@@ -40,8 +45,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "wallet.held_is_sum_of_batches",
-        "`held` is what is held of the batches of the wallet",
-        "`held` is {stored}; what is held of its batches is {expected}",
+        "`held` is the sum of `held` of the ACTIVE batches of the wallet",
+        "`held` is {stored}; the sum of `held` of its batches is {expected}",
         "SELECT w.id, NULL AS other, w.user_id, CAST(w.held AS text) AS stored,
                 CAST(coalesce(s.total, 0) AS text) AS expected
            FROM credits_balance w
@@ -53,7 +58,8 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "wallet.total_earned_is_sum_of_credits",
         "`total_earned` is the sum of the purchases, bonuses, grants and promotions of the wallet",
-        "`total_earned` is {stored}; the sum of its purchases, bonuses, grants and promotions is {expected}",
+        "`total_earned` is {stored}; the sum of its purchases, bonuses, grants and promotions is \
+         {expected}",
         "SELECT w.id, NULL AS other, w.user_id, CAST(w.total_earned AS text) AS stored,
                 CAST(coalesce(s.total, 0) AS text) AS expected
            FROM credits_balance w
@@ -66,8 +72,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "wallet.total_spent_is_consumed_less_refunded",
-        "`total_spent` is what the wallet has consumed, less what was refunded",
-        "`total_spent` is {stored}; what it consumed, less what was refunded, is {expected}",
+        "`total_spent` is the consumption of the wallet, less the refunds",
+        "`total_spent` is {stored}; its consumption, less the refunds, is {expected}",
         "SELECT w.id, NULL AS other, w.user_id, CAST(w.total_spent AS text) AS stored,
                 CAST(coalesce(s.total, 0) AS text) AS expected
            FROM credits_balance w
@@ -90,12 +96,14 @@ pub(super) const RULES: &[Rule] = &[
              ON s.user_id = w.user_id
           WHERE w.user_id > $1 AND w.user_id <= $2 AND w.transaction_count <> coalesce(s.total, 0)",
     ),
-    // A transaction leads from the balance `balance_after - amount` to `balance_after`. If there is an order in which
-    // these steps lead from 0 to `balance`, then every balance is left as often as it is reached; leaving `balance` and
-    // reaching 0 once more closes the circle. That needs no order of the rows, which no clock or id could give.
+    // A transaction leads from the balance `balance_after - amount` to `balance_after`. If these
+    // steps, in some order, lead from 0 to `balance`, then every balance is left as many times as
+    // it is reached. An additional step from `balance` to 0 closes the circle. So the check needs
+    // no order of the rows, which neither a clock nor an id could give.
     rule(
         "wallet.balances_after_form_a_chain",
-        "the COMPLETED transactions of the wallet lead from 0 to `balance`, each from the `balance_after` of another",
+        "the COMPLETED transactions of the wallet lead from 0 to `balance`, each from the \
+         `balance_after` of another",
         "its transactions do not follow on from each other at a balance of {stored}: {expected}",
         "SELECT w.id, NULL AS other, w.user_id, CAST(e.value AS text) AS stored,
                 CASE WHEN e.excess > 0 THEN 'left ' || e.excess || ' times too often'

@@ -1,8 +1,13 @@
-//! Rules on `credits_balance` that follow from its history: status, version and instants.
+//! Rules on `credits_balance` against the history of the wallet: status, version and instants.
 
 use crate::verify::{Rule, Scope};
 
-const fn rule(name: &'static str, claim: &'static str, message: &'static str, sql: &'static str) -> Rule {
+const fn rule(
+    name: &'static str,
+    claim: &'static str,
+    message: &'static str,
+    sql: &'static str,
+) -> Rule {
     Rule {
         name,
         table: "credits_balance",
@@ -14,11 +19,12 @@ const fn rule(name: &'static str, claim: &'static str, message: &'static str, sq
 }
 
 pub(super) const RULES: &[Rule] = &[
-    // Ids are of version 7: of two commands of one group, the later has the greater one.
+    // Ids are UUIDs of version 7: of two commands of one group, the later one has the greater id.
     rule(
         "wallet.status_is_that_of_its_last_freeze",
-        "a wallet is FROZEN if its last COMPLETED `freeze` or `unfreeze` is a `freeze`, else ACTIVE",
-        "`status` is {stored}; its last freeze or unfreeze is {expected}",
+        "a wallet is FROZEN if its last COMPLETED `freeze` or `unfreeze` is a `freeze`, else \
+         ACTIVE",
+        "`status` is {stored}, but its last `freeze` or `unfreeze` is {expected}",
         "SELECT w.id, NULL AS other, w.user_id, w.status AS stored, s.type AS expected
            FROM credits_balance w
            LEFT JOIN (SELECT user_id, type, row_number() OVER (PARTITION BY user_id ORDER BY created_at DESC, id DESC) AS place
@@ -28,11 +34,12 @@ pub(super) const RULES: &[Rule] = &[
           WHERE w.user_id > $1 AND w.user_id <= $2
             AND w.status <> CASE s.type WHEN 'freeze' THEN 'FROZEN' ELSE 'ACTIVE' END",
     ),
-    // A group raises the version once, and has one instant.
+    // A group increments the version once, and all its transactions have the same instant.
     rule(
         "wallet.version_counts_its_groups",
-        "`version` is at least the number of instants at which transactions of the wallet were booked",
-        "`version` is {stored}; transactions were booked at {expected} instants",
+        "`version` is at least the number of instants at which transactions of the wallet were \
+         booked",
+        "`version` is {stored}, but transactions were booked at {expected} instants",
         "SELECT w.id, NULL AS other, w.user_id, CAST(w.version AS text) AS stored,
                 CAST(s.instants AS text) AS expected
            FROM credits_balance w
@@ -43,7 +50,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "wallet.instants_are_those_of_its_transactions",
-        "the wallet was opened when one of its transactions was booked, and written last when or after one was",
+        "`created_at` is the instant of a transaction of the wallet, and `updated_at` that of a \
+         transaction or later than all",
         "no transaction of the wallet was booked at {stored}",
         "SELECT w.id, NULL AS other, w.user_id,
                 CASE WHEN opened THEN '`updated_at`, ' || CAST(updated_at AS text)

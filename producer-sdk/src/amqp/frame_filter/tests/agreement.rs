@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::is_parsed;
 use super::samples::{framed, header, header_payload, header_with_table, long, short};
-use crate::amqp::frame_filter::content_header::{MAX_NESTING, check};
+use crate::amqp::frame_filter::content_header::check;
 use crate::amqp::frame_filter::frame::HEADER;
+use crate::amqp::frame_filter::unreadable::MAX_NESTING;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
@@ -17,7 +18,7 @@ proptest! {
 }
 
 #[test]
-fn every_type_of_value_is_known_to_both_or_to_none() {
+fn every_value_type_is_known_to_both_parsers_or_to_neither() {
     for kind in 0..=u8::MAX {
         let rejected = (0..=8).filter(|length| {
             let value = [vec![kind], vec![0; *length]].concat();
@@ -86,6 +87,6 @@ fn tables_and_arrays_may_be_nested_as_deep_as_documented() {
     let deepest = header_with_table(&nested(MAX_NESTING - 1));
     assert!(check(&deepest).is_ok());
     assert!(is_parsed(&framed(HEADER, 1, &deepest)));
-    // As deep as fits into a frame: the library's parser would overflow its stack.
+    // The deepest nesting that fits into a frame. The library's parser would overflow its stack.
     assert!(check(&header_with_table(&nested(26_000))).is_err());
 }

@@ -1,13 +1,18 @@
-//! The filter keeps to the library's frame limit, and to its own.
+//! The filter respects the frame limit of the library, and its own limit.
 
 use super::samples::{framed, header, header_with_table, long, short};
-use super::{filtered, frames, why};
+use super::{filtered, frames, reason};
 use crate::amqp::frame_filter::filter::Filter;
 use crate::amqp::frame_filter::frame::{HEADER, METHOD, OVERHEAD};
 
 /// `connection.tune` with this largest frame.
 fn tune(frame_max: u32) -> Vec<u8> {
-    let arguments = [&2047_u16.to_be_bytes()[..], &frame_max.to_be_bytes(), &[0, 60]].concat();
+    let arguments = [
+        &2047_u16.to_be_bytes()[..],
+        &frame_max.to_be_bytes(),
+        &[0, 60],
+    ]
+    .concat();
     framed(METHOD, 0, &[&[0, 10, 0, 30], &*arguments].concat())
 }
 
@@ -30,8 +35,8 @@ fn header_of(length: usize) -> Vec<u8> {
 
 #[test]
 fn headers_up_to_the_negotiated_frame_size_pass_and_longer_ones_are_replaced() {
-    // What the URL says, what the broker proposes, what the library takes; 0 is no limit.
-    for (wanted, proposed, limit) in [
+    // The value of the URL, the proposal of the broker, the limit of the library. 0 means no limit.
+    for (configured, proposed, limit) in [
         (0, 131_072, 131_072),
         (8_192, 131_072, 8_192),
         (131_072, 8_192, 8_192),
@@ -41,26 +46,26 @@ fn headers_up_to_the_negotiated_frame_size_pass_and_longer_ones_are_replaced() {
     ] {
         let tune = tune(proposed);
         for (length, is_replaced) in [(limit - 1, false), (limit, false), (limit + 1, true)] {
-            let mut filter = Filter::new(wanted);
+            let mut filter = Filter::new(configured);
             let bytes = [tune.clone(), header_of(length), header_of(100)].concat();
             let passed = frames(&filtered(&mut filter, bytes.chunks(1_000)));
-            let why: Vec<_> = passed.iter().map(why).collect();
+            let reason: Vec<_> = passed.iter().map(reason).collect();
             assert_eq!(
-                why[1].is_some(),
+                reason[1].is_some(),
                 is_replaced,
-                "{wanted} {proposed} {length}: {why:?}"
+                "{configured} {proposed} {length}: {reason:?}"
             );
-            assert_eq!((passed.len(), &why[2]), (3, &None));
-            if let Some(why) = &why[1] {
+            assert_eq!((passed.len(), &reason[2]), (3, &None));
+            if let Some(reason) = &reason[1] {
                 let expected = format!("must be at most {limit} bytes long, got {length}");
-                assert!(why.contains(&expected), "{why}");
+                assert!(reason.contains(&expected), "{reason}");
             }
         }
     }
 }
 
 #[test]
-fn a_header_beyond_the_limit_is_skipped_and_not_held() {
+fn a_header_beyond_the_limit_is_skipped_and_not_buffered() {
     let frame = header_of(50 << 20);
     let mut filter = Filter::new(0);
     let mut most = 0;
@@ -70,12 +75,12 @@ fn a_header_beyond_the_limit_is_skipped_and_not_held() {
         most = most.max(filter.in_memory());
     }
     assert!(most < 20_000, "{most} bytes were held");
-    let why: Vec<_> = frames(&passed).iter().map(why).collect();
-    assert!(why[0].is_some() && why[1].is_none(), "{why:?}");
+    let reason: Vec<_> = frames(&passed).iter().map(reason).collect();
+    assert!(reason[0].is_some() && reason[1].is_none(), "{reason:?}");
 }
 
 #[test]
-fn a_frame_that_claims_to_be_huge_is_not_held() {
+fn a_frame_that_claims_to_be_huge_is_not_buffered() {
     for kind in [1, 2, 3, 8] {
         let mut filter = Filter::new(0);
         let mut start = vec![kind, 0, 1, 0xff, 0xff, 0xff, 0xff, 0, 60, 0, 60];
@@ -86,7 +91,7 @@ fn a_frame_that_claims_to_be_huge_is_not_held() {
 }
 
 #[test]
-fn what_is_not_amqp_passes_as_it_is() {
+fn bytes_that_are_not_amqp_pass_unchanged() {
     let broken_end = {
         let mut frame = framed(HEADER, 1, &header(0, 1 << 7, &short(&[0xff])));
         *frame.last_mut().expect("an end") = 0;

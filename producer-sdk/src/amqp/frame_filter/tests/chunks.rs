@@ -1,4 +1,4 @@
-//! What passes does not depend on how the stream is cut.
+//! The output of the filter does not depend on the sizes of the chunks.
 
 use amq_protocol::frame::AMQPFrame;
 use amq_protocol::protocol::{AMQPClass, basic};
@@ -6,11 +6,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::samples::{Sample, deliver, framed, header, sample, short};
-use super::{filtered, frames, is_parsed, why};
+use super::{filtered, frames, is_parsed, reason};
 use crate::amqp::frame_filter::filter::Filter;
 use crate::amqp::frame_filter::frame::{BODY, HEADER, METHOD};
 
-/// Cuts a stream into chunks of these sizes, again and again.
+/// Cuts a stream into chunks of these sizes, repeatedly.
 pub(super) fn cut<'a>(bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
     let mut chunks = Vec::new();
     let mut rest = bytes;
@@ -37,7 +37,10 @@ proptest! {
         samples in vec(sample(), 0..20),
         sizes in vec(1..300_usize, 1..10),
     ) {
-        let valid: Vec<_> = samples.into_iter().filter(|sample| is_parsed(&sample.bytes())).collect();
+        let valid: Vec<_> = samples
+            .into_iter()
+            .filter(|sample| is_parsed(&sample.bytes()))
+            .collect();
         let bytes = stream(&valid);
         prop_assert_eq!(filtered(&mut Filter::new(0), cut(&bytes, &sizes)), bytes);
     }
@@ -49,7 +52,7 @@ proptest! {
     ) {
         let bytes = stream(&samples);
         let passed = filtered(&mut Filter::new(0), cut(&bytes, &sizes));
-        prop_assert_eq!(&passed, &filtered(&mut Filter::new(0), [&*bytes]), "however it is cut");
+        prop_assert_eq!(&passed, &filtered(&mut Filter::new(0), [&*bytes]), "for any chunk sizes");
         let passed = frames(&passed);
         prop_assert_eq!(passed.len(), samples.len());
         // The channels whose last method had to be replaced.
@@ -65,7 +68,7 @@ proptest! {
             }
             match passed {
                 AMQPFrame::Header(channel, header) => {
-                    prop_assert_eq!(why(passed).is_some(), is_replaced);
+                    prop_assert_eq!(reason(passed).is_some(), is_replaced);
                     prop_assert_eq!(*channel, sample.channel);
                     prop_assert_eq!(&header.class_id.to_be_bytes(), &sample.payload[..2]);
                     prop_assert_eq!(&header.body_size.to_be_bytes(), &sample.payload[4..12]);
@@ -78,8 +81,11 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_pass_without_a_panic_however_they_are_cut(
-        bytes in vec(prop_oneof![1 => any::<u8>(), 1 => Just(1), 1 => Just(2), 1 => Just(0)], 0..500),
+    fn any_bytes_in_any_chunks_cause_no_panic(
+        bytes in vec(
+            prop_oneof![1 => any::<u8>(), 1 => Just(1), 1 => Just(2), 1 => Just(0)],
+            0..500,
+        ),
         sizes in vec(1..40_usize, 1..10),
     ) {
         let mut filter = Filter::new(4096);
@@ -94,7 +100,7 @@ fn a_message_with_a_routing_key_that_is_not_utf8_is_marked_and_the_next_one_is_n
     let good = header(1, 1 << 7, &short(b"id"));
     let bytes = [
         framed(METHOD, 1, &deliver(b"ns.usage", &[0xff; 255])),
-        // Another channel's message comes in between.
+        // A message on another channel comes in between.
         framed(METHOD, 2, &deliver(b"ns.usage", b"7")),
         framed(HEADER, 2, &good),
         framed(HEADER, 1, &good),
@@ -104,19 +110,20 @@ fn a_message_with_a_routing_key_that_is_not_utf8_is_marked_and_the_next_one_is_n
     ]
     .concat();
     let passed = frames(&filtered(&mut Filter::new(0), [&*bytes]));
-    let AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Deliver(first))) = &passed[0] else {
+    let AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Deliver(first))) = &passed[0]
+    else {
         panic!("{:?}", passed[0]);
     };
     assert_eq!(first.consumer_tag.as_str(), "worker");
     assert_eq!(first.exchange.as_str(), "ns.usage");
     assert_eq!(first.routing_key.as_str(), "\u{fffd}".repeat(85));
-    let why: Vec<_> = passed.iter().map(why).collect();
-    let marked = why[3].as_deref().expect("marked");
+    let reason: Vec<_> = passed.iter().map(reason).collect();
+    let marked = reason[3].as_deref().expect("marked");
     assert!(
         marked.starts_with("the routing key must be UTF-8, got `\\xff"),
         "{marked}"
     );
-    assert_eq!(why.iter().flatten().count(), 1, "{why:?}");
+    assert_eq!(reason.iter().flatten().count(), 1, "{reason:?}");
 }
 
 #[test]
@@ -127,11 +134,11 @@ fn a_mark_ends_with_the_next_method_on_its_channel() {
             1,
             &[&[0, 20, 0, 40, 1, 148][..], &short(&[0xc3]), &[0; 4]].concat(),
         ),
-        // channel.open-ok: the number is used again.
+        // channel.open-ok: the channel number is reused.
         framed(METHOD, 1, &[0, 20, 0, 11, 0, 0, 0, 0]),
         framed(HEADER, 1, &header(0, 0, &[])),
     ]
     .concat();
     let passed = frames(&filtered(&mut Filter::new(0), [&*bytes]));
-    assert_eq!(passed.iter().filter_map(why).count(), 0);
+    assert_eq!(passed.iter().filter_map(reason).count(), 0);
 }

@@ -1,4 +1,4 @@
-//! The filter, judged by the parser that it protects.
+//! The tests of the filter, with the library's parser as the reference.
 
 mod agreement;
 mod bounds;
@@ -14,12 +14,12 @@ use amq_protocol::types::AMQPValue;
 use super::filter::Filter;
 use crate::contract::headers::UNREADABLE;
 
-/// Whether the library can parse a frame, of which nothing is missing.
+/// Whether the library can parse a complete frame.
 fn is_parsed(frame: &[u8]) -> bool {
     matches!(parse_frame(frame), Ok((rest, _)) if rest.is_empty())
 }
 
-/// All frames of a stream; panics at one that the library cannot parse.
+/// All frames of a stream. Panics at a frame that the library cannot parse.
 fn frames(mut bytes: &[u8]) -> Vec<AMQPFrame> {
     let mut frames = Vec::new();
     while !bytes.is_empty() {
@@ -30,18 +30,24 @@ fn frames(mut bytes: &[u8]) -> Vec<AMQPFrame> {
     frames
 }
 
-/// Why a frame was replaced, if it was.
-fn why(frame: &AMQPFrame) -> Option<String> {
+/// The reason why a frame was replaced, if it was.
+fn reason(frame: &AMQPFrame) -> Option<String> {
     let AMQPFrame::Header(_, header) = frame else {
         return None;
     };
-    match header.properties.headers().as_ref()?.inner().get(UNREADABLE)? {
-        AMQPValue::LongString(why) => Some(why.to_string()),
+    match header
+        .properties
+        .headers()
+        .as_ref()?
+        .inner()
+        .get(UNREADABLE)?
+    {
+        AMQPValue::LongString(reason) => Some(reason.to_string()),
         other => panic!("{other:?}"),
     }
 }
 
-/// What passes of these chunks.
+/// The output of the filter for these chunks.
 fn filtered<'a>(filter: &mut Filter, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut passed = Vec::new();
     for chunk in chunks {

@@ -1,4 +1,4 @@
-//! Frames as an app may make a broker send them.
+//! Frames that an app can make a broker send.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -53,7 +53,8 @@ pub(super) fn deliver(exchange: &[u8], routing_key: &[u8]) -> Vec<u8> {
 /// Bytes that are mostly UTF-8.
 fn text(longest: usize) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        8 => vec(any::<char>(), 0..longest / 4).prop_map(|text| String::from_iter(text).into_bytes()),
+        8 => vec(any::<char>(), 0..longest / 4)
+            .prop_map(|text| String::from_iter(text).into_bytes()),
         1 => vec(any::<u8>(), 0..longest),
     ]
 }
@@ -83,7 +84,8 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
         }),
         4 => (prop_oneof![Just(b'S'), Just(b'x')], vec(any::<u8>(), 0..40))
             .prop_map(move |(kind, text)| typed(kind, long(&text))),
-        1 => (any::<u8>(), vec(any::<u8>(), 0..10)).prop_map(move |(kind, bytes)| typed(kind, bytes)),
+        1 => (any::<u8>(), vec(any::<u8>(), 0..10))
+            .prop_map(move |(kind, bytes)| typed(kind, bytes)),
     ];
     leaf.prop_recursive(5, 24, 4, move |inner| {
         prop_oneof![
@@ -98,7 +100,7 @@ fn entries(table: Vec<(Vec<u8>, Vec<u8>)>) -> Vec<u8> {
     table.into_iter().flat_map(entry).collect()
 }
 
-/// Payloads of content headers: right ones, almost right ones and any bytes.
+/// Payloads of content headers: valid ones, almost valid ones and random bytes.
 pub(super) fn header_payload() -> impl Strategy<Value = Vec<u8>> {
     let properties = (
         any::<u16>(),

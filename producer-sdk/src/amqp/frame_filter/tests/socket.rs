@@ -1,4 +1,4 @@
-//! A socket behind the filter behaves like one.
+//! A filtered socket behaves like a plain socket.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +18,7 @@ use crate::amqp::frame_filter::filter::Filter;
 use crate::amqp::frame_filter::frame::{HEADER, METHOD};
 use crate::amqp::frame_filter::stream::FilteredStream;
 
-/// A socket into which chunks arrive one by one; between two of them there is nothing to read.
+/// A socket that receives one chunk at a time. Between two chunks there is nothing to read.
 #[derive(Default)]
 struct Arriving {
     chunks: VecDeque<Vec<u8>>,
@@ -60,7 +60,7 @@ impl Wake for Wakes {
     }
 }
 
-/// Reads to the end as the library does: until there is nothing to read, and again when woken.
+/// Reads to the end as the library does: until nothing is left to read, and again after a wake-up.
 fn read_all(chunks: Vec<Vec<u8>>, spaces: &[usize]) -> (Vec<u8>, usize) {
     let arriving = Arriving {
         chunks: chunks.into(),
@@ -86,7 +86,7 @@ fn read_all(chunks: Vec<Vec<u8>>, spaces: &[usize]) -> (Vec<u8>, usize) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
     #[test]
-    fn a_reader_gets_what_passes_whatever_space_it_has(
+    fn a_reader_gets_all_passed_bytes_for_any_buffer_size(
         samples in vec(sample(), 0..20),
         sizes in vec(1..300_usize, 1..10),
         spaces in vec(1..500_usize, 1..10),
@@ -99,7 +99,7 @@ proptest! {
 }
 
 #[test]
-fn a_reader_is_woken_by_the_socket_when_nothing_has_passed_yet() {
+fn a_reader_is_woken_by_the_socket_if_nothing_has_passed_yet() {
     let frame = framed(METHOD, 1, &deliver(b"ns.usage", b"7"));
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(wakes.clone());
@@ -111,7 +111,11 @@ fn a_reader_is_woken_by_the_socket_when_nothing_has_passed_yet() {
     let mut stream = FilteredStream::new(arriving, 0);
     let mut buffer = [0; 1_000];
     for _ in 1..frame.chunks(10).count() {
-        assert!(Pin::new(&mut stream).poll_read(&mut cx, &mut buffer).is_pending());
+        assert!(
+            Pin::new(&mut stream)
+                .poll_read(&mut cx, &mut buffer)
+                .is_pending()
+        );
         stream
             .inner_mut()
             .reader
@@ -121,11 +125,14 @@ fn a_reader_is_woken_by_the_socket_when_nothing_has_passed_yet() {
     }
     let read = Pin::new(&mut stream).poll_read(&mut cx, &mut buffer);
     assert!(matches!(read, Poll::Ready(Ok(count)) if buffer[..count] == frame));
-    assert_eq!(wakes.0.load(Ordering::Relaxed), frame.chunks(10).count() - 1);
+    assert_eq!(
+        wakes.0.load(Ordering::Relaxed),
+        frame.chunks(10).count() - 1
+    );
 }
 
 #[test]
-fn what_is_left_over_is_read_without_another_event_of_the_socket() {
+fn leftover_bytes_are_read_without_another_event_of_the_socket() {
     let bad = framed(HEADER, 1, &header(0, 1 << 7, &[1, 0xff]));
     let (read, most) = read_all(vec![bad.repeat(5_000)], &[10]);
     assert_eq!(read, filtered(&mut Filter::new(0), [&*bad.repeat(5_000)]));

@@ -1,0 +1,261 @@
+//! The book: the in-memory working set of one group of commands.
+
+mod changes;
+mod dispatch;
+mod records;
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+pub use changes::Changes;
+
+use crate::{
+    command::{Action, Command, Origin},
+    decision::{Context, IdSource, Verdict},
+    monthly,
+    outcome::{Decision, Outcome, Record},
+    payment::{CreditedPayment, PaymentKey},
+    posting::{Posting, TransactionType},
+    refusal::Refusal,
+    rules::Rules,
+    subscription::Subscription,
+    wallet::{Inconsistency, Wallet},
+};
+
+/// The in-memory working set of one group of commands: wallets, stored outcomes, payments and
+/// subscriptions.
+///
+/// Add everything that the commands touch, decide the commands in order with [`Book::decide`], and
+/// take the rows to write from [`Book::into_changes`].
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    wallets: HashMap<String, Wallet>,
+    records: HashMap<ReferenceScope, HashMap<String, Record>>,
+    registered: HashSet<String>,
+    payments: HashMap<PaymentKey, CreditedPayment>,
+    postings: Vec<Posting>,
+    subscriptions: HashMap<String, Vec<Subscription>>,
+    owners: HashMap<String, String>,
+}
+
+/// The scope of a reference: its origin, and its sender if references are unique per sender.
+type ReferenceScope = (Origin, Option<String>);
+
+impl Book {
+    /// Adds a wallet with the batches that the commands may need.
+    pub fn add_wallet(&mut self, wallet: Wallet) {
+        self.wallets.insert(wallet.user_id.clone(), wallet);
+    }
+
+    /// The wallet of a user, if it is open.
+    pub fn wallet(&self, user_id: &str) -> Option<&Wallet> {
+        self.wallets.get(user_id).filter(|wallet| wallet.open)
+    }
+
+    /// The wallet of a user, also one that is not open. Use it to add batches.
+    pub fn wallet_mut(&mut self, user_id: &str) -> Option<&mut Wallet> {
+        self.wallets.get_mut(user_id)
+    }
+
+    /// Whether a period of any of the users is due.
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.wallets.values().any(|wallet| wallet.is_due(now))
+    }
+
+    /// Adds a stored outcome. `owner` is the sender that the reference belongs to, see
+    /// [`References::owner`](crate::References::owner).
+    pub fn add_record(
+        &mut self,
+        origin: Origin,
+        owner: Option<String>,
+        reference_id: String,
+        record: Record,
+    ) {
+        self.records
+            .entry((origin, owner))
+            .or_default()
+            .insert(reference_id, record);
+    }
+
+    /// Records that a user has received the registration bonus.
+    pub fn add_registered(&mut self, user_id: String) {
+        self.registered.insert(user_id);
+    }
+
+    /// Records that a payment was credited.
+    pub fn add_payment(&mut self, payment: PaymentKey, credited: CreditedPayment) {
+        self.payments.insert(payment, credited);
+    }
+
+    /// Adds a subscription. It belongs to a user of the commands, or a command names it and it may
+    /// belong to another user.
+    pub fn add_subscription(&mut self, subscription: Subscription) {
+        self.owners
+            .insert(subscription.id.clone(), subscription.user_id.clone());
+        self.subscriptions
+            .entry(subscription.user_id.clone())
+            .or_default()
+            .push(subscription);
+    }
+
+    /// The subscriptions of a user that were added or opened.
+    pub fn subscriptions(&self, user_id: &str) -> &[Subscription] {
+        self.subscriptions.get(user_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The postings so far.
+    pub fn postings(&self) -> &[Posting] {
+        &self.postings
+    }
+
+    /// Decides one command and applies its changes to the book. A second command with the same
+    /// reference and content is a replay.
+    ///
+    /// # Errors
+    /// Returns an error if rows contradict each other. The command is not recorded then, and the
+    /// book must not be used any further.
+    pub fn decide(
+        &mut self,
+        command: &Command,
+        rules: &Rules,
+        now: DateTime<Utc>,
+        ids: &mut dyn IdSource,
+    ) -> Result<Decision, Inconsistency> {
+        if let Some(decision) = self.recorded(command, rules.references) {
+            return Ok(decision);
+        }
+        let at = command.effective_at(now, rules.max_lateness);
+        let mut context = Context {
+            command,
+            rules,
+            now,
+            at,
+            ids,
+        };
+        self.settle_due(&mut context)?;
+        let refused = match self.judge(&mut context)? {
+            Verdict::Post(postings) => {
+                return Ok(self.post(command, postings, rules.references, now));
+            }
+            Verdict::Unapplied(refused) => return Ok(Decision::Unapplied(refused)),
+            Verdict::Refuse(refused) => refused,
+        };
+        // The money of a duplicate payment has been credited, so a dead letter is not needed.
+        if command.is_paid() && refused.code != Refusal::DuplicatePayment {
+            return Ok(Decision::Unapplied(refused));
+        }
+        let wallet = self.wallet(&command.user_id);
+        let balance = wallet.map(|wallet| wallet.balance);
+        let available = wallet.map(|wallet| wallet.spendable_at(now));
+        if !refused.code.is_stored() || matches!(command.action, Action::Expire { .. }) {
+            return Ok(Decision::Settled(Outcome::refused(
+                refused, balance, available,
+            )));
+        }
+        let mut posting = context.posting(transaction_type(&command.action));
+        posting.refusal = Some(refused.code);
+        posting.balance_after = balance;
+        posting.detail.default_price =
+            refused.required.is_some() && context.rules.uses_default_price(&command.action);
+        posting.detail.required = refused.required;
+        posting.detail.available = refused.available;
+        posting.detail.first = refused.first;
+        posting.detail.request = Some(Box::new(command.clone()));
+        if let Action::Consume {
+            service, quantity, ..
+        } = &command.action
+        {
+            posting.service = Some(service.clone());
+            posting.quantity = *quantity;
+        }
+        if let Some(payment) = PaymentKey::from_command(command) {
+            posting.purchase_id = Some(payment.purchase_id);
+            posting.purchase_line = payment.purchase_line;
+        }
+        if let Action::MonthlyGrant {
+            subscription_id,
+            period_start,
+        } = &command.action
+        {
+            posting.subscription_id = Some(subscription_id.clone());
+            posting.period_start = Some(*period_start);
+        }
+        Ok(self.post(command, vec![posting], rules.references, now))
+    }
+
+    /// Grants the periods that are due before a command is decided. Commands about subscriptions
+    /// grant them as part of their own decision.
+    fn settle_due(&mut self, context: &mut Context<'_>) -> Result<(), Inconsistency> {
+        let command = context.command;
+        let grants_itself = matches!(
+            command.action,
+            Action::Subscription { .. } | Action::MonthlyGrant { .. }
+        );
+        if grants_itself || !context.rules.enabled {
+            return Ok(());
+        }
+        let wallet = self.wallets.get_mut(&command.user_id);
+        let Some(wallet) = wallet.filter(|wallet| wallet.open && wallet.is_due(context.now)) else {
+            return Ok(());
+        };
+        let subscriptions = self.subscriptions.get_mut(&command.user_id);
+        let subscriptions = subscriptions.map_or(&mut [][..], Vec::as_mut_slice);
+        let effective = std::mem::replace(&mut context.at, context.now);
+        let postings = monthly::settle(wallet, subscriptions, context.now, None, context)?;
+        context.at = effective;
+        self.record_grants(&postings);
+        self.postings.extend(postings);
+        Ok(())
+    }
+
+    /// Grants the periods of a user's subscriptions that are due by `now`, and returns the new
+    /// postings.
+    ///
+    /// # Errors
+    /// Returns an error if rows contradict each other. The book must not be used any further then.
+    pub fn settle(
+        &mut self,
+        user_id: &str,
+        rules: &Rules,
+        now: DateTime<Utc>,
+        ids: &mut dyn IdSource,
+    ) -> Result<&[Posting], Inconsistency> {
+        // This command is never decided. A posting takes its user from a command.
+        let command = Command {
+            origin: Origin::Internal,
+            reference_id: String::new(),
+            sender: None,
+            user_id: user_id.to_owned(),
+            occurred_at: None,
+            received_at: None,
+            description: None,
+            metadata: None,
+            action: Action::Expire { cutoff: now },
+        };
+        let before = self.postings.len();
+        let mut context = Context {
+            command: &command,
+            rules,
+            now,
+            at: now,
+            ids,
+        };
+        self.settle_due(&mut context)?;
+        Ok(&self.postings[before..])
+    }
+}
+
+const fn transaction_type(action: &Action) -> TransactionType {
+    match action {
+        Action::Consume { .. } => TransactionType::Consumption,
+        Action::RegistrationBonus => TransactionType::RegistrationBonus,
+        Action::Promotion { .. } => TransactionType::Promotion,
+        Action::Purchase { .. } => TransactionType::Purchase,
+        Action::MonthlyGrant { .. } => TransactionType::MonthlyGrant,
+        Action::Subscription { .. } => TransactionType::Subscription,
+        Action::Freeze { .. } => TransactionType::Freeze,
+        Action::Unfreeze { .. } => TransactionType::Unfreeze,
+        Action::Expire { .. } => TransactionType::Expiration,
+    }
+}

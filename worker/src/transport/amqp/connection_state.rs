@@ -1,0 +1,205 @@
+//! The state of connections and queues, for health checks and metrics.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use tokio::{sync::watch, task::AbortHandle};
+
+use super::{
+    answer_budget::AnswerBudget, lost_replies::LostReplies, rejections::Rejections,
+    reported_failures::ReportedFailures, supervisor::AllStats,
+    unreadable_queries::UnreadableQueries,
+};
+use crate::{
+    pipeline::{
+        ConnectionState, Connections, LaneSnapshot, LaneStats, QueueDepth, Queues, WorkerSnapshot,
+    },
+    senders::SenderPolicy,
+};
+
+/// The current state of connections and queues.
+#[derive(Debug)]
+pub struct ConnectionStates {
+    /// Receives commands.
+    pub receiving: Shared,
+    /// Receives queries.
+    pub queries: Shared,
+    /// Publishes dead letters and delayed messages.
+    pub publishing: Shared,
+    /// Publishes replies.
+    pub replies: Shared,
+    /// The counters of the query lane.
+    pub query_stats: Arc<LaneStats>,
+    /// Counts queries with unreadable properties.
+    pub unreadable_queries: UnreadableQueries,
+    /// Limits the answer bytes of each sender.
+    pub budget: AnswerBudget,
+    /// Decides whether rejected messages are kept.
+    pub rejections: Rejections,
+    /// Number of lanes that should be registered.
+    pub expected: AtomicUsize,
+    /// Failures of the connection that receives commands.
+    pub receiving_failures: ReportedFailures,
+    /// Failures of the other connections.
+    pub other_failures: ReportedFailures,
+    queues: Mutex<Option<Queues>>,
+}
+
+impl ConnectionStates {
+    /// The initial state: nothing is connected.
+    pub fn new(senders: &SenderPolicy) -> Self {
+        Self {
+            receiving: Shared::default(),
+            queries: Shared::default(),
+            publishing: Shared::default(),
+            replies: Shared::default(),
+            query_stats: Arc::default(),
+            unreadable_queries: UnreadableQueries::default(),
+            budget: AnswerBudget::new(senders.answer_bytes_per_second),
+            rejections: Rejections::default(),
+            expected: AtomicUsize::default(),
+            receiving_failures: ReportedFailures::default(),
+            other_failures: ReportedFailures::default(),
+            queues: Mutex::default(),
+        }
+    }
+
+    /// Stores the depth of the queues, and that the broker has answered.
+    pub fn looked(&self, by_name: BTreeMap<String, QueueDepth>) {
+        let at = Instant::now();
+        *self.queues.lock().unwrap_or_else(PoisonError::into_inner) = Some(Queues { at, by_name });
+        self.receiving.lock().answered = Some(at);
+    }
+
+    fn connections(&self) -> Connections {
+        Connections {
+            receiving: *self.receiving.lock(),
+            queries: *self.queries.lock(),
+            publishing: *self.publishing.lock(),
+            replies: *self.replies.lock(),
+        }
+    }
+
+    fn queues(&self) -> Option<Queues> {
+        self.queues
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// The state of a connection, readable by other tasks.
+#[derive(Debug, Default)]
+pub struct Shared(Mutex<ConnectionState>);
+
+impl Shared {
+    /// The connection is open.
+    pub fn up(&self) {
+        let mut state = self.lock();
+        state.connected = true;
+        state.answered = Some(Instant::now());
+    }
+
+    /// The connection was closed normally.
+    pub fn down(&self) {
+        let mut state = self.lock();
+        state.blocked_before = state.blocked();
+        state.blocked_since = None;
+        state.connected = false;
+    }
+
+    /// The connection was lost or could not be opened.
+    pub fn lost(&self) {
+        self.down();
+        self.lock().lost += 1;
+    }
+
+    /// Records whether the broker blocks the connection.
+    pub fn set_blocked(&self, blocked: bool) {
+        let mut state = self.lock();
+        if blocked {
+            state.blocked_since.get_or_insert_with(Instant::now);
+        } else {
+            state.blocked_before = state.blocked();
+            state.blocked_since = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ConnectionState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the state of the AMQP transport without keeping it alive.
+#[derive(Clone, Debug)]
+pub struct InboundWatch {
+    pub(super) stats: AllStats,
+    pub(super) queries: String,
+    pub(super) connection_state: Arc<ConnectionStates>,
+    pub(super) registered: watch::Receiver<usize>,
+    pub(super) lost_replies: LostReplies,
+    /// Each task with its name. A task that has ended is reported.
+    pub(super) tasks: [(&'static str, AbortHandle); 4],
+}
+
+impl InboundWatch {
+    /// The current state.
+    pub fn snapshot(&self) -> WorkerSnapshot {
+        let mut lanes: Vec<LaneSnapshot> = {
+            let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+            let see = |(queue, stats): (&String, &Arc<LaneStats>)| LaneSnapshot {
+                state: stats.state.get(),
+                queue: queue.clone(),
+                takes_commands: true,
+                stats: stats.clone(),
+            };
+            stats.iter().map(see).collect()
+        };
+        lanes.push(LaneSnapshot {
+            queue: self.queries.clone(),
+            takes_commands: false,
+            state: self.connection_state.query_stats.state.get(),
+            stats: self.connection_state.query_stats.clone(),
+        });
+        let ended = self.tasks.iter().filter(|(_, task)| task.is_finished());
+        WorkerSnapshot {
+            lanes,
+            expected: self.connection_state.expected.load(Relaxed),
+            registered: *self.registered.borrow(),
+            broker: Some(self.connection_state.connections()),
+            queues: self.connection_state.queues(),
+            lost_replies: self.lost_replies.read(),
+            unreadable_queries: self.connection_state.unreadable_queries.read(),
+            refused_queries: self.connection_state.budget.refused(),
+            discarded: self.connection_state.rejections.discarded().read(),
+            ended: ended.map(|(name, _)| *name).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_blocked_time_of_a_connection_is_kept_when_it_is_lost() {
+        let shared = Shared::default();
+        shared.up();
+        shared.set_blocked(true);
+        let since = shared.lock().blocked_since;
+        shared.set_blocked(true);
+        assert_eq!(shared.lock().blocked_since, since);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        shared.lost();
+        let state = *shared.lock();
+        assert!(!state.connected && state.blocked_since.is_none() && state.lost == 1);
+        assert!(state.blocked() >= std::time::Duration::from_millis(2));
+        assert_eq!(state.blocked(), state.blocked_before);
+    }
+}

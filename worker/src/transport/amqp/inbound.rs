@@ -1,0 +1,208 @@
+//! The AMQP transport as the rest of the worker uses it: start, watch and drain.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{
+    AmqpError, InboundOptions, OtherLedger, connection,
+    connection_state::{ConnectionStates, InboundWatch},
+    publisher::Publisher,
+    queries::QueryService,
+    replies::ReplySender,
+    supervisor::{AllStats, Supervisor},
+};
+use crate::{
+    pipeline::{Ledger, Snapshot},
+    queries::QueryHandler,
+};
+
+/// Longest name of a worker in bytes: it must fit into a consumer tag.
+const MAX_WORKER: usize = 200;
+
+/// How draining ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Everything in progress was finished.
+    Clean,
+    /// The deadline passed. Unacknowledged deliveries are delivered again.
+    Late,
+}
+
+/// The running AMQP transport.
+#[derive(Debug)]
+pub struct Inbound {
+    stop: CancellationToken,
+    supervisor: JoinHandle<()>,
+    queries: JoinHandle<()>,
+    publishing: JoinHandle<()>,
+    replies: JoinHandle<()>,
+    publisher: Publisher,
+    stats: AllStats,
+    connection_state: Arc<ConnectionStates>,
+    registered: watch::Receiver<usize>,
+    refused: watch::Receiver<Option<OtherLedger>>,
+    lanes: usize,
+    query_queue: String,
+}
+
+impl Inbound {
+    /// Starts serving and returns at once; the broker may become available later. Fails only if the
+    /// URL or the name of the worker is invalid.
+    pub fn start<L: Ledger, Q: QueryHandler>(
+        options: InboundOptions,
+        ledger: Arc<L>,
+        query_handler: Arc<Q>,
+    ) -> Result<Self, AmqpError> {
+        connection::parse(&options.url)?;
+        if options.worker.len() > MAX_WORKER {
+            return Err(AmqpError::Worker(options.worker));
+        }
+        let lanes = options.topology.shards() as usize + 2;
+        let query_queue = options.topology.queries();
+        let connection_state = Arc::new(ConnectionStates::new(&options.senders));
+        connection_state.expected.store(lanes, Relaxed);
+        let (sender, replies) = ReplySender::start(&options, connection_state.clone());
+        let (publisher, publishing) = Publisher::start(&options, connection_state.clone(), sender);
+        let stop = CancellationToken::new();
+        let stats = AllStats::default();
+        let (registrations, registered) = watch::channel(0);
+        let (refusal, refused) = watch::channel(None);
+        let options = Arc::new(options);
+        let queries = QueryService {
+            options: options.clone(),
+            publisher: publisher.clone(),
+            query_handler,
+            stop: stop.clone(),
+            connection_state: connection_state.clone(),
+            registered: registrations.clone(),
+        };
+        let queries = tokio::spawn(queries.run());
+        let supervisor = Supervisor {
+            options,
+            ledger,
+            publisher: publisher.clone(),
+            stop: stop.clone(),
+            stats: stats.clone(),
+            connection_state: connection_state.clone(),
+            registered: registrations,
+            refused: refusal,
+        };
+        let supervisor = tokio::spawn(supervisor.run());
+        Ok(Self {
+            stop,
+            supervisor,
+            queries,
+            publishing,
+            replies,
+            publisher,
+            stats,
+            connection_state,
+            registered,
+            refused,
+            lanes,
+            query_queue,
+        })
+    }
+
+    /// Completes when every lane is registered on the broker.
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (mut registered, lanes) = (self.registered.clone(), self.lanes);
+        async move {
+            // The sender lives as long as the supervisor.
+            let _ = registered.wait_for(|registered| *registered >= lanes).await;
+        }
+    }
+
+    /// Completes when the namespace turns out to belong to another ledger, at the start or after a
+    /// reconnect. By then nothing is served any more.
+    pub fn refused(&self) -> impl Future<Output = OtherLedger> + Send + 'static {
+        let mut refused = self.refused.clone();
+        async move {
+            loop {
+                if let Some(other) = refused.borrow_and_update().clone() {
+                    return other;
+                }
+                if refused.changed().await.is_err() {
+                    return pending().await;
+                }
+            }
+        }
+    }
+
+    /// Whether every lane is registered on the broker.
+    pub fn is_ready(&self) -> bool {
+        *self.registered.borrow() >= self.lanes
+    }
+
+    /// The counters of every lane, by queue.
+    pub fn stats(&self) -> BTreeMap<String, Snapshot> {
+        let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        stats
+            .iter()
+            .map(|(queue, stats)| (queue.clone(), stats.snapshot()))
+            .collect()
+    }
+
+    /// A handle that reads the state of the transport.
+    pub fn watch(&self) -> InboundWatch {
+        InboundWatch {
+            stats: self.stats.clone(),
+            queries: self.query_queue.clone(),
+            connection_state: self.connection_state.clone(),
+            registered: self.registered.clone(),
+            lost_replies: self.publisher.replies().lost().clone(),
+            tasks: [
+                ("supervisor", self.supervisor.abort_handle()),
+                ("queries", self.queries.abort_handle()),
+                ("publisher", self.publishing.abort_handle()),
+                ("replies", self.replies.abort_handle()),
+            ],
+        }
+    }
+
+    /// Number of replies that were not sent.
+    pub fn dropped_replies(&self) -> u64 {
+        self.publisher.replies().lost().sum()
+    }
+
+    /// Stops receiving, commits and acknowledges the groups in progress, requeues deliveries that
+    /// were only prefetched, sends the replies and closes the connections, at most until `deadline`
+    /// has passed.
+    pub async fn drain(self, deadline: Duration) -> Drained {
+        let Self {
+            stop,
+            mut supervisor,
+            mut queries,
+            mut publishing,
+            mut replies,
+            publisher,
+            ..
+        } = self;
+        stop.cancel();
+        let finished = async {
+            let _ = tokio::join!(&mut supervisor, &mut queries);
+            // This is the last handle: both tasks end when they have sent everything.
+            drop(publisher);
+            let _ = tokio::join!(&mut publishing, &mut replies);
+        };
+        if tokio::time::timeout(deadline, finished).await.is_ok() {
+            return Drained::Clean;
+        }
+        warn!(
+            ?deadline,
+            "drain deadline exceeded, unacknowledged deliveries are delivered again"
+        );
+        for task in [supervisor, queries, publishing, replies] {
+            task.abort();
+        }
+        Drained::Late
+    }
+}

@@ -1,0 +1,284 @@
+//! Replays dead letters in the order in which their messages first arrived, across all origins:
+//! usage that overtook the purchase which paid for it would be refused permanently.
+//!
+//! One channel publishes all of them, so the broker routes them in this order. A dead letter is
+//! confirmed before a later one of the same user goes through another origin. One that is not
+//! accepted holds back all later ones of its user: they stay dead letters.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use chrono::{DateTime, Utc};
+use lapin::{
+    Channel, Confirmation, PublisherConfirm,
+    message::Delivery,
+    options::BasicPublishOptions,
+    types::{AMQPValue, FieldTable, ShortString},
+};
+use producer_sdk::contract::{Origin, Topology, headers};
+use tokio::time::Instant;
+
+use super::{
+    AmqpError,
+    dead_letter_reader::DeadLetterReader,
+    incoming::{self, header, text},
+    outgoing, request,
+};
+use crate::{
+    dead_letters::{Arrivals, ByArrival, Counts, DeadLetter},
+    rate_limit::rate_limit,
+};
+
+/// Largest size of the dead letters that wait in memory for their turn. Those that do not fit are
+/// fetched again.
+const HELD: usize = 16 << 20;
+/// Bytes that a dead letter takes besides its body: properties, headers, an entry in a map.
+const PER_LETTER: usize = 2 << 10;
+/// Largest number of unconfirmed dead letters. With a rate, it is at most the number per second.
+const UNCONFIRMED: usize = 200;
+
+/// The dead letters to replay, as determined by the first pass over the queue.
+#[derive(Debug, Default)]
+pub struct Selection {
+    letters: HashSet<u64>,
+    arrived: Vec<DateTime<Utc>>,
+}
+
+impl Selection {
+    /// Adds a dead letter.
+    pub fn add(&mut self, delivery: &Delivery, arrived: DateTime<Utc>) {
+        self.letters.insert(fingerprint(delivery));
+        self.arrived.push(arrived);
+    }
+
+    /// Sorts the arrivals; `None` if there is nothing to replay.
+    pub fn in_order(mut self) -> Option<Self> {
+        self.arrived.sort_unstable();
+        (!self.arrived.is_empty()).then_some(self)
+    }
+
+    /// The arrivals at `from` or later, in order.
+    fn arrived_from(&self, from: DateTime<Utc>) -> &[DateTime<Utc>] {
+        &self.arrived[self.arrived.partition_point(|at| *at < from)..]
+    }
+}
+
+/// Identifies a dead letter when the queue is read again.
+fn fingerprint(delivery: &Delivery) -> u64 {
+    let value = |name| header(&delivery.properties, name).and_then(text);
+    let mut hasher = DefaultHasher::new();
+    incoming::identity(delivery).hash(&mut hasher);
+    value(headers::FIRST_SEEN).hash(&mut hasher);
+    value(headers::LAST_SEEN).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The fields of a dead letter that its replay needs.
+struct Known {
+    user_id: Option<String>,
+    first_seen: Option<DateTime<Utc>>,
+    sender: Option<String>,
+}
+
+/// A dead letter that was published and is not confirmed yet.
+struct Sent {
+    tag: u64,
+    user_id: Option<String>,
+    confirm: PublisherConfirm,
+}
+
+/// Replays dead letters over one channel.
+pub struct Replay<'a> {
+    publishing: &'a Channel,
+    topology: &'a Topology,
+    rate: Option<u32>,
+    began: Instant,
+    open: Vec<Sent>,
+    /// The origin of the unconfirmed dead letter of each user.
+    origins: HashMap<String, Origin>,
+    /// Users with a dead letter that was not accepted.
+    kept_back: HashSet<String>,
+    /// Counts replays and failures. The caller keeps the counts after an error.
+    pub counts: &'a mut Counts,
+}
+
+impl<'a> Replay<'a> {
+    /// Publishes on a channel with confirms, at most `rate` dead letters per second.
+    pub fn new(
+        publishing: &'a Channel,
+        topology: &'a Topology,
+        rate: Option<u32>,
+        counts: &'a mut Counts,
+    ) -> Self {
+        Self {
+            publishing,
+            topology,
+            rate,
+            began: Instant::now(),
+            open: Vec::new(),
+            origins: HashMap::new(),
+            kept_back: HashSet::new(),
+            counts,
+        }
+    }
+
+    /// Replays those of the next `total` dead letters that are selected and arrived at `from` or
+    /// later, each through the origin that `describe` returns. Returns the arrival from which on
+    /// dead letters are left for another pass.
+    pub async fn read(
+        &mut self,
+        letters: &mut DeadLetterReader,
+        total: u64,
+        selection: &Selection,
+        from: DateTime<Utc>,
+        describe: impl Fn(&Delivery) -> (DeadLetter, Option<Origin>),
+    ) -> Result<Option<DateTime<Utc>>, AmqpError> {
+        let mut arrivals = Arrivals::from(from);
+        let mut held = ByArrival::new(selection.arrived_from(from), HELD);
+        for _ in 0..total {
+            let Some(delivery) = letters.next().await? else {
+                break;
+            };
+            let (letter, origin) = describe(&delivery);
+            let arrived = arrivals.next(letter.first_seen);
+            let Some(origin) = origin
+                .filter(|_| arrived >= from && selection.letters.contains(&fingerprint(&delivery)))
+            else {
+                continue;
+            };
+            held.hold(
+                arrived,
+                PER_LETTER + delivery.data.len(),
+                (
+                    delivery,
+                    origin,
+                    Known {
+                        user_id: letter.user_id,
+                        first_seen: letter.first_seen,
+                        sender: letter.sender,
+                    },
+                ),
+            );
+            while let Some((delivery, origin, known)) = held.next() {
+                self.send(letters, delivery, origin, known).await?;
+            }
+        }
+        while let Some((delivery, origin, known)) = held.pop() {
+            self.send(letters, delivery, origin, known).await?;
+        }
+        self.settle(letters).await?;
+        Ok(held.left_from())
+    }
+
+    /// Publishes a dead letter again, with its original body and the properties of its sender.
+    async fn send(
+        &mut self,
+        letters: &mut DeadLetterReader,
+        delivery: Delivery,
+        origin: Origin,
+        known: Known,
+    ) -> Result<(), AmqpError> {
+        let user_id = known.user_id.clone();
+        let by = user_id
+            .as_ref()
+            .and_then(|user_id| self.origins.get(user_id));
+        if by.is_some_and(|by| *by != origin) || self.open.len() >= self.most_unconfirmed() {
+            self.settle(letters).await?;
+        }
+        if let Some(user_id) = &user_id {
+            if self.kept_back.contains(user_id) {
+                self.counts.failed += 1;
+                return Ok(());
+            }
+            self.origins.insert(user_id.clone(), origin);
+        }
+        let sent = self.counts.replayed + self.open.len() as u64;
+        rate_limit(self.began, sent, self.rate).await;
+        let mandatory = BasicPublishOptions {
+            mandatory: true,
+            immediate: false,
+        };
+        let headers = replay_headers(self.topology, origin, &known, &delivery);
+        let confirm = self
+            .publishing
+            .basic_publish(
+                ShortString::try_new(self.topology.exchange(Origin::Internal)).unwrap_or_default(),
+                delivery.routing_key,
+                mandatory,
+                &delivery.data,
+                outgoing::kept(&delivery.properties).with_headers(headers),
+            )
+            .await
+            .map_err(AmqpError::doing("replaying a dead letter"))?;
+        self.open.push(Sent {
+            tag: delivery.delivery_tag,
+            user_id,
+            confirm,
+        });
+        Ok(())
+    }
+
+    fn most_unconfirmed(&self) -> usize {
+        let a_second = self.rate.and_then(|rate| usize::try_from(rate).ok());
+        a_second.map_or(UNCONFIRMED, |letters| letters.min(UNCONFIRMED))
+    }
+
+    /// Waits for the confirms of the published dead letters. The library may attach a returned
+    /// message to the confirm of another one. So if one message was returned, all of them stay dead
+    /// letters: a message that is replayed twice is applied once.
+    async fn settle(&mut self, letters: &mut DeadLetterReader) -> Result<(), AmqpError> {
+        self.origins.clear();
+        let mut settled = Vec::with_capacity(self.open.len());
+        let mut any_returned = false;
+        for Sent {
+            tag,
+            user_id,
+            confirm,
+        } in self.open.drain(..)
+        {
+            let confirmation = request::answered_slowly("waiting for a confirm", confirm).await?;
+            any_returned |= matches!(confirmation, Confirmation::Ack(Some(_)));
+            settled.push((tag, user_id, matches!(confirmation, Confirmation::Ack(_))));
+        }
+        for (tag, user_id, is_confirmed) in settled {
+            if is_confirmed && !any_returned {
+                letters.ack(tag).await?;
+                self.counts.replayed += 1;
+            } else {
+                self.counts.failed += 1;
+                self.kept_back.extend(user_id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The headers of a replayed dead letter. It goes through the internal exchange, to which only
+/// workers may publish, so that its origin, its sender and the time at which a worker first
+/// received it are trusted again.
+fn replay_headers(
+    topology: &Topology,
+    origin: Origin,
+    known: &Known,
+    delivery: &Delivery,
+) -> FieldTable {
+    let mut table = FieldTable::default();
+    let mut put = |name: &str, value: &str| {
+        table.insert(name.into(), AMQPValue::LongString(value.into()));
+    };
+    put(headers::ORIGIN, origin.as_str());
+    put(headers::EXCHANGE, &topology.exchange(origin));
+    put(headers::ROUTING_KEY, delivery.routing_key.as_str());
+    if let Some(sender) = &known.sender {
+        put(headers::SENDER, sender);
+    }
+    if let Some(at) = known.first_seen {
+        put(headers::FIRST_SEEN, &at.to_rfc3339());
+    }
+    if let Some(trace) = header(&delivery.properties, headers::TRACEPARENT) {
+        table.insert(headers::TRACEPARENT.into(), trace.clone());
+    }
+    table
+}

@@ -1,0 +1,324 @@
+//! Rebuilds the connection, the topology and the lanes after any failure, until the worker stops.
+//!
+//! A failure of one queue concerns only its lane: it subscribes again over the same connection, and
+//! the other lanes do not notice. If the connection is lost, all lanes end and everything is
+//! rebuilt.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use lapin::Connection;
+use tokio::{
+    sync::watch,
+    task::{Id, JoinSet},
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::{
+    AmqpError, InboundOptions, OtherLedger, connection,
+    connection_state::ConnectionStates,
+    lane::{Interruption, Lane},
+    lane_connection::LaneConnection,
+    ledger_id,
+    publisher::Publisher,
+    queue_depth,
+    registration_guard::RegistrationGuard,
+    topology,
+};
+use crate::pipeline::{Backoff, LaneState, LaneStats, Ledger, Pipeline, chain};
+
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// The backoff is reset after a connection that lasted this long.
+const GOOD: Duration = Duration::from_secs(30);
+
+/// The counters of every lane since the start, by queue.
+pub type AllStats = Arc<Mutex<BTreeMap<String, Arc<LaneStats>>>>;
+
+/// Maintains the connection, the topology and the lanes.
+pub struct Supervisor<L> {
+    pub options: Arc<InboundOptions>,
+    pub ledger: Arc<L>,
+    pub publisher: Publisher,
+    pub stop: CancellationToken,
+    pub stats: AllStats,
+    pub connection_state: Arc<ConnectionStates>,
+    /// Number of lanes that are registered on the broker.
+    pub registered: watch::Sender<usize>,
+    /// Set if the namespace turns out to belong to another ledger. Then nothing is served any more.
+    pub refused: watch::Sender<Option<OtherLedger>>,
+}
+
+/// A task of a session.
+#[derive(Clone, Debug)]
+enum Served {
+    Commands {
+        queue: String,
+        shard: Option<u32>,
+    },
+    /// Reads the depth of the queues.
+    Depths {
+        queues: Vec<(String, bool)>,
+        every: Duration,
+    },
+}
+
+impl<L: Ledger> Supervisor<L> {
+    /// Runs until `stop` is cancelled.
+    pub async fn run(self) {
+        let this = Arc::new(self);
+        let mut backoff = Backoff::new(LONGEST_WAIT);
+        while !this.stop.is_cancelled() {
+            let (started, committed) = (Instant::now(), this.committed());
+            let session = this.clone().session().await;
+            let Err(error) = session else {
+                this.connection_state.receiving.down();
+                continue;
+            };
+            this.connection_state.receiving.lost();
+            if let AmqpError::OtherLedger(other) = error {
+                error!(
+                    error = %other,
+                    alarm = true,
+                    "namespace belongs to another ledger, serving nothing"
+                );
+                this.refused.send_replace(Some(other));
+                return this.stop.cancelled().await;
+            }
+            // A connection over which commands were committed also resets the backoff, even if it
+            // was short.
+            if started.elapsed() > GOOD || this.committed() > committed {
+                backoff.reset();
+            }
+            let wait = backoff.wait();
+            let error = chain(&error);
+            if let Some(suppressed) = this.connection_state.receiving_failures.note(&error) {
+                warn!(error, wait = ?wait, suppressed, "broker connection lost, reconnecting");
+            }
+            tokio::select! {
+                () = this.stop.cancelled() => return,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Serves over one connection until it is lost or the worker stops.
+    async fn session(self: Arc<Self>) -> Result<(), AmqpError> {
+        let (connection, retired) = tokio::select! {
+            prepared = self.prepare() => prepared?,
+            // Later on the lanes stop by themselves and are awaited.
+            () = self.stop.cancelled() => return Ok(()),
+        };
+        let connection = Arc::new(connection);
+        self.connection_state.receiving.up();
+        self.connection_state.receiving_failures.clear();
+        let mut lanes = JoinSet::new();
+        let mut served = HashMap::new();
+        // Stops the lanes of this connection if the worker stops or one of them loses the
+        // connection.
+        let stop = self.stop.child_token();
+        for target in self.to_serve(&retired) {
+            self.spawn(&mut lanes, &mut served, target, &connection, &stop);
+        }
+        let mut lost = None;
+        while let Some(ended) = lanes.join_next_with_id().await {
+            match ended {
+                Ok((_, Ok(()))) => {}
+                Ok((_, Err(error))) => {
+                    stop.cancel();
+                    lost.get_or_insert(error);
+                }
+                Err(panicked) => {
+                    error!(error = %panicked, alarm = true, "lane panicked, restarting it");
+                    if let Some(target) = served.remove(&panicked.id()) {
+                        self.spawn(&mut lanes, &mut served, target, &connection, &stop);
+                    }
+                }
+            }
+        }
+        connection::close(&connection).await;
+        lost.map_or(Ok(()), Err)
+    }
+
+    /// Number of commands that the lanes have committed so far.
+    fn committed(&self) -> u64 {
+        let all = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().map(|stats| stats.snapshot().commands).sum()
+    }
+
+    /// Connects, declares the topology, and finds the queues of former shards.
+    async fn prepare(&self) -> Result<(Connection, Vec<u32>), AmqpError> {
+        let name = format!("scrip {} receiving", self.options.worker);
+        let connection = connection::open(&self.options.url, name).await?;
+        // Compared first, and after each reconnect: this broker may be another one.
+        if let Some(id) = self.options.ledger_id {
+            ledger_id::compare(&connection, &self.options.topology, id).await?;
+        }
+        topology::declare(&connection, &self.options.topology).await?;
+        topology::unbind_moved(&connection, &self.options.topology).await?;
+        let retired = topology::retired_shards(&connection, &self.options.topology).await?;
+        Ok((connection, retired))
+    }
+
+    fn to_serve(&self, retired: &[u32]) -> Vec<Served> {
+        let topology = &self.options.topology;
+        if !retired.is_empty() {
+            info!(?retired, "serving the queues of former shards");
+        }
+        let shards = (0..topology.shards()).chain(retired.iter().copied());
+        let mut all: Vec<Served> = shards
+            .map(|shard| Served::Commands {
+                queue: topology.commands(shard),
+                shard: Some(shard),
+            })
+            .collect();
+        all.push(Served::Commands {
+            queue: topology.unrouted(),
+            shard: None,
+        });
+        // The query lane has its own connection and counts as one more lane.
+        self.connection_state.expected.store(all.len() + 1, Relaxed);
+        if let Some(every) = self.options.look_every {
+            let served = all.iter().filter_map(|served| match served {
+                Served::Commands { queue, .. } => Some(queue.clone()),
+                Served::Depths { .. } => None,
+            });
+            let queues = queue_depth::queues(topology, served.collect());
+            all.push(Served::Depths { queues, every });
+        }
+        all
+    }
+
+    fn spawn(
+        self: &Arc<Self>,
+        lanes: &mut JoinSet<Result<(), AmqpError>>,
+        served: &mut HashMap<Id, Served>,
+        target: Served,
+        connection: &Arc<Connection>,
+        stop: &CancellationToken,
+    ) {
+        let (this, connection, stop) = (self.clone(), connection.clone(), stop.clone());
+        let task = match target.clone() {
+            Served::Commands { queue, shard } => {
+                let span = info_span!("lane", queue);
+                lanes.spawn(
+                    async move { this.commands(queue, shard, &connection, stop).await }
+                        .instrument(span),
+                )
+            }
+            Served::Depths { queues, every } => lanes.spawn(async move {
+                let dead = this.options.topology.dead();
+                queue_depth::watch(
+                    &connection,
+                    &queues,
+                    &dead,
+                    every,
+                    &this.connection_state,
+                    stop,
+                )
+                .await;
+                Ok(())
+            }),
+        };
+        served.insert(task.id(), target);
+    }
+
+    /// Serves one command queue until the connection is lost or the worker stops.
+    async fn commands(
+        &self,
+        queue: String,
+        shard: Option<u32>,
+        connection: &Connection,
+        stop: CancellationToken,
+    ) -> Result<(), AmqpError> {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = sleep(self.registration_delay(&queue, shard)) => {}
+        }
+        let stats = self.stats_of(&queue);
+        let pipeline = Pipeline::new(
+            self.ledger.clone(),
+            self.options.senders.clone(),
+            stats.clone(),
+        );
+        let mut lane = Lane::new(
+            queue,
+            self.options.clone(),
+            self.publisher.clone(),
+            pipeline,
+            stop.clone(),
+        );
+        let mut connection = LaneConnection::shared(connection);
+        let served = self
+            .serve_over(&mut connection, &mut lane, &stats, &stop)
+            .await;
+        connection.close_own().await;
+        served
+    }
+
+    async fn serve_over(
+        &self,
+        connection: &mut LaneConnection<'_>,
+        lane: &mut Lane<L>,
+        stats: &LaneStats,
+        stop: &CancellationToken,
+    ) -> Result<(), AmqpError> {
+        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut waiting = Vec::new();
+        loop {
+            lane.wait_for_database(&waiting).await;
+            lane.wait_for_clock().await;
+            waiting.clear();
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            let (started, committed) = (Instant::now(), stats.snapshot().commands);
+            let mut guard = RegistrationGuard::none(&self.registered);
+            let interruption = lane.serve(connection.get(), || guard.take()).await;
+            drop(guard);
+            stats.state.set(LaneState::Starting);
+            stats.pulse.rest();
+            match interruption {
+                Interruption::Drained => return Ok(()),
+                Interruption::Database(commands) => {
+                    waiting = commands;
+                    warn!("deliveries requeued until the database answers");
+                }
+                Interruption::Clock => {
+                    warn!("deliveries requeued until the clocks agree");
+                }
+                Interruption::Broker(error) => {
+                    if started.elapsed() > GOOD || stats.snapshot().commands > committed {
+                        backoff.reset();
+                    }
+                    let recovered =
+                        connection.recover(error, lane.queue(), &self.options, &mut backoff, stop);
+                    recovered.await?;
+                }
+            }
+        }
+    }
+
+    fn stats_of(&self, queue: &str) -> Arc<LaneStats> {
+        let mut all = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(queue.to_owned()).or_default().clone()
+    }
+
+    /// The delay before registering on a queue. On every version of the broker the worker that
+    /// registers first is the active one. So with different delays, workers that start together
+    /// share the shards.
+    fn registration_delay(&self, queue: &str, shard: Option<u32>) -> Duration {
+        if shard.is_some_and(|shard| self.options.prefer.contains(&shard)) {
+            return Duration::ZERO;
+        }
+        let mut hasher = DefaultHasher::new();
+        (&self.options.worker, queue).hash(&mut hasher);
+        let part = u32::try_from(hasher.finish() % 1024).unwrap_or_default();
+        self.options.registration_spread * part / 1024
+    }
+}

@@ -1,0 +1,291 @@
+//! Declares the exchanges, queues and bindings of the namespace.
+//!
+//! If an object exists with other arguments, or these credentials may not declare it, it is looked
+//! up passively. The difference is logged, and the worker uses the existing object. A refused
+//! declaration closes its channel, so a new channel follows each refusal.
+
+use futures_util::future::try_join_all;
+use lapin::{
+    Channel, Connection, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable, ShortString},
+};
+use producer_sdk::contract::{
+    self, Arg, BUCKETS, Binding, ExchangeSpec, Origin, QueueSpec, Topology,
+};
+use tracing::{debug, warn};
+
+use super::{AmqpError, connection, request};
+
+pub(super) const ACCESS_REFUSED: u16 = 403;
+pub(super) const NOT_FOUND: u16 = 404;
+pub(super) const PRECONDITION_FAILED: u16 = 406;
+const DECLARING: &str = "declaring";
+
+/// An object that differs from its declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The name of the exchange or queue, or `bindings`.
+    pub what: String,
+    /// The answer of the broker.
+    pub why: String,
+    /// What the operator can do, for a queue that can be deleted without a loss.
+    pub remedy: Option<String>,
+}
+
+/// Opens a connection, declares the topology, and closes the connection.
+pub async fn declare_at(url: &str, topology: &Topology) -> Result<Vec<Difference>, AmqpError> {
+    let connection = connection::open(url, "scrip topology".to_owned()).await?;
+    let declared = async {
+        let differences = declare(&connection, topology).await?;
+        unbind_moved(&connection, topology).await?;
+        Ok(differences)
+    };
+    let declared = declared.await;
+    connection::close(&connection).await;
+    declared
+}
+
+/// Declares exchanges, queues and bindings, and returns the differences.
+pub async fn declare(
+    connection: &Connection,
+    topology: &Topology,
+) -> Result<Vec<Difference>, AmqpError> {
+    let mut declarer = Declarer {
+        connection,
+        topology,
+        channel: connection::channel(connection).await?,
+        differences: Vec::new(),
+    };
+    for exchange in topology.exchanges() {
+        declarer.exchange(&exchange).await?;
+    }
+    for queue in topology.queues() {
+        declarer.queue(&queue).await?;
+    }
+    declarer.bindings(topology.bindings()).await?;
+    let Declarer {
+        channel,
+        differences,
+        ..
+    } = declarer;
+    request::leave(&channel).await;
+    Ok(differences)
+}
+
+/// Removes bindings of buckets to queues of other shards, which remain after the number of shards
+/// has changed. Must be called after [`declare`]: then the new bindings exist, so no bucket is ever
+/// unbound. A message of a bucket that is bound twice for a moment is applied once.
+pub async fn unbind_moved(connection: &Connection, topology: &Topology) -> Result<(), AmqpError> {
+    for shard in 0..topology.shards() {
+        let channel = connection::channel(connection).await?;
+        unbind_buckets(&channel, topology, shard).await;
+        request::leave(&channel).await;
+    }
+    Ok(())
+}
+
+/// Shards beyond the current number that still have a queue, because there were more shards before.
+/// Their buckets are unbound, and their queues are served until they are empty. The search ends at
+/// the first queue that does not exist, so that it costs one refused request. So operators must
+/// delete such queues from the highest number down.
+pub async fn retired_shards(
+    connection: &Connection,
+    topology: &Topology,
+) -> Result<Vec<u32>, AmqpError> {
+    let mut retired = Vec::new();
+    for shard in topology.shards()..BUCKETS {
+        let channel = connection::channel(connection).await?;
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let queue = short(topology.commands(shard))?;
+        let look = channel.queue_declare(queue, passive, FieldTable::default());
+        match request::answered("looking for former shards", look).await {
+            Ok(_) => {
+                unbind_buckets(&channel, topology, shard).await;
+                request::leave(&channel).await;
+                retired.push(shard);
+            }
+            Err(error) if error.is_soft() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(retired)
+}
+
+/// Unbinds the buckets of other shards from the queue of a shard. A bucket that is not bound counts
+/// as unbound.
+async fn unbind_buckets(channel: &Channel, topology: &Topology, shard: u32) {
+    let queue = topology.commands(shard);
+    let others = (0..BUCKETS).filter(|bucket| topology.shard_of(*bucket) != shard);
+    let unbinds = others
+        .flat_map(|bucket| Origin::ALL.map(|origin| (bucket, origin)))
+        .map(|(bucket, origin)| {
+            let (queue, exchange) = (queue.clone(), topology.exchange(origin));
+            async move {
+                let key = bucket.to_string();
+                let (queue, exchange, key) = (short(queue)?, short(exchange)?, short(key)?);
+                let unbind = channel.queue_unbind(queue, exchange, key, FieldTable::default());
+                request::answered_slowly("unbinding a bucket from a shard", unbind).await
+            }
+        });
+    if let Err(error) = try_join_all(unbinds).await {
+        warn!(queue, error = %error, "buckets of other shards cannot be unbound");
+    }
+}
+
+struct Declarer<'a> {
+    connection: &'a Connection,
+    topology: &'a Topology,
+    channel: Channel,
+    differences: Vec<Difference>,
+}
+
+impl Declarer<'_> {
+    async fn exchange(&mut self, spec: &ExchangeSpec) -> Result<(), AmqpError> {
+        let kind = match spec.kind {
+            contract::ExchangeKind::Fanout => ExchangeKind::Fanout,
+            _ => ExchangeKind::Direct,
+        };
+        let options = ExchangeDeclareOptions {
+            durable: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        let declare = self.channel.exchange_declare(
+            short(&spec.name)?,
+            kind.clone(),
+            options,
+            table(&spec.args)?,
+        );
+        let declared = request::answered(DECLARING, declare).await;
+        if self.tolerate(declared, &spec.name).await? {
+            let passive = ExchangeDeclareOptions {
+                passive: true,
+                ..options
+            };
+            let look = self.channel.exchange_declare(
+                short(&spec.name)?,
+                kind,
+                passive,
+                FieldTable::default(),
+            );
+            request::answered("looking up an exchange", look).await?;
+        }
+        Ok(())
+    }
+
+    async fn queue(&mut self, spec: &QueueSpec) -> Result<(), AmqpError> {
+        let options = QueueDeclareOptions {
+            durable: spec.durable,
+            ..QueueDeclareOptions::default()
+        };
+        let declare = self
+            .channel
+            .queue_declare(short(&spec.name)?, options, table(&spec.args)?);
+        let declared = request::answered(DECLARING, declare).await;
+        if self.tolerate(declared, &spec.name).await? {
+            let passive = QueueDeclareOptions {
+                passive: true,
+                ..options
+            };
+            let look =
+                self.channel
+                    .queue_declare(short(&spec.name)?, passive, FieldTable::default());
+            request::answered("looking up a queue", look).await?;
+        }
+        Ok(())
+    }
+
+    /// Declares all bindings at once: one after the other, each bucket and origin would cost a
+    /// round trip.
+    async fn bindings(&mut self, bindings: Vec<Binding>) -> Result<(), AmqpError> {
+        let channel = &self.channel;
+        let bound = try_join_all(bindings.iter().map(|binding| async move {
+            let (queue, exchange) = (short(&binding.queue)?, short(&binding.exchange)?);
+            let key = short(&binding.routing_key)?;
+            let options = QueueBindOptions::default();
+            let bind = channel.queue_bind(queue, exchange, key, options, FieldTable::default());
+            request::answered_slowly("binding a queue", bind).await
+        }))
+        .await;
+        match bound {
+            Err(error) if error.code() == Some(ACCESS_REFUSED) => {
+                self.differ("bindings", &error).await
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// Whether a declaration was refused in such a way that the existing object may be usable.
+    async fn tolerate<T>(
+        &mut self,
+        declared: Result<T, AmqpError>,
+        what: &str,
+    ) -> Result<bool, AmqpError> {
+        let Err(error) = declared else {
+            return Ok(false);
+        };
+        match error.code() {
+            Some(ACCESS_REFUSED | PRECONDITION_FAILED) => {
+                self.differ(what, &error).await?;
+                Ok(true)
+            }
+            _ => Err(error),
+        }
+    }
+
+    async fn differ(&mut self, what: &str, error: &AmqpError) -> Result<(), AmqpError> {
+        let why = crate::pipeline::chain(error);
+        let remedy = self.remedy(what, error);
+        warn!(
+            what,
+            why, remedy, "existing object differs from its declaration, using it"
+        );
+        self.differences.push(Difference {
+            what: what.to_owned(),
+            why,
+            remedy,
+        });
+        debug!("refusal closed the channel, opening another");
+        self.channel = connection::channel(self.connection).await?;
+        Ok(())
+    }
+}
+
+impl Declarer<'_> {
+    /// The remedy for a query queue of another type. Only this queue may be deleted at any time,
+    /// because queries are not kept.
+    fn remedy(&self, what: &str, error: &AmqpError) -> Option<String> {
+        let queue = self.topology.queries();
+        let is_of_another_kind = what == queue && error.code() == Some(PRECONDITION_FAILED);
+        is_of_another_kind.then(|| {
+            format!(
+                "delete the queue (rabbitmqctl delete_queue {queue}), then run \
+                 `scrip topology declare`; queries are not kept, so nothing is lost"
+            )
+        })
+    }
+}
+
+pub(super) fn short(name: impl Into<String>) -> Result<ShortString, AmqpError> {
+    let name = name.into();
+    ShortString::try_new(name.as_str()).map_err(|error| AmqpError::NotTaken {
+        exchange: name,
+        why: error.to_string(),
+    })
+}
+
+pub(super) fn table(args: &[(String, Arg)]) -> Result<FieldTable, AmqpError> {
+    let mut table = FieldTable::default();
+    for (name, arg) in args {
+        let value = match arg {
+            Arg::Str(text) => AMQPValue::LongString(text.as_str().into()),
+            Arg::Int(number) => AMQPValue::LongLongInt(*number),
+            Arg::Bool(truth) => AMQPValue::Boolean(*truth),
+        };
+        table.insert(short(name)?, value);
+    }
+    Ok(table)
+}

@@ -1,0 +1,73 @@
+//! Prevents a message that crashes its worker from blocking the queue.
+//!
+//! A worker that has just taken the lane does not know how its predecessor ended. So it adds one to
+//! the crash counter of the first message before it takes its first group, and resets the counter
+//! after that group. If the message was counted before, its group has crashed a worker. Then the
+//! messages of the group are taken one at a time, each with its crash counter. A message whose
+//! counter exceeds the limit is delayed like a poison command, and the other messages proceed.
+
+use tracing::warn;
+
+use super::{EmbeddedError, queue, round, round_ledger::RoundLedger};
+use crate::{clock::Clock, pipeline::Pipeline};
+
+/// Attempts at a message, with its group or by itself, before it is delayed.
+const TRIES: u32 = 3;
+/// The queue name of the crash counters.
+const QUEUE: &str = "commands";
+
+/// How many commands a worker takes together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QuarantineMode {
+    /// The worker has not finished a group yet.
+    #[default]
+    First,
+    /// The worker takes this many more commands one at a time.
+    Alone(u16),
+    /// The worker takes whole groups.
+    Over,
+}
+
+impl QuarantineMode {
+    /// Serves commands in this mode, at most `most` together, and returns the next mode.
+    pub async fn serve(
+        self,
+        pipeline: &mut Pipeline<RoundLedger>,
+        owner: &str,
+        most: u16,
+        clock: &Clock,
+    ) -> Result<Self, EmbeddedError> {
+        if self == Self::Over {
+            round::serve(pipeline, owner, most, clock).await?;
+            return Ok(self);
+        }
+        let now = clock.now();
+        let store = pipeline.ledger().store().clone();
+        let Some(head) = queue::first(store.connection(), QUEUE, now).await? else {
+            return Ok(self);
+        };
+        let attempts = store.record_attempt(QUEUE, &head.to_string(), now).await?;
+        let is_alone = self != Self::First || attempts > 1;
+        let served = if attempts > TRIES {
+            round::set_apart(pipeline, owner, attempts, clock).await
+        } else {
+            if self == Self::First && is_alone {
+                warn!(
+                    queue_message = head,
+                    attempts, "group may have crashed a worker, taking its messages one at a time"
+                );
+            }
+            round::serve(pipeline, owner, if is_alone { 1 } else { most }, clock).await
+        };
+        // The attempt did not crash the worker, even if it failed.
+        let cleared = store.clear_attempts(QUEUE).await;
+        served?;
+        cleared?;
+        Ok(match self {
+            Self::First if !is_alone => Self::Over,
+            Self::First => Self::Alone(most),
+            Self::Alone(more) if more > 1 => Self::Alone(more - 1),
+            Self::Alone(_) | Self::Over => Self::Over,
+        })
+    }
+}
