@@ -248,9 +248,8 @@ fn a_command_that_is_interrupted_says_what_may_still_happen() {
         "g-1",
         "--wait",
     ]);
-    // The file exists once the command is about to be published.
+    // The command listens for signals before it creates the file.
     process::eventually("the ledger", || home.database().exists().then_some(()));
-    std::thread::sleep(std::time::Duration::from_millis(500));
     let interrupt = Command::new("kill")
         .arg("-INT")
         .arg(waiting.id().to_string())

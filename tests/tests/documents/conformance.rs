@@ -12,8 +12,9 @@ const MARK: &str = "/// Conformance: ";
 const HEAD: &str = "\
 # Conformance
 
-Each behaviour that the book promises, and the tests that prove it. This page is written from annotations on the
-tests (`/// Conformance: Section: behaviour`); a test fails when it is out of date.
+This page lists each behaviour that the book promises, and the tests that prove it. It is written
+from annotations on the tests (`/// Conformance: Section: behaviour`), and a test fails if it is out
+of date.
 ";
 
 /// A test: its file and its name.

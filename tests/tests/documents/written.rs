@@ -1,4 +1,4 @@
-//! Documents that are written by a test: it compares them, and writes them where `SCRIP_WRITE_DOCS` is set.
+//! Documents that a test compares. It also writes them if `SCRIP_WRITE_DOCS` is set.
 
 use tests::sources::root;
 

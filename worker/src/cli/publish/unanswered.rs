@@ -24,8 +24,8 @@ pub async fn explain(
         Error::NoReply(waited) => {
             let text = format!("no outcome of {reference} within {waited:?}");
             Failure::new(text).with_advice(format!(
-                "the command is safe in the queue{}; publish it again with --reference {reference} \
-                 to get its outcome, which changes nothing if it was applied",
+                "if the broker confirmed it, the command is safe in the queue{}; publish it again \
+                 with --reference {reference} to get its outcome: it is applied once",
                 unserved(context, url, command).await
             ))
         }
