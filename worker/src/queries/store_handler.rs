@@ -14,7 +14,7 @@ use super::QueryHandler;
 use crate::{
     cache::Balances,
     catalog::Catalog,
-    pipeline::CommitError,
+    pipeline::{Cause, CommitError},
     read::{self, Cursor, PageRequest, ReadError},
     store::Store,
 };
@@ -175,7 +175,7 @@ impl QueryHandler for StoreQueryHandler {
     async fn answer(&self, query: &Query, now: DateTime<Utc>) -> Result<Answer, CommitError> {
         self.answer(query, now)
             .await
-            .map_err(|error| CommitError::Infrastructure(error.into()))
+            .map_err(|error| CommitError::Infrastructure(Cause::other(&error)))
     }
 }
 
