@@ -13,9 +13,10 @@ use super::{
     context::Context,
     failure::{Doing, Failure},
     print::{self, Rows},
-    progress, publish, service, show, values,
+    progress, show, values,
 };
 use crate::{
+    app::worker_name,
     clock::Clock,
     config::{Backend, Schedule},
     jobs::scheduler,
@@ -112,7 +113,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         // must not be granted in another.
         amqp::compare_ledger_at(
             amqp.expose(),
-            &context.topology()?,
+            &context.settings.topology()?,
             store.ledger_id().await?,
         )
         .await
@@ -122,7 +123,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         // Larger than the number of open requests, because a send that waits for the window can be
         // overtaken.
         window: 2 * WINDOW,
-        ..publish::options(context, CONNECTION)
+        ..context.settings.client_options(CONNECTION)
     };
     let client = Client::connect(url.expose(), options)
         .await
@@ -132,7 +133,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         store,
         rules: Arc::new(context.settings.rules()),
         client: Arc::new(client),
-        worker: service::worker_name(),
+        worker: worker_name(),
         patience: PATIENCE,
         stop: CancellationToken::new(),
     };

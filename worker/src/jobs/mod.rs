@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `due` | computes which run is due from the clock and the schedule |
 //! | `scheduler` | enqueues a job when it is due |
+//! | `local` | runs the jobs of the embedded default, one at a time |
 //! | `runner` | claims a run, keeps its lease, stores its progress and its result |
 //! | `work` | sends the commands of a job, a bounded number at a time |
 //! | `counts` | the counters of a run |
@@ -17,11 +18,13 @@
 mod asking;
 mod counts;
 pub mod due;
+mod local;
 mod runner;
 pub mod scheduler;
 mod work;
 
 pub use asking::PATIENCE;
 pub use counts::Counts;
+pub use local::serve_local;
 pub use runner::{ClaimError, Finished, JobError, Runner};
 pub use work::WINDOW;
