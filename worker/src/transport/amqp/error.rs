@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::OtherLedger;
+use producer_sdk::amqp::ConnectError;
+use uuid::Uuid;
 
 /// Reply code: a wrong user or password, or no right.
 const ACCESS_REFUSED: u16 = 403;
@@ -78,15 +79,26 @@ pub enum AmqpError {
     },
 }
 
+/// The namespace belongs to another ledger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the namespace `{namespace}` on this broker belongs to the ledger {on_broker}, the database \
+     has the ledger {in_database}: set DATABASE_URL to the database of that ledger, choose another \
+     namespace (SCRIP_NAMESPACE), or, if this database is to take the namespace over, stop all \
+     workers and run `scrip topology claim --yes`"
+)]
+pub struct OtherLedger {
+    pub namespace: String,
+    /// The ledger id in the database.
+    pub in_database: Uuid,
+    /// The ledger id on the broker. It ends with `…` if the broker's answer was cut.
+    pub on_broker: String,
+}
+
 impl AmqpError {
     /// For `map_err`: adds the attempted action.
     pub(super) fn doing(doing: &'static str) -> impl FnOnce(lapin::Error) -> Self {
-        move |source| {
-            if speaks_no_tls(&source) {
-                return Self::NotTls;
-            }
-            Self::Broker { doing, source }
-        }
+        move |source| Self::Broker { doing, source }
     }
 
     /// Whether the error closed a channel and not the connection.
@@ -128,6 +140,16 @@ impl AmqpError {
     }
 }
 
+impl From<ConnectError> for AmqpError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::NotTls => Self::NotTls,
+            ConnectError::Timeout(limit) => Self::Timeout(limit),
+            ConnectError::Broker(source) => Self::doing("connecting")(source),
+        }
+    }
+}
+
 /// RabbitMQ uses one reply code for a missing virtual host, for missing access, and for each limit
 /// of connections: `… limit (100) is reached`.
 fn limit_remedy(code: u16, text: &str) -> Option<&'static str> {
@@ -144,14 +166,6 @@ fn limit_remedy(code: u16, text: &str) -> Option<&'static str> {
         "close connections to this virtual host, or raise its limit `max-connections` with \
          `rabbitmqctl set_vhost_limits`"
     })
-}
-
-fn speaks_no_tls(error: &lapin::Error) -> bool {
-    let lapin::ErrorKind::IOError(error) = error.kind() else {
-        return false;
-    };
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
 }
 
 #[cfg(test)]
