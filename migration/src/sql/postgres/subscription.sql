@@ -1,19 +1,21 @@
--- Subscriptions of users. `next_period_start` is the start of the next unhandled period. `due_at` is the
--- same while that period may become due.
+-- Subscriptions of users: the summary of the events and grants in `credits_transaction`.
+-- A repeated event moves `status_at`, but not `status_since`, the start of the status.
+-- `next_period_start` is the same as `due_at`, for workers of an earlier version.
 CREATE TABLE subscription (
-  {key id} NOT NULL CONSTRAINT subscription_pkey PRIMARY KEY,
-  {key user_id} NOT NULL,
-  {text plan} NOT NULL,
-  {text status} NOT NULL,
-  {instant anchor} NOT NULL,
-  {instant activated_at},
-  {instant ended_at},
-  {instant paid_through},
-  {instant next_period_start},
-  {instant due_at},
-  {instant status_at} NOT NULL,
-  {instant created_at} NOT NULL,
-  {instant updated_at} NOT NULL,
+  id text COLLATE "C" NOT NULL CONSTRAINT subscription_pkey PRIMARY KEY,
+  user_id text COLLATE "C" NOT NULL,
+  plan text NOT NULL,
+  status text NOT NULL,
+  anchor timestamptz NOT NULL,
+  activated_at timestamptz,
+  ended_at timestamptz,
+  paid_through timestamptz,
+  next_period_start timestamptz,
+  due_at timestamptz,
+  status_at timestamptz NOT NULL,
+  status_since timestamptz,
+  created_at timestamptz NOT NULL,
+  updated_at timestamptz NOT NULL,
   -- `free:` followed by a user id of up to 200 bytes.
   CONSTRAINT subscription_id_length CHECK (octet_length(id) BETWEEN 1 AND 205),
   CONSTRAINT subscription_user_id_length CHECK (octet_length(user_id) BETWEEN 1 AND 200),
@@ -22,11 +24,10 @@ CREATE TABLE subscription (
     CHECK (status IN ('ACTIVE', 'TRIALING', 'PAST_DUE', 'PAUSED', 'CANCELED', 'EXPIRED')),
   CONSTRAINT subscription_over_when_it_says_so
     CHECK (status NOT IN ('PAUSED', 'CANCELED', 'EXPIRED') OR ended_at IS NOT NULL),
-  CONSTRAINT subscription_periods_once_active CHECK ((activated_at IS NULL) = (next_period_start IS NULL)),
   CONSTRAINT subscription_due_at_next_period CHECK (due_at = next_period_start),
   CONSTRAINT subscription_due_while_it_runs CHECK (due_at < ended_at),
-  CONSTRAINT subscription_due_while_it_is_paid CHECK (due_at < paid_through)
-) {plain};
+  CONSTRAINT subscription_since_before_latest_event CHECK (status_since <= status_at)
+);
 
 CREATE INDEX subscription_user ON subscription (user_id);
 
