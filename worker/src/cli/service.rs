@@ -25,9 +25,9 @@ use crate::{
     jobs::scheduler::{JobQueue, Scheduler},
     jobs::{PATIENCE, Runner, WINDOW},
     monitor::{self, Health, LOOK_EVERY, Watched},
-    pipeline::StoreLedger,
     queries::StoreQueryHandler,
     store::{Claim, Store},
+    store_ledger::StoreLedger,
     transport::amqp::{self, Drained, Inbound, InboundOptions, OtherLedger},
     transport::embedded::{Embedded, EmbeddedOptions},
 };

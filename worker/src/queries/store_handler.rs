@@ -14,7 +14,7 @@ use super::QueryHandler;
 use crate::{
     cache::Mirror,
     catalog::Catalog,
-    pipeline::CommitError,
+    pipeline::{Cause, CommitError},
     read::{self, Cursor, PageRequest, ReadError},
     store::Store,
 };
@@ -171,7 +171,7 @@ impl QueryHandler for StoreQueryHandler {
     async fn answer(&self, query: &Query, now: DateTime<Utc>) -> Result<Answer, CommitError> {
         self.answer(query, now)
             .await
-            .map_err(|error| CommitError::Infrastructure(error.into()))
+            .map_err(|error| CommitError::Infrastructure(Cause::other(&error)))
     }
 }
 

@@ -1,13 +1,13 @@
-//! The store as the ledger of a lane.
+//! The store as the ledger of a lane: each group is a commit of its own.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use ledger::{Command, Decision, Rules};
 
-use super::{CommitError, Ledger};
 use crate::{
     cache::Mirror,
+    pipeline::{Cause, CommitError, Ledger, chain},
     store::{Store, StoreError},
 };
 
@@ -69,10 +69,15 @@ impl Ledger for StoreLedger {
 
 impl From<StoreError> for CommitError {
     fn from(error: StoreError) -> Self {
+        let cause = Cause {
+            kind: error.kind(),
+            code: error.code(),
+            message: chain(&error),
+        };
         if error.is_poison() {
-            Self::Poison(error.into())
+            Self::Poison(cause)
         } else {
-            Self::Infrastructure(error.into())
+            Self::Infrastructure(cause)
         }
     }
 }
