@@ -4,7 +4,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 
 use super::{Shared, StartError};
 use crate::{
-    cache::{Balances, Mirror},
+    cache::Mirror,
     config::{Backend, Settings},
     monitor::{self, LOOK_EVERY},
     queries::StoreQueryHandler,
@@ -23,13 +23,12 @@ pub(super) enum Lanes {
 }
 
 impl Lanes {
-    /// Starts the lanes of `backend`. Queries read `balances` first, and `mirror` receives the users
-    /// whose wallets have changed; both are `None` without Redis.
+    /// Starts the lanes of `backend`. `mirror` receives the users whose balances have changed or were
+    /// queried; `None` without Redis.
     pub async fn start(
         settings: &Settings,
         backend: &Backend,
         shared: &Shared,
-        balances: Option<Balances>,
         mirror: Option<Mirror>,
     ) -> Result<Self, StartError> {
         let (store, catalog) = (shared.store.clone(), shared.catalog.clone());
@@ -46,8 +45,8 @@ impl Lanes {
                     ..InboundOptions::new(amqp.expose(), topology, shared.worker.as_str())
                 };
                 let rules = catalog.rules.clone();
-                let ledger = Arc::new(StoreLedger::new(store.clone(), rules, mirror));
-                let query_handler = Arc::new(StoreQueryHandler::new(store, catalog, balances));
+                let ledger = Arc::new(StoreLedger::new(store.clone(), rules, mirror.clone()));
+                let query_handler = Arc::new(StoreQueryHandler::new(store, catalog, mirror));
                 Ok(Self::Amqp(Inbound::start(options, ledger, query_handler)?))
             }
             Backend::Embedded { .. } => {

@@ -54,10 +54,11 @@ impl Service {
             redis,
             ledger_id,
         };
-        let balances = shared.redis.clone().filter(|_| settings.redis.balances);
-        let balances = balances.map(Balances::new);
-        let (mirror, mirror_task) = start_mirror(&shared, balances.as_ref()).unzip();
-        let lanes = Lanes::start(settings, backend, &shared, balances, mirror).await?;
+        let mirroring = shared.redis.clone().filter(|_| settings.redis.balances);
+        let (mirror, mirror_task) = mirroring
+            .map(|redis| start_mirror(&shared, Balances::new(redis)))
+            .unzip();
+        let lanes = Lanes::start(settings, backend, &shared, mirror).await?;
         let mut background: Vec<Task> = Vec::new();
         background.extend(mirror_task.map(|task| ("mirror", task)));
         background.push(("clock", tokio::spawn(shared.clock.clone().watch())));
@@ -134,13 +135,11 @@ fn redis(settings: &Settings, backend: &Backend) -> Result<Option<Redis>, StartE
 }
 
 /// Starts to write the balances of changed wallets to Redis.
-fn start_mirror(shared: &Shared, balances: Option<&Balances>) -> Option<(Mirror, JoinHandle<()>)> {
-    balances.map(|balances| {
-        Mirror::start(
-            shared.store.clone(),
-            balances.clone(),
-            shared.catalog.rules.clone(),
-            shared.clock.clone(),
-        )
-    })
+fn start_mirror(shared: &Shared, balances: Balances) -> (Mirror, JoinHandle<()>) {
+    Mirror::start(
+        shared.store.clone(),
+        balances,
+        shared.catalog.rules.clone(),
+        shared.clock.clone(),
+    )
 }
