@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    EmbeddedError, lease, quarantine::QuarantineMode, query_handler, queue,
-    round_ledger::RoundLedger,
+    EmbeddedError, lease, quarantine::QuarantineMode, query_handler, queue, round::Rounds,
 };
 use crate::{
     clock::Clock,
-    pipeline::{Backoff, CommitError, LaneState, LaneStats, Pipeline, chain},
+    pipeline::{Backoff, CommitError, LaneState, LaneStats, chain},
     queries::StoreQueryHandler,
+    store::Store,
 };
 
 const FIRST_LOOK: Duration = Duration::from_millis(2);
@@ -35,15 +35,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Serves the queue of a file while this worker holds the lease.
 #[derive(Debug)]
 pub struct Lane {
-    /// The name of this worker, which no other worker has.
-    pub owner: String,
+    /// Serves commands.
+    pub rounds: Rounds,
     /// Largest number of commands that are committed together.
     pub group_max: u16,
-    /// Processes commands.
-    pub pipeline: Pipeline<RoundLedger>,
     /// Answers queries.
     pub query_handler: StoreQueryHandler,
-    pub clock: Clock,
     /// A separate connection: `data_version` shows the commits of the others.
     pub watch: DatabaseConnection,
     /// Stops the lane.
@@ -79,7 +76,7 @@ impl Lane {
         }
         if *self.serving.borrow() {
             self.serving.send_replace(false);
-            if let Err(error) = lease::release(self.store().connection(), &self.owner).await {
+            if let Err(error) = lease::release(self.store().connection(), self.owner()).await {
                 warn!(
                     error = chain(&error),
                     "lease not released, it lasts until it expires"
@@ -95,12 +92,12 @@ impl Lane {
         }
         let mut quarantine = QuarantineMode::default();
         let mut purged: Option<Instant> = None;
-        let mut renewed = self.clock.confirmed().await?;
+        let mut renewed = self.clock().confirmed().await?;
         while !self.stop.is_cancelled() {
             self.stats().pulse.turn();
             let version = queue::version(&self.watch).await?;
             // A group of commands renews the lease. Queries and an empty queue do not.
-            let now = self.clock.confirmed().await?;
+            let now = self.clock().confirmed().await?;
             if (now - renewed).abs() >= RENEW_EVERY {
                 self.renew(now).await?;
                 renewed = now;
@@ -111,15 +108,8 @@ impl Lane {
             }
             let is_waiting = queue::is_waiting(&self.watch, now).await?;
             if is_waiting {
-                quarantine = quarantine
-                    .serve(&mut self.pipeline, &self.owner, self.group_max, &self.clock)
-                    .await?;
-                query_handler::serve(
-                    self.pipeline.ledger().store(),
-                    &self.query_handler,
-                    &self.clock,
-                )
-                .await?;
+                quarantine = quarantine.serve(&mut self.rounds, self.group_max).await?;
+                query_handler::serve(self.store(), &self.query_handler, self.clock()).await?;
             }
             self.set_serving();
             if !is_waiting {
@@ -147,8 +137,8 @@ impl Lane {
         while !self.stop.is_cancelled() {
             self.stats().pulse.turn();
             let version = queue::version(&self.watch).await?;
-            let now = self.clock.confirmed().await?;
-            if lease::take(self.store().connection(), &self.owner, now).await? {
+            let now = self.clock().confirmed().await?;
+            if lease::take(self.store().connection(), self.owner(), now).await? {
                 info!("serving the queue of the file");
                 self.serving.send_replace(true);
                 return Ok(());
@@ -178,7 +168,7 @@ impl Lane {
     }
 
     async fn renew(&self, now: DateTime<Utc>) -> Result<(), EmbeddedError> {
-        if lease::take(self.store().connection(), &self.owner, now).await? {
+        if lease::take(self.store().connection(), self.owner(), now).await? {
             return Ok(());
         }
         Err(EmbeddedError::LostLease)
@@ -192,11 +182,19 @@ impl Lane {
     }
 
     fn stats(&self) -> &LaneStats {
-        self.pipeline.stats()
+        self.rounds.pipeline.stats()
     }
 
-    fn store(&self) -> &crate::store::Store {
-        self.pipeline.ledger().store()
+    fn store(&self) -> &Store {
+        &self.rounds.store
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.rounds.clock
+    }
+
+    fn owner(&self) -> &str {
+        &self.rounds.owner
     }
 }
 

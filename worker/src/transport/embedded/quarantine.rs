@@ -8,8 +8,7 @@
 
 use tracing::warn;
 
-use super::{EmbeddedError, queue, round, round_ledger::RoundLedger};
-use crate::{clock::Clock, pipeline::Pipeline};
+use super::{EmbeddedError, queue, round::Rounds};
 
 /// Attempts at a message, with its group or by itself, before it is delayed.
 const TRIES: u32 = 3;
@@ -30,26 +29,20 @@ pub enum QuarantineMode {
 
 impl QuarantineMode {
     /// Serves commands in this mode, at most `most` together, and returns the next mode.
-    pub async fn serve(
-        self,
-        pipeline: &mut Pipeline<RoundLedger>,
-        owner: &str,
-        most: u16,
-        clock: &Clock,
-    ) -> Result<Self, EmbeddedError> {
+    pub async fn serve(self, rounds: &mut Rounds, most: u16) -> Result<Self, EmbeddedError> {
         if self == Self::Over {
-            round::serve(pipeline, owner, most, clock).await?;
+            rounds.serve(most).await?;
             return Ok(self);
         }
-        let now = clock.now();
-        let store = pipeline.ledger().store().clone();
+        let now = rounds.clock.now();
+        let store = rounds.store.clone();
         let Some(head) = queue::first(store.connection(), QUEUE, now).await? else {
             return Ok(self);
         };
         let attempts = store.record_attempt(QUEUE, &head.to_string(), now).await?;
         let is_alone = self != Self::First || attempts > 1;
         let served = if attempts > TRIES {
-            round::set_apart(pipeline, owner, attempts, clock).await
+            rounds.set_apart(attempts).await
         } else {
             if self == Self::First && is_alone {
                 warn!(
@@ -57,7 +50,7 @@ impl QuarantineMode {
                     attempts, "group may have crashed a worker, taking its messages one at a time"
                 );
             }
-            round::serve(pipeline, owner, if is_alone { 1 } else { most }, clock).await
+            rounds.serve(if is_alone { 1 } else { most }).await
         };
         // The attempt did not crash the worker, even if it failed.
         let cleared = store.clear_attempts(QUEUE).await;
