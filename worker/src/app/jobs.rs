@@ -11,7 +11,7 @@ use super::{Shared, StartError};
 use crate::{
     config::{Backend, Schedule, SecretUrl, Settings},
     jobs::scheduler::{JobQueue, Scheduler},
-    jobs::{PATIENCE, Runner, WINDOW, serve_local},
+    jobs::{ANSWER_TIMEOUT, Runner, WINDOW, serve_local},
     transport::amqp,
 };
 
@@ -81,7 +81,7 @@ impl Jobs {
             client: client.clone(),
             clock: shared.clock.clone(),
             worker: shared.worker.clone(),
-            patience: PATIENCE,
+            answer_timeout: ANSWER_TIMEOUT,
             stop: self.stop.clone(),
         };
         let mut tasks = JoinSet::new();

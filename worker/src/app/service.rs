@@ -90,7 +90,7 @@ impl Service {
             tasks: tasks
                 .map(|(name, task)| (*name, task.abort_handle()))
                 .collect(),
-            patience: Watched::patience(settings.database.statement_timeout),
+            stall_timeout: Watched::stall_timeout(settings.database.statement_timeout),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     config::{Backend, Schedule},
     jobs::scheduler,
-    jobs::{Counts, PATIENCE, Runner, WINDOW, due},
+    jobs::{ANSWER_TIMEOUT, Counts, Runner, WINDOW, due},
     store::{Claim, JobRun, OperatorAction},
     transport::amqp,
 };
@@ -134,7 +134,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         rules: Arc::new(context.settings.rules()),
         client: Arc::new(client),
         worker: worker_name(),
-        patience: PATIENCE,
+        answer_timeout: ANSWER_TIMEOUT,
         stop: CancellationToken::new(),
     };
     let entry = match Entry::begin(context, &args.actor, intention(job, date, args.again)).await {

@@ -50,7 +50,7 @@ pub struct Stalled<T> {
     pub rest: Vec<Admitted<T>>,
     /// The cause. [`CommitError::Poison`] means here that several commands in a row were refused:
     /// the cause is the database, not the commands.
-    pub trouble: CommitError,
+    pub error: CommitError,
 }
 
 impl Pipeline {
@@ -161,7 +161,7 @@ impl Pipeline {
         self.stats.add(mem::take(&mut self.counters));
         GroupResult {
             settled,
-            stalled: committed.trouble.map(|trouble| Stalled { rest, trouble }),
+            stalled: committed.error.map(|error| Stalled { rest, error }),
         }
     }
 
@@ -272,7 +272,7 @@ impl Pipeline {
 
     /// Delays or dead-letters a delivery without processing it: `times` attempts took it, and none
     /// of them settled it.
-    pub fn set_apart<T>(&mut self, delivery: Delivery<T>, times: u32) -> Settled<T> {
+    pub fn quarantine<T>(&mut self, delivery: Delivery<T>, times: u32) -> Settled<T> {
         let error = format!(
             "the message was taken {times} times and never settled; it may crash its worker"
         );

@@ -187,7 +187,7 @@ impl<L: Ledger> Lane<L> {
         }
         let now = self.clock().before_deciding(1).await?;
         let delivery = incoming::read(&self.options.topology, delivery, now);
-        let settled = self.pipeline.set_apart(delivery, attempts);
+        let settled = self.pipeline.quarantine(delivery, attempts);
         settle(&self.options, &self.publisher, subscription, vec![settled]).await
     }
 
@@ -224,17 +224,17 @@ impl<L: Ledger> Lane<L> {
                 return Ok(());
             };
             group = stalled.rest;
-            self.pipeline.stats().retried(stalled.trouble.kind());
-            self.pipeline.stats().state.set(match stalled.trouble {
+            self.pipeline.stats().retried(stalled.error.kind());
+            self.pipeline.stats().state.set(match stalled.error {
                 CommitError::Infrastructure(_) => LaneState::Retrying,
                 CommitError::Poison(_) => LaneState::Alarmed,
             });
             retried = true;
             let failing = *since.get_or_insert_with(Instant::now);
-            report(&stalled.trouble, group.len(), failing.elapsed());
-            if failing.elapsed() >= hold_time(&self.options, &stalled.trouble) {
+            report(&stalled.error, group.len(), failing.elapsed());
+            if failing.elapsed() >= hold_time(&self.options, &stalled.error) {
                 self.pipeline.stats().requeued();
-                self.refusals += u32::from(matches!(stalled.trouble, CommitError::Poison(_)));
+                self.refusals += u32::from(matches!(stalled.error, CommitError::Poison(_)));
                 return Err(Interruption::Database(commands(group)));
             }
             tokio::select! {
@@ -242,7 +242,7 @@ impl<L: Ledger> Lane<L> {
                 () = sleep(backoff.wait()) => {}
             }
             now = self.clock().before_deciding(group.len()).await?;
-            if matches!(stalled.trouble, CommitError::Infrastructure(_)) {
+            if matches!(stalled.error, CommitError::Infrastructure(_)) {
                 continue;
             }
             // A canary behind the group may show that the database is not the cause.

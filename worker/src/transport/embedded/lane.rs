@@ -21,16 +21,16 @@ use crate::{
     store::Store,
 };
 
-const FIRST_LOOK: Duration = Duration::from_millis(2);
-const LAZIEST_LOOK: Duration = Duration::from_millis(50);
+const MIN_POLL: Duration = Duration::from_millis(2);
+const MAX_POLL: Duration = Duration::from_millis(50);
 /// The queue is read at least this often, even if the file has not changed.
-const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+const READ_EVERY: Duration = Duration::from_secs(1);
 /// Well before the lease expires. Both are measured by the same clock.
 const RENEW_EVERY: TimeDelta = TimeDelta::seconds(1);
 const PURGE_EVERY: Duration = Duration::from_mins(1);
 /// The clocks are compared at least this often.
-const COMPARED_EVERY: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const COMPARE_EVERY: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// Serves the queue of a file while this worker holds the lease.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub struct Lane {
 impl Lane {
     /// Serves until `stop` is cancelled. A round in progress is finished.
     pub async fn run(mut self) {
-        let mut backoff = Backoff::new(LONGEST_PAUSE);
+        let mut backoff = Backoff::new(MAX_PAUSE);
         while !self.stop.is_cancelled() {
             match self.turn().await {
                 Ok(()) => backoff.reset(),
@@ -62,11 +62,11 @@ impl Lane {
                     self.stats().state.set(LaneState::Starting);
                 }
                 Err(error) => {
-                    let longest = match &error {
-                        EmbeddedError::Clock(_) => COMPARED_EVERY,
-                        _ => LONGEST_PAUSE,
+                    let limit = match &error {
+                        EmbeddedError::Clock(_) => COMPARE_EVERY,
+                        _ => MAX_PAUSE,
                     };
-                    let pause = backoff.wait().min(longest);
+                    let pause = backoff.wait().min(limit);
                     self.stats().retried(error.kind());
                     let is_reported = self.stats().state.get() == LaneState::AwaitingClock;
                     self.stats().state.set(report(&error, pause, is_reported));
@@ -156,13 +156,13 @@ impl Lane {
     /// Waits until another connection commits, or until the queue must be read in any case.
     async fn wait_for_change(&self, version: i64) -> Result<(), EmbeddedError> {
         let began = Instant::now();
-        let mut look = FIRST_LOOK;
-        while began.elapsed() < LOOK_ANYWAY && !self.stop.is_cancelled() {
-            self.pause(look).await;
+        let mut interval = MIN_POLL;
+        while began.elapsed() < READ_EVERY && !self.stop.is_cancelled() {
+            self.pause(interval).await;
             if queue::version(&self.watch).await? != version {
                 return Ok(());
             }
-            look = (look * 2).min(LAZIEST_LOOK);
+            interval = (interval * 2).min(MAX_POLL);
         }
         Ok(())
     }

@@ -53,25 +53,25 @@ impl Rounds {
         match result.stalled {
             // The content of the transaction is in doubt. Dropping the transaction rolls it back.
             Some(Stalled {
-                trouble: error @ CommitError::Infrastructure(_),
+                error: error @ CommitError::Infrastructure(_),
                 ..
             }) => Err(error.into()),
             stalled => {
                 queue::settle(&transaction, result.settled, now).await?;
                 commit(transaction).await?;
-                stalled.map_or(Ok(taken), |stalled| Err(stalled.trouble.into()))
+                stalled.map_or(Ok(taken), |stalled| Err(stalled.error.into()))
             }
         }
     }
 
     /// Delays or dead-letters the first command without processing it: `times` attempts took it,
     /// and none of them settled it.
-    pub async fn set_apart(&mut self, times: u32) -> Result<usize, EmbeddedError> {
+    pub async fn quarantine_first(&mut self, times: u32) -> Result<usize, EmbeddedError> {
         let (transaction, now) = self.begin().await?;
         let rows = queue::take(&transaction, "commands", 1, now).await?;
         let settled: Vec<_> = rows
             .into_iter()
-            .map(|row| self.pipeline.set_apart(row.into_delivery(now), times))
+            .map(|row| self.pipeline.quarantine(row.into_delivery(now), times))
             .collect();
         let taken = settled.len();
         queue::settle(&transaction, settled, now).await?;
