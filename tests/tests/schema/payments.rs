@@ -1,6 +1,6 @@
 //! A ledger in which payments were credited more than once gets the index that prevents this.
 
-use ledger::{Refusal, Status};
+use ledger::{Action, Refusal, Status};
 use migration::{Migrator, MigratorTrait};
 use scrip::verify::{Options, verify};
 use sea_orm::ConnectionTrait;
@@ -62,8 +62,8 @@ async fn payments_that_were_credited_twice_migrate_and_are_listed_by_verify() {
         let third = ledger.one(buy_credits("evt_1", "ada", 110)).await;
         assert!(third.replayed, "an applied command is known");
         let mut again = buy_credits("evt_5", "cy", 110);
-        if let ledger::Action::Purchase { purchase_id, .. } = &mut again.action {
-            "pi_9".clone_into(purchase_id);
+        if let Action::Purchase(purchase) = &mut again.action {
+            "pi_9".clone_into(&mut purchase.purchase_id);
         }
         let refused = ledger.one(again).await.refused.expect("a refusal");
         assert_eq!(refused.code, Refusal::DuplicatePayment);

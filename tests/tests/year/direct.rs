@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use ledger::{Action, Command};
+use ledger::{Action, Command, Expire, MonthlyGrant};
 use producer_sdk::contract::{Origin, Outcome};
 use scrip::{decode, outcome, read};
 use sea_orm::DatabaseConnection;
@@ -73,10 +73,10 @@ impl Store {
                     let start = due.period.start;
                     let reference =
                         format!("grant:{}:{}", subscription.id, start.format("%Y-%m-%d"));
-                    let action = Action::MonthlyGrant {
+                    let action = Action::MonthlyGrant(MonthlyGrant {
                         subscription_id: subscription.id.clone(),
                         period_start: start,
-                    };
+                    });
                     Self::internal(reference, subscription.user_id.clone(), action)
                 });
                 due.push(commands.collect());
@@ -154,7 +154,13 @@ impl Fixture for Store {
         }
         let commands: Vec<Command> = users
             .into_iter()
-            .map(|user| Self::internal(format!("expire:{user}"), user, Action::Expire { cutoff }))
+            .map(|user| {
+                Self::internal(
+                    format!("expire:{user}"),
+                    user,
+                    Action::Expire(Expire { cutoff }),
+                )
+            })
             .collect();
         let mut counts = Expired::default();
         for outcome in self.commit(&commands).await {

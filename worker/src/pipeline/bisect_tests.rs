@@ -1,6 +1,6 @@
 use std::sync::Mutex;
 
-use ledger::{Action, Origin, Outcome};
+use ledger::{Action, Consume, Origin, Outcome};
 
 use super::*;
 
@@ -93,11 +93,11 @@ fn commands(references: &[&str]) -> Vec<Command> {
         sender: None,
         description: None,
         metadata: None,
-        action: Action::Consume {
+        action: Action::Consume(Consume {
             service: "s".to_owned(),
             amount: None,
             quantity: None,
-        },
+        }),
     };
     references.iter().map(command).collect()
 }
