@@ -12,7 +12,7 @@ pub(crate) fn decide(
     status: WalletStatus,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
-    let Some(wallet) = wallet.filter(|wallet| wallet.open) else {
+    let Some(wallet) = wallet else {
         return Ok(Refusal::WalletNotFound.into());
     };
     wallet.status = status;

@@ -13,7 +13,7 @@
 //!    ([`Book::add_wallet`] and the other `add_…` functions).
 //! 2. Decide: pass the commands in order to [`Book::decide`]. Each call returns a [`Decision`] and
 //!    changes the book, so a later command sees the effect of an earlier one.
-//! 3. Write: take the rows to write from [`Book::into_changes`] and commit them.
+//! 3. Write: take the rows to write from [`Book::changes`] and commit them.
 //!
 //! ```
 //! use chrono::{DateTime, Utc};
@@ -59,7 +59,7 @@
 //!     panic!("a consumption is always settled");
 //! };
 //! assert_eq!((outcome.amount, outcome.balance), (-2, Some(18)));
-//! assert_eq!(book.into_changes().postings.len(), 2);
+//! assert_eq!(book.changes().postings.len(), 2);
 //! # Ok::<(), ledger::Inconsistency>(())
 //! ```
 //!

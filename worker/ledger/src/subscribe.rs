@@ -47,7 +47,6 @@ pub(crate) fn decide(
         .filter(|claimed| *claimed != event.at);
     posting.detail.stale = is_stale;
     posting.detail.request = Some(Box::new(context.command.clone()));
-    wallet.open = true;
     wallet.post(0)?;
     posting.balance_after = Some(wallet.balance);
 

@@ -26,7 +26,7 @@ fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsis
 pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
     let id: Uuid = get(row, "wallet_id")?;
     let status: String = get(row, "wallet_status")?;
-    let mut wallet = Wallet::prepared(id, get(row, "user_id")?);
+    let mut wallet = Wallet::new(id, get(row, "user_id")?);
     wallet.balance = get(row, "balance")?;
     wallet.held = get(row, "wallet_held")?;
     wallet.total_earned = get(row, "total_earned")?;
@@ -65,8 +65,6 @@ pub fn batch(row: &QueryResult) -> Result<Batch, StoreError> {
         currency: get(row, "currency")?,
         transaction_id: get(row, "transaction_id")?,
         expirations: get(row, "expirations")?,
-        new: false,
-        dirty: false,
     })
 }
 

@@ -47,9 +47,12 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         self.registered(commands, &mut book).await?;
         self.credited_payments(commands, &mut book).await?;
         self.subscriptions(commands, &wallets, &mut book).await?;
-        for mut wallet in wallets {
-            wallet.open = !prepared.contains(&wallet.user_id);
-            book.add_wallet(wallet);
+        for wallet in wallets {
+            if prepared.contains(&wallet.user_id) {
+                book.add_unopened_wallet(wallet);
+            } else {
+                book.add_wallet(wallet);
+            }
         }
         self.batches(self.demand(commands), &mut book).await?;
         Ok(book)
@@ -98,7 +101,6 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let mut partial = Vec::new();
         for (user_id, (mut wallet, batches)) in found {
             let needed = demand.get(user_id.as_str()).copied().unwrap_or_default();
-            wallet.open = true;
             if let Some(whole) = self.add_if_covered(batches, FIRST_WINDOW, needed, &mut wallet) {
                 demand.remove(user_id.as_str());
                 if !whole {

@@ -46,7 +46,7 @@ impl Run {
         let mut book = Book::default();
         for user in USERS {
             if start.prepared {
-                book.add_wallet(groups::prepared(user));
+                book.add_unopened_wallet(groups::unopened(user));
             }
         }
         Self {
