@@ -22,6 +22,6 @@ pub(crate) fn decide(
         WalletStatus::Active => TransactionType::Unfreeze,
     });
     posting.balance_after = Some(wallet.balance);
-    posting.detail.request = Some(Box::new(context.command.clone()));
+    posting.audit.request = Some(Box::new(context.command.clone()));
     Ok(Verdict::Post(vec![posting]))
 }

@@ -58,7 +58,7 @@ pub(crate) fn deposit(
         return Ok(());
     }
     posting.other_account = Some(deposit.account);
-    posting.detail.batch = Some(Box::new(BatchNote {
+    posting.audit.batch = Some(Box::new(BatchNote {
         expires_at: deposit.expires_at,
         plan: deposit.source_plan.clone(),
         paid_micros: deposit.paid_micros,

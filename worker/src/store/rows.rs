@@ -36,13 +36,7 @@ pub fn transactions(postings: &[&Posting]) -> Vec<Column> {
         Column::ids(postings.iter().map(|p| p.related_id)),
         maybe_text(|p| p.description.as_deref()),
         maybe_text(|p| p.metadata.as_deref()),
-        Column::Text(
-            postings
-                .iter()
-                .map(|p| detail::to_text(&p.detail))
-                .collect(),
-        )
-        .unless_absent(),
+        Column::Text(postings.iter().map(|p| detail::to_text(p)).collect()).unless_absent(),
         Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
         maybe_text(|p| p.subscription_id.as_deref()),
         Column::instants(postings.iter().map(|p| p.period_start)),

@@ -55,6 +55,7 @@ impl<'a> SingleConsume<'a> {
             description: _,
             metadata: _,
             detail: _,
+            audit: _,
             occurred_at: _,
         } = posting
         else {
@@ -79,7 +80,7 @@ impl<'a> SingleConsume<'a> {
             wallet,
             batch,
         } = self;
-        let detail = Some(detail::to_text(&posting.detail)).filter(|detail| !detail.is_empty());
+        let detail = Some(detail::to_text(posting)).filter(|detail| !detail.is_empty());
         vec![
             wallet.id.into(),
             wallet.balance.into(),

@@ -17,9 +17,10 @@ use crate::{
     command::{Command, Origin},
     decision::{Context, IdSource, Verdict},
     monthly,
-    outcome::{Decision, Outcome, Record},
+    outcome::{Decision, Outcome},
     payment::{CreditedPayment, PaymentKey},
     posting::{Posting, TransactionType},
+    record::Record,
     refusal::Refusal,
     rules::Rules,
     subscription::Subscription,
@@ -177,7 +178,7 @@ impl Book {
         posting.detail.required = refused.required;
         posting.detail.available = refused.available;
         posting.detail.first = refused.first;
-        posting.detail.request = Some(Box::new(command.clone()));
+        posting.audit.request = Some(Box::new(command.clone()));
         match &command.action {
             Action::Consume(consume) => {
                 posting.service = Some(consume.service.clone());

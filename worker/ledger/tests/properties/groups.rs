@@ -3,13 +3,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    iter,
     rc::Rc,
 };
 
 use chrono::{DateTime, Utc};
 use ledger::{
     Batch, BatchStatus, Book, Command, CreditedPayment, Decision, Origin, Outcome, PaymentKey,
-    Posting, Record, Rules, Subscription, TransactionType, Wallet,
+    Posting, Record, RecordedTransaction, Rules, Subscription, TransactionType, Wallet,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -159,11 +160,13 @@ impl Rows {
     fn record(&self, position: usize) -> Record {
         let own = &self.postings[position];
         let belonging = self.belonging.get(&own.id).into_iter().flatten();
-        let mut postings = vec![own];
-        postings.extend(belonging.map(|position| &self.postings[*position]));
+        let related = belonging.map(|position| &self.postings[*position]);
+        let transactions = iter::once(own)
+            .chain(related)
+            .map(RecordedTransaction::from);
         Record {
             fingerprint: own.fingerprint,
-            outcome: Outcome::from_postings(&postings, None),
+            outcome: Outcome::from_transactions(transactions, None),
         }
     }
 
