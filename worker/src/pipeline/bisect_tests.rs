@@ -63,7 +63,7 @@ impl Ledger for Scripted {
         );
         Ok(commands
             .iter()
-            .map(|_| Decision::Settled(Outcome::from_postings(&[], None)))
+            .map(|_| Decision::Settled(Outcome::from_transactions([], None)))
             .collect())
     }
 
@@ -80,7 +80,7 @@ impl Ledger for Scripted {
             return Err(CommitError::Poison(cause("poison")));
         }
         let decide = |command: &Command| {
-            let mut outcome = Outcome::from_postings(&[], None);
+            let mut outcome = Outcome::from_transactions([], None);
             outcome.replayed = command.reference_id.starts_with("known");
             Decision::Settled(outcome)
         };

@@ -11,7 +11,7 @@
 //! one of several returned deliveries returns it behind the others. If it holds all of them, they
 //! return in order.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use lapin::{Connection, message::Delivery};
