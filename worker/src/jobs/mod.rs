@@ -30,5 +30,5 @@ pub use counts::Counts;
 pub use error::{ClaimError, JobError};
 pub use local::serve_local;
 pub use request::ANSWER_TIMEOUT;
-pub use runner::{Finished, Runner};
+pub use runner::Runner;
 pub use work::WINDOW;
