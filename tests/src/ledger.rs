@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{Action, Command, Decision, Item, Origin, Outcome, Price, Rules, SubscriptionStatus};
 use scrip::{
-    store::{Store, StoreOptions},
+    db::StoreOptions,
+    store::Store,
     verify::{Options, verify},
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};

@@ -5,9 +5,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use producer_sdk::contract::{Command, Outcome};
 use scrip::{
     catalog::Catalog,
+    db::StoreOptions,
     pipeline::StoreLedger,
     queries::StoreQueryHandler,
-    store::{Store, StoreOptions},
+    store::Store,
     transport::amqp::{Drained, Inbound, InboundOptions},
 };
 use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, Statement, TransactionTrait};

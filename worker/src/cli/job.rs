@@ -16,11 +16,11 @@ use super::{
     progress, publish, service, show, values,
 };
 use crate::{
+    audit_log::OperatorAction,
     clock::Clock,
     config::{Backend, Schedule},
-    jobs::scheduler,
-    jobs::{Counts, PATIENCE, Runner, WINDOW, due},
-    store::{Claim, JobRun, OperatorAction},
+    jobs::{Claim, Counts, JobRun, PATIENCE, Runner, WINDOW, due, scheduler},
+    read,
     transport::amqp,
 };
 
@@ -113,7 +113,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         amqp::compare_ledger_at(
             amqp.expose(),
             &context.topology()?,
-            store.ledger_id().await?,
+            read::ledger_id(&store).await?,
         )
         .await
         .doing("run a job")?;
@@ -128,8 +128,11 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         .await
         .doing(format!("connect to {url}"))?;
     let runner = Runner {
-        clock: Clock::system().checked(store.clone(), context.settings.worker.clock_limits()),
-        store,
+        clock: Clock::system().checked(
+            store.database().clone(),
+            context.settings.worker.clock_limits(),
+        ),
+        database: store.database().clone(),
         rules: Arc::new(context.settings.rules()),
         client: Arc::new(client),
         worker: service::worker_name(),

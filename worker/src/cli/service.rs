@@ -22,12 +22,14 @@ use crate::{
     catalog::Catalog,
     clock::Clock,
     config::{Backend, SecretUrl},
+    db::Database,
     jobs::scheduler::{JobQueue, Scheduler},
-    jobs::{PATIENCE, Runner, WINDOW},
+    jobs::{Claim, PATIENCE, Runner, WINDOW},
     monitor::{self, Health, LOOK_EVERY, Watched},
     pipeline::StoreLedger,
     queries::StoreQueryHandler,
-    store::{Claim, Store},
+    read,
+    store::Store,
     transport::amqp::{self, Drained, Inbound, InboundOptions, OtherLedger},
     transport::embedded::{Embedded, EmbeddedOptions},
 };
@@ -68,11 +70,14 @@ impl Service {
     ) -> Result<Self, Failure> {
         let catalog = Arc::new(context.settings.catalog());
         let worker = worker_name();
-        let clock = Clock::system().checked(store.clone(), context.settings.worker.clock_limits());
+        let clock = Clock::system().checked(
+            store.database().clone(),
+            context.settings.worker.clock_limits(),
+        );
         let redis = redis(context, backend)?;
         let mut mirror = None;
         let ledger_id = match backend {
-            Backend::Servers { .. } => Some(store.ledger_id().await?),
+            Backend::Servers { .. } => Some(read::ledger_id(&store).await?),
             Backend::Embedded { .. } => None,
         };
         let inbound = match backend {
@@ -133,14 +138,17 @@ impl Service {
             clock_watch: tokio::spawn(clock.watch()),
             clock,
         };
-        let watch = store.clone().watch_settings(service.stop.clone());
+        let watch = store
+            .database()
+            .clone()
+            .watch_settings(service.stop.clone());
         service.tasks.push(tokio::spawn(watch));
         let ready = service.ready_later();
         service.start_jobs(
             context,
             backend,
             &worker,
-            store.clone(),
+            store.database().clone(),
             &catalog,
             (redis.clone(), ledger_id, ready),
         )?;
@@ -156,7 +164,7 @@ impl Service {
         context: &Context,
         backend: &Backend,
         worker: &str,
-        store: Store,
+        database: Database,
         catalog: &Catalog,
         (redis, ledger_id, ready): (
             Option<Redis>,
@@ -179,7 +187,7 @@ impl Service {
             ledger_id,
             schedule: context.settings.schedule,
             rules: catalog.rules.clone(),
-            store,
+            database,
             clock: self.clock.clone(),
             redis,
             worker: worker.to_owned(),
@@ -289,7 +297,7 @@ struct Jobs {
     ledger_id: Option<Uuid>,
     schedule: crate::config::Schedule,
     rules: Arc<ledger::Rules>,
-    store: Store,
+    database: Database,
     clock: Clock,
     redis: Option<Redis>,
     worker: String,
@@ -303,7 +311,7 @@ impl Jobs {
             return;
         };
         let runner = Runner {
-            store: self.store.clone(),
+            database: self.database.clone(),
             rules: self.rules.clone(),
             client: Arc::new(client),
             clock: self.clock.clone(),
@@ -333,7 +341,7 @@ impl Jobs {
         };
         let scheduler = Scheduler {
             schedule: self.schedule,
-            store: self.store,
+            database: self.database,
             redis: self.redis,
             queue,
             clock: self.clock,

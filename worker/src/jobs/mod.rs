@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `due` | computes which run is due from the clock and the schedule |
 //! | `scheduler` | enqueues a job when it is due |
+//! | `repository` | stores the owner, the progress and the result of each run |
 //! | `runner` | claims a run, keeps its lease, stores its progress and its result |
 //! | `work` | sends the commands of a job, a bounded number at a time |
 //! | `counts` | the counters of a run |
@@ -17,11 +18,13 @@
 mod asking;
 mod counts;
 pub mod due;
+mod repository;
 mod runner;
 pub mod scheduler;
 mod work;
 
 pub use asking::PATIENCE;
 pub use counts::Counts;
+pub use repository::{Claim, JobRun};
 pub use runner::{ClaimError, Finished, JobError, Runner};
 pub use work::WINDOW;

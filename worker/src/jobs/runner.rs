@@ -20,13 +20,14 @@ use tracing::{error, info, warn};
 use super::{
     counts::Counts,
     due,
+    repository::{Claim, JobRun},
     work::{Done, Work},
 };
 use crate::{
     clock::{Clock, ClockError},
+    db::{Database, StoreError},
     pipeline::{Backoff, chain},
     read::ReadError,
-    store::{Claim, JobRun, Store, StoreError},
     verify,
 };
 
@@ -43,7 +44,7 @@ const MOST_LOGGED: usize = 20;
 /// Claims and runs jobs.
 #[derive(Clone, Debug)]
 pub struct Runner {
-    pub store: Store,
+    pub database: Database,
     /// The rules that determine what is due.
     pub rules: Arc<Rules>,
     /// Sends commands to the lanes.
@@ -111,7 +112,7 @@ impl Runner {
         let now = self.clock.compare().await?;
         let claimant = (started_by, self.worker.as_str());
         let claim = self
-            .store
+            .database
             .claim_job(job.as_str(), date, claimant, now, again);
         Ok(claim.await?)
     }
@@ -183,7 +184,7 @@ impl Runner {
                         failures = 0;
                         backoff.reset();
                     }
-                    failures += u32::from(self.store.probe().await.is_ok());
+                    failures += u32::from(self.database.probe().await.is_ok());
                     if failures >= MOST_FAILURES {
                         return Err(JobError::Impossible(error));
                     }
@@ -226,7 +227,7 @@ impl Runner {
     ) -> Result<(), Interrupted> {
         let date: NaiveDate = state.run.run_date.parse().unwrap_or_default();
         let work = Work {
-            store: self.store.clone(),
+            database: self.database.clone(),
             rules: self.rules.clone(),
             client: self.client.clone(),
             answer_timeout: self.patience,
@@ -303,7 +304,7 @@ impl Runner {
             ..verify::Options::default()
         };
         let (sender, mut users_checked) = tokio::sync::watch::channel(0);
-        let db = self.store.read_connection();
+        let db = self.database.read_connection();
         let verifying = verify::verify(db, &options, now, move |progress| {
             sender.send_replace(progress.users_checked);
         });
@@ -354,7 +355,7 @@ impl Runner {
             }
         };
         let renewed = self
-            .store
+            .database
             .renew_job(&state.run, state.cursor.as_deref(), &result, now);
         match renewed.await {
             Ok(true) => Ok(()),
@@ -371,7 +372,7 @@ impl Runner {
         let released = async {
             let now = self.clock.confirmed().await?;
             let released =
-                self.store
+                self.database
                     .release_job(&state.run, state.cursor.as_deref(), &result, now);
             Ok::<_, ClaimError>(released.await?)
         };
@@ -391,7 +392,9 @@ impl Runner {
             let result = state.counts.to_json();
             let finished = async {
                 let now = self.clock.confirmed().await?;
-                let finished = self.store.finish_job(&state.run, completed, &result, now);
+                let finished = self
+                    .database
+                    .finish_job(&state.run, completed, &result, now);
                 Ok::<_, ClaimError>(finished.await?)
             };
             match finished.await {

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::asking::ask;
 use crate::{
+    db::Database,
     read::{self, DuePage, ReadError},
-    store::Store,
 };
 
 /// Largest number of unanswered commands.
@@ -31,7 +31,7 @@ pub type Done = (String, Vec<Option<Outcome>>);
 /// Sends the commands of a run.
 #[derive(Clone, Debug)]
 pub struct Work {
-    pub store: Store,
+    pub database: Database,
     pub rules: Arc<Rules>,
     pub client: Arc<Client>,
     /// Timeout of one answer.
@@ -61,7 +61,7 @@ impl Work {
             let known = known.all();
             async move {
                 let due = read::due_subscriptions(
-                    &work.store,
+                    &work.database,
                     &work.rules,
                     work.until,
                     cursor.as_deref(),
@@ -119,7 +119,7 @@ impl Work {
             .unwrap_or(DateTime::UNIX_EPOCH);
         let page = move |cursor: Option<String>| {
             let work = work.clone();
-            async move { read::lapsed_users(&work.store, cutoff, cursor.as_deref()).await }
+            async move { read::lapsed_users(&work.database, cutoff, cursor.as_deref()).await }
         };
         all(cursor, page)
             .take_until(self.stop.clone().cancelled_owned())

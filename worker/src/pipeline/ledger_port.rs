@@ -5,7 +5,7 @@ use std::{error::Error, future::Future};
 use chrono::{DateTime, Utc};
 use ledger::{Command, Decision};
 
-use crate::store::StoreError;
+use crate::db::StoreError;
 
 /// The store of the ledger as a lane uses it.
 pub trait Ledger: Send + Sync + 'static {

@@ -6,10 +6,7 @@ use chrono::{DateTime, Utc};
 use ledger::{Command, Decision, Rules};
 
 use super::{CommitError, Ledger};
-use crate::{
-    cache::Mirror,
-    store::{Store, StoreError},
-};
+use crate::{cache::Mirror, db::StoreError, store::Store};
 
 /// The store, and the rules by which it decides.
 #[derive(Clone, Debug)]

@@ -3,22 +3,10 @@
 //! Every text is constant. The number of rows is in the parameters (`bulk.rs`). Each comment names
 //! the parameters in their order, and after `→` the result.
 
-use sea_orm::DbBackend;
-
-/// One statement in both dialects.
-pub struct Sql {
-    pub postgres: &'static str,
-    pub sqlite: &'static str,
-}
-
-impl Sql {
-    pub const fn text(&self, backend: DbBackend) -> &'static str {
-        match backend {
-            DbBackend::Sqlite => self.sqlite,
-            _ => self.postgres,
-        }
-    }
-}
+use crate::{
+    db::Sql,
+    read::sql::{ALLOCATIONS, SUBSCRIPTIONS},
+};
 
 /// Inserts the missing wallets of commands that open one. `(ids, users), now` → the users who had
 /// no wallet.
@@ -69,18 +57,6 @@ pub const BELONGING: Sql = Sql {
     sqlite: r"SELECT id, related_id, type, amount, balance_after, error_code, detail
         FROM credits_transaction WHERE related_id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1)) AND type IN ('bonus', 'monthly_grant')
         ORDER BY id",
-};
-
-/// Reads the allocations of transactions in the order in which they were made, which is the
-/// spending order. `ids` → allocations.
-pub const ALLOCATIONS: Sql = Sql {
-    postgres: r"SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining
-        FROM credits_allocation a JOIN credits_batch b ON b.id = a.batch_id WHERE a.transaction_id = ANY($1)
-        ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id",
-    sqlite: r"SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining
-        FROM credits_allocation a JOIN credits_batch b ON b.id = a.batch_id
-        WHERE a.transaction_id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1))
-        ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id",
 };
 
 /// Looks up which users had the registration bonus. `users` → those users.
@@ -234,29 +210,6 @@ pub const UPDATE_WALLETS: Sql = Sql {
 pub const DROP_UNOPENED: Sql = Sql {
     postgres: r"DELETE FROM credits_balance WHERE id = ANY($1) AND version = 0",
     sqlite: r"DELETE FROM credits_balance WHERE id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1)) AND version = 0",
-};
-
-/// Reads the subscriptions of users, and those with given ids, each with its history. `users, ids`
-/// → one row for each event and grant in the order of arrival, and one row for a subscription
-/// without any.
-pub const SUBSCRIPTIONS: Sql = Sql {
-    postgres: r"SELECT s.id, s.user_id, s.plan, s.status, s.anchor, s.activated_at, s.ended_at, s.paid_through, s.due_at, s.status_at,
-          s.status_since, t.type AS entry, t.period_start, t.occurred_at, t.created_at AS applied_at, t.detail::text AS detail
-        FROM (SELECT * FROM subscription WHERE user_id = ANY($1)
-              UNION ALL
-              SELECT * FROM subscription WHERE id = ANY($2) AND user_id <> ALL($1)) s
-        LEFT JOIN credits_transaction t ON t.subscription_id = s.id
-          AND (t.type = 'monthly_grant' OR t.type = 'subscription' AND t.status = 'COMPLETED')
-        ORDER BY s.id, t.id",
-    sqlite: r"SELECT s.id, s.user_id, s.plan, s.status, s.anchor, s.activated_at, s.ended_at, s.paid_through, s.due_at, s.status_at,
-          s.status_since, t.type AS entry, t.period_start, t.occurred_at, t.created_at AS applied_at, t.detail
-        FROM (SELECT * FROM subscription WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1))
-              UNION ALL
-              SELECT * FROM subscription WHERE id IN (SELECT value ->> 0 FROM jsonb_each($2))
-                AND user_id NOT IN (SELECT value ->> 0 FROM jsonb_each($1))) s
-        LEFT JOIN credits_transaction t ON t.subscription_id = s.id
-          AND (t.type = 'monthly_grant' OR t.type = 'subscription' AND t.status = 'COMPLETED')
-        ORDER BY s.id, t.id",
 };
 
 /// Writes subscriptions, each only if it is new or belongs to the same user. `(id, user, plan,

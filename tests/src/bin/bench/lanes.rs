@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use scrip::{
+    db::StoreOptions,
     pipeline::StoreLedger,
     queries::StoreQueryHandler,
-    store::{Store, StoreOptions},
+    store::Store,
     transport::amqp::{Drained, Inbound, InboundOptions},
 };
 use tests::broker::TestBroker;
