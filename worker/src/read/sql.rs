@@ -14,36 +14,16 @@ pub(crate) const FIFO: &str =
 /// Reads the allocations of transactions in the order in which they were made, which is the
 /// spending order. `ids` → allocations.
 pub(crate) const ALLOCATIONS: Sql = Sql {
-    postgres: r"SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining
-        FROM credits_allocation a JOIN credits_batch b ON b.id = a.batch_id WHERE a.transaction_id = ANY($1)
-        ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id",
-    sqlite: r"SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining
-        FROM credits_allocation a JOIN credits_batch b ON b.id = a.batch_id
-        WHERE a.transaction_id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1))
-        ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id",
+    postgres: include_str!("postgres/allocations.sql"),
+    sqlite: include_str!("sqlite/allocations.sql"),
 };
 
 /// Reads the subscriptions of users, and those with given ids, each with its history. `users, ids`
 /// → one row for each event and grant in the order of arrival, and one row for a subscription
 /// without any.
 pub(crate) const SUBSCRIPTIONS: Sql = Sql {
-    postgres: r"SELECT s.id, s.user_id, s.plan, s.status, s.anchor, s.activated_at, s.ended_at, s.paid_through, s.due_at, s.status_at,
-          s.status_since, t.type AS entry, t.period_start, t.occurred_at, t.created_at AS applied_at, t.detail::text AS detail
-        FROM (SELECT * FROM subscription WHERE user_id = ANY($1)
-              UNION ALL
-              SELECT * FROM subscription WHERE id = ANY($2) AND user_id <> ALL($1)) s
-        LEFT JOIN credits_transaction t ON t.subscription_id = s.id
-          AND (t.type = 'monthly_grant' OR t.type = 'subscription' AND t.status = 'COMPLETED')
-        ORDER BY s.id, t.id",
-    sqlite: r"SELECT s.id, s.user_id, s.plan, s.status, s.anchor, s.activated_at, s.ended_at, s.paid_through, s.due_at, s.status_at,
-          s.status_since, t.type AS entry, t.period_start, t.occurred_at, t.created_at AS applied_at, t.detail
-        FROM (SELECT * FROM subscription WHERE user_id IN (SELECT value ->> 0 FROM jsonb_each($1))
-              UNION ALL
-              SELECT * FROM subscription WHERE id IN (SELECT value ->> 0 FROM jsonb_each($2))
-                AND user_id NOT IN (SELECT value ->> 0 FROM jsonb_each($1))) s
-        LEFT JOIN credits_transaction t ON t.subscription_id = s.id
-          AND (t.type = 'monthly_grant' OR t.type = 'subscription' AND t.status = 'COMPLETED')
-        ORDER BY s.id, t.id",
+    postgres: include_str!("postgres/subscriptions.sql"),
+    sqlite: include_str!("sqlite/subscriptions.sql"),
 };
 
 /// The sum of `of` as two columns, its millions and the rest, so that no database needs more than

@@ -189,7 +189,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         }
         let ids = self.rows(vec![Column::Id(postings.keys().copied().collect())]);
         for row in self
-            .query("read related transactions", &sql::BELONGING, ids)
+            .query("read related transactions", &sql::RELATED_TRANSACTIONS, ids)
             .await?
         {
             let part = part(&row)?;
