@@ -4,15 +4,11 @@ use ledger::{
     Allocation, Batch, BatchStatus, CreditedPayment, Fingerprint, Inconsistency, Origin,
     PaymentKey, RecordedTransaction, Refusal, Source, TransactionType, Wallet, WalletStatus,
 };
-use sea_orm::{DbErr, QueryResult};
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::{detail, error::StoreError};
-
-pub fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreError> {
-    row.try_get_by(column)
-        .map_err(|error: DbErr| StoreError::database("read a row")(error))
-}
+use super::detail;
+use crate::db::{StoreError, get};
 
 fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsistency {
     Inconsistency {

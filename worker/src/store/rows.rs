@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use ledger::{Batch, Changes, Posting, Refusal, Subscription, Wallet};
 use uuid::Uuid;
 
-use super::{bulk::Column, detail};
+use super::detail;
+use crate::db::bulk::Column;
 
 pub fn transactions(postings: &[&Posting]) -> Vec<Column> {
     let text = |of: fn(&Posting) -> &str| {

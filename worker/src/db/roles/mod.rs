@@ -7,7 +7,7 @@
 
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use super::{Store, StoreError};
+use super::{Database, StoreError};
 
 const ROLES: &str = include_str!("roles.sql");
 const GRANTS: &str = include_str!("grants.sql");
@@ -82,13 +82,16 @@ impl RoleNames {
 
     /// Grants worker and reader their privileges, as the owner of the tables. Fails on SQLite,
     /// which has no roles.
-    pub async fn grant(&self, store: &Store) -> Result<(), StoreError> {
-        if store.backend() == DbBackend::Sqlite {
+    pub async fn grant(&self, database: &Database) -> Result<(), StoreError> {
+        if database.backend() == DbBackend::Sqlite {
             return Err(StoreError::Url(
                 "names a file, which has no roles; allowed is `postgres`".to_owned(),
             ));
         }
-        let granted = store.connection().execute_unprepared(&self.grants()).await;
+        let granted = database
+            .connection()
+            .execute_unprepared(&self.grants())
+            .await;
         let granted = granted.map_err(StoreError::database("grant the roles their privileges"));
         granted.map(drop)
     }

@@ -8,13 +8,13 @@ use ledger::{
     Event, Inconsistency, Subscription, SubscriptionState, SubscriptionStatus, TransactionType,
 };
 use sea_orm::{DbBackend, QueryResult, Statement};
+use serde_json::Value;
 
-use super::{
+use super::sql;
+use crate::db::{
     StoreError,
     bulk::{self, Column},
-    detail,
-    from_row::get,
-    sql,
+    get,
 };
 
 /// The statement that reads the subscriptions of `users`, and those with `ids`.
@@ -88,7 +88,7 @@ impl History {
             Some(_) => {
                 let text: Option<String> = get(row, "detail")?;
                 let times = (get(row, "occurred_at")?, get(row, "applied_at")?);
-                match detail::event(text.as_deref(), times, id) {
+                match event(text.as_deref(), times, id) {
                     Ok(event) => self.events.push(event),
                     Err(inconsistency) => return Ok(Err(inconsistency)),
                 }
@@ -97,6 +97,41 @@ impl History {
         }
         Ok(Ok(()))
     }
+}
+
+/// The event of a subscription at `at`, applied at `applied_at`, from the command stored with it.
+fn event(
+    text: Option<&str>,
+    (at, applied_at): (DateTime<Utc>, DateTime<Utc>),
+    subscription: &str,
+) -> Result<Event, Inconsistency> {
+    let wrong = |message: &str| Inconsistency {
+        table: "subscription",
+        id: subscription.to_owned(),
+        message: message.to_owned(),
+    };
+    let detail: Value = text
+        .and_then(|text| serde_json::from_str(text).ok())
+        .ok_or_else(|| wrong("an event without its command"))?;
+    let word = |name: &str| detail["request"][name].as_str();
+    let time = |name: &str| {
+        let parsed = word(name).map(DateTime::parse_from_rfc3339).transpose();
+        parsed
+            .map(|at| at.map(|at| at.with_timezone(&Utc)))
+            .map_err(|_| wrong("an event with a time that cannot be read"))
+    };
+    Ok(Event {
+        at,
+        applied_at,
+        status: word("status")
+            .and_then(SubscriptionStatus::from_word)
+            .ok_or_else(|| wrong("an event without a known status"))?,
+        plan: word("plan")
+            .ok_or_else(|| wrong("an event without a plan"))?
+            .to_owned(),
+        anchor: time("anchor")?,
+        paid_through: time("paidThrough")?,
+    })
 }
 
 fn state(row: &QueryResult) -> Result<Option<SubscriptionState>, StoreError> {

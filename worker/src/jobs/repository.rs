@@ -16,7 +16,7 @@ use sea_orm::{
 };
 use serde_json::Value as Json;
 
-use super::{Store, StoreError, bulk};
+use crate::db::{Database, StoreError, bulk};
 
 /// Time after the last renewal until another process may claim a run.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -59,7 +59,7 @@ const FINISH: &str = "\
 UPDATE job_run SET status = $3, result = {json}, finished_at = $5, lease_until = NULL
 WHERE id = $1 AND owner = $2 AND claim = $6 AND status = 'RUNNING'";
 
-impl Store {
+impl Database {
     /// Claims the run of a job for a date: a new run, a run whose lease has expired, or, if
     /// `again`, a finished run.
     pub async fn claim_job(
@@ -92,8 +92,8 @@ impl Store {
         let row = job_run::Entity::find()
             .filter(job_run::Column::Name.eq(name))
             .filter(job_run::Column::RunDate.eq(date))
-            .one(&self.commit);
-        let row = self.timeout.wait(CLAIMING, row).await?;
+            .one(self.connection());
+        let row = self.timeout().wait(CLAIMING, row).await?;
         let missing = sea_orm::DbErr::RecordNotFound("the run just claimed".to_owned());
         let row = row.ok_or_else(|| StoreError::database(CLAIMING)(missing))?;
         // Another process may have claimed the run between the two statements, if this process was
@@ -108,10 +108,8 @@ impl Store {
     /// The number of the claim. `None` if the run could not be claimed.
     async fn write_claim(&self, values: Vec<Value>) -> Result<Option<i64>, StoreError> {
         let statement = Statement::from_sql_and_values(self.backend(), CLAIM, values);
-        let written = self
-            .timeout
-            .wait(CLAIMING, self.commit.query_all_raw(statement));
-        let rows = self.reconnect_if_read_only(written.await)?;
+        let written = self.connection().query_all_raw(statement);
+        let rows = self.write(CLAIMING, written).await?;
         let claim = rows.first().map(|row| row.try_get_by_index(0)).transpose();
         claim.map_err(StoreError::database(CLAIMING))
     }
@@ -189,7 +187,7 @@ impl Store {
             .order_by_desc(job_run::Column::RunDate)
             .order_by_desc(job_run::Column::StartedAt)
             .limit(limit)
-            .all(&self.read)
+            .all(self.read_connection())
             .await
             .map_err(StoreError::database("list the runs of jobs"))
     }
@@ -199,7 +197,7 @@ impl Store {
         let row = job_run::Entity::find()
             .filter(job_run::Column::Name.eq(name))
             .filter(job_run::Column::RunDate.eq(date.to_string()))
-            .one(&self.commit)
+            .one(self.connection())
             .await
             .map_err(StoreError::database("look up the run of a job"))?;
         Ok(row.is_some())
@@ -209,7 +207,7 @@ impl Store {
     pub async fn abandoned_jobs(&self, now: DateTime<Utc>) -> Result<Vec<JobRun>, StoreError> {
         let running = job_run::Entity::find()
             .filter(job_run::Column::Status.eq("RUNNING"))
-            .all(&self.commit)
+            .all(self.connection())
             .await
             .map_err(StoreError::database("look for abandoned jobs"))?;
         let abandoned = running.into_iter();
@@ -237,8 +235,9 @@ impl Store {
         doing: &'static str,
     ) -> Result<u64, StoreError> {
         let statement = Statement::from_sql_and_values(self.backend(), text, values);
-        let changed = self.timeout.wait(doing, self.commit.execute_raw(statement));
-        let changed = self.reconnect_if_read_only(changed.await)?;
+        let changed = self
+            .write(doing, self.connection().execute_raw(statement))
+            .await?;
         Ok(changed.rows_affected())
     }
 }

@@ -1,4 +1,4 @@
-//! Errors of the store, and whether a command causes an error or the infrastructure does.
+//! Errors of the database, and whether a command causes an error or the infrastructure does.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -122,7 +122,7 @@ const READ_ONLY: &str = "read_only";
 const OTHER: &str = "other";
 
 impl StoreError {
-    pub(super) const fn database(doing: &'static str) -> impl FnOnce(DbErr) -> Self {
+    pub(crate) const fn database(doing: &'static str) -> impl FnOnce(DbErr) -> Self {
         move |source| Self::Database { doing, source }
     }
 
@@ -283,15 +283,6 @@ fn sqlite_kind(code: &str) -> &'static str {
         Ok(10 | 14) => CONNECTION,
         Ok(13) => "full",
         _ => OTHER,
-    }
-}
-
-/// An inconsistency in the rows of a subscription.
-pub(super) fn inconsistent_subscription(id: &str, message: String) -> Inconsistency {
-    Inconsistency {
-        table: "subscription",
-        id: id.to_owned(),
-        message,
     }
 }
 

@@ -16,7 +16,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Maximum wait for a response. Unlimited on SQLite, which has no connection to lose.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Timeout(Duration);
+pub(crate) struct Timeout(Duration);
 
 impl Timeout {
     pub(super) fn with(connection: &DatabaseConnection, options: &StoreOptions) -> Self {
@@ -26,7 +26,7 @@ impl Timeout {
         })
     }
 
-    pub(super) async fn wait<T>(
+    pub(crate) async fn wait<T>(
         self,
         doing: &'static str,
         answer: impl Future<Output = Result<T, DbErr>>,

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, Statement};
 
-use super::{Store, StoreError, bulk};
+use crate::db::{Database, StoreError, bulk};
 
 /// `queue, message, now` → attempts in a row. The same text on both databases.
 const RECORD_ATTEMPT: &str = "\
@@ -18,13 +18,13 @@ const RECORD_ATTEMPT: &str = "\
 
 const CLEAR_ATTEMPTS: &str = "DELETE FROM delivery_attempt WHERE queue = $1";
 
-impl Store {
+impl Database {
     /// Clears the count of `queue`, after a worker has survived an attempt.
     pub async fn clear_attempts(&self, queue: &str) -> Result<(), StoreError> {
         let statement =
             Statement::from_sql_and_values(self.backend(), CLEAR_ATTEMPTS, [queue.into()]);
-        let cleared = self.commit.execute_raw(statement);
-        self.timeout
+        let cleared = self.connection().execute_raw(statement);
+        self.timeout()
             .wait("clear the delivery attempts of a queue", cleared)
             .await?;
         Ok(())
@@ -46,8 +46,8 @@ impl Store {
         ];
         let statement = Statement::from_sql_and_values(self.backend(), RECORD_ATTEMPT, values);
         let row = self
-            .timeout
-            .wait(doing, self.commit.query_one_raw(statement))
+            .timeout()
+            .wait(doing, self.connection().query_one_raw(statement))
             .await?;
         let tries = row
             .map(|row| row.try_get_by_index::<i32>(0))

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::{Store, StoreError, bulk};
+use crate::db::{Database, StoreError, bulk};
 
 const BEGIN: &str = "\
 INSERT INTO operator_action (id, status, actor, action, subject, user_id, detail, created_at)
@@ -95,7 +95,7 @@ pub struct IntendedAction<'a> {
     pub detail: &'a Json,
 }
 
-impl Store {
+impl Database {
     /// Records that an action begins. Returns the id of the row.
     pub async fn begin_action(&self, intended: &IntendedAction<'_>) -> Result<Uuid, StoreError> {
         let doing = "record the action in the audit log";
@@ -115,8 +115,8 @@ impl Store {
         } else {
             Statement::from_sql_and_values(self.backend(), BEGIN, values)
         };
-        let recorded = self.timeout.wait(doing, self.commit.execute_raw(statement));
-        self.reconnect_if_read_only(recorded.await)?;
+        self.write(doing, self.connection().execute_raw(statement))
+            .await?;
         Ok(id)
     }
 
@@ -141,8 +141,9 @@ impl Store {
         } else {
             Statement::from_sql_and_values(self.backend(), END, values)
         };
-        let recorded = self.timeout.wait(doing, self.commit.execute_raw(statement));
-        let recorded = self.reconnect_if_read_only(recorded.await)?;
+        let recorded = self
+            .write(doing, self.connection().execute_raw(statement))
+            .await?;
         if recorded.rows_affected() == 1 {
             return Ok(());
         }

@@ -5,9 +5,9 @@ use std::path::Path;
 use producer_sdk::create_private;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use super::{Store, StoreError};
+use super::{Database, StoreError};
 
-impl Store {
+impl Database {
     /// Copies the current state of the ledger into `path`, a new file that only its owner can
     /// read. Fails on PostgreSQL.
     pub async fn back_up(&self, path: &Path) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use tokio::time::{Duration, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::{Store, StoreError, session::SETTINGS};
+use super::{Database, StoreError, session::SETTINGS};
 
 /// Interval at which the settings of the server, the database and the role are read.
 const EVERY: Duration = Duration::from_secs(5);
@@ -115,7 +115,7 @@ fn risks(row: &QueryResult) -> Result<Vec<Risk>, DbErr> {
     Ok(found.map(|(risk, _)| risk).collect())
 }
 
-impl Store {
+impl Database {
     /// The risks found by the last check. `None` on SQLite and before the first check.
     pub fn durability_risks(&self) -> Option<Vec<Risk>> {
         self.durability.risks().clone()
