@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, ClockError},
-    db::{Database, StoreError},
+    db::Database,
     pipeline::{Backoff, chain},
     read::ReadError,
     verify,
