@@ -4,12 +4,13 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use scrip_types::{Item, SubscriptionStatus};
 use serde_json::value::RawValue;
+use strum::{VariantArray, VariantNames};
 
 use super::checks::{self, CURRENCY, DESCRIPTION, ID, INSTANT, whole_number};
 use super::command::{
-    AccountChange, Body, Command, Consume, Expire, Grant, Item, Kind, Purchase, Subscription,
-    SubscriptionStatus,
+    AccountChange, Body, Command, Consume, Expire, Grant, Kind, Purchase, Subscription,
 };
 use super::instant;
 use super::json::{RawFields, found, found_text, printable, read_object};
@@ -39,9 +40,9 @@ const COMMON: [&str; 6] = [
 pub(crate) fn command(body: &[u8]) -> Result<Command, Rejection> {
     let object = read_object(body)?;
     let name = read_type(&object)?;
-    let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == name) else {
-        let public_kinds = Kind::ALL.into_iter().filter(|kind| !kind.is_internal());
-        let allowed: Vec<&str> = public_kinds.map(Kind::as_str).collect();
+    let Ok(kind) = name.parse::<Kind>() else {
+        let public_kinds = Kind::VARIANTS.iter().filter(|kind| !kind.is_internal());
+        let allowed: Vec<&str> = public_kinds.map(|kind| kind.as_str()).collect();
         return Err(unknown_type(&name, &allowed));
     };
     let fields = Fields {
@@ -68,14 +69,11 @@ pub(crate) fn command(body: &[u8]) -> Result<Command, Rejection> {
 pub(crate) fn query(body: &[u8]) -> Result<Query, Rejection> {
     let object = read_object(body)?;
     let name = read_type(&object)?;
-    let Some(kind) = QueryKind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == name)
-    else {
-        return Err(unknown_type(&name, &QueryKind::ALL.map(QueryKind::as_str)));
+    let Ok(kind) = name.parse::<QueryKind>() else {
+        return Err(unknown_type(&name, QueryKind::VARIANTS));
     };
     let fields = Fields {
-        kind: kind.as_str(),
+        kind: kind.into(),
         object: &object,
     };
     let user = |own: &[&str]| {
@@ -235,8 +233,8 @@ fn subscription(fields: &Fields<'_>) -> Result<Body, Rejection> {
     )?;
     let status = |name: &str, raw: &RawValue| {
         let word = text(name, raw, STATUSES)?;
-        SubscriptionStatus::parse(&word)
-            .ok_or_else(|| Rejection::invalid(name, found_text(&word), STATUSES))
+        word.parse::<SubscriptionStatus>()
+            .map_err(|_| Rejection::invalid(name, found_text(&word), STATUSES))
     };
     Ok(Body::Subscription(Subscription {
         subscription_id: fields.id("subscriptionId")?,

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use strum::VariantArray;
 
 use super::RejectionCode::{
     DuplicateField, ForbiddenExchange, InvalidField, MissingField, NotAnObject, NotJson, TooDeep,
@@ -804,7 +805,7 @@ fn each_command_has_one_origin() {
         (Command::monthly_grant("u", "sub_1", day), Origin::Internal),
         (Command::expire("r", "u", day), Origin::Internal),
     ];
-    for kind in Kind::ALL {
+    for &kind in Kind::VARIANTS {
         assert!(
             commands.iter().any(|(command, _)| command.kind() == kind),
             "{kind:?}"
@@ -812,7 +813,7 @@ fn each_command_has_one_origin() {
     }
     for (command, own) in commands {
         let read = Command::from_json(&command.to_json()).expect("a command");
-        for origin in Origin::ALL {
+        for &origin in Origin::VARIANTS {
             for command in [&command, &read] {
                 assert_eq!(
                     command.check_origin(origin).is_ok(),
@@ -900,7 +901,7 @@ fn a_rejected_reply_has_the_documented_shape_and_new_codes_can_be_read() {
 fn every_bucket_of_every_origin_is_bound_to_one_shard() {
     let topology = Topology::new("credits", 3).expect("valid");
     let bindings = topology.bindings();
-    for origin in Origin::ALL {
+    for &origin in Origin::VARIANTS {
         for number in 0..BUCKETS {
             let bound: Vec<&Binding> = bindings
                 .iter()

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::command::{Body, Command, Grant, Item};
+use super::command::{Body, Command, Grant};
 use super::{decode, instant};
 
 /// The body: all fields of all commands, in an order that is easy to read.

@@ -120,7 +120,7 @@ fn fingerprint(command: &Command) -> Fingerprint {
         } => {
             hasher.text("subscriptionId", subscription_id);
             hasher.text("plan", plan);
-            hasher.text("status", status.word());
+            hasher.text("status", status.as_str());
             hasher.instant("anchor", *anchor);
             hasher.instant("paidThrough", *paid_through);
         }

@@ -97,7 +97,7 @@ mod pricing;
 mod purchase;
 mod refusal;
 mod rules;
-mod status;
+pub mod status;
 mod subscribe;
 mod subscription;
 mod timeline;
@@ -105,7 +105,7 @@ mod wallet;
 
 pub use amount::{MAX_AMOUNT, Price};
 pub use book::{Book, Changes};
-pub use command::{Action, Command, Item, Origin};
+pub use command::{Action, Command, Item, Origin, SubscriptionStatus};
 pub use decision::IdSource;
 pub use fingerprint::{FINGERPRINT_LEN, Fingerprint};
 pub use invariants::{Broken, check_wallet};
@@ -115,7 +115,6 @@ pub use period::Period;
 pub use posting::{Allocation, BatchNote, Detail, Posting, Skipped, TransactionType};
 pub use refusal::{Refusal, Refused};
 pub use rules::{DefaultPrice, Package, Plan, References, Registration, Rules};
-pub use status::SubscriptionStatus;
 pub use subscription::{
     DuePeriod, NextGrant, Subscription, SubscriptionState, has_paid_plan, next_due_at, next_grant,
 };

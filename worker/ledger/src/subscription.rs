@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    command::Command,
+    command::{Command, SubscriptionStatus},
     period::Period,
     rules::{Plan, Rules},
-    status::SubscriptionStatus,
+    status,
     timeline::{Event, MAX_AHEAD, Outlook, Span, Timeline},
 };
 
@@ -223,7 +223,7 @@ impl Subscription {
                 since,
                 reported_at: event.at,
                 activated_at,
-                ended_at: event.status.is_over().then(|| end.unwrap_or(since)),
+                ended_at: status::is_over(event.status).then(|| end.unwrap_or(since)),
                 paid_through: self.timeline.paid_through(),
                 due_at,
             };

@@ -3,6 +3,7 @@
 use std::{cmp::Ordering, fmt};
 
 use chrono::{DateTime, Utc};
+use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
 
 use crate::posting::Allocation;
@@ -42,7 +43,8 @@ pub struct Wallet {
 }
 
 /// Whether a wallet may spend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum WalletStatus {
     /// It may spend.
     Active,
@@ -52,11 +54,8 @@ pub enum WalletStatus {
 
 impl WalletStatus {
     /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Frozen => "FROZEN",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -99,7 +98,8 @@ pub struct Batch {
 }
 
 /// The state of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum BatchStatus {
     /// Credits are left.
     Active,
@@ -113,18 +113,14 @@ pub enum BatchStatus {
 
 impl BatchStatus {
     /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Consumed => "CONSUMED",
-            Self::Expired => "EXPIRED",
-            Self::Revoked => "REVOKED",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
 /// The kind of a batch's source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Source {
     /// A purchase.
     Purchase,
@@ -136,12 +132,8 @@ pub enum Source {
 
 impl Source {
     /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Purchase => "PURCHASE",
-            Self::Subscription => "SUBSCRIPTION",
-            Self::Bonus => "BONUS",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -1,10 +1,7 @@
 //! `credits_transaction.detail`: the parts of an outcome that have no column, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::{
-    Action, BatchNote, Command, CreditedPayment, Detail, Event, Inconsistency, Item, Skipped,
-    SubscriptionStatus,
-};
+use ledger::{Action, BatchNote, Command, CreditedPayment, Detail, Event, Inconsistency, Item};
 use serde_json::{Map, Value, json};
 
 use super::error::inconsistent_subscription;
@@ -66,7 +63,7 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         skipped: value
             .get("skipped")
             .and_then(Value::as_str)
-            .and_then(Skipped::parse),
+            .and_then(|name| name.parse().ok()),
         stale: flag("stale"),
         required: number("required"),
         available: number("available"),
@@ -107,7 +104,7 @@ pub fn event(
         at,
         applied_at,
         status: word("status")
-            .and_then(SubscriptionStatus::from_word)
+            .and_then(|name| name.parse().ok())
             .ok_or_else(|| wrong("an event without a known status"))?,
         plan: word("plan")
             .ok_or_else(|| wrong("an event without a plan"))?
@@ -188,7 +185,7 @@ fn request(command: &Command) -> Value {
         } => json!({
             "subscriptionId": subscription_id,
             "plan": plan,
-            "status": status.word(),
+            "status": status.as_str(),
             "anchor": anchor.map(instant),
             "paidThrough": paid_through.map(instant),
         }),

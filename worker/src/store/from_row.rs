@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use ledger::{
     Allocation, Batch, BatchStatus, CreditedPayment, Inconsistency, Origin, PaymentKey, Posting,
-    Refusal, Source, TransactionType, Wallet, WalletStatus,
+    Refusal, Wallet,
 };
 use sea_orm::{DbErr, QueryResult};
 use uuid::Uuid;
@@ -34,11 +34,9 @@ pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
     wallet.transaction_count = get(row, "transaction_count")?;
     wallet.version = get(row, "version")?;
     wallet.next_due_at = get(row, "next_due_at")?;
-    wallet.status = match status.as_str() {
-        "ACTIVE" => WalletStatus::Active,
-        "FROZEN" => WalletStatus::Frozen,
-        _ => return Err(unknown("credits_balance", id, "status", &status).into()),
-    };
+    wallet.status = status
+        .parse()
+        .map_err(|_| unknown("credits_balance", id, "status", &status))?;
     Ok(wallet)
 }
 
@@ -53,12 +51,9 @@ pub fn batch(row: &QueryResult) -> Result<Batch, StoreError> {
         issued_at: get(row, "issued_at")?,
         expires_at: get(row, "expires_at")?,
         status: BatchStatus::Active,
-        source: match source.as_str() {
-            "PURCHASE" => Source::Purchase,
-            "SUBSCRIPTION" => Source::Subscription,
-            "BONUS" => Source::Bonus,
-            _ => return Err(unknown("credits_batch", id, "source_type", &source).into()),
-        },
+        source: source
+            .parse()
+            .map_err(|_| unknown("credits_batch", id, "source_type", &source))?,
         source_plan: get(row, "source_plan")?,
         grant_period: get(row, "grant_period")?,
         paid_micros: get(row, "paid_micros")?,
@@ -124,8 +119,8 @@ pub fn part(row: &QueryResult) -> Result<Posting, StoreError> {
 fn refusal(row: &QueryResult, id: Uuid) -> Result<Option<Refusal>, StoreError> {
     let code: Option<String> = get(row, "error_code")?;
     code.map(|code| {
-        Refusal::parse(&code)
-            .ok_or_else(|| unknown("credits_transaction", id, "error_code", &code).into())
+        code.parse()
+            .map_err(|_| unknown("credits_transaction", id, "error_code", &code).into())
     })
     .transpose()
 }
@@ -137,8 +132,9 @@ fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
     Ok(Posting {
         id,
         user_id: String::new(),
-        kind: TransactionType::parse(&kind)
-            .ok_or_else(|| unknown("credits_transaction", id, "type", &kind))?,
+        kind: kind
+            .parse()
+            .map_err(|_| unknown("credits_transaction", id, "type", &kind))?,
         amount: get(row, "amount")?,
         other_account: None,
         origin: Origin::Internal,

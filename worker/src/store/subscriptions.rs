@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Event, Inconsistency, Subscription, SubscriptionState, SubscriptionStatus, TransactionType,
+    Event, Inconsistency, Subscription, SubscriptionState, TransactionType,
+    status::from_stored_name,
 };
 use sea_orm::{DbBackend, QueryResult, Statement};
 
@@ -80,7 +81,7 @@ impl History {
         id: &str,
     ) -> Result<Result<(), Inconsistency>, StoreError> {
         let entry: Option<String> = get(row, "entry")?;
-        match entry.as_deref().and_then(TransactionType::parse) {
+        match entry.and_then(|entry| entry.parse().ok()) {
             Some(TransactionType::MonthlyGrant) => {
                 self.handled
                     .extend(get::<Option<DateTime<Utc>>>(row, "period_start")?);
@@ -101,7 +102,7 @@ impl History {
 
 fn state(row: &QueryResult) -> Result<Option<SubscriptionState>, StoreError> {
     let status: String = get(row, "status")?;
-    let Some(status) = SubscriptionStatus::parse(&status) else {
+    let Some(status) = from_stored_name(&status) else {
         return Ok(None);
     };
     let reported_at = get(row, "status_at")?;

@@ -131,7 +131,7 @@ fn letter(row: Row) -> DeadLetter {
     );
     letter.first_seen = at(headers::FIRST_SEEN);
     letter.last_seen = at(headers::LAST_SEEN);
-    letter.origin = Origin::parse(&row.origin);
+    letter.origin = row.origin.parse().ok();
     letter
 }
 

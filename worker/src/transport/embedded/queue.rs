@@ -113,7 +113,7 @@ impl Row {
         Delivery {
             ticket: self.ticket(),
             unreadable: None,
-            origin: Origin::parse(&self.origin),
+            origin: self.origin.parse().ok(),
             sender: None,
             reply: self.reply_to(),
             attempt: u32::try_from(self.attempt).unwrap_or_default(),
