@@ -1,7 +1,10 @@
 //! Decodes message bodies: a wire command becomes a ledger command.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use ledger::{Action, Command, Origin};
+use ledger::{
+    Action, Command, Consume, Expire, MonthlyGrant, Origin, Promotion, Purchase, StatusChange,
+    SubscriptionUpdate,
+};
 use producer_sdk::contract::{self, Body, Grant, Rejection};
 
 /// Decodes a body, validates every field, and checks that `origin` may send this kind of command.
@@ -14,51 +17,51 @@ pub fn decode(body: &[u8], origin: Origin) -> Result<Command, Rejection> {
 /// Converts a wire command into a ledger command.
 pub fn command_of(command: contract::Command, origin: Origin) -> Result<Command, Rejection> {
     let action = match command.body {
-        Body::Consume(consume) => Action::Consume {
+        Body::Consume(consume) => Action::Consume(Consume {
             service: consume.service,
             amount: consume.amount,
             quantity: consume.quantity,
-        },
+        }),
         Body::Grant(Grant::RegistrationBonus) => Action::RegistrationBonus,
         Body::Grant(Grant::Promotion {
             amount,
             validity_days,
-        }) => Action::Promotion {
+        }) => Action::Promotion(Promotion {
             amount,
             validity_days,
-        },
-        Body::Purchase(purchase) => Action::Purchase {
+        }),
+        Body::Purchase(purchase) => Action::Purchase(Purchase {
             item: purchase.item,
             purchase_id: purchase.purchase_id,
             purchase_line: purchase.purchase_line,
             paid_micros: purchase.amount_paid.map(contract::AmountPaid::micros),
             currency: purchase.currency,
-        },
+        }),
         Body::Grant(Grant::Monthly {
             subscription_id,
             period_start,
-        }) => Action::MonthlyGrant {
+        }) => Action::MonthlyGrant(MonthlyGrant {
             subscription_id,
             period_start: micros(period_start),
-        },
-        Body::Subscription(subscription) => Action::Subscription {
+        }),
+        Body::Subscription(subscription) => Action::Subscription(SubscriptionUpdate {
             subscription_id: subscription.subscription_id,
             plan: subscription.plan,
             status: subscription.status,
             anchor: subscription.anchor.map(micros),
             paid_through: subscription.paid_through.map(micros),
-        },
-        Body::Freeze(change) => Action::Freeze {
+        }),
+        Body::Freeze(change) => Action::Freeze(StatusChange {
             reason: change.reason,
             actor: change.actor,
-        },
-        Body::Unfreeze(change) => Action::Unfreeze {
+        }),
+        Body::Unfreeze(change) => Action::Unfreeze(StatusChange {
             reason: change.reason,
             actor: change.actor,
-        },
-        Body::Expire(expire) => Action::Expire {
+        }),
+        Body::Expire(expire) => Action::Expire(Expire {
             cutoff: micros(expire.cutoff),
-        },
+        }),
         _ => return Err(unsupported()),
     };
     Ok(Command {

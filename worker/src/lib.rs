@@ -17,6 +17,7 @@ pub mod read;
 pub mod runtime;
 pub mod senders;
 pub mod store;
+pub mod store_ledger;
 pub mod telemetry;
 pub mod transport;
 pub mod verify;

@@ -1,5 +1,6 @@
 //! The encoding of a command.
 
+use scrip_types::Item;
 use serde::Serialize;
 use serde_json::value::RawValue;
 

@@ -17,7 +17,7 @@
 //!
 //! ```
 //! use chrono::{DateTime, Utc};
-//! use ledger::{Action, Book, Command, Decision, Origin, Rules};
+//! use ledger::{Action, Book, Command, Consume, Decision, Origin, Rules};
 //! use uuid::Uuid;
 //!
 //! let command = |origin: Origin, reference_id: &str, action: Action| Command {
@@ -35,11 +35,11 @@
 //! let use_chat = command(
 //!     Origin::Usage,
 //!     "req-1",
-//!     Action::Consume {
+//!     Action::Consume(Consume {
 //!         service: "google:chat".to_owned(),
 //!         amount: None,
 //!         quantity: None,
-//!     },
+//!     }),
 //! );
 //!
 //! let rules = Rules::default();
@@ -78,6 +78,7 @@
 #![deny(missing_docs)]
 
 mod account;
+mod action;
 mod amount;
 mod book;
 mod command;
@@ -103,9 +104,12 @@ mod subscription;
 mod timeline;
 mod wallet;
 
+pub use action::{
+    Action, Consume, Expire, MonthlyGrant, Promotion, Purchase, StatusChange, SubscriptionUpdate,
+};
 pub use amount::{MAX_AMOUNT, Price};
 pub use book::{Book, Changes};
-pub use command::{Action, Command, Item, Origin, SubscriptionStatus};
+pub use command::{Command, Item, Origin};
 pub use decision::IdSource;
 pub use fingerprint::{FINGERPRINT_LEN, Fingerprint};
 pub use invariants::{Broken, check_wallet};
@@ -115,6 +119,7 @@ pub use period::Period;
 pub use posting::{Allocation, BatchNote, Detail, Posting, Skipped, TransactionType};
 pub use refusal::{Refusal, Refused};
 pub use rules::{DefaultPrice, Package, Plan, References, Registration, Rules};
+pub use status::SubscriptionStatus;
 pub use subscription::{
     DuePeriod, NextGrant, Subscription, SubscriptionState, has_paid_plan, next_due_at, next_grant,
 };

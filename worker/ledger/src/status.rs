@@ -1,6 +1,6 @@
 //! The name of a subscription's status in the database, and what it means for the periods.
 
-use scrip_types::SubscriptionStatus;
+pub use scrip_types::SubscriptionStatus;
 use strum::VariantArray;
 
 use crate::rules::Rules;

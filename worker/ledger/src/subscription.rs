@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    command::{Command, SubscriptionStatus},
+    command::Command,
     period::Period,
     rules::{Plan, Rules},
-    status,
+    status::{self, SubscriptionStatus},
     timeline::{Event, MAX_AHEAD, Outlook, Span, Timeline},
 };
 

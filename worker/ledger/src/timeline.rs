@@ -5,7 +5,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{command::SubscriptionStatus, rules::Rules, status};
+use crate::{
+    rules::Rules,
+    status::{self, SubscriptionStatus},
+};
 
 /// The maximum lead of a payment provider's clock over the worker's.
 pub(crate) const MAX_AHEAD: TimeDelta = TimeDelta::minutes(5);

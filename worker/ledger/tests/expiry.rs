@@ -1,6 +1,8 @@
 //! The expiry of batches with and without holds.
 
-use ledger::{Action, Batch, BatchStatus, Book, Inconsistency, Source, TransactionType, Wallet};
+use ledger::{
+    Action, Batch, BatchStatus, Book, Expire, Inconsistency, Source, TransactionType, Wallet,
+};
 use uuid::Uuid;
 
 use crate::desk::{Desk, at};
@@ -38,7 +40,7 @@ fn expired_desk(held: i64) -> Desk {
     desk.book = Book::default();
     desk.book.add_wallet(wallet);
     let cutoff = desk.now;
-    desk.send(Action::Expire { cutoff });
+    desk.send(Action::Expire(Expire { cutoff }));
     desk
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
     Action, Book, Command, Decision, Event, Origin, Plan, Rules, Subscription, SubscriptionState,
-    SubscriptionStatus, TransactionType, Wallet,
+    SubscriptionStatus, SubscriptionUpdate, TransactionType, Wallet,
 };
 use proptest::prelude::*;
 use strum::VariantArray;
@@ -156,13 +156,13 @@ fn sent(events: &[Event], rules: &Rules) -> Book {
             received_at: Some(now()),
             description: None,
             metadata: None,
-            action: Action::Subscription {
+            action: Action::Subscription(SubscriptionUpdate {
                 subscription_id: "sub".to_owned(),
                 plan: event.plan.clone(),
                 status: event.status,
                 anchor: event.anchor,
                 paid_through: event.paid_through,
-            },
+            }),
         };
         let decision = book.decide(&command, rules, now(), &mut || {
             ids += 1;

@@ -25,9 +25,9 @@ use crate::{
     jobs::scheduler::{JobQueue, Scheduler},
     jobs::{PATIENCE, Runner, WINDOW},
     monitor::{self, Health, LOOK_EVERY, Watched},
-    pipeline::StoreLedger,
     queries::StoreQueryHandler,
     store::{Claim, Store},
+    store_ledger::StoreLedger,
     transport::amqp::{self, Drained, Inbound, InboundOptions, OtherLedger},
     transport::embedded::{Embedded, EmbeddedOptions},
 };
@@ -77,14 +77,11 @@ impl Service {
         };
         let inbound = match backend {
             Backend::Servers { amqp, .. } => {
-                let balances = redis
-                    .clone()
-                    .filter(|_| context.settings.redis.balances)
-                    .map(Balances::new);
-                let mirroring = balances.clone().map(|balances| {
+                let has_balances = |_: &Redis| context.settings.redis.balances;
+                let mirroring = redis.clone().filter(has_balances).map(|redis| {
                     Mirror::start(
                         store.clone(),
-                        balances,
+                        Balances::new(redis),
                         catalog.rules.clone(),
                         clock.clone(),
                     )
@@ -103,7 +100,7 @@ impl Service {
                 let query_handler = Arc::new(StoreQueryHandler::new(
                     store.clone(),
                     catalog.clone(),
-                    balances,
+                    mirrored.clone(),
                 ));
                 let ledger = Arc::new(StoreLedger::new(
                     store.clone(),

@@ -1,8 +1,17 @@
 use std::sync::Mutex;
 
-use ledger::{Action, Origin, Outcome};
+use ledger::{Action, Consume, Origin, Outcome};
 
 use super::*;
+use crate::pipeline::Cause;
+
+fn cause(message: &str) -> Cause {
+    Cause {
+        kind: "other",
+        code: None,
+        message: message.to_owned(),
+    }
+}
 
 /// A ledger in which some references are poison, and which is unavailable from its n-th group on.
 #[derive(Default)]
@@ -38,13 +47,13 @@ impl Ledger for Scripted {
             .unavailable_from
             .is_some_and(|first| groups.len() >= first)
         {
-            return Err(CommitError::Infrastructure("unavailable".into()));
+            return Err(CommitError::Infrastructure(cause("unavailable")));
         }
         if commands
             .iter()
             .any(|command| self.poison.contains(&command.reference_id.as_str()))
         {
-            return Err(CommitError::Poison("poison".into()));
+            return Err(CommitError::Poison(cause("poison")));
         }
         groups.push(
             commands
@@ -64,11 +73,11 @@ impl Ledger for Scripted {
         _: DateTime<Utc>,
     ) -> Result<Vec<Decision>, CommitError> {
         if self.fails_dry_runs {
-            return Err(CommitError::Infrastructure("unavailable".into()));
+            return Err(CommitError::Infrastructure(cause("unavailable")));
         }
         let is_poison = |command: &Command| self.poison.contains(&command.reference_id.as_str());
         if commands.iter().any(is_poison) {
-            return Err(CommitError::Poison("poison".into()));
+            return Err(CommitError::Poison(cause("poison")));
         }
         let decide = |command: &Command| {
             let mut outcome = Outcome::from_postings(&[], None);
@@ -93,11 +102,11 @@ fn commands(references: &[&str]) -> Vec<Command> {
         sender: None,
         description: None,
         metadata: None,
-        action: Action::Consume {
+        action: Action::Consume(Consume {
             service: "s".to_owned(),
             amount: None,
             quantity: None,
-        },
+        }),
     };
     references.iter().map(command).collect()
 }

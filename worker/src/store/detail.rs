@@ -133,28 +133,19 @@ fn batch(note: &BatchNote) -> Value {
 
 fn request(command: &Command) -> Value {
     let mut fields = match &command.action {
-        Action::Consume {
-            service,
-            amount,
-            quantity,
-        } => {
-            json!({ "service": service, "amount": amount, "quantity": quantity })
-        }
+        Action::Consume(consume) => json!({
+            "service": consume.service,
+            "amount": consume.amount,
+            "quantity": consume.quantity,
+        }),
         Action::RegistrationBonus => json!({ "reason": "registration_bonus" }),
-        Action::Promotion {
-            amount,
-            validity_days,
-        } => {
-            json!({ "reason": "promotion", "amount": amount, "validityDays": validity_days })
-        }
-        Action::Purchase {
-            item,
-            purchase_id,
-            purchase_line,
-            paid_micros,
-            currency,
-        } => {
-            let mut fields = match item {
+        Action::Promotion(promotion) => json!({
+            "reason": "promotion",
+            "amount": promotion.amount,
+            "validityDays": promotion.validity_days,
+        }),
+        Action::Purchase(purchase) => {
+            let mut fields = match &purchase.item {
                 Item::Package(id) => json!({ "packageId": id }),
                 Item::Price(id) => json!({ "priceId": id }),
                 Item::Credits {
@@ -162,37 +153,28 @@ fn request(command: &Command) -> Value {
                     validity_days,
                 } => json!({ "credits": credits, "validityDays": validity_days }),
             };
-            fields["purchaseId"] = purchase_id.as_str().into();
-            fields["purchaseLine"] = purchase_line.as_deref().into();
-            fields["paidMicros"] = (*paid_micros).into();
-            fields["currency"] = currency.as_deref().into();
+            fields["purchaseId"] = purchase.purchase_id.as_str().into();
+            fields["purchaseLine"] = purchase.purchase_line.as_deref().into();
+            fields["paidMicros"] = purchase.paid_micros.into();
+            fields["currency"] = purchase.currency.as_deref().into();
             fields
         }
-        Action::MonthlyGrant {
-            subscription_id,
-            period_start,
-        } => json!({
+        Action::MonthlyGrant(grant) => json!({
             "reason": "monthly_grant",
-            "subscriptionId": subscription_id,
-            "periodStart": instant(*period_start),
+            "subscriptionId": grant.subscription_id,
+            "periodStart": instant(grant.period_start),
         }),
-        Action::Subscription {
-            subscription_id,
-            plan,
-            status,
-            anchor,
-            paid_through,
-        } => json!({
-            "subscriptionId": subscription_id,
-            "plan": plan,
-            "status": status.as_str(),
-            "anchor": anchor.map(instant),
-            "paidThrough": paid_through.map(instant),
+        Action::Subscription(update) => json!({
+            "subscriptionId": update.subscription_id,
+            "plan": update.plan,
+            "status": update.status.as_str(),
+            "anchor": update.anchor.map(instant),
+            "paidThrough": update.paid_through.map(instant),
         }),
-        Action::Freeze { reason, actor } | Action::Unfreeze { reason, actor } => {
-            json!({ "reason": reason, "actor": actor })
+        Action::Freeze(change) | Action::Unfreeze(change) => {
+            json!({ "reason": change.reason, "actor": change.actor })
         }
-        Action::Expire { cutoff } => json!({ "cutoff": cutoff }),
+        Action::Expire(expire) => json!({ "cutoff": expire.cutoff }),
     };
     if let Value::Object(fields) = &mut fields {
         fields.retain(|_, value| !value.is_null());

@@ -145,7 +145,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     async fn records(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
         let stored = commands
             .iter()
-            .filter(|command| !matches!(command.action, Action::Expire { .. }));
+            .filter(|command| !matches!(command.action, Action::Expire(_)));
         let references: BTreeSet<(&str, &str, Option<&str>)> = stored
             .map(|command| {
                 let owner = self.rules.references.owner(command.sender.as_deref());
@@ -288,22 +288,15 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let mut users: BTreeSet<&str> = due.map(|wallet| wallet.user_id.as_str()).collect();
         let mut ids = BTreeSet::new();
         for command in commands {
-            match &command.action {
-                Action::Subscription {
-                    subscription_id, ..
-                }
-                | Action::MonthlyGrant {
-                    subscription_id, ..
-                } => {
-                    users.insert(command.user_id.as_str());
-                    ids.insert(subscription_id.as_str());
-                }
+            let subscription_id = match &command.action {
+                Action::Subscription(update) => Some(update.subscription_id.as_str()),
+                Action::MonthlyGrant(grant) => Some(grant.subscription_id.as_str()),
                 // It opens the free subscription, which another subscription of the user may cover.
-                Action::RegistrationBonus => {
-                    users.insert(command.user_id.as_str());
-                }
-                _ => {}
-            }
+                Action::RegistrationBonus => None,
+                _ => continue,
+            };
+            users.insert(command.user_id.as_str());
+            ids.extend(subscription_id);
         }
         if users.is_empty() {
             return Ok(());

@@ -148,7 +148,7 @@ impl Store {
 const fn is_plain(command: &Command) -> bool {
     matches!(
         command.action,
-        Action::Consume { .. } | Action::Promotion { .. } | Action::Purchase { .. }
+        Action::Consume(_) | Action::Promotion(_) | Action::Purchase(_)
     )
 }
 

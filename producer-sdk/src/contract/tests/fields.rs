@@ -2,7 +2,6 @@
 
 use super::{consume, rejection};
 use crate::contract::RejectionCode::{InvalidField, MissingField, TooDeep, TooMany, UnknownField};
-use crate::contract::*;
 
 fn purchase(rest: &str) -> String {
     format!(r#"{{"type":"purchase","referenceId":"r","userId":"u"{rest}}}"#)

@@ -11,7 +11,8 @@ use chrono::{DateTime, Utc};
 pub use changes::Changes;
 
 use crate::{
-    command::{Action, Command, Origin},
+    action::{Action, Expire},
+    command::{Command, Origin},
     decision::{Context, IdSource, Verdict},
     monthly,
     outcome::{Decision, Outcome, Record},
@@ -148,7 +149,7 @@ impl Book {
         let wallet = self.wallet(&command.user_id);
         let balance = wallet.map(|wallet| wallet.balance);
         let available = wallet.map(|wallet| wallet.spendable_at(now));
-        if !refused.code.is_stored() || matches!(command.action, Action::Expire { .. }) {
+        if !refused.code.is_stored() || matches!(command.action, Action::Expire(_)) {
             return Ok(Decision::Settled(Outcome::refused(
                 refused, balance, available,
             )));
@@ -156,30 +157,26 @@ impl Book {
         let mut posting = context.posting(transaction_type(&command.action));
         posting.refusal = Some(refused.code);
         posting.balance_after = balance;
-        posting.detail.default_price =
-            refused.required.is_some() && context.rules.uses_default_price(&command.action);
         posting.detail.required = refused.required;
         posting.detail.available = refused.available;
         posting.detail.first = refused.first;
         posting.detail.request = Some(Box::new(command.clone()));
-        if let Action::Consume {
-            service, quantity, ..
-        } = &command.action
-        {
-            posting.service = Some(service.clone());
-            posting.quantity = *quantity;
-        }
-        if let Some(payment) = PaymentKey::from_command(command) {
-            posting.purchase_id = Some(payment.purchase_id);
-            posting.purchase_line = payment.purchase_line;
-        }
-        if let Action::MonthlyGrant {
-            subscription_id,
-            period_start,
-        } = &command.action
-        {
-            posting.subscription_id = Some(subscription_id.clone());
-            posting.period_start = Some(*period_start);
+        match &command.action {
+            Action::Consume(consume) => {
+                posting.service = Some(consume.service.clone());
+                posting.quantity = consume.quantity;
+                posting.detail.default_price =
+                    refused.required.is_some() && rules.uses_default_price(consume);
+            }
+            Action::Purchase(purchase) => {
+                posting.purchase_id = Some(purchase.purchase_id.clone());
+                posting.purchase_line.clone_from(&purchase.purchase_line);
+            }
+            Action::MonthlyGrant(grant) => {
+                posting.subscription_id = Some(grant.subscription_id.clone());
+                posting.period_start = Some(grant.period_start);
+            }
+            _ => {}
         }
         Ok(self.post(command, vec![posting], rules.references, now))
     }
@@ -190,7 +187,7 @@ impl Book {
         let command = context.command;
         let grants_itself = matches!(
             command.action,
-            Action::Subscription { .. } | Action::MonthlyGrant { .. }
+            Action::Subscription(_) | Action::MonthlyGrant(_)
         );
         if grants_itself || !context.rules.enabled {
             return Ok(());
@@ -231,7 +228,7 @@ impl Book {
             received_at: None,
             description: None,
             metadata: None,
-            action: Action::Expire { cutoff: now },
+            action: Action::Expire(Expire { cutoff: now }),
         };
         let before = self.postings.len();
         let mut context = Context {
@@ -248,14 +245,14 @@ impl Book {
 
 const fn transaction_type(action: &Action) -> TransactionType {
     match action {
-        Action::Consume { .. } => TransactionType::Consumption,
+        Action::Consume(_) => TransactionType::Consumption,
         Action::RegistrationBonus => TransactionType::RegistrationBonus,
-        Action::Promotion { .. } => TransactionType::Promotion,
-        Action::Purchase { .. } => TransactionType::Purchase,
-        Action::MonthlyGrant { .. } => TransactionType::MonthlyGrant,
-        Action::Subscription { .. } => TransactionType::Subscription,
-        Action::Freeze { .. } => TransactionType::Freeze,
-        Action::Unfreeze { .. } => TransactionType::Unfreeze,
-        Action::Expire { .. } => TransactionType::Expiration,
+        Action::Promotion(_) => TransactionType::Promotion,
+        Action::Purchase(_) => TransactionType::Purchase,
+        Action::MonthlyGrant(_) => TransactionType::MonthlyGrant,
+        Action::Subscription(_) => TransactionType::Subscription,
+        Action::Freeze(_) => TransactionType::Freeze,
+        Action::Unfreeze(_) => TransactionType::Unfreeze,
+        Action::Expire(_) => TransactionType::Expiration,
     }
 }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::Book;
 use crate::{
-    command::{Action, Command},
+    action::Action,
+    command::Command,
     outcome::{Decision, Outcome, Record},
     posting::Posting,
     refusal::{Refusal, Refused},
@@ -14,7 +15,7 @@ use crate::{
 impl Book {
     /// The decision of an earlier command with the same reference.
     pub(super) fn recorded(&self, command: &Command, references: References) -> Option<Decision> {
-        if matches!(command.action, Action::Expire { .. }) {
+        if matches!(command.action, Action::Expire(_)) {
             return None;
         }
         let owner = references
@@ -52,7 +53,7 @@ impl Book {
         let available = wallet.map(|wallet| wallet.spendable_at(now));
         let mut outcome = Outcome::from_postings(&postings.iter().collect::<Vec<_>>(), available);
         outcome.balance = outcome.balance.or(wallet.map(|wallet| wallet.balance));
-        if !matches!(command.action, Action::Expire { .. }) {
+        if !matches!(command.action, Action::Expire(_)) {
             let is_own = |posting: &&Posting| {
                 posting.origin == command.origin && posting.reference_id == command.reference_id
             };

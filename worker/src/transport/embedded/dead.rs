@@ -1,7 +1,7 @@
 //! The dead letters in the file, one by one.
 
 use chrono::{DateTime, Utc};
-use producer_sdk::contract::{Origin, headers};
+use producer_sdk::contract::headers;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
 use tokio::time::Instant;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use producer_sdk::contract::{Origin, bucket, headers};
+use producer_sdk::contract::{bucket, headers};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use serde::Deserialize;
 use serde_json::json;

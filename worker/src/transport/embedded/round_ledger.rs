@@ -8,7 +8,7 @@ use sea_orm::{DatabaseTransaction, DbErr, TransactionTrait};
 use tokio::sync::Mutex;
 
 use crate::{
-    pipeline::{CommitError, Ledger},
+    pipeline::{Cause, CommitError, Ledger},
     store::Store,
 };
 
@@ -55,17 +55,26 @@ impl RoundLedger {
         let transaction = self.transaction.lock().await;
         let Some(transaction) = transaction.as_ref() else {
             let error = DbErr::Custom("there is no transaction".to_owned());
-            return Err(CommitError::Infrastructure(error.into()));
+            return Err(infrastructure(&error));
         };
-        let savepoint = transaction.begin().await.map_err(infrastructure)?;
+        let savepoint = transaction
+            .begin()
+            .await
+            .map_err(|error| infrastructure(&error))?;
         let decisions = self
             .store
             .commit_group_in(&savepoint, commands, &self.rules, now)
             .await;
         if keep && decisions.is_ok() {
-            savepoint.commit().await.map_err(infrastructure)?;
+            savepoint
+                .commit()
+                .await
+                .map_err(|error| infrastructure(&error))?;
         } else {
-            savepoint.rollback().await.map_err(infrastructure)?;
+            savepoint
+                .rollback()
+                .await
+                .map_err(|error| infrastructure(&error))?;
         }
         Ok(decisions?)
     }
@@ -93,6 +102,6 @@ impl Ledger for RoundLedger {
     }
 }
 
-fn infrastructure(error: DbErr) -> CommitError {
-    CommitError::Infrastructure(error.into())
+fn infrastructure(error: &DbErr) -> CommitError {
+    CommitError::Infrastructure(Cause::other(error))
 }
