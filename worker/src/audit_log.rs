@@ -4,6 +4,7 @@
 use chrono::Utc;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use serde_json::Value as Json;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 use crate::db::{Database, StoreError, bulk};
@@ -26,8 +27,9 @@ INSERT INTO operator_action (id, begun_id, status, actor, action, subject, user_
 SELECT $1, id, $3, actor, action, subject, user_id, $4, $5
   FROM operator_action WHERE id = $2 AND begun_id IS NULL";
 
-/// A manual action of an operator that changes data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A manual action of an operator that changes data. The variants are in the order of their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum OperatorAction {
     /// `scrip dead drop`
     DeadDrop,
@@ -48,35 +50,9 @@ pub enum OperatorAction {
 }
 
 impl OperatorAction {
-    /// All actions, in the order of their names.
-    pub const ALL: [Self; 8] = [
-        Self::DeadDrop,
-        Self::DeadReplay,
-        Self::Freeze,
-        Self::JobRun,
-        Self::Publish,
-        Self::Replay,
-        Self::TopologyClaim,
-        Self::Unfreeze,
-    ];
-
     /// The name of the action in the table and on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::DeadDrop => "dead_drop",
-            Self::DeadReplay => "dead_replay",
-            Self::Freeze => "freeze",
-            Self::JobRun => "job_run",
-            Self::Publish => "publish",
-            Self::Replay => "replay",
-            Self::TopologyClaim => "topology_claim",
-            Self::Unfreeze => "unfreeze",
-        }
-    }
-
-    /// The action with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.as_str() == name)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -32,8 +32,13 @@ use Allow::{AllBut, Only};
 
 const DEPENDENCIES: &[Dependencies] = &[
     Dependencies {
+        package: "scrip-types",
+        rule: Only(&["serde", "strum"]),
+        because: "it has the words that the wire contract and the core share, and nothing else",
+    },
+    Dependencies {
         package: "ledger",
-        rule: Only(&["chrono", "sha2", "uuid"]),
+        rule: Only(&["chrono", "scrip-types", "sha2", "strum", "uuid"]),
         because: "the core decides in memory: no I/O, no async, no serde, no ORM",
     },
     Dependencies {

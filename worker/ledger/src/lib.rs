@@ -99,7 +99,7 @@ mod purchase;
 mod record;
 mod refusal;
 mod rules;
-mod status;
+pub mod status;
 mod subscribe;
 mod subscription;
 mod timeline;

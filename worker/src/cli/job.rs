@@ -6,6 +6,7 @@ use chrono::{NaiveDate, Utc};
 use clap::ValueEnum;
 use producer_sdk::{Client, contract::Job};
 use serde_json::{Map, json};
+use strum::VariantArray;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -277,9 +278,9 @@ async fn list(context: &Context, args: &ListArgs) -> Result<ExitCode, Failure> {
     let runs = store.job_runs(args.limit).await?;
     let schedule = &context.settings.schedule;
     if context.json {
-        let next: Vec<_> = Job::ALL
-            .into_iter()
-            .map(|job| json!({ "job": job, "at": next_run(schedule, job) }))
+        let next: Vec<_> = Job::VARIANTS
+            .iter()
+            .map(|&job| json!({ "job": job, "at": next_run(schedule, job) }))
             .collect();
         let runs: Vec<_> = runs.iter().map(as_json).collect();
         print::json(&json!({ "runs": runs, "next": next }))?;
@@ -298,7 +299,7 @@ async fn list(context: &Context, args: &ListArgs) -> Result<ExitCode, Failure> {
         ]);
     }
     rows.print()?;
-    for job in Job::ALL {
+    for &job in Job::VARIANTS {
         let at = next_run(schedule, job).map_or_else(|| "off".to_owned(), show::instant);
         print::line(&format!("next {:<7} {at}", job.as_str()))?;
     }

@@ -10,6 +10,7 @@ use std::{
 use clap::ValueEnum;
 use producer_sdk::contract::{Permissions, Role, USER_LIMITS};
 use serde_json::{Map, Value, json};
+use strum::VariantArray;
 use uuid::Uuid;
 
 use super::{
@@ -233,11 +234,13 @@ async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCo
 
 fn permissions(context: &Context) -> Result<ExitCode, Failure> {
     let topology = context.settings.topology()?;
-    let all = Role::ALL.map(|role| (role.as_str(), topology.permissions(role)));
+    let all = Role::VARIANTS
+        .iter()
+        .map(|role| (role.as_str(), topology.permissions(*role)));
     if context.json {
         let all =
             all.map(|(user, permissions)| with_permissions(json!({ "user": user }), permissions));
-        print::json(&all)?;
+        print::json(&all.collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = Rows::new(&["user", "permission", "names"]);

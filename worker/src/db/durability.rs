@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
+use strum::{IntoStaticStr, VariantArray};
 use tokio::time::{Duration, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -16,7 +17,8 @@ use super::{Database, StoreError, session::SETTINGS};
 const EVERY: Duration = Duration::from_secs(5);
 
 /// A setting of the server that can lose acknowledged commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Risk {
     /// `fsync = off`: a crash of the machine loses commands or breaks the database.
     FsyncOff,
@@ -29,21 +31,9 @@ pub enum Risk {
 }
 
 impl Risk {
-    pub const ALL: [Self; 4] = [
-        Self::FsyncOff,
-        Self::FullPageWritesOff,
-        Self::StandbyAsynchronous,
-        Self::StandbyMissing,
-    ];
-
     /// The name in the log, in `/readyz` and in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::FsyncOff => "fsync_off",
-            Self::FullPageWritesOff => "full_page_writes_off",
-            Self::StandbyAsynchronous => "standby_asynchronous",
-            Self::StandbyMissing => "standby_missing",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     const fn consequence(self) -> &'static str {

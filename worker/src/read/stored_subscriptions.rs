@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Event, Inconsistency, Subscription, SubscriptionState, SubscriptionStatus, TransactionType,
+    Event, Inconsistency, Subscription, SubscriptionState, TransactionType,
+    status::from_stored_name,
 };
 use sea_orm::{DbBackend, QueryResult, Statement};
 use serde_json::Value;
@@ -80,7 +81,7 @@ impl History {
         id: &str,
     ) -> Result<Result<(), Inconsistency>, StoreError> {
         let entry: Option<String> = get(row, "entry")?;
-        match entry.as_deref().and_then(TransactionType::parse) {
+        match entry.and_then(|entry| entry.parse().ok()) {
             Some(TransactionType::MonthlyGrant) => {
                 self.handled
                     .extend(get::<Option<DateTime<Utc>>>(row, "period_start")?);
@@ -124,7 +125,7 @@ fn event(
         at,
         applied_at,
         status: word("status")
-            .and_then(SubscriptionStatus::from_word)
+            .and_then(|name| name.parse().ok())
             .ok_or_else(|| wrong("an event without a known status"))?,
         plan: word("plan")
             .ok_or_else(|| wrong("an event without a plan"))?
@@ -136,7 +137,7 @@ fn event(
 
 fn state(row: &QueryResult) -> Result<Option<SubscriptionState>, StoreError> {
     let status: String = get(row, "status")?;
-    let Some(status) = SubscriptionStatus::parse(&status) else {
+    let Some(status) = from_stored_name(&status) else {
         return Ok(None);
     };
     let reported_at = get(row, "status_at")?;

@@ -1,9 +1,7 @@
 //! `credits_transaction.detail`: the parts of a posting that have no column, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::{
-    Action, BatchNote, Command, CreditedPayment, Detail, Inconsistency, Item, Posting, Skipped,
-};
+use ledger::{Action, BatchNote, Command, CreditedPayment, Detail, Inconsistency, Item, Posting};
 use serde_json::{Map, Value, json};
 
 /// The JSON of what a posting stores without a column of its own. The text is empty if there is
@@ -64,7 +62,7 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         skipped: value
             .get("skipped")
             .and_then(Value::as_str)
-            .and_then(Skipped::parse),
+            .and_then(|name| name.parse().ok()),
         stale: flag("stale"),
         required: number("required"),
         available: number("available"),
@@ -134,7 +132,7 @@ fn request(command: &Command) -> Value {
         Action::Subscription(update) => json!({
             "subscriptionId": update.subscription_id,
             "plan": update.plan,
-            "status": update.status.word(),
+            "status": update.status.as_str(),
             "anchor": update.anchor.map(instant),
             "paidThrough": update.paid_through.map(instant),
         }),

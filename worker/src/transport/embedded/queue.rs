@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use producer_sdk::contract::{Origin, bucket, headers};
+use producer_sdk::contract::{bucket, headers};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use serde::Deserialize;
 use serde_json::json;
@@ -113,7 +113,7 @@ impl Row {
         Delivery {
             ticket: self.ticket(),
             unreadable: None,
-            origin: Origin::parse(&self.origin),
+            origin: self.origin.parse().ok(),
             sender: None,
             reply: self.reply_to(),
             attempt: u32::try_from(self.attempt).unwrap_or_default(),

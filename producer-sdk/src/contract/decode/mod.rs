@@ -1,21 +1,23 @@
 //! Decodes bodies to commands and queries. It checks types and the presence of fields.
 //! [`Command::check`] checks ranges.
 
-use std::borrow::Cow;
+mod fields;
 
-use chrono::{DateTime, Utc};
+use scrip_types::{Item, SubscriptionStatus};
 use serde_json::value::RawValue;
+use strum::{VariantArray, VariantNames};
 
-use super::checks::{self, CURRENCY, DESCRIPTION, ID, INSTANT, whole_number};
-use super::command::{
-    AccountChange, Body, Command, Consume, Expire, Grant, Item, Kind, Purchase, Subscription,
-    SubscriptionStatus,
+use self::fields::{
+    Fields, boolean, credits, days, hint, list, page_index, page_size, read_instant, text,
 };
-use super::instant;
-use super::json::{RawFields, found, found_text, printable, read_object};
-use super::limits::{MAX_AMOUNT, MAX_VALIDITY_DAYS};
+use super::checks::{CURRENCY, DESCRIPTION, ID, INSTANT, whole_number};
+use super::command::{
+    AccountChange, Body, Command, Consume, Expire, Grant, Kind, Purchase, Subscription,
+};
+use super::json::{RawFields, found_text, read_object};
+use super::limits::MAX_AMOUNT;
 use super::money::{AMOUNT_PAID, AmountPaid};
-use super::query::{CURSOR, MAX_PAGE_SIZE, Query, QueryKind};
+use super::query::{CURSOR, Query, QueryKind};
 use super::rejection::{Rejection, RejectionCode};
 
 pub(crate) const REGISTRATION_BONUS: &str = "registration_bonus";
@@ -39,9 +41,9 @@ const COMMON: [&str; 6] = [
 pub(crate) fn command(body: &[u8]) -> Result<Command, Rejection> {
     let object = read_object(body)?;
     let name = read_type(&object)?;
-    let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == name) else {
-        let public_kinds = Kind::ALL.into_iter().filter(|kind| !kind.is_internal());
-        let allowed: Vec<&str> = public_kinds.map(Kind::as_str).collect();
+    let Ok(kind) = name.parse::<Kind>() else {
+        let public_kinds = Kind::VARIANTS.iter().filter(|kind| !kind.is_internal());
+        let allowed: Vec<&str> = public_kinds.map(|kind| kind.as_str()).collect();
         return Err(unknown_type(&name, &allowed));
     };
     let fields = Fields {
@@ -68,14 +70,11 @@ pub(crate) fn command(body: &[u8]) -> Result<Command, Rejection> {
 pub(crate) fn query(body: &[u8]) -> Result<Query, Rejection> {
     let object = read_object(body)?;
     let name = read_type(&object)?;
-    let Some(kind) = QueryKind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == name)
-    else {
-        return Err(unknown_type(&name, &QueryKind::ALL.map(QueryKind::as_str)));
+    let Ok(kind) = name.parse::<QueryKind>() else {
+        return Err(unknown_type(&name, QueryKind::VARIANTS));
     };
     let fields = Fields {
-        kind: kind.as_str(),
+        kind: kind.into(),
         object: &object,
     };
     let user = |own: &[&str]| {
@@ -235,8 +234,8 @@ fn subscription(fields: &Fields<'_>) -> Result<Body, Rejection> {
     )?;
     let status = |name: &str, raw: &RawValue| {
         let word = text(name, raw, STATUSES)?;
-        SubscriptionStatus::parse(&word)
-            .ok_or_else(|| Rejection::invalid(name, found_text(&word), STATUSES))
+        word.parse::<SubscriptionStatus>()
+            .map_err(|_| Rejection::invalid(name, found_text(&word), STATUSES))
     };
     Ok(Body::Subscription(Subscription {
         subscription_id: fields.id("subscriptionId")?,
@@ -283,157 +282,6 @@ fn unknown_type(name: &str, allowed: &[&str]) -> Rejection {
         hint(name, allowed)
     );
     Rejection::of_field(RejectionCode::UnknownType, "type", message)
-}
-
-fn text(field: &str, raw: &RawValue, allowed: &str) -> Result<String, Rejection> {
-    serde_json::from_str(raw.get())
-        .map_err(|_| Rejection::invalid(field, found(raw.get()), allowed))
-}
-
-fn integer(field: &str, raw: &RawValue, max: i64) -> Result<i64, Rejection> {
-    let value: i64 = serde_json::from_str(raw.get())
-        .map_err(|_| Rejection::invalid(field, found(raw.get()), whole_number(1, max)))?;
-    checks::range(field, value, max)?;
-    Ok(value)
-}
-
-fn page_index(field: &str, raw: &RawValue) -> Result<u32, Rejection> {
-    let allowed = "a whole number from 0";
-    serde_json::from_str(raw.get())
-        .map_err(|_| Rejection::invalid(field, found(raw.get()), allowed))
-}
-
-fn page_size(field: &str, raw: &RawValue) -> Result<u32, Rejection> {
-    let size = integer(field, raw, MAX_PAGE_SIZE.into())?;
-    Ok(u32::try_from(size).unwrap_or(MAX_PAGE_SIZE))
-}
-
-fn boolean(field: &str, raw: &RawValue) -> Result<bool, Rejection> {
-    serde_json::from_str(raw.get())
-        .map_err(|_| Rejection::invalid(field, found(raw.get()), "true or false"))
-}
-
-fn credits(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
-    integer(field, raw, MAX_AMOUNT)
-}
-
-fn days(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
-    integer(field, raw, MAX_VALIDITY_DAYS)
-}
-
-fn read_instant(field: &str, raw: &RawValue) -> Result<DateTime<Utc>, Rejection> {
-    let text = text(field, raw, INSTANT)?;
-    instant::parse(&text).ok_or_else(|| Rejection::invalid(field, found_text(&text), INSTANT))
-}
-
-/// The fields of one message, and the name of its kind.
-struct Fields<'a> {
-    kind: &'static str,
-    object: &'a [(Cow<'a, str>, &'a RawValue)],
-}
-
-impl<'a> Fields<'a> {
-    fn raw(&self, name: &str) -> Option<&'a RawValue> {
-        self.object
-            .iter()
-            .find(|(given, _)| given == name)
-            .map(|(_, raw)| *raw)
-    }
-
-    fn missing(&self, name: &str, allowed: &str) -> Rejection {
-        Rejection::missing(name, self.kind, allowed)
-    }
-
-    fn optional<T>(
-        &self,
-        name: &str,
-        read: impl Fn(&str, &RawValue) -> Result<T, Rejection>,
-    ) -> Result<Option<T>, Rejection> {
-        self.raw(name).map(|raw| read(name, raw)).transpose()
-    }
-
-    fn required<T>(
-        &self,
-        name: &str,
-        allowed: &str,
-        read: impl Fn(&str, &RawValue) -> Result<T, Rejection>,
-    ) -> Result<T, Rejection> {
-        self.optional(name, read)?
-            .ok_or_else(|| self.missing(name, allowed))
-    }
-
-    fn id(&self, name: &str) -> Result<String, Rejection> {
-        let raw = self.raw(name).ok_or_else(|| self.missing(name, ID))?;
-        text(name, raw, ID)
-    }
-
-    /// Rejects a field that is in neither list.
-    fn allow(&self, common: &[&str], own: &[&str]) -> Result<(), Rejection> {
-        let known = |name: &str| common.contains(&name) || own.contains(&name);
-        let Some((name, _)) = self.object.iter().find(|(name, _)| !known(name)) else {
-            return Ok(());
-        };
-        let allowed = [common, own].concat();
-        let message = format!(
-            "`{}` is not a field of this `{}`{}; allowed are {}",
-            printable(name),
-            self.kind,
-            hint(name, &allowed),
-            list(&allowed, '`')
-        );
-        Err(Rejection::of_field(
-            RejectionCode::UnknownField,
-            &printable(name),
-            message,
-        ))
-    }
-}
-
-fn list(names: &[&str], quote: char) -> String {
-    names
-        .iter()
-        .map(|name| format!("{quote}{name}{quote}"))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-/// " (did you mean …?)", if a known name is similar enough to be meant.
-fn hint(name: &str, known: &[&str]) -> String {
-    let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
-    if name.chars().count() > 40 {
-        return String::new();
-    }
-    let name = plain(name);
-    known
-        .iter()
-        .map(|candidate| (distance(&name, &plain(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len() / 3)
-        .min()
-        .map_or_else(String::new, |(_, candidate)| {
-            format!(" (did you mean `{candidate}`?)")
-        })
-}
-
-/// The Levenshtein distance, computed with one row.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = i;
-        let mut last = i + 1;
-        for (cell, b) in row.iter_mut().skip(1).zip(&right) {
-            let above = *cell;
-            last = (diagonal + usize::from(a != *b))
-                .min(above + 1)
-                .min(last + 1);
-            diagonal = above;
-            *cell = last;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 impl Command {
