@@ -85,7 +85,7 @@ impl TransactionType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
     /// The credits would have expired already.
-    Lapsed,
+    Expired,
     /// The period belongs to the free plan, and a paid plan covers its start.
     PaidPlan,
 }
@@ -94,14 +94,14 @@ impl Skipped {
     /// The name in the database and on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Lapsed => "lapsed",
+            Self::Expired => "lapsed",
             Self::PaidPlan => "paid_plan",
         }
     }
 
     /// The reason with this name in the database.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Lapsed, Self::PaidPlan]
+        [Self::Expired, Self::PaidPlan]
             .into_iter()
             .find(|skipped| skipped.as_str() == name)
     }

@@ -249,7 +249,7 @@ impl<'a> Sight<'a> {
     /// The reason why a period of an enabled plan brings no credits.
     pub fn skipped(self, due: &Due) -> Option<Skipped> {
         if self.expiry(&due.month) <= self.now {
-            return Some(Skipped::Lapsed);
+            return Some(Skipped::Expired);
         }
         let history = &self.histories[&due.subscription_id];
         let start = due.month.start;
