@@ -1,13 +1,15 @@
 //! The expected result of a command. It is computed from the wallets and all earlier commands,
 //! independently of the ledger.
 
+mod refusal;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Batch, Book, Command, Consume, DefaultPrice, Expire, Item, MAX_AMOUNT, MonthlyGrant,
-    Outcome, Posting, Promotion, Purchase, Refusal, Rules, Skipped, Source, SubscriptionStatus,
-    SubscriptionUpdate, TransactionType, Wallet, WalletStatus,
+    Action, Batch, Book, Command, Consume, Expire, Item, MAX_AMOUNT, MonthlyGrant, Outcome,
+    Posting, Promotion, Purchase, Refusal, Rules, Skipped, Source, SubscriptionUpdate,
+    TransactionType, Wallet,
 };
 use uuid::Uuid;
 
@@ -247,7 +249,7 @@ impl<'a> Sight<'a> {
     /// The reason why a period of an enabled plan brings no credits.
     pub fn skipped(self, due: &Due) -> Option<Skipped> {
         if self.expiry(&due.month) <= self.now {
-            return Some(Skipped::Lapsed);
+            return Some(Skipped::Expired);
         }
         let history = &self.histories[&due.subscription_id];
         let start = due.month.start;
@@ -306,85 +308,6 @@ impl<'a> Sight<'a> {
         }
     }
 
-    /// The refusal of the command, if any: the first one in order of precedence.
-    fn refusal(self, command: &Command) -> Option<Refusal> {
-        let wallet = self.wallet(command);
-        let at = effective(command, self.rules, self.now);
-        let is_full = || (self.headroom(command, at) == 0).then_some(Refusal::MaxBalanceReached);
-        if !self.rules.enabled && !matches!(command.action, Action::Expire(_)) {
-            return Some(Refusal::CreditsDisabled);
-        }
-        match &command.action {
-            Action::Consume(Consume {
-                service,
-                amount,
-                quantity,
-            }) => {
-                let is_unpriced = service == "unpriced" && amount.is_none();
-                if is_unpriced && self.rules.default_price == DefaultPrice::Reject {
-                    return Some(Refusal::UnknownService);
-                }
-                let cost = cost(service, *amount, *quantity);
-                if cost > i128::from(MAX_AMOUNT) {
-                    return Some(Refusal::InvalidAmount);
-                }
-                match wallet {
-                    None => Some(Refusal::WalletNotFound),
-                    Some(wallet) if wallet.status == WalletStatus::Frozen => {
-                        Some(Refusal::WalletFrozen)
-                    }
-                    Some(wallet) => {
-                        let available = i128::from(spendable(wallet, at));
-                        (cost > available).then_some(Refusal::InsufficientCredits)
-                    }
-                }
-            }
-            Action::RegistrationBonus => {
-                let had = self.book.postings().iter().any(|posting| {
-                    posting.user_id == command.user_id
-                        && posting.kind == TransactionType::RegistrationBonus
-                        && posting.refusal.is_none()
-                });
-                if had {
-                    Some(Refusal::AlreadyGranted)
-                } else {
-                    is_full()
-                }
-            }
-            Action::Promotion(_) => is_full(),
-            Action::Purchase(Purchase { item, .. }) => {
-                let unknown = Item::Package("no such package".to_owned());
-                if *item == unknown {
-                    return Some(Refusal::UnknownPackage);
-                }
-                self.credited(command).map(|_| Refusal::DuplicatePayment)
-            }
-            Action::Subscription(SubscriptionUpdate {
-                subscription_id,
-                plan,
-                status,
-                ..
-            }) => {
-                let known = self.histories.get(subscription_id);
-                if known.is_some_and(|history| history.user != command.user_id) {
-                    return Some(Refusal::SubscriptionConflict);
-                }
-                let begins = matches!(
-                    status,
-                    SubscriptionStatus::Active | SubscriptionStatus::Trialing
-                );
-                self.plan_refusal(plan).filter(|_| begins)
-            }
-            Action::MonthlyGrant(MonthlyGrant {
-                subscription_id,
-                period_start,
-            }) => self.grant_refusal(command, subscription_id, *period_start),
-            Action::Freeze(_) | Action::Unfreeze(_) | Action::Expire(_) => {
-                wallet.is_none().then_some(Refusal::WalletNotFound)
-            }
-        }
-    }
-
     /// The posting that credited the payment of a purchase, searched among all postings.
     pub fn credited(self, command: &Command) -> Option<&'a Posting> {
         let Action::Purchase(Purchase {
@@ -401,25 +324,5 @@ impl<'a> Sight<'a> {
                 && posting.purchase_id.as_ref() == Some(purchase_id)
                 && posting.purchase_line == *purchase_line
         })
-    }
-
-    fn grant_refusal(self, command: &Command, id: &str, start: DateTime<Utc>) -> Option<Refusal> {
-        let is_named = command.reference_id == format!("grant:{id}:{}", start.format("%Y-%m-%d"));
-        let due = self.due_period(&command.user_id, id, start);
-        let Some(due) = due.filter(|_| is_named) else {
-            return Some(Refusal::NotDue);
-        };
-        if let Some(refusal) = self.plan_refusal(&due.month.plan) {
-            return Some(refusal);
-        }
-        let is_full = self.skipped(&due).is_none() && self.headroom(command, self.now) == 0;
-        is_full.then_some(Refusal::MaxBalanceReached)
-    }
-
-    fn plan_refusal(self, plan: &str) -> Option<Refusal> {
-        match self.rules.plans.get(plan) {
-            None => Some(Refusal::UnknownPlan),
-            Some(plan) => (!plan.enabled).then_some(Refusal::PlanDisabled),
-        }
     }
 }
