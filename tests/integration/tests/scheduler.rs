@@ -10,9 +10,10 @@ use scrip::{
     clock::{Clock, ClockHandle},
     config::Schedule,
     jobs::scheduler::{JobQueue, Scheduler},
-    store::{Claim, JobRun},
+    jobs::{Claim, JobRun},
 };
 use serde_json::json;
+use strum::VariantArray;
 use testkit::{db::TestDatabase, ledger::TestLedger};
 use tokio::{
     sync::mpsc,
@@ -31,8 +32,10 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 /// The references of the requests if every job is due for a date.
-fn all_of(date: &str) -> [String; 3] {
-    Job::ALL.map(|job| format!("job:{}:{date}", job.as_str()))
+fn all_of(date: &str) -> Vec<String> {
+    let all = Job::VARIANTS.iter();
+    all.map(|job| format!("job:{}:{date}", job.as_str()))
+        .collect()
 }
 
 async fn empty() -> TestLedger {
@@ -72,7 +75,7 @@ impl Worker {
         let (sender, requests) = mpsc::channel(QUEUE_CAPACITY);
         let scheduler = Scheduler {
             schedule: Schedule::default(),
-            store: ledger.another_store().await,
+            database: ledger.another_store().await.database().clone(),
             redis: None,
             queue: JobQueue::Local(sender),
             clock,
@@ -122,7 +125,7 @@ impl Worker {
         let date: NaiveDate = date.parse().expect("a date");
         let who = ("test", self.scheduler.worker.as_str());
         let now = self.scheduler.clock.now();
-        let store = &self.scheduler.store;
+        let store = &self.scheduler.database;
         let claim = store.claim_job(job.as_str(), date, who, now, false).await;
         claim.expect("the database answers")
     }
@@ -136,7 +139,7 @@ impl Worker {
 
     async fn finish(&self, run: &JobRun, completed: bool) {
         let now = self.scheduler.clock.now();
-        let store = &self.scheduler.store;
+        let store = &self.scheduler.database;
         let finished = store.finish_job(run, completed, &json!({}), now).await;
         assert!(
             finished.expect("the database answers"),
@@ -151,7 +154,7 @@ impl Worker {
     }
 
     async fn run_all(&self, date: &str) {
-        for job in Job::ALL {
+        for &job in Job::VARIANTS {
             self.run(job, date).await;
         }
     }
@@ -292,7 +295,7 @@ async fn an_abandoned_run_is_requested_again() {
     other.clock_handle.set(at("2028-02-29T01:01:00Z"));
     let taken_over = other.claimed(Job::Grant, date).await;
     assert_eq!((taken_over.id, taken_over.owner.as_str()), (left.id, "two"));
-    let (store, counts) = (&other.scheduler.store, json!({}));
+    let (store, counts) = (&other.scheduler.database, json!({}));
     let renewed = store.renew_job(&taken_over, None, &counts, at("2028-02-29T01:01:50Z"));
     assert!(renewed.await.expect("the database answers"));
     assert_eq!(
@@ -409,7 +412,7 @@ async fn without_redis_both_workers_send_requests_and_one_gets_the_claim() {
     let requested = tokio::join!(one.look(now), two.look(now));
     assert_eq!(requested.0, all_of(date));
     assert_eq!(requested.1, all_of(date));
-    for job in Job::ALL {
+    for &job in Job::VARIANTS {
         let claims: [Claim; 2] = tokio::join!(one.claim(job, date), two.claim(job, date)).into();
         let ours = claims
             .iter()
@@ -430,7 +433,7 @@ async fn a_full_queue_does_not_block_and_the_rest_is_requested_later() {
     worker.scheduler.queue = JobQueue::Local(sender);
     worker.requests = requests;
     let now = "2028-02-29T06:00:00Z";
-    for (job, reference) in Job::ALL.into_iter().zip(all_of("2028-02-29")) {
+    for (job, reference) in Job::VARIANTS.iter().copied().zip(all_of("2028-02-29")) {
         assert_eq!(worker.look(now).await, [reference]);
         worker.run(job, "2028-02-29").await;
     }
@@ -446,7 +449,7 @@ async fn the_scheduler_checks_at_its_start_and_ends_when_it_is_stopped() {
     let stop = worker.scheduler.stop.clone();
     let mut requests = worker.requests;
     let running = tokio::spawn(worker.scheduler.run());
-    for job in Job::ALL {
+    for &job in Job::VARIANTS {
         let request = timeout(TIMEOUT, requests.recv()).await.expect("in time");
         assert_eq!(request.expect("a request").job, job);
     }
@@ -488,7 +491,7 @@ async fn in_a_leap_year_every_date_has_one_run_of_each_job() {
     let runs = ledger.store.job_runs(10_000).await.expect("runs");
     assert_eq!(runs.len(), 3 * dates.len());
     assert!(runs.iter().all(|run| run.status == "COMPLETED"));
-    for job in Job::ALL {
+    for &job in Job::VARIANTS {
         assert_eq!(requested[job.as_str()], dates[1..], "in order, each once");
         let of_job = runs.iter().filter(|run| run.name == job.as_str());
         let mut recorded: Vec<String> = of_job.map(|run| run.run_date.clone()).collect();

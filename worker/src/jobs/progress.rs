@@ -10,18 +10,19 @@ use tracing::warn;
 use super::{
     counts::Counts,
     error::{ClaimError, Interrupted, JobError},
+    repository::JobRun,
 };
 use crate::{
     clock::Clock,
+    db::Database,
     pipeline::{Backoff, chain},
-    store::{JobRun, Store},
 };
 
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// The progress of a run that this worker has claimed.
 pub(super) struct Progress {
-    store: Store,
+    database: Database,
     clock: Clock,
     pub run: JobRun,
     /// Behind the last item up to which all commands are answered.
@@ -34,14 +35,14 @@ pub(super) struct Progress {
 
 impl Progress {
     /// The progress that is stored with the run.
-    pub fn new(store: Store, clock: Clock, run: JobRun) -> Self {
+    pub fn new(database: Database, clock: Clock, run: JobRun) -> Self {
         let counts: Counts = run
             .result
             .as_ref()
             .and_then(|result| serde_json::from_value(result.clone()).ok())
             .unwrap_or_default();
         Self {
-            store,
+            database,
             clock,
             cursor: run.cursor.clone(),
             earlier_ms: counts.duration_ms,
@@ -64,7 +65,7 @@ impl Progress {
         let renewed = async {
             let now = self.clock.confirmed().await?;
             let renewed = self
-                .store
+                .database
                 .renew_job(&self.run, self.cursor.as_deref(), &result, now);
             Ok::<_, ClaimError>(renewed.await?)
         };
@@ -83,9 +84,9 @@ impl Progress {
         let result = self.counts.to_json();
         let released = async {
             let now = self.clock.confirmed().await?;
-            let released = self
-                .store
-                .release_job(&self.run, self.cursor.as_deref(), &result, now);
+            let released =
+                self.database
+                    .release_job(&self.run, self.cursor.as_deref(), &result, now);
             Ok::<_, ClaimError>(released.await?)
         };
         if let Err(error) = released.await {
@@ -105,7 +106,7 @@ impl Progress {
         loop {
             let finished = async {
                 let now = self.clock.confirmed().await?;
-                let finished = self.store.finish_job(&self.run, completed, &result, now);
+                let finished = self.database.finish_job(&self.run, completed, &result, now);
                 Ok::<_, ClaimError>(finished.await?)
             };
             match finished.await {

@@ -18,13 +18,14 @@ use super::{
     due,
     error::{ClaimError, Interrupted, JobError},
     progress::Progress,
+    repository::{Claim, JobRun},
     work::{Done, Work},
 };
 use crate::{
     clock::{Clock, ClockError},
+    db::Database,
     pipeline::{Backoff, chain},
     read::ReadError,
-    store::{Claim, JobRun, Store},
     verify,
 };
 
@@ -41,7 +42,7 @@ const MAX_LOGGED: usize = 20;
 /// Claims and runs jobs.
 #[derive(Clone, Debug)]
 pub struct Runner {
-    pub store: Store,
+    pub database: Database,
     /// The rules that determine what is due.
     pub rules: Arc<Rules>,
     /// Sends commands to the lanes.
@@ -67,7 +68,7 @@ impl Runner {
         let now = self.clock.compare().await?;
         let claimant = (started_by, self.worker.as_str());
         let claim = self
-            .store
+            .database
             .claim_job(job.as_str(), date, claimant, now, again);
         Ok(claim.await?)
     }
@@ -81,7 +82,7 @@ impl Runner {
         mut report: impl FnMut(&Counts) + Send,
     ) -> Result<Counts, JobError> {
         let (name, date) = (run.name.clone(), run.run_date.clone());
-        let mut progress = Progress::new(self.store.clone(), self.clock.clone(), run);
+        let mut progress = Progress::new(self.database.clone(), self.clock.clone(), run);
         let resumed = progress.cursor.is_some();
         info!(job = name, date, resumed, "job started");
         let done = self.work(job, &mut progress, &mut report).await;
@@ -127,7 +128,7 @@ impl Runner {
                         failures = 0;
                         backoff.reset();
                     }
-                    failures += u32::from(self.store.probe().await.is_ok());
+                    failures += u32::from(self.database.probe().await.is_ok());
                     if failures >= MAX_FAILURES {
                         return Err(JobError::Impossible(error));
                     }
@@ -170,7 +171,7 @@ impl Runner {
     ) -> Result<(), Interrupted> {
         let date: NaiveDate = progress.run.run_date.parse().unwrap_or_default();
         let work = Work {
-            store: self.store.clone(),
+            database: self.database.clone(),
             rules: self.rules.clone(),
             client: self.client.clone(),
             answer_timeout: self.answer_timeout,
@@ -247,7 +248,7 @@ impl Runner {
             ..verify::Options::default()
         };
         let (sender, mut users_checked) = tokio::sync::watch::channel(0);
-        let db = self.store.read_connection();
+        let db = self.database.read_connection();
         let verifying = verify::verify(db, &options, now, move |checked| {
             sender.send_replace(checked.users_checked);
         });

@@ -16,11 +16,12 @@ use sea_orm::{DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError,
+    Store,
     load::{Loader, covers},
     wallet_cache::CachedWallet,
     write::Writer,
 };
+use crate::db::StoreError;
 
 /// The result of the optimistic path.
 #[derive(Debug)]
@@ -65,8 +66,8 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<Decision>>, StoreError> {
         let loader = Loader {
-            connection: &self.commit,
-            timeout: self.timeout,
+            connection: self.connection(),
+            timeout: self.timeout(),
             rules,
             now,
         };
@@ -86,8 +87,8 @@ impl Store {
         }
         let changes = book.changes();
         let writer = Writer {
-            connection: &self.commit,
-            timeout: self.timeout,
+            connection: self.connection(),
+            timeout: self.timeout(),
             booking_clock: self.booking_clock,
             now,
         };

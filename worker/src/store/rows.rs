@@ -2,10 +2,11 @@
 //! [`super::sql`].
 
 use chrono::{DateTime, Utc};
-use ledger::{Batch, Changes, Posting, Refusal, Subscription, Wallet};
+use ledger::{Batch, Changes, Posting, Refusal, Subscription, Wallet, status::stored_name};
 use uuid::Uuid;
 
-use super::{bulk::Column, detail};
+use super::detail;
+use crate::db::bulk::Column;
 
 pub fn transactions(postings: &[&Posting]) -> Vec<Column> {
     let text = |of: fn(&Posting) -> &str| {
@@ -170,7 +171,12 @@ pub fn subscriptions(subscriptions: &[&Subscription]) -> Vec<Column> {
         text(|s| &s.id),
         text(|s| &s.user_id),
         text(|s| &s.state.plan),
-        text(|s| s.state.status.as_str()),
+        Column::Text(
+            subscriptions
+                .iter()
+                .map(|s| stored_name(s.state.status))
+                .collect(),
+        ),
         instant(|s| s.anchor),
         maybe_instant(|s| s.state.activated_at),
         maybe_instant(|s| s.state.ended_at),

@@ -5,15 +5,11 @@ use chrono::{DateTime, Utc};
 use ledger::Changes;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
-use super::{
+use super::{rows, single_consume::SingleConsume, sql};
+use crate::db::{
+    BookingClock, Sql, StoreError, Timeout,
     bulk::{self, Column},
-    error::StoreError,
-    from_row::get,
-    options::BookingClock,
-    rows,
-    single_consume::SingleConsume,
-    sql::{self, Sql},
-    timeout::Timeout,
+    get,
 };
 
 /// Writes the changes of one group.

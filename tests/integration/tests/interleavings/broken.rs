@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use ledger::{Command, Outcome};
-use scrip::store::{StoreError, StoreOptions, sql};
+use scrip::{
+    db::{StoreError, StoreOptions},
+    store::sql,
+};
 use testkit::ledger::{buy_credits, consume};
 
 use super::{

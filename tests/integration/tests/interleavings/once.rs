@@ -6,7 +6,7 @@ use ledger::{
     Action, Decision, Origin, Refusal,
     SubscriptionStatus::{Active, Paused},
 };
-use scrip::store::{StoreError, sql};
+use scrip::{db::StoreError, store::sql};
 use testkit::ledger::{command, grant_period, promote, register, subscribe};
 
 use super::{

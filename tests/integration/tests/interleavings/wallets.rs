@@ -1,7 +1,7 @@
 //! The rows of wallets: the order of their locks, their creation, and the check of their versions.
 
 use ledger::{Decision, Refusal};
-use scrip::store::{StoreError, sql};
+use scrip::{db::StoreError, store::sql};
 use testkit::ledger::{buy_credits, buy_package, consume, promote};
 
 use super::{

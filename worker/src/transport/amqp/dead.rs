@@ -209,7 +209,7 @@ fn read(topology: &Topology, delivery: &Delivery) -> DeadLetter {
     );
     letter.first_seen = at(headers::FIRST_SEEN);
     letter.last_seen = at(headers::LAST_SEEN);
-    letter.origin = text(headers::ORIGIN).and_then(|origin| Origin::parse(&origin));
+    letter.origin = text(headers::ORIGIN).and_then(|origin| origin.parse().ok());
     letter
 }
 
