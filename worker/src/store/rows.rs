@@ -149,15 +149,8 @@ pub fn changed_wallets(wallets: &[Wallet]) -> Vec<Column> {
                 .map(|w| w.status.as_str().to_owned())
                 .collect(),
         ),
+        Column::instants(wallets.iter().map(|wallet| wallet.next_due_at)),
     ]
-}
-
-/// Changed wallets, with the due time of their next period.
-pub fn changed_wallets_and_dues(wallets: &[Wallet]) -> Vec<Column> {
-    let mut columns = changed_wallets(wallets);
-    let changed = wallets.iter().filter(|wallet| wallet.dirty);
-    columns.push(Column::instants(changed.map(|wallet| wallet.next_due_at)));
-    columns
 }
 
 /// All wallets with the versions that were read, if some wallets are not changed. Otherwise empty.

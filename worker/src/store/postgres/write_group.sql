@@ -1,19 +1,22 @@
 WITH held AS (
   SELECT w.id
-  FROM UNNEST($9::uuid[], $10::bigint[]) AS n (id, version)
+  FROM UNNEST($10::uuid[], $11::bigint[]) AS n (id, version)
   JOIN credits_balance w ON w.id = n.id AND w.version = n.version
   FOR UPDATE OF w),
 holding AS MATERIALIZED (
-  SELECT credits_expect((SELECT count(*) FROM held), cardinality($9)) AS is_so,
-    coalesce($57::timestamptz, clock_timestamp()) AS at),
+  SELECT credits_expect((SELECT count(*) FROM held), cardinality($10)) AS is_so,
+    coalesce($58::timestamptz, clock_timestamp()) AS at),
 changed AS (
   UPDATE credits_balance w
   SET balance = n.balance, held = n.held, total_earned = n.total_earned,
     total_spent = n.total_spent, transaction_count = n.transaction_count, version = n.version,
-    status = n.status, updated_at = holding.at
+    status = n.status, next_due_at = NULLIF(n.next_due_at, '0001-01-01 00:00:00+00'),
+    created_at = CASE WHEN w.version = 0 THEN holding.at ELSE w.created_at END,
+    updated_at = holding.at
   FROM holding CROSS JOIN UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[],
-      $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
-    AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status)
+      $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[])
+    AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status,
+      next_due_at)
   WHERE holding.is_so AND w.id = n.id AND w.version = n.version - 1
   RETURNING w.id),
 gate AS MATERIALIZED (
@@ -36,10 +39,10 @@ posted AS (
     NULLIF(t.description, ''), NULLIF(t.metadata, '')::json, NULLIF(t.detail, '')::json,
     t.occurred_at, NULLIF(t.subscription_id, ''),
     NULLIF(t.period_start, '0001-01-01 00:00:00+00'), NULLIF(t.sender, ''), gate.at
-  FROM gate CROSS JOIN UNNEST($11::uuid[], $12::text[], $13::text[], $14::bigint[], $15::text[],
-      $16::text[], $17::text[], $18::bytea[], $19::text[], $20::bigint[], $21::text[],
-      $22::bigint[], $23::text[], $24::text[], $25::uuid[], $26::text[], $27::text[], $28::text[],
-      $29::timestamptz[], $30::text[], $31::timestamptz[], $32::text[])
+  FROM gate CROSS JOIN UNNEST($12::uuid[], $13::text[], $14::text[], $15::bigint[], $16::text[],
+      $17::text[], $18::text[], $19::bytea[], $20::text[], $21::bigint[], $22::text[],
+      $23::bigint[], $24::text[], $25::text[], $26::uuid[], $27::text[], $28::text[], $29::text[],
+      $30::timestamptz[], $31::text[], $32::timestamptz[], $33::text[])
     AS t (id, user_id, type, amount, other, origin, reference_id, fingerprint, error_code,
       balance_after, service, quantity, purchase_id, purchase_line, related_id, description,
       metadata, detail, occurred_at, subscription_id, period_start, sender)
@@ -52,25 +55,26 @@ added AS (
     NULLIF(b.expires_at, '0001-01-01 00:00:00+00'), b.status, b.source_type,
     NULLIF(b.source_plan, ''), NULLIF(b.grant_period, ''), NULLIF(b.paid_micros, -1),
     NULLIF(b.currency, ''), b.transaction_id, b.expirations, gate.at, gate.at
-  FROM gate CROSS JOIN UNNEST($33::uuid[], $34::text[], $35::bigint[], $36::bigint[],
-      $37::bigint[], $38::timestamptz[], $39::timestamptz[], $40::text[], $41::text[],
-      $42::text[], $43::text[], $44::bigint[], $45::text[], $46::uuid[], $47::bigint[])
+  FROM gate CROSS JOIN UNNEST($34::uuid[], $35::text[], $36::bigint[], $37::bigint[],
+      $38::bigint[], $39::timestamptz[], $40::timestamptz[], $41::text[], $42::text[],
+      $43::text[], $44::text[], $45::bigint[], $46::text[], $47::uuid[], $48::bigint[])
     AS b (id, user_id, amount, remaining, held, issued_at, expires_at, status, source_type,
       source_plan, grant_period, paid_micros, currency, transaction_id, expirations)
   WHERE gate.is_open),
 allocated AS (
   INSERT INTO credits_allocation (transaction_id, batch_id, amount, batch_remaining, created_at)
   SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining, gate.at
-  FROM gate CROSS JOIN UNNEST($48::uuid[], $49::uuid[], $50::bigint[], $51::bigint[])
+  FROM gate CROSS JOIN UNNEST($49::uuid[], $50::uuid[], $51::bigint[], $52::bigint[])
     AS a (transaction_id, batch_id, amount, batch_remaining)
   WHERE gate.is_open),
 spent AS (
   UPDATE credits_batch b
   SET remaining = n.remaining, held = n.held, status = n.status, expirations = n.expirations,
     updated_at = gate.at
-  FROM gate CROSS JOIN UNNEST($52::uuid[], $53::bigint[], $54::bigint[], $55::text[],
-      $56::bigint[])
+  FROM gate CROSS JOIN UNNEST($53::uuid[], $54::bigint[], $55::bigint[], $56::text[],
+      $57::bigint[])
     AS n (id, remaining, held, status, expirations)
   WHERE gate.is_open AND b.id = n.id
   RETURNING b.id)
-SELECT credits_expect((SELECT count(*) FROM spent), cardinality($52))
+SELECT credits_expect((SELECT count(*) FROM spent), cardinality($53)), holding.at
+FROM holding
