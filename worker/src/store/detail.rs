@@ -4,10 +4,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use ledger::{Action, BatchNote, Command, CreditedPayment, Detail, Inconsistency, Item, Skipped};
 use serde_json::{Map, Value, json};
 
-/// The JSON of a detail. The text is empty if the detail is.
-pub fn to_text(detail: &Detail) -> String {
+/// The JSON of a detail. `None` if the detail is empty.
+pub fn to_text(detail: &Detail) -> Option<String> {
     if detail.is_empty() {
-        return String::new();
+        return None;
     }
     let mut fields = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
@@ -38,7 +38,7 @@ pub fn to_text(detail: &Detail) -> String {
     put("claimedAt", detail.claimed_at.map(|at| instant(at).into()));
     put("request", detail.request.as_deref().map(request));
     put("batch", detail.batch.as_deref().map(batch));
-    Value::Object(fields).to_string()
+    Some(Value::Object(fields).to_string())
 }
 
 /// Reads the parts that an outcome needs. The claimed instant and the request are for people, and

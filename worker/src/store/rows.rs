@@ -21,10 +21,11 @@ pub fn transactions(postings: &[Posting]) -> Vec<Column> {
         text(|p| &p.user_id),
         text(|p| p.kind.as_str()),
         number(|p| p.amount),
-        maybe_text(|p| p.other_account.as_deref()),
         text(|p| p.origin.as_str()),
         text(|p| &p.reference_id),
-        Column::bytes(postings.iter().map(|p| p.fingerprint.map(Vec::from))),
+        Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
+        maybe_text(|p| p.other_account.as_deref()),
+        Column::bytes(postings.iter().map(|p| p.fingerprint)),
         maybe_text(|p| p.refusal.map(Refusal::as_str)),
         maybe_number(|p| p.balance_after),
         maybe_text(|p| p.service.as_deref()),
@@ -34,14 +35,7 @@ pub fn transactions(postings: &[Posting]) -> Vec<Column> {
         Column::ids(postings.iter().map(|p| p.related_id)),
         maybe_text(|p| p.description.as_deref()),
         maybe_text(|p| p.metadata.as_deref()),
-        Column::Text(
-            postings
-                .iter()
-                .map(|p| detail::to_text(&p.detail))
-                .collect(),
-        )
-        .unless_absent(),
-        Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
+        Column::texts(postings.iter().map(|p| detail::to_text(&p.detail))),
         maybe_text(|p| p.subscription_id.as_deref()),
         Column::instants(postings.iter().map(|p| p.period_start)),
         maybe_text(|p| p.sender.as_deref()),
@@ -77,15 +71,15 @@ pub fn new_batches(wallets: &[Wallet]) -> Vec<Column> {
         number(|b| b.remaining),
         number(|b| b.held),
         Column::Instant(batches.iter().map(|(_, b)| b.issued_at).collect()),
-        Column::instants(batches.iter().map(|(_, b)| b.expires_at)),
         text(|b| b.status.as_str()),
         text(|b| b.source.as_str()),
+        id(|b| b.transaction_id),
+        number(|b| b.expirations.into()),
+        Column::instants(batches.iter().map(|(_, b)| b.expires_at)),
         maybe_text(|b| b.source_plan.as_deref()),
         maybe_text(|b| b.grant_period.as_deref()),
         Column::numbers(batches.iter().map(|(_, b)| b.paid_micros)),
         maybe_text(|b| b.currency.as_deref()),
-        id(|b| b.transaction_id),
-        number(|b| b.expirations.into()),
     ]
 }
 
@@ -184,11 +178,11 @@ pub fn subscriptions(subscriptions: &[Subscription]) -> Vec<Column> {
         text(|s| &s.state.plan),
         text(|s| s.state.status.as_str()),
         instant(|s| s.anchor),
+        instant(|s| s.state.reported_at),
+        instant(|s| s.state.since),
         maybe_instant(|s| s.state.activated_at),
         maybe_instant(|s| s.state.ended_at),
         maybe_instant(|s| s.state.paid_through),
         maybe_instant(|s| s.state.due_at),
-        instant(|s| s.state.reported_at),
-        instant(|s| s.state.since),
     ]
 }

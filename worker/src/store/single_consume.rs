@@ -84,7 +84,6 @@ impl<'a> SingleConsume<'a> {
             wallet,
             batch,
         } = self;
-        let detail = Some(detail::to_text(&posting.detail)).filter(|detail| !detail.is_empty());
         vec![
             wallet.id.into(),
             wallet.balance.into(),
@@ -106,7 +105,7 @@ impl<'a> SingleConsume<'a> {
             posting.quantity.into(),
             posting.description.clone().into(),
             posting.metadata.clone().into(),
-            detail.into(),
+            detail::to_text(&posting.detail).into(),
             posting.occurred_at.into(),
             allocation.amount.into(),
             allocation.batch_remaining.into(),

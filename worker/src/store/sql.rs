@@ -23,8 +23,8 @@ pub const LOCK_WALLETS: Sql = Sql {
 
 /// Looks up references. `(origins, references, senders)` → their transactions.
 ///
-/// If the senders are an empty column, references are unique per origin. Otherwise an empty sender
-/// means a command without one.
+/// The senders are absent if references are unique per origin. Otherwise an empty sender means a
+/// command without one.
 pub const KNOWN_REFERENCES: Sql = Sql {
     postgres: include_str!("postgres/known_references.sql"),
     sqlite: include_str!("sqlite/known_references.sql"),
@@ -56,13 +56,13 @@ pub const BATCHES: Sql = Sql {
     sqlite: include_str!("sqlite/batches.sql"),
 };
 
-/// Inserts transactions on SQLite. `(id, user, type, amount, other account, origin, reference, fingerprint,
-/// error code, balance after, service, quantity, purchase, purchase line, related, description,
-/// metadata, detail, occurred at, subscription, period start, sender), now`.
+/// Inserts transactions on SQLite. `(id, user, type, amount, origin, reference, occurred at, other
+/// account, fingerprint, error code, balance after, service, quantity, purchase, purchase line,
+/// related, description, metadata, detail, subscription, period start, sender), now`.
 pub const INSERT_TRANSACTIONS: &str = include_str!("sqlite/insert_transactions.sql");
 
-/// Inserts batches on SQLite. `(id, user, amount, remaining, held, issued at, expires at, status, source,
-/// plan, period, paid, currency, transaction, expirations), now`.
+/// Inserts batches on SQLite. `(id, user, amount, remaining, held, issued at, status, source,
+/// transaction, expirations, expires at, plan, period, paid, currency), now`.
 pub const INSERT_BATCHES: &str = include_str!("sqlite/insert_batches.sql");
 
 /// Inserts allocations on SQLite. `(transaction, batch, amount, remaining), now`.
@@ -82,7 +82,7 @@ pub const DROP_UNOPENED: Sql = Sql {
 };
 
 /// Writes subscriptions, each only if it is new or belongs to the same user. `(id, user, plan,
-/// status, anchor, activated at, ended at, paid through, due at, status at, status since), now`.
+/// status, anchor, status at, status since, activated at, ended at, paid through, due at), now`.
 pub const WRITE_SUBSCRIPTIONS: Sql = Sql {
     postgres: include_str!("postgres/write_subscriptions.sql"),
     sqlite: include_str!("sqlite/write_subscriptions.sql"),
