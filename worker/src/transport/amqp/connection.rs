@@ -6,7 +6,7 @@ use lapin::{Channel, Connection, ConnectionProperties, ConnectionState, ErrorKin
 use producer_sdk::{connect_amqp, parse_amqp_url};
 use tokio::time::timeout;
 
-use super::{AmqpError, request};
+use super::{error::AmqpError, request};
 
 /// Seconds without traffic after which either side closes the connection.
 const HEARTBEAT: u16 = 20;

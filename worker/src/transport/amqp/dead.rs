@@ -21,8 +21,9 @@ use producer_sdk::{
 use tokio::time::Instant;
 
 use super::{
-    AmqpError, connection,
+    connection,
     dead_letter_reader::{DeadLetterReader, ready},
+    error::AmqpError,
     incoming::{header, integer, text, verified_sender},
     replay::{Replay, Selection},
     request,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::OtherLedger;
+use uuid::Uuid;
 
 /// Reply code: a wrong user or password, or no right.
 const ACCESS_REFUSED: u16 = 403;
@@ -76,6 +76,22 @@ pub enum AmqpError {
         /// The answer of the broker.
         why: String,
     },
+}
+
+/// The namespace belongs to another ledger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the namespace `{namespace}` on this broker belongs to the ledger {on_broker}, the database \
+     has the ledger {in_database}: set DATABASE_URL to the database of that ledger, choose another \
+     namespace (SCRIP_NAMESPACE), or, if this database is to take the namespace over, stop all \
+     workers and run `scrip topology claim --yes`"
+)]
+pub struct OtherLedger {
+    pub namespace: String,
+    /// The ledger id in the database.
+    pub in_database: Uuid,
+    /// The ledger id on the broker. It ends with `…` if the broker's answer was cut.
+    pub on_broker: String,
 }
 
 impl AmqpError {

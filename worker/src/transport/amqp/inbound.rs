@@ -12,12 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
-    AmqpError, InboundOptions, OtherLedger, connection,
-    connection_state::{ConnectionStates, InboundWatch},
+    connection,
+    connection_state::ConnectionStates,
+    error::{AmqpError, OtherLedger},
+    inbound_watch::{AllStats, InboundWatch},
+    options::InboundOptions,
     publisher::Publisher,
     queries::QueryService,
     replies::ReplySender,
-    supervisor::{AllStats, Supervisor},
+    supervisor::Supervisor,
 };
 use crate::{
     pipeline::{Ledger, Snapshot},

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
-use super::{AmqpError, connection, ledger_id, subscription::Subscription};
+use super::{connection, error::AmqpError, ledger_id, subscription::Subscription};
 use crate::{
     clock::ClockError,
     jobs::{ClaimError, Runner},

@@ -24,11 +24,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    AmqpError, InboundOptions,
     clock_wait::ClockWait,
+    error::AmqpError,
     incoming::{self, Ticket},
+    interruption::Interruption,
+    options::InboundOptions,
     outgoing,
-    publisher::{Publisher, Stopped},
+    publisher::Publisher,
     subscription::Subscription,
 };
 use crate::pipeline::{
@@ -50,32 +52,6 @@ const REFUSED_LONGER: u32 = 20;
 /// Longest time that a lane stays unsubscribed because everything is refused, as a multiple of the
 /// hold time above: half a day.
 const REFUSED_LONGEST: u32 = 36;
-
-/// Why a lane stopped serving.
-#[derive(Debug)]
-pub enum Interruption {
-    /// The lane was asked to stop.
-    Drained,
-    /// The database was unavailable or refused everything for too long. The unsettled deliveries
-    /// are requeued; these are the commands of the group in hand.
-    Database(Vec<Command>),
-    /// The time was not confirmed for too long. The unsettled deliveries are requeued.
-    Clock,
-    /// The broker or the connection to it failed.
-    Broker(AmqpError),
-}
-
-impl From<AmqpError> for Interruption {
-    fn from(error: AmqpError) -> Self {
-        Self::Broker(error)
-    }
-}
-
-impl From<Stopped> for Interruption {
-    fn from(_: Stopped) -> Self {
-        Self::Drained
-    }
-}
 
 /// The deliveries behind a group, which may contain canaries.
 #[derive(Clone, Copy, Debug)]

@@ -6,12 +6,13 @@
 
 use chrono::{DateTime, Utc};
 use lapin::{
-    BasicProperties,
+    BasicProperties, Channel, PublisherConfirm,
+    options::BasicPublishOptions,
     types::{AMQPValue, FieldTable, ShortString},
 };
 use producer_sdk::contract::{Origin, REPLY_TTL_MILLIS, Topology, headers};
 
-use super::incoming::Ticket;
+use super::{error::AmqpError, incoming::Ticket};
 use crate::pipeline::{Dead, Delay, Delivery, Reply};
 
 /// Longest text in a header, in bytes. Longer texts are cut, because all headers of a message must
@@ -29,6 +30,26 @@ pub struct Outgoing {
     pub routing_key: ShortString,
     pub properties: BasicProperties,
     pub body: Vec<u8>,
+}
+
+impl Outgoing {
+    /// Publishes the message. The returned future completes when the message is written.
+    pub async fn publish(
+        &self,
+        channel: &Channel,
+        options: BasicPublishOptions,
+    ) -> Result<PublisherConfirm, AmqpError> {
+        channel
+            .basic_publish(
+                self.exchange.clone(),
+                self.routing_key.clone(),
+                options,
+                &self.body,
+                self.properties.clone(),
+            )
+            .await
+            .map_err(AmqpError::doing("publishing"))
+    }
 }
 
 /// Converts a delivery into a dead letter.

@@ -14,17 +14,13 @@ use lapin::{
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
-    time::{Instant, interval, sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{error, warn};
 
 use super::{
-    AmqpError, InboundOptions, connection,
-    connection_state::{ConnectionStates, Shared},
-    outgoing::Outgoing,
-    rejections::Rejections,
-    replies::ReplySender,
-    request, topology,
+    connection, connection_state::ConnectionStates, error::AmqpError, options::InboundOptions,
+    outgoing::Outgoing, rejections::Rejections, replies::ReplySender, request, topology,
 };
 use crate::pipeline::{self, Backoff, chain};
 
@@ -32,7 +28,6 @@ use crate::pipeline::{self, Backoff, chain};
 const BATCHES: usize = 16;
 const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// The publisher has ended because the worker stops.
 #[derive(Debug, thiserror::Error)]
@@ -149,21 +144,12 @@ impl Task {
         self.connection_state.other_failures.clear();
         tokio::select! {
             sent = self.letters.serve(&connection) => sent?,
-            () = lost(&connection, &self.connection_state.publishing) => {
+            () = self.connection_state.publishing.watch(&connection) => {
                 return Err(AmqpError::Ended);
             }
         }
         connection::close(&connection).await;
         Ok(())
-    }
-}
-
-/// Completes when the connection is lost. While nothing is published, nothing else detects this.
-pub(super) async fn lost(connection: &Connection, state: &Shared) {
-    let mut check = interval(CHECK_EVERY);
-    while connection.status().connected() {
-        state.set_blocked(connection.status().blocked());
-        check.tick().await;
     }
 }
 
@@ -186,7 +172,10 @@ impl Outbox {
                 Some(letters) => letters,
                 None => match self.inbox.recv().await {
                     Some(letters) => letters,
-                    None => return leave(&channel).await,
+                    None => {
+                        request::leave(&channel).await;
+                        return Ok(());
+                    }
                 },
             };
             // Stored until they are confirmed, so that the next connection publishes them again.
@@ -213,7 +202,7 @@ async fn publish_confirmed(
         let confirms = try_join_all(
             messages
                 .iter()
-                .map(|message| publish(channel, message, options)),
+                .map(|message| message.publish(channel, options)),
         )
         .await?;
         for (confirmed, message) in join_all(confirms).await.into_iter().zip(messages) {
@@ -246,27 +235,4 @@ async fn publish_confirmed(
             Err(_) => return Err(AmqpError::Timeout(CONFIRM_WITHIN)),
         }
     }
-}
-
-pub(super) async fn publish(
-    channel: &Channel,
-    message: &Outgoing,
-    options: BasicPublishOptions,
-) -> Result<lapin::PublisherConfirm, AmqpError> {
-    channel
-        .basic_publish(
-            message.exchange.clone(),
-            message.routing_key.clone(),
-            options,
-            &message.body,
-            message.properties.clone(),
-        )
-        .await
-        .map_err(AmqpError::doing("publishing"))
-}
-
-/// Closes a channel before its connection is closed. A dropped channel would be closed at the same
-/// time as the connection.
-pub(super) async fn leave(channel: &Channel) -> Result<(), AmqpError> {
-    request::answered("closing a channel", channel.close(200, "bye".into())).await
 }

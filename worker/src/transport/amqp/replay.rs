@@ -21,8 +21,8 @@ use producer_sdk::contract::{Origin, Topology, headers};
 use tokio::time::Instant;
 
 use super::{
-    AmqpError,
     dead_letter_reader::DeadLetterReader,
+    error::AmqpError,
     incoming::{self, header, text},
     outgoing, request,
 };

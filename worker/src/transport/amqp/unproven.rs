@@ -23,12 +23,12 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    AmqpError,
     byte_budget::Waiting,
     connection,
+    error::AmqpError,
     lost_replies::{LostReplies, LostReply},
     outgoing::Outgoing,
-    publisher::{leave, publish},
+    request,
 };
 
 /// Time limit of a confirm. After it the reply counts as lost.
@@ -124,11 +124,13 @@ impl Unproven {
                 .confirm_select(ConfirmSelectOptions::default())
                 .await
                 .map_err(AmqpError::doing("enabling publisher confirms"))?;
-            let confirm = publish(&channel, reply, BasicPublishOptions::default()).await?;
+            let confirm = reply
+                .publish(&channel, BasicPublishOptions::default())
+                .await?;
             confirm
                 .await
                 .map_err(AmqpError::doing("waiting for a confirm"))?;
-            leave(&channel).await
+            request::answered("closing a channel", channel.close(200, "bye".into())).await
         };
         let sent = timeout(CONFIRM_WITHIN, sent).await;
         match sent.unwrap_or(Err(AmqpError::Timeout(CONFIRM_WITHIN))) {
