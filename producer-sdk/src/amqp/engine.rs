@@ -10,20 +10,20 @@
 //! | channel closed by the broker | sent one at a time until the refused message is known |
 //! | not confirmed in time | error `Unconfirmed` |
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::ErrorKind;
-use lapin::types::ShortString;
 use tokio::select;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::connection::{Endpoint, close};
+use super::holds::Holds;
 use super::outgoing::Outgoing;
 use super::session::{Failure, Session, Wave};
 use crate::backoff::Backoff;
@@ -51,14 +51,6 @@ struct Entry {
     returned: Option<String>,
 }
 
-type Route = (ShortString, ShortString);
-
-/// A pause for a routing key whose queue is full.
-struct Hold {
-    until: Instant,
-    backoff: Backoff,
-}
-
 enum Link {
     Up(Box<Session>),
     Opening(Pin<Box<dyn Future<Output = Result<Box<Session>, Cause>> + Send>>),
@@ -82,7 +74,7 @@ pub(super) struct Engine {
     entries: BTreeMap<u64, Entry>,
     /// The sequence numbers of those messages that are not on the channel.
     unsent: BTreeSet<u64>,
-    holds: HashMap<Route, Hold>,
+    holds: Holds,
     next_sequence: u64,
     /// Messages below this sequence number are sent one at a time, because one of them made the
     /// broker close the channel.
@@ -107,7 +99,7 @@ impl Engine {
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(2)),
             entries: BTreeMap::new(),
             unsent: BTreeSet::new(),
-            holds: HashMap::new(),
+            holds: Holds::default(),
             next_sequence: 0,
             one_at_a_time_below: 0,
             last_error: None,
@@ -205,12 +197,7 @@ impl Engine {
                 continue;
             };
             let message = &entry.publish.message;
-            if !self.holds.is_empty()
-                && self
-                    .holds
-                    .get(&route(message))
-                    .is_some_and(|hold| hold.until > now)
-            {
+            if self.holds.is_held(message, now) {
                 continue;
             }
             if let Err(error) = session.publish(*sequence, Arc::clone(message)) {
@@ -255,9 +242,9 @@ impl Engine {
         let Some(entry) = self.entries.get(&sequence) else {
             return;
         };
-        let route = route(&entry.publish.message);
+        let message = &entry.publish.message;
         if taken || entry.returned.is_some() {
-            self.holds.remove(&route);
+            self.holds.end(message);
             self.finish(sequence, |entry| match &entry.returned {
                 None => Ok(()),
                 Some(text) => Err(Error::Returned {
@@ -271,14 +258,7 @@ impl Engine {
         self.last_error =
             Some("the queue does not take messages (it is full or unavailable)".to_owned());
         self.unsent.insert(sequence);
-        let now = Instant::now();
-        let hold = self.holds.entry(route).or_insert_with(|| Hold {
-            until: now,
-            backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(1)),
-        });
-        if hold.until <= now {
-            hold.until = now + hold.backoff.next();
-        }
+        self.holds.start(message, Instant::now());
     }
 
     fn opened(&mut self, opened: Result<Box<Session>, Cause>) {
@@ -347,15 +327,9 @@ impl Engine {
             .entries
             .first_key_value()
             .map(|(_, entry)| entry.publish.deadline);
-        let holds = self
-            .holds
-            .values()
-            .map(|hold| hold.until)
-            .filter(|until| *until > now)
-            .min();
         deadline
             .into_iter()
-            .chain(holds)
+            .chain(self.holds.next_end(now))
             .min()
             .unwrap_or(now + IDLE)
     }
@@ -379,12 +353,8 @@ impl Engine {
                 })
             });
         }
-        let routes: Vec<Route> = self
-            .entries
-            .values()
-            .map(|entry| route(&entry.publish.message))
-            .collect();
-        self.holds.retain(|held, _| routes.contains(held));
+        let messages = self.entries.values().map(|entry| &*entry.publish.message);
+        self.holds.retain_for(messages);
         if stalled {
             let error = ErrorKind::MissingHeartbeatError.into();
             self.broken(&Failure { error, only: None });
@@ -411,10 +381,6 @@ impl Link {
             Self::Opening(opening) => Event::Opened(opening.as_mut().await),
         }
     }
-}
-
-fn route(message: &Outgoing) -> Route {
-    (message.exchange.clone(), message.routing_key.clone())
 }
 
 /// An error with its causes, in one line.

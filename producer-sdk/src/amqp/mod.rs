@@ -11,6 +11,7 @@
 //! | `connection` | opens and closes connections |
 //! | `publisher` | the handle for publishing: a window and a channel to the engine |
 //! | `engine` | the task that publishes messages and tracks their confirms |
+//! | `holds` | pauses for routing keys whose queue is full |
 //! | `session` | one channel in confirm mode |
 //! | `outgoing` | a message in the types of the client library |
 //! | `producer` | the AMQP side of [`Producer`](crate::Producer) |
@@ -23,6 +24,7 @@ mod client;
 mod connection;
 mod engine;
 mod frame_filter;
+mod holds;
 mod outgoing;
 mod producer;
 mod publisher;

@@ -14,6 +14,8 @@
 //! | `incoming` | converts AMQP deliveries into deliveries of the pipeline |
 //! | `lane` | serves one command queue |
 //! | `clock_wait` | waits for a time to decide by |
+//! | `database_wait` | waits for the database before a lane subscribes |
+//! | `settle` | carries out the settlements of a group |
 //! | `interruption` | why a lane stops serving |
 //! | `queries` | serves the query queue over its own connection |
 //! | `jobs` | serves the queue of job requests |
@@ -42,6 +44,7 @@ mod byte_budget;
 mod clock_wait;
 mod connection;
 mod connection_state;
+mod database_wait;
 mod dead;
 mod dead_letter_reader;
 mod error;
@@ -67,6 +70,7 @@ mod replies;
 mod reported_failures;
 mod reported_senders;
 mod request;
+mod settle;
 mod subscription;
 mod supervisor;
 pub mod topology;
