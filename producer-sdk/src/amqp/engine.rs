@@ -96,7 +96,7 @@ impl Engine {
             window,
             confirm_timeout,
             link: Link::Up(Box::new(session)),
-            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(2)),
+            backoff: Backoff::new(Duration::from_secs(2)),
             entries: BTreeMap::new(),
             unsent: BTreeSet::new(),
             holds: Holds::default(),
@@ -312,7 +312,7 @@ impl Engine {
             Link::Up(session) if keep_connection => {
                 (Some(session.into_connection()), Duration::ZERO)
             }
-            _ => (None, self.backoff.next()),
+            _ => (None, self.backoff.wait()),
         };
         let endpoint = self.endpoint.clone();
         self.link = Link::Opening(Box::pin(async move {

@@ -36,10 +36,10 @@ impl Holds {
     pub(super) fn start(&mut self, message: &Outgoing, now: Instant) {
         let hold = self.0.entry(route(message)).or_insert_with(|| Hold {
             until: now,
-            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            backoff: Backoff::starting_at(FIRST_PAUSE, LONGEST_PAUSE),
         });
         if hold.until <= now {
-            hold.until = now + hold.backoff.next();
+            hold.until = now + hold.backoff.wait();
         }
     }
 

@@ -6,9 +6,12 @@
 //! Publishing and receiving use separate connections, because a broker under memory pressure stops
 //! reading from connections that publish.
 //!
+//! The module is public only for the worker, which uses the same connections. It is not part of the
+//! API for apps.
+//!
 //! | Module | Content |
 //! |---|---|
-//! | `connection` | opens and closes connections |
+//! | `connection` | opens connections and channels, and closes connections |
 //! | `publisher` | the handle for publishing: a window and a channel to the engine |
 //! | `engine` | the task that publishes messages and tracks their confirms |
 //! | `holds` | pauses for routing keys whose queue is full |
@@ -33,6 +36,7 @@ mod session;
 mod uri;
 
 pub(crate) use client::AmqpClient;
-pub use frame_filter::{connect, unreadable};
+pub use connection::{ConnectError, Endpoint, close, open_channel};
+pub use frame_filter::unreadable;
 pub(crate) use producer::AmqpProducer;
 pub use uri::parse_amqp_url;

@@ -20,7 +20,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Connection};
 use tokio::time::{Instant, timeout};
 
-use super::connection::Endpoint;
+use super::connection::{Endpoint, open_channel};
 use super::outgoing::Outgoing;
 use crate::error::Cause;
 
@@ -65,7 +65,7 @@ impl Session {
                 Some(connection) => connection,
                 None => endpoint.connect().await?,
             };
-            let channel = connection.create_channel().await?;
+            let channel = open_channel(&connection).await?;
             channel
                 .confirm_select(ConfirmSelectOptions::default())
                 .await?;

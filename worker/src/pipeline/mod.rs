@@ -15,7 +15,6 @@
 //! The settled deliveries are always a prefix of the admitted ones, so acknowledging up to a
 //! delivery never acknowledges one that is still open.
 
-mod backoff;
 pub mod bisect;
 mod counters;
 mod delivery;
@@ -28,7 +27,6 @@ mod snapshot;
 mod stats;
 mod store_ledger;
 
-pub use backoff::Backoff;
 pub use bisect::Streak;
 pub use counters::LabeledCounter;
 pub use delivery::{Admitted, Delivery};
@@ -37,6 +35,7 @@ pub use lane_state::{AtomicLaneState, Heartbeat, LaneState};
 pub(crate) use ledger_port::chain;
 pub use ledger_port::{CommitError, Ledger};
 pub use pass::{GroupResult, Pipeline, Stalled};
+pub use producer_sdk::Backoff;
 pub use settlement::{Dead, Delay, MAX_ATTEMPTS, Reply, ReplyTo, Settled, Settlement};
 pub use snapshot::{
     ConnectionState, Connections, LaneSnapshot, QueueDepth, Queues, WorkerSnapshot,

@@ -15,8 +15,8 @@ use lapin::{
     types::{AMQPValue, ShortString},
 };
 use producer_sdk::{
+    amqp::unreadable,
     contract::{Origin, RejectionCode, Topology, headers},
-    unreadable,
 };
 use tokio::time::Instant;
 

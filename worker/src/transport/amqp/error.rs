@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use producer_sdk::amqp::ConnectError;
 use uuid::Uuid;
 
 /// Reply code: a wrong user or password, or no right.
@@ -97,12 +98,7 @@ pub struct OtherLedger {
 impl AmqpError {
     /// For `map_err`: adds the attempted action.
     pub(super) fn doing(doing: &'static str) -> impl FnOnce(lapin::Error) -> Self {
-        move |source| {
-            if speaks_no_tls(&source) {
-                return Self::NotTls;
-            }
-            Self::Broker { doing, source }
-        }
+        move |source| Self::Broker { doing, source }
     }
 
     /// Whether the error closed a channel and not the connection.
@@ -128,10 +124,12 @@ impl AmqpError {
     }
 }
 
-fn speaks_no_tls(error: &lapin::Error) -> bool {
-    let lapin::ErrorKind::IOError(error) = error.kind() else {
-        return false;
-    };
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
+impl From<ConnectError> for AmqpError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::NotTls => Self::NotTls,
+            ConnectError::Timeout(limit) => Self::Timeout(limit),
+            ConnectError::Broker(source) => Self::doing("connecting")(source),
+        }
+    }
 }

@@ -64,7 +64,7 @@ impl Inbound {
         ledger: Arc<L>,
         query_handler: Arc<Q>,
     ) -> Result<Self, AmqpError> {
-        connection::parse(&options.url)?;
+        connection::virtual_host(&options.url)?;
         if options.worker.len() > MAX_WORKER {
             return Err(AmqpError::Worker(options.worker));
         }

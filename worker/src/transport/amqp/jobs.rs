@@ -14,8 +14,8 @@ use std::time::Duration;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use lapin::{message::Delivery, options::BasicRejectOptions};
 use producer_sdk::{
+    amqp::unreadable,
     contract::{JobRequest, Topology},
-    unreadable,
 };
 use tokio::{
     task::JoinSet,

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use lapin::{Connection, message::Delivery};
-use producer_sdk::unreadable;
+use producer_sdk::amqp::unreadable;
 use tokio::{
     sync::watch,
     task::JoinSet,

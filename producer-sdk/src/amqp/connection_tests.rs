@@ -1,15 +1,13 @@
 //! Tests a connection that ends while a request is pending.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-    thread::{self, JoinHandle},
-    time::Instant,
-};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
-use tokio::{task::yield_now, time::timeout};
+use tokio::task::yield_now;
 
 use super::*;
 
@@ -84,7 +82,8 @@ async fn a_channel_request_while_the_connection_ends_fails() {
     let mut hits = 0;
     for _ in 0..100 {
         let peer = Peer::start();
-        let connection = open(&peer.url, "test".to_owned()).await.expect("connected");
+        let endpoint = Endpoint::parse(&peer.url, "test".to_owned(), TIMEOUT).expect("a URL");
+        let connection = endpoint.connect().await.expect("connected");
         drop(peer.hang_up);
         peer.serving.join().expect("no panic").expect("served");
         let began = Instant::now();
@@ -97,11 +96,11 @@ async fn a_channel_request_while_the_connection_ends_fails() {
             while is_read() && blocked.elapsed() < Duration::from_millis(20) {}
         }
         hits += u32::from(connection.status().connected());
-        let opened = timeout(TIMEOUT, channel(&connection));
+        let opened = timeout(TIMEOUT, open_channel(&connection));
         assert!(opened.await.expect("an answer").is_err());
         if hits == 3 {
             return;
         }
     }
-    panic!("the task always knew: `channel` need not check the connection any more");
+    panic!("the task always knew: `open_channel` need not check the connection any more");
 }
