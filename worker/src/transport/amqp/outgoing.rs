@@ -6,13 +6,15 @@
 
 use chrono::{DateTime, Utc};
 use lapin::{
-    BasicProperties, Channel, PublisherConfirm,
-    options::BasicPublishOptions,
+    BasicProperties,
     types::{AMQPValue, FieldTable, ShortString},
 };
-use producer_sdk::contract::{Origin, REPLY_TTL_MILLIS, Topology, headers};
+use producer_sdk::{
+    amqp::Outgoing,
+    contract::{Origin, REPLY_TTL_MILLIS, Topology, headers},
+};
 
-use super::{error::AmqpError, incoming::Ticket};
+use super::incoming::Ticket;
 use crate::pipeline::{Dead, Delay, Delivery, Reply};
 
 /// Longest text in a header, in bytes. Longer texts are cut, because all headers of a message must
@@ -21,36 +23,6 @@ const MAX_TEXT: usize = 1000;
 const PERSISTENT: u8 = 2;
 const TRANSIENT: u8 = 1;
 const JSON: &str = "application/json";
-
-/// A message to publish.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// The destination exchange; empty for the default exchange.
-    pub exchange: ShortString,
-    pub routing_key: ShortString,
-    pub properties: BasicProperties,
-    pub body: Vec<u8>,
-}
-
-impl Outgoing {
-    /// Publishes the message. The returned future completes when the message is written.
-    pub async fn publish(
-        &self,
-        channel: &Channel,
-        options: BasicPublishOptions,
-    ) -> Result<PublisherConfirm, AmqpError> {
-        channel
-            .basic_publish(
-                self.exchange.clone(),
-                self.routing_key.clone(),
-                options,
-                &self.body,
-                self.properties.clone(),
-            )
-            .await
-            .map_err(AmqpError::doing("publishing"))
-    }
-}
 
 /// Converts a delivery into a dead letter.
 pub fn dead(

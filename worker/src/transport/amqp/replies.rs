@@ -9,7 +9,7 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use lapin::{BasicProperties, Channel, Connection, options::BasicPublishOptions};
+use lapin::{BasicProperties, Channel, Connection};
 use producer_sdk::contract::{DirectReplyTo, Topology};
 use tokio::{
     sync::mpsc,
@@ -200,12 +200,13 @@ impl Task {
                 continue;
             }
             self.hand_over_unproven();
-            let options = BasicPublishOptions::default();
             let sends = self
                 .buffer
                 .iter()
-                .map(|waiting| waiting.reply.publish(channel, options));
-            try_join_all(sends).await?;
+                .map(|waiting| waiting.reply.publish(channel, false));
+            try_join_all(sends)
+                .await
+                .map_err(AmqpError::doing("publishing"))?;
             self.buffer.clear();
         }
     }
