@@ -119,7 +119,7 @@ fn the_conservative_and_the_generous_values_of_the_example_are_valid() {
         ..Settings::default()
     };
     for (name, expected) in [("conservative", conservative), ("generous", generous)] {
-        let text = file(&format!("tests/fixtures/{name}.toml"));
+        let text = file(&format!("worker/src/config/fixtures/{name}.toml"));
         assert_eq!(load(&text, &[]).expect("valid"), expected);
         let shown = expected.show().to_string();
         assert_eq!(load(&shown, &[]).expect("valid"), expected);

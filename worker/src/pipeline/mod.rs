@@ -1,4 +1,5 @@
-//! The path of deliveries between a transport and the ledger. It names neither.
+//! The path of deliveries between a transport and the ledger. It names neither: a lane lends it a
+//! [`Ledger`] for each group.
 //!
 //! A lane admits deliveries (it decodes each one), commits the admitted deliveries as one group in
 //! order of arrival, and decides for each a [`Settlement`] and perhaps a [`Reply`]. The transport
@@ -18,6 +19,7 @@
 pub mod bisect;
 mod counters;
 mod delivery;
+mod delivery_attempt;
 mod histogram;
 mod lane_state;
 mod ledger_port;
@@ -25,7 +27,6 @@ mod pass;
 mod settlement;
 mod snapshot;
 mod stats;
-mod store_ledger;
 
 pub use bisect::Streak;
 pub use counters::LabeledCounter;
@@ -33,7 +34,7 @@ pub use delivery::{Admitted, Delivery, ReplyTo};
 pub use histogram::Histogram;
 pub use lane_state::{AtomicLaneState, Heartbeat, LaneState};
 pub(crate) use ledger_port::chain;
-pub use ledger_port::{CommitError, Ledger};
+pub use ledger_port::{Cause, CommitError, Ledger};
 pub use pass::{GroupResult, Pipeline, Stalled};
 pub use producer_sdk::Backoff;
 pub use settlement::{Dead, Delay, MAX_ATTEMPTS, Reply, Settled, Settlement};
@@ -41,4 +42,3 @@ pub use snapshot::{
     ConnectionState, Connections, LaneSnapshot, QueueDepth, Queues, WorkerSnapshot,
 };
 pub use stats::{LaneStats, Snapshot};
-pub use store_ledger::StoreLedger;

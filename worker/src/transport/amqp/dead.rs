@@ -209,7 +209,7 @@ fn read(topology: &Topology, delivery: &Delivery) -> DeadLetter {
     );
     dead_letter.first_seen = at(headers::FIRST_SEEN);
     dead_letter.last_seen = at(headers::LAST_SEEN);
-    dead_letter.origin = text(headers::ORIGIN).and_then(|origin| Origin::parse(&origin));
+    dead_letter.origin = text(headers::ORIGIN).and_then(|origin| origin.parse().ok());
     dead_letter
 }
 

@@ -28,9 +28,8 @@ use uuid::Uuid;
 use super::{connection, error::AmqpError, ledger_id, subscription::Subscription};
 use crate::{
     clock::ClockError,
-    jobs::{ClaimError, Runner},
+    jobs::{Claim, ClaimError, Runner},
     pipeline::{Backoff, chain},
-    store::Claim,
 };
 
 /// The backoff is reset after a connection that lasted this long.
@@ -172,7 +171,7 @@ impl Server {
 
     async fn has_time_and_database(&self) -> Result<(), ClaimError> {
         time(&self.runner).await?;
-        Ok(self.runner.store.probe().await?)
+        Ok(self.runner.database.probe().await?)
     }
 
     /// Takes requests until interrupted.

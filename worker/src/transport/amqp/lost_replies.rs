@@ -7,13 +7,15 @@ use std::{
 
 use lapin::{BasicProperties, types::ShortString};
 use producer_sdk::contract::{ReplyToError, Topology};
+use strum::{IntoStaticStr, VariantArray};
 use tracing::warn;
 
 use super::reported_senders::{MAX_SENDERS, ReportedSenders, shortened};
 use crate::pipeline::LabeledCounter;
 
 /// Why a reply is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum LostReply {
     /// Too many replies wait already, in number or in bytes.
     BufferFull,
@@ -31,24 +33,8 @@ pub enum LostReply {
 }
 
 impl LostReply {
-    const ALL: [Self; 6] = [
-        Self::BufferFull,
-        Self::BrokerBlocked,
-        Self::BrokerRefused,
-        Self::ReplyToUnusable,
-        Self::ReplyToNotOwn,
-        Self::NodeUnknown,
-    ];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::BufferFull => "buffer_full",
-            Self::BrokerBlocked => "broker_blocked",
-            Self::BrokerRefused => "broker_refused",
-            Self::ReplyToUnusable => "reply_to_unusable",
-            Self::ReplyToNotOwn => "reply_to_not_own",
-            Self::NodeUnknown => "node_unknown",
-        }
+    fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -61,7 +47,9 @@ pub struct LostReplies {
 
 impl Default for LostReplies {
     fn default() -> Self {
-        let reasons = LostReply::ALL.map(|reason| reason.as_str().into());
+        let reasons = LostReply::VARIANTS
+            .iter()
+            .map(|reason| reason.as_str().into());
         Self {
             counts: Arc::new(LabeledCounter::new(reasons)),
             reported: Arc::default(),
@@ -173,7 +161,7 @@ mod tests {
         lost.check_reply_to(&topology, &with_reply_to("t.dead"), None);
         lost.check_reply_to(&topology, &with_reply_to("t.dead"), None);
         assert_eq!(lost.read()["reply_to_unusable"], 2);
-        assert_eq!(lost.read().len(), LostReply::ALL.len());
+        assert_eq!(lost.read().len(), LostReply::VARIANTS.len());
         assert_eq!(lost.reported().count(), 1);
         assert_eq!(lost.read()["reply_to_not_own"], 0);
     }

@@ -13,6 +13,7 @@ use lapin::{
 use producer_sdk::contract::{
     self, Arg, BUCKETS, Binding, ExchangeSpec, Origin, QueueSpec, Topology,
 };
+use strum::VariantArray;
 use tracing::{debug, warn};
 
 use super::{connection, error::AmqpError, request};
@@ -121,7 +122,7 @@ async fn unbind_buckets(channel: &Channel, topology: &Topology, shard: u32) {
     let queue = topology.commands(shard);
     let others = (0..BUCKETS).filter(|bucket| topology.shard_of(*bucket) != shard);
     let unbinds = others
-        .flat_map(|bucket| Origin::ALL.map(|origin| (bucket, origin)))
+        .flat_map(|bucket| Origin::VARIANTS.iter().map(move |&origin| (bucket, origin)))
         .map(|(bucket, origin)| {
             let (queue, exchange) = (queue.clone(), topology.exchange(origin));
             async move {
