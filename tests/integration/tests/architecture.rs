@@ -5,6 +5,8 @@
 
 #[path = "architecture/calls.rs"]
 mod calls;
+#[path = "architecture/imports.rs"]
+mod imports;
 #[path = "architecture/markdown.rs"]
 mod markdown;
 #[path = "architecture/sql.rs"]

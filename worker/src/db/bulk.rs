@@ -1,40 +1,30 @@
-//! Rows as parameters of a statement: one array per column on PostgreSQL (`UNNEST`), one JSON
-//! document on SQLite (`jsonb_each`).
+//! Rows as parameters of a statement: columns on PostgreSQL, one JSON document on SQLite
+//! (`jsonb_each`).
 //!
 //! The text of a statement does not depend on the number of rows, so its plan stays cached.
+//!
+//! On PostgreSQL a column is an array (`UNNEST`). A column that may have absent values is the text of
+//! an array, such as `{"a",NULL}`, which the statement casts (`$1::text::bigint[]`). The binder of
+//! the ORM cannot bind an array with NULL: it panics (sea-query-sqlx 0.9.1, `sqlx_postgres.rs`,
+//! `Value::Array`). sqlx can, but a transaction of the ORM does not give out its connection.
 
 use std::fmt::Write;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use sea_orm::{
-    DbBackend, Value,
-    sea_query::{ArrayType, ValueType},
-};
+use sea_orm::{DbBackend, Value};
 use uuid::Uuid;
 
 /// Estimated bytes per cell, to size the JSON buffer.
 const CELL: usize = 16;
 
-/// Sentinel for an absent instant: the beginning of the year 1, which no message can contain.
-const NEVER: DateTime<Utc> = match DateTime::from_timestamp(-62_135_596_800, 0) {
-    Some(at) => at,
-    None => DateTime::UNIX_EPOCH,
-};
-/// Sentinel for an absent number.
-const NONE: i64 = -1;
-
 /// One column of a set of rows.
-///
-/// The arrays for PostgreSQL hold no NULL. An absent value is sent as the sentinel of the column's
-/// type (empty text, nil UUID, [`NEVER`], [`NONE`]), and the statement converts it back with
-/// `NULLIF`. A column whose values are all absent is sent empty, and the statement then reads NULL
-/// in each row.
 pub enum Column {
     Text(Vec<String>),
     Number(Vec<i64>),
     Id(Vec<Uuid>),
-    Bytes(Vec<Vec<u8>>),
     Instant(Vec<DateTime<Utc>>),
+    /// Values of any type as text, each `None` if it is absent.
+    Optional(Vec<Option<String>>),
 }
 
 impl Column {
@@ -44,106 +34,69 @@ impl Column {
             Self::Text(values) => values.len(),
             Self::Number(values) => values.len(),
             Self::Id(values) => values.len(),
-            Self::Bytes(values) => values.len(),
             Self::Instant(values) => values.len(),
+            Self::Optional(values) => values.len(),
         }
     }
 
     /// Optional texts.
-    pub fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Self {
-        Self::Text(
-            values
-                .map(|value| value.unwrap_or_default().to_owned())
-                .collect(),
-        )
-        .unless_absent()
+    pub fn texts(values: impl Iterator<Item = Option<impl Into<String>>>) -> Self {
+        Self::Optional(values.map(|value| value.map(Into::into)).collect())
     }
 
     /// Optional numbers.
     pub fn numbers(values: impl Iterator<Item = Option<i64>>) -> Self {
-        Self::Number(values.map(|value| value.unwrap_or(NONE)).collect()).unless_absent()
+        Self::texts(values.map(|value| value.map(|number| number.to_string())))
     }
 
     /// Optional ids.
     pub fn ids(values: impl Iterator<Item = Option<Uuid>>) -> Self {
-        Self::Id(values.map(Option::unwrap_or_default).collect()).unless_absent()
+        Self::texts(values.map(|value| value.map(|id| hex(id.as_bytes()))))
     }
 
-    /// Optional byte strings.
-    pub fn bytes(values: impl Iterator<Item = Option<Vec<u8>>>) -> Self {
-        Self::Bytes(values.map(Option::unwrap_or_default).collect()).unless_absent()
+    /// Optional byte strings, in hexadecimal digits.
+    pub fn bytes(values: impl Iterator<Item = Option<impl AsRef<[u8]>>>) -> Self {
+        Self::texts(values.map(|value| value.map(|bytes| hex(bytes.as_ref()))))
     }
 
     /// Optional instants.
     pub fn instants(values: impl Iterator<Item = Option<DateTime<Utc>>>) -> Self {
-        Self::Instant(values.map(|value| value.unwrap_or(NEVER)).collect()).unless_absent()
+        Self::texts(values.map(|value| value.map(sqlite_instant)))
     }
 
-    /// Replaces a column whose values are all absent by an empty one. Most columns of most groups
-    /// are like that, and each sentinel costs time on both sides.
-    pub fn unless_absent(self) -> Self {
+    /// The parameter for PostgreSQL.
+    fn into_value(self) -> Value {
         match self {
-            Self::Text(values) if values.iter().all(String::is_empty) => Self::Text(Vec::new()),
-            Self::Number(values) if values.iter().all(|value| *value == NONE) => {
-                Self::Number(Vec::new())
-            }
-            Self::Id(values) if values.iter().all(Uuid::is_nil) => Self::Id(Vec::new()),
-            Self::Bytes(values) if values.iter().all(Vec::is_empty) => Self::Bytes(Vec::new()),
-            Self::Instant(values) if values.iter().all(|value| *value == NEVER) => {
-                Self::Instant(Vec::new())
-            }
-            some => some,
-        }
-    }
-
-    fn into_array(self) -> Value {
-        fn array<T: ValueType + Into<Value>>(values: Vec<T>) -> Value {
-            Value::Array(
-                T::array_type(),
-                Some(Box::new(values.into_iter().map(Into::into).collect())),
-            )
-        }
-        match self {
-            Self::Text(values) => array(values),
-            Self::Number(values) => array(values),
-            Self::Id(values) => array(values),
-            Self::Instant(values) => array(values),
-            Self::Bytes(values) => Value::Array(
-                ArrayType::Bytes,
-                Some(Box::new(
-                    values
-                        .into_iter()
-                        .map(|bytes| Value::Bytes(Some(bytes)))
-                        .collect(),
-                )),
-            ),
+            Self::Text(values) => values.into(),
+            Self::Number(values) => values.into(),
+            Self::Id(values) => values.into(),
+            Self::Instant(values) => values.into(),
+            Self::Optional(values) => array_text(&values).into(),
         }
     }
 
     /// Writes a cell as JSON.
     fn write(&self, row: usize, json: &mut String) {
         match self {
-            absent if absent.len() == 0 => json.push_str("null"),
             Self::Text(values) => quoted(&values[row], json),
             Self::Number(values) => {
                 let _ = write!(json, "{}", values[row]);
             }
-            Self::Id(values) => hex(values[row].as_bytes(), json),
-            Self::Bytes(values) => hex(&values[row], json),
-            Self::Instant(values) => {
-                json.push('"');
-                json.push_str(&sqlite_instant(values[row]));
-                json.push('"');
-            }
+            Self::Id(values) => quoted(&hex(values[row].as_bytes()), json),
+            Self::Instant(values) => quoted(&sqlite_instant(values[row]), json),
+            Self::Optional(values) => match &values[row] {
+                Some(text) => quoted(text, json),
+                None => json.push_str("null"),
+            },
         }
     }
 }
 
-/// The parameters for a set of rows: one array per column on PostgreSQL, one JSON array of rows on
+/// The parameters for a set of rows: one for each column on PostgreSQL, one JSON array of rows on
 /// SQLite.
 pub fn rows(backend: DbBackend, columns: Vec<Column>) -> Vec<Value> {
     if backend != DbBackend::Sqlite {
-        return columns.into_iter().map(Column::into_array).collect();
+        return columns.into_iter().map(Column::into_value).collect();
     }
     let count = columns.first().map_or(0, Column::len);
     let mut json = String::with_capacity(2 + count * columns.len() * CELL);
@@ -177,6 +130,24 @@ pub fn sqlite_instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
 
+/// The text of a PostgreSQL array.
+///
+/// If all values are absent, the array is empty, and the statement then reads NULL in each row. Most
+/// columns of most groups are like that.
+fn array_text(values: &[Option<String>]) -> String {
+    if values.iter().all(Option::is_none) {
+        return "{}".to_owned();
+    }
+    let cells: Vec<String> = values
+        .iter()
+        .map(|value| match value {
+            Some(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+            None => "NULL".to_owned(),
+        })
+        .collect();
+    format!("{{{}}}", cells.join(","))
+}
+
 fn quoted(text: &str, json: &mut String) {
     match serde_json::to_string(text) {
         Ok(quoted) => json.push_str(&quoted),
@@ -185,38 +156,50 @@ fn quoted(text: &str, json: &mut String) {
     }
 }
 
-fn hex(bytes: &[u8], json: &mut String) {
+fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
-    json.push('"');
-    json.extend(
-        bytes
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
-    );
-    json.push('"');
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_column_is_empty_only_if_all_of_its_values_are_absent() {
+    fn optional(first: bool) -> Vec<Column> {
         let at = DateTime::from_timestamp(1_769_851_800, 0);
-        let columns = |first: bool| {
+        vec![
+            Column::texts([first.then_some("a\"\\\nß,{}"), None, first.then_some("")].into_iter()),
+            Column::numbers([first.then_some(-1), None, first.then_some(i64::MIN)].into_iter()),
+            Column::ids([first.then_some(Uuid::nil()), None, None].into_iter()),
+            Column::bytes([first.then_some([1, 0xfe]), None, None].into_iter()),
+            Column::instants([at.filter(|_| first), None, None].into_iter()),
+        ]
+    }
+
+    #[test]
+    fn an_absent_value_is_null_in_the_text_of_an_array() {
+        let zeros = "0".repeat(32);
+        assert_eq!(
+            rows(DbBackend::Postgres, optional(true)),
             [
-                Column::texts([first.then_some("a"), None].into_iter()),
-                Column::numbers([first.then_some(-1_000), None].into_iter()),
-                Column::ids([first.then_some(Uuid::from_u128(7)), None].into_iter()),
-                Column::bytes([first.then_some(vec![1]), None].into_iter()),
-                Column::instants([at.filter(|_| first), None].into_iter()),
+                "{\"a\\\"\\\\\nß,{}\",NULL,\"\"}".to_owned(),
+                format!("{{\"-1\",NULL,\"{}\"}}", i64::MIN),
+                format!("{{\"{zeros}\",NULL,NULL}}"),
+                "{\"01fe\",NULL,NULL}".to_owned(),
+                "{\"2026-01-31T09:30:00.000000+00:00\",NULL,NULL}".to_owned(),
             ]
-        };
-        assert!(columns(false).iter().all(|column| column.len() == 0));
-        assert!(columns(true).iter().all(|column| column.len() == 2));
-        // A required column is never left empty, even if its values equal the sentinel.
-        assert_eq!(Column::Number(vec![NONE, NONE]).len(), 2);
+            .map(Value::from)
+        );
+    }
+
+    #[test]
+    fn the_array_of_a_column_without_any_value_is_empty() {
+        let absent = rows(DbBackend::Postgres, optional(false));
+        assert!(absent.iter().all(|value| *value == Value::from("{}")));
     }
 
     #[test]
@@ -226,43 +209,38 @@ mod tests {
             Column::Text(vec!["a\"\\\n\u{1}ß".to_owned(), String::new()]),
             Column::Number(vec![i64::MIN, 7]),
             Column::Id(vec![Uuid::nil(), Uuid::from_u128(0xab)]),
-            Column::Bytes(vec![vec![1, 0xfe], Vec::new()]),
             Column::Instant(vec![
                 at,
                 DateTime::from_timestamp(-62_135_596_800, 0).unwrap(),
             ]),
         ];
-        let Value::String(Some(json)) = &rows(DbBackend::Sqlite, columns)[0] else {
-            panic!("no text");
-        };
         let expected = serde_json::json!([
             [
                 "a\"\\\n\u{1}ß",
                 i64::MIN,
                 "0".repeat(32),
-                "01fe",
                 "2026-01-31T09:30:00.000005+00:00"
             ],
             [
                 "",
                 7,
                 format!("{}ab", "0".repeat(30)),
-                "",
                 "0001-01-01T00:00:00.000000+00:00"
             ],
         ]);
+        let Value::String(Some(json)) = &rows(DbBackend::Sqlite, columns)[0] else {
+            panic!("no text");
+        };
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(json).unwrap(),
             expected
         );
-        let absent = vec![
-            Column::Number(vec![7, 8]),
-            Column::texts([None, None].into_iter()),
-            Column::numbers([None, Some(-2)].into_iter()),
-        ];
         assert_eq!(
-            rows(DbBackend::Sqlite, absent),
-            vec![Value::from("[[7,null,-1],[8,null,-2]]")]
+            rows(
+                DbBackend::Sqlite,
+                vec![Column::texts([None, Some("")].into_iter())]
+            ),
+            vec![Value::from("[[null],[\"\"]]")]
         );
         let nothing = rows(DbBackend::Sqlite, vec![Column::Number(Vec::new())]);
         assert_eq!(nothing, vec![Value::from("[]")]);

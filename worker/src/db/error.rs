@@ -107,8 +107,6 @@ const UNIQUE: &str = "23505";
 /// SQLSTATE of a serialization failure. The statement that writes a whole group raises it if
 /// another writer changed a wallet.
 const SERIALIZATION: &str = "40001";
-/// SQLSTATE of a function that does not exist.
-const NO_FUNCTION: &str = "42883";
 /// SQLSTATE of a deadlock.
 const DEADLOCK: &str = "40P01";
 /// Extended result codes of a unique violation on SQLite: unique index, primary key.
@@ -166,11 +164,6 @@ impl StoreError {
     /// Whether the database or the session accepts no writes.
     pub fn is_read_only(&self) -> bool {
         self.kind() == READ_ONLY
-    }
-
-    /// Whether a statement needs a newer schema.
-    pub fn is_ahead_of_schema(&self) -> bool {
-        self.code().is_some_and(|code| code == NO_FUNCTION)
     }
 
     /// Whether two writers waited for each other and the database aborted this one.

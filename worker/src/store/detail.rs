@@ -4,12 +4,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use ledger::{Action, BatchNote, Command, CreditedPayment, Detail, Inconsistency, Item, Posting};
 use serde_json::{Map, Value, json};
 
-/// The JSON of what a posting stores without a column of its own. The text is empty if there is
-/// nothing.
-pub fn to_text(posting: &Posting) -> String {
+/// The JSON of what a posting stores without a column of its own. `None` if there is nothing.
+pub fn to_text(posting: &Posting) -> Option<String> {
     let Posting { detail, audit, .. } = posting;
     if detail.is_empty() && audit.is_empty() {
-        return String::new();
+        return None;
     }
     let mut fields = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
@@ -40,7 +39,7 @@ pub fn to_text(posting: &Posting) -> String {
     put("claimedAt", audit.claimed_at.map(|at| instant(at).into()));
     put("request", audit.request.as_deref().map(request));
     put("batch", audit.batch.as_deref().map(batch));
-    Value::Object(fields).to_string()
+    Some(Value::Object(fields).to_string())
 }
 
 /// Reads the parts that an outcome needs.

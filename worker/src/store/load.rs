@@ -167,18 +167,16 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         if references.is_empty() {
             return Ok(());
         }
-        let senders = match self.rules.references {
-            References::PerOrigin => Column::Text(Vec::new()),
-            References::PerSender => texts(
-                references
-                    .iter()
-                    .map(|(_, _, owner)| owner.unwrap_or_default()),
-            ),
-        };
+        let senders = references
+            .iter()
+            .map(|(_, _, owner)| match self.rules.references {
+                References::PerOrigin => None,
+                References::PerSender => Some(owner.unwrap_or_default()),
+            });
         let values = self.rows(vec![
             texts(references.iter().map(|(origin, _, _)| *origin)),
             texts(references.iter().map(|(_, id, _)| *id)),
-            senders,
+            Column::texts(senders),
         ]);
         let rows = self
             .query("look up references", &sql::KNOWN_REFERENCES, values)

@@ -19,19 +19,18 @@
 //! 4. Read the first batches of each user in spending order: what the commands may spend. Read
 //!    more, in a larger window, only for users whose demand they do not cover.
 //! 5. Decide in memory ([`ledger::Book`]). Nothing awaits here.
-//! 6. Insert transactions, one for each posting, in the order of references. The unique reference
-//!    is the last guard.
-//! 7. Insert new batches.
-//! 8. Insert allocations: which batch funded which transaction.
-//! 9. Update the batches that were spent from.
-//! 10. Update the changed wallets, each from the version that was read.
-//! 11. Write subscriptions and delete the wallets that stayed unopened, only if there are any.
+//! 6. Write the changed wallets, each from the version that was read; transactions, one for each
+//!    posting, in the order of references, with their allocations; new batches, and the batches
+//!    that were spent from. The unique reference is the last guard. On PostgreSQL both paths write
+//!    these rows by the same statement.
+//! 7. Write subscriptions and delete the wallets that stayed unopened, only if there are any.
 //!
 //! The steps are separate statements under READ COMMITTED. A statement that both locks a wallet
 //! and reads its batches would see the batches as they were before it waited for the lock.
 //!
 //! On SQLite the transaction is `BEGIN IMMEDIATE`, which locks the whole file. The same steps
-//! follow.
+//! follow, and step 6 is a statement for each kind of row, because SQLite has no statement that
+//! writes several tables.
 
 mod commit_path;
 mod detail;

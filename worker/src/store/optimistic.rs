@@ -171,10 +171,10 @@ fn is_recorded(decision: &Decision) -> bool {
     }
 }
 
-/// Whether an error may be caused by stale rows, or by a schema older than this worker.
+/// Whether an error may be caused by stale rows.
 ///
 /// A refused value (poison) may be caused by stale rows, too: the database checks constraints
 /// before it checks the unique index.
 fn is_conflict(error: &StoreError) -> bool {
-    error.is_poison() || error.is_stale() || error.is_deadlock() || error.is_ahead_of_schema()
+    error.is_poison() || error.is_stale() || error.is_deadlock()
 }

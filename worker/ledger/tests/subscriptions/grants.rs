@@ -83,7 +83,7 @@ fn a_period_whose_credits_would_have_expired_is_recorded_as_skipped() {
     let skipped: Vec<_> = outcomes.iter().map(|outcome| outcome.skipped).collect();
     assert_eq!(
         skipped,
-        [Some(Skipped::Expired), Some(Skipped::Lapsed), None]
+        [Some(Skipped::Expired), Some(Skipped::Expired), None]
     );
     assert_eq!(outcomes[0].amount, 0);
     assert_eq!(outcomes[2].amount, 200);

@@ -1,11 +1,7 @@
-INSERT INTO subscription (id, user_id, plan, status, anchor, activated_at, ended_at, paid_through,
-  next_period_start, due_at, status_at, status_since, created_at, updated_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
-  NULLIF(value ->> 5, '0001-01-01T00:00:00.000000+00:00'),
-  NULLIF(value ->> 6, '0001-01-01T00:00:00.000000+00:00'),
-  NULLIF(value ->> 7, '0001-01-01T00:00:00.000000+00:00'),
-  NULLIF(value ->> 8, '0001-01-01T00:00:00.000000+00:00'),
-  NULLIF(value ->> 8, '0001-01-01T00:00:00.000000+00:00'), value ->> 9, value ->> 10, $2, $2
+INSERT INTO subscription (id, user_id, plan, status, anchor, status_at, status_since, activated_at,
+  ended_at, paid_through, next_period_start, due_at, created_at, updated_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+  value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 10, $2, $2
 FROM jsonb_each($1)
 WHERE true
 ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, status = excluded.status,

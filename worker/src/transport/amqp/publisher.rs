@@ -24,7 +24,7 @@ use crate::pipeline::{self, Backoff, chain};
 /// Largest number of requests, each of one lane, that wait to be published.
 const REQUESTS: usize = 16;
 const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The publisher has ended because the worker stops.
 #[derive(Debug, thiserror::Error)]
@@ -58,10 +58,8 @@ impl Publisher {
         let task = Task {
             options: options.clone(),
             connection_state: connection_state.clone(),
-            outbox: Outbox {
-                inbox,
-                current: None,
-            },
+            inbox,
+            current: None,
         };
         let publisher = Self {
             connection_state,
@@ -104,16 +102,15 @@ impl Publisher {
 struct Task {
     options: InboundOptions,
     connection_state: Arc<ConnectionStates>,
-    outbox: Outbox,
+    inbox: mpsc::Receiver<PublishRequest>,
+    /// Stored until its messages are confirmed, so that the next connection publishes them again.
+    current: Option<PublishRequest>,
 }
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
-        loop {
-            if self.outbox.is_done() {
-                return;
-            }
+        let mut backoff = Backoff::new(MAX_WAIT);
+        while !self.is_done() {
             let started = Instant::now();
             match self.session().await {
                 Ok(()) => {
@@ -128,7 +125,7 @@ impl Task {
                 }
             }
             self.connection_state.publishing.lost();
-            if started.elapsed() > LONGEST_WAIT * 3 {
+            if started.elapsed() > MAX_WAIT * 3 {
                 backoff.reset();
             }
             sleep(backoff.wait()).await;
@@ -141,23 +138,15 @@ impl Task {
         topology::declare(&connection, &self.options.topology).await?;
         self.connection_state.publishing.up();
         self.connection_state.other_failures.clear();
+        let connection_state = self.connection_state.clone();
         tokio::select! {
-            sent = self.outbox.serve(&connection) => sent?,
-            () = self.connection_state.publishing.watch(&connection) => {
-                return Err(AmqpError::Ended);
-            }
+            sent = self.serve(&connection) => sent?,
+            () = connection_state.publishing.watch(&connection) => return Err(AmqpError::Ended),
         }
         connection::close(&connection).await;
         Ok(())
     }
-}
 
-struct Outbox {
-    inbox: mpsc::Receiver<PublishRequest>,
-    current: Option<PublishRequest>,
-}
-
-impl Outbox {
     fn is_done(&self) -> bool {
         self.current.is_none() && self.inbox.is_closed() && self.inbox.is_empty()
     }
@@ -175,7 +164,6 @@ impl Outbox {
                     }
                 },
             };
-            // Stored until they are confirmed, so that the next connection publishes them again.
             let current = self.current.insert(current);
             publish_confirmed(connection, &mut channel, &current.messages).await?;
             if let Some(current) = self.current.take() {
@@ -217,7 +205,7 @@ async fn publish_confirmed(
             alarm = true,
             "broker did not accept a message, retrying"
         );
-        return Err(AmqpError::NotTaken { exchange, why });
+        return Err(AmqpError::NotAccepted { exchange, why });
     }
     Ok(())
 }
