@@ -144,7 +144,9 @@ impl Fixture for Store {
         let mut users = BTreeSet::new();
         let mut cursor = None;
         loop {
-            let page = read::lapsed_users(&self.ledger.store, cutoff, cursor.as_deref()).await;
+            let page =
+                read::users_with_expired_batches(&self.ledger.store, cutoff, cursor.as_deref())
+                    .await;
             let page = page.expect("a page");
             users.extend(page.items.into_iter().map(|(_, user)| user));
             cursor = page.next;

@@ -119,7 +119,9 @@ impl Work {
             .unwrap_or(DateTime::UNIX_EPOCH);
         let page = move |cursor: Option<String>| {
             let work = work.clone();
-            async move { read::lapsed_users(&work.database, cutoff, cursor.as_deref()).await }
+            async move {
+                read::users_with_expired_batches(&work.database, cutoff, cursor.as_deref()).await
+            }
         };
         all(cursor, page)
             .take_until(self.stop.clone().cancelled_owned())
