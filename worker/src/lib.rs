@@ -10,6 +10,7 @@ pub mod config;
 pub mod db;
 pub mod dead_letters;
 pub mod decode;
+mod delivery_attempt;
 pub mod jobs;
 pub mod monitor;
 pub mod outcome;

@@ -88,8 +88,8 @@ const NAMES: &[NameRule] = &[
             "producer-sdk/src/embedded",
             "worker/src/audit_log.rs",
             "worker/src/db",
+            "worker/src/delivery_attempt.rs",
             "worker/src/jobs/repository.rs",
-            "worker/src/pipeline/delivery_attempt.rs",
             "worker/src/read",
             "worker/src/store",
             "worker/src/transport/embedded",
@@ -102,8 +102,8 @@ const NAMES: &[NameRule] = &[
         within: &[
             "worker/src/audit_log.rs",
             "worker/src/db",
+            "worker/src/delivery_attempt.rs",
             "worker/src/jobs",
-            "worker/src/pipeline/delivery_attempt.rs",
             "worker/src/read",
             "worker/src/verify",
         ],
@@ -149,9 +149,11 @@ const NAMES: &[NameRule] = &[
     NameRule {
         names: &[
             "crate::cache",
+            "crate::db",
             "crate::store",
             "crate::transport",
             "cache",
+            "db",
             "store",
             "transport",
         ],

@@ -80,7 +80,7 @@ impl Fixture {
     async fn run(&self, job: Job) -> Counts {
         let run = self.ours(job, true).await;
         let finished = self.runner.run(job, run, |_| {}).await;
-        finished.expect("an end").counts
+        finished.expect("an end")
     }
 
     async fn end(self) {
@@ -275,8 +275,7 @@ async fn a_stopped_run_continues_at_its_cursor_and_adds_to_its_counts() {
         .runner
         .run(Job::Grant, resumed, |_| {})
         .await
-        .expect("an end")
-        .counts;
+        .expect("an end");
     assert_eq!(counts.processed, 3000);
     assert_eq!(counts.failed, 0);
     let granted = "SELECT count(*) FROM credits_transaction WHERE type = 'monthly_grant'";
@@ -313,8 +312,7 @@ async fn a_run_belongs_to_one_worker_until_its_lease_expires_and_runs_once_per_d
         .runner
         .run(Job::Verify, taken_over, |_| {})
         .await
-        .expect("an end")
-        .counts;
+        .expect("an end");
     assert_eq!(counts.holds, Some(true));
     assert!(
         matches!(fixture.claim(Job::Verify, false).await, Claim::Taken(_)),
@@ -346,7 +344,7 @@ async fn a_worker_with_a_new_claim_of_a_run_does_not_continue_under_the_lost_cla
     let again = fixture.runner.run(Job::Verify, lost, |_| {}).await;
     assert!(matches!(again, Err(JobError::TakenOver)), "{again:?}");
     let finished = fixture.runner.run(Job::Verify, current, |_| {}).await;
-    assert_eq!(finished.expect("an end").counts.holds, Some(true));
+    assert_eq!(finished.expect("an end").holds, Some(true));
     fixture.end().await;
 }
 
@@ -546,7 +544,7 @@ async fn a_job_has_a_bounded_window_waits_for_outcomes_and_delays_no_other_comma
             .expect("an outcome")
             .is_completed()
     );
-    let counts = job.await.expect("no panic").expect("an end").counts;
+    let counts = job.await.expect("no panic").expect("an end");
     assert_eq!(counts.failed, 0);
     // The commands that were sent twice have two outcomes. The second one says that there were no
     // expired credits left.

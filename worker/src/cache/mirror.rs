@@ -18,9 +18,9 @@ use super::Balances;
 use crate::{clock::Clock, read, store::Store};
 
 /// Largest number of users that wait.
-const MOST_WAITING: usize = 50_000;
+const MAX_WAITING: usize = 50_000;
 /// Users whose balances are read and written together.
-const AT_ONCE: usize = 500;
+const READ_TOGETHER: usize = 500;
 
 /// A handle to the task, through which lanes and queries add user ids.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl Mirror {
     pub fn touch<'a>(&self, users: impl IntoIterator<Item = &'a str>) {
         let mut waiting = self.0.lock();
         for user in users {
-            if !waiting.contains(user) && waiting.len() < MOST_WAITING {
+            if !waiting.contains(user) && waiting.len() < MAX_WAITING {
                 waiting.insert(user.to_owned());
             }
         }
@@ -83,7 +83,7 @@ impl Waiting {
             {
                 let mut waiting = self.lock();
                 if !waiting.is_empty() {
-                    let taken: Vec<String> = waiting.iter().take(AT_ONCE).cloned().collect();
+                    let taken: Vec<String> = waiting.iter().take(READ_TOGETHER).cloned().collect();
                     for user in &taken {
                         waiting.remove(user);
                     }

@@ -201,7 +201,7 @@ async fn claim_and_run(
         })
         .await;
     bar.finish_and_clear();
-    *counts = ran.doing("finish the job")?.counts;
+    *counts = ran.doing("finish the job")?;
     Ok(())
 }
 

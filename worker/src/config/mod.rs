@@ -4,6 +4,8 @@
 //! ([`ConfigError::Wrong`]), and nothing starts.
 
 mod backend;
+#[cfg(test)]
+mod backend_tests;
 mod database;
 pub(crate) mod duration;
 mod health;

@@ -156,3 +156,65 @@ fn a_url_is_read_from_the_file_that_a_variable_names() {
         expect(strange.0.to_str().expect("UTF-8"), "not a valid URL");
     }
 }
+
+/// Conformance: Configuration and command line: A URL that has no host, or can be read as another
+/// host's, is refused without showing its password
+#[test]
+fn a_url_that_could_be_parsed_with_another_host_is_refused() {
+    let good = [
+        ("AMQP_URL", "amqp://u:p%2F%40@[::1]:5672/%2f"),
+        ("AMQP_URL", "amqps://mq.example"),
+        ("DATABASE_URL", "postgres:///scrip?host=/run/postgresql"),
+        ("DATABASE_URL", "postgres://%2Frun%2Fpostgresql/scrip"),
+        ("DATABASE_URL", "postgresql://db/scrip?user=a@b"),
+        ("DATABASE_URL", "sqlite:my data/scrip.db"),
+        ("REDIS_URL", "redis+unix:///run/redis.sock?db=1"),
+        ("REDIS_URL", "rediss://:p@[::1]:6379/1#insecure"),
+    ];
+    for (variable, url) in good {
+        assert!(load("", &[(variable, url)]).is_ok(), "{url}");
+    }
+    for (variable, url, why) in [
+        ("AMQP_URL", "amqp:hunter2", "does not begin with a scheme"),
+        ("AMQP_URL", "amqp://u:hunter2@/%2f", "names no host"),
+        ("AMQP_URL", "amqp://u:1/hunter2@mq", "an `@` after the host"),
+        (
+            "AMQP_URL",
+            "amqp://u:hunter2@mq:65536/%2f",
+            "invalid port number",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres:hunter2",
+            "does not begin with a scheme",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:1/hunter2@db/scrip",
+            "an `@` after the host",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:1#hunter2@db/scrip",
+            "an `@` after the host",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:p@db/scrip#hunter2",
+            "a fragment",
+        ),
+        (
+            "REDIS_URL",
+            "redis://:1?hunter2@cache",
+            "an `@` after the host",
+        ),
+        ("REDIS_URL", "redis:///hunter2", "names no host"),
+        ("REDIS_URL", "redis://cache#hunter2", "a fragment"),
+    ] {
+        let found = problems("", &[(variable, url)]).concat();
+        assert!(
+            found.contains(why) && !found.contains("hunter2"),
+            "{url}: {found}"
+        );
+    }
+}

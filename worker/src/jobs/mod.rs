@@ -33,5 +33,5 @@ pub use error::{ClaimError, JobError};
 pub use local::serve_local;
 pub use repository::{Claim, JobRun};
 pub use request::ANSWER_TIMEOUT;
-pub use runner::{Finished, Runner};
+pub use runner::Runner;
 pub use work::WINDOW;

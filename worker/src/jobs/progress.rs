@@ -4,21 +4,26 @@
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
     counts::Counts,
     error::{ClaimError, Interrupted, JobError},
     repository::JobRun,
-    runner::Runner,
 };
-use crate::pipeline::{Backoff, chain};
+use crate::{
+    clock::Clock,
+    db::Database,
+    pipeline::{Backoff, chain},
+};
 
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// The progress of a run that this worker has claimed.
-pub(super) struct Progress<'a> {
-    runner: &'a Runner,
+pub(super) struct Progress {
+    database: Database,
+    clock: Clock,
     pub run: JobRun,
     /// Behind the last item up to which all commands are answered.
     pub cursor: Option<String>,
@@ -28,16 +33,17 @@ pub(super) struct Progress<'a> {
     began: Instant,
 }
 
-impl<'a> Progress<'a> {
+impl Progress {
     /// The progress that is stored with the run.
-    pub fn new(runner: &'a Runner, run: JobRun) -> Self {
+    pub fn new(database: Database, clock: Clock, run: JobRun) -> Self {
         let counts: Counts = run
             .result
             .as_ref()
             .and_then(|result| serde_json::from_value(result.clone()).ok())
             .unwrap_or_default();
         Self {
-            runner,
+            database,
+            clock,
             cursor: run.cursor.clone(),
             earlier_ms: counts.duration_ms,
             counts,
@@ -55,13 +61,12 @@ impl<'a> Progress<'a> {
     /// Renews the lease and stores the progress. Fails only if another worker has the run.
     pub async fn renew(&mut self) -> Result<(), Interrupted> {
         self.update_duration();
-        let Runner {
-            database, clock, ..
-        } = self.runner;
         let result = self.counts.to_json();
         let renewed = async {
-            let now = clock.confirmed().await?;
-            let renewed = database.renew_job(&self.run, self.cursor.as_deref(), &result, now);
+            let now = self.clock.confirmed().await?;
+            let renewed = self
+                .database
+                .renew_job(&self.run, self.cursor.as_deref(), &result, now);
             Ok::<_, ClaimError>(renewed.await?)
         };
         match renewed.await {
@@ -76,13 +81,12 @@ impl<'a> Progress<'a> {
 
     /// Releases the lease of a run that is stopped, and stores the progress.
     pub async fn release(&self) -> JobError {
-        let Runner {
-            database, clock, ..
-        } = self.runner;
         let result = self.counts.to_json();
         let released = async {
-            let now = clock.confirmed().await?;
-            let released = database.release_job(&self.run, self.cursor.as_deref(), &result, now);
+            let now = self.clock.confirmed().await?;
+            let released =
+                self.database
+                    .release_job(&self.run, self.cursor.as_deref(), &result, now);
             Ok::<_, ClaimError>(released.await?)
         };
         if let Err(error) = released.await {
@@ -94,21 +98,15 @@ impl<'a> Progress<'a> {
         JobError::Stopped
     }
 
-    /// Stores the result. Retries until the database answers or the runner stops.
-    pub async fn finish(&self) -> Result<(), JobError> {
-        let Runner {
-            database,
-            clock,
-            stop,
-            ..
-        } = self.runner;
+    /// Stores the result. Retries until the database answers or `stop` is cancelled.
+    pub async fn finish(&self, stop: &CancellationToken) -> Result<(), JobError> {
         let completed = self.counts.holds != Some(false) && self.counts.error.is_none();
         let result = self.counts.to_json();
         let mut backoff = Backoff::new(MAX_PAUSE);
         loop {
             let finished = async {
-                let now = clock.confirmed().await?;
-                let finished = database.finish_job(&self.run, completed, &result, now);
+                let now = self.clock.confirmed().await?;
+                let finished = self.database.finish_job(&self.run, completed, &result, now);
                 Ok::<_, ClaimError>(finished.await?)
             };
             match finished.await {

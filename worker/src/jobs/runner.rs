@@ -56,13 +56,6 @@ pub struct Runner {
     pub stop: CancellationToken,
 }
 
-/// A run that has finished.
-#[derive(Clone, Debug)]
-pub struct Finished {
-    /// The final counters.
-    pub counts: Counts,
-}
-
 impl Runner {
     /// Claims the run of a job for a date. A finished run is claimed only if `again`.
     pub async fn claim(
@@ -80,15 +73,16 @@ impl Runner {
         Ok(claim.await?)
     }
 
-    /// Runs a claimed run from its cursor. `report` receives the counters so far.
+    /// Runs a claimed run from its cursor, and returns the final counters. `report` receives the
+    /// counters so far.
     pub async fn run(
         &self,
         job: Job,
         run: JobRun,
         mut report: impl FnMut(&Counts) + Send,
-    ) -> Result<Finished, JobError> {
+    ) -> Result<Counts, JobError> {
         let (name, date) = (run.name.clone(), run.run_date.clone());
-        let mut progress = Progress::new(self, run);
+        let mut progress = Progress::new(self.database.clone(), self.clock.clone(), run);
         let resumed = progress.cursor.is_some();
         info!(job = name, date, resumed, "job started");
         let done = self.work(job, &mut progress, &mut report).await;
@@ -98,24 +92,22 @@ impl Runner {
             if let JobError::Impossible(cause) = &stopped {
                 error!(alarm = true, job = name, date, error, "job failed");
                 progress.counts.error = Some(cause.clone());
-                progress.finish().await?;
+                progress.finish(&self.stop).await?;
             } else {
                 warn!(job = name, date, error, "job did not finish");
             }
             return Err(stopped);
         }
-        progress.finish().await?;
+        progress.finish(&self.stop).await?;
         let result = progress.counts.to_json();
         info!(job = name, date, result = %result, "job finished");
-        Ok(Finished {
-            counts: progress.counts,
-        })
+        Ok(progress.counts)
     }
 
     async fn work(
         &self,
         job: Job,
-        progress: &mut Progress<'_>,
+        progress: &mut Progress,
         report: &mut (impl FnMut(&Counts) + Send),
     ) -> Result<(), JobError> {
         let mut backoff = Backoff::new(MAX_PAUSE);
@@ -174,7 +166,7 @@ impl Runner {
         &self,
         job: Job,
         now: DateTime<Utc>,
-        progress: &mut Progress<'_>,
+        progress: &mut Progress,
         report: &mut (impl FnMut(&Counts) + Send),
     ) -> Result<(), Interrupted> {
         let date: NaiveDate = progress.run.run_date.parse().unwrap_or_default();
@@ -209,7 +201,7 @@ impl Runner {
         &self,
         done: impl Stream<Item = Result<Done, ReadError>> + Send,
         count: Count,
-        progress: &mut Progress<'_>,
+        progress: &mut Progress,
         report: &mut (impl FnMut(&Counts) + Send),
     ) -> Result<(), Interrupted> {
         let mut done = pin!(done);
@@ -248,7 +240,7 @@ impl Runner {
     async fn verify(
         &self,
         now: DateTime<Utc>,
-        progress: &mut Progress<'_>,
+        progress: &mut Progress,
         report: &mut (impl FnMut(&Counts) + Send),
     ) -> Result<(), Interrupted> {
         let options = verify::Options {

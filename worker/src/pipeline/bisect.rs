@@ -19,7 +19,7 @@ use super::{CommitError, Ledger};
 /// This many poison commands without a success in between count as a failure of the database.
 const STREAK_LIMIT: usize = 3;
 /// Largest number of canaries, each of another user.
-const MOST_CANARIES: usize = 20;
+const MAX_CANARIES: usize = 20;
 
 /// The distinct poison commands since the last success, with their users. A command that returns
 /// from the delay queue is counted once.
@@ -134,7 +134,7 @@ pub async fn probe_canaries<L: Ledger>(
         .iter()
         .filter(|command| users.insert(&command.user_id));
     let mut cleared = false;
-    for canary in canaries.take(MOST_CANARIES) {
+    for canary in canaries.take(MAX_CANARIES) {
         match ledger.dry_run(slice::from_ref(canary), now).await {
             Ok(decisions) if decisions.iter().any(is_written) => {
                 cleared = true;

@@ -19,7 +19,6 @@
 pub mod bisect;
 mod counters;
 mod delivery;
-mod delivery_attempt;
 mod histogram;
 mod lane_state;
 mod ledger_port;

@@ -54,7 +54,7 @@ impl Lane {
     pub async fn run(mut self) {
         let mut backoff = Backoff::new(MAX_PAUSE);
         while !self.stop.is_cancelled() {
-            match self.turn().await {
+            match self.serve().await {
                 Ok(()) => backoff.reset(),
                 Err(EmbeddedError::LostLease) => {
                     warn!("another worker took the lane, waiting for it to end");
@@ -86,7 +86,7 @@ impl Lane {
     }
 
     /// Takes the lease, then serves until an error occurs or the lane stops.
-    async fn turn(&mut self) -> Result<(), EmbeddedError> {
+    async fn serve(&mut self) -> Result<(), EmbeddedError> {
         if !*self.serving.borrow() {
             self.wait_for_lease().await?;
         }

@@ -18,9 +18,9 @@ use crate::{
 /// Delay of a poison command before it is retried.
 const DELAY: TimeDelta = TimeDelta::seconds(10);
 /// Age at which a query is deleted: its sender does not wait any longer.
-const QUERY_LASTS: TimeDelta = TimeDelta::seconds(30);
+const QUERY_LIFETIME: TimeDelta = TimeDelta::seconds(30);
 /// Age at which a reply is deleted: its receiver does not fetch it any more.
-const REPLY_LASTS: TimeDelta = TimeDelta::minutes(10);
+const REPLY_LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
 const VERSION: &str = "PRAGMA data_version";
 
@@ -262,8 +262,8 @@ pub async fn purge<C: ConnectionTrait>(
     connection: &C,
     now: DateTime<Utc>,
 ) -> Result<(), EmbeddedError> {
-    execute(connection, STALE_REPLIES, [instant(now - REPLY_LASTS)]).await?;
-    execute(connection, STALE_QUERIES, [instant(now - QUERY_LASTS)]).await
+    execute(connection, STALE_REPLIES, [instant(now - REPLY_LIFETIME)]).await?;
+    execute(connection, STALE_QUERIES, [instant(now - QUERY_LIFETIME)]).await
 }
 
 /// An instant in the text format of the file.
