@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tests::sources::{self, File};
+use testkit::sources::{self, File};
 
 const FOLDERS: [&str; 3] = ["producer-sdk/src/", "worker/ledger/src/", "worker/src/"];
 
