@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::{Database, Home, Namespace, amqp_url, said};
+use crate::process::{self, Database, Home, Namespace, amqp_url, said};
 
 /// Whether a text contains every part.
 fn has(text: &str, parts: &[&str]) -> bool {
