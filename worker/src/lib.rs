@@ -1,5 +1,6 @@
 //! The Scrip worker: it reads commands from a queue and applies them to the ledger.
 
+pub mod app;
 pub mod cache;
 pub mod catalog;
 pub mod cli;

@@ -80,7 +80,7 @@ impl Endpoint {
 }
 
 fn speaks_no_tls(error: &lapin::Error) -> bool {
-    let lapin::ErrorKind::IOError(error) = error.kind() else {
+    let ErrorKind::IOError(error) = error.kind() else {
         return false;
     };
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());

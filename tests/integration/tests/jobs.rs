@@ -10,7 +10,7 @@ use scrip::{
     cache::Redis,
     catalog::Catalog,
     clock::{Clock, ClockHandle, ClockLimits},
-    jobs::{ClaimError, Counts, JobError, PATIENCE, Runner, WINDOW},
+    jobs::{ANSWER_TIMEOUT, ClaimError, Counts, JobError, Runner, WINDOW},
     store::{Claim, JobRun},
     transport::embedded::{Embedded, EmbeddedOptions},
 };
@@ -48,7 +48,7 @@ impl Fixture {
             client: Arc::new(client.await.expect("a client")),
             clock,
             worker: "runner".to_owned(),
-            patience: PATIENCE,
+            answer_timeout: ANSWER_TIMEOUT,
             stop: CancellationToken::new(),
         };
         Self {
@@ -464,7 +464,7 @@ async fn a_command_without_an_outcome_counts_as_failed_and_its_period_stays_due(
         "CREATE TRIGGER broken BEFORE INSERT ON credits_transaction WHEN NEW.user_id = 'pro-00007'
                   BEGIN SELECT RAISE(ABORT, 'broken'); END";
     fixture.ledger.database.execute(broken).await;
-    fixture.runner.patience = Duration::from_millis(500);
+    fixture.runner.answer_timeout = Duration::from_millis(500);
     fixture.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
     let counts = fixture.run(Job::Grant).await;
     assert_eq!(
@@ -502,7 +502,7 @@ async fn a_job_has_a_bounded_window_waits_for_outcomes_and_delays_no_other_comma
         .collect();
     let mut fixture = Fixture::new(&commands).await;
     fixture.at(fixture.ledger.now + TimeDelta::hours(73));
-    fixture.runner.patience = Duration::from_secs(2);
+    fixture.runner.answer_timeout = Duration::from_secs(2);
     let Fixture {
         ledger,
         worker,

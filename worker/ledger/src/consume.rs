@@ -18,7 +18,7 @@ pub(crate) fn decide(
         Ok(cost) => cost,
         Err(refusal) => return Ok(refusal.into()),
     };
-    let Some(wallet) = wallet.filter(|wallet| wallet.open) else {
+    let Some(wallet) = wallet else {
         return Ok(Refusal::WalletNotFound.into());
     };
     if wallet.status == WalletStatus::Frozen {

@@ -13,7 +13,7 @@
 //!    ([`Book::add_wallet`] and the other `add_…` functions).
 //! 2. Decide: pass the commands in order to [`Book::decide`]. Each call returns a [`Decision`] and
 //!    changes the book, so a later command sees the effect of an earlier one.
-//! 3. Write: take the rows to write from [`Book::into_changes`] and commit them.
+//! 3. Write: take the rows to write from [`Book::changes`] and commit them.
 //!
 //! ```
 //! use chrono::{DateTime, Utc};
@@ -59,7 +59,7 @@
 //!     panic!("a consumption is always settled");
 //! };
 //! assert_eq!((outcome.amount, outcome.balance), (-2, Some(18)));
-//! assert_eq!(book.into_changes().postings.len(), 2);
+//! assert_eq!(book.changes().postings.len(), 2);
 //! # Ok::<(), ledger::Inconsistency>(())
 //! ```
 //!
@@ -70,7 +70,7 @@
 //! | Input | [`Command`], [`Action`], [`Origin`], [`Rules`] |
 //! | Result | [`Decision`], [`Outcome`], [`Refusal`] in order of precedence, [`Inconsistency`] |
 //! | Rows to write | [`Changes`], [`Posting`], [`Allocation`], [`Wallet`], [`Batch`] |
-//! | Idempotency | [`Fingerprint`], [`Record`], [`PaymentKey`] |
+//! | Idempotency | [`Fingerprint`], [`Record`], [`RecordedTransaction`], [`PaymentKey`] |
 //! | Subscriptions | [`Subscription`], [`Event`], [`Period`], [`next_grant`] |
 //! | Checks | [`check_wallet`] |
 //!
@@ -96,6 +96,7 @@ pub mod period;
 mod posting;
 mod pricing;
 mod purchase;
+mod record;
 mod refusal;
 mod rules;
 pub mod status;
@@ -113,10 +114,11 @@ pub use command::{Command, Item, Origin};
 pub use decision::IdSource;
 pub use fingerprint::{FINGERPRINT_LEN, Fingerprint};
 pub use invariants::{Broken, check_wallet};
-pub use outcome::{Decision, Outcome, Record, Status};
+pub use outcome::{Decision, Outcome, Status};
 pub use payment::{CreditedPayment, PaymentKey};
 pub use period::Period;
-pub use posting::{Allocation, BatchNote, Detail, Posting, Skipped, TransactionType};
+pub use posting::{Allocation, Audit, BatchNote, Detail, Posting, Skipped, TransactionType};
+pub use record::{Record, RecordedTransaction};
 pub use refusal::{Refusal, Refused};
 pub use rules::{DefaultPrice, Package, Plan, References, Registration, Rules};
 pub use status::SubscriptionStatus;

@@ -53,11 +53,7 @@ pub(crate) fn decide(
         Err(refusal) => return Ok(refusal.into()),
     };
     let posting = grant_period(wallet, subscriptions, nth, (&due, plan), None, context)?;
-    wallet.set_next_due_at(subscription::next_due_at(
-        subscriptions,
-        context.rules,
-        context.now,
-    ));
+    wallet.next_due_at = subscription::next_due_at(subscriptions, context.rules, context.now);
     Ok(Verdict::Post(vec![posting]))
 }
 
@@ -104,11 +100,7 @@ pub(crate) fn settle(
             context,
         )?);
     }
-    wallet.set_next_due_at(subscription::next_due_at(
-        subscriptions,
-        context.rules,
-        context.now,
-    ));
+    wallet.next_due_at = subscription::next_due_at(subscriptions, context.rules, context.now);
     Ok(postings)
 }
 

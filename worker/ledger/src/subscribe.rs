@@ -41,13 +41,12 @@ pub(crate) fn decide(
     let mut posting = context.posting(TransactionType::Subscription);
     posting.subscription_id = Some(id.clone());
     posting.occurred_at = event.at;
-    posting.detail.claimed_at = context
+    posting.audit.claimed_at = context
         .command
         .occurred_at
         .filter(|claimed| *claimed != event.at);
     posting.detail.stale = is_stale;
-    posting.detail.request = Some(Box::new(context.command.clone()));
-    wallet.open = true;
+    posting.audit.request = Some(Box::new(context.command.clone()));
     wallet.post(0)?;
     posting.balance_after = Some(wallet.balance);
 

@@ -288,7 +288,7 @@ fn an_event_that_is_dated_ahead_keeps_the_time_that_it_claimed_and_others_keep_n
         desk.event(when, Active, "pro");
         let expected = claimed.then(|| at(when));
         assert_eq!(
-            desk.book.postings()[posted].detail.claimed_at,
+            desk.book.postings()[posted].audit.claimed_at,
             expected,
             "{when}"
         );

@@ -24,16 +24,13 @@ fn batch(held: i64) -> Batch {
         currency: None,
         transaction_id: Uuid::from_u128(8),
         expirations: 0,
-        new: false,
-        dirty: false,
     }
 }
 
 /// A fixture whose user has one such batch. The expiry job has run in March.
 fn expired_desk(held: i64) -> Desk {
     let mut desk = Desk::new("2026-03-01");
-    let mut wallet = Wallet::prepared(Uuid::from_u128(9), "u".to_owned());
-    wallet.open = true;
+    let mut wallet = Wallet::new(Uuid::from_u128(9), "u".to_owned());
     wallet.balance = 10;
     wallet.held = held;
     wallet.add_batch(batch(held));

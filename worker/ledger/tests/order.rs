@@ -97,8 +97,7 @@ fn stored(events: Vec<Event>, rules: &Rules) -> Subscription {
 /// The grants if all events are known before the first grant: start, plan and credits.
 fn granted(subscription: Subscription, rules: &Rules) -> Vec<(DateTime<Utc>, String, i64)> {
     let mut book = Book::default();
-    let mut wallet = Wallet::prepared(Uuid::from_u128(1), "u".to_owned());
-    wallet.open = true;
+    let mut wallet = Wallet::new(Uuid::from_u128(1), "u".to_owned());
     wallet.next_due_at = subscription.next_due_at(rules, now());
     book.add_wallet(wallet);
     book.add_subscription(subscription);

@@ -73,7 +73,7 @@ fn a_payment_under_a_second_reference_is_refused_and_names_the_first() {
     let row = book.postings().last().expect("a posting");
     assert_eq!((row.kind, row.amount), (TransactionType::Purchase, 0));
     assert_eq!(row.purchase_id.as_deref(), Some("pi_9"));
-    assert!(row.detail.request.is_some(), "the request is stored");
+    assert!(row.audit.request.is_some(), "the request is stored");
 }
 
 #[test]

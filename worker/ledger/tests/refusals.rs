@@ -403,7 +403,7 @@ fn a_command_dated_in_the_future_happens_now() {
     );
     let posting = book.postings().last().expect("a posting");
     assert_eq!(posting.occurred_at, now());
-    assert_eq!(posting.detail.claimed_at, spend.occurred_at);
+    assert_eq!(posting.audit.claimed_at, spend.occurred_at);
 
     settled(&mut book, &rules, &ahead("n3", day(10)));
     let mut batches = book.wallet("bob").expect("a wallet").batches().iter();

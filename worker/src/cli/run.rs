@@ -10,10 +10,10 @@ use super::{
     context::{Context, require_schema},
     failure::{Doing, Failure},
     print, references,
-    service::Service,
     signals::Signals,
 };
 use crate::{
+    app::Service,
     config::{self, Backend, PlainText, SecretUrl},
     monitor::Health,
     pipeline::chain,
@@ -57,7 +57,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     // Health starts before the database, which may be slow to answer: `/livez` is good by then.
     let health = listen(&context.settings.health).await?;
     let store = open(context, &backend, args.migrate).await?;
-    let service = Service::start(context, &backend, store, health.as_ref()).await?;
+    let service = Service::start(&context.settings, &backend, store, health.as_ref()).await?;
     let serving = async {
         service.ready().await;
         info!("ready");

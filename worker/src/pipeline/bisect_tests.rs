@@ -63,7 +63,7 @@ impl Ledger for Scripted {
         );
         Ok(commands
             .iter()
-            .map(|_| Decision::Settled(Outcome::from_postings(&[], None)))
+            .map(|_| Decision::Settled(Outcome::from_transactions([], None)))
             .collect())
     }
 
@@ -80,7 +80,7 @@ impl Ledger for Scripted {
             return Err(CommitError::Poison(cause("poison")));
         }
         let decide = |command: &Command| {
-            let mut outcome = Outcome::from_postings(&[], None);
+            let mut outcome = Outcome::from_transactions([], None);
             outcome.replayed = command.reference_id.starts_with("known");
             Decision::Settled(outcome)
         };
@@ -118,7 +118,7 @@ async fn run(ledger: &Scripted, references: &[&str], streak: &mut Streak) -> Str
         Verdict::Decided(_) => '.',
         Verdict::Poisonous(_) => 'x',
     });
-    signs.chain(committed.trouble.map(|_| '!')).collect()
+    signs.chain(committed.error.map(|_| '!')).collect()
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn a_database_failure_during_a_dry_run_is_an_infrastructure_error() {
     let group = commands(&["a", "b", "c", "d", "e"]);
     let committed = commit(&ledger, &group, &mut Streak::default(), Utc::now()).await;
     assert!(matches!(
-        committed.trouble,
+        committed.error,
         Some(CommitError::Infrastructure(_))
     ));
     assert_eq!(committed.verdicts.len(), 1, "only certain verdicts remain");
@@ -234,9 +234,9 @@ async fn commands_of_a_user_with_broken_rows_are_poison_if_another_user_would_su
         command.user_id = "broken".to_owned();
     }
     let alone = commit(&ledger, &group[..4], &mut Streak::default(), Utc::now()).await;
-    assert!(alone.trouble.is_some(), "there is no canary");
+    assert!(alone.error.is_some(), "there is no canary");
     let committed = commit(&ledger, &group, &mut Streak::default(), Utc::now()).await;
-    assert!(committed.trouble.is_none());
+    assert!(committed.error.is_none());
     assert_eq!(committed.verdicts.len(), 5);
     assert_eq!(ledger.committed(), ["e"]);
 }

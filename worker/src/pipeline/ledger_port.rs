@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use ledger::{Command, Decision};
 
 /// The store of the ledger as a lane uses it.
-pub trait Ledger: Send + Sync + 'static {
+pub trait Ledger: Send + Sync {
     /// Decides and writes `commands`, in order, in one database transaction. Returns one decision
     /// per command. If it fails, nothing is written.
     fn commit_group(

@@ -1,14 +1,18 @@
-//! `credits_transaction.detail`: the parts of an outcome that have no column, as JSON.
+//! `credits_transaction.detail`: the parts of a posting that have no column, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::{Action, BatchNote, Command, CreditedPayment, Detail, Event, Inconsistency, Item};
+use ledger::{
+    Action, BatchNote, Command, CreditedPayment, Detail, Event, Inconsistency, Item, Posting,
+};
 use serde_json::{Map, Value, json};
 
 use super::error::inconsistent_subscription;
 
-/// The JSON of a detail. The text is empty if the detail is.
-pub fn to_text(detail: &Detail) -> String {
-    if detail.is_empty() {
+/// The JSON of what a posting stores without a column of its own. The text is empty if there is
+/// nothing.
+pub fn to_text(posting: &Posting) -> String {
+    let Posting { detail, audit, .. } = posting;
+    if detail.is_empty() && audit.is_empty() {
         return String::new();
     }
     let mut fields = Map::new();
@@ -37,14 +41,13 @@ pub fn to_text(detail: &Detail) -> String {
             Some(first.transaction_id.to_string().into()),
         );
     }
-    put("claimedAt", detail.claimed_at.map(|at| instant(at).into()));
-    put("request", detail.request.as_deref().map(request));
-    put("batch", detail.batch.as_deref().map(batch));
+    put("claimedAt", audit.claimed_at.map(|at| instant(at).into()));
+    put("request", audit.request.as_deref().map(request));
+    put("batch", audit.batch.as_deref().map(batch));
     Value::Object(fields).to_string()
 }
 
-/// Reads the parts that an outcome needs. The claimed instant and the request are for people, and
-/// the batch is for `verify`, so they are not read.
+/// Reads the parts that an outcome needs.
 pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> {
     let Some(text) = text else {
         return Ok(Detail::default());
@@ -68,9 +71,6 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         required: number("required"),
         available: number("available"),
         first: first(&value),
-        claimed_at: None,
-        request: None,
-        batch: None,
     })
 }
 

@@ -328,10 +328,8 @@ pub async fn paid_through_is_raised_by_any_event_and_lowered_by_none(mut ledger:
             reference += 1;
             let reference = format!("{user}-{reference}");
             let mut command = subscribe(&reference, &user, &user, "pro", Active, at);
-            if let Action::Subscription(SubscriptionUpdate { paid_through, .. }) =
-                &mut command.action
-            {
-                *paid_through = paid;
+            if let Action::Subscription(update) = &mut command.action {
+                update.paid_through = paid;
             }
             command
         };

@@ -1,7 +1,7 @@
 //! A ledger in which a payment was credited more than once, with the marks that the index over
 //! payments leaves out.
 
-use ledger::{Refusal, Status};
+use ledger::{Action, Refusal, Status};
 use scrip::verify::{Options, verify};
 use sea_orm::ConnectionTrait;
 use testkit::{

@@ -42,7 +42,7 @@ impl Store {
 
     fn internal(reference: String, user: String, action: Action) -> Command {
         Command {
-            origin: ledger::Origin::Internal,
+            origin: Origin::Internal,
             reference_id: reference,
             user_id: user,
             occurred_at: None,
@@ -141,7 +141,9 @@ impl Fixture for Store {
         let mut users = BTreeSet::new();
         let mut cursor = None;
         loop {
-            let page = read::lapsed_users(&self.ledger.store, cutoff, cursor.as_deref()).await;
+            let page =
+                read::users_with_expired_batches(&self.ledger.store, cutoff, cursor.as_deref())
+                    .await;
             let page = page.expect("a page");
             users.extend(page.items.into_iter().map(|(_, user)| user));
             cursor = page.next;

@@ -1,7 +1,5 @@
 //! Passes a command to the module that decides it, with the rows of the book that it needs.
 
-use std::collections::{HashMap, hash_map::Entry};
-
 use chrono::{DateTime, Utc};
 
 use super::Book;
@@ -15,7 +13,7 @@ use crate::{
     rules::Rules,
     subscribe,
     subscription::Subscription,
-    wallet::{Inconsistency, Wallet, WalletStatus},
+    wallet::{Inconsistency, WalletStatus},
 };
 
 impl Book {
@@ -31,14 +29,14 @@ impl Book {
             }
             Action::RegistrationBonus => self.register(context),
             Action::Promotion(promotion) => {
-                grant::promotion(open(&mut self.wallets, context), *promotion, context)
+                grant::promotion(self.wallets.get_or_add(context), *promotion, context)
             }
             Action::Purchase(purchase) => {
-                let wallet = open(&mut self.wallets, context);
+                let wallet = self.wallets.get_or_add(context);
                 purchase::decide(wallet, purchase, &mut self.payments, context)
             }
             Action::MonthlyGrant(grant) => {
-                let wallet = self.wallets.get_mut(user_id).filter(|wallet| wallet.open);
+                let wallet = self.wallets.get_mut(user_id);
                 let subscriptions = self.subscriptions.get_mut(user_id);
                 let subscriptions = subscriptions.map_or(&mut [][..], Vec::as_mut_slice);
                 monthly::decide(wallet, subscriptions, grant, context)
@@ -51,7 +49,7 @@ impl Book {
                 account::decide(self.wallets.get_mut(user_id), WalletStatus::Active, context)
             }
             Action::Expire(expire) => {
-                let wallet = self.wallets.get_mut(user_id).filter(|wallet| wallet.open);
+                let wallet = self.wallets.get_mut(user_id);
                 expire::decide(wallet, *expire, context)
             }
         }
@@ -62,7 +60,7 @@ impl Book {
         if self.registered.contains(user_id) {
             return Ok(Refusal::AlreadyGranted.into());
         }
-        let wallet = open(&mut self.wallets, context);
+        let wallet = self.wallets.get_or_add(context);
         let verdict = grant::registration_bonus(wallet, context)?;
         if matches!(verdict, Verdict::Post(_)) {
             self.registered.insert(user_id.clone());
@@ -84,7 +82,7 @@ impl Book {
             return Ok(Refusal::SubscriptionConflict.into());
         }
         let subscriptions = self.subscriptions.entry(user_id.clone()).or_default();
-        let wallet = open(&mut self.wallets, context);
+        let wallet = self.wallets.get_or_add(context);
         let verdict = subscribe::decide(wallet, subscriptions, update, context)?;
         if matches!(verdict, Verdict::Post(_)) {
             self.owners.insert(id.clone(), user_id.clone());
@@ -100,19 +98,8 @@ impl Book {
         }
         if let Some(wallet) = self.wallets.get_mut(&subscription.user_id) {
             let both = [wallet.next_due_at, subscription.next_due_at(rules, now)];
-            wallet.set_next_due_at(both.into_iter().flatten().min());
+            wallet.next_due_at = both.into_iter().flatten().min();
         }
-        self.add_subscription(subscription);
-    }
-}
-
-/// Returns the wallet of the command's user, or prepares one.
-fn open<'a>(wallets: &'a mut HashMap<String, Wallet>, context: &mut Context<'_>) -> &'a mut Wallet {
-    match wallets.entry(context.command.user_id.clone()) {
-        Entry::Occupied(entry) => entry.into_mut(),
-        Entry::Vacant(entry) => {
-            let wallet = Wallet::prepared(context.id(), entry.key().clone());
-            entry.insert(wallet)
-        }
+        self.insert_subscription(subscription);
     }
 }

@@ -3,21 +3,24 @@
 mod changes;
 mod dispatch;
 mod records;
+mod wallets;
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
 pub use changes::Changes;
+use wallets::Wallets;
 
 use crate::{
     action::{Action, Expire},
     command::{Command, Origin},
     decision::{Context, IdSource, Verdict},
     monthly,
-    outcome::{Decision, Outcome, Record},
+    outcome::{Decision, Outcome},
     payment::{CreditedPayment, PaymentKey},
     posting::{Posting, TransactionType},
+    record::Record,
     refusal::Refusal,
     rules::Rules,
     subscription::Subscription,
@@ -28,16 +31,19 @@ use crate::{
 /// subscriptions.
 ///
 /// Add everything that the commands touch, decide the commands in order with [`Book::decide`], and
-/// take the rows to write from [`Book::into_changes`].
+/// take the rows to write from [`Book::changes`]. After the commit, [`Book::into_wallets`] returns
+/// the wallets for the next group.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
-    wallets: HashMap<String, Wallet>,
+    wallets: Wallets,
     records: HashMap<ReferenceScope, HashMap<String, Record>>,
     registered: HashSet<String>,
     payments: HashMap<PaymentKey, CreditedPayment>,
     postings: Vec<Posting>,
     subscriptions: HashMap<String, Vec<Subscription>>,
     owners: HashMap<String, String>,
+    /// The length of the stored history of each stored subscription, by its id.
+    stored_histories: HashMap<String, usize>,
 }
 
 /// The scope of a reference: its origin, and its sender if references are unique per sender.
@@ -46,22 +52,28 @@ type ReferenceScope = (Origin, Option<String>);
 impl Book {
     /// Adds a wallet with the batches that the commands may need.
     pub fn add_wallet(&mut self, wallet: Wallet) {
-        self.wallets.insert(wallet.user_id.clone(), wallet);
+        self.wallets.add(wallet);
+    }
+
+    /// Adds an empty wallet whose row was inserted for this group, so that there is a row to lock.
+    /// It is open as soon as a command adds credits or a subscription.
+    pub fn add_unopened_wallet(&mut self, wallet: Wallet) {
+        self.wallets.add_unopened(wallet);
     }
 
     /// The wallet of a user, if it is open.
     pub fn wallet(&self, user_id: &str) -> Option<&Wallet> {
-        self.wallets.get(user_id).filter(|wallet| wallet.open)
+        self.wallets.get(user_id)
     }
 
-    /// The wallet of a user, also one that is not open. Use it to add batches.
+    /// The wallet of a user, if it is open. Use it to add batches.
     pub fn wallet_mut(&mut self, user_id: &str) -> Option<&mut Wallet> {
         self.wallets.get_mut(user_id)
     }
 
     /// Whether a period of any of the users is due.
     pub fn is_due(&self, now: DateTime<Utc>) -> bool {
-        self.wallets.values().any(|wallet| wallet.is_due(now))
+        self.wallets.is_due(now)
     }
 
     /// Adds a stored outcome. `owner` is the sender that the reference belongs to, see
@@ -89,9 +101,15 @@ impl Book {
         self.payments.insert(payment, credited);
     }
 
-    /// Adds a subscription. It belongs to a user of the commands, or a command names it and it may
-    /// belong to another user.
+    /// Adds a stored subscription. It belongs to a user of the commands, or a command names it and
+    /// it may belong to another user.
     pub fn add_subscription(&mut self, subscription: Subscription) {
+        self.stored_histories
+            .insert(subscription.id.clone(), subscription.history_len());
+        self.insert_subscription(subscription);
+    }
+
+    fn insert_subscription(&mut self, subscription: Subscription) {
         self.owners
             .insert(subscription.id.clone(), subscription.user_id.clone());
         self.subscriptions
@@ -160,7 +178,7 @@ impl Book {
         posting.detail.required = refused.required;
         posting.detail.available = refused.available;
         posting.detail.first = refused.first;
-        posting.detail.request = Some(Box::new(command.clone()));
+        posting.audit.request = Some(Box::new(command.clone()));
         match &command.action {
             Action::Consume(consume) => {
                 posting.service = Some(consume.service.clone());
@@ -193,7 +211,7 @@ impl Book {
             return Ok(());
         }
         let wallet = self.wallets.get_mut(&command.user_id);
-        let Some(wallet) = wallet.filter(|wallet| wallet.open && wallet.is_due(context.now)) else {
+        let Some(wallet) = wallet.filter(|wallet| wallet.is_due(context.now)) else {
             return Ok(());
         };
         let subscriptions = self.subscriptions.get_mut(&command.user_id);

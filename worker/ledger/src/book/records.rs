@@ -6,8 +6,9 @@ use super::Book;
 use crate::{
     action::Action,
     command::Command,
-    outcome::{Decision, Outcome, Record},
+    outcome::{Decision, Outcome},
     posting::Posting,
+    record::{Record, RecordedTransaction},
     refusal::{Refusal, Refused},
     rules::References,
 };
@@ -51,7 +52,8 @@ impl Book {
     ) -> Decision {
         let wallet = self.wallet(&command.user_id);
         let available = wallet.map(|wallet| wallet.spendable_at(now));
-        let mut outcome = Outcome::from_postings(&postings.iter().collect::<Vec<_>>(), available);
+        let mut outcome =
+            Outcome::from_transactions(postings.iter().map(RecordedTransaction::from), available);
         outcome.balance = outcome.balance.or(wallet.map(|wallet| wallet.balance));
         if !matches!(command.action, Action::Expire(_)) {
             let is_own = |posting: &&Posting| {
@@ -84,7 +86,7 @@ impl Book {
         {
             let record = Record {
                 fingerprint: grant.fingerprint,
-                outcome: Outcome::from_postings(&[grant], None),
+                outcome: Outcome::from_transactions([grant.into()], None),
             };
             self.add_record(grant.origin, None, grant.reference_id.clone(), record);
         }

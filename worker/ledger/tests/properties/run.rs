@@ -46,7 +46,7 @@ impl Run {
         let mut book = Book::default();
         for user in USERS {
             if start.prepared {
-                book.add_wallet(groups::prepared(user));
+                book.add_unopened_wallet(groups::unopened(user));
             }
         }
         Self {
@@ -269,7 +269,7 @@ impl Run {
             let history = self.histories.get_mut(id).expect("a known subscription");
             history.handle(start);
             let job = grants::job(&grant.user_id, id, start);
-            let answer = Decision::Settled(Outcome::from_postings(&[grant], None));
+            let answer = Decision::Settled(Outcome::from_transactions([grant.into()], None));
             self.first
                 .insert((grant.origin, grant.reference_id.clone()), (job, answer));
         }

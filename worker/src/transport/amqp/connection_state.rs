@@ -157,11 +157,11 @@ mod tests {
         let since = shared.lock().blocked_since;
         shared.set_blocked(true);
         assert_eq!(shared.lock().blocked_since, since);
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2));
         shared.lost();
         let state = *shared.lock();
         assert!(!state.connected && state.blocked_since.is_none() && state.lost == 1);
-        assert!(state.blocked() >= std::time::Duration::from_millis(2));
+        assert!(state.blocked() >= Duration::from_millis(2));
         assert_eq!(state.blocked(), state.blocked_before);
     }
 }

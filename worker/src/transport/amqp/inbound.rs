@@ -59,7 +59,7 @@ pub struct Inbound {
 impl Inbound {
     /// Starts serving and returns at once; the broker may become available later. Fails only if the
     /// URL or the name of the worker is invalid.
-    pub fn start<L: Ledger, Q: QueryHandler>(
+    pub fn start<L: Ledger + 'static, Q: QueryHandler>(
         options: InboundOptions,
         ledger: Arc<L>,
         query_handler: Arc<Q>,

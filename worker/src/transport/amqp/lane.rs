@@ -11,7 +11,7 @@
 //! one of several returned deliveries returns it behind the others. If it holds all of them, they
 //! return in order.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use lapin::{Connection, message::Delivery};
@@ -56,7 +56,8 @@ pub struct Lane<L> {
     queue: String,
     options: Arc<InboundOptions>,
     publisher: Publisher,
-    pipeline: Pipeline<L>,
+    ledger: Arc<L>,
+    pipeline: Pipeline,
     stop: CancellationToken,
     /// Identity of the last message that this process handled by itself without a crash.
     harmless: Option<String>,
@@ -71,13 +72,15 @@ impl<L: Ledger> Lane<L> {
         queue: String,
         options: Arc<InboundOptions>,
         publisher: Publisher,
-        pipeline: Pipeline<L>,
+        ledger: Arc<L>,
+        pipeline: Pipeline,
         stop: CancellationToken,
     ) -> Self {
         Self {
             queue,
             options,
             publisher,
+            ledger,
             pipeline,
             stop,
             harmless: None,
@@ -167,8 +170,7 @@ impl<L: Ledger> Lane<L> {
         // If the database does not answer, the attempt is not counted, and `process` waits for the
         // database.
         let attempts = self
-            .pipeline
-            .ledger()
+            .ledger
             .record_attempt(&self.queue, &message)
             .await
             .unwrap_or(1);
@@ -179,13 +181,13 @@ impl<L: Ledger> Lane<L> {
             } else {
                 // The attempt failed without a crash. If this call fails, too, the counter stays
                 // one too high.
-                let _ = self.pipeline.ledger().clear_attempts(&self.queue).await;
+                let _ = self.ledger.clear_attempts(&self.queue).await;
             }
             return processed;
         }
         let now = self.clock().before_deciding(1).await?;
         let delivery = incoming::read(&self.options.topology, delivery, now);
-        let settled = self.pipeline.set_apart(delivery, attempts);
+        let settled = self.pipeline.quarantine(delivery, attempts);
         settle(&self.options, &self.publisher, subscription, vec![settled]).await
     }
 
@@ -204,7 +206,7 @@ impl<L: Ledger> Lane<L> {
         let mut since = None;
         let mut retried = false;
         loop {
-            let pass = self.pipeline.pass(group, now).await;
+            let pass = self.pipeline.pass(&*self.ledger, group, now).await;
             if !pass.settled.is_empty() {
                 since = None;
                 self.refusals = 0;
@@ -222,17 +224,17 @@ impl<L: Ledger> Lane<L> {
                 return Ok(());
             };
             group = stalled.rest;
-            self.pipeline.stats().retried(stalled.trouble.kind());
-            self.pipeline.stats().state.set(match stalled.trouble {
+            self.pipeline.stats().retried(stalled.error.kind());
+            self.pipeline.stats().state.set(match stalled.error {
                 CommitError::Infrastructure(_) => LaneState::Retrying,
                 CommitError::Poison(_) => LaneState::Alarmed,
             });
             retried = true;
             let failing = *since.get_or_insert_with(Instant::now);
-            report(&stalled.trouble, group.len(), failing.elapsed());
-            if failing.elapsed() >= hold_time(&self.options, &stalled.trouble) {
+            report(&stalled.error, group.len(), failing.elapsed());
+            if failing.elapsed() >= hold_time(&self.options, &stalled.error) {
                 self.pipeline.stats().requeued();
-                self.refusals += u32::from(matches!(stalled.trouble, CommitError::Poison(_)));
+                self.refusals += u32::from(matches!(stalled.error, CommitError::Poison(_)));
                 return Err(Interruption::Database(commands(group)));
             }
             tokio::select! {
@@ -240,7 +242,7 @@ impl<L: Ledger> Lane<L> {
                 () = sleep(backoff.wait()) => {}
             }
             now = self.clock().before_deciding(group.len()).await?;
-            if matches!(stalled.trouble, CommitError::Infrastructure(_)) {
+            if matches!(stalled.error, CommitError::Infrastructure(_)) {
                 continue;
             }
             // A canary behind the group may show that the database is not the cause.
@@ -255,7 +257,8 @@ impl<L: Ledger> Lane<L> {
                     let decode = |delivery| incoming::command(topology, delivery);
                     let canaries: Vec<Command> = deliveries.iter().filter_map(decode).collect();
                     // If the database does not answer, the next attempt fails and reports it.
-                    let _ = self.pipeline.probe_canaries(&canaries, now).await;
+                    let ledger = &*self.ledger;
+                    let _ = self.pipeline.probe_canaries(ledger, &canaries, now).await;
                 }
             }
         }
@@ -303,7 +306,7 @@ impl<L: Ledger> Lane<L> {
     pub async fn wait_for_database(&self, waiting: &[Command]) {
         let wait = DatabaseWait {
             options: &self.options,
-            ledger: self.pipeline.ledger(),
+            ledger: &*self.ledger,
             stats: self.pipeline.stats(),
             stop: &self.stop,
         };

@@ -69,7 +69,7 @@ enum Served {
     },
 }
 
-impl<L: Ledger> Supervisor<L> {
+impl<L: Ledger + 'static> Supervisor<L> {
     /// Runs until `stop` is cancelled.
     pub async fn run(self) {
         let this = Arc::new(self);
@@ -242,15 +242,12 @@ impl<L: Ledger> Supervisor<L> {
             () = sleep(self.registration_delay(&queue, shard)) => {}
         }
         let stats = self.stats_of(&queue);
-        let pipeline = Pipeline::new(
-            self.ledger.clone(),
-            self.options.senders.clone(),
-            stats.clone(),
-        );
+        let pipeline = Pipeline::new(self.options.senders.clone(), stats.clone());
         let mut lane = Lane::new(
             queue,
             self.options.clone(),
             self.publisher.clone(),
+            self.ledger.clone(),
             pipeline,
             stop.clone(),
         );

@@ -8,19 +8,19 @@ use tracing::warn;
 
 use crate::pipeline::chain;
 
-/// Timeout of one answer. Tests use a shorter one.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// How long one command waits for its outcome. Tests use a shorter time.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Error code of a worker that cannot reach its database.
 const UNAVAILABLE: &str = "unavailable";
 /// Timeout of the query that checks whether any worker answers.
 const LIVENESS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Attempts for a command while other requests are answered: its reply may be lost.
-const ATTEMPTS: u32 = 2;
+const MAX_ATTEMPTS: u32 = 2;
 
 /// Sends a command and waits for its outcome. If no request is answered at all (the broker, the
 /// database or all workers are unavailable), it retries without limit. `None`: the command was
 /// rejected, or it is the only request without an answer. The log names it.
-pub async fn ask(client: &Client, command: &Command, timeout: Duration) -> Option<Outcome> {
+pub async fn request(client: &Client, command: &Command, timeout: Duration) -> Option<Outcome> {
     let mut attempts = 0;
     loop {
         let error = match client.send_within(command, timeout).await {
@@ -36,7 +36,7 @@ pub async fn ask(client: &Client, command: &Command, timeout: Duration) -> Optio
             continue;
         }
         attempts += 1;
-        if attempts >= ATTEMPTS || !error.is_timeout() {
+        if attempts >= MAX_ATTEMPTS || !error.is_timeout() {
             warn!(
                 user.id = command.user_id,
                 reference.id = command.reference_id,
