@@ -1,12 +1,10 @@
 //! Mistakes of the first hour: each error says what failed, what was found and what to do.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
-mod process;
 
 use std::process::Command;
 
-use process::{Database, Home, Namespace, amqp_url, said};
 use serde_json::Value;
+
+use crate::process::{Database, Home, Namespace, amqp_url, said};
 
 /// Whether a text contains every part.
 fn has(text: &str, parts: &[&str]) -> bool {

@@ -5,6 +5,8 @@
 
 #[path = "architecture/calls.rs"]
 mod calls;
+#[path = "architecture/imports.rs"]
+mod imports;
 #[path = "architecture/markdown.rs"]
 mod markdown;
 #[path = "architecture/sql.rs"]
@@ -84,12 +86,35 @@ const NAMES: &[NameRule] = &[
             "entity/",
             "migration/",
             "producer-sdk/src/embedded",
-            "worker/src/transport/embedded",
+            "worker/src/audit_log.rs",
+            "worker/src/db",
+            "worker/src/jobs/repository.rs",
+            "worker/src/pipeline/delivery_attempt.rs",
             "worker/src/read",
             "worker/src/store",
+            "worker/src/transport/embedded",
             "worker/src/verify",
         ],
-        because: "only the store and the embedded queue access the database",
+        because: "only the modules that read or write tables access the database",
+    },
+    NameRule {
+        names: &["store", "crate::store"],
+        within: &[
+            "worker/src/audit_log.rs",
+            "worker/src/db",
+            "worker/src/jobs",
+            "worker/src/pipeline/delivery_attempt.rs",
+            "worker/src/read",
+            "worker/src/verify",
+        ],
+        only_in: &[],
+        because: "reading and the other writers depend on `db`, not on the group commit",
+    },
+    NameRule {
+        names: &["read", "crate::read", "jobs", "crate::jobs"],
+        within: &["worker/src/db"],
+        only_in: &[],
+        because: "`db` is below reading and writing",
     },
     NameRule {
         names: &["sea_orm_migration"],

@@ -10,8 +10,7 @@ use scrip::{
     cache::Redis,
     catalog::Catalog,
     clock::{Clock, ClockHandle, ClockLimits},
-    jobs::{ANSWER_TIMEOUT, ClaimError, Counts, JobError, Runner, WINDOW},
-    store::{Claim, JobRun},
+    jobs::{ANSWER_TIMEOUT, Claim, ClaimError, Counts, JobError, JobRun, Runner, WINDOW},
     transport::embedded::{Embedded, EmbeddedOptions},
 };
 use serde_json::Value;
@@ -43,7 +42,7 @@ impl Fixture {
         let client =
             producer_sdk::Client::connect(ledger.database.url(), producer_sdk::Options::default());
         let runner = Runner {
-            store: ledger.store.clone(),
+            database: ledger.store.database().clone(),
             rules: Arc::new(rules()),
             client: Arc::new(client.await.expect("a client")),
             clock,
@@ -407,7 +406,7 @@ async fn with_a_wrong_clock_no_run_is_claimed_and_none_continues() {
         stop: Duration::from_mins(5),
     };
     let clock = fixture.runner.clock.clone();
-    fixture.runner.clock = clock.checked(fixture.ledger.store.clone(), limits);
+    fixture.runner.clock = clock.checked(fixture.ledger.store.database().clone(), limits);
     let run = fixture.ours(Job::Expire, false).await;
     let right = fixture.ledger.now;
     for days in [400, -400] {

@@ -7,7 +7,10 @@
 )]
 
 use ledger::Status;
-use scrip::store::{Purpose, StoreOptions, connect, sql};
+use scrip::{
+    db::{Purpose, StoreOptions, connect},
+    store::sql,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use testkit::{
     db::TestDatabase,

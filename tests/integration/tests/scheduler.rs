@@ -10,7 +10,7 @@ use scrip::{
     clock::{Clock, ClockHandle},
     config::Schedule,
     jobs::scheduler::{JobQueue, Scheduler},
-    store::{Claim, JobRun},
+    jobs::{Claim, JobRun},
 };
 use serde_json::json;
 use strum::VariantArray;
@@ -75,7 +75,7 @@ impl Worker {
         let (sender, requests) = mpsc::channel(QUEUE_CAPACITY);
         let scheduler = Scheduler {
             schedule: Schedule::default(),
-            store: ledger.another_store().await,
+            database: ledger.another_store().await.database().clone(),
             redis: None,
             queue: JobQueue::Local(sender),
             clock,
@@ -125,7 +125,7 @@ impl Worker {
         let date: NaiveDate = date.parse().expect("a date");
         let who = ("test", self.scheduler.worker.as_str());
         let now = self.scheduler.clock.now();
-        let store = &self.scheduler.store;
+        let store = &self.scheduler.database;
         let claim = store.claim_job(job.as_str(), date, who, now, false).await;
         claim.expect("the database answers")
     }
@@ -139,7 +139,7 @@ impl Worker {
 
     async fn finish(&self, run: &JobRun, completed: bool) {
         let now = self.scheduler.clock.now();
-        let store = &self.scheduler.store;
+        let store = &self.scheduler.database;
         let finished = store.finish_job(run, completed, &json!({}), now).await;
         assert!(
             finished.expect("the database answers"),
@@ -295,7 +295,7 @@ async fn an_abandoned_run_is_requested_again() {
     other.clock_handle.set(at("2028-02-29T01:01:00Z"));
     let taken_over = other.claimed(Job::Grant, date).await;
     assert_eq!((taken_over.id, taken_over.owner.as_str()), (left.id, "two"));
-    let (store, counts) = (&other.scheduler.store, json!({}));
+    let (store, counts) = (&other.scheduler.database, json!({}));
     let renewed = store.renew_job(&taken_over, None, &counts, at("2028-02-29T01:01:50Z"));
     assert!(renewed.await.expect("the database answers"));
     assert_eq!(

@@ -54,7 +54,8 @@ impl TransactionType {
 #[strum(serialize_all = "snake_case")]
 pub enum Skipped {
     /// The credits would have expired already.
-    Lapsed,
+    #[strum(serialize = "lapsed")]
+    Expired,
     /// The period belongs to the free plan, and a paid plan covers its start.
     PaidPlan,
 }

@@ -52,7 +52,7 @@ fn origins_statuses_and_sources_have_their_names() {
     let names = ["PURCHASE", "SUBSCRIPTION", "BONUS"];
     assert_eq!(sources.map(Source::as_str), names);
     for (skipped, name) in [
-        (Skipped::Lapsed, "lapsed"),
+        (Skipped::Expired, "lapsed"),
         (Skipped::PaidPlan, "paid_plan"),
     ] {
         assert_eq!(skipped.as_str(), name);

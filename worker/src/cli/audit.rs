@@ -18,8 +18,8 @@ use super::{
     show, values,
 };
 use crate::{
+    audit_log::OperatorAction,
     read::{self, Action, ActionFilter, ActionStatus, Cursor},
-    store::OperatorAction,
 };
 
 /// Longest text of the column `detail`, in characters.

@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     app::worker_name,
+    audit_log::OperatorAction,
     clock::Clock,
     config::{Backend, Schedule},
-    jobs::scheduler,
-    jobs::{ANSWER_TIMEOUT, Counts, Runner, WINDOW, due},
-    store::{Claim, JobRun, OperatorAction},
+    jobs::{ANSWER_TIMEOUT, Claim, Counts, JobRun, Runner, WINDOW, due, scheduler},
+    read,
     transport::amqp,
 };
 
@@ -115,7 +115,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         amqp::compare_ledger_at(
             amqp.expose(),
             &context.settings.topology()?,
-            store.ledger_id().await?,
+            read::ledger_id(&store).await?,
         )
         .await
         .doing("run a job")?;
@@ -130,8 +130,11 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         .await
         .doing(format!("connect to {url}"))?;
     let runner = Runner {
-        clock: Clock::system().checked(store.clone(), context.settings.worker.clock_limits()),
-        store,
+        clock: Clock::system().checked(
+            store.database().clone(),
+            context.settings.worker.clock_limits(),
+        ),
+        database: store.database().clone(),
         rules: Arc::new(context.settings.rules()),
         client: Arc::new(client),
         worker: worker_name(),

@@ -20,8 +20,9 @@ use super::{
     print::{self, Rows, escape},
 };
 use crate::{
+    audit_log::OperatorAction,
     config::Backend,
-    store::OperatorAction,
+    read,
     transport::amqp::{self, topology, virtual_host},
 };
 
@@ -179,7 +180,7 @@ async fn ledger_id(context: &Context) -> Result<Option<Uuid>, Failure> {
     if !migration::is_current(store.connection()).await? {
         return Ok(None);
     }
-    Ok(Some(store.ledger_id().await?))
+    Ok(Some(read::ledger_id(&store).await?))
 }
 
 async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCode, Failure> {
@@ -196,7 +197,7 @@ async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCo
         ));
     }
     let topology = context.settings.topology()?;
-    let id = context.ledger().await?.ledger_id().await?;
+    let id = read::ledger_id(&*context.ledger().await?).await?;
     let namespace = topology.namespace();
     let mut detail = Map::new();
     detail.insert("ledger".to_owned(), json!(id));

@@ -25,9 +25,9 @@ use crate::{
     cache::Redis,
     clock::{Clock, ClockError},
     config::Schedule,
+    db::{Database, StoreError},
     jobs::due,
     pipeline::chain,
-    store::{Store, StoreError},
 };
 
 /// The scheduler checks what is due at least this often.
@@ -49,7 +49,7 @@ pub enum JobQueue {
 pub struct Scheduler {
     pub schedule: Schedule,
     /// Stores the runs.
-    pub store: Store,
+    pub database: Database,
     /// Holds the lock; `None` without Redis.
     pub redis: Option<Redis>,
     pub queue: JobQueue,
@@ -129,11 +129,11 @@ impl Scheduler {
         for &job in Job::VARIANTS {
             let Some(at) = self.time(job) else { continue };
             let date = due::newest(at, now);
-            if !self.store.has_job_run(job.as_str(), date).await? {
+            if !self.database.has_job_run(job.as_str(), date).await? {
                 self.enqueue(job, date).await;
             }
         }
-        for run in self.store.abandoned_jobs(now).await? {
+        for run in self.database.abandoned_jobs(now).await? {
             if let (Ok(job), Ok(date)) = (run.name.parse::<Job>(), run.run_date.parse()) {
                 warn!(
                     job = run.name,

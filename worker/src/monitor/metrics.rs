@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    db::Risk,
     pipeline::{Connections, LaneSnapshot, LaneState, WorkerSnapshot},
-    store::{CommitPathCounters, Risk},
+    store::CommitPathCounters,
 };
 
 impl Health {

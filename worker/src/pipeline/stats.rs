@@ -13,7 +13,7 @@ use super::{
     counters::{LabeledCounter, PassCounters},
     histogram::Histogram,
     lane_state::{AtomicLaneState, Heartbeat},
-    pass::{POISON, unapplied},
+    settlement::{POISON, unapplied},
 };
 
 /// Bounds of commit durations, in microseconds.

@@ -4,15 +4,11 @@ use ledger::{
     Allocation, Batch, BatchStatus, CreditedPayment, Fingerprint, Inconsistency, Origin,
     PaymentKey, RecordedTransaction, Refusal, Wallet,
 };
-use sea_orm::{DbErr, QueryResult};
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::{detail, error::StoreError};
-
-pub fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreError> {
-    row.try_get_by(column)
-        .map_err(|error: DbErr| StoreError::database("read a row")(error))
-}
+use super::detail;
+use crate::db::{StoreError, get};
 
 fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsistency {
     Inconsistency {
@@ -99,10 +95,9 @@ pub fn recorded_command(row: &QueryResult) -> Result<RecordedCommand, StoreError
     let origin: String = get(row, "origin")?;
     let fingerprint: Option<Vec<u8>> = get(row, "fingerprint")?;
     Ok(RecordedCommand {
-        origin: [Origin::Usage, Origin::Funding, Origin::Internal]
-            .into_iter()
-            .find(|known| known.as_str() == origin)
-            .ok_or_else(|| unknown("credits_transaction", transaction.id, "origin", &origin))?,
+        origin: origin
+            .parse()
+            .map_err(|_| unknown("credits_transaction", transaction.id, "origin", &origin))?,
         reference_id: get(row, "reference_id")?,
         sender: get(row, "sender")?,
         fingerprint: fingerprint.and_then(|bytes| bytes.try_into().ok()),

@@ -6,7 +6,7 @@ use ledger::{Rules, Subscription, SubscriptionStatus, status::stored_name};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
 
 use super::{Report, VerifyError, Violation};
-use crate::store::subscriptions;
+use crate::read::stored_subscriptions;
 
 /// The name of the rule.
 pub(super) const RULE: &str = "subscription.follows_from_its_events";
@@ -36,12 +36,12 @@ pub(super) async fn check(
     if ids.is_empty() {
         return Ok(());
     }
-    let statement = subscriptions::statement(backend, [], ids.iter().map(String::as_str));
+    let statement = stored_subscriptions::statement(backend, [], ids.iter().map(String::as_str));
     let rows = db
         .query_all_raw(statement)
         .await
         .map_err(VerifyError::reading(RULE))?;
-    let read = subscriptions::from_rows(&rows);
+    let read = stored_subscriptions::from_rows(&rows);
     let read = read
         .map_err(|error| VerifyError::reading(RULE)(sea_orm::DbErr::Custom(error.to_string())))?;
     let found: Vec<Violation> = read

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::EmbeddedError;
 use crate::{
+    db::sqlite_instant,
     pipeline::{Delivery, Reply, ReplyTo, Settled, Settlement},
-    store::sqlite_instant,
 };
 
 /// Delay of a poison command before it is retried.
