@@ -1,5 +1,5 @@
-//! Reads the batches of wallets: the first ones in spending order, and more in a larger window where
-//! these do not cover the demand.
+//! Reads the batches of wallets: the first ones in spending order, and more in a larger window
+//! where these do not cover the demand.
 
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
