@@ -1,11 +1,7 @@
 //! `scrip dead`: list, show, replay and drop dead letters, on both queues.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-#[path = "dead/order.rs"]
 mod order;
-#[path = "dead/slow.rs"]
 mod slow;
-#[path = "dead/unreadable.rs"]
 mod unreadable;
 
 use chrono::{TimeDelta, Utc};

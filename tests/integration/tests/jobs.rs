@@ -1,5 +1,4 @@
 //! Jobs: due work is done exactly once by any worker, also after failures.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{pin::pin, sync::Arc, time::Duration};
 

@@ -1,5 +1,4 @@
 //! The scheduler: a due job is requested at its time, by one worker, once per date.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -10,7 +10,7 @@ use producer_sdk::contract::{BUCKETS, Command, Origin, Reply, headers};
 use scrip::dead_letters::KEPT_BYTES;
 use testkit::broker::{TestBroker, header};
 
-use crate::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
+use super::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
 
 fn nested(depth: usize) -> Vec<u8> {
     let (open, close) = (r#"{"a":"#.repeat(depth), "}".repeat(depth));

@@ -9,7 +9,7 @@ use lapin::{
 use producer_sdk::contract::{Command, headers};
 use testkit::broker::{TestBroker, header};
 
-use crate::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends, spend};
+use super::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends, spend};
 
 /// A namespace whose delay queue has a short delay. The worker must tolerate that the queue differs
 /// from its declaration.
