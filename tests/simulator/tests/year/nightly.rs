@@ -8,7 +8,7 @@ use scrip::{
     jobs::{Counts, PATIENCE, Runner},
     store::{Claim, Store},
 };
-use simulator::year::{
+use simulator::{
     model::{Expired, Granted},
     rulebook::Rulebook,
 };
