@@ -2,10 +2,13 @@
 
 mod broken_input;
 mod commit_errors;
+mod database_errors;
 mod fixture;
 mod flood;
 mod hostile;
 mod order;
 mod recovery;
+mod rejections;
 mod replies;
+mod shards;
 mod unanswered;
