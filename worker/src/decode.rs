@@ -1,7 +1,10 @@
 //! Decodes message bodies: a wire command becomes a ledger command.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use ledger::{Action, Command, Item, Origin, SubscriptionStatus};
+use ledger::{
+    Action, Command, Consume, Expire, Item, MonthlyGrant, Origin, Promotion, Purchase,
+    StatusChange, SubscriptionStatus, SubscriptionUpdate,
+};
 use producer_sdk::contract::{self, Body, Grant, Rejection};
 
 /// Decodes a body, validates every field, and checks that `origin` may send this kind of command.
@@ -17,20 +20,20 @@ pub fn command_of(
     origin: contract::Origin,
 ) -> Result<Command, Rejection> {
     let action = match command.body {
-        Body::Consume(consume) => Action::Consume {
+        Body::Consume(consume) => Action::Consume(Consume {
             service: consume.service,
             amount: consume.amount,
             quantity: consume.quantity,
-        },
+        }),
         Body::Grant(Grant::RegistrationBonus) => Action::RegistrationBonus,
         Body::Grant(Grant::Promotion {
             amount,
             validity_days,
-        }) => Action::Promotion {
+        }) => Action::Promotion(Promotion {
             amount,
             validity_days,
-        },
-        Body::Purchase(purchase) => Action::Purchase {
+        }),
+        Body::Purchase(purchase) => Action::Purchase(Purchase {
             item: match purchase.item {
                 contract::Item::Package(id) => Item::Package(id),
                 contract::Item::Price(id) => Item::Price(id),
@@ -46,32 +49,32 @@ pub fn command_of(
             purchase_line: purchase.purchase_line,
             paid_micros: purchase.amount_paid.map(contract::AmountPaid::micros),
             currency: purchase.currency,
-        },
+        }),
         Body::Grant(Grant::Monthly {
             subscription_id,
             period_start,
-        }) => Action::MonthlyGrant {
+        }) => Action::MonthlyGrant(MonthlyGrant {
             subscription_id,
             period_start: micros(period_start),
-        },
-        Body::Subscription(subscription) => Action::Subscription {
+        }),
+        Body::Subscription(subscription) => Action::Subscription(SubscriptionUpdate {
             subscription_id: subscription.subscription_id,
             plan: subscription.plan,
             status: status(subscription.status),
             anchor: subscription.anchor.map(micros),
             paid_through: subscription.paid_through.map(micros),
-        },
-        Body::Freeze(change) => Action::Freeze {
+        }),
+        Body::Freeze(change) => Action::Freeze(StatusChange {
             reason: change.reason,
             actor: change.actor,
-        },
-        Body::Unfreeze(change) => Action::Unfreeze {
+        }),
+        Body::Unfreeze(change) => Action::Unfreeze(StatusChange {
             reason: change.reason,
             actor: change.actor,
-        },
-        Body::Expire(expire) => Action::Expire {
+        }),
+        Body::Expire(expire) => Action::Expire(Expire {
             cutoff: micros(expire.cutoff),
-        },
+        }),
         _ => return Err(unsupported()),
     };
     Ok(Command {

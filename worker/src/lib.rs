@@ -1,5 +1,6 @@
 //! The Scrip worker: it reads commands from a queue and applies them to the ledger.
 
+pub mod app;
 pub mod cache;
 pub mod catalog;
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod read;
 pub mod runtime;
 pub mod senders;
 pub mod store;
+pub mod store_ledger;
 pub mod telemetry;
 pub mod transport;
 pub mod verify;

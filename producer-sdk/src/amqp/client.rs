@@ -33,8 +33,8 @@ impl AmqpClient {
     pub(crate) async fn connect(url: &str, options: &Options) -> Result<Self> {
         let topology = names(options)?;
         let name = format!("{} receiving", options.connection_name);
-        let replies =
-            Replies::connect(Endpoint::parse(url, name, options.connect_timeout)?).await?;
+        let endpoint = Endpoint::parse(url, name, options.connect_timeout).map_err(Error::Url)?;
+        let replies = Replies::connect(endpoint).await?;
         Ok(Self {
             publisher: Publisher::connect(url, options).await?,
             topology,

@@ -4,7 +4,10 @@
 //! The first 9 bytes are the [`Start`]. Each 8 bytes after them are one [`Step`]. Missing bytes at
 //! the end count as zeros.
 
-use ledger::{Action, Item, MAX_AMOUNT, SubscriptionStatus};
+use ledger::{
+    Action, Consume, Expire, Item, MAX_AMOUNT, Promotion, Purchase, StatusChange,
+    SubscriptionStatus, SubscriptionUpdate,
+};
 
 use super::properties::steps::{self, Start, Step, USERS, When, day, subscription};
 
@@ -84,11 +87,11 @@ fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
     let (reason, actor) = ("chargeback".to_owned(), "ops".to_owned());
     match op % 16 {
         op::REGISTER => command(Action::RegistrationBonus),
-        op::PROMOTE => command(Action::Promotion {
+        op::PROMOTE => command(Action::Promotion(Promotion {
             amount: amount(number),
             validity_days: validity(c),
-        }),
-        op::PURCHASE => command(Action::Purchase {
+        })),
+        op::PURCHASE => command(Action::Purchase(Purchase {
             item: match choice % 4 {
                 0 => Item::Package("lite".to_owned()),
                 1 => Item::Price("price_pro".to_owned()),
@@ -102,19 +105,19 @@ fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
             purchase_line: (d & 16 != 0).then(|| "2".to_owned()),
             paid_micros: (d & 4 == 0).then_some(9_990_000),
             currency: (d & 8 == 0).then(|| "USD".to_owned()),
-        }),
-        op::FREEZE => command(Action::Freeze { reason, actor }),
-        op::UNFREEZE => command(Action::Unfreeze { reason, actor }),
-        op::EXPIRE => command(Action::Expire {
+        })),
+        op::FREEZE => command(Action::Freeze(StatusChange { reason, actor })),
+        op::UNFREEZE => command(Action::Unfreeze(StatusChange { reason, actor })),
+        op::EXPIRE => command(Action::Expire(Expire {
             cutoff: day(i64::from(number % 512) - 100),
-        }),
-        op::SUBSCRIBE => command(Action::Subscription {
+        })),
+        op::SUBSCRIBE => command(Action::Subscription(SubscriptionUpdate {
             subscription_id: subscription(user, [2, 2, 3, 0][usize::from(choice % 4)]),
             plan: ["pro", "max", "free", "gold"][usize::from(choice >> 2 & 3)].to_owned(),
             status: SubscriptionStatus::ALL[usize::from(a) % 6],
             anchor: (b > 0).then(|| day(i64::from(b) * 2 - 400)),
             paid_through: (c > 0).then(|| day(i64::from(c) - 60)),
-        }),
+        })),
         op::GRANT => Step::Grant {
             user: if choice & 0x30 == 0x30 {
                 usize::from(a) % USERS.len()
@@ -135,11 +138,11 @@ fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
         },
         op::UNPRICED => Step::Unpriced { costs: a < 128 },
         op::CAP => Step::Cap([steps::CAP, 0, MAX_AMOUNT, i64::from(number)][usize::from(c & 3)]),
-        _ => command(Action::Consume {
+        _ => command(Action::Consume(Consume {
             service: SERVICES[usize::from(choice) % SERVICES.len()].to_owned(),
             amount: (c % 3 == 1).then(|| amount(number)),
             quantity: (c % 3 == 0).then(|| amount(number)),
-        }),
+        })),
     }
 }
 

@@ -112,6 +112,19 @@ const NAMES: &[NameRule] = &[
     },
     NameRule {
         names: &[
+            "crate::cache",
+            "crate::store",
+            "crate::transport",
+            "cache",
+            "store",
+            "transport",
+        ],
+        within: &["worker/src/pipeline"],
+        only_in: &[],
+        because: "the pipeline serves both queues; a lane lends it a ledger",
+    },
+    NameRule {
+        names: &[
             "std::env",
             "std::fs",
             "std::io",

@@ -4,6 +4,8 @@
 
 #[path = "../compose/definitions.rs"]
 mod definitions;
+#[path = "compose/images.rs"]
+mod images;
 #[path = "../compose/schema.rs"]
 mod schema;
 #[path = "compose/users.rs"]
@@ -334,39 +336,6 @@ fn the_health_check_of_the_worker_uses_its_listen_address() {
         listen.ip().is_unspecified(),
         "{listen} is reachable only inside the container"
     );
-}
-
-#[test]
-fn every_image_is_pinned_to_a_major_version() {
-    let mut images = Vec::new();
-    for path in [COMPOSE, TEST_SERVERS] {
-        for (service, settings) in services(&compose(path)) {
-            match settings["image"].as_str() {
-                Some(image) => images.push(image.to_owned()),
-                None => assert!(
-                    settings["build"].is_object(),
-                    "{path}: {service} has neither image nor build"
-                ),
-            }
-        }
-    }
-    let dockerfile = file("worker/Dockerfile");
-    images.extend(
-        dockerfile
-            .lines()
-            .filter_map(|line| line.strip_prefix("FROM "))
-            .map(str::to_owned),
-    );
-    assert!(images.len() >= 8, "{images:?}");
-    for image in images {
-        let tag = image
-            .split_whitespace()
-            .next()
-            .and_then(|name| name.split_once(':'))
-            .map(|(_, tag)| tag);
-        let pinned = tag.is_some_and(|tag| tag.starts_with(|c: char| c.is_ascii_digit()));
-        assert!(pinned, "{image} names no version");
-    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use producer_sdk::{
 };
 use scrip::{
     clock::Clock,
-    jobs::{PATIENCE, Runner},
+    jobs::{ANSWER_TIMEOUT, Runner},
     store::{Store, StoreOptions},
     transport::amqp::{
         claim_ledger_at, compare_ledger_at,
@@ -110,7 +110,7 @@ impl Server {
             client: client.clone(),
             clock: Clock::system(),
             worker: "w".to_owned(),
-            patience: PATIENCE,
+            answer_timeout: ANSWER_TIMEOUT,
             stop: stop.clone(),
         };
         let (url, topology) = (broker.url().to_owned(), broker.topology().clone());

@@ -13,7 +13,7 @@ use producer_sdk::contract::Job;
 use scrip::{
     catalog::Catalog,
     clock::{Clock, ClockHandle},
-    jobs::{Counts, PATIENCE, Runner},
+    jobs::{ANSWER_TIMEOUT, Counts, Runner},
     store::{Claim, JobRun},
     transport::embedded::{Embedded, EmbeddedOptions},
 };
@@ -47,7 +47,7 @@ impl Fixture {
             client: Arc::new(client.await.expect("a client")),
             clock,
             worker: "runner".to_owned(),
-            patience: PATIENCE,
+            answer_timeout: ANSWER_TIMEOUT,
             stop: CancellationToken::new(),
         };
         Self {

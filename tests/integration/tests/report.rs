@@ -1,7 +1,7 @@
 //! Reports with figures that can be computed by hand, on both databases.
 
 use chrono::{DateTime, Utc};
-use ledger::{Action, Command, Item, Origin, SubscriptionStatus::Active};
+use ledger::{Action, Command, Consume, Item, Origin, Purchase, SubscriptionStatus::Active};
 use scrip::read::{
     self,
     report::{Money, Report, Span},
@@ -29,13 +29,13 @@ async fn report(ledger: &TestLedger, from: &str, until: &str) -> Report {
 }
 
 fn paid(reference: &str, user: &str, item: Item, paid: Option<(i64, &str)>) -> Command {
-    let action = Action::Purchase {
+    let action = Action::Purchase(Purchase {
         item,
         purchase_id: reference.to_owned(),
         purchase_line: None,
         paid_micros: paid.map(|(micros, _)| micros),
         currency: paid.map(|(_, currency)| currency.to_owned()),
-    };
+    });
     command(Origin::Funding, reference, user, action)
 }
 
@@ -212,11 +212,11 @@ async fn the_service_with_the_most_credits_comes_first_with_any_sizes_of_amounts
         ledger.now = day("2026-09-10");
         ledger.one(buy_credits("p", "ann", 10_000_000)).await;
         let use_it = |reference: &str, service: &str, credits| {
-            let action = Action::Consume {
+            let action = Action::Consume(Consume {
                 service: service.to_owned(),
                 amount: Some(credits),
                 quantity: None,
-            };
+            });
             command(Origin::Usage, reference, "ann", action)
         };
         let mut uses = vec![use_it("one", "large", 1_000_000), use_it("few", "tiny", 1)];

@@ -1,7 +1,7 @@
 //! The contents of the ledger's rows, on both databases.
 
 use chrono::{DateTime, TimeDelta};
-use ledger::{Action, Command, Item, Origin};
+use ledger::{Action, Command, Item, Origin, Purchase};
 use sea_orm::{ConnectionTrait, Statement, prelude::Uuid};
 use testkit::{
     db::TestDatabase,
@@ -91,13 +91,13 @@ async fn a_run_of_a_job_has_a_reference_with_its_date() {
 async fn the_amount_paid_is_stored_with_the_purchased_batch_and_not_with_its_bonus() {
     for database in TestDatabase::each().await {
         let ledger = TestLedger::on(database).await;
-        let action = Action::Purchase {
+        let action = Action::Purchase(Purchase {
             item: Item::Package("lite".to_owned()),
             purchase_id: "pi_1".to_owned(),
             purchase_line: None,
             paid_micros: Some(8_880_000),
             currency: Some("EUR".to_owned()),
-        };
+        });
         ledger
             .one(command(Origin::Funding, "p", "ada", action))
             .await;

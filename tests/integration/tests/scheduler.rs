@@ -103,7 +103,10 @@ impl Worker {
     /// Runs the scheduler's check at `now` and returns its requests.
     async fn look_at(&mut self, now: DateTime<Utc>) -> Vec<JobRequest> {
         self.clock_handle.set(now);
-        self.scheduler.look().await.expect("the database answers");
+        self.scheduler
+            .enqueue_due()
+            .await
+            .expect("the database answers");
         let mut requested = Vec::new();
         while let Ok(request) = self.requests.try_recv() {
             requested.push(request);

@@ -1,7 +1,10 @@
 //! A migrated database with a store, and short constructors for commands.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ledger::{Action, Command, Decision, Item, Origin, Outcome, Price, Rules, SubscriptionStatus};
+use ledger::{
+    Action, Command, Consume, Decision, Expire, Item, MonthlyGrant, Origin, Outcome, Price,
+    Promotion, Purchase, Rules, StatusChange, SubscriptionStatus, SubscriptionUpdate,
+};
 use scrip::{
     store::{Store, StoreOptions},
     verify::{Options, verify},
@@ -202,21 +205,21 @@ pub fn command(origin: Origin, reference: &str, user: &str, action: Action) -> C
 
 /// Spends `amount` credits on `google:chat`.
 pub fn consume(reference: &str, user: &str, amount: i64) -> Command {
-    let action = Action::Consume {
+    let action = Action::Consume(Consume {
         service: "google:chat".to_owned(),
         amount: Some(amount),
         quantity: None,
-    };
+    });
     command(Origin::Usage, reference, user, action)
 }
 
 /// Consumes `quantity` units of a service at its price.
 pub fn use_service(reference: &str, user: &str, service: &str, quantity: Option<i64>) -> Command {
-    let action = Action::Consume {
+    let action = Action::Consume(Consume {
         service: service.to_owned(),
         amount: None,
         quantity,
-    };
+    });
     command(Origin::Usage, reference, user, action)
 }
 
@@ -231,22 +234,22 @@ pub fn promote(reference: &str, user: &str, amount: i64, validity_days: Option<i
         Origin::Funding,
         reference,
         user,
-        Action::Promotion {
+        Action::Promotion(Promotion {
             amount,
             validity_days,
-        },
+        }),
     )
 }
 
 /// Purchases `item`; the reference is also the id of the payment.
 pub fn buy(reference: &str, user: &str, item: Item) -> Command {
-    let action = Action::Purchase {
+    let action = Action::Purchase(Purchase {
         item,
         purchase_id: reference.to_owned(),
         purchase_line: None,
         paid_micros: Some(9_990_000),
         currency: Some("USD".to_owned()),
-    };
+    });
     command(Origin::Funding, reference, user, action)
 }
 
@@ -273,7 +276,7 @@ pub fn expire(user: &str, cutoff: DateTime<Utc>) -> Command {
         Origin::Internal,
         "job:expire",
         user,
-        Action::Expire { cutoff },
+        Action::Expire(Expire { cutoff }),
     )
 }
 
@@ -286,13 +289,13 @@ pub fn subscribe(
     status: SubscriptionStatus,
     at: DateTime<Utc>,
 ) -> Command {
-    let action = Action::Subscription {
+    let action = Action::Subscription(SubscriptionUpdate {
         subscription_id: id.to_owned(),
         plan: plan.to_owned(),
         status,
         anchor: None,
         paid_through: None,
-    };
+    });
     let mut command = command(Origin::Funding, reference, user, action);
     command.occurred_at = Some(at);
     command
@@ -300,10 +303,10 @@ pub fn subscribe(
 
 /// The grant job's command for the period that begins at `start`.
 pub fn grant_period(user: &str, id: &str, start: DateTime<Utc>) -> Command {
-    let action = Action::MonthlyGrant {
+    let action = Action::MonthlyGrant(MonthlyGrant {
         subscription_id: id.to_owned(),
         period_start: start,
-    };
+    });
     let reference = format!("grant:{id}:{}", start.format("%Y-%m-%d"));
     command(Origin::Internal, &reference, user, action)
 }
@@ -312,9 +315,9 @@ pub fn grant_period(user: &str, id: &str, start: DateTime<Utc>) -> Command {
 pub fn freeze(reference: &str, user: &str, frozen: bool) -> Command {
     let (reason, actor) = ("chargeback".to_owned(), "ops:maria".to_owned());
     let action = if frozen {
-        Action::Freeze { reason, actor }
+        Action::Freeze(StatusChange { reason, actor })
     } else {
-        Action::Unfreeze { reason, actor }
+        Action::Unfreeze(StatusChange { reason, actor })
     };
     command(Origin::Funding, reference, user, action)
 }

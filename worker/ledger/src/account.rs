@@ -12,7 +12,7 @@ pub(crate) fn decide(
     status: WalletStatus,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
-    let Some(wallet) = wallet.filter(|wallet| wallet.open) else {
+    let Some(wallet) = wallet else {
         return Ok(Refusal::WalletNotFound.into());
     };
     wallet.status = status;
@@ -22,6 +22,6 @@ pub(crate) fn decide(
         WalletStatus::Active => TransactionType::Unfreeze,
     });
     posting.balance_after = Some(wallet.balance);
-    posting.detail.request = Some(Box::new(context.command.clone()));
+    posting.audit.request = Some(Box::new(context.command.clone()));
     Ok(Verdict::Post(vec![posting]))
 }

@@ -153,6 +153,18 @@ pub struct Detail {
     pub available: Option<i64>,
     /// The transaction that credited the payment, for `duplicate_payment`.
     pub first: Option<CreditedPayment>,
+}
+
+impl Detail {
+    /// Whether all fields are empty, so that nothing has to be stored.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a transaction stores for people and for checks. The outcome does not depend on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
     /// The instant in the command, if it was clamped.
     pub claimed_at: Option<DateTime<Utc>>,
     /// The command, if it was refused or moves no credits.
@@ -161,7 +173,7 @@ pub struct Detail {
     pub batch: Option<Box<BatchNote>>,
 }
 
-impl Detail {
+impl Audit {
     /// Whether all fields are empty, so that nothing has to be stored.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -214,6 +226,8 @@ pub struct Posting {
     pub metadata: Option<String>,
     /// Further details of the outcome.
     pub detail: Detail,
+    /// What is stored for people and for checks.
+    pub audit: Audit,
     /// The effective time of the command.
     pub occurred_at: DateTime<Utc>,
     /// The changes of batches.

@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 use ledger::{
-    Action, Command, Decision, Item, Refusal,
+    Action, Command, Decision, Item, Promotion, Purchase, Refusal,
     SubscriptionStatus::{self, Active, Canceled, Trialing},
+    SubscriptionUpdate,
 };
 
 use crate::desk::{Desk, at, code, consume, months, settled, subscription};
@@ -44,13 +45,13 @@ fn a_replayed_purchase_is_valid_from_when_it_was_received() {
         credits: 100,
         validity_days: Some(30),
     };
-    let purchase = Action::Purchase {
+    let purchase = Action::Purchase(Purchase {
         item,
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,
         paid_micros: None,
         currency: None,
-    };
+    });
     let mut command = desk.command(None, purchase);
     command.received_at = Some(at("2026-01-10"));
     desk.now = at("2026-01-25");
@@ -62,10 +63,10 @@ fn a_replayed_purchase_is_valid_from_when_it_was_received() {
 #[test]
 fn lateness_is_measured_from_when_a_command_was_received() {
     let mut desk = Desk::new("2026-01-10");
-    let promotion = Action::Promotion {
+    let promotion = Action::Promotion(Promotion {
         amount: 5,
         validity_days: Some(10),
-    };
+    });
     let mut command = desk.command(Some(at("2026-01-01T12:00:00")), promotion);
     command.received_at = Some(at("2026-01-02"));
     settled(desk.decide(&command));
@@ -102,12 +103,14 @@ fn a_period_after_the_end_is_not_granted_if_a_short_outage_delays_the_events() {
     for swapped in [false, true] {
         let mut desk = Desk::new("2026-01-10T12:00:00");
         let anchor = Some(at("2025-12-10T11:00:00"));
-        let event = |status| Action::Subscription {
-            subscription_id: "sub".to_owned(),
-            plan: "pro".to_owned(),
-            status,
-            anchor,
-            paid_through: None,
+        let event = |status| {
+            Action::Subscription(SubscriptionUpdate {
+                subscription_id: "sub".to_owned(),
+                plan: "pro".to_owned(),
+                status,
+                anchor,
+                paid_through: None,
+            })
         };
         let mut events = [
             ("2026-01-10T09:00:00", Active),
@@ -136,8 +139,8 @@ fn a_period_after_the_end_is_not_granted_if_a_short_outage_delays_the_events() {
 fn the_first_command_after_the_wait_grants_the_waiting_periods() {
     let mut desk = Desk::new("2026-01-10T12:00:00");
     let mut event = subscription(Active, "pro", None);
-    if let Action::Subscription { anchor, .. } = &mut event {
-        *anchor = Some(at("2025-12-10T11:00:00"));
+    if let Action::Subscription(update) = &mut event {
+        update.anchor = Some(at("2025-12-10T11:00:00"));
     }
     let command = desk.command(Some(at("2026-01-10T09:00:00")), event);
     settled(desk.decide(&command));
@@ -194,8 +197,8 @@ fn a_period_that_an_event_names_waits_only_if_the_event_is_late() {
     for (applied, granted) in [("11:04:00", 1), ("11:05:00", 1), ("11:05:01", 0)] {
         let mut desk = Desk::new(&format!("2026-01-10T{applied}"));
         let mut event = subscription(Active, "pro", None);
-        if let Action::Subscription { anchor: named, .. } = &mut event {
-            *named = Some(at("2026-01-10T11:03:00"));
+        if let Action::Subscription(update) = &mut event {
+            update.anchor = Some(at("2026-01-10T11:03:00"));
         }
         let command = desk.command(Some(at("2026-01-10T11:00:00")), event);
         settled(desk.decide(&command));
@@ -239,8 +242,8 @@ fn a_period_that_a_late_event_does_not_name_waits_however_soon_it_starts() {
 fn a_period_that_starts_while_an_earlier_one_waits_is_granted_when_it_starts() {
     let mut desk = Desk::new("2026-02-09T23:55:00");
     let mut event = subscription(Active, "pro", None);
-    if let Action::Subscription { anchor, .. } = &mut event {
-        *anchor = Some(at("2025-12-10"));
+    if let Action::Subscription(update) = &mut event {
+        update.anchor = Some(at("2025-12-10"));
     }
     let command = desk.command(Some(at("2026-01-05")), event);
     assert_eq!(settled(desk.decide(&command)).amount, 0);
@@ -263,11 +266,8 @@ fn an_event_that_is_dated_ahead_shortens_no_wait() {
     assert!(desk.granted().is_empty());
     desk.now = at("2026-01-10T12:12:00");
     let mut ahead = subscription(Active, "basic", None);
-    if let Action::Subscription {
-        subscription_id, ..
-    } = &mut ahead
-    {
-        "other".clone_into(subscription_id);
+    if let Action::Subscription(update) = &mut ahead {
+        "other".clone_into(&mut update.subscription_id);
     }
     let command = desk.command(Some(at("2026-01-10T12:17:00")), ahead);
     assert_eq!(settled(desk.decide(&command)).amount, 10);
@@ -288,7 +288,7 @@ fn an_event_that_is_dated_ahead_keeps_the_time_that_it_claimed_and_others_keep_n
         desk.event(when, Active, "pro");
         let expected = claimed.then(|| at(when));
         assert_eq!(
-            desk.book.postings()[posted].detail.claimed_at,
+            desk.book.postings()[posted].audit.claimed_at,
             expected,
             "{when}"
         );
@@ -319,13 +319,13 @@ fn an_event_that_is_dated_ahead_grants_a_period_that_starts_within_five_minutes(
     for (minutes, granted) in [(4, 1), (5, 1), (6, 0)] {
         let mut desk = Desk::new("2026-01-10");
         let dated = desk.now + TimeDelta::minutes(minutes);
-        let action = Action::Subscription {
+        let action = Action::Subscription(SubscriptionUpdate {
             subscription_id: "sub".to_owned(),
             plan: "pro".to_owned(),
             status: Active,
             anchor: Some(dated),
             paid_through: None,
-        };
+        });
         let command = desk.command(Some(dated), action);
         settled(desk.decide(&command));
         assert_eq!(desk.granted().len(), granted, "{minutes}");
@@ -373,8 +373,8 @@ fn granted_in_each_order(now: &str, events: &[SentEvent<'_>]) -> Vec<Vec<(String
         for (when, status, plan, paid_through, anchor) in order {
             desk.now += TimeDelta::minutes(2);
             let mut action = subscription(*status, plan, *paid_through);
-            if let Action::Subscription { anchor: named, .. } = &mut action {
-                *named = anchor.map(at);
+            if let Action::Subscription(update) = &mut action {
+                update.anchor = anchor.map(at);
             }
             let command = desk.command(Some(at(when)), action);
             settled(desk.decide(&command));

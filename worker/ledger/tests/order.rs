@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
     Action, Book, Command, Decision, Event, Origin, Plan, Rules, Subscription, SubscriptionState,
-    SubscriptionStatus, TransactionType, Wallet,
+    SubscriptionStatus, SubscriptionUpdate, TransactionType, Wallet,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -96,8 +96,7 @@ fn stored(events: Vec<Event>, rules: &Rules) -> Subscription {
 /// The grants if all events are known before the first grant: start, plan and credits.
 fn granted(subscription: Subscription, rules: &Rules) -> Vec<(DateTime<Utc>, String, i64)> {
     let mut book = Book::default();
-    let mut wallet = Wallet::prepared(Uuid::from_u128(1), "u".to_owned());
-    wallet.open = true;
+    let mut wallet = Wallet::new(Uuid::from_u128(1), "u".to_owned());
     wallet.next_due_at = subscription.next_due_at(rules, now());
     book.add_wallet(wallet);
     book.add_subscription(subscription);
@@ -155,13 +154,13 @@ fn sent(events: &[Event], rules: &Rules) -> Book {
             received_at: Some(now()),
             description: None,
             metadata: None,
-            action: Action::Subscription {
+            action: Action::Subscription(SubscriptionUpdate {
                 subscription_id: "sub".to_owned(),
                 plan: event.plan.clone(),
                 status: event.status,
                 anchor: event.anchor,
                 paid_through: event.paid_through,
-            },
+            }),
         };
         let decision = book.decide(&command, rules, now(), &mut || {
             ids += 1;

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Origin, Outcome, Plan, Refusal, Rules, Skipped, Subscription,
+    Action, Book, Command, Decision, MonthlyGrant, Origin, Outcome, Plan, Refusal, Rules, Skipped,
+    Subscription,
     SubscriptionStatus::{self, Active, Canceled, PastDue},
-    TransactionType, has_paid_plan,
+    SubscriptionUpdate, TransactionType, has_paid_plan,
 };
 use uuid::Uuid;
 
@@ -64,10 +65,10 @@ impl Desk {
     }
 
     fn grant(&mut self, id: &str, start: DateTime<Utc>) -> Outcome {
-        let action = Action::MonthlyGrant {
+        let action = Action::MonthlyGrant(MonthlyGrant {
             subscription_id: id.to_owned(),
             period_start: start,
-        };
+        });
         let reference = format!("grant:{id}:{}", start.format("%Y-%m-%d"));
         settled(self.decide(&command(Origin::Internal, &reference, "u", None, action)))
     }
@@ -123,13 +124,13 @@ fn command(
 }
 
 fn event(id: &str, plan: &str, status: SubscriptionStatus) -> Action {
-    Action::Subscription {
+    Action::Subscription(SubscriptionUpdate {
         subscription_id: id.to_owned(),
         plan: plan.to_owned(),
         status,
         anchor: None,
         paid_through: None,
-    }
+    })
 }
 
 fn settled(decision: Decision) -> Outcome {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Decision, DefaultPrice, Item, MAX_AMOUNT, Origin, Outcome, Plan, Price,
-    Refusal, Rules, SubscriptionStatus, WalletStatus,
+    Action, Book, Command, Consume, Decision, DefaultPrice, Expire, Item, MAX_AMOUNT, MonthlyGrant,
+    Origin, Outcome, Plan, Price, Promotion, Purchase, Refusal, Rules, SubscriptionStatus,
+    SubscriptionUpdate, WalletStatus,
 };
 use uuid::Uuid;
 
@@ -29,18 +30,18 @@ fn command(reference: &str, user: &str, action: Action) -> Command {
 }
 
 fn consume(service: &str, amount: Option<i64>, quantity: Option<i64>) -> Action {
-    Action::Consume {
+    Action::Consume(Consume {
         service: service.to_owned(),
         amount,
         quantity,
-    }
+    })
 }
 
 fn promotion(amount: i64) -> Action {
-    Action::Promotion {
+    Action::Promotion(Promotion {
         amount,
         validity_days: None,
-    }
+    })
 }
 
 fn purchase(item: Item) -> Action {
@@ -48,23 +49,23 @@ fn purchase(item: Item) -> Action {
 }
 
 fn purchase_of(payment: &str, item: Item) -> Action {
-    Action::Purchase {
+    Action::Purchase(Purchase {
         item,
         purchase_id: payment.to_owned(),
         purchase_line: None,
         paid_micros: None,
         currency: None,
-    }
+    })
 }
 
 fn subscription(id: &str, plan: &str, status: SubscriptionStatus) -> Action {
-    Action::Subscription {
+    Action::Subscription(SubscriptionUpdate {
         subscription_id: id.to_owned(),
         plan: plan.to_owned(),
         status,
         anchor: None,
         paid_through: None,
-    }
+    })
 }
 
 fn active(id: &str, plan: &str) -> Action {
@@ -72,10 +73,10 @@ fn active(id: &str, plan: &str) -> Action {
 }
 
 fn monthly(id: &str) -> Action {
-    Action::MonthlyGrant {
+    Action::MonthlyGrant(MonthlyGrant {
         subscription_id: id.to_owned(),
         period_start: now(),
-    }
+    })
 }
 
 /// The cap is 100 credits, the plan `off` is disabled, and the plan `gold` does not exist.
@@ -121,8 +122,8 @@ fn book() -> Book {
         };
         rules.plans.insert(plan.to_owned(), enabled);
         let mut action = active(id, plan);
-        if let Action::Subscription { anchor, .. } = &mut action {
-            *anchor = Some(now());
+        if let Action::Subscription(update) = &mut action {
+            update.anchor = Some(now());
         }
         let earlier = now() - TimeDelta::hours(1);
         let decision = book.decide(
@@ -382,9 +383,11 @@ fn a_charge_at_the_default_price_is_marked() {
 #[test]
 fn a_command_dated_in_the_future_happens_now() {
     let (mut book, rules) = (book(), rules());
-    let day = |amount| Action::Promotion {
-        amount,
-        validity_days: Some(1),
+    let day = |amount| {
+        Action::Promotion(Promotion {
+            amount,
+            validity_days: Some(1),
+        })
     };
     settled(&mut book, &rules, &command("n1", "bob", day(50)));
     let ahead = |reference, action| Command {
@@ -399,7 +402,7 @@ fn a_command_dated_in_the_future_happens_now() {
     );
     let posting = book.postings().last().expect("a posting");
     assert_eq!(posting.occurred_at, now());
-    assert_eq!(posting.detail.claimed_at, spend.occurred_at);
+    assert_eq!(posting.audit.claimed_at, spend.occurred_at);
 
     settled(&mut book, &rules, &ahead("n3", day(10)));
     let mut batches = book.wallet("bob").expect("a wallet").batches().iter();
@@ -424,7 +427,7 @@ fn a_frozen_wallet_still_receives_and_expires() {
         None
     );
     assert_eq!(
-        refusal(&on, "n3", "ice", Action::Expire { cutoff: now() }),
+        refusal(&on, "n3", "ice", Action::Expire(Expire { cutoff: now() })),
         None
     );
 }

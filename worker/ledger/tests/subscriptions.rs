@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Origin, Outcome, Period, Plan, Refusal, Rules, Skipped,
-    Subscription,
+    Action, Book, Command, Consume, Decision, MonthlyGrant, Origin, Outcome, Period, Plan, Refusal,
+    Rules, Skipped, StatusChange, Subscription,
     SubscriptionStatus::{self, Active, Canceled, Expired, PastDue, Paused, Trialing},
-    TransactionType,
+    SubscriptionUpdate, TransactionType,
 };
 use uuid::Uuid;
 
@@ -118,20 +118,20 @@ fn subscription(
     anchor: Option<DateTime<Utc>>,
     paid_through: Option<DateTime<Utc>>,
 ) -> Action {
-    Action::Subscription {
+    Action::Subscription(SubscriptionUpdate {
         subscription_id: id.to_owned(),
         plan: plan.to_owned(),
         status,
         anchor,
         paid_through,
-    }
+    })
 }
 
 fn monthly(user: &str, id: &str, start: DateTime<Utc>) -> Command {
-    let action = Action::MonthlyGrant {
+    let action = Action::MonthlyGrant(MonthlyGrant {
         subscription_id: id.to_owned(),
         period_start: start,
-    };
+    });
     Command {
         origin: Origin::Internal,
         ..command(
@@ -684,18 +684,24 @@ fn an_event_that_cannot_be_applied_is_kept_because_it_was_paid_for() {
 #[test]
 fn a_frozen_wallet_cannot_spend_but_still_receives_credits() {
     let mut desk = Desk::new();
-    let freeze = || Action::Freeze {
-        reason: "chargeback".to_owned(),
-        actor: "ops".to_owned(),
+    let freeze = || {
+        Action::Freeze(StatusChange {
+            reason: "chargeback".to_owned(),
+            actor: "ops".to_owned(),
+        })
     };
-    let unfreeze = || Action::Unfreeze {
-        reason: "won".to_owned(),
-        actor: "ops".to_owned(),
+    let unfreeze = || {
+        Action::Unfreeze(StatusChange {
+            reason: "won".to_owned(),
+            actor: "ops".to_owned(),
+        })
     };
-    let consume = || Action::Consume {
-        service: "google:chat".to_owned(),
-        amount: None,
-        quantity: None,
+    let consume = || {
+        Action::Consume(Consume {
+            service: "google:chat".to_owned(),
+            amount: None,
+            quantity: None,
+        })
     };
     assert_eq!(
         code(&settled(desk.send("u", None, freeze()))),

@@ -1,8 +1,9 @@
-//! Writes the balances of changed wallets to Redis, after the commit and outside its path.
+//! Writes the balances of changed and of queried wallets to Redis, after the commit and outside its
+//! path.
 //!
-//! Lanes only add user ids. One task reads the balances of many users at a time and writes them. A
-//! user that is added again while waiting is read once. If the task falls behind, further users are
-//! dropped so that no commit is delayed: their old value expires within a minute.
+//! Lanes and queries only add user ids. One task reads the balances of many users at a time and
+//! writes them. A user that is added again while waiting is read once. If the task falls behind,
+//! further users are dropped so that no commit is delayed: their old value expires within a minute.
 
 use std::{
     collections::HashSet,
@@ -21,7 +22,7 @@ const MOST_WAITING: usize = 50_000;
 /// Users whose balances are read and written together.
 const AT_ONCE: usize = 500;
 
-/// A handle to the task, through which lanes add user ids.
+/// A handle to the task, through which lanes and queries add user ids.
 #[derive(Clone, Debug)]
 pub struct Mirror(Arc<Waiting>);
 
@@ -58,7 +59,7 @@ impl Mirror {
         (mirror, task)
     }
 
-    /// Adds users whose balances have changed.
+    /// Adds users whose balances have changed, or were queried and may be missing in Redis.
     pub fn touch<'a>(&self, users: impl IntoIterator<Item = &'a str>) {
         let mut waiting = self.0.lock();
         for user in users {

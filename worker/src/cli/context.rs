@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use producer_sdk::contract::Topology;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
@@ -61,14 +60,6 @@ impl Files {
 }
 
 impl Context {
-    /// The exchanges and queues of the configured namespace.
-    pub fn topology(&self) -> Result<Topology, Failure> {
-        Ok(Topology::new(
-            self.settings.namespace.as_str(),
-            self.settings.worker.shards,
-        )?)
-    }
-
     /// The URL of the queue that commands are published to. Creates the embedded file if it is
     /// missing.
     pub async fn queue_url(&self) -> Result<SecretUrl, Failure> {

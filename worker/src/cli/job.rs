@@ -13,13 +13,14 @@ use super::{
     context::Context,
     failure::{Doing, Failure},
     print::{self, Rows},
-    progress, publish, service, show, values,
+    progress, show, values,
 };
 use crate::{
+    app::worker_name,
     clock::Clock,
     config::{Backend, Schedule},
     jobs::scheduler,
-    jobs::{Counts, PATIENCE, Runner, WINDOW, due},
+    jobs::{ANSWER_TIMEOUT, Counts, Runner, WINDOW, due},
     store::{Claim, JobRun, OperatorAction},
     transport::amqp,
 };
@@ -112,7 +113,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         // must not be granted in another.
         amqp::compare_ledger_at(
             amqp.expose(),
-            &context.topology()?,
+            &context.settings.topology()?,
             store.ledger_id().await?,
         )
         .await
@@ -122,7 +123,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         // Larger than the number of open requests, because a send that waits for the window can be
         // overtaken.
         window: 2 * WINDOW,
-        ..publish::options(context, CONNECTION)
+        ..context.settings.client_options(CONNECTION)
     };
     let client = Client::connect(url.expose(), options)
         .await
@@ -132,8 +133,8 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         store,
         rules: Arc::new(context.settings.rules()),
         client: Arc::new(client),
-        worker: service::worker_name(),
-        patience: PATIENCE,
+        worker: worker_name(),
+        answer_timeout: ANSWER_TIMEOUT,
         stop: CancellationToken::new(),
     };
     let entry = match Entry::begin(context, &args.actor, intention(job, date, args.again)).await {

@@ -114,7 +114,7 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
         ));
     }
     let url = context.settings.queue_url()?;
-    let topology = context.topology()?;
+    let topology = context.settings.topology()?;
     let ledger_id = ledger_id(context).await?;
     if let Some(id) = ledger_id {
         amqp::compare_ledger_at(url.expose(), &topology, id)
@@ -194,7 +194,7 @@ async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCo
              add --yes to confirm",
         ));
     }
-    let topology = context.topology()?;
+    let topology = context.settings.topology()?;
     let id = context.ledger().await?.ledger_id().await?;
     let namespace = topology.namespace();
     let mut detail = Map::new();
@@ -231,7 +231,7 @@ async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCo
 }
 
 fn permissions(context: &Context) -> Result<ExitCode, Failure> {
-    let topology = context.topology()?;
+    let topology = context.settings.topology()?;
     let all = Role::ALL.map(|role| (role.as_str(), topology.permissions(role)));
     if context.json {
         let all =
@@ -259,7 +259,7 @@ fn permissions(context: &Context) -> Result<ExitCode, Failure> {
 
 fn user(context: &Context, args: &UserArgs) -> Result<ExitCode, Failure> {
     let vhost = vhost(context, args.vhost.as_deref())?;
-    let permissions = context.topology()?.permissions(args.role.into());
+    let permissions = context.settings.topology()?.permissions(args.role.into());
     let password = password()?;
     let mut user = json!({ "name": args.name, "password": password, "tags": [] });
     if !matches!(args.role, Kind::Worker) {

@@ -14,6 +14,7 @@ mod plain_text;
 mod plans;
 mod prices;
 mod problem;
+mod queue;
 mod redis;
 mod registration;
 mod schedule;

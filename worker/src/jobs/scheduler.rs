@@ -30,9 +30,9 @@ use crate::{
 };
 
 /// The scheduler checks what is due at least this often.
-const LOOK_EVERY: Duration = Duration::from_mins(1);
+const CHECK_EVERY: Duration = Duration::from_mins(1);
 /// Duration of the lock that keeps other workers from enqueuing the same job.
-const LOCK: Duration = Duration::from_secs(50);
+const LOCK_DURATION: Duration = Duration::from_secs(50);
 
 /// The destination of job requests.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Scheduler {
             }
         };
         while !self.stop.is_cancelled() {
-            if let Err(error) = self.look().await {
+            if let Err(error) = self.enqueue_due().await {
                 warn!(
                     error = chain(&error),
                     "due jobs cannot be determined, retrying"
@@ -85,7 +85,7 @@ impl Scheduler {
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = wake.notified() => {}
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(CHECK_EVERY) => {}
             }
         }
         if let Some(cron) = &mut cron {
@@ -112,7 +112,7 @@ impl Scheduler {
     }
 
     /// Enqueues the jobs that are due now.
-    pub async fn look(&self) -> Result<(), StoreError> {
+    pub async fn enqueue_due(&self) -> Result<(), StoreError> {
         let now = match self.clock.compare_for_jobs().await {
             Ok(now) => now,
             Err(ClockError::Unknown(error)) => return Err(error),
@@ -154,7 +154,7 @@ impl Scheduler {
         };
         let reference = request.reference_id();
         if let Some(redis) = &self.redis
-            && redis.lock(&reference, &self.worker, LOCK).await == Some(false)
+            && redis.lock(&reference, &self.worker, LOCK_DURATION).await == Some(false)
         {
             debug!(reference, "job already enqueued by another worker");
             return;

@@ -67,7 +67,7 @@ pub struct Committed {
     /// One verdict for each command, from the first on.
     pub verdicts: Vec<Verdict>,
     /// Why the rest of the group has no verdict; `None`: the group is complete.
-    pub trouble: Option<CommitError>,
+    pub error: Option<CommitError>,
 }
 
 /// Commits `commands`, in order.
@@ -95,7 +95,7 @@ pub async fn commit<L: Ledger>(
                 certain = committed.verdicts.len();
             }
             Err(error @ CommitError::Infrastructure(_)) => {
-                committed.trouble = Some(error);
+                committed.error = Some(error);
                 return committed;
             }
             Err(poison @ CommitError::Poison(_)) if range.len() == 1 => {
@@ -105,7 +105,7 @@ pub async fn commit<L: Ledger>(
                         committed.verdicts.truncate(certain);
                         // After an infrastructure error the transaction may be lost, so the cause
                         // is that error and not the command.
-                        committed.trouble = cleared.err().or(Some(poison));
+                        committed.error = cleared.err().or(Some(poison));
                         return committed;
                     }
                 }

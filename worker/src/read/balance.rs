@@ -173,8 +173,7 @@ fn result(
     now: DateTime<Utc>,
 ) -> Result<BalanceResult, Inconsistency> {
     let mut book = Book::default();
-    let mut wallet = Wallet::prepared(Uuid::nil(), row.user_id.clone());
-    wallet.open = true;
+    let mut wallet = Wallet::new(Uuid::nil(), row.user_id.clone());
     // Without the expired credits, no batch is needed to compute the spendable credits.
     wallet.balance = row.balance.saturating_sub(row.lapsed);
     wallet.held = row.held;

@@ -18,7 +18,7 @@ mod wallets;
 pub use actions::{Action, ActionFilter, ActionPage, ActionStatus, MAX_ACTIONS, actions};
 pub use balance::{balance, balances, has_wallet};
 pub use batches::batches;
-pub use due::{Page as DuePage, due_subscriptions, lapsed_users};
+pub use due::{Page as DuePage, due_subscriptions, users_with_expired_batches};
 pub use error::ReadError;
 pub use history::{Cursor, CursorError, HistoryItem, MAX_PAGE, Page, PageRequest, count, history};
 pub use report::report;

@@ -1,17 +1,19 @@
-//! `credits_transaction.detail`: the parts of an outcome that have no column, as JSON.
+//! `credits_transaction.detail`: the parts of a posting that have no column, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use ledger::{
-    Action, BatchNote, Command, CreditedPayment, Detail, Event, Inconsistency, Item, Skipped,
-    SubscriptionStatus,
+    Action, BatchNote, Command, CreditedPayment, Detail, Event, Inconsistency, Item, Posting,
+    Skipped, SubscriptionStatus,
 };
 use serde_json::{Map, Value, json};
 
 use super::error::inconsistent_subscription;
 
-/// The JSON of a detail. The text is empty if the detail is.
-pub fn to_text(detail: &Detail) -> String {
-    if detail.is_empty() {
+/// The JSON of what a posting stores without a column of its own. The text is empty if there is
+/// nothing.
+pub fn to_text(posting: &Posting) -> String {
+    let Posting { detail, audit, .. } = posting;
+    if detail.is_empty() && audit.is_empty() {
         return String::new();
     }
     let mut fields = Map::new();
@@ -40,14 +42,13 @@ pub fn to_text(detail: &Detail) -> String {
             Some(first.transaction_id.to_string().into()),
         );
     }
-    put("claimedAt", detail.claimed_at.map(|at| instant(at).into()));
-    put("request", detail.request.as_deref().map(request));
-    put("batch", detail.batch.as_deref().map(batch));
+    put("claimedAt", audit.claimed_at.map(|at| instant(at).into()));
+    put("request", audit.request.as_deref().map(request));
+    put("batch", audit.batch.as_deref().map(batch));
     Value::Object(fields).to_string()
 }
 
-/// Reads the parts that an outcome needs. The claimed instant and the request are for people, and
-/// the batch is for `verify`, so they are not read.
+/// Reads the parts that an outcome needs.
 pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> {
     let Some(text) = text else {
         return Ok(Detail::default());
@@ -71,9 +72,6 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         required: number("required"),
         available: number("available"),
         first: first(&value),
-        claimed_at: None,
-        request: None,
-        batch: None,
     })
 }
 
@@ -136,28 +134,19 @@ fn batch(note: &BatchNote) -> Value {
 
 fn request(command: &Command) -> Value {
     let mut fields = match &command.action {
-        Action::Consume {
-            service,
-            amount,
-            quantity,
-        } => {
-            json!({ "service": service, "amount": amount, "quantity": quantity })
-        }
+        Action::Consume(consume) => json!({
+            "service": consume.service,
+            "amount": consume.amount,
+            "quantity": consume.quantity,
+        }),
         Action::RegistrationBonus => json!({ "reason": "registration_bonus" }),
-        Action::Promotion {
-            amount,
-            validity_days,
-        } => {
-            json!({ "reason": "promotion", "amount": amount, "validityDays": validity_days })
-        }
-        Action::Purchase {
-            item,
-            purchase_id,
-            purchase_line,
-            paid_micros,
-            currency,
-        } => {
-            let mut fields = match item {
+        Action::Promotion(promotion) => json!({
+            "reason": "promotion",
+            "amount": promotion.amount,
+            "validityDays": promotion.validity_days,
+        }),
+        Action::Purchase(purchase) => {
+            let mut fields = match &purchase.item {
                 Item::Package(id) => json!({ "packageId": id }),
                 Item::Price(id) => json!({ "priceId": id }),
                 Item::Credits {
@@ -165,37 +154,28 @@ fn request(command: &Command) -> Value {
                     validity_days,
                 } => json!({ "credits": credits, "validityDays": validity_days }),
             };
-            fields["purchaseId"] = purchase_id.as_str().into();
-            fields["purchaseLine"] = purchase_line.as_deref().into();
-            fields["paidMicros"] = (*paid_micros).into();
-            fields["currency"] = currency.as_deref().into();
+            fields["purchaseId"] = purchase.purchase_id.as_str().into();
+            fields["purchaseLine"] = purchase.purchase_line.as_deref().into();
+            fields["paidMicros"] = purchase.paid_micros.into();
+            fields["currency"] = purchase.currency.as_deref().into();
             fields
         }
-        Action::MonthlyGrant {
-            subscription_id,
-            period_start,
-        } => json!({
+        Action::MonthlyGrant(grant) => json!({
             "reason": "monthly_grant",
-            "subscriptionId": subscription_id,
-            "periodStart": instant(*period_start),
+            "subscriptionId": grant.subscription_id,
+            "periodStart": instant(grant.period_start),
         }),
-        Action::Subscription {
-            subscription_id,
-            plan,
-            status,
-            anchor,
-            paid_through,
-        } => json!({
-            "subscriptionId": subscription_id,
-            "plan": plan,
-            "status": status.word(),
-            "anchor": anchor.map(instant),
-            "paidThrough": paid_through.map(instant),
+        Action::Subscription(update) => json!({
+            "subscriptionId": update.subscription_id,
+            "plan": update.plan,
+            "status": update.status.word(),
+            "anchor": update.anchor.map(instant),
+            "paidThrough": update.paid_through.map(instant),
         }),
-        Action::Freeze { reason, actor } | Action::Unfreeze { reason, actor } => {
-            json!({ "reason": reason, "actor": actor })
+        Action::Freeze(change) | Action::Unfreeze(change) => {
+            json!({ "reason": change.reason, "actor": change.actor })
         }
-        Action::Expire { cutoff } => json!({ "cutoff": cutoff }),
+        Action::Expire(expire) => json!({ "cutoff": expire.cutoff }),
     };
     if let Value::Object(fields) = &mut fields {
         fields.retain(|_, value| !value.is_null());

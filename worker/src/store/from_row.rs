@@ -1,9 +1,8 @@
 //! Conversion of database rows into the types of the core.
 
-use chrono::DateTime;
 use ledger::{
-    Allocation, Batch, BatchStatus, CreditedPayment, Inconsistency, Origin, PaymentKey, Posting,
-    Refusal, Source, TransactionType, Wallet, WalletStatus,
+    Allocation, Batch, BatchStatus, CreditedPayment, Fingerprint, Inconsistency, Origin,
+    PaymentKey, RecordedTransaction, Refusal, Source, TransactionType, Wallet, WalletStatus,
 };
 use sea_orm::{DbErr, QueryResult};
 use uuid::Uuid;
@@ -26,7 +25,7 @@ fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsis
 pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
     let id: Uuid = get(row, "wallet_id")?;
     let status: String = get(row, "wallet_status")?;
-    let mut wallet = Wallet::prepared(id, get(row, "user_id")?);
+    let mut wallet = Wallet::new(id, get(row, "user_id")?);
     wallet.balance = get(row, "balance")?;
     wallet.held = get(row, "wallet_held")?;
     wallet.total_earned = get(row, "total_earned")?;
@@ -65,8 +64,6 @@ pub fn batch(row: &QueryResult) -> Result<Batch, StoreError> {
         currency: get(row, "currency")?,
         transaction_id: get(row, "transaction_id")?,
         expirations: get(row, "expirations")?,
-        new: false,
-        dirty: false,
     })
 }
 
@@ -91,34 +88,48 @@ pub fn credited_payment(row: &QueryResult) -> Result<(PaymentKey, CreditedPaymen
     Ok((payment, credited))
 }
 
-/// A stored command: its own posting first, then the related postings.
-pub struct Known {
-    pub postings: Vec<Posting>,
+/// A stored command.
+pub struct RecordedCommand {
+    pub origin: Origin,
+    pub reference_id: String,
+    pub sender: Option<String>,
+    pub fingerprint: Option<Fingerprint>,
+    /// Its own transaction first, then the related ones.
+    pub transactions: Vec<RecordedTransaction>,
 }
 
-pub fn known(row: &QueryResult) -> Result<Known, StoreError> {
-    let id: Uuid = get(row, "id")?;
+/// A stored command with its own transaction.
+pub fn recorded_command(row: &QueryResult) -> Result<RecordedCommand, StoreError> {
+    let transaction = recorded_transaction(row)?;
     let origin: String = get(row, "origin")?;
     let fingerprint: Option<Vec<u8>> = get(row, "fingerprint")?;
-    let mut posting = posting(row, id)?;
-    posting.user_id = get(row, "user_id")?;
-    posting.reference_id = get(row, "reference_id")?;
-    posting.sender = get(row, "sender")?;
-    posting.origin = [Origin::Usage, Origin::Funding, Origin::Internal]
-        .into_iter()
-        .find(|known| known.as_str() == origin)
-        .ok_or_else(|| unknown("credits_transaction", id, "origin", &origin))?;
-    posting.fingerprint = fingerprint.and_then(|bytes| bytes.try_into().ok());
-    Ok(Known {
-        postings: vec![posting],
+    Ok(RecordedCommand {
+        origin: [Origin::Usage, Origin::Funding, Origin::Internal]
+            .into_iter()
+            .find(|known| known.as_str() == origin)
+            .ok_or_else(|| unknown("credits_transaction", transaction.id, "origin", &origin))?,
+        reference_id: get(row, "reference_id")?,
+        sender: get(row, "sender")?,
+        fingerprint: fingerprint.and_then(|bytes| bytes.try_into().ok()),
+        transactions: vec![transaction],
     })
 }
 
-pub fn part(row: &QueryResult) -> Result<Posting, StoreError> {
-    let id = get(row, "id")?;
-    let mut posting = posting(row, id)?;
-    posting.related_id = get(row, "related_id")?;
-    Ok(posting)
+/// A stored transaction, without its allocations.
+pub fn recorded_transaction(row: &QueryResult) -> Result<RecordedTransaction, StoreError> {
+    let id: Uuid = get(row, "id")?;
+    let kind: String = get(row, "type")?;
+    let detail: Option<String> = get(row, "detail")?;
+    Ok(RecordedTransaction {
+        id,
+        kind: TransactionType::parse(&kind)
+            .ok_or_else(|| unknown("credits_transaction", id, "type", &kind))?,
+        amount: get(row, "amount")?,
+        refusal: refusal(row, id)?,
+        balance_after: get(row, "balance_after")?,
+        detail: detail::from_text(detail.as_deref(), &id.to_string())?,
+        allocations: Vec::new(),
+    })
 }
 
 fn refusal(row: &QueryResult, id: Uuid) -> Result<Option<Refusal>, StoreError> {
@@ -128,36 +139,4 @@ fn refusal(row: &QueryResult, id: Uuid) -> Result<Option<Refusal>, StoreError> {
             .ok_or_else(|| unknown("credits_transaction", id, "error_code", &code).into())
     })
     .transpose()
-}
-
-/// A posting with only the fields that an outcome needs.
-fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
-    let kind: String = get(row, "type")?;
-    let detail: Option<String> = get(row, "detail")?;
-    Ok(Posting {
-        id,
-        user_id: String::new(),
-        kind: TransactionType::parse(&kind)
-            .ok_or_else(|| unknown("credits_transaction", id, "type", &kind))?,
-        amount: get(row, "amount")?,
-        other_account: None,
-        origin: Origin::Internal,
-        reference_id: String::new(),
-        sender: None,
-        fingerprint: None,
-        refusal: refusal(row, id)?,
-        balance_after: get(row, "balance_after")?,
-        service: None,
-        quantity: None,
-        purchase_id: None,
-        purchase_line: None,
-        subscription_id: None,
-        period_start: None,
-        related_id: None,
-        description: None,
-        metadata: None,
-        detail: detail::from_text(detail.as_deref(), &id.to_string())?,
-        occurred_at: DateTime::UNIX_EPOCH,
-        allocations: Vec::new(),
-    })
 }

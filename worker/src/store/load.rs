@@ -12,7 +12,9 @@ use uuid::Uuid;
 use super::{
     bulk::{self, Column},
     error::StoreError,
-    from_row::{allocation, batch, credited_payment, get, known, part, wallet},
+    from_row::{
+        allocation, batch, credited_payment, get, recorded_command, recorded_transaction, wallet,
+    },
     sql::{self, Sql},
     subscriptions,
     timeout::Timeout,
@@ -47,9 +49,12 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         self.registered(commands, &mut book).await?;
         self.credited_payments(commands, &mut book).await?;
         self.subscriptions(commands, &wallets, &mut book).await?;
-        for mut wallet in wallets {
-            wallet.open = !prepared.contains(&wallet.user_id);
-            book.add_wallet(wallet);
+        for wallet in wallets {
+            if prepared.contains(&wallet.user_id) {
+                book.add_unopened_wallet(wallet);
+            } else {
+                book.add_wallet(wallet);
+            }
         }
         self.batches(self.demand(commands), &mut book).await?;
         Ok(book)
@@ -98,7 +103,6 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let mut partial = Vec::new();
         for (user_id, (mut wallet, batches)) in found {
             let needed = demand.get(user_id.as_str()).copied().unwrap_or_default();
-            wallet.open = true;
             if let Some(whole) = self.add_if_covered(batches, FIRST_WINDOW, needed, &mut wallet) {
                 demand.remove(user_id.as_str());
                 if !whole {
@@ -145,7 +149,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     async fn records(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
         let stored = commands
             .iter()
-            .filter(|command| !matches!(command.action, Action::Expire { .. }));
+            .filter(|command| !matches!(command.action, Action::Expire(_)));
         let references: BTreeSet<(&str, &str, Option<&str>)> = stored
             .map(|command| {
                 let owner = self.rules.references.owner(command.sender.as_deref());
@@ -178,50 +182,47 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut known = rows.iter().map(known).collect::<Result<Vec<_>, _>>()?;
-        let mut postings: HashMap<Uuid, usize> = HashMap::new();
-        for (index, known) in known.iter().enumerate() {
-            postings.insert(known.postings[0].id, index);
+        let recorded = rows.iter().map(recorded_command);
+        let mut recorded = recorded.collect::<Result<Vec<_>, _>>()?;
+        // The command of each transaction, as an index.
+        let mut command_of: HashMap<Uuid, usize> = HashMap::new();
+        for (index, command) in recorded.iter().enumerate() {
+            command_of.extend(command.transactions.iter().map(|own| (own.id, index)));
         }
-        let ids = self.rows(vec![Column::Id(postings.keys().copied().collect())]);
+        let ids = self.rows(vec![Column::Id(command_of.keys().copied().collect())]);
         for row in self
             .query("read related transactions", &sql::BELONGING, ids)
             .await?
         {
-            let part = part(&row)?;
-            if let Some(index) = part.related_id.and_then(|id| postings.get(&id).copied()) {
-                postings.insert(part.id, index);
-                known[index].postings.push(part);
+            let related = recorded_transaction(&row)?;
+            let cause: Option<Uuid> = get(&row, "related_id")?;
+            if let Some(index) = cause.and_then(|id| command_of.get(&id).copied()) {
+                command_of.insert(related.id, index);
+                recorded[index].transactions.push(related);
             }
         }
-        let ids = self.rows(vec![Column::Id(postings.keys().copied().collect())]);
+        let ids = self.rows(vec![Column::Id(command_of.keys().copied().collect())]);
         for row in self
             .query("read allocations", &sql::ALLOCATIONS, ids)
             .await?
         {
             let id: Uuid = get(&row, "transaction_id")?;
-            let posting = postings.get(&id).and_then(|index| {
-                known[*index]
-                    .postings
-                    .iter_mut()
-                    .find(|posting| posting.id == id)
+            let transaction = command_of.get(&id).and_then(|index| {
+                let mut transactions = recorded[*index].transactions.iter_mut();
+                transactions.find(|transaction| transaction.id == id)
             });
-            if let Some(posting) = posting {
-                posting.allocations.push(allocation(&row)?);
+            if let Some(transaction) = transaction {
+                transaction.allocations.push(allocation(&row)?);
             }
         }
-        for known in known {
-            let outcome = Outcome::from_postings(&known.postings.iter().collect::<Vec<_>>(), None);
-            let main = known.postings.into_iter().next();
-            if let Some(main) = main {
-                let record = Record {
-                    fingerprint: main.fingerprint,
-                    outcome,
-                };
-                let owner = self.rules.references.owner(main.sender.as_deref());
-                let owner = owner.map(str::to_owned);
-                book.add_record(main.origin, owner, main.reference_id, record);
-            }
+        for command in recorded {
+            let record = Record {
+                fingerprint: command.fingerprint,
+                outcome: Outcome::from_transactions(command.transactions, None),
+            };
+            let owner = self.rules.references.owner(command.sender.as_deref());
+            let owner = owner.map(str::to_owned);
+            book.add_record(command.origin, owner, command.reference_id, record);
         }
         Ok(())
     }
@@ -288,22 +289,15 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let mut users: BTreeSet<&str> = due.map(|wallet| wallet.user_id.as_str()).collect();
         let mut ids = BTreeSet::new();
         for command in commands {
-            match &command.action {
-                Action::Subscription {
-                    subscription_id, ..
-                }
-                | Action::MonthlyGrant {
-                    subscription_id, ..
-                } => {
-                    users.insert(command.user_id.as_str());
-                    ids.insert(subscription_id.as_str());
-                }
+            let subscription_id = match &command.action {
+                Action::Subscription(update) => Some(update.subscription_id.as_str()),
+                Action::MonthlyGrant(grant) => Some(grant.subscription_id.as_str()),
                 // It opens the free subscription, which another subscription of the user may cover.
-                Action::RegistrationBonus => {
-                    users.insert(command.user_id.as_str());
-                }
-                _ => {}
-            }
+                Action::RegistrationBonus => None,
+                _ => continue,
+            };
+            users.insert(command.user_id.as_str());
+            ids.extend(subscription_id);
         }
         if users.is_empty() {
             return Ok(());

@@ -364,7 +364,7 @@ impl Store {
             booking_clock: self.booking_clock,
             now,
         }
-        .write(book.into_changes())
+        .write(&book.changes())
         .await?;
         Ok(decisions)
     }

@@ -84,23 +84,27 @@ impl Store {
             }
             decisions.push(decision);
         }
-        let mut changes = book.into_changes();
+        let changes = book.changes();
         let writer = Writer {
             connection: &self.commit,
             timeout: self.timeout,
             booking_clock: self.booking_clock,
             now,
         };
-        writer.write_unless_stale(&mut changes).await?;
-        let written = changes.wallets.into_iter().filter_map(|mut wallet| {
-            let whole = !partial.contains(&wallet.user_id);
-            // The position of a new batch among the batches that were not read is unknown.
-            if !whole && wallet.batches().iter().any(|batch| batch.new) {
-                return None;
-            }
-            wallet.written();
-            Some(CachedWallet { wallet, whole })
-        });
+        writer.write_unless_stale(&changes).await?;
+        // The position of a new batch among the batches that were not read is unknown.
+        let new_batches = changes.new_batches.iter();
+        let uncacheable: HashSet<String> = new_batches
+            .filter(|(user_id, _)| partial.contains(*user_id))
+            .map(|(user_id, _)| (*user_id).to_owned())
+            .collect();
+        let written = book
+            .into_wallets()
+            .filter(|wallet| !uncacheable.contains(&wallet.user_id))
+            .map(|wallet| CachedWallet {
+                whole: !partial.contains(&wallet.user_id),
+                wallet,
+            });
         self.wallet_cache().insert(written.collect());
         Ok(Some(decisions))
     }
@@ -148,7 +152,7 @@ impl Store {
 const fn is_plain(command: &Command) -> bool {
     matches!(
         command.action,
-        Action::Consume { .. } | Action::Promotion { .. } | Action::Purchase { .. }
+        Action::Consume(_) | Action::Promotion(_) | Action::Purchase(_)
     )
 }
 

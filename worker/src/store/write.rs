@@ -1,5 +1,5 @@
-//! Writes the changes of a group of commands, sorted: by one statement for everything, or by one
-//! statement for each kind of row.
+//! Writes the changes of a group of commands: by one statement for everything, or by one statement
+//! for each kind of row.
 
 use chrono::{DateTime, Utc};
 use ledger::Changes;
@@ -29,34 +29,27 @@ impl<C: ConnectionTrait> Writer<'_, C> {
     ///
     /// Transactions are inserted in the order of their references, so that two groups that share
     /// references wait for each other instead of a deadlock.
-    pub async fn write(&self, mut changes: Changes) -> Result<(), StoreError> {
-        sort(&mut changes);
-        let Changes {
-            postings,
-            wallets,
-            subscriptions,
-            unopened,
-        } = changes;
-        let at = self.post(rows::transactions(&postings)).await?;
-        let rows = rows::new_batches(&wallets);
+    pub async fn write(&self, changes: &Changes<'_>) -> Result<(), StoreError> {
+        let at = self.post(rows::transactions(&changes.postings)).await?;
+        let rows = rows::new_batches(&changes.new_batches);
         self.put("insert batches", &sql::INSERT_BATCHES, rows, at)
             .await?;
-        let rows = rows::allocations(&postings);
+        let rows = rows::allocations(&changes.postings);
         self.put("insert allocations", &sql::INSERT_ALLOCATIONS, rows, at)
             .await?;
-        let rows = rows::changed_batches(&wallets);
+        let rows = rows::changed_batches(&changes.changed_batches);
         self.put("update batches", &sql::UPDATE_BATCHES, rows, at)
             .await?;
-        let rows = rows::changed_wallets_and_dues(&wallets);
+        let rows = rows::changed_wallets_and_dues(&changes.changed_wallets);
         self.put("update wallets", &sql::UPDATE_WALLETS, rows, at)
             .await?;
-        let rows = rows::subscriptions(&subscriptions);
+        let rows = rows::subscriptions(&changes.subscriptions);
         self.put("write subscriptions", &sql::WRITE_SUBSCRIPTIONS, rows, at)
             .await?;
-        if !unopened.is_empty() {
+        if !changes.unopened.is_empty() {
             let rows = bulk::rows(
                 self.connection.get_database_backend(),
-                vec![Column::Id(unopened)],
+                vec![Column::Id(changes.unopened.clone())],
             );
             self.execute("drop unopened wallets", &sql::DROP_UNOPENED, rows)
                 .await?;
@@ -69,8 +62,7 @@ impl<C: ConnectionTrait> Writer<'_, C> {
     ///
     /// Wallets are written first, as on the pessimistic path, so that writers on both paths wait
     /// for each other instead of a deadlock.
-    pub async fn write_unless_stale(&self, changes: &mut Changes) -> Result<(), StoreError> {
-        sort(changes);
+    pub async fn write_unless_stale(&self, changes: &Changes<'_>) -> Result<(), StoreError> {
         let backend = self.connection.get_database_backend();
         let (sql, values) = match SingleConsume::from_changes(changes) {
             Some(single_consume) => (
@@ -86,13 +78,13 @@ impl<C: ConnectionTrait> Writer<'_, C> {
     }
 
     /// The parameters of [`sql::WRITE_GROUP`].
-    fn group(&self, changes: &Changes) -> Vec<Value> {
-        let mut columns = rows::changed_wallets(&changes.wallets);
-        columns.extend(rows::held_wallets(&changes.wallets));
+    fn group(&self, changes: &Changes<'_>) -> Vec<Value> {
+        let mut columns = rows::changed_wallets(&changes.changed_wallets);
+        columns.extend(rows::held_wallets(changes));
         columns.extend(rows::transactions(&changes.postings));
-        columns.extend(rows::new_batches(&changes.wallets));
+        columns.extend(rows::new_batches(&changes.new_batches));
         columns.extend(rows::allocations(&changes.postings));
-        columns.extend(rows::changed_batches(&changes.wallets));
+        columns.extend(rows::changed_batches(&changes.changed_batches));
         let backend = self.connection.get_database_backend();
         let mut values = bulk::rows(backend, columns);
         values.push(self.booked());
@@ -171,12 +163,4 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         let result = self.timeout.wait(doing, written).await?;
         Ok(result.rows_affected())
     }
-}
-
-fn sort(changes: &mut Changes) {
-    changes.postings.sort_by(|a, b| {
-        (a.origin, &a.reference_id, &a.sender).cmp(&(b.origin, &b.reference_id, &b.sender))
-    });
-    changes.wallets.sort_by(|a, b| a.user_id.cmp(&b.user_id));
-    changes.subscriptions.sort_by(|a, b| a.id.cmp(&b.id));
 }

@@ -10,7 +10,7 @@ struct Call {
     instead: &'static str,
 }
 
-const CALLS: [Call; 2] = [
+const CALLS: [Call; 3] = [
     // On PostgreSQL a transaction may stay open if the future that begins it is dropped. This does
     // not happen on SQLite, because its driver checks whether the future still exists.
     Call {
@@ -25,9 +25,15 @@ const CALLS: [Call; 2] = [
     // A request for a channel while the connection ends never completes.
     Call {
         name: "create_channel",
+        within: "producer-sdk/src",
+        only_in: &["producer-sdk/src/amqp/connection.rs"],
+        instead: "amqp::open_channel",
+    },
+    Call {
+        name: "create_channel",
         within: "worker/src",
-        only_in: &["worker/src/transport/amqp/connection.rs"],
-        instead: "amqp::connection::channel",
+        only_in: &[],
+        instead: "producer_sdk::amqp::open_channel",
     },
 ];
 

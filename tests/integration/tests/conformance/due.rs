@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use entity::{credits_balance, credits_transaction};
 use ledger::{
-    Action, Command, Plan,
+    Action, Command, Expire, Plan,
     SubscriptionStatus::{Active, Canceled, PastDue},
     period,
 };
@@ -91,7 +91,7 @@ pub async fn every_kind_of_command_grants_due_periods(mut ledger: TestLedger) {
             .await;
     }
     ledger.now = period::start(start, 1);
-    let expire = Action::Expire { cutoff: ledger.now };
+    let expire = Action::Expire(Expire { cutoff: ledger.now });
     let commands = [
         buy_credits("p1", "ada", 1),
         register("r1", "bob"),
@@ -234,8 +234,8 @@ pub async fn a_period_after_the_end_is_not_granted_in_any_order_of_events(mut le
     let anchor = ago(TimeDelta::days(365) + TimeDelta::hours(1));
     let anchored = |user: &str, status, at| {
         let mut command = subscribe(&format!("{user}-{status:?}"), user, user, "pro", status, at);
-        if let Action::Subscription { anchor: named, .. } = &mut command.action {
-            *named = Some(anchor);
+        if let Action::Subscription(update) = &mut command.action {
+            update.anchor = Some(anchor);
         }
         command
     };
@@ -328,8 +328,8 @@ pub async fn paid_through_is_raised_by_any_event_and_lowered_by_none(mut ledger:
             reference += 1;
             let reference = format!("{user}-{reference}");
             let mut command = subscribe(&reference, &user, &user, "pro", Active, at);
-            if let Action::Subscription { paid_through, .. } = &mut command.action {
-                *paid_through = paid;
+            if let Action::Subscription(update) = &mut command.action {
+                update.paid_through = paid;
             }
             command
         };

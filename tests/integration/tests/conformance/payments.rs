@@ -1,11 +1,11 @@
 //! One payment is credited once, through the database.
 
-use ledger::{Action, Command, Item, Origin, Outcome, Refusal, Status};
+use ledger::{Action, Command, Item, Origin, Outcome, Purchase, Refusal, Status};
 use testkit::ledger::{TestLedger, command, consume, settled};
 
 /// A purchase of ten credits with this payment.
 fn pay(reference: &str, user: &str, payment: &str, line: Option<&str>) -> Command {
-    let action = Action::Purchase {
+    let action = Action::Purchase(Purchase {
         item: Item::Credits {
             credits: 10,
             validity_days: None,
@@ -14,7 +14,7 @@ fn pay(reference: &str, user: &str, payment: &str, line: Option<&str>) -> Comman
         purchase_line: line.map(ToOwned::to_owned),
         paid_micros: Some(9_990_000),
         currency: Some("USD".to_owned()),
-    };
+    });
     command(Origin::Funding, reference, user, action)
 }
 

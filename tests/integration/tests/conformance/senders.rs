@@ -1,6 +1,6 @@
 //! The sender of a command, through the database.
 
-use ledger::{Command, References, Refusal, Status};
+use ledger::{Action, Command, References, Refusal, Status};
 use migration::{ReferenceKey, ReferenceKeyError, reference_key, set_reference_key};
 use sea_orm::{ConnectionTrait, Statement};
 use testkit::ledger::{TestLedger, buy_credits, buy_package, consume, promote};
@@ -116,8 +116,8 @@ pub async fn references_per_sender_belong_to_each_sender(mut ledger: TestLedger)
     // The reference of a package's bonus is derived from the purchase's reference.
     let purchases = ["one", "other"].map(|sender| {
         let mut purchase = from(sender, buy_package("r", "ada", "lite"));
-        if let ledger::Action::Purchase { purchase_id, .. } = &mut purchase.action {
-            purchase_id.push_str(sender);
+        if let Action::Purchase(purchase) = &mut purchase.action {
+            purchase.purchase_id.push_str(sender);
         }
         purchase
     });

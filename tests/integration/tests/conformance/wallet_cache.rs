@@ -81,7 +81,7 @@ pub async fn two_stores_in_turn_decide_like_one_book(mut ledger: TestLedger) {
     let mut book = Book::default();
     let (mut sent, mut next) = (Vec::new(), 0_u128);
     for user in USERS {
-        book.add_wallet(Wallet::prepared(Uuid::now_v7(), user.to_owned()));
+        book.add_unopened_wallet(Wallet::new(Uuid::now_v7(), user.to_owned()));
     }
     let usual = ledger.rules.clone();
     for nth in 0..GROUPS {

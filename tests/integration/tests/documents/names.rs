@@ -37,6 +37,30 @@ async fn the_list_of_frozen_names_is_that_of_the_program() {
     );
 }
 
+#[test]
+fn the_schema_page_describes_every_column() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("a page");
+    let (names, page) = (
+        read("docs/reference/names.txt"),
+        read("docs/reference/schema.md"),
+    );
+    let columns = names
+        .lines()
+        .filter_map(|line| line.strip_prefix("column ")?.split_once('.'));
+    let mut missing = Vec::new();
+    for (table, column) in columns {
+        let heading = format!("\n### `{table}`\n");
+        let section = page.split_once(&heading).map_or("", |(_, rest)| rest);
+        let section = section.split("\n#").next().unwrap_or_default();
+        let name = format!("`{column}`");
+        let mut cells = section.lines().filter_map(|line| line.split('|').nth(1));
+        if !cells.any(|cell| cell.contains(&name)) {
+            missing.push(format!("{table}.{column}"));
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 /// The quoted texts of a source.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('"').skip(1).step_by(2)

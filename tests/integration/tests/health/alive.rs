@@ -106,7 +106,7 @@ async fn a_hanging_lane_makes_a_worker_not_alive_even_if_all_servers_respond() {
         clock: Clock::system(),
         redis: None,
         tasks: Vec::new(),
-        patience: Duration::from_secs(5),
+        stall_timeout: Duration::from_secs(5),
     });
     inbound.ready().await;
     broker.send(&Command::registration_bonus("r", "ada")).await;
@@ -144,7 +144,7 @@ async fn a_worker_whose_lane_has_ended_is_not_alive_unless_it_drains() {
             clock: Clock::system(),
             redis: None,
             tasks: Vec::new(),
-            patience: TIMEOUT,
+            stall_timeout: TIMEOUT,
         });
         embedded.ready().await;
         assert_alive(address).await;

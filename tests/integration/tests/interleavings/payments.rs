@@ -1,6 +1,6 @@
 //! The same payment in two concurrent groups, with two references and for two wallets.
 
-use ledger::{Action, Command, Item, Origin, Outcome, Refusal};
+use ledger::{Action, Command, Item, Origin, Outcome, Purchase, Refusal};
 use scrip::store::sql;
 use testkit::ledger::{buy_credits, command, consume};
 
@@ -13,7 +13,7 @@ const AFTER_INSERT: &str = "first AFTER INSERT credits_transaction";
 
 /// A purchase of credits with the payment `pi_9`.
 fn pay(reference: &str, user: &str, credits: i64) -> Command {
-    let action = Action::Purchase {
+    let action = Action::Purchase(Purchase {
         item: Item::Credits {
             credits,
             validity_days: None,
@@ -22,7 +22,7 @@ fn pay(reference: &str, user: &str, credits: i64) -> Command {
         purchase_line: None,
         paid_micros: None,
         currency: None,
-    };
+    });
     command(Origin::Funding, reference, user, action)
 }
 

@@ -20,7 +20,7 @@ async fn a_command_without_an_outcome_counts_as_failed_and_its_period_stays_due(
         "CREATE TRIGGER broken BEFORE INSERT ON credits_transaction WHEN NEW.user_id = 'pro-00007'
                   BEGIN SELECT RAISE(ABORT, 'broken'); END";
     fixture.ledger.database.execute(broken).await;
-    fixture.runner.patience = Duration::from_millis(500);
+    fixture.runner.answer_timeout = Duration::from_millis(500);
     fixture.at(ledger::period::start(now, 1) + TimeDelta::hours(1));
     let counts = fixture.run(Job::Grant).await;
     assert_eq!(
@@ -58,7 +58,7 @@ async fn a_job_has_a_bounded_window_waits_for_outcomes_and_delays_no_other_comma
         .collect();
     let mut fixture = Fixture::new(&commands).await;
     fixture.at(fixture.ledger.now + TimeDelta::hours(73));
-    fixture.runner.patience = Duration::from_secs(2);
+    fixture.runner.answer_timeout = Duration::from_secs(2);
     let Fixture {
         ledger,
         worker,

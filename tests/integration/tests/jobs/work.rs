@@ -161,8 +161,8 @@ fn the_period_is_part_of_the_fingerprint_of_a_grant() {
     let start = Utc::now();
     let one = testkit::ledger::grant_period("u", "s", start);
     let mut other = one.clone();
-    if let Action::MonthlyGrant { period_start, .. } = &mut other.action {
-        *period_start += TimeDelta::microseconds(1);
+    if let Action::MonthlyGrant(grant) = &mut other.action {
+        grant.period_start += TimeDelta::microseconds(1);
     }
     assert_ne!(one.fingerprint(), other.fingerprint());
 }

@@ -5,9 +5,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 use producer_sdk::contract::{Command, Outcome};
 use scrip::{
     catalog::Catalog,
-    pipeline::StoreLedger,
     queries::StoreQueryHandler,
     store::{Store, StoreOptions},
+    store_ledger::StoreLedger,
     transport::amqp::{Drained, Inbound, InboundOptions},
 };
 use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, Statement, TransactionTrait};

@@ -11,8 +11,8 @@ use lapin::{
 };
 use producer_sdk::{
     Client, Options,
+    amqp::unreadable,
     contract::{Origin, QUERY_KEY, headers},
-    unreadable,
 };
 use scrip::transport::amqp::Inbound;
 use testkit::{

@@ -8,8 +8,8 @@ use scrip::{
     catalog::Catalog,
     clock::Clock,
     config::{Environment, Settings},
-    pipeline::StoreLedger,
     queries::StoreQueryHandler,
+    store_ledger::StoreLedger,
     transport::amqp::{Drained, Inbound, InboundOptions},
     transport::embedded::{Embedded, EmbeddedOptions},
 };

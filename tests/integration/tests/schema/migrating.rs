@@ -175,36 +175,32 @@ async fn the_embedded_queue_exists_on_sqlite_only() {
     }
 }
 
-/// A ledger before the migration that turns its rules into domains, and a transaction that reads a
-/// table which this migration alters.
-async fn before_the_rules() -> (TestDatabase, DatabaseTransaction) {
-    let database = TestDatabase::postgres().await.migrated().await;
-    let since = Migrator::migrations()
-        .iter()
-        .rev()
-        .position(|migration| migration.name().ends_with("_rules"));
-    let steps = u32::try_from(since.expect("the rules") + 1).expect("few");
-    let back = Migrator::down(database.connection(), Some(steps)).await;
-    back.expect("the steps back");
-    let reader = database
+/// A database whose migration waits: the returned session holds the table of applied migrations.
+async fn blocked() -> (TestDatabase, DatabaseTransaction) {
+    let database = TestDatabase::postgres().await;
+    Migrator::install(database.connection())
+        .await
+        .expect("the table of applied migrations");
+    let blocker = database
         .connect()
         .await
         .begin()
         .await
         .expect("a transaction");
-    let read = "SELECT count(*) FROM credits_transaction";
-    let locked = reader.execute_unprepared(read).await;
-    locked.expect("a lock on one table");
-    (database, reader)
+    let locked = blocker
+        .execute_unprepared("LOCK TABLE scrip_migration")
+        .await;
+    locked.expect("the lock on one table");
+    (database, blocker)
 }
 
 #[tokio::test]
-async fn a_migration_is_retried_after_a_deadlock_with_a_reader() {
-    let (database, reader) = before_the_rules().await;
+async fn a_migration_is_retried_after_a_deadlock() {
+    let (database, blocker) = blocked().await;
     // The session that waits for `deadlock_timeout` detects the deadlock and is cancelled. It must
-    // be the migration, so the reader gets a long timeout.
+    // be the migration, so the other one gets a long timeout.
     let long_timeout = "SET LOCAL deadlock_timeout = '1h'";
-    reader
+    blocker
         .execute_unprepared(long_timeout)
         .await
         .expect("a setting");
@@ -212,14 +208,14 @@ async fn a_migration_is_retried_after_a_deadlock_with_a_reader() {
         let database = database.connect().await;
         async move { migration::up(&database).await }
     });
-    until_it_waits(&database).await;
-    // The migration already holds the lock on the previous table.
-    reader
-        .execute_unprepared("SELECT count(*) FROM credits_balance")
+    until_it_waits(&database, "relation").await;
+    // The migration already holds its advisory lock, whose key is "scrip" in ASCII.
+    blocker
+        .execute_unprepared("SELECT pg_advisory_xact_lock(x'7363726970'::bigint)")
         .await
         .expect("a lock after the migration was cancelled");
-    until_it_waits(&database).await;
-    reader.rollback().await.expect("an end");
+    until_it_waits(&database, "advisory").await;
+    blocker.rollback().await.expect("an end");
     migrating.await.expect("a task").expect("up");
     assert!(
         migration::is_current(database.connection())
@@ -230,7 +226,7 @@ async fn a_migration_is_retried_after_a_deadlock_with_a_reader() {
 
 #[tokio::test]
 async fn a_migration_may_take_longer_than_the_workers_statement_timeout() {
-    let (database, reader) = before_the_rules().await;
+    let (database, blocker) = blocked().await;
     let options = StoreOptions {
         statement_timeout: Duration::from_millis(50),
         ..StoreOptions::default()
@@ -239,11 +235,25 @@ async fn a_migration_may_take_longer_than_the_workers_statement_timeout() {
         .await
         .expect("a store");
     let migrating = tokio::spawn(async move { migration::up(worker.connection()).await });
-    until_it_waits(&database).await;
+    until_it_waits(&database, "relation").await;
     let longer = "SELECT pg_sleep(0.2)";
-    reader.execute_unprepared(longer).await.expect("some time");
-    reader.rollback().await.expect("an end");
+    blocker.execute_unprepared(longer).await.expect("some time");
+    blocker.rollback().await.expect("an end");
     migrating.await.expect("a task").expect("up");
+    assert!(
+        migration::is_current(database.connection())
+            .await
+            .expect("reads")
+    );
+}
+
+#[tokio::test]
+async fn checks_that_were_added_as_not_valid_are_validated() {
+    let database = TestDatabase::postgres().await.migrated().await;
+    let check = "ALTER TABLE credits_balance
+        ADD CONSTRAINT credits_balance_later CHECK (balance < 1000) NOT VALID";
+    database.execute(check).await;
+    migration::up(database.connection()).await.expect("up");
     let unseen = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated";
     let row = database
         .connection()
@@ -255,15 +265,41 @@ async fn a_migration_may_take_longer_than_the_workers_statement_timeout() {
     assert_eq!(unseen, 0, "constraints that are not validated");
 }
 
-/// Waits until a session waits for a table of this database.
-async fn until_it_waits(database: &TestDatabase) {
-    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+/// A ledger of an unreleased revision has migrations that this program does not have.
+#[tokio::test]
+async fn a_ledger_of_an_unreleased_revision_is_refused_and_left_alone() {
+    for database in TestDatabase::each_migrated().await {
+        let earlier = "UPDATE scrip_migration SET version = 'm20261122_000001_ledger'";
+        database.execute(earlier).await;
+        let before = objects(&database).await;
+        let db = database.connection();
+        let refusals = [
+            migration::up(db).await.expect_err("up"),
+            migration::down(db).await.expect_err("down"),
+            migration::is_current(db).await.expect_err("is_current"),
+            migration::status(db).await.expect_err("status"),
+        ];
+        for refusal in refusals {
+            let refusal = refusal.to_string();
+            for part in ["m20261122_000001_ledger", "make a new ledger"] {
+                assert!(refusal.contains(part), "{refusal}");
+            }
+        }
+        assert_eq!(objects(&database).await, before);
+    }
+}
+
+/// Waits until a session waits for a lock of this kind in this database.
+async fn until_it_waits(database: &TestDatabase, kind: &str) {
+    let waits = format!(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = '{kind}'
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    );
     let began = Instant::now();
     loop {
         let row = database
             .connection()
-            .query_one_raw(Statement::from_string(DbBackend::Postgres, waits))
+            .query_one_raw(Statement::from_string(DbBackend::Postgres, &waits))
             .await
             .expect("reads")
             .expect("a row");

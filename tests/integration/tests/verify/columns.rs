@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use ledger::{Action, Price, SubscriptionStatus::Active};
+use ledger::{Action, Consume, Price, SubscriptionStatus::Active};
 use scrip::verify::{self, Options};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use testkit::{
@@ -68,11 +68,11 @@ async fn story(database: TestDatabase) -> TestLedger {
         .await;
     ledger.now += TimeDelta::hours(1);
     let mut frozen = consume("c6", "cyd", 3);
-    frozen.action = Action::Consume {
+    frozen.action = Action::Consume(Consume {
         service: "google:chat".to_owned(),
         amount: None,
         quantity: Some(3),
-    };
+    });
     ledger
         .settle(&[
             frozen,

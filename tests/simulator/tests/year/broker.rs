@@ -6,8 +6,8 @@ use producer_sdk::contract::{Outcome, headers};
 use scrip::{
     clock::{Clock, ClockHandle},
     jobs::Runner,
-    pipeline::StoreLedger,
     queries::StoreQueryHandler,
+    store_ledger::StoreLedger,
     transport::amqp::{Drained, Inbound, InboundOptions},
 };
 use sea_orm::DatabaseConnection;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use ledger::{Action, Command};
+use ledger::{Action, Command, Expire, MonthlyGrant};
 use producer_sdk::contract::{Origin, Outcome};
 use scrip::{decode, outcome, read};
 use sea_orm::DatabaseConnection;
@@ -70,10 +70,10 @@ impl Store {
                     let start = due.period.start;
                     let reference =
                         format!("grant:{}:{}", subscription.id, start.format("%Y-%m-%d"));
-                    let action = Action::MonthlyGrant {
+                    let action = Action::MonthlyGrant(MonthlyGrant {
                         subscription_id: subscription.id.clone(),
                         period_start: start,
-                    };
+                    });
                     Self::internal(reference, subscription.user_id.clone(), action)
                 });
                 due.push(commands.collect());
@@ -141,7 +141,9 @@ impl Fixture for Store {
         let mut users = BTreeSet::new();
         let mut cursor = None;
         loop {
-            let page = read::lapsed_users(&self.ledger.store, cutoff, cursor.as_deref()).await;
+            let page =
+                read::users_with_expired_batches(&self.ledger.store, cutoff, cursor.as_deref())
+                    .await;
             let page = page.expect("a page");
             users.extend(page.items.into_iter().map(|(_, user)| user));
             cursor = page.next;
@@ -151,7 +153,13 @@ impl Fixture for Store {
         }
         let commands: Vec<Command> = users
             .into_iter()
-            .map(|user| Self::internal(format!("expire:{user}"), user, Action::Expire { cutoff }))
+            .map(|user| {
+                Self::internal(
+                    format!("expire:{user}"),
+                    user,
+                    Action::Expire(Expire { cutoff }),
+                )
+            })
             .collect();
         let mut counts = Expired::default();
         for outcome in self.commit(&commands).await {

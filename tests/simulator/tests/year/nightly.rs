@@ -5,7 +5,7 @@ use std::sync::Arc;
 use producer_sdk::contract::Job;
 use scrip::{
     clock::Clock,
-    jobs::{Counts, PATIENCE, Runner},
+    jobs::{ANSWER_TIMEOUT, Counts, Runner},
     store::{Claim, Store},
 };
 use simulator::{
@@ -27,7 +27,7 @@ pub async fn runner(store: Store, url: &str, namespace: &str, clock: Clock) -> R
         client: Arc::new(client.await.expect("a client")),
         clock,
         worker: "nightly".to_owned(),
-        patience: PATIENCE,
+        answer_timeout: ANSWER_TIMEOUT,
         stop: CancellationToken::new(),
     }
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Batch, Book, Command, DefaultPrice, Item, MAX_AMOUNT, Outcome, Posting, Refusal, Rules,
-    Skipped, Source, SubscriptionStatus, TransactionType, Wallet, WalletStatus,
+    Action, Batch, Book, Command, Consume, DefaultPrice, Expire, Item, MAX_AMOUNT, MonthlyGrant,
+    Outcome, Posting, Promotion, Purchase, Refusal, Rules, Skipped, Source, SubscriptionStatus,
+    SubscriptionUpdate, TransactionType, Wallet, WalletStatus,
 };
 use uuid::Uuid;
 
@@ -53,13 +54,13 @@ pub fn effective(command: &Command, rules: &Rules, now: DateTime<Utc>) -> DateTi
 
 /// The id and the event of a subscription, if the command is a subscription event.
 pub fn report(command: &Command, now: DateTime<Utc>) -> Option<(&str, Report)> {
-    let Action::Subscription {
+    let Action::Subscription(SubscriptionUpdate {
         subscription_id,
         plan,
         status,
         anchor,
         paid_through,
-    } = &command.action
+    }) = &command.action
     else {
         return None;
     };
@@ -80,7 +81,7 @@ pub fn report(command: &Command, now: DateTime<Utc>) -> Option<(&str, Report)> {
 pub fn horizon(command: &Command, now: DateTime<Utc>) -> DateTime<Utc> {
     let dated = command.occurred_at.unwrap_or(now);
     match command.action {
-        Action::Subscription { .. } => dated.clamp(now, now + TimeDelta::minutes(5)),
+        Action::Subscription(_) => dated.clamp(now, now + TimeDelta::minutes(5)),
         _ => now,
     }
 }
@@ -163,14 +164,14 @@ impl<'a> Sight<'a> {
             expected.first = first.map(|first| (first.reference_id.clone(), first.id));
         }
         match &command.action {
-            Action::MonthlyGrant {
+            Action::MonthlyGrant(MonthlyGrant {
                 subscription_id,
                 period_start,
-            } => {
+            }) => {
                 expected.amount = None;
                 expected.grant = self.due_period(&command.user_id, subscription_id, *period_start);
             }
-            Action::Subscription { .. } => {
+            Action::Subscription(_) => {
                 expected.amount = None;
                 expected.stale = report(command, self.now).is_some_and(|(id, event)| {
                     let known = self.histories.get(id);
@@ -188,7 +189,7 @@ impl<'a> Sight<'a> {
     fn is_priced_by_default(command: &Command, refusal: Option<Refusal>) -> bool {
         let is_unpriced = matches!(
             &command.action,
-            Action::Consume { service, amount: None, .. } if service == "unpriced"
+            Action::Consume(Consume { service, amount: None, .. }) if service == "unpriced"
         );
         is_unpriced && refusal.is_none_or(|code| code == Refusal::InsufficientCredits)
     }
@@ -271,26 +272,26 @@ impl<'a> Sight<'a> {
     fn amount(self, command: &Command) -> i64 {
         let headroom = self.headroom(command, effective(command, self.rules, self.now));
         match &command.action {
-            Action::Consume {
+            Action::Consume(Consume {
                 service,
                 amount,
                 quantity,
-            } => -i64::try_from(cost(service, *amount, *quantity)).expect("a cost"),
+            }) => -i64::try_from(cost(service, *amount, *quantity)).expect("a cost"),
             Action::RegistrationBonus => headroom.min(20),
-            Action::Promotion { amount, .. } => headroom.min(*amount),
-            Action::Purchase {
+            Action::Promotion(Promotion { amount, .. }) => headroom.min(*amount),
+            Action::Purchase(Purchase {
                 item: Item::Package(_),
                 ..
-            } => 110,
-            Action::Purchase {
+            }) => 110,
+            Action::Purchase(Purchase {
                 item: Item::Price(_),
                 ..
-            } => 170,
-            Action::Purchase {
+            }) => 170,
+            Action::Purchase(Purchase {
                 item: Item::Credits { credits, .. },
                 ..
-            } => *credits,
-            Action::Expire { cutoff } => {
+            }) => *credits,
+            Action::Expire(Expire { cutoff }) => {
                 let last = (*cutoff).min(self.now - self.rules.max_lateness);
                 let batches = self.wallet(command).into_iter().flat_map(Wallet::batches);
                 let expired = batches.filter(|b| b.expires_at.is_some_and(|end| end <= last));
@@ -298,10 +299,10 @@ impl<'a> Sight<'a> {
                     .map(|batch| batch.remaining - batch.held)
                     .sum::<i64>()
             }
-            Action::MonthlyGrant { .. }
-            | Action::Subscription { .. }
-            | Action::Freeze { .. }
-            | Action::Unfreeze { .. } => 0,
+            Action::MonthlyGrant(_)
+            | Action::Subscription(_)
+            | Action::Freeze(_)
+            | Action::Unfreeze(_) => 0,
         }
     }
 
@@ -310,15 +311,15 @@ impl<'a> Sight<'a> {
         let wallet = self.wallet(command);
         let at = effective(command, self.rules, self.now);
         let is_full = || (self.headroom(command, at) == 0).then_some(Refusal::MaxBalanceReached);
-        if !self.rules.enabled && !matches!(command.action, Action::Expire { .. }) {
+        if !self.rules.enabled && !matches!(command.action, Action::Expire(_)) {
             return Some(Refusal::CreditsDisabled);
         }
         match &command.action {
-            Action::Consume {
+            Action::Consume(Consume {
                 service,
                 amount,
                 quantity,
-            } => {
+            }) => {
                 let is_unpriced = service == "unpriced" && amount.is_none();
                 if is_unpriced && self.rules.default_price == DefaultPrice::Reject {
                     return Some(Refusal::UnknownService);
@@ -350,20 +351,20 @@ impl<'a> Sight<'a> {
                     is_full()
                 }
             }
-            Action::Promotion { .. } => is_full(),
-            Action::Purchase { item, .. } => {
+            Action::Promotion(_) => is_full(),
+            Action::Purchase(Purchase { item, .. }) => {
                 let unknown = Item::Package("no such package".to_owned());
                 if *item == unknown {
                     return Some(Refusal::UnknownPackage);
                 }
                 self.credited(command).map(|_| Refusal::DuplicatePayment)
             }
-            Action::Subscription {
+            Action::Subscription(SubscriptionUpdate {
                 subscription_id,
                 plan,
                 status,
                 ..
-            } => {
+            }) => {
                 let known = self.histories.get(subscription_id);
                 if known.is_some_and(|history| history.user != command.user_id) {
                     return Some(Refusal::SubscriptionConflict);
@@ -374,11 +375,11 @@ impl<'a> Sight<'a> {
                 );
                 self.plan_refusal(plan).filter(|_| begins)
             }
-            Action::MonthlyGrant {
+            Action::MonthlyGrant(MonthlyGrant {
                 subscription_id,
                 period_start,
-            } => self.grant_refusal(command, subscription_id, *period_start),
-            Action::Freeze { .. } | Action::Unfreeze { .. } | Action::Expire { .. } => {
+            }) => self.grant_refusal(command, subscription_id, *period_start),
+            Action::Freeze(_) | Action::Unfreeze(_) | Action::Expire(_) => {
                 wallet.is_none().then_some(Refusal::WalletNotFound)
             }
         }
@@ -386,11 +387,11 @@ impl<'a> Sight<'a> {
 
     /// The posting that credited the payment of a purchase, searched among all postings.
     pub fn credited(self, command: &Command) -> Option<&'a Posting> {
-        let Action::Purchase {
+        let Action::Purchase(Purchase {
             purchase_id,
             purchase_line,
             ..
-        } = &command.action
+        }) = &command.action
         else {
             return None;
         };

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::actor::{ActorArgs, system_user};
 use crate::{
+    app::host_name,
     cli::{
         context::Context,
         failure::{Doing, Failure},
         print,
-        service::host_name,
     },
     config::Backend,
     store::{IntendedAction, OperatorAction, Store},
@@ -162,7 +162,7 @@ async fn compare_ledgers(
     };
     let id = store.ledger_id().await?;
     let doing = format!("connect to {url} and compare its ledger with that of DATABASE_URL");
-    match amqp::compare_claimed_ledger_at(url.expose(), &context.topology()?, id).await {
+    match amqp::compare_claimed_ledger_at(url.expose(), &context.settings.topology()?, id).await {
         // The accounts of bridges and apps have no permission to compare.
         Err(AmqpError::LedgerQueueForbidden { queue, .. }) => {
             print::warning(&format!(

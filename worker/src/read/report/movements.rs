@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Span,
-    money::{Money, Purse},
+    money::{Money, MoneyByCurrency},
 };
 use crate::read::sql::{self, sum, summed};
 
@@ -272,7 +272,7 @@ pub(super) async fn expired(db: &DatabaseTransaction, span: Span) -> Result<Expi
         sum("-a.amount", "credits"),
     );
     let mut expired = Expired::default();
-    let mut value = Purse::default();
+    let mut value = MoneyByCurrency::default();
     for row in booked(db, span, text, None).await? {
         let credits = summed(&row, "credits")?;
         let Price { paid, price } = Price::from_row(&row)?;

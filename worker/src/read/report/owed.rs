@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResul
 use serde::Serialize;
 
 use super::{
-    money::{Money, Purse},
+    money::{Money, MoneyByCurrency},
     movements::{PRICE, Price},
 };
 use crate::read::sql::{self, sum, summed};
@@ -108,7 +108,7 @@ pub(super) async fn owed(
         sum("b.held_then", "credits"),
     );
     let mut owed = Owed::default();
-    let mut value = Purse::default();
+    let mut value = MoneyByCurrency::default();
     let mut months: BTreeMap<String, Month> = BTreeMap::new();
     for row in rows(db, text, at).await? {
         let credits = summed(&row, "credits")?;

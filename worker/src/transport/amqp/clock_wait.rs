@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{InboundOptions, lane::Interruption};
+use super::{interruption::Interruption, options::InboundOptions};
 use crate::{
     clock::ClockError,
     pipeline::{Backoff, LaneState, LaneStats, chain},

@@ -11,18 +11,18 @@ use chrono::{DateTime, Utc};
 use lapin::{
     BasicProperties, Connection,
     message::Delivery,
-    options::ConfirmSelectOptions,
     types::{AMQPValue, ShortString},
 };
 use producer_sdk::{
+    amqp::{ConfirmChannel, unreadable},
     contract::{Origin, RejectionCode, Topology, headers},
-    unreadable,
 };
 use tokio::time::Instant;
 
 use super::{
-    AmqpError, connection,
+    connection,
     dead_letter_reader::{DeadLetterReader, ready},
+    error::AmqpError,
     incoming::{header, integer, text, verified_sender},
     replay::{Replay, Selection},
     request,
@@ -124,10 +124,9 @@ impl DeadLetters {
         origin: Option<Origin>,
         counts: &mut Counts,
     ) -> Result<(), AmqpError> {
-        let publishing = connection::channel(&self.publishing).await?;
-        let confirms = publishing.confirm_select(ConfirmSelectOptions::default());
-        request::answered("enabling publisher confirms", confirms).await?;
-        let mut replay = Replay::new(&publishing, &self.topology, rate, counts);
+        let opening = ConfirmChannel::open(&self.publishing, true);
+        let mut publishing = request::answered("opening a channel", opening).await?;
+        let mut replay = Replay::new(&mut publishing, &self.topology, rate, counts);
         let mut from = Some(DateTime::default());
         while let Some(start) = from {
             // The queue may still be requeuing dead letters.
@@ -147,7 +146,8 @@ impl DeadLetters {
             self.wait_until_requeued(kept.saturating_sub(replay.counts.replayed - before))
                 .await?;
         }
-        request::leave(&publishing).await;
+        // If this fails, the connection closes the channel.
+        let _ = request::answered("closing a channel", publishing.close()).await;
         Ok(())
     }
 

@@ -24,7 +24,7 @@ use lapin::{
 
 use tokio::time::timeout;
 
-use super::{AmqpError, request};
+use super::{error::AmqpError, request};
 
 /// Size of a page: the largest number of dead letters in memory.
 const PAGE: u16 = 500;

@@ -12,8 +12,8 @@ use lapin::{
     types::{AMQPValue, ShortString},
 };
 use producer_sdk::{
+    amqp::unreadable,
     contract::{Origin, Topology, headers},
-    unreadable,
 };
 
 use crate::{

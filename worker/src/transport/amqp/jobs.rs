@@ -14,8 +14,8 @@ use std::time::Duration;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use lapin::{message::Delivery, options::BasicRejectOptions};
 use producer_sdk::{
+    amqp::unreadable,
     contract::{JobRequest, Topology},
-    unreadable,
 };
 use tokio::{
     task::JoinSet,
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
-use super::{AmqpError, connection, ledger_id, subscription::Subscription};
+use super::{connection, error::AmqpError, ledger_id, subscription::Subscription};
 use crate::{
     clock::ClockError,
     jobs::{ClaimError, Runner},

@@ -14,26 +14,12 @@ use producer_sdk::contract::Topology;
 use uuid::Uuid;
 
 use super::{
-    AmqpError, connection, request,
+    connection,
+    error::{AmqpError, OtherLedger},
+    request,
     topology::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, short, table},
 };
 use crate::pipeline::chain;
-
-/// The namespace belongs to another ledger.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the namespace `{namespace}` on this broker belongs to the ledger {on_broker}, the database \
-     has the ledger {in_database}: set DATABASE_URL to the database of that ledger, choose another \
-     namespace (SCRIP_NAMESPACE), or, if this database is to take the namespace over, stop all \
-     workers and run `scrip topology claim --yes`"
-)]
-pub struct OtherLedger {
-    pub namespace: String,
-    /// The ledger id in the database.
-    pub in_database: Uuid,
-    /// The ledger id on the broker. It ends with `…` if the broker's answer was cut.
-    pub on_broker: String,
-}
 
 /// Compares the ledger id with the one on the broker. A broker without an id adopts this one.
 pub async fn compare(

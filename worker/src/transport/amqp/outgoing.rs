@@ -9,7 +9,10 @@ use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable, ShortString},
 };
-use producer_sdk::contract::{Origin, REPLY_TTL_MILLIS, Topology, headers};
+use producer_sdk::{
+    amqp::Outgoing,
+    contract::{Origin, REPLY_TTL_MILLIS, Topology, headers},
+};
 
 use super::incoming::Ticket;
 use crate::pipeline::{Dead, Delay, Delivery, Reply};
@@ -20,16 +23,6 @@ const MAX_TEXT: usize = 1000;
 const PERSISTENT: u8 = 2;
 const TRANSIENT: u8 = 1;
 const JSON: &str = "application/json";
-
-/// A message to publish.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// The destination exchange; empty for the default exchange.
-    pub exchange: ShortString,
-    pub routing_key: ShortString,
-    pub properties: BasicProperties,
-    pub body: Vec<u8>,
-}
 
 /// Converts a delivery into a dead letter.
 pub fn dead(

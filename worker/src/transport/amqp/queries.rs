@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use lapin::{Connection, message::Delivery};
-use producer_sdk::unreadable;
+use producer_sdk::amqp::unreadable;
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info_span, warn};
 
 use super::{
-    AmqpError, InboundOptions, answer_budget::Permit, connection,
-    connection_state::ConnectionStates, incoming, ledger_id, publisher::Publisher,
+    answer_budget::Permit, connection, connection_state::ConnectionStates, error::AmqpError,
+    incoming, ledger_id, options::InboundOptions, publisher::Publisher,
     registration_guard::RegistrationGuard, subscription::Subscription, topology,
 };
 use crate::{

@@ -11,7 +11,7 @@ use producer_sdk::contract::Topology;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{AmqpError, connection, connection_state::ConnectionStates, request};
+use super::{connection, connection_state::ConnectionStates, error::AmqpError, request};
 use crate::pipeline::QueueDepth;
 
 /// Time limit for closing a channel.

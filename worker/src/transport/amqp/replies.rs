@@ -9,7 +9,7 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use lapin::{BasicProperties, Channel, Connection, options::BasicPublishOptions};
+use lapin::{BasicProperties, Channel, Connection};
 use producer_sdk::contract::{DirectReplyTo, Topology};
 use tokio::{
     sync::mpsc,
@@ -19,13 +19,13 @@ use tokio::{
 use tracing::warn;
 
 use super::{
-    AmqpError, InboundOptions,
     byte_budget::{ByteBudget, Waiting},
     connection,
     connection_state::ConnectionStates,
+    error::AmqpError,
     lost_replies::{LostReplies, LostReply},
-    outgoing,
-    publisher::{leave, lost, publish},
+    options::InboundOptions,
+    outgoing, request,
     unproven::{ProvenNodes, Unproven},
 };
 use crate::pipeline::{Backoff, Reply, chain};
@@ -160,7 +160,7 @@ impl Task {
         let connection_state = self.connection_state.clone();
         tokio::select! {
             sent = self.serve(&connection) => sent?,
-            () = lost(&connection, &connection_state.replies) => return Err(AmqpError::Ended),
+            () = connection_state.replies.watch(&connection) => return Err(AmqpError::Ended),
         }
         connection::close(&connection).await;
         Ok(())
@@ -171,7 +171,10 @@ impl Task {
         loop {
             let channel = connection::channel(connection).await?;
             match self.serve_channel(connection, &channel).await {
-                Ok(()) => return leave(&channel).await,
+                Ok(()) => {
+                    request::leave(&channel).await;
+                    return Ok(());
+                }
                 Err(error) if connection.status().connected() => {
                     warn!(error = chain(&error), "broker refused replies");
                     self.drop_buffer(LostReply::BrokerRefused);
@@ -197,12 +200,13 @@ impl Task {
                 continue;
             }
             self.hand_over_unproven();
-            let options = BasicPublishOptions::default();
             let sends = self
                 .buffer
                 .iter()
-                .map(|waiting| publish(channel, &waiting.reply, options));
-            try_join_all(sends).await?;
+                .map(|waiting| waiting.reply.publish(channel, false));
+            try_join_all(sends)
+                .await
+                .map_err(AmqpError::doing("publishing"))?;
             self.buffer.clear();
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lapin::Channel;
 use tokio::time::timeout;
 
-use super::AmqpError;
+use super::error::AmqpError;
 
 /// Time limit of a request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);

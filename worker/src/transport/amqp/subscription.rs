@@ -19,7 +19,7 @@ use lapin::{
     types::{FieldTable, ShortString},
 };
 
-use super::{AmqpError, connection, request};
+use super::{connection, error::AmqpError, request};
 
 /// A subscription. The broker delivers to one worker at a time; the others stand by.
 #[derive(Debug)]

@@ -5,9 +5,9 @@
 //! rebuilt.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -21,11 +21,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
-    AmqpError, InboundOptions, OtherLedger, connection,
+    connection,
     connection_state::ConnectionStates,
-    lane::{Interruption, Lane},
+    error::{AmqpError, OtherLedger},
+    inbound_watch::AllStats,
+    interruption::Interruption,
+    lane::Lane,
     lane_connection::LaneConnection,
     ledger_id,
+    options::InboundOptions,
     publisher::Publisher,
     queue_depth,
     registration_guard::RegistrationGuard,
@@ -36,9 +40,6 @@ use crate::pipeline::{Backoff, LaneState, LaneStats, Ledger, Pipeline, chain};
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// The backoff is reset after a connection that lasted this long.
 const GOOD: Duration = Duration::from_secs(30);
-
-/// The counters of every lane since the start, by queue.
-pub type AllStats = Arc<Mutex<BTreeMap<String, Arc<LaneStats>>>>;
 
 /// Maintains the connection, the topology and the lanes.
 pub struct Supervisor<L> {
@@ -68,7 +69,7 @@ enum Served {
     },
 }
 
-impl<L: Ledger> Supervisor<L> {
+impl<L: Ledger + 'static> Supervisor<L> {
     /// Runs until `stop` is cancelled.
     pub async fn run(self) {
         let this = Arc::new(self);
@@ -241,15 +242,12 @@ impl<L: Ledger> Supervisor<L> {
             () = sleep(self.registration_delay(&queue, shard)) => {}
         }
         let stats = self.stats_of(&queue);
-        let pipeline = Pipeline::new(
-            self.ledger.clone(),
-            self.options.senders.clone(),
-            stats.clone(),
-        );
+        let pipeline = Pipeline::new(self.options.senders.clone(), stats.clone());
         let mut lane = Lane::new(
             queue,
             self.options.clone(),
             self.publisher.clone(),
+            self.ledger.clone(),
             pipeline,
             stop.clone(),
         );

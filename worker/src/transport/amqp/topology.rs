@@ -15,7 +15,7 @@ use producer_sdk::contract::{
 };
 use tracing::{debug, warn};
 
-use super::{AmqpError, connection, request};
+use super::{connection, error::AmqpError, request};
 
 pub(super) const ACCESS_REFUSED: u16 = 403;
 pub(super) const NOT_FOUND: u16 = 404;

@@ -50,7 +50,7 @@ impl EmbeddedError {
     pub(super) fn code(&self) -> Option<String> {
         match self {
             Self::File { source, .. } => code_of(source),
-            Self::Ledger(error) => error.code(),
+            Self::Ledger(error) => error.code().map(str::to_owned),
             Self::Store(error) => error.code(),
             Self::Clock(error) => error.code(),
             Self::LostLease => None,

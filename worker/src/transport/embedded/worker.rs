@@ -7,7 +7,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{EmbeddedError, EmbeddedWatch, lane::Lane, round_ledger::RoundLedger};
+use super::{EmbeddedError, EmbeddedWatch, lane::Lane, round::Rounds};
 use crate::{
     catalog::Catalog,
     clock::Clock,
@@ -57,13 +57,16 @@ impl Embedded {
         let stop = CancellationToken::new();
         let stats = Arc::new(LaneStats::default());
         let (sender, serving) = watch::channel(false);
-        let ledger = Arc::new(RoundLedger::new(store.clone(), catalog.rules.clone()));
         let lane = Lane {
-            owner: options.worker,
+            rounds: Rounds {
+                store: store.clone(),
+                rules: catalog.rules.clone(),
+                pipeline: Pipeline::new(Arc::default(), stats.clone()),
+                owner: options.worker,
+                clock: options.clock,
+            },
             group_max: options.group_max,
-            pipeline: Pipeline::new(ledger, Arc::default(), stats.clone()),
             query_handler: StoreQueryHandler::new(store.clone(), catalog, None),
-            clock: options.clock,
             watch: watch.clone(),
             stop: stop.clone(),
             serving: sender,

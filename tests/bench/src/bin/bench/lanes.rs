@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use scrip::{
-    pipeline::StoreLedger,
     queries::StoreQueryHandler,
     store::{Store, StoreOptions},
+    store_ledger::StoreLedger,
     transport::amqp::{Drained, Inbound, InboundOptions},
 };
 use testkit::broker::TestBroker;

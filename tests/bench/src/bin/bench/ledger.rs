@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::{Action, Command, Item, Origin, Rules};
+use ledger::{Action, Command, Item, Origin, Purchase, Rules};
 use scrip::{
     catalog::Catalog,
     store::{Store, StoreOptions},
@@ -174,7 +174,7 @@ fn fund(user: u32, n: u32) -> Command {
         sender: None,
         description: None,
         metadata: None,
-        action: Action::Purchase {
+        action: Action::Purchase(Purchase {
             item: Item::Credits {
                 credits: FUNDS,
                 validity_days: None,
@@ -183,6 +183,6 @@ fn fund(user: u32, n: u32) -> Command {
             purchase_line: None,
             paid_micros: None,
             currency: None,
-        },
+        }),
     }
 }

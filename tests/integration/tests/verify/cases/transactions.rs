@@ -63,7 +63,7 @@ pub const TRANSACTIONS: &[Case] = &[
         "it credits payment pi_9 by reference evt_2, which was credited before by reference evt_1 \
          of user ann",
     ),
-    // A duplicate payment in the form in which a migration marks it.
+    // A duplicate payment that is marked.
     case(
         "transaction.payment_credited_once",
         "UPDATE credits_transaction SET purchase_id = 'pi_9', purchase_line = '2',
