@@ -2,23 +2,20 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ledger::{
-    Action, Command, Consume, Expire, Item, MonthlyGrant, Origin, Promotion, Purchase,
-    StatusChange, SubscriptionStatus, SubscriptionUpdate,
+    Action, Command, Consume, Expire, MonthlyGrant, Origin, Promotion, Purchase, StatusChange,
+    SubscriptionUpdate,
 };
 use producer_sdk::contract::{self, Body, Grant, Rejection};
 
 /// Decodes a body, validates every field, and checks that `origin` may send this kind of command.
-pub fn decode(body: &[u8], origin: contract::Origin) -> Result<Command, Rejection> {
+pub fn decode(body: &[u8], origin: Origin) -> Result<Command, Rejection> {
     let command = contract::Command::from_json(body)?;
     command.check_origin(origin)?;
     command_of(command, origin)
 }
 
 /// Converts a wire command into a ledger command.
-pub fn command_of(
-    command: contract::Command,
-    origin: contract::Origin,
-) -> Result<Command, Rejection> {
+pub fn command_of(command: contract::Command, origin: Origin) -> Result<Command, Rejection> {
     let action = match command.body {
         Body::Consume(consume) => Action::Consume(Consume {
             service: consume.service,
@@ -34,17 +31,7 @@ pub fn command_of(
             validity_days,
         }),
         Body::Purchase(purchase) => Action::Purchase(Purchase {
-            item: match purchase.item {
-                contract::Item::Package(id) => Item::Package(id),
-                contract::Item::Price(id) => Item::Price(id),
-                contract::Item::Credits {
-                    credits,
-                    validity_days,
-                } => Item::Credits {
-                    credits,
-                    validity_days,
-                },
-            },
+            item: purchase.item,
             purchase_id: purchase.purchase_id,
             purchase_line: purchase.purchase_line,
             paid_micros: purchase.amount_paid.map(contract::AmountPaid::micros),
@@ -60,7 +47,7 @@ pub fn command_of(
         Body::Subscription(subscription) => Action::Subscription(SubscriptionUpdate {
             subscription_id: subscription.subscription_id,
             plan: subscription.plan,
-            status: status(subscription.status),
+            status: subscription.status,
             anchor: subscription.anchor.map(micros),
             paid_through: subscription.paid_through.map(micros),
         }),
@@ -78,7 +65,7 @@ pub fn command_of(
         _ => return Err(unsupported()),
     };
     Ok(Command {
-        origin: ledger_origin(origin),
+        origin,
         reference_id: command.reference_id,
         user_id: command.user_id,
         occurred_at: command.occurred_at.map(micros),
@@ -88,25 +75,6 @@ pub fn command_of(
         metadata: command.metadata.map(|metadata| metadata.get().to_owned()),
         action,
     })
-}
-
-const fn status(status: contract::SubscriptionStatus) -> SubscriptionStatus {
-    match status {
-        contract::SubscriptionStatus::Active => SubscriptionStatus::Active,
-        contract::SubscriptionStatus::Trialing => SubscriptionStatus::Trialing,
-        contract::SubscriptionStatus::PastDue => SubscriptionStatus::PastDue,
-        contract::SubscriptionStatus::Paused => SubscriptionStatus::Paused,
-        contract::SubscriptionStatus::Canceled => SubscriptionStatus::Canceled,
-        contract::SubscriptionStatus::Expired => SubscriptionStatus::Expired,
-    }
-}
-
-const fn ledger_origin(origin: contract::Origin) -> Origin {
-    match origin {
-        contract::Origin::Usage => Origin::Usage,
-        contract::Origin::Funding => Origin::Funding,
-        contract::Origin::Internal => Origin::Internal,
-    }
 }
 
 /// Truncates to microseconds, the precision that PostgreSQL stores.

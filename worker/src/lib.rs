@@ -1,11 +1,13 @@
 //! The Scrip worker: it reads commands from a queue and applies them to the ledger.
 
 pub mod app;
+pub mod audit_log;
 pub mod cache;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod db;
 pub mod dead_letters;
 pub mod decode;
 pub mod jobs;

@@ -7,8 +7,9 @@ use ledger::{Command, Decision, Rules};
 
 use crate::{
     cache::Mirror,
+    db::StoreError,
     pipeline::{Cause, CommitError, Ledger, chain},
-    store::{Store, StoreError},
+    store::Store,
 };
 
 /// The store, and the rules by which it decides.

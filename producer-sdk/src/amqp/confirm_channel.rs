@@ -229,3 +229,8 @@ impl ConfirmChannel {
         let _ = pin!(self.channel.wait_for_confirms()).now_or_never();
     }
 }
+
+#[cfg(test)]
+#[path = "confirm_channel_tests.rs"]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
+mod tests;

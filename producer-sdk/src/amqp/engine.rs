@@ -50,13 +50,13 @@ pub(super) struct Publish {
 
 enum Link {
     Up(Box<Session>),
-    Opening(Pin<Box<dyn Future<Output = Result<Session, Cause>> + Send>>),
+    Opening(Pin<Box<dyn Future<Output = Result<Box<Session>, Cause>> + Send>>),
 }
 
 enum Event {
     Request(Option<Request>),
     Wave(Wave),
-    Opened(Result<Session, Cause>),
+    Opened(Result<Box<Session>, Cause>),
     Time,
 }
 
@@ -84,7 +84,7 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(
         endpoint: Endpoint,
-        session: Session,
+        session: Box<Session>,
         window: usize,
         confirm_timeout: Duration,
     ) -> Self {
@@ -92,7 +92,7 @@ impl Engine {
             endpoint,
             window,
             confirm_timeout,
-            link: Link::Up(Box::new(session)),
+            link: Link::Up(session),
             backoff: Backoff::new(Duration::from_secs(2)),
             entries: BTreeMap::new(),
             unsent: BTreeSet::new(),
@@ -242,12 +242,12 @@ impl Engine {
         self.finish(sequence, result);
     }
 
-    fn opened(&mut self, opened: Result<Session, Cause>) {
+    fn opened(&mut self, opened: Result<Box<Session>, Cause>) {
         match opened {
             Ok(session) => {
                 info!(unconfirmed = self.entries.len(), "publishing resumed");
                 self.backoff.reset();
-                self.link = Link::Up(Box::new(session));
+                self.link = Link::Up(session);
             }
             Err(error) => {
                 debug!(error = %chain(error.as_ref()), "publish connection failed, retrying");

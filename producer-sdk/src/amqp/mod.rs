@@ -44,3 +44,7 @@ pub use frame_filter::unreadable;
 pub use outgoing::Outgoing;
 pub(crate) use producer::AmqpProducer;
 pub use uri::parse_amqp_url;
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
+mod test_peer;

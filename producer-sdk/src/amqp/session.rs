@@ -14,7 +14,10 @@ pub(super) struct Session {
 
 impl Session {
     /// Opens a channel, on the old connection if it is still open.
-    pub(super) async fn open(endpoint: Endpoint, old: Option<Connection>) -> Result<Self, Cause> {
+    pub(super) async fn open(
+        endpoint: Endpoint,
+        old: Option<Connection>,
+    ) -> Result<Box<Self>, Cause> {
         timeout(endpoint.timeout, async {
             let standing = old.filter(|connection| connection.status().connected());
             let connection = match standing {
@@ -22,10 +25,10 @@ impl Session {
                 None => endpoint.connect().await?,
             };
             let channel = ConfirmChannel::open(&connection, true).await?;
-            Ok(Self {
+            Ok(Box::new(Self {
                 connection,
                 channel,
-            })
+            }))
         })
         .await?
     }

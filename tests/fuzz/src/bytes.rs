@@ -8,6 +8,7 @@ use ledger::{
     Action, Consume, Expire, Item, MAX_AMOUNT, Promotion, Purchase, StatusChange,
     SubscriptionStatus, SubscriptionUpdate,
 };
+use strum::VariantArray;
 
 use super::properties::steps::{self, Start, Step, USERS, When, day, subscription};
 
@@ -114,7 +115,7 @@ fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
         op::SUBSCRIBE => command(Action::Subscription(SubscriptionUpdate {
             subscription_id: subscription(user, [2, 2, 3, 0][usize::from(choice % 4)]),
             plan: ["pro", "max", "free", "gold"][usize::from(choice >> 2 & 3)].to_owned(),
-            status: SubscriptionStatus::ALL[usize::from(a) % 6],
+            status: SubscriptionStatus::VARIANTS[usize::from(a) % 6],
             anchor: (b > 0).then(|| day(i64::from(b) * 2 - 400)),
             paid_through: (c > 0).then(|| day(i64::from(c) - 60)),
         })),

@@ -10,6 +10,7 @@ use producer_sdk::contract::{
 };
 use scrip::{dead_letters::DeadLetter, decode};
 use serde_json::Value;
+use strum::VariantArray;
 
 use super::headers::headers;
 
@@ -19,7 +20,10 @@ const LONG: usize = 2_000;
 /// Decodes the body as every type of message.
 pub fn decode(data: &[u8]) {
     let (origin, body) = data.split_first().unwrap_or((&0, &[]));
-    command(body, Origin::ALL[usize::from(*origin) % Origin::ALL.len()]);
+    command(
+        body,
+        Origin::VARIANTS[usize::from(*origin) % Origin::VARIANTS.len()],
+    );
     query(body);
     reply(body);
     if let Ok(request) = JobRequest::from_json(body) {

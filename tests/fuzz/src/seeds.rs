@@ -10,6 +10,7 @@ use producer_sdk::contract::{
 };
 use scrip::{config::Settings, decode, outcome};
 use serde_json::{Value, json};
+use strum::VariantArray;
 
 use super::{
     bytes::{HEAD, op},
@@ -78,7 +79,7 @@ fn bodies() -> Vec<Vec<u8>> {
 /// The body after the byte of its origin.
 fn with_origin(body: &[u8]) -> Vec<u8> {
     let origin = Command::from_json(body).map_or(Origin::Usage, |command| command.origin());
-    let index = Origin::ALL
+    let index = Origin::VARIANTS
         .iter()
         .position(|one| *one == origin)
         .unwrap_or_default();

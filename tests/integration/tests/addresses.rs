@@ -9,11 +9,7 @@ use std::{
 };
 
 use producer_sdk::{Client, Options, Producer};
-use scrip::{
-    cache::Redis,
-    store::{Store, StoreOptions},
-    transport::amqp::topology,
-};
+use scrip::{cache::Redis, db::StoreOptions, store::Store, transport::amqp::topology};
 use testkit::{broker::TestBroker, db::server_url, proxy::Proxy};
 use tokio::{
     io::{AsyncRead, AsyncWrite, copy_bidirectional},

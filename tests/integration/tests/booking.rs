@@ -7,11 +7,12 @@ use ledger::Command;
 use scrip::{
     catalog::Catalog,
     clock::Clock,
+    db::{BookingClock, StoreOptions},
     read::{
         self,
         report::{Horizon, HorizonError, Report, Span, horizon},
     },
-    store::{BookingClock, Store, StoreOptions},
+    store::Store,
     transport::embedded::{Embedded, EmbeddedOptions},
 };
 use sea_orm::{
@@ -336,7 +337,7 @@ async fn on_one_file_a_group_that_waited_for_the_lock_is_booked_when_it_gets_it(
         let body = String::from_utf8(grant.to_json()).expect("text");
         let sql = "INSERT INTO queue_message (queue, origin, body, enqueued_at) \
                    VALUES ('commands', 'funding', CAST($1 AS BLOB), $2)";
-        let at = scrip::store::sqlite_instant(Utc::now());
+        let at = scrip::db::sqlite_instant(Utc::now());
         let put = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [body.into(), at.into()]);
         writer.execute_raw(put).await.expect("a row");
         let lock = writer.begin().await.expect("begins");

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use scrip::{
+    db::{Purpose, StoreOptions, connect},
     read::report::{Span, report},
-    store::{Purpose, Store, StoreOptions, connect},
+    store::Store,
 };
 use sea_orm::DatabaseConnection;
 use testkit::{

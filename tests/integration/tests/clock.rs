@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use scrip::{
     clock::{Clock, ClockError, ClockLimits},
-    store::{Store, StoreOptions},
+    db::StoreOptions,
+    store::Store,
 };
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
@@ -254,7 +255,7 @@ async fn a_jump_is_noticed_before_the_next_comparison() {
             warn: Duration::from_mins(1),
             stop: Duration::from_mins(5),
         };
-        let clock = clock.checked(store.clone(), limits);
+        let clock = clock.checked(store.database().clone(), limits);
         clock.confirmed().await.expect("the right time");
         for step in [FAR, -FAR] {
             clock_handle.set(Utc::now() + TimeDelta::seconds(step));

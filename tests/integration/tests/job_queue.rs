@@ -10,8 +10,10 @@ use producer_sdk::{
 };
 use scrip::{
     clock::Clock,
+    db::StoreOptions,
     jobs::{ANSWER_TIMEOUT, Runner},
-    store::{Store, StoreOptions},
+    read,
+    store::Store,
     transport::amqp::{
         claim_ledger_at, compare_ledger_at,
         jobs::{JobWait, serve},
@@ -74,7 +76,7 @@ async fn job_requests_of_another_ledger_are_left_to_its_workers() {
     compare_ledger_at(url, topology, Uuid::now_v7())
         .await
         .expect("it belongs to another ledger");
-    let id = ledger.store.ledger_id().await.expect("an id");
+    let id = read::ledger_id(&ledger.store).await.expect("an id");
     let server = Server::start(&broker, ledger.store.clone(), Some(id)).await;
     publish(&broker, Job::Verify).await;
     // Long enough for many attempts.
@@ -105,7 +107,7 @@ impl Server {
             .expect("a client");
         let (client, stop) = (Arc::new(client), CancellationToken::new());
         let runner = Runner {
-            store,
+            database: store.database().clone(),
             rules: Arc::new(rules()),
             client: client.clone(),
             clock: Clock::system(),

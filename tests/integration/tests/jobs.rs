@@ -13,8 +13,7 @@ use producer_sdk::contract::Job;
 use scrip::{
     catalog::Catalog,
     clock::{Clock, ClockHandle},
-    jobs::{ANSWER_TIMEOUT, Counts, Runner},
-    store::{Claim, JobRun},
+    jobs::{ANSWER_TIMEOUT, Claim, Counts, JobRun, Runner},
     transport::embedded::{Embedded, EmbeddedOptions},
 };
 use testkit::{
@@ -42,7 +41,7 @@ impl Fixture {
         let client =
             producer_sdk::Client::connect(ledger.database.url(), producer_sdk::Options::default());
         let runner = Runner {
-            store: ledger.store.clone(),
+            database: ledger.store.database().clone(),
             rules: Arc::new(rules()),
             client: Arc::new(client.await.expect("a client")),
             clock,

@@ -3,7 +3,10 @@
 #![allow(clippy::cast_possible_wrap, reason = "the numbers of a test are small")]
 
 use ledger::Status;
-use scrip::store::{Purpose, StoreOptions, connect, sql};
+use scrip::{
+    db::{Purpose, StoreOptions, connect},
+    store::sql,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use testkit::{
     db::TestDatabase,

@@ -12,9 +12,10 @@ use scrip::{
     clock::{Clock, ClockHandle},
     config::Schedule,
     jobs::scheduler::{JobQueue, Scheduler},
-    store::{Claim, JobRun},
+    jobs::{Claim, JobRun},
 };
 use serde_json::json;
+use strum::VariantArray;
 use testkit::{db::TestDatabase, ledger::TestLedger};
 use tokio::{
     sync::mpsc,
@@ -33,8 +34,10 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 /// The references of the requests if every job is due for a date.
-fn all_of(date: &str) -> [String; 3] {
-    Job::ALL.map(|job| format!("job:{}:{date}", job.as_str()))
+fn all_of(date: &str) -> Vec<String> {
+    let all = Job::VARIANTS.iter();
+    all.map(|job| format!("job:{}:{date}", job.as_str()))
+        .collect()
 }
 
 async fn empty() -> TestLedger {
@@ -74,7 +77,7 @@ impl Worker {
         let (sender, requests) = mpsc::channel(QUEUE_CAPACITY);
         let scheduler = Scheduler {
             schedule: Schedule::default(),
-            store: ledger.another_store().await,
+            database: ledger.another_store().await.database().clone(),
             redis: None,
             queue: JobQueue::Local(sender),
             clock,
@@ -124,7 +127,7 @@ impl Worker {
         let date: NaiveDate = date.parse().expect("a date");
         let who = ("test", self.scheduler.worker.as_str());
         let now = self.scheduler.clock.now();
-        let store = &self.scheduler.store;
+        let store = &self.scheduler.database;
         let claim = store.claim_job(job.as_str(), date, who, now, false).await;
         claim.expect("the database answers")
     }
@@ -138,7 +141,7 @@ impl Worker {
 
     async fn finish(&self, run: &JobRun, completed: bool) {
         let now = self.scheduler.clock.now();
-        let store = &self.scheduler.store;
+        let store = &self.scheduler.database;
         let finished = store.finish_job(run, completed, &json!({}), now).await;
         assert!(
             finished.expect("the database answers"),
@@ -153,7 +156,7 @@ impl Worker {
     }
 
     async fn run_all(&self, date: &str) {
-        for job in Job::ALL {
+        for &job in Job::VARIANTS {
             self.run(job, date).await;
         }
     }

@@ -8,7 +8,8 @@ use producer_sdk::{Client, Options, Producer};
 use scrip::{
     cache::Redis,
     config::{Environment, Settings},
-    store::{Store, StoreOptions},
+    db::StoreOptions,
+    store::Store,
     transport::amqp::InboundOptions,
 };
 use testkit::{

@@ -2,7 +2,7 @@
 //! are a separate process, because they check every socket of the process.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-use scrip::store::{Purpose, StoreOptions, connect, sockets};
+use scrip::db::{Purpose, StoreOptions, connect, sockets};
 use sea_orm::{ConnectionTrait, sqlx::postgres::PgConnectOptions};
 use testkit::{certificates::Certificates, servers::Server};
 

@@ -4,7 +4,7 @@
 
 use std::{env, path::PathBuf, thread};
 
-use scrip::store::RoleNames;
+use scrip::db::RoleNames;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use uuid::Uuid;
 

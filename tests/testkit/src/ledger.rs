@@ -6,7 +6,8 @@ use ledger::{
     Promotion, Purchase, Rules, StatusChange, SubscriptionStatus, SubscriptionUpdate,
 };
 use scrip::{
-    store::{Store, StoreOptions},
+    db::StoreOptions,
+    store::Store,
     verify::{Options, verify},
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};

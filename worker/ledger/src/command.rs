@@ -2,31 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub use scrip_types::{Item, Origin};
+
 use crate::action::Action;
-
-/// The exchange through which a command arrived.
-///
-/// References are unique per origin, so an app cannot block the reference of a payment or of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Origin {
-    /// Commands of apps: consumption.
-    Usage,
-    /// Commands of payment bridges and back offices: purchases, grants, subscriptions and freezes.
-    Funding,
-    /// Commands of the worker's own jobs.
-    Internal,
-}
-
-impl Origin {
-    /// The name in the database and on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Funding => "funding",
-            Self::Internal => "internal",
-        }
-    }
-}
 
 /// A request to change one wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,22 +28,6 @@ pub struct Command {
     pub metadata: Option<String>,
     /// The requested change.
     pub action: Action,
-}
-
-/// The goods of a purchase.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// A package, by its id in the configuration.
-    Package(String),
-    /// A package, by the payment provider's price id.
-    Price(String),
-    /// An explicit number of credits.
-    Credits {
-        /// The number of credits.
-        credits: i64,
-        /// Days until the credits expire. `None` means never.
-        validity_days: Option<i64>,
-    },
 }
 
 impl Command {

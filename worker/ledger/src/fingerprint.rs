@@ -100,7 +100,7 @@ fn fingerprint(command: &Command) -> Fingerprint {
         Action::Subscription(update) => {
             hasher.text("subscriptionId", &update.subscription_id);
             hasher.text("plan", &update.plan);
-            hasher.text("status", update.status.word());
+            hasher.text("status", update.status.as_str());
             hasher.instant("anchor", update.anchor);
             hasher.instant("paidThrough", update.paid_through);
         }

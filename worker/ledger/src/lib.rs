@@ -77,7 +77,6 @@
 //! The book describes the rules: `docs/concepts` and `docs/reference`.
 #![deny(missing_docs)]
 
-mod account;
 mod action;
 mod amount;
 mod book;
@@ -87,6 +86,7 @@ mod decision;
 mod deposit;
 mod expire;
 mod fingerprint;
+mod freeze;
 mod grant;
 mod invariants;
 mod monthly;
@@ -99,7 +99,7 @@ mod purchase;
 mod record;
 mod refusal;
 mod rules;
-mod status;
+pub mod status;
 mod subscribe;
 mod subscription;
 mod timeline;

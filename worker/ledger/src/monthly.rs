@@ -123,7 +123,7 @@ fn grant_period(
     };
     let is_free = subscriptions[nth].is_free();
     let skipped = if expires_at.is_some_and(|expires_at| expires_at <= context.now) {
-        Some(Skipped::Lapsed)
+        Some(Skipped::Expired)
     } else if is_free && subscription::is_covered(subscriptions, period.start, context.rules) {
         Some(Skipped::PaidPlan)
     } else {

@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+pub use scrip_types::Status;
+
 use crate::{
     posting::{Allocation, Skipped, TransactionType},
     record::RecordedTransaction,
@@ -16,15 +18,6 @@ pub enum Decision {
     /// The command was paid for and cannot be applied. It is kept as a dead letter until the cause
     /// is fixed.
     Unapplied(Refused),
-}
-
-/// Whether a command was applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// The command was applied.
-    Completed,
-    /// The command was refused.
-    Failed,
 }
 
 /// The result of a command.

@@ -2,6 +2,7 @@
 //! its allocations.
 
 use chrono::{DateTime, Utc};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
 };
 
 /// The type of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum TransactionType {
     /// Credits that were paid for.
     Purchase,
@@ -41,69 +43,27 @@ pub enum TransactionType {
 }
 
 impl TransactionType {
-    /// All types.
-    pub const ALL: [Self; 12] = [
-        Self::Purchase,
-        Self::Consumption,
-        Self::MonthlyGrant,
-        Self::RegistrationBonus,
-        Self::Expiration,
-        Self::Bonus,
-        Self::Promotion,
-        Self::Refund,
-        Self::Revocation,
-        Self::Subscription,
-        Self::Freeze,
-        Self::Unfreeze,
-    ];
-
     /// The name in the database and on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Purchase => "purchase",
-            Self::Consumption => "consumption",
-            Self::MonthlyGrant => "monthly_grant",
-            Self::RegistrationBonus => "registration_bonus",
-            Self::Expiration => "expiration",
-            Self::Bonus => "bonus",
-            Self::Promotion => "promotion",
-            Self::Refund => "refund",
-            Self::Revocation => "revocation",
-            Self::Subscription => "subscription",
-            Self::Freeze => "freeze",
-            Self::Unfreeze => "unfreeze",
-        }
-    }
-
-    /// The type with this name in the database.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
 /// The reason why the grant of a period brings no credits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Skipped {
     /// The credits would have expired already.
-    Lapsed,
+    #[strum(serialize = "lapsed")]
+    Expired,
     /// The period belongs to the free plan, and a paid plan covers its start.
     PaidPlan,
 }
 
 impl Skipped {
     /// The name in the database and on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lapsed => "lapsed",
-            Self::PaidPlan => "paid_plan",
-        }
-    }
-
-    /// The reason with this name in the database.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Lapsed, Self::PaidPlan]
-            .into_iter()
-            .find(|skipped| skipped.as_str() == name)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     command::Command,
     period::Period,
     rules::{Plan, Rules},
-    status::SubscriptionStatus,
+    status::{self, SubscriptionStatus},
     timeline::{Event, MAX_AHEAD, Outlook, Span, Timeline},
 };
 
@@ -222,7 +222,7 @@ impl Subscription {
                 since,
                 reported_at: event.at,
                 activated_at,
-                ended_at: event.status.is_over().then(|| end.unwrap_or(since)),
+                ended_at: status::is_over(event.status).then(|| end.unwrap_or(since)),
                 paid_through: self.timeline.paid_through(),
                 due_at,
             };

@@ -3,6 +3,7 @@
 use std::{cmp::Ordering, fmt};
 
 use chrono::{DateTime, Utc};
+use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
 
 use crate::posting::Allocation;
@@ -37,7 +38,8 @@ pub struct Wallet {
 }
 
 /// Whether a wallet may spend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum WalletStatus {
     /// It may spend.
     Active,
@@ -47,11 +49,8 @@ pub enum WalletStatus {
 
 impl WalletStatus {
     /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Frozen => "FROZEN",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -90,7 +89,8 @@ pub struct Batch {
 }
 
 /// The state of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum BatchStatus {
     /// Credits are left.
     Active,
@@ -104,18 +104,14 @@ pub enum BatchStatus {
 
 impl BatchStatus {
     /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Consumed => "CONSUMED",
-            Self::Expired => "EXPIRED",
-            Self::Revoked => "REVOKED",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
 /// The kind of a batch's source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Source {
     /// A purchase.
     Purchase,
@@ -127,12 +123,8 @@ pub enum Source {
 
 impl Source {
     /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Purchase => "PURCHASE",
-            Self::Subscription => "SUBSCRIPTION",
-            Self::Bonus => "BONUS",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

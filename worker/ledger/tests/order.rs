@@ -8,6 +8,7 @@ use ledger::{
     SubscriptionStatus, SubscriptionUpdate, TransactionType, Wallet,
 };
 use proptest::prelude::*;
+use strum::VariantArray;
 use uuid::Uuid;
 
 const NOW: i64 = 1_767_225_600;
@@ -46,7 +47,7 @@ fn event() -> impl Strategy<Value = Event> {
     let plan = prop_oneof![Just("basic"), Just("pro"), Just("max")];
     // An event of today would not be late and would grant at once.
     let days = prop_oneof![1..200_i64, 1..20_i64];
-    let status = proptest::sample::select(&SubscriptionStatus::ALL[..]);
+    let status = proptest::sample::select(SubscriptionStatus::VARIANTS);
     let paid = proptest::option::weighted(0.4, -200..100_i64);
     let anchor = -300..-50_i64;
     (days, status, plan, paid, anchor).prop_map(|(days, status, plan, paid, anchor)| {

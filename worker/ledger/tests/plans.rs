@@ -7,6 +7,7 @@ use ledger::{
     SubscriptionStatus::{self, Active, Canceled, PastDue},
     SubscriptionUpdate, TransactionType, has_paid_plan,
 };
+use strum::VariantArray;
 use uuid::Uuid;
 
 fn at(day: &str) -> DateTime<Utc> {
@@ -224,7 +225,7 @@ fn an_event_is_refused_for_its_owner_before_its_plan() {
         Decision::Settled(outcome) => panic!("{outcome:?}"),
     };
     for plan in ["gold", "pro", "free"] {
-        for status in SubscriptionStatus::ALL {
+        for &status in SubscriptionStatus::VARIANTS {
             let decision = desk.send("v", None, event("sub_1", plan, status));
             assert_eq!(unapplied(decision), Refusal::SubscriptionConflict, "{plan}");
         }

@@ -5,7 +5,7 @@ use producer_sdk::contract::TopologyError;
 use crate::{
     cache::RedisUrlError,
     config::MissingUrl,
-    store::StoreError,
+    db::StoreError,
     transport::{amqp::AmqpError, embedded::EmbeddedError},
 };
 

@@ -76,7 +76,7 @@ impl Jobs {
         let client = Arc::new(client);
         let shared = self.shared;
         let runner = Runner {
-            store: shared.store.clone(),
+            database: shared.store.database().clone(),
             rules: shared.catalog.rules.clone(),
             client: client.clone(),
             clock: shared.clock.clone(),
@@ -104,7 +104,7 @@ impl Jobs {
         };
         let scheduler = Scheduler {
             schedule: self.schedule,
-            store: shared.store,
+            database: shared.store.database().clone(),
             redis: shared.redis,
             queue,
             clock: shared.clock,

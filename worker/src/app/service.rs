@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     config::{Backend, Settings},
     monitor::{Health, Watched},
+    read,
     store::Store,
     transport::amqp::OtherLedger,
 };
@@ -43,13 +44,14 @@ impl Service {
     ) -> Result<Self, StartError> {
         let redis = redis(settings, backend)?;
         let ledger_id = match backend {
-            Backend::Servers { .. } => Some(store.ledger_id().await?),
+            Backend::Servers { .. } => Some(read::ledger_id(&store).await?),
             Backend::Embedded { .. } => None,
         };
         let shared = Shared {
             worker: worker_name(),
             catalog: Arc::new(settings.catalog()),
-            clock: Clock::system().checked(store.clone(), settings.worker.clock_limits()),
+            clock: Clock::system()
+                .checked(store.database().clone(), settings.worker.clock_limits()),
             store,
             redis,
             ledger_id,
@@ -64,7 +66,7 @@ impl Service {
         background.push(("clock", tokio::spawn(shared.clock.clone().watch())));
 
         let stop = CancellationToken::new();
-        let watch = shared.store.clone().watch_settings(stop.clone());
+        let watch = shared.store.database().clone().watch_settings(stop.clone());
         let mut tasks = vec![("settings", tokio::spawn(watch))];
         let jobs = Jobs::new(settings, backend, shared.clone(), stop.clone())?;
         tasks.push(("jobs", tokio::spawn(jobs.run_after(lanes.ready()))));

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     config::{Backend, SecretUrl, Settings},
-    store::{self, Store, StoreOptions},
+    db::{self, StoreOptions},
+    store::Store,
 };
 
 /// How long to wait for connections in use when a file is closed. A connection that is in use for
@@ -52,7 +53,7 @@ impl Files {
         let files = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (url, store) in files {
             let closed = timeout(CLOSE_WITHIN, store.close()).await;
-            let moved = store::checkpoint(url.expose(), checkpoint_timeout).await;
+            let moved = db::checkpoint(url.expose(), checkpoint_timeout).await;
             // A failure loses nothing: the next process that opens the file reads the log.
             debug!(file = %url, ?closed, ?moved, "ledger file closed");
         }

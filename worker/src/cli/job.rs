@@ -6,6 +6,7 @@ use chrono::{NaiveDate, Utc};
 use clap::ValueEnum;
 use producer_sdk::{Client, contract::Job};
 use serde_json::{Map, json};
+use strum::VariantArray;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,11 +18,11 @@ use super::{
 };
 use crate::{
     app::worker_name,
+    audit_log::OperatorAction,
     clock::Clock,
     config::{Backend, Schedule},
-    jobs::scheduler,
-    jobs::{ANSWER_TIMEOUT, Counts, Runner, WINDOW, due},
-    store::{Claim, JobRun, OperatorAction},
+    jobs::{ANSWER_TIMEOUT, Claim, Counts, JobRun, Runner, WINDOW, due, scheduler},
+    read,
     transport::amqp,
 };
 
@@ -114,7 +115,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         amqp::compare_ledger_at(
             amqp.expose(),
             &context.settings.topology()?,
-            store.ledger_id().await?,
+            read::ledger_id(&store).await?,
         )
         .await
         .doing("run a job")?;
@@ -129,8 +130,11 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         .await
         .doing(format!("connect to {url}"))?;
     let runner = Runner {
-        clock: Clock::system().checked(store.clone(), context.settings.worker.clock_limits()),
-        store,
+        clock: Clock::system().checked(
+            store.database().clone(),
+            context.settings.worker.clock_limits(),
+        ),
+        database: store.database().clone(),
         rules: Arc::new(context.settings.rules()),
         client: Arc::new(client),
         worker: worker_name(),
@@ -274,9 +278,9 @@ async fn list(context: &Context, args: &ListArgs) -> Result<ExitCode, Failure> {
     let runs = store.job_runs(args.limit).await?;
     let schedule = &context.settings.schedule;
     if context.json {
-        let next: Vec<_> = Job::ALL
-            .into_iter()
-            .map(|job| json!({ "job": job, "at": next_run(schedule, job) }))
+        let next: Vec<_> = Job::VARIANTS
+            .iter()
+            .map(|&job| json!({ "job": job, "at": next_run(schedule, job) }))
             .collect();
         let runs: Vec<_> = runs.iter().map(as_json).collect();
         print::json(&json!({ "runs": runs, "next": next }))?;
@@ -295,7 +299,7 @@ async fn list(context: &Context, args: &ListArgs) -> Result<ExitCode, Failure> {
         ]);
     }
     rows.print()?;
-    for job in Job::ALL {
+    for &job in Job::VARIANTS {
         let at = next_run(schedule, job).map_or_else(|| "off".to_owned(), show::instant);
         print::line(&format!("next {:<7} {at}", job.as_str()))?;
     }

@@ -21,7 +21,7 @@ use super::{
     show,
     signals::Signals,
 };
-use crate::{config::SecretUrl, store::OperatorAction};
+use crate::{audit_log::OperatorAction, config::SecretUrl};
 
 const CONNECTION: &str = "scrip publish";
 

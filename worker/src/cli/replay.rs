@@ -18,7 +18,7 @@ use super::{
     print, progress, publish,
     signals::Signals,
 };
-use crate::{config::SecretUrl, rate_limit::rate_limit, store::OperatorAction};
+use crate::{audit_log::OperatorAction, config::SecretUrl, rate_limit::rate_limit};
 use lines::Lines;
 use summary::Summary;
 

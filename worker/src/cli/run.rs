@@ -15,9 +15,10 @@ use super::{
 use crate::{
     app::Service,
     config::{self, Backend, PlainText, SecretUrl},
+    db::{self, StoreError},
     monitor::Health,
     pipeline::chain,
-    store::{self, Store, StoreError},
+    store::Store,
     transport::amqp,
 };
 
@@ -92,7 +93,7 @@ async fn wait_for_database(context: &Context, database: &SecretUrl) -> Result<()
     let started = Instant::now();
     let mut is_reported = false;
     loop {
-        match store::reach(database.expose(), within).await {
+        match db::reach(database.expose(), within).await {
             Err(
                 error @ StoreError::Unreachable {
                     is_transient: true, ..

@@ -1,6 +1,6 @@
 //! Why a run cannot be claimed, and why it does not finish.
 
-use crate::{clock::ClockError, store::StoreError};
+use crate::{clock::ClockError, db::StoreError};
 
 /// Why a run cannot be claimed now.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,7 @@ use producer_sdk::contract::JobRequest;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::Runner;
-use crate::store::Claim;
+use super::{Claim, Runner};
 
 /// Runs the requested jobs one at a time, until the runner stops.
 pub async fn serve_local(runner: Runner, mut requests: mpsc::Receiver<JobRequest>) {

@@ -10,6 +10,7 @@
 //! | `due` | computes which run is due from the clock and the schedule |
 //! | `scheduler` | enqueues a job when it is due |
 //! | `local` | runs the jobs of the embedded default, one at a time |
+//! | `repository` | stores the owner, the progress and the result of each run |
 //! | `runner` | claims a run and processes what is due |
 //! | `progress` | keeps the lease of a run, stores its progress and its result |
 //! | `work` | sends the commands of a job, a bounded number at a time |
@@ -21,6 +22,7 @@ pub mod due;
 mod error;
 mod local;
 mod progress;
+mod repository;
 mod request;
 mod runner;
 pub mod scheduler;
@@ -29,6 +31,7 @@ mod work;
 pub use counts::Counts;
 pub use error::{ClaimError, JobError};
 pub use local::serve_local;
+pub use repository::{Claim, JobRun};
 pub use request::ANSWER_TIMEOUT;
 pub use runner::{Finished, Runner};
 pub use work::WINDOW;

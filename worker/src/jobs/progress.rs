@@ -9,12 +9,10 @@ use tracing::warn;
 use super::{
     counts::Counts,
     error::{ClaimError, Interrupted, JobError},
+    repository::JobRun,
     runner::Runner,
 };
-use crate::{
-    pipeline::{Backoff, chain},
-    store::JobRun,
-};
+use crate::pipeline::{Backoff, chain};
 
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
@@ -57,11 +55,13 @@ impl<'a> Progress<'a> {
     /// Renews the lease and stores the progress. Fails only if another worker has the run.
     pub async fn renew(&mut self) -> Result<(), Interrupted> {
         self.update_duration();
-        let Runner { store, clock, .. } = self.runner;
+        let Runner {
+            database, clock, ..
+        } = self.runner;
         let result = self.counts.to_json();
         let renewed = async {
             let now = clock.confirmed().await?;
-            let renewed = store.renew_job(&self.run, self.cursor.as_deref(), &result, now);
+            let renewed = database.renew_job(&self.run, self.cursor.as_deref(), &result, now);
             Ok::<_, ClaimError>(renewed.await?)
         };
         match renewed.await {
@@ -76,11 +76,13 @@ impl<'a> Progress<'a> {
 
     /// Releases the lease of a run that is stopped, and stores the progress.
     pub async fn release(&self) -> JobError {
-        let Runner { store, clock, .. } = self.runner;
+        let Runner {
+            database, clock, ..
+        } = self.runner;
         let result = self.counts.to_json();
         let released = async {
             let now = clock.confirmed().await?;
-            let released = store.release_job(&self.run, self.cursor.as_deref(), &result, now);
+            let released = database.release_job(&self.run, self.cursor.as_deref(), &result, now);
             Ok::<_, ClaimError>(released.await?)
         };
         if let Err(error) = released.await {
@@ -95,7 +97,10 @@ impl<'a> Progress<'a> {
     /// Stores the result. Retries until the database answers or the runner stops.
     pub async fn finish(&self) -> Result<(), JobError> {
         let Runner {
-            store, clock, stop, ..
+            database,
+            clock,
+            stop,
+            ..
         } = self.runner;
         let completed = self.counts.holds != Some(false) && self.counts.error.is_none();
         let result = self.counts.to_json();
@@ -103,7 +108,7 @@ impl<'a> Progress<'a> {
         loop {
             let finished = async {
                 let now = clock.confirmed().await?;
-                let finished = store.finish_job(&self.run, completed, &result, now);
+                let finished = database.finish_job(&self.run, completed, &result, now);
                 Ok::<_, ClaimError>(finished.await?)
             };
             match finished.await {

@@ -18,13 +18,14 @@ use super::{
     due,
     error::{ClaimError, Interrupted, JobError},
     progress::Progress,
+    repository::{Claim, JobRun},
     work::{Done, Work},
 };
 use crate::{
     clock::{Clock, ClockError},
+    db::Database,
     pipeline::{Backoff, chain},
     read::ReadError,
-    store::{Claim, JobRun, Store},
     verify,
 };
 
@@ -41,7 +42,7 @@ const MAX_LOGGED: usize = 20;
 /// Claims and runs jobs.
 #[derive(Clone, Debug)]
 pub struct Runner {
-    pub store: Store,
+    pub database: Database,
     /// The rules that determine what is due.
     pub rules: Arc<Rules>,
     /// Sends commands to the lanes.
@@ -74,7 +75,7 @@ impl Runner {
         let now = self.clock.compare().await?;
         let claimant = (started_by, self.worker.as_str());
         let claim = self
-            .store
+            .database
             .claim_job(job.as_str(), date, claimant, now, again);
         Ok(claim.await?)
     }
@@ -135,7 +136,7 @@ impl Runner {
                         failures = 0;
                         backoff.reset();
                     }
-                    failures += u32::from(self.store.probe().await.is_ok());
+                    failures += u32::from(self.database.probe().await.is_ok());
                     if failures >= MAX_FAILURES {
                         return Err(JobError::Impossible(error));
                     }
@@ -178,7 +179,7 @@ impl Runner {
     ) -> Result<(), Interrupted> {
         let date: NaiveDate = progress.run.run_date.parse().unwrap_or_default();
         let work = Work {
-            store: self.store.clone(),
+            database: self.database.clone(),
             rules: self.rules.clone(),
             client: self.client.clone(),
             answer_timeout: self.answer_timeout,
@@ -255,7 +256,7 @@ impl Runner {
             ..verify::Options::default()
         };
         let (sender, mut users_checked) = tokio::sync::watch::channel(0);
-        let db = self.store.read_connection();
+        let db = self.database.read_connection();
         let verifying = verify::verify(db, &options, now, move |checked| {
             sender.send_replace(checked.users_checked);
         });

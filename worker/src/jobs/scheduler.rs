@@ -12,6 +12,7 @@ use producer_sdk::{
     Producer, Properties,
     contract::{Job, JobRequest, Topology},
 };
+use strum::VariantArray;
 use tokio::{
     sync::{Notify, mpsc},
     time::sleep,
@@ -24,9 +25,9 @@ use crate::{
     cache::Redis,
     clock::{Clock, ClockError},
     config::Schedule,
+    db::{Database, StoreError},
     jobs::due,
     pipeline::chain,
-    store::{Store, StoreError},
 };
 
 /// The scheduler checks what is due at least this often.
@@ -48,7 +49,7 @@ pub enum JobQueue {
 pub struct Scheduler {
     pub schedule: Schedule,
     /// Stores the runs.
-    pub store: Store,
+    pub database: Database,
     /// Holds the lock; `None` without Redis.
     pub redis: Option<Redis>,
     pub queue: JobQueue,
@@ -98,7 +99,7 @@ impl Scheduler {
 
     async fn start_cron(&self, wake: &Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
         let cron = JobScheduler::new().await?;
-        for at in Job::ALL.into_iter().filter_map(|job| self.time(job)) {
+        for at in Job::VARIANTS.iter().filter_map(|job| self.time(*job)) {
             let wake = wake.clone();
             let expression = format!("0 {} {} * * *", at.minute(), at.hour());
             let job = CronJob::new_async(expression, move |_, _| {
@@ -125,15 +126,15 @@ impl Scheduler {
                 return Ok(());
             }
         };
-        for job in Job::ALL {
+        for &job in Job::VARIANTS {
             let Some(at) = self.time(job) else { continue };
             let date = due::newest(at, now);
-            if !self.store.has_job_run(job.as_str(), date).await? {
+            if !self.database.has_job_run(job.as_str(), date).await? {
                 self.enqueue(job, date).await;
             }
         }
-        for run in self.store.abandoned_jobs(now).await? {
-            if let (Some(job), Ok(date)) = (Job::parse(&run.name), run.run_date.parse()) {
+        for run in self.database.abandoned_jobs(now).await? {
+            if let (Ok(job), Ok(date)) = (run.name.parse::<Job>(), run.run_date.parse()) {
                 warn!(
                     job = run.name,
                     date = run.run_date,

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::request::request;
 use crate::{
+    db::Database,
     read::{self, DuePage, ReadError},
-    store::Store,
 };
 
 /// Largest number of unanswered commands.
@@ -30,7 +30,7 @@ pub type Done = (String, Vec<Option<Outcome>>);
 /// Sends the commands of a run.
 #[derive(Clone, Debug)]
 pub struct Work {
-    pub store: Store,
+    pub database: Database,
     pub rules: Arc<Rules>,
     pub client: Arc<Client>,
     /// How long one command waits for its outcome.
@@ -60,7 +60,7 @@ impl Work {
             let known = known.ids();
             async move {
                 let due = read::due_subscriptions(
-                    &work.store,
+                    &work.database,
                     &work.rules,
                     work.until,
                     cursor.as_deref(),
@@ -118,7 +118,9 @@ impl Work {
             .unwrap_or(DateTime::UNIX_EPOCH);
         let page = move |cursor: Option<String>| {
             let work = work.clone();
-            async move { read::users_with_expired_batches(&work.store, cutoff, cursor.as_deref()).await }
+            async move {
+                read::users_with_expired_batches(&work.database, cutoff, cursor.as_deref()).await
+            }
         };
         items(cursor, page)
             .take_until(self.stop.clone().cancelled_owned())

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     clock::ClockReport,
+    db::Risk,
     pipeline::{Connections, LaneState, Queues, WorkerSnapshot},
-    store::Risk,
 };
 
 /// The results of all checks of one endpoint.

@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use strum::VariantArray;
+
 use super::{
     Health, STALE,
     checks::Report,
@@ -11,8 +13,9 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    db::Risk,
     pipeline::{Connections, LaneSnapshot, LaneState, WorkerSnapshot},
-    store::{CommitPathCounters, Risk},
+    store::CommitPathCounters,
 };
 
 impl Health {
@@ -135,7 +138,7 @@ fn errors(text: &mut Text, lanes: &[&LaneSnapshot]) {
 
 fn lanes(text: &mut Text, snapshot: &WorkerSnapshot) {
     let mut family = text.gauge("scrip_lanes", "Lanes, by state.");
-    for state in LaneState::ALL {
+    for &state in LaneState::VARIANTS {
         let lanes = snapshot.lanes.iter().filter(|lane| lane.state == state);
         family.sample(&[("state", state.as_str())], lanes.count());
     }
@@ -266,8 +269,8 @@ fn durability(text: &mut Text, risks: Option<Vec<Risk>>) {
         "scrip_durability_risk",
         "1 if the settings of the database put acknowledged commands at risk, by risk.",
     );
-    for risk in Risk::ALL {
-        family.sample(&[("risk", risk.as_str())], u8::from(risks.contains(&risk)));
+    for risk in Risk::VARIANTS {
+        family.sample(&[("risk", risk.as_str())], u8::from(risks.contains(risk)));
     }
 }
 

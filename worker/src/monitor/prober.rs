@@ -8,10 +8,7 @@ use std::{
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{Health, Lanes, STALE, Watched};
-use crate::{
-    pipeline::ConnectionState,
-    store::{JobRun, StoreError},
-};
+use crate::{db::StoreError, jobs::JobRun, pipeline::ConnectionState};
 
 const EVERY: Duration = Duration::from_secs(2);
 /// Maximum time of one query.

@@ -19,6 +19,7 @@
 pub mod bisect;
 mod counters;
 mod delivery;
+mod delivery_attempt;
 mod histogram;
 mod lane_state;
 mod ledger_port;
@@ -29,14 +30,14 @@ mod stats;
 
 pub use bisect::Streak;
 pub use counters::LabeledCounter;
-pub use delivery::{Admitted, Delivery};
+pub use delivery::{Admitted, Delivery, ReplyTo};
 pub use histogram::Histogram;
 pub use lane_state::{AtomicLaneState, Heartbeat, LaneState};
 pub(crate) use ledger_port::chain;
 pub use ledger_port::{Cause, CommitError, Ledger};
 pub use pass::{GroupResult, Pipeline, Stalled};
 pub use producer_sdk::Backoff;
-pub use settlement::{Dead, Delay, MAX_ATTEMPTS, Reply, ReplyTo, Settled, Settlement};
+pub use settlement::{Dead, Delay, MAX_ATTEMPTS, Reply, Settled, Settlement};
 pub use snapshot::{
     ConnectionState, Connections, LaneSnapshot, QueueDepth, Queues, WorkerSnapshot,
 };

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, mem, sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
-use ledger::{Command, Decision, Refusal};
+use ledger::{Command, Decision};
 use producer_sdk::contract::{self, Rejection, RejectionCode};
 use tracing::{error, warn};
 
@@ -12,16 +12,9 @@ use super::{
     Settlement, Streak,
     bisect::{self, Verdict},
     counters::PassCounters,
+    settlement::{POISON, unapplied},
 };
 use crate::{dead_letters::CutBody, decode, outcome, senders::SenderPolicy};
-
-/// The reason of a dead letter that the database keeps refusing or that keeps crashing its worker.
-pub(super) const POISON: &str = "poison";
-
-/// The reason of a dead letter that was paid for and cannot be applied.
-pub(super) fn unapplied(code: Refusal) -> String {
-    format!("unapplied:{}", code.as_str())
-}
 
 /// Takes deliveries through the ledger. Each lane owns one pipeline, and lends it the ledger for each
 /// group.

@@ -7,12 +7,13 @@ use std::{
 };
 
 use ledger::Refusal;
+use strum::VariantArray;
 
 use super::{
     counters::{LabeledCounter, PassCounters},
     histogram::Histogram,
     lane_state::{AtomicLaneState, Heartbeat},
-    pass::{POISON, unapplied},
+    settlement::{POISON, unapplied},
 };
 
 /// Bounds of commit durations, in microseconds.
@@ -42,7 +43,9 @@ const RETRIES: [&str; 11] = [
 
 /// The reasons of dead letters that need an operator at once.
 fn urgent_reasons() -> impl Iterator<Item = Cow<'static, str>> {
-    let unapplied = Refusal::ALL.map(unapplied).into_iter().map(Cow::from);
+    let unapplied = Refusal::VARIANTS
+        .iter()
+        .map(|refusal| unapplied(*refusal).into());
     unapplied.chain([POISON.into()])
 }
 

@@ -1,20 +1,14 @@
 //! `credits_transaction.detail`: the parts of a posting that have no column, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::{
-    Action, BatchNote, Command, CreditedPayment, Detail, Event, Inconsistency, Item, Posting,
-    Skipped, SubscriptionStatus,
-};
+use ledger::{Action, BatchNote, Command, CreditedPayment, Detail, Inconsistency, Item, Posting};
 use serde_json::{Map, Value, json};
 
-use super::error::inconsistent_subscription;
-
-/// The JSON of what a posting stores without a column of its own. The text is empty if there is
-/// nothing.
-pub fn to_text(posting: &Posting) -> String {
+/// The JSON of what a posting stores without a column of its own. `None` if there is nothing.
+pub fn to_text(posting: &Posting) -> Option<String> {
     let Posting { detail, audit, .. } = posting;
     if detail.is_empty() && audit.is_empty() {
-        return String::new();
+        return None;
     }
     let mut fields = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
@@ -45,7 +39,7 @@ pub fn to_text(posting: &Posting) -> String {
     put("claimedAt", audit.claimed_at.map(|at| instant(at).into()));
     put("request", audit.request.as_deref().map(request));
     put("batch", audit.batch.as_deref().map(batch));
-    Value::Object(fields).to_string()
+    Some(Value::Object(fields).to_string())
 }
 
 /// Reads the parts that an outcome needs.
@@ -67,7 +61,7 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         skipped: value
             .get("skipped")
             .and_then(Value::as_str)
-            .and_then(Skipped::parse),
+            .and_then(|name| name.parse().ok()),
         stale: flag("stale"),
         required: number("required"),
         available: number("available"),
@@ -81,37 +75,6 @@ fn first(detail: &Value) -> Option<CreditedPayment> {
     Some(CreditedPayment {
         reference_id: text("firstReferenceId")?.to_owned(),
         transaction_id: text("firstTransactionId")?.parse().ok()?,
-    })
-}
-
-/// The event of a subscription at `at`, applied at `applied_at`, from the command stored with it.
-pub fn event(
-    text: Option<&str>,
-    (at, applied_at): (DateTime<Utc>, DateTime<Utc>),
-    subscription: &str,
-) -> Result<Event, Inconsistency> {
-    let wrong = |message: &str| inconsistent_subscription(subscription, message.to_owned());
-    let detail: Value = text
-        .and_then(|text| serde_json::from_str(text).ok())
-        .ok_or_else(|| wrong("an event without its command"))?;
-    let word = |name: &str| detail["request"][name].as_str();
-    let time = |name: &str| {
-        let parsed = word(name).map(DateTime::parse_from_rfc3339).transpose();
-        parsed
-            .map(|at| at.map(|at| at.with_timezone(&Utc)))
-            .map_err(|_| wrong("an event with a time that cannot be read"))
-    };
-    Ok(Event {
-        at,
-        applied_at,
-        status: word("status")
-            .and_then(SubscriptionStatus::from_word)
-            .ok_or_else(|| wrong("an event without a known status"))?,
-        plan: word("plan")
-            .ok_or_else(|| wrong("an event without a plan"))?
-            .to_owned(),
-        anchor: time("anchor")?,
-        paid_through: time("paidThrough")?,
     })
 }
 
@@ -168,7 +131,7 @@ fn request(command: &Command) -> Value {
         Action::Subscription(update) => json!({
             "subscriptionId": update.subscription_id,
             "plan": update.plan,
-            "status": update.status.word(),
+            "status": update.status.as_str(),
             "anchor": update.anchor.map(instant),
             "paidThrough": update.paid_through.map(instant),
         }),

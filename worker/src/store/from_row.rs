@@ -2,17 +2,13 @@
 
 use ledger::{
     Allocation, Batch, BatchStatus, CreditedPayment, Fingerprint, Inconsistency, Origin,
-    PaymentKey, RecordedTransaction, Refusal, Source, TransactionType, Wallet, WalletStatus,
+    PaymentKey, RecordedTransaction, Refusal, Wallet,
 };
-use sea_orm::{DbErr, QueryResult};
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::{detail, error::StoreError};
-
-pub fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreError> {
-    row.try_get_by(column)
-        .map_err(|error: DbErr| StoreError::database("read a row")(error))
-}
+use super::detail;
+use crate::db::{StoreError, get};
 
 fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsistency {
     Inconsistency {
@@ -33,11 +29,9 @@ pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
     wallet.transaction_count = get(row, "transaction_count")?;
     wallet.version = get(row, "version")?;
     wallet.next_due_at = get(row, "next_due_at")?;
-    wallet.status = match status.as_str() {
-        "ACTIVE" => WalletStatus::Active,
-        "FROZEN" => WalletStatus::Frozen,
-        _ => return Err(unknown("credits_balance", id, "status", &status).into()),
-    };
+    wallet.status = status
+        .parse()
+        .map_err(|_| unknown("credits_balance", id, "status", &status))?;
     Ok(wallet)
 }
 
@@ -52,12 +46,9 @@ pub fn batch(row: &QueryResult) -> Result<Batch, StoreError> {
         issued_at: get(row, "issued_at")?,
         expires_at: get(row, "expires_at")?,
         status: BatchStatus::Active,
-        source: match source.as_str() {
-            "PURCHASE" => Source::Purchase,
-            "SUBSCRIPTION" => Source::Subscription,
-            "BONUS" => Source::Bonus,
-            _ => return Err(unknown("credits_batch", id, "source_type", &source).into()),
-        },
+        source: source
+            .parse()
+            .map_err(|_| unknown("credits_batch", id, "source_type", &source))?,
         source_plan: get(row, "source_plan")?,
         grant_period: get(row, "grant_period")?,
         paid_micros: get(row, "paid_micros")?,
@@ -104,10 +95,9 @@ pub fn recorded_command(row: &QueryResult) -> Result<RecordedCommand, StoreError
     let origin: String = get(row, "origin")?;
     let fingerprint: Option<Vec<u8>> = get(row, "fingerprint")?;
     Ok(RecordedCommand {
-        origin: [Origin::Usage, Origin::Funding, Origin::Internal]
-            .into_iter()
-            .find(|known| known.as_str() == origin)
-            .ok_or_else(|| unknown("credits_transaction", transaction.id, "origin", &origin))?,
+        origin: origin
+            .parse()
+            .map_err(|_| unknown("credits_transaction", transaction.id, "origin", &origin))?,
         reference_id: get(row, "reference_id")?,
         sender: get(row, "sender")?,
         fingerprint: fingerprint.and_then(|bytes| bytes.try_into().ok()),
@@ -122,8 +112,9 @@ pub fn recorded_transaction(row: &QueryResult) -> Result<RecordedTransaction, St
     let detail: Option<String> = get(row, "detail")?;
     Ok(RecordedTransaction {
         id,
-        kind: TransactionType::parse(&kind)
-            .ok_or_else(|| unknown("credits_transaction", id, "type", &kind))?,
+        kind: kind
+            .parse()
+            .map_err(|_| unknown("credits_transaction", id, "type", &kind))?,
         amount: get(row, "amount")?,
         refusal: refusal(row, id)?,
         balance_after: get(row, "balance_after")?,
@@ -135,8 +126,8 @@ pub fn recorded_transaction(row: &QueryResult) -> Result<RecordedTransaction, St
 fn refusal(row: &QueryResult, id: Uuid) -> Result<Option<Refusal>, StoreError> {
     let code: Option<String> = get(row, "error_code")?;
     code.map(|code| {
-        Refusal::parse(&code)
-            .ok_or_else(|| unknown("credits_transaction", id, "error_code", &code).into())
+        code.parse()
+            .map_err(|_| unknown("credits_transaction", id, "error_code", &code).into())
     })
     .transpose()
 }

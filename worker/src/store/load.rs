@@ -10,14 +10,18 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::{
-    bulk::{self, Column},
-    error::StoreError,
     from_row::{
-        allocation, batch, credited_payment, get, recorded_command, recorded_transaction, wallet,
+        allocation, batch, credited_payment, recorded_command, recorded_transaction, wallet,
     },
-    sql::{self, Sql},
-    subscriptions,
-    timeout::Timeout,
+    sql,
+};
+use crate::{
+    db::{
+        Sql, StoreError, Timeout,
+        bulk::{self, Column},
+        get,
+    },
+    read::{self, stored_subscriptions},
 };
 
 /// Batches of a wallet that the first query reads. If they do not cover the demand, the wallet is
@@ -163,18 +167,16 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         if references.is_empty() {
             return Ok(());
         }
-        let senders = match self.rules.references {
-            References::PerOrigin => Column::Text(Vec::new()),
-            References::PerSender => texts(
-                references
-                    .iter()
-                    .map(|(_, _, owner)| owner.unwrap_or_default()),
-            ),
-        };
+        let senders = references
+            .iter()
+            .map(|(_, _, owner)| match self.rules.references {
+                References::PerOrigin => None,
+                References::PerSender => Some(owner.unwrap_or_default()),
+            });
         let values = self.rows(vec![
             texts(references.iter().map(|(origin, _, _)| *origin)),
             texts(references.iter().map(|(_, id, _)| *id)),
-            senders,
+            Column::texts(senders),
         ]);
         let rows = self
             .query("look up references", &sql::KNOWN_REFERENCES, values)
@@ -191,7 +193,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         }
         let ids = self.rows(vec![Column::Id(command_of.keys().copied().collect())]);
         for row in self
-            .query("read related transactions", &sql::BELONGING, ids)
+            .query("read related transactions", &sql::RELATED_TRANSACTIONS, ids)
             .await?
         {
             let related = recorded_transaction(&row)?;
@@ -203,7 +205,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         }
         let ids = self.rows(vec![Column::Id(command_of.keys().copied().collect())]);
         for row in self
-            .query("read allocations", &sql::ALLOCATIONS, ids)
+            .query("read allocations", &read::sql::ALLOCATIONS, ids)
             .await?
         {
             let id: Uuid = get(&row, "transaction_id")?;
@@ -302,7 +304,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         if users.is_empty() {
             return Ok(());
         }
-        let statement = subscriptions::statement(self.backend(), users, ids);
+        let statement = stored_subscriptions::statement(self.backend(), users, ids);
         let rows = self
             .timeout
             .wait(
@@ -310,7 +312,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
                 self.connection.query_all_raw(statement),
             )
             .await?;
-        for subscription in subscriptions::from_rows(&rows)? {
+        for subscription in stored_subscriptions::from_rows(&rows)? {
             book.add_subscription(subscription?);
         }
         Ok(())

@@ -16,11 +16,12 @@ use sea_orm::{DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError,
+    Store,
     load::{Loader, covers},
     wallet_cache::CachedWallet,
     write::Writer,
 };
+use crate::db::StoreError;
 
 /// The result of the optimistic path.
 #[derive(Debug)]
@@ -65,8 +66,8 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<Decision>>, StoreError> {
         let loader = Loader {
-            connection: &self.commit,
-            timeout: self.timeout,
+            connection: self.connection(),
+            timeout: self.timeout(),
             rules,
             now,
         };
@@ -86,8 +87,8 @@ impl Store {
         }
         let changes = book.changes();
         let writer = Writer {
-            connection: &self.commit,
-            timeout: self.timeout,
+            connection: self.connection(),
+            timeout: self.timeout(),
             booking_clock: self.booking_clock,
             now,
         };
@@ -170,10 +171,10 @@ fn is_recorded(decision: &Decision) -> bool {
     }
 }
 
-/// Whether an error may be caused by stale rows, or by a schema older than this worker.
+/// Whether an error may be caused by stale rows.
 ///
 /// A refused value (poison) may be caused by stale rows, too: the database checks constraints
 /// before it checks the unique index.
 fn is_conflict(error: &StoreError) -> bool {
-    error.is_poison() || error.is_stale() || error.is_deadlock() || error.is_ahead_of_schema()
+    error.is_poison() || error.is_stale() || error.is_deadlock()
 }

@@ -2,10 +2,11 @@
 //! [`super::sql`].
 
 use chrono::{DateTime, Utc};
-use ledger::{Batch, Changes, Posting, Refusal, Subscription, Wallet};
+use ledger::{Batch, Changes, Posting, Refusal, Subscription, Wallet, status::stored_name};
 use uuid::Uuid;
 
-use super::{bulk::Column, detail};
+use super::detail;
+use crate::db::bulk::Column;
 
 pub fn transactions(postings: &[&Posting]) -> Vec<Column> {
     let text = |of: fn(&Posting) -> &str| {
@@ -23,10 +24,11 @@ pub fn transactions(postings: &[&Posting]) -> Vec<Column> {
         text(|p| &p.user_id),
         text(|p| p.kind.as_str()),
         number(|p| p.amount),
-        maybe_text(|p| p.other_account.as_deref()),
         text(|p| p.origin.as_str()),
         text(|p| &p.reference_id),
-        Column::bytes(postings.iter().map(|p| p.fingerprint.map(Vec::from))),
+        Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
+        maybe_text(|p| p.other_account.as_deref()),
+        Column::bytes(postings.iter().map(|p| p.fingerprint)),
         maybe_text(|p| p.refusal.map(Refusal::as_str)),
         maybe_number(|p| p.balance_after),
         maybe_text(|p| p.service.as_deref()),
@@ -36,8 +38,7 @@ pub fn transactions(postings: &[&Posting]) -> Vec<Column> {
         Column::ids(postings.iter().map(|p| p.related_id)),
         maybe_text(|p| p.description.as_deref()),
         maybe_text(|p| p.metadata.as_deref()),
-        Column::Text(postings.iter().map(|p| detail::to_text(p)).collect()).unless_absent(),
-        Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
+        Column::texts(postings.iter().map(|p| detail::to_text(p))),
         maybe_text(|p| p.subscription_id.as_deref()),
         Column::instants(postings.iter().map(|p| p.period_start)),
         maybe_text(|p| p.sender.as_deref()),
@@ -66,15 +67,15 @@ pub fn new_batches(batches: &[(&str, &Batch)]) -> Vec<Column> {
         number(|b| b.remaining),
         number(|b| b.held),
         Column::Instant(batches.iter().map(|(_, b)| b.issued_at).collect()),
-        Column::instants(batches.iter().map(|(_, b)| b.expires_at)),
         text(|b| b.status.as_str()),
         text(|b| b.source.as_str()),
+        id(|b| b.transaction_id),
+        number(|b| b.expirations.into()),
+        Column::instants(batches.iter().map(|(_, b)| b.expires_at)),
         maybe_text(|b| b.source_plan.as_deref()),
         maybe_text(|b| b.grant_period.as_deref()),
         Column::numbers(batches.iter().map(|(_, b)| b.paid_micros)),
         maybe_text(|b| b.currency.as_deref()),
-        id(|b| b.transaction_id),
-        number(|b| b.expirations.into()),
     ]
 }
 
@@ -131,15 +132,8 @@ pub fn changed_wallets(wallets: &[&Wallet]) -> Vec<Column> {
                 .map(|w| w.status.as_str().to_owned())
                 .collect(),
         ),
+        Column::instants(wallets.iter().map(|wallet| wallet.next_due_at)),
     ]
-}
-
-/// Changed wallets, with the due time of their next period.
-pub fn changed_wallets_and_dues(wallets: &[&Wallet]) -> Vec<Column> {
-    let mut columns = changed_wallets(wallets);
-    let dues = wallets.iter().map(|wallet| wallet.next_due_at);
-    columns.push(Column::instants(dues));
-    columns
 }
 
 /// All wallets with the versions that were read, if some wallets are not changed. Otherwise empty,
@@ -170,13 +164,18 @@ pub fn subscriptions(subscriptions: &[&Subscription]) -> Vec<Column> {
         text(|s| &s.id),
         text(|s| &s.user_id),
         text(|s| &s.state.plan),
-        text(|s| s.state.status.as_str()),
+        Column::Text(
+            subscriptions
+                .iter()
+                .map(|s| stored_name(s.state.status))
+                .collect(),
+        ),
         instant(|s| s.anchor),
+        instant(|s| s.state.reported_at),
+        instant(|s| s.state.since),
         maybe_instant(|s| s.state.activated_at),
         maybe_instant(|s| s.state.ended_at),
         maybe_instant(|s| s.state.paid_through),
         maybe_instant(|s| s.state.due_at),
-        instant(|s| s.state.reported_at),
-        instant(|s| s.state.since),
     ]
 }

@@ -80,7 +80,6 @@ impl<'a> SingleConsume<'a> {
             wallet,
             batch,
         } = self;
-        let detail = Some(detail::to_text(posting)).filter(|detail| !detail.is_empty());
         vec![
             wallet.id.into(),
             wallet.balance.into(),
@@ -102,7 +101,7 @@ impl<'a> SingleConsume<'a> {
             posting.quantity.into(),
             posting.description.clone().into(),
             posting.metadata.clone().into(),
-            detail.into(),
+            detail::to_text(posting).into(),
             posting.occurred_at.into(),
             allocation.amount.into(),
             allocation.batch_remaining.into(),

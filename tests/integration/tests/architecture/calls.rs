@@ -17,10 +17,10 @@ const CALLS: [Call; 3] = [
         name: "TransactionTrait",
         within: "worker/src",
         only_in: &[
-            "worker/src/store/transaction.rs",
+            "worker/src/db/transaction.rs",
             "worker/src/transport/embedded",
         ],
-        instead: "store::begin",
+        instead: "db::begin",
     },
     // A request for a channel while the connection ends never completes.
     Call {

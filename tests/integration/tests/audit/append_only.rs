@@ -1,6 +1,10 @@
 //! An entry can be neither changed nor deleted.
 
-use scrip::store::{IntendedAction, OperatorAction, Store, StoreOptions};
+use scrip::{
+    audit_log::{IntendedAction, OperatorAction},
+    db::StoreOptions,
+    store::Store,
+};
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use serde_json::json;
 use testkit::db::TestDatabase;

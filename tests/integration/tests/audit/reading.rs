@@ -1,6 +1,10 @@
 //! The commands that read the log.
 
-use scrip::store::{IntendedAction, OperatorAction, Store, StoreOptions};
+use scrip::{
+    audit_log::{IntendedAction, OperatorAction},
+    db::StoreOptions,
+    store::Store,
+};
 use serde_json::{Value, json};
 use testkit::{broker::broker_url, db::TestDatabase, process::Deployment};
 

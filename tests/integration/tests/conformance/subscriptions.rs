@@ -271,7 +271,7 @@ pub async fn a_skipped_period_is_recorded_and_a_full_wallet_does_not_block(mut l
     let lapsed = ledger
         .one(grant_period("ada", "sub_1", after(start, 1)))
         .await;
-    assert_eq!(lapsed.skipped, Some(Skipped::Lapsed));
+    assert_eq!(lapsed.skipped, Some(Skipped::Expired));
     ledger.one(buy_credits("p1", "ada", 500)).await;
     ledger.now = after(start, 2) + TimeDelta::hours(1);
     let full = ledger

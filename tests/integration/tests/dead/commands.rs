@@ -69,7 +69,7 @@ async fn dead_letters_are_listed_filtered_and_shown_with_their_original_body(fix
 /// Conformance: Configuration and command line: `scrip dead list`, `show`, `replay` and `drop` work
 /// on both queue types
 async fn a_payment_that_is_replayed_after_its_cause_is_fixed_is_credited_once(fixture: Fixture) {
-    let received = scrip::store::sqlite_instant(Utc::now());
+    let received = scrip::db::sqlite_instant(Utc::now());
     fixture.add_package();
     let replay = |arguments: &'static [&'static str]| {
         let fixture = &fixture;

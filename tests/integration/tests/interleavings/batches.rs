@@ -21,9 +21,7 @@ pub async fn batches_that_were_spent_in_the_meantime(fixture: &mut Fixture) -> V
     let one = first
         .commits_pessimistically(&[consume("c1", "ada", 15)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::UPDATE_WALLETS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = second
         .commits_pessimistically(&[consume("c2", "ada", 4)])
         .await;
@@ -58,9 +56,7 @@ pub async fn more_batches_than_the_first_read_returns(fixture: &mut Fixture) -> 
     let one = first
         .commits_pessimistically(&[consume("c1", "ada", 20)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::UPDATE_WALLETS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = second
         .commits_pessimistically(&[consume("c2", "ada", 20), consume("c3", "ada", 6)])
         .await;
@@ -120,9 +116,7 @@ pub async fn an_expiry_waits_for_a_late_consumption(fixture: &mut Fixture) -> Ve
         .await;
     let event = late(consume("c1", "ada", 4), spender.now, TimeDelta::hours(24));
     let one = spender.commits_pessimistically(&[event]).await;
-    fixture
-        .until_waits(&one, gate.pid, sql::UPDATE_WALLETS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = expirer
         .commits_pessimistically(&[expire("ada", expirer.now)])
         .await;
@@ -148,9 +142,7 @@ pub async fn a_late_consumption_waits_for_an_expiry(fixture: &mut Fixture) -> Ve
     let one = expirer
         .commits_pessimistically(&[expire("ada", expirer.now)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::UPDATE_WALLETS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let event = |reference, amount| {
         late(
             consume(reference, "ada", amount),
@@ -188,9 +180,7 @@ pub async fn two_expiries_of_one_wallet(fixture: &mut Fixture) -> Vec<Booked> {
     let one = first
         .commits_pessimistically(&[expire("ada", first.now)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = second
         .commits_pessimistically(&[expire("ada", second.now)])
         .await;

@@ -18,7 +18,7 @@ pub async fn a_writer_waits_for_a_dry_run(fixture: &mut Fixture) -> Vec<Booked> 
     let group = [promote("g1", "zoe", 7, None), consume("c1", "ada", 4)];
     let dry_run = first.dry_runs(&group).await;
     fixture
-        .until_waits(&dry_run, gate.pid, sql::UPDATE_WALLETS.postgres)
+        .until_waits(&dry_run, gate.pid, sql::WRITE_GROUP)
         .await;
     let writer = second.commits_pessimistically(&group).await;
     fixture
@@ -51,7 +51,7 @@ pub async fn a_dry_run_waits_for_a_writer(fixture: &mut Fixture) -> Vec<Booked> 
         .commits_pessimistically(&[consume("c1", "ada", 4)])
         .await;
     fixture
-        .until_waits(&writer, gate.pid, sql::UPDATE_WALLETS.postgres)
+        .until_waits(&writer, gate.pid, sql::WRITE_GROUP)
         .await;
     let group = [
         consume("c1", "ada", 4),
@@ -84,9 +84,7 @@ pub async fn a_newer_program_changes_the_schema(fixture: &mut Fixture) -> Vec<Bo
     let one = first
         .commits_pessimistically(&[consume("c2", "ada", 1)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::UPDATE_BATCHES.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let alter = "ALTER TABLE credits_balance ADD COLUMN added text; \
         ALTER TABLE credits_batch ADD COLUMN added bigint NOT NULL DEFAULT 0; \
         ALTER TABLE credits_allocation ADD COLUMN added text; \

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use ledger::{Command, Outcome};
-use scrip::store::{StoreError, StoreOptions, sql};
+use scrip::{
+    db::{StoreError, StoreOptions},
+    store::sql,
+};
 use testkit::ledger::{buy_credits, consume};
 
 use super::{
@@ -57,9 +60,7 @@ pub async fn the_session_ends_before_its_commit(fixture: &mut Fixture) -> Vec<Bo
     let (first, second) = fixture.writers().await;
     let gate = fixture.block_at("first AFTER UPDATE credits_balance").await;
     let one = first.commits_pessimistically(&group).await;
-    fixture
-        .until_waits(&one, gate.pid, sql::UPDATE_WALLETS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = second.commits_pessimistically(&other()).await;
     fixture
         .until_waits(&two, one.pid, sql::LOCK_WALLETS.postgres)
@@ -134,15 +135,13 @@ pub async fn the_database_returns_an_error_in_the_middle(fixture: &mut Fixture) 
         fixture.clear_injections().await;
     }
     let gate = fixture
-        .block_at("first AFTER INSERT credits_transaction")
+        .block_at("first BEFORE UPDATE credits_balance")
         .await;
     fixture
         .error("first BEFORE UPDATE credits_batch", "40P01")
         .await;
     let one = first.commits_pessimistically(&group).await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = second.commits_pessimistically(&other()).await;
     fixture
         .until_waits(&two, one.pid, sql::LOCK_WALLETS.postgres)
@@ -174,9 +173,7 @@ pub async fn a_statement_takes_too_long_in_the_middle(fixture: &mut Fixture) -> 
         .block_at("second BEFORE UPDATE credits_balance")
         .await;
     let two = second.commits_pessimistically(&other()).await;
-    fixture
-        .until_waits(&two, gate.pid, sql::UPDATE_WALLETS.postgres)
-        .await;
+    fixture.until_waits(&two, gate.pid, sql::WRITE_GROUP).await;
     let error = first.commits_pessimistically(&group).await.error().await;
     assert_eq!(
         code(&error),

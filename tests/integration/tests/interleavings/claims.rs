@@ -1,7 +1,7 @@
 //! The run of a job for a date, claimed by two workers.
 
 use chrono::{NaiveDate, TimeDelta};
-use scrip::store::{Claim, StoreError};
+use scrip::{db::StoreError, jobs::Claim};
 use serde_json::json;
 
 use super::{

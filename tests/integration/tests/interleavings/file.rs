@@ -12,7 +12,8 @@ use producer_sdk::{Client, Command, Options, Producer};
 use scrip::{
     catalog::Catalog,
     clock::Clock,
-    store::{Store, StoreOptions},
+    db::StoreOptions,
+    store::Store,
     transport::embedded::{Embedded, EmbeddedOptions},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement, TransactionTrait};
@@ -158,7 +159,7 @@ pub async fn a_worker_is_taken_over_in_the_middle_of_a_group(ledger: TestLedger)
     let until = ledger.now + TimeDelta::seconds(3);
     let lease = format!(
         "INSERT INTO queue_lease (lane, owner, until) VALUES ('commands', 'first', '{}')",
-        scrip::store::sqlite_instant(until)
+        scrip::db::sqlite_instant(until)
     );
     group.execute_unprepared(&lease).await.expect("the lease");
     let commands = [use_service("c1", "ada", "google:chat", None)];
@@ -198,7 +199,7 @@ pub async fn a_worker_reaches_a_group_after_it_has_lost_its_lease(ledger: TestLe
     let until = ledger.now + TimeDelta::seconds(60);
     let lease = format!(
         "UPDATE queue_lease SET owner = 'second', until = '{}'",
-        scrip::store::sqlite_instant(until)
+        scrip::db::sqlite_instant(until)
     );
     ledger.database.execute(&lease).await;
     let producer = Producer::connect(ledger.database.url(), Options::default()).await;

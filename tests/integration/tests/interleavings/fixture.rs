@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use scrip::store::{Store, StoreOptions};
+use scrip::{db::StoreOptions, store::Store};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TransactionTrait, Value};
 use testkit::{db::TestDatabase, ledger::TestLedger, proxy::Proxy};
 

@@ -6,7 +6,7 @@ use ledger::{
     Action, Decision, Origin, Refusal,
     SubscriptionStatus::{Active, Paused},
 };
-use scrip::store::{StoreError, sql};
+use scrip::{db::StoreError, store::sql};
 use testkit::ledger::{command, grant_period, promote, register, subscribe};
 
 use super::{
@@ -21,9 +21,7 @@ pub async fn one_registration_through_two_origins(fixture: &mut Fixture) -> Vec<
     let one = first
         .commits_pessimistically(&[register("g1", "ada")])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_BATCHES.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let internal = command(Origin::Internal, "g1", "ada", Action::RegistrationBonus);
     let two = second.commits_pessimistically(&[internal]).await;
     fixture
@@ -70,7 +68,7 @@ pub async fn a_registration_without_the_wallets_lock(fixture: &mut Fixture) -> V
         .commits_pessimistically(&[register("g1", "ada")])
         .await;
     fixture
-        .until_waits(&one, intruder.pid, sql::INSERT_TRANSACTIONS.postgres)
+        .until_waits(&one, intruder.pid, sql::WRITE_GROUP)
         .await;
     intruder.commit().await;
     let code = one.outcomes().await[0]
@@ -118,9 +116,7 @@ pub async fn an_event_waits_for_the_jobs_grant(fixture: &mut Fixture) -> Vec<Boo
         .await;
     let grant = grant_period("ada", "sub_1", ledger::period::start(start, 1));
     let one = first.commits_pessimistically(&[grant]).await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let event = subscribe("e2", "ada", "sub_1", "pro", Active, fixture.ledger.now);
     let two = second.commits_pessimistically(&[event]).await;
     fixture
@@ -142,9 +138,7 @@ pub async fn the_jobs_grant_waits_for_an_event(fixture: &mut Fixture) -> Vec<Boo
         .await;
     let event = subscribe("e2", "ada", "sub_1", "pro", Active, fixture.ledger.now);
     let one = first.commits_pessimistically(&[event]).await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let grant = grant_period("ada", "sub_1", ledger::period::start(start, 1));
     assert_eq!(grant.reference_id, reference);
     let two = second.commits_pessimistically(&[grant]).await;

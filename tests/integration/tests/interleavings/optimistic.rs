@@ -340,7 +340,7 @@ pub async fn an_optimistic_writer_waits_for_a_pessimistic_one(
     let group = [consume("c1", "ada", 3), consume("c2", "ada", 1)];
     let pessimistic = first.commits_pessimistically(&group).await;
     fixture
-        .until_waits(&pessimistic, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
+        .until_waits(&pessimistic, gate.pid, sql::WRITE_GROUP)
         .await;
     // If the statement inserted its references first, there would be a deadlock.
     let optimistic = second.commits_optimistically(&group).await;

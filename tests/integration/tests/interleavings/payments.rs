@@ -54,14 +54,10 @@ pub async fn one_payment_for_two_wallets_and_the_first_commits(
     let one = first
         .commits_pessimistically(&[pay("evt_1", "ada", 5)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let group = [pay("evt_2", "bob", 5), consume("c1", "bob", 1)];
     let two = second.commits_pessimistically(&group).await;
-    fixture
-        .until_waits(&two, one.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
     gate.release().await;
     assert_eq!(one.outcomes().await[0].amount, 5);
     let outcomes = two.outcomes().await;
@@ -89,15 +85,11 @@ pub async fn one_payment_for_two_wallets_and_the_first_rolls_back(
     let one = first
         .commits_pessimistically(&[pay("evt_1", "ada", 5)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = second
         .commits_pessimistically(&[pay("evt_2", "bob", 5)])
         .await;
-    fixture
-        .until_waits(&two, one.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
     fixture.terminate(one.pid).await;
     one.error().await;
     assert_eq!(
@@ -151,9 +143,7 @@ pub async fn one_payment_on_both_commit_paths(fixture: &mut Fixture) -> Vec<Book
     let one = first
         .commits_pessimistically(&[pay("evt_1", "ada", 5)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = second
         .commits_optimistically(&[pay("evt_2", "bob", 5)])
         .await;

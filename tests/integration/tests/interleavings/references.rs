@@ -32,14 +32,10 @@ pub async fn one_reference_for_two_wallets_and_the_first_commits(
     let one = first
         .commits_pessimistically(&[consume("c1", "ada", 3)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let group = [consume("c1", "bob", 4), consume("c2", "bob", 1)];
     let two = second.commits_pessimistically(&group).await;
-    fixture
-        .until_waits(&two, one.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
     gate.release().await;
     assert_eq!(one.outcomes().await[0].amount, -3);
     let outcomes = two.outcomes().await;
@@ -65,15 +61,11 @@ pub async fn one_reference_for_two_wallets_and_the_first_rolls_back(
     let one = first
         .commits_pessimistically(&[consume("c1", "ada", 3)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = second
         .commits_pessimistically(&[consume("c1", "bob", 4)])
         .await;
-    fixture
-        .until_waits(&two, one.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
     fixture.terminate(one.pid).await;
     one.error().await;
     assert_eq!(two.outcomes().await[0].amount, -4);
@@ -103,9 +95,7 @@ pub async fn one_reference_for_one_wallet(fixture: &mut Fixture) -> Vec<Booked> 
     let one = first
         .commits_pessimistically(&[consume("c1", "ada", 3)])
         .await;
-    fixture
-        .until_waits(&one, gate.pid, sql::UPDATE_WALLETS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let two = second
         .commits_pessimistically(&[consume("c1", "ada", 3)])
         .await;
@@ -132,14 +122,10 @@ pub async fn two_references_in_opposite_order(fixture: &mut Fixture) -> Vec<Book
     let gate = fixture.block_at("first AT r2").await;
     let group = [consume("r1", "ada", 1), consume("r2", "ada", 2)];
     let one = first.commits_pessimistically(&group).await;
-    fixture
-        .until_waits(&one, gate.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let group = [consume("r2", "bob", 1), consume("r1", "bob", 2)];
     let two = second.commits_pessimistically(&group).await;
-    fixture
-        .until_waits(&two, one.pid, sql::INSERT_TRANSACTIONS.postgres)
-        .await;
+    fixture.until_waits(&two, one.pid, sql::WRITE_GROUP).await;
     gate.release().await;
     assert_eq!(one.outcomes().await[1].balance, Some(7));
     for outcome in two.outcomes().await {

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 use ledger::{Command, Decision, Outcome, Rules};
-use scrip::store::{Store, StoreError};
+use scrip::{db::StoreError, store::Store};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use testkit::ledger::settled;
 use tokio::task::JoinHandle;

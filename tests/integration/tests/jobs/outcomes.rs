@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use ledger::Command;
 use producer_sdk::contract::Job;
-use scrip::{jobs::WINDOW, store::Claim};
+use scrip::jobs::{Claim, WINDOW};
 use testkit::ledger::promote;
 
 use super::{Fixture, embedded, eventually, subscribers};

@@ -6,8 +6,7 @@ use chrono::{DateTime, TimeDelta};
 use producer_sdk::contract::Job;
 use scrip::{
     clock::ClockLimits,
-    jobs::{ClaimError, JobError},
-    store::Claim,
+    jobs::{Claim, ClaimError, JobError},
 };
 use testkit::{db::TestDatabase, ledger::TestLedger};
 use tokio_util::sync::CancellationToken;
@@ -184,7 +183,7 @@ async fn with_a_wrong_clock_no_run_is_claimed_and_none_continues() {
         stop: Duration::from_mins(5),
     };
     let clock = fixture.runner.clock.clone();
-    fixture.runner.clock = clock.checked(fixture.ledger.store.clone(), limits);
+    fixture.runner.clock = clock.checked(fixture.ledger.store.database().clone(), limits);
     let run = fixture.ours(Job::Expire, false).await;
     let right = fixture.ledger.now;
     for days in [400, -400] {

@@ -5,8 +5,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 use producer_sdk::contract::{Command, Outcome};
 use scrip::{
     catalog::Catalog,
+    db::StoreOptions,
     queries::StoreQueryHandler,
-    store::{Store, StoreOptions},
+    store::Store,
     store_ledger::StoreLedger,
     transport::amqp::{Drained, Inbound, InboundOptions},
 };

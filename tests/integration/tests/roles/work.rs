@@ -7,7 +7,7 @@ use producer_sdk::{
     Client, Command, Options,
     contract::{Outcome, SubscriptionStatus},
 };
-use scrip::store::{Store, StoreOptions};
+use scrip::{db::StoreOptions, read, store::Store};
 use serde_json::Value;
 use testkit::{
     broker::{TIMEOUT, TestBroker},
@@ -240,7 +240,7 @@ async fn a_worker_with_the_workers_role_counts_attempts_and_claims_jobs() {
     store.clear_attempts("q").await.expect("forgotten");
     store.probe().await.expect("writable");
     store.check_settings().await.expect("settings");
-    store.ledger_id().await.expect("an id");
+    read::ledger_id(&store).await.expect("an id");
     store.close().await.expect("closes");
 }
 
@@ -260,9 +260,7 @@ async fn the_reader_sees_the_start_of_a_workers_open_transaction() {
     let reader = Store::connect(&database.url_as("reader"), &options)
         .await
         .expect("a store");
-    let horizon = scrip::read::report::horizon(&reader)
-        .await
-        .expect("a horizon");
+    let horizon = read::report::horizon(&reader).await.expect("a horizon");
     let open_transaction = horizon.open.expect("the worker's");
     assert_eq!(open_transaction.application, "scrip");
     open.rollback().await.expect("rolls back");

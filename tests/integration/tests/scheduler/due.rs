@@ -142,7 +142,7 @@ async fn an_abandoned_run_is_requested_again() {
     other.clock_handle.set(at("2028-02-29T01:01:00Z"));
     let taken_over = other.claimed(Job::Grant, date).await;
     assert_eq!((taken_over.id, taken_over.owner.as_str()), (left.id, "two"));
-    let (store, counts) = (&other.scheduler.store, json!({}));
+    let (store, counts) = (&other.scheduler.database, json!({}));
     let renewed = store.renew_job(&taken_over, None, &counts, at("2028-02-29T01:01:50Z"));
     assert!(renewed.await.expect("the database answers"));
     assert_eq!(

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, TimeDelta};
 use producer_sdk::contract::{Job, JobRequest};
-use scrip::{cache::Redis, jobs::scheduler::JobQueue, store::Claim};
+use scrip::{
+    cache::Redis,
+    jobs::{Claim, scheduler::JobQueue},
+};
+use strum::VariantArray;
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{NOTHING, TIMEOUT, Worker, all_of, at, empty, namespace, redis};
@@ -65,7 +69,7 @@ async fn without_redis_both_workers_send_requests_and_one_gets_the_claim() {
     let requested = tokio::join!(one.look(now), two.look(now));
     assert_eq!(requested.0, all_of(date));
     assert_eq!(requested.1, all_of(date));
-    for job in Job::ALL {
+    for &job in Job::VARIANTS {
         let claims: [Claim; 2] = tokio::join!(one.claim(job, date), two.claim(job, date)).into();
         let ours = claims
             .iter()
@@ -86,7 +90,7 @@ async fn a_full_queue_does_not_block_and_the_rest_is_requested_later() {
     worker.scheduler.queue = JobQueue::Local(sender);
     worker.requests = requests;
     let now = "2028-02-29T06:00:00Z";
-    for (job, reference) in Job::ALL.into_iter().zip(all_of("2028-02-29")) {
+    for (job, reference) in Job::VARIANTS.iter().copied().zip(all_of("2028-02-29")) {
         assert_eq!(worker.look(now).await, [reference]);
         worker.run(job, "2028-02-29").await;
     }
@@ -102,7 +106,7 @@ async fn the_scheduler_checks_at_its_start_and_ends_when_it_is_stopped() {
     let stop = worker.scheduler.stop.clone();
     let mut requests = worker.requests;
     let running = tokio::spawn(worker.scheduler.run());
-    for job in Job::ALL {
+    for &job in Job::VARIANTS {
         let request = timeout(TIMEOUT, requests.recv()).await.expect("in time");
         assert_eq!(request.expect("a request").job, job);
     }
@@ -144,7 +148,7 @@ async fn in_a_leap_year_every_date_has_one_run_of_each_job() {
     let runs = ledger.store.job_runs(10_000).await.expect("runs");
     assert_eq!(runs.len(), 3 * dates.len());
     assert!(runs.iter().all(|run| run.status == "COMPLETED"));
-    for job in Job::ALL {
+    for &job in Job::VARIANTS {
         assert_eq!(requested[job.as_str()], dates[1..], "in order, each once");
         let of_job = runs.iter().filter(|run| run.name == job.as_str());
         let mut recorded: Vec<String> = of_job.map(|run| run.run_date.clone()).collect();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use migration::{Migrator, MigratorTrait};
-use scrip::store::{Store, StoreOptions};
+use scrip::{db::StoreOptions, store::Store};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, TransactionTrait};
 use testkit::db::TestDatabase;
 

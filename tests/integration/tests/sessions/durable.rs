@@ -1,7 +1,7 @@
 //! Acknowledged commands survive a crash of the server with every value of `synchronous_commit`.
 
 use producer_sdk::Command;
-use scrip::store::{Store, StoreOptions};
+use scrip::{db::StoreOptions, store::Store};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use testkit::{
     broker::{TestBroker, broker_url},

@@ -1,6 +1,9 @@
 //! A pooler that gives each transaction another session is refused.
 
-use scrip::store::{Store, StoreError, StoreOptions};
+use scrip::{
+    db::{StoreError, StoreOptions},
+    store::Store,
+};
 use testkit::{
     broker::{TestBroker, broker_url},
     db::TestDatabase,

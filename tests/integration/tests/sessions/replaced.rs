@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use producer_sdk::Command;
-use scrip::store::{Store, StoreOptions};
+use scrip::{db::StoreOptions, store::Store};
 use sea_orm::{ConnectionTrait, Statement};
 use testkit::{
     broker::{TestBroker, broker_url},

@@ -1,6 +1,6 @@
 //! Settings of the database and of the role.
 
-use scrip::store::{Store, StoreOptions};
+use scrip::{db::StoreOptions, store::Store};
 use sea_orm::{ConnectionTrait, Database, Statement};
 use testkit::{
     db::{TestDatabase, server_url},

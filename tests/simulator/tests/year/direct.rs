@@ -42,7 +42,7 @@ impl Store {
 
     fn internal(reference: String, user: String, action: Action) -> Command {
         Command {
-            origin: ledger::Origin::Internal,
+            origin: Origin::Internal,
             reference_id: reference,
             user_id: user,
             occurred_at: None,

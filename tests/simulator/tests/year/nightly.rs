@@ -5,8 +5,8 @@ use std::sync::Arc;
 use producer_sdk::contract::Job;
 use scrip::{
     clock::Clock,
-    jobs::{ANSWER_TIMEOUT, Counts, Runner},
-    store::{Claim, Store},
+    jobs::{ANSWER_TIMEOUT, Claim, Counts, Runner},
+    store::Store,
 };
 use simulator::{
     model::{Expired, Granted},
@@ -22,7 +22,7 @@ pub async fn runner(store: Store, url: &str, namespace: &str, clock: Clock) -> R
     };
     let client = producer_sdk::Client::connect(url, options);
     Runner {
-        store,
+        database: store.database().clone(),
         rules: Arc::new(Rulebook::on_day(0).rules()),
         client: Arc::new(client.await.expect("a client")),
         clock,

@@ -4,11 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::Book;
 use crate::{
-    account,
     action::{Action, SubscriptionUpdate},
     consume,
     decision::{Context, Verdict},
-    expire, grant, monthly, purchase,
+    expire, freeze, grant, monthly, purchase,
     refusal::Refusal,
     rules::Rules,
     subscribe,
@@ -18,7 +17,7 @@ use crate::{
 
 impl Book {
     /// Decides a command that has not been decided before.
-    pub(super) fn judge(&mut self, context: &mut Context<'_>) -> Result<Verdict, Inconsistency> {
+    pub(super) fn dispatch(&mut self, context: &mut Context<'_>) -> Result<Verdict, Inconsistency> {
         if !context.rules.enabled && !matches!(context.command.action, Action::Expire(_)) {
             return Ok(Refusal::CreditsDisabled.into());
         }
@@ -43,10 +42,10 @@ impl Book {
             }
             Action::Subscription(update) => self.subscribe(update, context),
             Action::Freeze(_) => {
-                account::decide(self.wallets.get_mut(user_id), WalletStatus::Frozen, context)
+                freeze::decide(self.wallets.get_mut(user_id), WalletStatus::Frozen, context)
             }
             Action::Unfreeze(_) => {
-                account::decide(self.wallets.get_mut(user_id), WalletStatus::Active, context)
+                freeze::decide(self.wallets.get_mut(user_id), WalletStatus::Active, context)
             }
             Action::Expire(expire) => {
                 let wallet = self.wallets.get_mut(user_id);

@@ -153,7 +153,7 @@ impl Book {
             ids,
         };
         self.settle_due(&mut context)?;
-        let refused = match self.judge(&mut context)? {
+        let refused = match self.dispatch(&mut context)? {
             Verdict::Post(postings) => {
                 return Ok(self.post(command, postings, rules.references, now));
             }

@@ -10,7 +10,7 @@ use crate::{
         failure::{Doing, Failure},
     },
     config::{Backend, Schedule, SecretUrl, Settings},
-    store::TempSchema,
+    db::TempSchema,
     transport::amqp,
 };
 

@@ -9,7 +9,10 @@ use super::{
     Span,
     money::{Money, MoneyByCurrency},
 };
-use crate::read::sql::{self, sum, summed};
+use crate::{
+    db::bulk,
+    read::sql::{sum, summed},
+};
 
 /// The purchases.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -315,8 +318,8 @@ async fn booked(
 ) -> Result<Vec<QueryResult>, DbErr> {
     let backend = db.get_database_backend();
     let mut values: Vec<Value> = vec![
-        sql::instant(backend, span.from),
-        sql::instant(backend, span.until),
+        bulk::instant(backend, span.from),
+        bulk::instant(backend, span.until),
     ];
     values.extend(limit.map(|limit| i64::from(limit).into()));
     db.query_all_raw(Statement::from_sql_and_values(backend, text, values))

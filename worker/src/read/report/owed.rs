@@ -10,7 +10,10 @@ use super::{
     money::{Money, MoneyByCurrency},
     movements::{PRICE, Price},
 };
-use crate::read::sql::{self, sum, summed};
+use crate::{
+    db::bulk,
+    read::sql::{sum, summed},
+};
 
 /// Credits that were owed at an instant: credits that were spendable then, or held.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -152,7 +155,7 @@ async fn rows(
     at: DateTime<Utc>,
 ) -> Result<Vec<QueryResult>, DbErr> {
     let backend = db.get_database_backend();
-    let values = [sql::instant(backend, at)];
+    let values = [bulk::instant(backend, at)];
     db.query_all_raw(Statement::from_sql_and_values(backend, text, values))
         .await
 }

@@ -25,13 +25,13 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct ConnectionStates {
     /// Receives commands.
-    pub receiving: Shared,
+    pub receiving: SharedState,
     /// Receives queries.
-    pub queries: Shared,
+    pub queries: SharedState,
     /// Publishes dead letters and delayed messages.
-    pub publishing: Shared,
+    pub publishing: SharedState,
     /// Publishes replies.
-    pub replies: Shared,
+    pub replies: SharedState,
     /// The counters of the query lane.
     pub query_stats: Arc<LaneStats>,
     /// Counts queries with unreadable properties.
@@ -53,10 +53,10 @@ impl ConnectionStates {
     /// The initial state: nothing is connected.
     pub fn new(senders: &SenderPolicy) -> Self {
         Self {
-            receiving: Shared::default(),
-            queries: Shared::default(),
-            publishing: Shared::default(),
-            replies: Shared::default(),
+            receiving: SharedState::default(),
+            queries: SharedState::default(),
+            publishing: SharedState::default(),
+            replies: SharedState::default(),
             query_stats: Arc::default(),
             unreadable_queries: UnreadableQueries::default(),
             budget: AnswerBudget::new(senders.answer_bytes_per_second),
@@ -69,7 +69,7 @@ impl ConnectionStates {
     }
 
     /// Stores the depth of the queues, and that the broker has answered.
-    pub fn looked(&self, by_name: BTreeMap<String, QueueDepth>) {
+    pub fn set_queues(&self, by_name: BTreeMap<String, QueueDepth>) {
         let at = Instant::now();
         *self.queues.lock().unwrap_or_else(PoisonError::into_inner) = Some(Queues { at, by_name });
         self.receiving.lock().answered = Some(at);
@@ -96,9 +96,9 @@ impl ConnectionStates {
 
 /// The state of a connection, readable by other tasks.
 #[derive(Debug, Default)]
-pub struct Shared(Mutex<ConnectionState>);
+pub struct SharedState(Mutex<ConnectionState>);
 
-impl Shared {
+impl SharedState {
     /// The connection is open.
     pub fn up(&self) {
         let mut state = self.lock();
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_blocked_time_of_a_connection_is_kept_when_it_is_lost() {
-        let shared = Shared::default();
+        let shared = SharedState::default();
         shared.up();
         shared.set_blocked(true);
         let since = shared.lock().blocked_since;

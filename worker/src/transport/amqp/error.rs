@@ -71,7 +71,7 @@ pub enum AmqpError {
     Worker(String),
     /// The broker did not accept a message that must not be lost.
     #[error("the broker did not accept a message for `{exchange}`: {why}")]
-    NotTaken {
+    NotAccepted {
         /// The destination of the message.
         exchange: String,
         /// The answer of the broker.

@@ -291,7 +291,7 @@ impl<L: Ledger> Lane<L> {
             let (properties, sender) = (&delivery.ticket.properties, delivery.sender.as_deref());
             self.publisher
                 .replies()
-                .look_at(topology, properties, sender);
+                .check_reply_to(topology, properties, sender);
             self.pipeline.admit(delivery)
         };
         messages.into_iter().map(admit).collect()

@@ -35,7 +35,7 @@ pub async fn compare(
         table(&spec.args)?,
     );
     let Err(error) = request::answered("comparing the ledger's id", declare).await else {
-        request::leave(&channel).await;
+        request::close_channel(&channel).await;
         return Ok(());
     };
     let text = chain(&error);
@@ -99,7 +99,7 @@ async fn claim(connection: &Connection, topology: &Topology, id: Uuid) -> Result
     let channel = connection::channel(connection).await?;
     let delete = channel.queue_delete(short(topology.ledger())?, QueueDeleteOptions::default());
     request::answered("deleting the queue with the other ledger's id", delete).await?;
-    request::leave(&channel).await;
+    request::close_channel(&channel).await;
     compare(connection, topology, id).await
 }
 
@@ -124,10 +124,10 @@ async fn look_up(connection: &Connection, queue: &str) -> Result<Option<Queue>, 
         ..QueueDeclareOptions::default()
     };
     let channel = connection::channel(connection).await?;
-    let look = channel.queue_declare(short(queue)?, passive, FieldTable::default());
-    match request::answered("looking up a queue", look).await {
+    let lookup = channel.queue_declare(short(queue)?, passive, FieldTable::default());
+    match request::answered("looking up a queue", lookup).await {
         Ok(queue) => {
-            request::leave(&channel).await;
+            request::close_channel(&channel).await;
             Ok(Some(queue))
         }
         Err(error) if error.code() == Some(NOT_FOUND) => Ok(None),

@@ -121,13 +121,13 @@ fn republished(exchange: String, delivery: Delivery<Ticket>, table: FieldTable) 
     Outgoing {
         exchange: ShortString::try_new(exchange).unwrap_or_default(),
         routing_key: delivery.ticket.routing_key,
-        properties: kept(&delivery.ticket.properties).with_headers(table),
+        properties: kept_properties(&delivery.ticket.properties).with_headers(table),
         body: delivery.body,
     }
 }
 
 /// The properties that are kept of a received message, without headers.
-pub fn kept(received: &BasicProperties) -> BasicProperties {
+pub fn kept_properties(received: &BasicProperties) -> BasicProperties {
     let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
     macro_rules! keep {
         ($($get:ident => $set:ident),* $(,)?) => {$(

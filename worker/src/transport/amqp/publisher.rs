@@ -24,7 +24,7 @@ use crate::pipeline::{self, Backoff, chain};
 /// Largest number of requests, each of one lane, that wait to be published.
 const REQUESTS: usize = 16;
 const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The publisher has ended because the worker stops.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +109,7 @@ struct Task {
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut backoff = Backoff::new(MAX_WAIT);
         loop {
             if self.outbox.is_done() {
                 return;
@@ -128,7 +128,7 @@ impl Task {
                 }
             }
             self.connection_state.publishing.lost();
-            if started.elapsed() > LONGEST_WAIT * 3 {
+            if started.elapsed() > MAX_WAIT * 3 {
                 backoff.reset();
             }
             sleep(backoff.wait()).await;
@@ -217,7 +217,7 @@ async fn publish_confirmed(
             alarm = true,
             "broker did not accept a message, retrying"
         );
-        return Err(AmqpError::NotTaken { exchange, why });
+        return Err(AmqpError::NotAccepted { exchange, why });
     }
     Ok(())
 }

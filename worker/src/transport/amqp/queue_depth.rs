@@ -48,9 +48,9 @@ pub async fn watch(
                 Some(queue_depth) if queue_depth.is_empty() => {}
                 Some(queue_depth) => {
                     if let Some(dead) = queue_depth.get(dead) {
-                        connection_state.rejections.looked(dead.ready);
+                        connection_state.rejections.set_waiting(dead.ready);
                     }
-                    connection_state.looked(queue_depth);
+                    connection_state.set_queues(queue_depth);
                 }
                 None => break,
             },

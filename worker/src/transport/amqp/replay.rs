@@ -36,23 +36,23 @@ use crate::{
 
 /// Largest size of the dead letters that wait in memory for their turn. Those that do not fit are
 /// fetched again.
-const HELD: usize = 16 << 20;
+const MAX_HELD: usize = 16 << 20;
 /// Bytes that a dead letter takes besides its body: properties, headers, an entry in a map.
-const PER_LETTER: usize = 2 << 10;
+const OVERHEAD: usize = 2 << 10;
 /// Largest number of unconfirmed dead letters. With a rate, it is at most the number per second.
-const UNCONFIRMED: usize = 200;
+const MAX_UNCONFIRMED: usize = 200;
 
 /// The dead letters to replay, as determined by the first pass over the queue.
 #[derive(Debug, Default)]
 pub struct Selection {
-    letters: HashSet<u64>,
+    fingerprints: HashSet<u64>,
     arrived: Vec<DateTime<Utc>>,
 }
 
 impl Selection {
     /// Adds a dead letter.
     pub fn add(&mut self, delivery: &Delivery, arrived: DateTime<Utc>) {
-        self.letters.insert(fingerprint(delivery));
+        self.fingerprints.insert(fingerprint(delivery));
         self.arrived.push(arrived);
     }
 
@@ -126,53 +126,53 @@ impl<'a> Replay<'a> {
     /// dead letters are left for another pass.
     pub async fn read(
         &mut self,
-        letters: &mut DeadLetterReader,
+        reader: &mut DeadLetterReader,
         total: u64,
         selection: &Selection,
         from: DateTime<Utc>,
         describe: impl Fn(&Delivery) -> (DeadLetter, Option<Origin>),
     ) -> Result<Option<DateTime<Utc>>, AmqpError> {
         let mut arrivals = Arrivals::from(from);
-        let mut held = ByArrival::new(selection.arrived_from(from), HELD);
+        let mut held = ByArrival::new(selection.arrived_from(from), MAX_HELD);
         for _ in 0..total {
-            let Some(delivery) = letters.next().await? else {
+            let Some(delivery) = reader.next().await? else {
                 break;
             };
-            let (letter, origin) = describe(&delivery);
-            let arrived = arrivals.next(letter.first_seen);
-            let Some(origin) = origin
-                .filter(|_| arrived >= from && selection.letters.contains(&fingerprint(&delivery)))
-            else {
+            let (dead_letter, origin) = describe(&delivery);
+            let arrived = arrivals.next(dead_letter.first_seen);
+            let Some(origin) = origin.filter(|_| {
+                arrived >= from && selection.fingerprints.contains(&fingerprint(&delivery))
+            }) else {
                 continue;
             };
             held.hold(
                 arrived,
-                PER_LETTER + delivery.data.len(),
+                OVERHEAD + delivery.data.len(),
                 (
                     delivery,
                     origin,
                     Known {
-                        user_id: letter.user_id,
-                        first_seen: letter.first_seen,
-                        sender: letter.sender,
+                        user_id: dead_letter.user_id,
+                        first_seen: dead_letter.first_seen,
+                        sender: dead_letter.sender,
                     },
                 ),
             );
             while let Some((delivery, origin, known)) = held.next() {
-                self.send(letters, delivery, origin, known).await?;
+                self.send(reader, delivery, origin, known).await?;
             }
         }
         while let Some((delivery, origin, known)) = held.pop() {
-            self.send(letters, delivery, origin, known).await?;
+            self.send(reader, delivery, origin, known).await?;
         }
-        self.settle(letters).await?;
+        self.settle(reader).await?;
         Ok(held.left_from())
     }
 
     /// Publishes a dead letter again, with its original body and the properties of its sender.
     async fn send(
         &mut self,
-        letters: &mut DeadLetterReader,
+        reader: &mut DeadLetterReader,
         delivery: Delivery,
         origin: Origin,
         known: Known,
@@ -182,7 +182,7 @@ impl<'a> Replay<'a> {
             .as_ref()
             .and_then(|user_id| self.origins.get(user_id));
         if by.is_some_and(|by| *by != origin) || self.unconfirmed.len() >= self.most_unconfirmed() {
-            self.settle(letters).await?;
+            self.settle(reader).await?;
         }
         if let Some(user_id) = &user_id {
             if self.kept_back.contains(user_id) {
@@ -198,7 +198,7 @@ impl<'a> Replay<'a> {
         let message = Outgoing {
             exchange: ShortString::try_new(exchange).unwrap_or_default(),
             routing_key: delivery.routing_key,
-            properties: outgoing::kept(&delivery.properties).with_headers(headers),
+            properties: outgoing::kept_properties(&delivery.properties).with_headers(headers),
             body: delivery.data,
         };
         self.publishing
@@ -210,13 +210,13 @@ impl<'a> Replay<'a> {
 
     fn most_unconfirmed(&self) -> usize {
         let a_second = self.rate.and_then(|rate| usize::try_from(rate).ok());
-        a_second.map_or(UNCONFIRMED, |letters| letters.min(UNCONFIRMED))
+        a_second.map_or(MAX_UNCONFIRMED, |count| count.min(MAX_UNCONFIRMED))
     }
 
     /// Waits for the confirms of the published dead letters. Copies of a message cannot be told
     /// apart when one is returned. So if one message was returned, all of them stay dead letters: a
     /// message that is replayed twice is applied once.
-    async fn settle(&mut self, letters: &mut DeadLetterReader) -> Result<(), AmqpError> {
+    async fn settle(&mut self, reader: &mut DeadLetterReader) -> Result<(), AmqpError> {
         self.origins.clear();
         let results = self.publishing.results();
         let results = request::answered_slowly("waiting for a confirm", results).await?;
@@ -225,7 +225,7 @@ impl<'a> Replay<'a> {
             .any(|result| matches!(result, PublishResult::Returned(_)));
         for (tag, user_id) in mem::take(&mut self.unconfirmed) {
             if results.get(&tag) == Some(&PublishResult::Confirmed) && !any_returned {
-                letters.ack(tag).await?;
+                reader.ack(tag).await?;
                 self.counts.replayed += 1;
             } else {
                 self.counts.failed += 1;

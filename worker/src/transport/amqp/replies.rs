@@ -32,7 +32,7 @@ use crate::pipeline::{Backoff, Reply, chain};
 
 /// Largest number of replies that are written to the socket together.
 const AT_ONCE: usize = 256;
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 /// Largest number of waiting direct replies to nodes that have not received one yet, and their
 /// bytes. They have a separate budget so that they do not use up that of the other replies.
 const UNPROVEN: usize = 64;
@@ -97,8 +97,13 @@ impl ReplySender {
     }
 
     /// Counts a message whose `reply_to` cannot be used, and logs its sender once.
-    pub fn look_at(&self, topology: &Topology, properties: &BasicProperties, sender: Option<&str>) {
-        self.lost.look_at(topology, properties, sender);
+    pub fn check_reply_to(
+        &self,
+        topology: &Topology,
+        properties: &BasicProperties,
+        sender: Option<&str>,
+    ) {
+        self.lost.check_reply_to(topology, properties, sender);
     }
 
     /// Replies that were not sent.
@@ -122,7 +127,7 @@ struct Task {
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut backoff = Backoff::new(MAX_WAIT);
         while !self.is_done() {
             let started = Instant::now();
             match self.session().await {
@@ -142,7 +147,7 @@ impl Task {
             }
             self.connection_state.replies.lost();
             self.proven.clear();
-            if started.elapsed() > LONGEST_WAIT * 3 {
+            if started.elapsed() > MAX_WAIT * 3 {
                 backoff.reset();
             }
             sleep(backoff.wait()).await;
@@ -172,7 +177,7 @@ impl Task {
             let channel = connection::channel(connection).await?;
             match self.serve_channel(connection, &channel).await {
                 Ok(()) => {
-                    request::leave(&channel).await;
+                    request::close_channel(&channel).await;
                     return Ok(());
                 }
                 Err(error) if connection.status().connected() => {

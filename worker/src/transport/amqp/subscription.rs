@@ -85,7 +85,7 @@ impl Subscription {
 
     /// Closes the channel and waits until the broker has done so.
     pub async fn close(self) {
-        request::leave(&self.channel).await;
+        request::close_channel(&self.channel).await;
     }
 }
 

@@ -37,9 +37,9 @@ use super::{
 };
 use crate::pipeline::{Backoff, LaneState, LaneStats, Ledger, Pipeline, chain};
 
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const MAX_WAIT: Duration = Duration::from_secs(2);
 /// The backoff is reset after a connection that lasted this long.
-const GOOD: Duration = Duration::from_secs(30);
+const STABLE_AFTER: Duration = Duration::from_secs(30);
 
 /// Maintains the connection, the topology and the lanes.
 pub struct Supervisor<L> {
@@ -73,7 +73,7 @@ impl<L: Ledger + 'static> Supervisor<L> {
     /// Runs until `stop` is cancelled.
     pub async fn run(self) {
         let this = Arc::new(self);
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut backoff = Backoff::new(MAX_WAIT);
         while !this.stop.is_cancelled() {
             let (started, committed) = (Instant::now(), this.committed());
             let session = this.clone().session().await;
@@ -93,7 +93,7 @@ impl<L: Ledger + 'static> Supervisor<L> {
             }
             // A connection over which commands were committed also resets the backoff, even if it
             // was short.
-            if started.elapsed() > GOOD || this.committed() > committed {
+            if started.elapsed() > STABLE_AFTER || this.committed() > committed {
                 backoff.reset();
             }
             let wait = backoff.wait();
@@ -266,7 +266,7 @@ impl<L: Ledger + 'static> Supervisor<L> {
         stats: &LaneStats,
         stop: &CancellationToken,
     ) -> Result<(), AmqpError> {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut backoff = Backoff::new(MAX_WAIT);
         let mut waiting = Vec::new();
         loop {
             lane.wait_for_database(&waiting).await;
@@ -291,7 +291,7 @@ impl<L: Ledger + 'static> Supervisor<L> {
                     warn!("deliveries requeued until the clocks agree");
                 }
                 Interruption::Broker(error) => {
-                    if started.elapsed() > GOOD || stats.snapshot().commands > committed {
+                    if started.elapsed() > STABLE_AFTER || stats.snapshot().commands > committed {
                         backoff.reset();
                     }
                     let recovered =

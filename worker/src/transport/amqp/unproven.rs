@@ -34,7 +34,7 @@ const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 /// Time for which a node that ended the connection is not tried again.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Largest number of nodes that are remembered as refused.
-const MOST_REFUSED: usize = 1000;
+const MAX_REFUSED: usize = 1000;
 /// Pause after a lost connection, so that invented nodes do not make the worker reconnect all the
 /// time.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -94,7 +94,7 @@ impl Unproven {
                         "direct reply refused"
                     );
                     self.lost.add(LostReply::NodeUnknown, 1);
-                    if refused.len() >= MOST_REFUSED {
+                    if refused.len() >= MAX_REFUSED {
                         refused.clear();
                     }
                     refused.insert(to.node(), Instant::now());
@@ -109,10 +109,14 @@ impl Unproven {
         }
     }
 
-    /// Publishes a reply and waits for its confirm. The connection stays in `kept` for the next
+    /// Publishes a reply and waits for its confirm. The connection stays in `reusable` for the next
     /// reply.
-    async fn send(&self, kept: &mut Option<Connection>, reply: Outgoing) -> Result<(), AmqpError> {
-        let connection = match kept.take().filter(|kept| kept.status().connected()) {
+    async fn send(
+        &self,
+        reusable: &mut Option<Connection>,
+        reply: Outgoing,
+    ) -> Result<(), AmqpError> {
+        let connection = match reusable.take().filter(|old| old.status().connected()) {
             Some(connection) => connection,
             None => connection::open(&self.url, self.name.clone()).await?,
         };
@@ -128,7 +132,7 @@ impl Unproven {
         };
         match sent {
             Ok(()) => {
-                *kept = Some(connection);
+                *reusable = Some(connection);
                 Ok(())
             }
             Err(error) => {

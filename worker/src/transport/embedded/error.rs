@@ -4,8 +4,8 @@ use sea_orm::DbErr;
 
 use crate::{
     clock::ClockError,
+    db::{StoreError, code_of, kind_of},
     pipeline::CommitError,
-    store::{StoreError, code_of, kind_of},
 };
 
 /// An error of the embedded queue.

@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use producer_sdk::contract::{Origin, bucket, headers};
+use producer_sdk::contract::{bucket, headers};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::EmbeddedError;
 use crate::{
+    db::sqlite_instant,
     pipeline::{Delivery, Reply, ReplyTo, Settled, Settlement},
-    store::sqlite_instant,
 };
 
 /// Delay of a poison command before it is retried.
@@ -113,7 +113,7 @@ impl Row {
         Delivery {
             ticket: self.ticket(),
             unreadable: None,
-            origin: Origin::parse(&self.origin),
+            origin: self.origin.parse().ok(),
             sender: None,
             reply: self.reply_to(),
             attempt: u32::try_from(self.attempt).unwrap_or_default(),

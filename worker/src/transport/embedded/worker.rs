@@ -11,9 +11,10 @@ use super::{EmbeddedError, EmbeddedWatch, lane::Lane, round::Rounds};
 use crate::{
     catalog::Catalog,
     clock::Clock,
+    db::{self, Purpose, StoreOptions},
     pipeline::{LaneStats, Pipeline, Snapshot},
     queries::StoreQueryHandler,
-    store::{self, Purpose, Store, StoreOptions},
+    store::Store,
 };
 
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -53,7 +54,7 @@ impl Embedded {
             max_connections: 1,
             ..StoreOptions::default()
         };
-        let watch = store::connect(&options.url, Purpose::Read, &one).await?;
+        let watch = db::connect(&options.url, Purpose::Read, &one).await?;
         let stop = CancellationToken::new();
         let stats = Arc::new(LaneStats::default());
         let (sender, serving) = watch::channel(false);

@@ -8,8 +8,9 @@ use producer_sdk::{
     contract::{MAX_PAGE_SIZE, MAX_PAGED_ROWS},
 };
 use scrip::{
+    db::StoreOptions,
     read::{self, PageRequest},
-    store::{Store, StoreOptions},
+    store::Store,
 };
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;

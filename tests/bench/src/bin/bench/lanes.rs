@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use scrip::{
+    db::StoreOptions,
     queries::StoreQueryHandler,
-    store::{Store, StoreOptions},
+    store::Store,
     store_ledger::StoreLedger,
     transport::amqp::{Drained, Inbound, InboundOptions},
 };

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use ledger::{Action, Command, Item, Origin, Purchase, Rules};
-use scrip::{
-    catalog::Catalog,
-    store::{Store, StoreOptions},
-};
+use scrip::{catalog::Catalog, db::StoreOptions, store::Store};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use testkit::db::TestDatabase;
 

@@ -12,7 +12,7 @@ use lapin::{
     types::FieldTable,
 };
 use producer_sdk::contract::{Body, Command, bucket};
-use scrip::store::{Store, sqlite_instant};
+use scrip::{db::sqlite_instant, store::Store};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use testkit::{broker::TestBroker, db::TestDatabase};
 use tokio::{sync::mpsc, task::JoinSet};
