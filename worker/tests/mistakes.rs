@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::{self, Database, Home, Namespace, amqp_url, said};
+use crate::process::{Database, Home, Namespace, amqp_url, eventually, said};
 
 /// Whether a text contains every part.
 fn has(text: &str, parts: &[&str]) -> bool {
@@ -247,7 +247,7 @@ fn a_command_that_is_interrupted_says_what_may_still_happen() {
         "--wait",
     ]);
     // The command listens for signals before it creates the file.
-    process::eventually("the ledger", || home.database().exists().then_some(()));
+    eventually("the ledger", || home.database().exists().then_some(()));
     let interrupt = Command::new("kill")
         .arg("-INT")
         .arg(waiting.id().to_string())

@@ -6,7 +6,7 @@ use ledger::{Action, Command, Expire, MonthlyGrant};
 use producer_sdk::contract::{Origin, Outcome};
 use scrip::{decode, outcome, read};
 use sea_orm::DatabaseConnection;
-use simulator::year::{
+use simulator::{
     At,
     message::Message,
     model::{Expired, Granted},
