@@ -103,7 +103,7 @@ async fn a_job_has_a_bounded_window_waits_for_outcomes_and_delays_no_other_comma
             .expect("an outcome")
             .is_completed()
     );
-    let counts = job.await.expect("no panic").expect("an end").counts;
+    let counts = job.await.expect("no panic").expect("an end");
     assert_eq!(counts.failed, 0);
     // The commands that were sent twice have two outcomes. The second one says that there were no
     // expired credits left.
