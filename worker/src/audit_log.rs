@@ -18,12 +18,14 @@ INSERT INTO operator_action (id, status, actor, action, subject, user_id, detail
 VALUES ($1, 'BEGUN', $2, $3, $4, $5, $6, $7)";
 
 const END: &str = "\
-INSERT INTO operator_action (id, begun_id, status, actor, action, subject, user_id, detail, created_at)
+INSERT INTO operator_action
+  (id, begun_id, status, actor, action, subject, user_id, detail, created_at)
 SELECT $1, id, $3, actor, action, subject, user_id, CAST($4 AS json), clock_timestamp()
   FROM operator_action WHERE id = $2 AND begun_id IS NULL";
 
 const END_SQLITE: &str = "\
-INSERT INTO operator_action (id, begun_id, status, actor, action, subject, user_id, detail, created_at)
+INSERT INTO operator_action
+  (id, begun_id, status, actor, action, subject, user_id, detail, created_at)
 SELECT $1, id, $3, actor, action, subject, user_id, $4, $5
   FROM operator_action WHERE id = $2 AND begun_id IS NULL";
 

@@ -1,7 +1,7 @@
 //! Small random changes of a byte string, like those of a fuzzer.
 
 use super::escaped::unescape;
-use simulator::year::rng::Rng;
+use simulator::rng::Rng;
 
 /// A random input with one to four changes.
 pub fn mutate(inputs: &[Vec<u8>], words: &[Vec<u8>], rng: &mut Rng) -> Vec<u8> {

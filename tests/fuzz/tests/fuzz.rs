@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use fuzz::{self, mutate, seeds};
-use simulator::year::rng::Rng;
+use simulator::rng::Rng;
 
 fn seed() -> u64 {
     let given = std::env::var("SCRIP_SEED")

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::yaml;
+use super::yaml;
 
 /// The definitions, with these variables in the environment.
 pub fn of_the_broker(variables: &[(&str, &str)]) -> String {

@@ -1,5 +1,6 @@
 //! A small ledger that is written row by row into a database. It shows the expected rows without
-//! the code under test.
+//! the code under test. It is no model: it decides nothing, and can also hold rows that no command
+//! leads to, such as held credits.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
 //! URLs of servers: a URL in any form connects to exactly the host that it names.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
     path::{Path, PathBuf},
@@ -248,7 +247,10 @@ async fn a_url_of_a_file_accepts_any_path_or_is_refused() {
     std::fs::create_dir(folder.0.join("a b")).expect("made");
     let this = std::env::current_exe().expect("this program");
     let output = std::process::Command::new(this)
-        .args(["--exact", "a_url_of_a_file_accepts_any_path_or_is_refused"])
+        .args([
+            "--exact",
+            "addresses::a_url_of_a_file_accepts_any_path_or_is_refused",
+        ])
         .env(RELATIVE, "yes")
         .current_dir(&folder.0)
         .output()

@@ -1,17 +1,10 @@
 //! The dependency rules of crates and modules, checked with `cargo metadata` and the source text.
 //! To add a rule, add a row to one of the tables. Every row has its reason.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-#[path = "architecture/calls.rs"]
 mod calls;
-#[path = "architecture/imports.rs"]
 mod imports;
-#[path = "architecture/markdown.rs"]
 mod markdown;
-#[path = "architecture/sql.rs"]
 mod sql;
-#[path = "architecture/words.rs"]
 mod words;
 
 use std::process::Command;

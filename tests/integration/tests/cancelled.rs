@@ -1,6 +1,5 @@
 //! An operation that is cancelled in the middle, by a time limit or because its future is dropped,
 //! leaves no transaction open on its connection.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,25 +1,13 @@
 //! The scenarios that every store must pass, run on both databases.
-#![allow(
-    clippy::expect_used,
-    clippy::cast_possible_wrap,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::cast_possible_wrap, reason = "the numbers of a test are small")]
 
-#[path = "conformance/concurrency.rs"]
 mod concurrency;
-#[path = "conformance/due.rs"]
 mod due;
-#[path = "conformance/idempotency.rs"]
 mod idempotency;
-#[path = "conformance/ledger_rules.rs"]
 mod ledger_rules;
-#[path = "conformance/payments.rs"]
 mod payments;
-#[path = "conformance/senders.rs"]
 mod senders;
-#[path = "conformance/subscriptions.rs"]
 mod subscriptions;
-#[path = "conformance/wallet_cache.rs"]
 mod wallet_cache;
 
 use testkit::{db::TestDatabase, ledger::TestLedger};

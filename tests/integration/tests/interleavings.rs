@@ -5,30 +5,25 @@
 //! session waits and for the session that blocks it. At the end the booked rows are compared with
 //! the expected ones and with the wallets. Each version must have increased by one, and every
 //! invariant must hold.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod interleavings {
-    pub mod batches;
-    pub mod beside;
-    pub mod broken;
-    pub mod claims;
-    pub mod ending;
-    pub mod file;
-    pub mod fixture;
-    pub mod once;
-    pub mod optimistic;
-    pub mod payments;
-    pub mod reading;
-    pub mod references;
-    pub mod session;
-    pub mod wallets;
-}
+mod batches;
+mod beside;
+mod broken;
+mod claims;
+mod ending;
+mod file;
+mod fixture;
+mod once;
+mod optimistic;
+mod payments;
+mod reading;
+mod references;
+mod session;
+mod wallets;
 
-use interleavings::{
-    batches, beside, broken, claims, file, fixture::Fixture, once, optimistic, payments, reading,
-    references, wallets,
-};
 use testkit::{db::TestDatabase, ledger::TestLedger};
+
+use fixture::Fixture;
 
 /// Tests of interleavings on PostgreSQL, each with the reason for which it is dangerous.
 macro_rules! on_servers {

@@ -1,6 +1,5 @@
 //! The queue of job requests during an outage of the database, and in the namespace of another
 //! ledger.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,4 @@
 //! The lease of the embedded queue.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{pin::pin, sync::Arc, time::Duration};
 

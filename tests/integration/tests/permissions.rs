@@ -8,6 +8,8 @@ mod definitions;
 mod fixture;
 #[path = "permissions/forbidden.rs"]
 mod forbidden;
+#[path = "permissions/limits.rs"]
+mod limits;
 #[path = "permissions/policies.rs"]
 mod policies;
 #[path = "permissions/refusals.rs"]
@@ -16,5 +18,7 @@ mod refusals;
 mod senders;
 #[path = "permissions/serving.rs"]
 mod serving;
+#[path = "permissions/shop.rs"]
+mod shop;
 #[path = "../compose/yaml.rs"]
 mod yaml;

@@ -1,10 +1,6 @@
 //! The query plans of the group commit on PostgreSQL. They use nested index scans for any age and
 //! size of the tables and for any size of a group, because all share one generic plan.
-#![allow(
-    clippy::expect_used,
-    clippy::cast_possible_wrap,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::cast_possible_wrap, reason = "the numbers of a test are small")]
 
 use ledger::Status;
 use scrip::{

@@ -1,22 +1,13 @@
 //! The queries of the contract through both queues: to a worker between RabbitMQ and PostgreSQL,
 //! and to the embedded worker on its file.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-#[path = "queries/balance.rs"]
 mod balance;
-#[path = "queries/batches.rs"]
 mod batches;
-#[path = "queries/fixture.rs"]
 mod fixture;
-#[path = "queries/purchases.rs"]
 mod purchases;
-#[path = "queries/rejected.rs"]
 mod rejected;
-#[path = "queries/shop.rs"]
 mod shop;
-#[path = "queries/transactions.rs"]
 mod transactions;
-#[path = "queries/unanswered.rs"]
 mod unanswered;
 
 /// Runs each scenario over both queues.

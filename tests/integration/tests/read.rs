@@ -1,5 +1,4 @@
 //! Reads of the ledger return its contents, on both databases.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use integration::book::{Book, at};
 use ledger::Rules;

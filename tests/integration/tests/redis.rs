@@ -1,6 +1,5 @@
 //! Balances in Redis: an old value never replaces a newer one, and an outage of Redis has no effect
 //! on users.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,6 +1,5 @@
 //! The users of Redis with least privilege: the commands that worker and apps can run, and those
 //! that they cannot.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

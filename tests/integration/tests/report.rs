@@ -1,5 +1,4 @@
 //! Reports with figures that can be computed by hand, on both databases.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use chrono::{DateTime, Utc};
 use ledger::{Action, Command, Consume, Item, Origin, Purchase, SubscriptionStatus::Active};

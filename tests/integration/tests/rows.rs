@@ -1,5 +1,4 @@
 //! The contents of the ledger's rows, on both databases.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use chrono::{DateTime, TimeDelta};
 use ledger::{Action, Command, Item, Origin, Purchase};

@@ -1,5 +1,4 @@
 //! The SDK against a peer that behaves in ways that a real broker cannot be made to behave.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! The scripts that start and kill throw-away servers (`tests/servers`).
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
     io::{BufRead, BufReader},
@@ -53,7 +52,7 @@ fn a_killed_server_counts_as_gone_only_after_its_port_is_closed() {
 fn start() -> (Child, String) {
     let mut server = Command::new(std::env::current_exe().expect("the path of this program"))
         .args(["--exact", "--nocapture"])
-        .arg("a_killed_server_counts_as_gone_only_after_its_port_is_closed")
+        .arg("servers::a_killed_server_counts_as_gone_only_after_its_port_is_closed")
         .env(SERVER, "1")
         .stdout(Stdio::piped())
         .spawn()

@@ -1,6 +1,5 @@
 //! The supply chain: the toolchain is pinned, and a successful `.ci/run` reports the checks that it
 //! did not run.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 

@@ -1,5 +1,4 @@
 //! The list of all wallets, page by page, on both databases.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use integration::book::{Book, at};
 use ledger::Rules;

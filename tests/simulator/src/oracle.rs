@@ -9,12 +9,22 @@ use scrip::verify;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::Value;
 
-use crate::model;
+use crate::{model::Model, rulebook::Rulebook, trace, world::midnight};
 
 /// A test fails after this time without progress.
 const STALL_TIMEOUT: Duration = Duration::from_secs(90);
 /// The interval at which the database is polled. The database has no event for this.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The reference model after these commands of the trace. It receives all of them at one instant,
+/// because nothing expires and no period is due while they are sent.
+pub fn expected(commands: &[String]) -> Model {
+    let mut model = Model::new(Rulebook::first());
+    for command in commands {
+        model.apply(&trace::message(command), midnight(0));
+    }
+    model
+}
 
 /// The commands that were sent, and the ledger that they were sent to.
 pub struct Oracle {
@@ -79,11 +89,11 @@ impl Oracle {
     }
 
     async fn check_balances(&self) {
-        let expected: BTreeMap<String, i64> =
-            model::accounts(self.commands.iter().map(String::as_str))
-                .into_iter()
-                .map(|(user, account)| (user, account.balance()))
-                .collect();
+        let expected: BTreeMap<String, i64> = expected(&self.commands)
+            .accounts
+            .into_iter()
+            .map(|(user, account)| (user, account.balance()))
+            .collect();
         let rows = self
             .rows("SELECT user_id, balance FROM credits_balance")
             .await;

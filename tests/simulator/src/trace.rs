@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::message::{self, Item, Message};
 
 /// The number of users that the requests are distributed over.
 pub const USERS: usize = 1_000;
@@ -38,6 +40,32 @@ pub fn commands() -> Vec<String> {
     openings
         .chain(requests.iter().map(|request| consume(&users, request)))
         .collect()
+}
+
+/// A command of the trace as a message of the reference model.
+pub fn message(command: &str) -> Message {
+    let command: Value = serde_json::from_str(command).expect("a command is JSON");
+    let text = |field: &str| command[field].as_str().expect("a text").to_owned();
+    let request = match text("type").as_str() {
+        "grant" => message::Request::Register,
+        "purchase" => message::Request::Buy {
+            item: Item::Package(text("packageId")),
+            payment: text("purchaseId"),
+            cents: None,
+        },
+        "consume" => message::Request::Use {
+            service: SERVICE,
+            amount: None,
+            quantity: command["quantity"].as_i64(),
+        },
+        other => panic!("the trace has no command {other}"),
+    };
+    Message {
+        reference: text("referenceId"),
+        user: text("userId"),
+        occurred_at: None,
+        request,
+    }
 }
 
 /// Parses the trace. An error names the line.
@@ -147,8 +175,6 @@ fn splitmix64(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-
-    use serde_json::Value;
 
     use super::*;
 

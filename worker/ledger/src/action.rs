@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{command::Item, status::SubscriptionStatus};
+use scrip_types::Item;
+
+use crate::status::SubscriptionStatus;
 
 /// The change that a command requests.
 #[derive(Clone, Debug, PartialEq, Eq)]

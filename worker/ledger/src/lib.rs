@@ -117,8 +117,10 @@ pub use invariants::{Broken, check_wallet};
 pub use outcome::{Decision, Outcome, Status};
 pub use payment::{CreditedPayment, PaymentKey};
 pub use period::Period;
-pub use posting::{Allocation, Audit, BatchNote, Detail, Posting, Skipped, TransactionType};
-pub use record::{Record, RecordedTransaction};
+pub use posting::{
+    Allocation, Audit, BatchNote, Detail, Posting, RecordedTransaction, Skipped, TransactionType,
+};
+pub use record::Record;
 pub use refusal::{Refusal, Refused};
 pub use rules::{DefaultPrice, Package, Plan, References, Registration, Rules};
 pub use status::SubscriptionStatus;

@@ -5,8 +5,7 @@ use uuid::Uuid;
 pub use scrip_types::Status;
 
 use crate::{
-    posting::{Allocation, Skipped, TransactionType},
-    record::RecordedTransaction,
+    posting::{Allocation, RecordedTransaction, Skipped, TransactionType},
     refusal::Refused,
 };
 

@@ -3,10 +3,10 @@
 //!
 //! The text of a statement does not depend on the number of rows, so its plan stays cached.
 //!
-//! On PostgreSQL a column is an array (`UNNEST`). A column that may have absent values is the text of
-//! an array, such as `{"a",NULL}`, which the statement casts (`$1::text::bigint[]`). The binder of
-//! the ORM cannot bind an array with NULL: it panics (sea-query-sqlx 0.9.1, `sqlx_postgres.rs`,
-//! `Value::Array`). sqlx can, but a transaction of the ORM does not give out its connection.
+//! On PostgreSQL a column is an array (`UNNEST`). A column that may have absent values is the text
+//! of an array, such as `{"a",NULL}`, which the statement casts (`$1::text::bigint[]`). The binder
+//! of the ORM panics on NULL in an array (sea-query-sqlx 0.9.1, `sqlx_postgres.rs`). sqlx could bind
+//! it, but a transaction of the ORM does not give out its connection.
 
 use std::fmt::Write;
 
@@ -132,8 +132,8 @@ pub fn sqlite_instant(at: DateTime<Utc>) -> String {
 
 /// The text of a PostgreSQL array.
 ///
-/// If all values are absent, the array is empty, and the statement then reads NULL in each row. Most
-/// columns of most groups are like that.
+/// If all values are absent, the array is empty, and the statement then reads NULL in each row.
+/// Most columns of most groups are like that.
 fn array_text(values: &[Option<String>]) -> String {
     if values.iter().all(Option::is_none) {
         return "{}".to_owned();

@@ -202,7 +202,11 @@ impl StoreError {
         let RuntimeErr::SqlxError(error) = inner else {
             return false;
         };
-        matches!(error.as_ref(), sqlx::Error::Database(error) if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some())
+        error.as_database_error().is_some_and(|error| {
+            error
+                .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+                .is_some()
+        })
     }
 }
 

@@ -141,7 +141,8 @@ impl Database {
             DbBackend::Sqlite => "SELECT 0 AS read_only",
             _ => {
                 "SELECT CASE WHEN pg_is_in_recovery()
-                   OR current_setting('transaction_read_only') = 'on' THEN 1 ELSE 0 END AS read_only"
+                     OR current_setting('transaction_read_only') = 'on'
+                   THEN 1 ELSE 0 END AS read_only"
             }
         };
         let queried = self

@@ -1,4 +1,4 @@
-//! The first connection to PostgreSQL: an error says at once what stands in the way, and what to do.
+//! The first connection to PostgreSQL: an error says at once what is wrong, and what to do.
 //!
 //! A pool that cannot connect tries again until its time is over, and then reports only that.
 

@@ -62,9 +62,12 @@ const DURABLE: &str = "set_config('synchronous_commit', CASE \
 /// `synchronous_commit`, which the sessions of the group commit set themselves.
 pub(super) const SETTINGS: &str = "\
 hashtextextended(
-  coalesce((SELECT string_agg(concat_ws(' ', setdatabase, setrole, setconfig), ' ' ORDER BY setdatabase, setrole)
+  coalesce((
+    SELECT string_agg(concat_ws(' ', setdatabase, setrole, setconfig), ' '
+      ORDER BY setdatabase, setrole)
     FROM pg_catalog.pg_db_role_setting
-    WHERE setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+    WHERE setdatabase IN (0,
+        (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
       AND setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))), '')
   || (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'synchronous_commit'), 0)";
 

@@ -1,8 +1,8 @@
 //! The store: it commits groups of commands.
 //!
 //! A group is decided in memory and written in one transaction. The number of statements is
-//! constant, regardless of the size of the group. Most groups take the optimistic path, which writes
-//! by one statement (`optimistic`). The pessimistic path locks the wallets first:
+//! constant, regardless of the size of the group. Most groups take the optimistic path
+//! (`optimistic`). The pessimistic path locks the wallets first:
 //!
 //! 1. Insert the missing wallets of commands that open one, so that there is a row to lock.
 //! 2. Lock one wallet per user, in the order of users. One writer at a time owns a wallet, and the
@@ -36,6 +36,7 @@ mod commit_path;
 mod detail;
 mod from_row;
 mod load;
+mod load_batches;
 mod optimistic;
 mod rows;
 mod single_consume;

@@ -72,7 +72,8 @@ impl<'a> SingleConsume<'a> {
         })
     }
 
-    /// The parameters of [`super::sql::WRITE_SINGLE_CONSUME`]. `booked` is the booking time or null.
+    /// The parameters of [`super::sql::WRITE_SINGLE_CONSUME`]. `booked` is the booking time, or
+    /// null.
     pub fn values(&self, booked: Value) -> Vec<Value> {
         let Self {
             posting,

@@ -1,7 +1,7 @@
 //! The statements of the group commit, each in a file for PostgreSQL and in one for SQLite.
 //!
-//! Every text is constant. The number of rows is in the parameters (`db/bulk.rs`). Each comment names
-//! the parameters in their order, and after `→` the result.
+//! Every text is constant. The number of rows is in the parameters (`db/bulk.rs`). Each comment
+//! names the parameters in their order, and after `→` the result.
 
 use crate::{
     db::Sql,
@@ -71,8 +71,8 @@ pub const INSERT_ALLOCATIONS: &str = include_str!("sqlite/insert_allocations.sql
 /// Updates batches on SQLite. `(id, remaining, held, status, expirations), now`.
 pub const UPDATE_BATCHES: &str = include_str!("sqlite/update_batches.sql");
 
-/// Updates wallets on SQLite, each only from the version that was read. A wallet with version 0 is opened.
-/// `(id, balance, held, earned, spent, count, new version, status, next due at), now`.
+/// Updates wallets on SQLite, each only from the version that was read. A wallet with version 0 is
+/// opened. `(id, balance, held, earned, spent, count, new version, status, next due at), now`.
 pub const UPDATE_WALLETS: &str = include_str!("sqlite/update_wallets.sql");
 
 /// Deletes wallets that were inserted by [`PREPARE_WALLETS`] and stayed unopened. `ids`.
@@ -99,9 +99,10 @@ pub const READ_WALLETS: &str = include_str!("postgres/read_wallets.sql");
 /// has found that all wallets matched. If some wallets are not changed, because their commands were
 /// refused, all wallets are locked first (`held`), so that they are locked in one order.
 ///
-/// Parameters: changed wallets as in [`UPDATE_WALLETS`]; `(id, version)` of the wallets to lock; then
-/// as in [`INSERT_TRANSACTIONS`], [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`] and [`UPDATE_BATCHES`];
-/// and `now` once, or null for the clock of the database. → the booking time `at`.
+/// Parameters: changed wallets as in [`UPDATE_WALLETS`]; `(id, version)` of the wallets to lock;
+/// then as in [`INSERT_TRANSACTIONS`], [`INSERT_BATCHES`], [`INSERT_ALLOCATIONS`] and
+/// [`UPDATE_BATCHES`]; and `now` once, or null for the clock of the database. → the booking time
+/// `at`.
 pub const WRITE_GROUP: &str = include_str!("postgres/write_group.sql");
 
 /// Writes a group of one `consume` from one batch on PostgreSQL. If the wallet has another version
@@ -109,10 +110,11 @@ pub const WRITE_GROUP: &str = include_str!("postgres/write_group.sql");
 /// It writes the same rows as [`WRITE_GROUP`], in the same order: it locks the wallet before it
 /// inserts anything.
 ///
-/// Parameters: the wallet as in [`UPDATE_WALLETS`], but without the due time; `(id, user, amount, other account, origin,
-/// reference, fingerprint, balance after, service, quantity, description, metadata, detail,
-/// occurred at)` of the transaction; `(amount, remaining)` of the allocation; the batch as in
-/// [`UPDATE_BATCHES`]; `now`, or null for the clock of the database; the sender of the transaction.
+/// Parameters: the wallet as in [`UPDATE_WALLETS`], but without the due time; `(id, user, amount,
+/// other account, origin, reference, fingerprint, balance after, service, quantity, description,
+/// metadata, detail, occurred at)` of the transaction; `(amount, remaining)` of the allocation; the
+/// batch as in [`UPDATE_BATCHES`]; `now`, or null for the clock of the database; the sender of the
+/// transaction.
 pub const WRITE_SINGLE_CONSUME: &str = include_str!("postgres/write_single_consume.sql");
 
 /// All PostgreSQL statements by name, for the test that checks their plans.

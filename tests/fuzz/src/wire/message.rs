@@ -1,6 +1,6 @@
 //! Random messages. The broker accepts most of them.
 
-use simulator::year::rng::Rng;
+use simulator::rng::Rng;
 use testkit::raw_amqp::{RawProperties, direct_reply_overflow, frame_filled};
 
 /// The destination of a message.

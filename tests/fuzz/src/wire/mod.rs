@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tokio::time::{Instant, sleep};
 
 use self::message::{Message, Target};
-use simulator::year::rng::Rng;
+use simulator::rng::Rng;
 use testkit::{
     broker::{TestBroker, broker_url},
     db::TestDatabase,

@@ -1,7 +1,8 @@
 //! A simple model of the expected outcome of each command. It shares no code with the ledger.
 //!
-//! Nothing expires, because all credits in this load are valid for at least a month, and no balance
-//! reaches the cap.
+//! It has no clock, unlike the reference model in `tests/simulator`: faults stop and step the clocks
+//! of workers, so no test knows when a worker decided. Nothing expires, because all credits in this
+//! load are valid for at least a month, and no balance reaches the cap.
 
 use std::collections::HashSet;
 

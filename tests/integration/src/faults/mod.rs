@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `rng` | random numbers that can be repeated |
 //! | `load` | several producers, and a journal of everything that they sent |
+//! | `maker` | the commands of one producer |
 //! | `expect` | a simple model of the expected outcome of each command |
 //! | `judge` | compares the sent commands with the ledger and the dead letters |
 //! | `bench` | the throw-away servers, and the run of one row of the table |
@@ -16,5 +17,6 @@ pub mod expect;
 pub mod fixture;
 pub mod judge;
 pub mod load;
+mod maker;
 pub mod rng;
 pub mod table;

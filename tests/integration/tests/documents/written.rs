@@ -24,6 +24,6 @@ pub fn compare(path: &str, text: &str) {
     assert!(
         found == expected,
         "{path} is out of date; missing: {missing:#?}, surplus: {surplus:#?}\nto write it: \
-         SCRIP_WRITE_DOCS=1 ./tests/run -p integration --test documents"
+         SCRIP_WRITE_DOCS=1 ./tests/run -p integration --test integration documents::"
     );
 }

@@ -12,7 +12,7 @@ use producer_sdk::contract::{Command, Origin, QUERY_KEY, Reply, bucket, headers}
 use scrip::{senders::SenderPolicy, transport::amqp::Inbound};
 use testkit::broker::{Inbox, header};
 
-use crate::fixture::{Fixture, drain, in_time};
+use super::fixture::{Fixture, drain, in_time};
 
 /// The number of dead letters from which on rejected usage messages are discarded (docs/reference/outcomes.md,
 /// "Rejections and dead letters").

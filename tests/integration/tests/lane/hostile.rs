@@ -20,7 +20,7 @@ use testkit::{
     raw_amqp::{RawClient, RawProperties, direct_reply_overflow, frame_filled, hostile_properties},
 };
 
-use crate::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
+use super::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
 
 const BODY: &[u8] =
     br#"{"type":"consume","referenceId":"hostile","userId":"mallory","service":"test","amount":1}"#;

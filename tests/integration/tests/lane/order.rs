@@ -4,7 +4,7 @@ use producer_sdk::contract::Outcome;
 
 use testkit::{broker::broker_url, process::Deployment};
 
-use crate::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
+use super::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
 
 const COUNT: usize = 3000;
 

@@ -14,7 +14,7 @@ use testkit::{
     proxy::Proxy,
 };
 
-use crate::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
+use super::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
 
 #[tokio::test]
 async fn a_queue_that_is_deleted_is_declared_again_and_served() {

@@ -9,7 +9,7 @@ use lapin::{
 use producer_sdk::contract::{Command, QUERY_KEY, REPLY_TTL_MILLIS, Reply};
 use scrip::transport::amqp::Inbound;
 
-use crate::fixture::{FUNDS, Fixture, drain, in_time, send_spends};
+use super::fixture::{FUNDS, Fixture, drain, in_time, send_spends};
 
 /// Names that RabbitMQ 3.10 cannot decode, or that lead to a node that it does not know. It closes
 /// the connection of a client that publishes to such a name.

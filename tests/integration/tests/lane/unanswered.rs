@@ -11,7 +11,7 @@ use testkit::{
 };
 use tokio::time::sleep;
 
-use crate::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
+use super::fixture::{FUNDS, Fixture, drain, expect_in_order, in_time, send_spends};
 
 /// A worker that connects to the broker through a relay, and the relay.
 async fn worker_behind_relay(fixture: &Fixture, silenced: &str) -> (Inbound, Unanswered) {

@@ -9,7 +9,7 @@ use producer_sdk::{
 use serde_json::json;
 use testkit::ledger::{consume, promote, register, subscribe};
 
-use crate::fixture::{Fixture, On, ago, code};
+use super::fixture::{Fixture, On, ago, code};
 
 /// Conformance: Queries and Redis: The `balance` query returns the next grant of a plan as
 /// `nextGrantInfo`

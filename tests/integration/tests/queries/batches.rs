@@ -5,7 +5,7 @@ use ledger::SubscriptionStatus::Canceled;
 use producer_sdk::{Query, contract::BatchesResult};
 use testkit::ledger::{buy_package, consume, expire, promote, subscribe};
 
-use crate::fixture::{Fixture, On, ago};
+use super::fixture::{Fixture, On, ago};
 
 fn all(user: &str) -> Query {
     Query::Batches {

@@ -9,7 +9,7 @@ use producer_sdk::{Query, contract::CanPurchaseResult};
 use serde_json::json;
 use testkit::ledger::{buy, buy_credits, consume, register, subscribe};
 
-use crate::{
+use super::{
     fixture::{Fixture, On, ago},
     shop::{PACKAGES, small},
 };

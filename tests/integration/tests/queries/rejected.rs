@@ -9,7 +9,7 @@ use producer_sdk::{
 use serde_json::Value;
 use testkit::ledger::register;
 
-use crate::fixture::{Fixture, On, rejected_field};
+use super::fixture::{Fixture, On, rejected_field};
 
 /// One per line: the code, the field, and the query. Pages by number reach 10,000 rows.
 const REJECTED: &str = r#"

@@ -6,7 +6,7 @@ use producer_sdk::{
 };
 use serde_json::json;
 
-use crate::fixture::{Fixture, On, code};
+use super::fixture::{Fixture, On, code};
 
 const PRICES: &str = r#"
 [ledger]

@@ -8,7 +8,7 @@ use producer_sdk::{Query, contract::TransactionsResult};
 use serde_json::json;
 use testkit::ledger::{buy_credits, consume, register};
 
-use crate::fixture::{Fixture, On, code, rejected_field};
+use super::fixture::{Fixture, On, code, rejected_field};
 
 /// The credits of the purchase, which is the first transaction.
 const FUNDS: i64 = 1_000_000;

@@ -6,7 +6,7 @@ use producer_sdk::Error;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use testkit::ledger::register;
 
-use crate::fixture::{Fixture, On, code};
+use super::fixture::{Fixture, On, code};
 
 /// The timeout of a client that does not wait long.
 const SHORT_TIMEOUT: Duration = Duration::from_millis(200);

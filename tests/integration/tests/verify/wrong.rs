@@ -7,7 +7,7 @@ use scrip::verify::{self, Options, Violation};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, prelude::Uuid};
 use testkit::db::TestDatabase;
 
-use super::cases::{CASES, Case};
+use super::cases::{self, Case};
 
 /// Drops the CHECK constraints that would refuse the corruptions.
 pub async fn defenceless(database: &TestDatabase) {
@@ -82,7 +82,7 @@ async fn violations(database: &TestDatabase) -> Vec<Violation> {
 async fn each_corruption_is_found_with_its_row() {
     for database in TestDatabase::each_migrated().await {
         defenceless(&database).await;
-        for case in CASES {
+        for case in cases::all() {
             restored(&database).await;
             let id = id_of(&database, case).await;
             let (new_id, anchor, zeros) = if database.backend() == DbBackend::Postgres {
@@ -150,7 +150,7 @@ async fn a_corruption_of_one_user_is_not_reported_for_another() {
 /// Conformance: Invariants and verification: `verify` finds and names every kind of corruption
 #[test]
 fn every_rule_has_a_case() {
-    let tried: BTreeSet<_> = CASES.iter().map(|case| case.rule).collect();
+    let tried: BTreeSet<_> = cases::all().map(|case| case.rule).collect();
     let rules = verify::rules()
         .map(|rule| rule.name)
         .chain(["book.is_balanced", "book.accounts_fit_types"]);

@@ -11,7 +11,7 @@ use scrip::{
     transport::amqp::{Drained, Inbound, InboundOptions},
 };
 use sea_orm::DatabaseConnection;
-use simulator::year::{
+use simulator::{
     At,
     message::Message,
     model::{Expired, Granted},

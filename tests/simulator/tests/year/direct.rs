@@ -6,7 +6,7 @@ use ledger::{Action, Command, Expire, MonthlyGrant};
 use producer_sdk::contract::{Origin, Outcome};
 use scrip::{decode, outcome, read};
 use sea_orm::DatabaseConnection;
-use simulator::year::{
+use simulator::{
     At,
     message::Message,
     model::{Expired, Granted},
@@ -42,7 +42,7 @@ impl Store {
 
     fn internal(reference: String, user: String, action: Action) -> Command {
         Command {
-            origin: ledger::Origin::Internal,
+            origin: Origin::Internal,
             reference_id: reference,
             user_id: user,
             occurred_at: None,

@@ -11,7 +11,7 @@ use scrip::{
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
 use serde_json::json;
-use simulator::year::{
+use simulator::{
     At,
     message::Message,
     model::{Expired, Granted},

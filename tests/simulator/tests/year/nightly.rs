@@ -8,7 +8,7 @@ use scrip::{
     jobs::{ANSWER_TIMEOUT, Claim, Counts, Runner},
     store::Store,
 };
-use simulator::year::{
+use simulator::{
     model::{Expired, Granted},
     rulebook::Rulebook,
 };

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use producer_sdk::contract::Outcome;
 use scrip::verify;
 use sea_orm::DatabaseConnection;
-use simulator::year::{
+use simulator::{
     At,
     message::Message,
     model::{Account, Answer, Expired, Granted, Model},

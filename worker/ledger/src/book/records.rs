@@ -7,8 +7,8 @@ use crate::{
     action::Action,
     command::Command,
     outcome::{Decision, Outcome},
-    posting::Posting,
-    record::{Record, RecordedTransaction},
+    posting::{Posting, RecordedTransaction},
+    record::Record,
     refusal::{Refusal, Refused},
     rules::References,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use crate::year::{At, message::Status, months, rulebook::Rulebook};
+use crate::{At, message::Status, months, rulebook::Rulebook};
 
 /// The time for which periods wait after a late event, so that other late events can arrive.
 pub const ARRIVAL: TimeDelta = TimeDelta::minutes(15);

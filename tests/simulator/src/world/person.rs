@@ -1,7 +1,7 @@
 //! The actions of a user on a day.
 
 use super::{Today, contract::Contract};
-use crate::year::{
+use crate::{
     At,
     message::{Item, Request},
     rng::Rng,

@@ -1,7 +1,7 @@
 //! The nightly jobs.
 
 use super::{Answer, Batch, Model};
-use crate::year::{At, rulebook::LATENESS};
+use crate::{At, rulebook::LATENESS};
 
 /// The counts of a run of the grant job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

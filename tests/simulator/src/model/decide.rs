@@ -6,7 +6,7 @@ use super::{
     Account, Answer, Batch, Model, Timeline,
     subscription::{AHEAD, ARRIVAL, Event},
 };
-use crate::year::{
+use crate::{
     At,
     message::{Item, Message, Request, Status},
     rulebook::{FREE, LATENESS, PACKAGES, REGISTRATION},

@@ -1,5 +1,5 @@
-//! The expected result of every message: a second, slow and simple implementation of the documented rules
-//! that shares no code with the ledger.
+//! The reference model: the expected result of every message. It follows `docs/concepts` and
+//! `docs/reference`, and shares no code with the ledger.
 //!
 //! | file | content |
 //! |---|---|
@@ -16,6 +16,8 @@ mod decide;
 mod grants;
 mod jobs;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

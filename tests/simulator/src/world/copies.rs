@@ -1,6 +1,6 @@
 //! Messages that are published twice, under the same reference or under another one.
 
-use crate::year::{
+use crate::{
     message::{Item, Message, Request, Status},
     rng::Rng,
 };

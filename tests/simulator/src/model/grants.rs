@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{Answer, Batch, Model, account::Row, subscription::Period};
-use crate::year::At;
+use crate::At;
 
 /// The maximum number of periods that are granted at once.
 const MOST: usize = 120;

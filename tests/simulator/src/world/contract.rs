@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::Today;
-use crate::year::{
+use crate::{
     At,
     message::{Request, Status},
     months,

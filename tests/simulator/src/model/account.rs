@@ -1,7 +1,7 @@
 //! A user's batches, counters and records.
 
 use super::{Answer, Subscription, decide::Refused};
-use crate::year::{
+use crate::{
     At,
     message::{Message, Request},
 };
