@@ -29,7 +29,7 @@ SELECT id, due_at FROM subscription
  WHERE due_at IS NOT NULL AND due_at <= $1 AND (due_at, id) > ($2, $3)
  ORDER BY due_at, id LIMIT $4";
 
-const EXPIRED: &str = "\
+const EXPIRED_BATCHES: &str = "\
 SELECT expires_at, user_id FROM credits_batch
  WHERE status = 'ACTIVE' AND expires_at IS NOT NULL AND expires_at <= $1 AND (expires_at, user_id) > ($2, $3)
  GROUP BY expires_at, user_id ORDER BY expires_at, user_id LIMIT $4";
@@ -83,7 +83,7 @@ pub async fn users_with_expired_batches(
     let failed = || ReadError::reading("expired batches");
     let rows = db
         .read_connection()
-        .query_all_raw(statement(db, EXPIRED, until, cursor))
+        .query_all_raw(statement(db, EXPIRED_BATCHES, until, cursor))
         .await
         .map_err(failed())?;
     let full = rows.len() == PAGE;

@@ -36,6 +36,7 @@ mod commit_path;
 mod detail;
 mod from_row;
 mod load;
+mod load_batches;
 mod optimistic;
 mod rows;
 mod single_consume;

@@ -15,12 +15,7 @@ use ledger::{Action, Book, Command, Decision, Rules};
 use sea_orm::{DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
-use super::{
-    Store,
-    load::{Loader, covers},
-    wallet_cache::CachedWallet,
-    write::Writer,
-};
+use super::{Store, load::Loader, load_batches::covers, wallet_cache::CachedWallet, write::Writer};
 use crate::db::StoreError;
 
 /// The result of the optimistic path.

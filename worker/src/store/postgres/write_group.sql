@@ -4,7 +4,7 @@ WITH held AS (
   JOIN credits_balance w ON w.id = n.id AND w.version = n.version
   FOR UPDATE OF w),
 holding AS MATERIALIZED (
-  SELECT credits_expect((SELECT count(*) FROM held), cardinality($10)) AS is_so,
+  SELECT credits_expect((SELECT count(*) FROM held), cardinality($10)) AS is_current,
     coalesce($58::timestamptz, clock_timestamp()) AS at),
 changed AS (
   UPDATE credits_balance w
@@ -17,10 +17,10 @@ changed AS (
       $5::bigint[], $6::bigint[], $7::bigint[], $8::text[], $9::text::timestamptz[])
     AS n (id, balance, held, total_earned, total_spent, transaction_count, version, status,
       next_due_at)
-  WHERE holding.is_so AND w.id = n.id AND w.version = n.version - 1
+  WHERE holding.is_current AND w.id = n.id AND w.version = n.version - 1
   RETURNING w.id),
 gate AS MATERIALIZED (
-  SELECT holding.is_so AND credits_expect((SELECT count(*) FROM changed), cardinality($1))
+  SELECT holding.is_current AND credits_expect((SELECT count(*) FROM changed), cardinality($1))
     AS is_open, holding.at
   FROM holding),
 posted AS (

@@ -58,10 +58,8 @@ impl Publisher {
         let task = Task {
             options: options.clone(),
             connection_state: connection_state.clone(),
-            outbox: Outbox {
-                inbox,
-                current: None,
-            },
+            inbox,
+            current: None,
         };
         let publisher = Self {
             connection_state,
@@ -104,16 +102,15 @@ impl Publisher {
 struct Task {
     options: InboundOptions,
     connection_state: Arc<ConnectionStates>,
-    outbox: Outbox,
+    inbox: mpsc::Receiver<PublishRequest>,
+    /// Stored until its messages are confirmed, so that the next connection publishes them again.
+    current: Option<PublishRequest>,
 }
 
 impl Task {
     async fn run(mut self) {
         let mut backoff = Backoff::new(MAX_WAIT);
-        loop {
-            if self.outbox.is_done() {
-                return;
-            }
+        while !self.is_done() {
             let started = Instant::now();
             match self.session().await {
                 Ok(()) => {
@@ -141,23 +138,15 @@ impl Task {
         topology::declare(&connection, &self.options.topology).await?;
         self.connection_state.publishing.up();
         self.connection_state.other_failures.clear();
+        let connection_state = self.connection_state.clone();
         tokio::select! {
-            sent = self.outbox.serve(&connection) => sent?,
-            () = self.connection_state.publishing.watch(&connection) => {
-                return Err(AmqpError::Ended);
-            }
+            sent = self.serve(&connection) => sent?,
+            () = connection_state.publishing.watch(&connection) => return Err(AmqpError::Ended),
         }
         connection::close(&connection).await;
         Ok(())
     }
-}
 
-struct Outbox {
-    inbox: mpsc::Receiver<PublishRequest>,
-    current: Option<PublishRequest>,
-}
-
-impl Outbox {
     fn is_done(&self) -> bool {
         self.current.is_none() && self.inbox.is_closed() && self.inbox.is_empty()
     }
@@ -175,7 +164,6 @@ impl Outbox {
                     }
                 },
             };
-            // Stored until they are confirmed, so that the next connection publishes them again.
             let current = self.current.insert(current);
             publish_confirmed(connection, &mut channel, &current.messages).await?;
             if let Some(current) = self.current.take() {
