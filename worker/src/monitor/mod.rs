@@ -9,7 +9,7 @@
 //! | `prober` | queries database and Redis at regular intervals and stores the results |
 //! | `checks` | the checks of `/livez` and `/readyz` |
 //! | `metrics` | the metrics of `/metrics` |
-//! | `server` | the HTTP server with all its limits; the only module that uses `hyper` |
+//! | `server` | the HTTP server with all its limits |
 //! | `client` | the HTTP client of `scrip health` |
 
 mod checks;
