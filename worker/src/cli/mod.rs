@@ -14,6 +14,7 @@ mod batches;
 mod catalog;
 mod config;
 mod context;
+mod csv;
 mod dead;
 mod demo;
 mod failure;

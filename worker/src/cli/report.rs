@@ -1,6 +1,6 @@
 //! `scrip report`: sold, granted, consumed, expired and owed credits of a period.
 
-pub(super) mod csv;
+mod csv;
 
 use std::process::ExitCode;
 
