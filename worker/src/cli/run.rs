@@ -114,9 +114,9 @@ async fn wait_for_database(context: &Context, database: &SecretUrl) -> Result<()
 /// Other errors are ignored, because they may pass and the worker reconnects.
 async fn first_connection(amqp: &SecretUrl) -> Result<(), Failure> {
     match amqp::check_access(amqp.expose()).await {
-        Err(error) if error.is_permanent() => Err::<(), _>(error)
-            .doing(format!("use the broker at {amqp}"))
-            .map_err(|failure| failure.with_advice(ACCESS)),
+        Err(error) if error.is_permanent() => {
+            Err(Failure::cannot(format!("use the broker at {amqp}"), error).with_advice(ACCESS))
+        }
         _ => Ok(()),
     }
 }
