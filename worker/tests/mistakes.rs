@@ -285,6 +285,22 @@ fn a_configuration_file_is_written_once_and_changes_nothing() {
 }
 
 #[test]
+fn a_wrong_namespace_names_the_option_or_the_variable_that_set_it() {
+    let home = Home::new().with("SCRIP__NAMESPACE", "Big Letters");
+    for (options, source) in [
+        (&[][..], "SCRIP__NAMESPACE"),
+        (&["--namespace", "Big Letters"], "--namespace"),
+    ] {
+        let wrong = home.scrip(&[&["config", "check"], options].concat());
+        assert_eq!(wrong.code, Some(1), "{wrong:#?}");
+        let part = format!("`namespace` (set by {source}) is \"Big Letters\"");
+        assert!(wrong.err.contains(&part), "{wrong:#?}");
+    }
+    let right = ["--namespace", "small", "config", "check"];
+    home.scrip(&right).ok();
+}
+
+#[test]
 fn prices_are_set_by_a_variable_that_shells_accept() {
     let home = Home::new().with("SCRIP_PRICES", "google:chat=3, my:ocr=1/1000");
     let price = |service: &str| {
