@@ -76,7 +76,7 @@ impl Status {
 /// Writes the balances.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.csv && context.json {
-        return Err(Failure::new("--csv and --json exclude each other"));
+        return Err(Failure::new("--csv and --json exclude each other").as_usage());
     }
     let store = context.ledger().await?;
     let rules = context.settings.rules();

@@ -1,10 +1,15 @@
 //! The error of a command: the step that failed, its causes, and advice.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, process::ExitCode};
 
 use serde_json::json;
 
 use super::print::{OutputError, escape_json, escape_lines};
+
+/// Exit code of a command that failed.
+const FAILED: u8 = 1;
+/// Exit code of a wrong command line, as of clap.
+const USAGE: u8 = 2;
 
 /// The error of a command, as the terminal or a program gets it.
 #[derive(Debug)]
@@ -13,6 +18,7 @@ pub struct Failure {
     error: anyhow::Error,
     /// The last line: what the failure means, and what to do.
     advice: Option<String>,
+    exit_code: u8,
 }
 
 impl Failure {
@@ -39,6 +45,21 @@ impl Failure {
             advice: Some(advice),
             ..self
         }
+    }
+
+    /// Makes this a failure of the command line, such as clap does not find: arguments that do not
+    /// fit together.
+    #[must_use]
+    pub fn as_usage(self) -> Self {
+        Self {
+            exit_code: USAGE,
+            ..self
+        }
+    }
+
+    /// The exit code of the program.
+    pub fn exit_code(&self) -> ExitCode {
+        self.exit_code.into()
     }
 
     /// The step that failed, then each cause.
@@ -87,6 +108,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         Self {
             error: error.into(),
             advice: None,
+            exit_code: FAILED,
         }
     }
 }

@@ -126,7 +126,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
     };
     let client = Client::connect(url.expose(), options)
         .await
-        .doing(format!("connect to {url}"))?;
+        .map_err(|error| publish::unconnected(&url, error))?;
     let runner = Runner {
         clock: Clock::system().checked(store.clone(), context.settings.worker.clock_limits()),
         store,

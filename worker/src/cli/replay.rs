@@ -139,18 +139,17 @@ async fn send(
         args,
         lines,
     };
-    let connecting = format!("connect to {url}");
     let sent = if args.wait {
         let client = Client::connect(url.expose(), options)
             .await
-            .doing(connecting)?;
+            .map_err(|error| publish::unconnected(url, error))?;
         let sent = replay.send(&client, summary).await;
         publish::warn_if_unclosed(client.close().await);
         sent
     } else {
         let producer = Producer::connect(url.expose(), options)
             .await
-            .doing(connecting)?;
+            .map_err(|error| publish::unconnected(url, error))?;
         let sent = replay.publish(&producer, summary).await;
         publish::warn_if_unclosed(producer.close().await);
         sent

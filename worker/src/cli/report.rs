@@ -52,7 +52,7 @@ pub struct Args {
 /// Prints the report.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.csv && context.json {
-        return Err(Failure::new("--csv and --json exclude each other"));
+        return Err(Failure::new("--csv and --json exclude each other").as_usage());
     }
     let store = context.ledger().await?;
     let span = span(&args, &read::report::horizon(&store).await?)?;
@@ -79,7 +79,7 @@ fn span(args: &Args, horizon: &Horizon) -> Result<Span, Failure> {
         .unwrap_or_else(|| today.with_day(1).unwrap_or(today));
     let to = args.to.unwrap_or(today);
     if from > to {
-        return Err(Failure::new(format!("--from {from} is after --to {to}")));
+        return Err(Failure::new(format!("--from {from} is after --to {to}")).as_usage());
     }
     if from > today {
         return Err(Failure::new(format!(
