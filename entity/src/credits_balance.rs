@@ -28,13 +28,13 @@ pub struct Model {
     pub status: String,
     /// Version of the row. Every write increases it.
     pub version: i64,
+    /// The earliest instant at which a period of the user's subscriptions can be granted if no
+    /// event follows. `None` means that no period can be granted.
+    pub next_due_at: Option<DateTimeUtc>,
     /// When the wallet was opened.
     pub created_at: DateTimeUtc,
     /// When the row was last written.
     pub updated_at: DateTimeUtc,
-    /// The earliest instant at which a period of the user's subscriptions can be granted if no
-    /// event follows. `None` means that no period can be granted.
-    pub next_due_at: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

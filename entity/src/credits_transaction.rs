@@ -25,6 +25,9 @@ pub struct Model {
     pub credit_account: Option<String>,
     /// The origin of the command: `usage`, `funding` or `internal`.
     pub origin: String,
+    /// The broker account that sent the command, as the broker verified it. `None` if the message
+    /// has no `user_id` or the queue verifies none.
+    pub sender: Option<String>,
     /// The reference. It is unique per origin, or per origin and sender.
     pub reference_id: String,
     /// A version byte and 16 bytes of a hash over the requested change. `None` for postings with a
@@ -45,7 +48,7 @@ pub struct Model {
     /// The line of the payment, if it has several.
     pub purchase_line: Option<String>,
     /// The first transaction that credited the same payment. Set on later purchases of that payment
-    /// that were made before such purchases were refused. Only a migration writes it.
+    /// that were made before such purchases were refused.
     pub duplicate_of: Option<Uuid>,
     /// The subscription that the transaction belongs to.
     pub subscription_id: Option<String>,
@@ -62,9 +65,6 @@ pub struct Model {
     pub detail: Option<Json>,
     /// The effective time of the command.
     pub occurred_at: DateTimeUtc,
-    /// The broker account that sent the command, as the broker verified it. `None` if the message
-    /// has no `user_id` or the queue verifies none.
-    pub sender: Option<String>,
     /// When it was decided.
     pub created_at: DateTimeUtc,
 }

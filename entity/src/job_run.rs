@@ -31,11 +31,11 @@ pub struct Model {
     pub started_by: String,
     /// The worker that runs it or ran it last.
     pub owner: String,
-    /// Its counts and duration.
-    pub result: Option<Json>,
     /// The number of claims. Only the last claim may renew the lease or finish the run. 0 means
     /// that a worker of a release without this counter claimed it.
     pub claim: i64,
+    /// Its counts and duration.
+    pub result: Option<Json>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -32,13 +32,13 @@ pub struct Model {
     pub due_at: Option<DateTimeUtc>,
     /// The time of the latest event.
     pub status_at: DateTimeUtc,
+    /// The start of the current status. `None` in rows of an earlier version, which stored only
+    /// `status_at`.
+    pub status_since: Option<DateTimeUtc>,
     /// When the row was first written.
     pub created_at: DateTimeUtc,
     /// When the row was last written.
     pub updated_at: DateTimeUtc,
-    /// The start of the current status. `None` in rows of an earlier version, which stored only
-    /// `status_at`.
-    pub status_since: Option<DateTimeUtc>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -90,6 +90,7 @@ async fn validate(db: &DatabaseConnection) -> Result<(), DbErr> {
 /// Drops everything that [`up`] created, with all its data.
 pub async fn down(db: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = locked(db).await?;
+    steps(&transaction).await?;
     Migrator::reset(&transaction).await?;
     transaction.commit().await
 }
@@ -121,6 +122,8 @@ async fn current<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
     Ok(steps(db).await?.iter().all(|step| step.applied))
 }
 
+/// Refuses a ledger of an unreleased revision, whose schema no migration leads to this one: it has
+/// migrations that this program does not know, and lacks others.
 async fn steps<C: ConnectionTrait>(db: &C) -> Result<Vec<Step>, DbErr> {
     let applied = applied(db).await?;
     let known = Migrator::migrations().into_iter().map(|migration| {
@@ -130,7 +133,20 @@ async fn steps<C: ConnectionTrait>(db: &C) -> Result<Vec<Step>, DbErr> {
             name,
         }
     });
-    Ok(known.collect())
+    let steps: Vec<Step> = known.collect();
+    let unknown = applied
+        .iter()
+        .filter(|name| steps.iter().all(|step| step.name != **name))
+        .min();
+    match unknown {
+        Some(unknown) if steps.iter().any(|step| !step.applied) => Err(DbErr::Migration(format!(
+            "the schema has the migration {unknown}, which is not part of this program: an \
+             unreleased revision of Scrip made this ledger, and it cannot be migrated; use the \
+             program that made it, or make a new ledger in an empty database or an empty data \
+             directory"
+        ))),
+        _ => Ok(steps),
+    }
 }
 
 /// The names of the migrations that the database has, including those unknown to this program.

@@ -3,17 +3,24 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// Pauses between attempts: a random time from half of `first` to `first`, then the same for its
-/// double, and so on up to `longest`.
+const FIRST: Duration = Duration::from_millis(100);
+
+/// Pauses between attempts, which double up to a limit. Each is random within its upper half.
 #[derive(Debug, Clone)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     first: Duration,
     longest: Duration,
     attempt: u32,
 }
 
 impl Backoff {
-    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
+    /// Starts at 100 ms and never exceeds `longest`.
+    pub fn new(longest: Duration) -> Self {
+        Self::starting_at(FIRST, longest)
+    }
+
+    /// Starts at `first` and never exceeds `longest`.
+    pub(crate) fn starting_at(first: Duration, longest: Duration) -> Self {
         Self {
             first,
             longest,
@@ -21,7 +28,8 @@ impl Backoff {
         }
     }
 
-    pub(crate) fn next(&mut self) -> Duration {
+    /// The next pause.
+    pub fn wait(&mut self) -> Duration {
         let full = self
             .first
             .saturating_mul(1 << self.attempt.min(20))
@@ -31,7 +39,8 @@ impl Backoff {
         half + half.mul_f64(random_fraction())
     }
 
-    pub(crate) fn reset(&mut self) {
+    /// Starts again at the shortest pause. Called after a success.
+    pub fn reset(&mut self) {
         self.attempt = 0;
     }
 }
@@ -48,14 +57,19 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_the_maximum_and_start_again_after_a_reset() {
-        let (first, longest) = (Duration::from_millis(100), Duration::from_secs(2));
-        let mut backoff = Backoff::new(first, longest);
-        for full in [100, 200, 400, 800, 1600, 2000, 2000] {
-            let full = Duration::from_millis(full);
-            let pause = backoff.next();
-            assert!(pause >= full / 2 && pause <= full, "{pause:?} of {full:?}");
+        for (longest, pauses) in [
+            (2000, &[100, 200, 400, 800, 1600, 2000, 2000][..]),
+            (350, &[100, 200, 350, 350]),
+            (10, &[10, 10]),
+        ] {
+            let mut backoff = Backoff::new(Duration::from_millis(longest));
+            for full in pauses {
+                let full = Duration::from_millis(*full);
+                let pause = backoff.wait();
+                assert!(pause >= full / 2 && pause <= full, "{pause:?} of {full:?}");
+            }
+            backoff.reset();
+            assert!(backoff.wait() <= FIRST);
         }
-        backoff.reset();
-        assert!(backoff.next() <= first);
     }
 }

@@ -128,7 +128,8 @@
 #![deny(missing_docs)]
 
 #[cfg(feature = "amqp")]
-mod amqp;
+#[doc(hidden)]
+pub mod amqp;
 pub mod contract;
 #[cfg(feature = "embedded")]
 mod embedded;
@@ -159,7 +160,7 @@ mod window;
 
 #[cfg(feature = "amqp")]
 #[doc(hidden)]
-pub use amqp::{connect as connect_amqp, parse_amqp_url, unreadable};
+pub use backoff::Backoff;
 pub use contract::{Command, Outcome, Query};
 #[cfg(feature = "embedded")]
 #[doc(hidden)]

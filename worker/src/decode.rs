@@ -1,81 +1,71 @@
 //! Decodes message bodies: a wire command becomes a ledger command.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use ledger::{Action, Command, Item, Origin, SubscriptionStatus};
+use ledger::{
+    Action, Command, Consume, Expire, MonthlyGrant, Origin, Promotion, Purchase, StatusChange,
+    SubscriptionUpdate,
+};
 use producer_sdk::contract::{self, Body, Grant, Rejection};
 
 /// Decodes a body, validates every field, and checks that `origin` may send this kind of command.
-pub fn decode(body: &[u8], origin: contract::Origin) -> Result<Command, Rejection> {
+pub fn decode(body: &[u8], origin: Origin) -> Result<Command, Rejection> {
     let command = contract::Command::from_json(body)?;
     command.check_origin(origin)?;
     command_of(command, origin)
 }
 
 /// Converts a wire command into a ledger command.
-pub fn command_of(
-    command: contract::Command,
-    origin: contract::Origin,
-) -> Result<Command, Rejection> {
+pub fn command_of(command: contract::Command, origin: Origin) -> Result<Command, Rejection> {
     let action = match command.body {
-        Body::Consume(consume) => Action::Consume {
+        Body::Consume(consume) => Action::Consume(Consume {
             service: consume.service,
             amount: consume.amount,
             quantity: consume.quantity,
-        },
+        }),
         Body::Grant(Grant::RegistrationBonus) => Action::RegistrationBonus,
         Body::Grant(Grant::Promotion {
             amount,
             validity_days,
-        }) => Action::Promotion {
+        }) => Action::Promotion(Promotion {
             amount,
             validity_days,
-        },
-        Body::Purchase(purchase) => Action::Purchase {
-            item: match purchase.item {
-                contract::Item::Package(id) => Item::Package(id),
-                contract::Item::Price(id) => Item::Price(id),
-                contract::Item::Credits {
-                    credits,
-                    validity_days,
-                } => Item::Credits {
-                    credits,
-                    validity_days,
-                },
-            },
+        }),
+        Body::Purchase(purchase) => Action::Purchase(Purchase {
+            item: purchase.item,
             purchase_id: purchase.purchase_id,
             purchase_line: purchase.purchase_line,
             paid_micros: purchase.amount_paid.map(contract::AmountPaid::micros),
             currency: purchase.currency,
-        },
+        }),
         Body::Grant(Grant::Monthly {
             subscription_id,
             period_start,
-        }) => Action::MonthlyGrant {
+        }) => Action::MonthlyGrant(MonthlyGrant {
             subscription_id,
             period_start: micros(period_start),
-        },
-        Body::Subscription(subscription) => Action::Subscription {
+        }),
+        Body::Subscription(subscription) => Action::Subscription(SubscriptionUpdate {
             subscription_id: subscription.subscription_id,
             plan: subscription.plan,
-            status: status(subscription.status),
+            status: subscription.status,
             anchor: subscription.anchor.map(micros),
             paid_through: subscription.paid_through.map(micros),
-        },
-        Body::Freeze(change) => Action::Freeze {
+        }),
+        Body::Freeze(change) => Action::Freeze(StatusChange {
             reason: change.reason,
             actor: change.actor,
-        },
-        Body::Unfreeze(change) => Action::Unfreeze {
+        }),
+        Body::Unfreeze(change) => Action::Unfreeze(StatusChange {
             reason: change.reason,
             actor: change.actor,
-        },
-        Body::Expire(expire) => Action::Expire {
+        }),
+        Body::Expire(expire) => Action::Expire(Expire {
             cutoff: micros(expire.cutoff),
-        },
+        }),
         _ => return Err(unsupported()),
     };
     Ok(Command {
-        origin: ledger_origin(origin),
+        origin,
         reference_id: command.reference_id,
         user_id: command.user_id,
         occurred_at: command.occurred_at.map(micros),
@@ -85,25 +75,6 @@ pub fn command_of(
         metadata: command.metadata.map(|metadata| metadata.get().to_owned()),
         action,
     })
-}
-
-const fn status(status: contract::SubscriptionStatus) -> SubscriptionStatus {
-    match status {
-        contract::SubscriptionStatus::Active => SubscriptionStatus::Active,
-        contract::SubscriptionStatus::Trialing => SubscriptionStatus::Trialing,
-        contract::SubscriptionStatus::PastDue => SubscriptionStatus::PastDue,
-        contract::SubscriptionStatus::Paused => SubscriptionStatus::Paused,
-        contract::SubscriptionStatus::Canceled => SubscriptionStatus::Canceled,
-        contract::SubscriptionStatus::Expired => SubscriptionStatus::Expired,
-    }
-}
-
-const fn ledger_origin(origin: contract::Origin) -> Origin {
-    match origin {
-        contract::Origin::Usage => Origin::Usage,
-        contract::Origin::Funding => Origin::Funding,
-        contract::Origin::Internal => Origin::Internal,
-    }
 }
 
 /// Truncates to microseconds, the precision that PostgreSQL stores.

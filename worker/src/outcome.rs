@@ -1,6 +1,6 @@
 //! Encodes decisions: the outcome of a command becomes its reply.
 
-use ledger::{Command, Decision, Outcome, Refused, Status};
+use ledger::{Command, Decision, Outcome, Refused};
 use producer_sdk::contract::{self, AllocationItem, OutcomeError, Posting};
 
 /// The wire form of `decision`.
@@ -19,10 +19,7 @@ fn settled(command: &Command, outcome: &Outcome) -> contract::Outcome {
         reference_id: command.reference_id.clone(),
         kind: command.kind().to_owned(),
         user_id: command.user_id.clone(),
-        status: match outcome.status() {
-            Status::Completed => contract::Status::Completed,
-            Status::Failed => contract::Status::Failed,
-        },
+        status: outcome.status(),
         replayed: outcome.replayed,
         amount: Some(outcome.amount),
         balance: outcome.balance,

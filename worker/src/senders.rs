@@ -47,7 +47,7 @@ impl SenderPolicy {
             return Ok(());
         }
         let service = match &command.action {
-            Action::Consume { service, .. } => Some(service.as_str()),
+            Action::Consume(consume) => Some(consume.service.as_str()),
             _ => None,
         };
         self.check(sender, Some(&command.user_id), service)

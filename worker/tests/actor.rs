@@ -1,11 +1,8 @@
 //! The name of the operator in the audit log.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
-mod process;
 
 use std::process::Command;
 
-use process::Home;
+use crate::process::Home;
 
 const FREEZE: [&str; 6] = [
     "publish",

@@ -1,12 +1,9 @@
 //! Backup and restore of the embedded file: after a clean stop the file is the whole ledger, and
 //! `scrip backup` copies it at any time.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
-mod process;
 
 use std::{fs, path::PathBuf, thread, time::Duration};
 
-use process::{Home, bodies::promotion, look::Look};
+use crate::process::{Home, bodies::promotion, look::Look};
 
 impl Home {
     /// The files beside the ledger that exist: its write-ahead log, the index of the log, and its

@@ -1,11 +1,9 @@
 //! Grants that do not fit under the balance cap: each output that shows a grant shows the clipped
 //! credits.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod process;
-
-use process::{Home, bodies::promotion};
 use serde_json::{Value, json};
+
+use crate::process::{Home, bodies::promotion};
 
 /// The balance cap of the test.
 const CAP: &str = "100";

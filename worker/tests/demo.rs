@@ -1,9 +1,6 @@
 //! `scrip demo`: the output of the example, on a file and on servers.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod process;
-
-use process::{Home, amqp_url, database_url};
+use crate::process::{Home, amqp_url, database_url};
 
 /// Parts of the output, in their order.
 const STORY: [&str; 13] = [

@@ -1,18 +1,16 @@
 //! The embedded default, with every part in a separate process.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod process;
+use std::fmt::Write;
 
-use std::{fmt::Write, time::Duration};
+use serde_json::json;
 
-use process::{
+use crate::process::{
     Home,
     bodies::{consume, promotion},
     eventually,
     look::Look,
     payment, said,
 };
-use serde_json::{Value, json};
 
 /// Conformance: Configuration and command line: `scrip publish` publishes `consume`, `grant` and
 /// `purchase`
@@ -98,24 +96,6 @@ fn a_payment_that_is_published_twice_is_credited_once_through_the_embedded_queue
     let home = Home::new();
     let worker = home.ready_worker();
     payment::is_credited_once(&home);
-    drop(worker);
-}
-
-/// Conformance: Configuration and command line: A byte order mark is skipped at the start of a file
-/// and reported as an error in a body
-#[test]
-fn a_file_that_begins_with_a_byte_order_mark_is_replayed() {
-    let home = Home::new();
-    let worker = home.ready_worker();
-    let file = format!(
-        "\u{feff}{}\n{}\n",
-        promotion("g-1", "u", 5),
-        promotion("g-2", "u", 5)
-    );
-    let said = home
-        .scrip_reading(&["--json", "replay", "-", "--wait"], &file)
-        .ok();
-    assert_eq!(said.json()["completed"], 2, "{said:#?}");
     drop(worker);
 }
 
@@ -359,46 +339,6 @@ fn text(value: Option<&str>) -> String {
     value.map_or("NULL".to_owned(), |text| format!("'{text}'"))
 }
 
-/// Conformance: Configuration and command line: `scrip replay` publishes commands from `FILE`, or
-/// from stdin with `-`
-#[test]
-fn a_file_with_an_invalid_line_is_not_published_at_all() {
-    let home = Home::new();
-    let lines = format!("{}\n\n{{\"type\":\"consume\"}}\n", promotion("g", "u", 5));
-    let said = home.scrip_reading(&["replay", "-"], &lines);
-    assert_eq!(said.code, Some(1));
-    assert!(
-        said.err.starts_with(
-            "error: nothing was published: 1 line is not a valid command\n  line 3: missing_field: "
-        ),
-        "{said:#?}"
-    );
-    assert!(!home.database().exists());
-}
-
-/// Conformance: Configuration and command line: `scrip replay` publishes commands from `FILE`, or
-/// from stdin with `-`
-#[test]
-fn a_replay_that_waits_for_outcomes_keeps_the_order_of_the_file() {
-    let home = Home::new();
-    let mut file = String::new();
-    for number in 0..1000 {
-        writeln!(file, "{}", promotion(&format!("g-{number}"), "u", 1)).expect("memory");
-        writeln!(file, "{}", consume(&format!("c-{number}"), "u")).expect("memory");
-    }
-    let path = home.write("commands.jsonl", &file);
-    let worker = home.ready_worker();
-    let said = home
-        .scrip(&["--json", "replay", path.to_str().expect("UTF-8"), "--wait"])
-        .ok();
-    assert_eq!(
-        said.json()["completed"],
-        2000,
-        "each credit was there when it was spent: {said:#?}"
-    );
-    drop(worker);
-}
-
 #[test]
 fn several_processes_may_create_the_file_at_the_same_time() {
     let home = Home::new();
@@ -423,24 +363,6 @@ fn several_processes_may_create_the_file_at_the_same_time() {
     );
 }
 
-#[test]
-fn a_replay_keeps_to_its_rate() {
-    let home = Home::new();
-    let lines: Vec<String> = (0..30)
-        .map(|number| consume(&format!("c-{number}"), "u"))
-        .collect();
-    let said = home
-        .scrip_reading(
-            &["--json", "replay", "-", "--rate", "100"],
-            &lines.join("\n"),
-        )
-        .ok();
-    let summary: Value = said.json();
-    assert_eq!(summary["published"], 30);
-    let took = Duration::from_secs_f64(summary["seconds"].as_f64().expect("a number"));
-    assert!(took >= Duration::from_millis(290), "{took:?}");
-}
-
 /// Conformance: Embedded deployment: The data folder can be relative, and its name can have spaces
 /// and characters special in URLs
 #[test]
@@ -462,30 +384,4 @@ fn a_relative_data_folder_works_with_any_character_in_its_name() {
         );
         assert!(!home.folder().join("scrip").exists(), "{name}");
     }
-}
-
-/// Conformance: Embedded deployment: An environment variable that is set but empty stops every
-/// command, and each such variable is named
-#[test]
-fn a_worker_with_empty_urls_starts_no_ledger_in_a_file() {
-    let home = Home::new().with("AMQP_URL", "").with("DATABASE_URL", "");
-    for arguments in [
-        &["run"][..],
-        &["balance", "u"],
-        &["migrate", "up"],
-        &["config", "check"],
-    ] {
-        let said = home.scrip(arguments);
-        assert_eq!(said.code, Some(1), "{said:#?}");
-        for variable in ["AMQP_URL", "DATABASE_URL"] {
-            assert!(
-                said.err.contains(&format!("(set by {variable}) is empty")),
-                "{said:#?}"
-            );
-        }
-    }
-    let left = std::fs::read_dir(home.folder())
-        .expect("the folder")
-        .count();
-    assert_eq!(left, 0, "nothing is created");
 }

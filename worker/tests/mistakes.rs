@@ -1,12 +1,10 @@
 //! Mistakes of the first hour: each error says what failed, what was found and what to do.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
-mod process;
 
 use std::process::Command;
 
-use process::{Database, Home, Namespace, amqp_url, said};
 use serde_json::Value;
+
+use crate::process::{Database, Home, Namespace, amqp_url, eventually, said};
 
 /// Whether a text contains every part.
 fn has(text: &str, parts: &[&str]) -> bool {
@@ -79,7 +77,7 @@ fn a_worker_ends_if_the_broker_refuses_its_account_or_virtual_host() {
 }
 
 #[test]
-fn a_publisher_that_the_broker_refuses_is_told_what_to_correct() {
+fn a_publisher_that_the_broker_refuses_gets_advice() {
     let broker = amqp_url();
     let (scheme, rest) = broker.split_once("://").expect("a URL");
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
@@ -292,7 +290,7 @@ fn a_command_that_is_interrupted_says_what_may_still_happen() {
         "--wait",
     ]);
     // The command listens for signals before it creates the file.
-    process::eventually("the ledger", || home.database().exists().then_some(()));
+    eventually("the ledger", || home.database().exists().then_some(()));
     let interrupt = Command::new("kill")
         .arg("-INT")
         .arg(waiting.id().to_string())

@@ -1,10 +1,7 @@
 //! Commands that the database refuses, and commands that crash their worker, on the embedded
 //! default.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod process;
-
-use process::{
+use crate::process::{
     Home,
     bodies::{consume, promotion},
     eventually,

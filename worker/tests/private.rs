@@ -1,8 +1,4 @@
 //! Access to the embedded file: only its owner can read it.
-#![cfg(unix)]
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
-mod process;
 
 use std::{
     fs,
@@ -10,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use process::Home;
+use crate::process::Home;
 
 const GRANT: [&str; 8] = [
     "publish",

@@ -1,11 +1,8 @@
 //! `scrip run` on RabbitMQ and PostgreSQL, as processes.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
-
-mod process;
 
 use std::fmt::Write;
 
-use process::{Database, Home, Namespace, amqp_url, payment};
+use crate::process::{Database, Home, Namespace, amqp_url, payment};
 
 /// A home on servers, with a database and a namespace of its own.
 struct Servers {

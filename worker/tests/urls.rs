@@ -1,9 +1,6 @@
 //! The URLs of servers: unencrypted connections, and URLs in files.
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod process;
-
-use process::{Database, Home, amqp_url};
+use crate::process::{Database, Home, amqp_url};
 
 #[test]
 fn a_worker_warns_of_plain_text_and_refuses_it_if_tls_is_required() {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::connection::Endpoint;
-use super::producer::{address, names};
+use super::producer::{address, topology};
 use super::publisher::Publisher;
 use super::replies::Replies;
 use crate::contract::{Command, QUERY_KEY, Query, Reply, Topology};
@@ -31,10 +31,10 @@ pub(crate) struct AmqpClient {
 
 impl AmqpClient {
     pub(crate) async fn connect(url: &str, options: &Options) -> Result<Self> {
-        let topology = names(options)?;
+        let topology = topology(options)?;
         let name = format!("{} receiving", options.connection_name);
-        let replies =
-            Replies::connect(Endpoint::parse(url, name, options.connect_timeout)?).await?;
+        let endpoint = Endpoint::parse(url, name, options.connect_timeout).map_err(Error::Url)?;
+        let replies = Replies::connect(endpoint).await?;
         Ok(Self {
             publisher: Publisher::connect(url, options).await?,
             topology,

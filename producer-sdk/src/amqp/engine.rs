@@ -10,22 +10,24 @@
 //! | channel closed by the broker | sent one at a time until the refused message is known |
 //! | not confirmed in time | error `Unconfirmed` |
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::future::Future;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, pending};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::ErrorKind;
-use lapin::types::ShortString;
 use tokio::select;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, info, warn};
 
+use super::confirm_channel::{Failure, PublishResult, Wave};
 use super::connection::{Endpoint, close};
+use super::holds::Holds;
 use super::outgoing::Outgoing;
-use super::session::{Failure, Session, Wave};
+use super::session::Session;
 use crate::backoff::Backoff;
 use crate::error::{Cause, Error, Result};
 use crate::window::Permit;
@@ -44,19 +46,6 @@ pub(super) struct Publish {
     pub(super) done: oneshot::Sender<Result<()>>,
     pub(super) permit: Permit,
     pub(super) deadline: Instant,
-}
-
-struct Entry {
-    publish: Publish,
-    returned: Option<String>,
-}
-
-type Route = (ShortString, ShortString);
-
-/// A pause for a routing key whose queue is full.
-struct Hold {
-    until: Instant,
-    backoff: Backoff,
 }
 
 enum Link {
@@ -79,10 +68,10 @@ pub(super) struct Engine {
     backoff: Backoff,
     /// All messages without a result, by sequence number. This is the order of enqueuing and of
     /// deadlines.
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Publish>,
     /// The sequence numbers of those messages that are not on the channel.
     unsent: BTreeSet<u64>,
-    holds: HashMap<Route, Hold>,
+    holds: Holds,
     next_sequence: u64,
     /// Messages below this sequence number are sent one at a time, because one of them made the
     /// broker close the channel.
@@ -95,7 +84,7 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(
         endpoint: Endpoint,
-        session: Session,
+        session: Box<Session>,
         window: usize,
         confirm_timeout: Duration,
     ) -> Self {
@@ -103,11 +92,11 @@ impl Engine {
             endpoint,
             window,
             confirm_timeout,
-            link: Link::Up(Box::new(session)),
-            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(2)),
+            link: Link::Up(session),
+            backoff: Backoff::new(Duration::from_secs(2)),
             entries: BTreeMap::new(),
             unsent: BTreeSet::new(),
-            holds: HashMap::new(),
+            holds: Holds::default(),
             next_sequence: 0,
             one_at_a_time_below: 0,
             last_error: None,
@@ -141,7 +130,7 @@ impl Engine {
             }
         }
         if let Link::Up(session) = self.link {
-            close(&session.into_connection()).await;
+            close(&session.connection).await;
         }
         for closer in self.closers {
             let lost = self.lost_since_close;
@@ -162,13 +151,7 @@ impl Engine {
         match request {
             Some(Request::Publish(publish)) => {
                 self.unsent.insert(self.next_sequence);
-                self.entries.insert(
-                    self.next_sequence,
-                    Entry {
-                        publish,
-                        returned: None,
-                    },
-                );
+                self.entries.insert(self.next_sequence, publish);
                 self.next_sequence += 1;
                 true
             }
@@ -186,6 +169,7 @@ impl Engine {
         let Link::Up(session) = &mut self.link else {
             return;
         };
+        let channel = &mut session.channel;
         if self.unsent.is_empty() {
             return;
         }
@@ -198,22 +182,17 @@ impl Engine {
         let mut sent = Vec::new();
         let mut refused = None;
         for sequence in &self.unsent {
-            if session.outstanding() >= limit {
+            if channel.outstanding() >= limit {
                 break;
             }
             let Some(entry) = self.entries.get(sequence) else {
                 continue;
             };
-            let message = &entry.publish.message;
-            if !self.holds.is_empty()
-                && self
-                    .holds
-                    .get(&route(message))
-                    .is_some_and(|hold| hold.until > now)
-            {
+            let message = &entry.message;
+            if self.holds.is_held(message, now) {
                 continue;
             }
-            if let Err(error) = session.publish(*sequence, Arc::clone(message)) {
+            if let Err(error) = channel.publish(*sequence, Arc::clone(message)) {
                 refused = Some(error);
                 break;
             }
@@ -221,7 +200,7 @@ impl Engine {
         }
         // The channel has ended. The outstanding messages show the reason. Without any, only this
         // error is known.
-        let ended = refused.filter(|_| session.outstanding() == 0);
+        let ended = refused.filter(|_| channel.outstanding() == 0);
         for sequence in sent {
             self.unsent.remove(&sequence);
         }
@@ -231,54 +210,36 @@ impl Engine {
     }
 
     fn settle(&mut self, wave: Wave) {
-        for returned in wave.returns {
-            let text = format!("{} {}", returned.reply_code, returned.reply_text);
-            let owner = self
-                .entries
-                .values_mut()
-                .find(|entry| entry.returned.is_none() && entry.publish.message.matches(&returned));
-            if let Some(entry) = owner {
-                entry.returned = Some(text);
-            } else {
-                debug!("returned message without an entry ignored");
-            }
-        }
-        for (sequence, taken) in wave.confirms {
-            self.confirm(sequence, taken);
+        for (sequence, result) in wave.results {
+            self.confirm(sequence, result);
         }
         if let Some(failure) = wave.failure {
             self.broken(&failure);
         }
     }
 
-    fn confirm(&mut self, sequence: u64, taken: bool) {
-        let Some(entry) = self.entries.get(&sequence) else {
+    fn confirm(&mut self, sequence: u64, result: PublishResult) {
+        let Some(Publish { message, .. }) = self.entries.get(&sequence) else {
             return;
         };
-        let route = route(&entry.publish.message);
-        if taken || entry.returned.is_some() {
-            self.holds.remove(&route);
-            self.finish(sequence, |entry| match &entry.returned {
-                None => Ok(()),
-                Some(text) => Err(Error::Returned {
-                    exchange: entry.publish.message.exchange.to_string(),
-                    routing_key: entry.publish.message.routing_key.to_string(),
-                    text: text.clone(),
-                }),
-            });
-            return;
-        }
-        self.last_error =
-            Some("the queue does not take messages (it is full or unavailable)".to_owned());
-        self.unsent.insert(sequence);
-        let now = Instant::now();
-        let hold = self.holds.entry(route).or_insert_with(|| Hold {
-            until: now,
-            backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(1)),
-        });
-        if hold.until <= now {
-            hold.until = now + hold.backoff.next();
-        }
+        let result = match result {
+            PublishResult::Confirmed => Ok(()),
+            PublishResult::Returned(text) => Err(Error::Returned {
+                exchange: message.exchange.to_string(),
+                routing_key: message.routing_key.to_string(),
+                text,
+            }),
+            // The queue is full, so the message is sent again after a pause.
+            PublishResult::Refused => {
+                self.last_error =
+                    Some("the queue does not take messages (it is full or unavailable)".to_owned());
+                self.unsent.insert(sequence);
+                self.holds.start(message, Instant::now());
+                return;
+            }
+        };
+        self.holds.end(message);
+        self.finish(sequence, result);
     }
 
     fn opened(&mut self, opened: Result<Box<Session>, Cause>) {
@@ -302,21 +263,19 @@ impl Engine {
         let closed_by_broker = matches!(failure.error.kind(), ErrorKind::ProtocolError(_))
             && failure.error.is_amqp_soft_error();
         match failure.only {
-            Some(sequence) if closed_by_broker => self.finish(sequence, |entry| {
-                let exchange = entry.publish.message.exchange.to_string();
-                Err(Error::Refused {
-                    exchange,
-                    cause: Box::new(failure.error.clone()),
-                })
-            }),
+            Some(sequence) if closed_by_broker => {
+                if let Some(Publish { message, .. }) = self.entries.get(&sequence) {
+                    let refused = Error::Refused {
+                        exchange: message.exchange.to_string(),
+                        cause: Box::new(failure.error.clone()),
+                    };
+                    self.finish(sequence, Err(refused));
+                }
+            }
             _ if closed_by_broker => self.one_at_a_time_below = self.next_sequence,
             _ => {}
         }
         self.unsent = self.entries.keys().copied().collect();
-        for entry in self.entries.values_mut() {
-            // A message that was returned on this session may be routable on the next one.
-            entry.returned = None;
-        }
         warn!(error = %failure.error, unconfirmed = self.entries.len(), "publishing interrupted");
         self.last_error = Some(failure.error.to_string());
         self.reopen(closed_by_broker);
@@ -324,20 +283,15 @@ impl Engine {
 
     /// Starts to open the next session. It reuses the connection if only the channel has ended.
     fn reopen(&mut self, keep_connection: bool) {
-        let last = std::mem::replace(
-            &mut self.link,
-            Link::Opening(Box::pin(std::future::pending())),
-        );
+        let last = mem::replace(&mut self.link, Link::Opening(Box::pin(pending())));
         let (connection, pause) = match last {
-            Link::Up(session) if keep_connection => {
-                (Some(session.into_connection()), Duration::ZERO)
-            }
-            _ => (None, self.backoff.next()),
+            Link::Up(session) if keep_connection => (Some(session.connection), Duration::ZERO),
+            _ => (None, self.backoff.wait()),
         };
         let endpoint = self.endpoint.clone();
         self.link = Link::Opening(Box::pin(async move {
             sleep(pause).await;
-            Session::open(endpoint, connection).await.map(Box::new)
+            Session::open(endpoint, connection).await
         }));
     }
 
@@ -346,16 +300,10 @@ impl Engine {
         let deadline = self
             .entries
             .first_key_value()
-            .map(|(_, entry)| entry.publish.deadline);
-        let holds = self
-            .holds
-            .values()
-            .map(|hold| hold.until)
-            .filter(|until| *until > now)
-            .min();
+            .map(|(_, entry)| entry.deadline);
         deadline
             .into_iter()
-            .chain(holds)
+            .chain(self.holds.next_end(now))
             .min()
             .unwrap_or(now + IDLE)
     }
@@ -364,41 +312,34 @@ impl Engine {
         let now = Instant::now();
         let mut stalled = false;
         while let Some(first) = self.entries.first_entry() {
-            if first.get().publish.deadline > now {
+            if first.get().deadline > now {
                 break;
             }
             let sequence = *first.key();
             if let (Link::Up(session), false) = (&self.link, self.unsent.contains(&sequence)) {
-                stalled |= session.last_confirm + self.confirm_timeout <= now;
+                stalled |= session.channel.last_confirm + self.confirm_timeout <= now;
             }
-            let (after, last) = (self.confirm_timeout, self.last_error.clone());
-            self.finish(sequence, |_| {
-                Err(Error::Unconfirmed {
-                    after,
-                    last: last.map(Into::into),
-                })
-            });
+            let unconfirmed = Error::Unconfirmed {
+                after: self.confirm_timeout,
+                last: self.last_error.clone().map(Into::into),
+            };
+            self.finish(sequence, Err(unconfirmed));
         }
-        let routes: Vec<Route> = self
-            .entries
-            .values()
-            .map(|entry| route(&entry.publish.message))
-            .collect();
-        self.holds.retain(|held, _| routes.contains(held));
+        let messages = self.entries.values().map(|entry| &*entry.message);
+        self.holds.retain_for(messages);
         if stalled {
             let error = ErrorKind::MissingHeartbeatError.into();
             self.broken(&Failure { error, only: None });
         }
     }
 
-    fn finish(&mut self, sequence: u64, result: impl FnOnce(&Entry) -> Result<()>) {
+    fn finish(&mut self, sequence: u64, result: Result<()>) {
         self.unsent.remove(&sequence);
-        if let Some(entry) = self.entries.remove(&sequence) {
-            let result = result(&entry);
+        if let Some(Publish { permit, done, .. }) = self.entries.remove(&sequence) {
             self.lost_since_close += usize::from(!self.closers.is_empty() && result.is_err());
-            drop(entry.publish.permit);
+            drop(permit);
             // The caller may have dropped the handle.
-            let _ = entry.publish.done.send(result);
+            let _ = done.send(result);
         }
     }
 }
@@ -407,14 +348,10 @@ impl Link {
     /// Waits for the next event. Cancellation-safe.
     async fn event(&mut self) -> Event {
         match self {
-            Self::Up(session) => Event::Wave(session.wave().await),
+            Self::Up(session) => Event::Wave(session.channel.wave().await),
             Self::Opening(opening) => Event::Opened(opening.as_mut().await),
         }
     }
-}
-
-fn route(message: &Outgoing) -> Route {
-    (message.exchange.clone(), message.routing_key.clone())
 }
 
 /// An error with its causes, in one line.

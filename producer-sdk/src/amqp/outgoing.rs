@@ -1,9 +1,9 @@
-//! A message in the types of the client library. It is checked, so that publishing it cannot fail
-//! later.
+//! A message in the types of the client library.
 
 use lapin::message::BasicReturnMessage;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, types::LongString};
+use lapin::options::BasicPublishOptions;
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::{BasicProperties, Channel, PublisherConfirm};
 
 use super::frame_filter::unreadable;
 use crate::error::{Error, Result};
@@ -14,14 +14,19 @@ const PERSISTENT: u8 = 2;
 
 /// Everything that is needed to publish a message, also repeatedly.
 #[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) exchange: ShortString,
-    pub(super) routing_key: ShortString,
-    pub(super) properties: BasicProperties,
-    pub(super) body: Vec<u8>,
+pub struct Outgoing {
+    /// The destination exchange; empty for the default exchange.
+    pub exchange: ShortString,
+    /// The routing key.
+    pub routing_key: ShortString,
+    /// The properties and headers.
+    pub properties: BasicProperties,
+    /// The content.
+    pub body: Vec<u8>,
 }
 
 impl Outgoing {
+    /// Converts a message of an app. It is checked, so that publishing it cannot fail later.
     pub(super) fn new(
         exchange: &str,
         routing_key: &str,
@@ -34,6 +39,23 @@ impl Outgoing {
             properties: convert(properties)?,
             body,
         })
+    }
+
+    /// Publishes the message. Completes when it is written; the returned future completes at its
+    /// confirm. The broker returns a `mandatory` message that no queue takes.
+    pub async fn publish(
+        &self,
+        channel: &Channel,
+        mandatory: bool,
+    ) -> lapin::Result<PublisherConfirm> {
+        let options = BasicPublishOptions {
+            mandatory,
+            immediate: false,
+        };
+        let (exchange, key) = (self.exchange.clone(), self.routing_key.clone());
+        channel
+            .basic_publish(exchange, key, options, &self.body, self.properties.clone())
+            .await
     }
 
     /// Whether a message that the broker returned is this one, or an identical one. If the

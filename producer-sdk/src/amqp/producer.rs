@@ -15,7 +15,7 @@ pub(crate) struct AmqpProducer {
 
 impl AmqpProducer {
     pub(crate) async fn connect(url: &str, options: &Options) -> Result<Self> {
-        let topology = names(options)?;
+        let topology = topology(options)?;
         Ok(Self {
             publisher: Publisher::connect(url, options).await?,
             topology,
@@ -37,7 +37,7 @@ impl AmqpProducer {
 
 /// The names in the namespace. Only workers know the number of shards, but no name that is used
 /// here depends on it.
-pub(super) fn names(options: &Options) -> Result<Topology> {
+pub(super) fn topology(options: &Options) -> Result<Topology> {
     Ok(Topology::new(options.namespace.clone(), 1)?)
 }
 

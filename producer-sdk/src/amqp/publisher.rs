@@ -33,7 +33,8 @@ impl Publisher {
             url,
             format!("{} publishing", options.connection_name),
             options.connect_timeout,
-        )?;
+        )
+        .map_err(Error::Url)?;
         let sender = endpoint
             .user()
             .filter(|_| options.name_sender)

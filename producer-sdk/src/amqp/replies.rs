@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
-use super::connection::{Endpoint, close};
+use super::connection::{Endpoint, close, open_channel};
 use super::frame_filter::unreadable;
 use crate::backoff::Backoff;
 use crate::error::{Cause, Error, Result};
@@ -66,7 +66,7 @@ struct Subscription {
 async fn subscribe(endpoint: &Endpoint) -> Result<Subscription, Cause> {
     timeout(endpoint.timeout, async {
         let connection = endpoint.connect().await?;
-        let channel = connection.create_channel().await?;
+        let channel = open_channel(&connection).await?;
         let options = QueueDeclareOptions {
             exclusive: true,
             auto_delete: true,
@@ -102,7 +102,7 @@ async fn receive(
     name: watch::Sender<Option<String>>,
     mut stopped: oneshot::Receiver<oneshot::Sender<()>>,
 ) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+    let mut backoff = Backoff::new(Duration::from_secs(2));
     let mut subscription = first;
     loop {
         name.send_replace(Some(subscription.queue));
@@ -122,7 +122,7 @@ async fn receive(
         warn!("reply queue lost, reconnecting");
         subscription = loop {
             let next = async {
-                sleep(backoff.next()).await;
+                sleep(backoff.wait()).await;
                 subscribe(&endpoint).await
             };
             select! {

@@ -19,7 +19,6 @@ const PARAMETERS: [&str; 5] = [
 ];
 
 /// Parses an `amqp://` or `amqps://` URL. The error describes the problem.
-#[doc(hidden)]
 pub fn parse_amqp_url(text: &str) -> Result<AMQPUri, String> {
     check_url(text)?;
     let url = Url::parse(text).map_err(|error| error.to_string())?;

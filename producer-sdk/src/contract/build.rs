@@ -4,11 +4,11 @@
 //! function that sends a command calls that check.
 
 use chrono::{DateTime, Utc};
+use scrip_types::{Item, SubscriptionStatus};
 use serde_json::Value;
 
 use super::command::{
-    AccountChange, Body, Command, Consume, Expire, Grant, Item, Purchase, Subscription,
-    SubscriptionStatus,
+    AccountChange, Body, Command, Consume, Expire, Grant, Purchase, Subscription,
 };
 use super::instant;
 use super::rejection::Rejection;

@@ -1,7 +1,9 @@
 //! Commands: requests to change a wallet.
 
 use chrono::{DateTime, Utc};
+use scrip_types::{Item, Origin, SubscriptionStatus};
 use serde_json::value::RawValue;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::checks;
 use super::limits::{MAX_AMOUNT, MAX_VALIDITY_DAYS};
@@ -108,52 +110,6 @@ pub struct Subscription {
     pub paid_through: Option<DateTime<Utc>>,
 }
 
-/// The status of a subscription, as the payment provider reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SubscriptionStatus {
-    /// `active`: it runs and is paid.
-    Active,
-    /// `trialing`: it runs as a trial.
-    Trialing,
-    /// `past_due`: a payment is overdue.
-    PastDue,
-    /// `paused`: it is interrupted.
-    Paused,
-    /// `canceled`: it was canceled and has ended.
-    Canceled,
-    /// `expired`: it reached its end.
-    Expired,
-}
-
-impl SubscriptionStatus {
-    /// All statuses.
-    pub const ALL: [Self; 6] = [
-        Self::Active,
-        Self::Trialing,
-        Self::PastDue,
-        Self::Paused,
-        Self::Canceled,
-        Self::Expired,
-    ];
-
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Trialing => "trialing",
-            Self::PastDue => "past_due",
-            Self::Paused => "paused",
-            Self::Canceled => "canceled",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// The status with this name on the wire.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
-    }
-}
-
 /// Stops a wallet from spending, or allows it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountChange {
@@ -178,22 +134,6 @@ pub struct Purchase {
     pub currency: Option<String>,
 }
 
-/// The goods of a purchase.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
-    /// A package, by its id in the worker's configuration.
-    Package(String),
-    /// A package, by the payment provider's price id.
-    Price(String),
-    /// A number of credits without a package.
-    Credits {
-        /// The number of credits.
-        credits: i64,
-        /// Days until the credits expire. `None` means never.
-        validity_days: Option<i64>,
-    },
-}
-
 /// Removes the credits of batches that expired at or before the cutoff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expire {
@@ -202,7 +142,8 @@ pub struct Expire {
 }
 
 /// The name of a command: its `type` on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
     /// `consume`
@@ -222,17 +163,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 7] = [
-        Self::Consume,
-        Self::Grant,
-        Self::Purchase,
-        Self::Subscription,
-        Self::Freeze,
-        Self::Unfreeze,
-        Self::Expire,
-    ];
-
     /// Whether only the worker sends it.
     pub fn is_internal(self) -> bool {
         self == Self::Expire
@@ -240,46 +170,7 @@ impl Kind {
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Consume => "consume",
-            Self::Grant => "grant",
-            Self::Purchase => "purchase",
-            Self::Subscription => "subscription",
-            Self::Freeze => "freeze",
-            Self::Unfreeze => "unfreeze",
-            Self::Expire => "expire",
-        }
-    }
-}
-
-/// The exchange through which a command is sent. References are unique per origin, and the broker's
-/// permissions are per exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// Commands of apps: consumption.
-    Usage,
-    /// Commands of payment bridges and back offices: purchases, grants, subscriptions and freezes.
-    Funding,
-    /// Commands of the worker itself.
-    Internal,
-}
-
-impl Origin {
-    /// All origins.
-    pub const ALL: [Self; 3] = [Self::Usage, Self::Funding, Self::Internal];
-
-    /// The name of the exchange without the namespace.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Funding => "funding",
-            Self::Internal => "internal",
-        }
-    }
-
-    /// The origin with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|origin| origin.as_str() == name)
+        self.into()
     }
 }
 

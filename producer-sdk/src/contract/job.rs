@@ -1,10 +1,24 @@
 //! Requests of the scheduler to a job runner.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// A scheduled job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Job {
     /// Grants the periods of plans that are due.
     Grant,
@@ -15,21 +29,9 @@ pub enum Job {
 }
 
 impl Job {
-    /// All jobs.
-    pub const ALL: [Self; 3] = [Self::Grant, Self::Expire, Self::Verify];
-
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Grant => "grant",
-            Self::Expire => "expire",
-            Self::Verify => "verify",
-        }
-    }
-
-    /// The job with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|job| job.as_str() == name)
+        self.into()
     }
 }
 

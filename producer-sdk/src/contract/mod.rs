@@ -46,8 +46,7 @@ pub use bucket::{BUCKETS, bucket};
 #[doc(hidden)]
 pub use characters::is_invisible;
 pub use command::{
-    AccountChange, Body, Command, Consume, Expire, Grant, Item, Kind, Origin, Purchase,
-    Subscription, SubscriptionStatus,
+    AccountChange, Body, Command, Consume, Expire, Grant, Kind, Purchase, Subscription,
 };
 pub use job::{Job, JobRequest};
 pub use limits::{
@@ -55,7 +54,7 @@ pub use limits::{
     MAX_METADATA_BYTES, MAX_METADATA_VALUES, MAX_NESTING, MAX_VALIDITY_DAYS,
 };
 pub use money::AmountPaid;
-pub use outcome::{AllocationItem, Outcome, OutcomeError, Posting, Status};
+pub use outcome::{AllocationItem, Outcome, OutcomeError, Posting};
 pub use permissions::{Permissions, Role};
 pub use policies::{BROKER_SETTINGS, Policy, USER_LIMITS, VHOST_LIMITS};
 pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGED_ROWS, Query};
@@ -66,6 +65,7 @@ pub use results::{
     BatchItem, BatchesResult, CanPurchaseResult, PackageItem, PackagesResult, PriceResult, Pricing,
     TransactionItem, TransactionsResult,
 };
+pub use scrip_types::{Item, Origin, Status, SubscriptionStatus};
 pub use topology::{
     Arg, Binding, ExchangeKind, ExchangeSpec, QUERY_KEY, QueueSpec, REPLY_TTL_MILLIS, Topology,
     TopologyError,

@@ -1,5 +1,6 @@
 //! Outcomes: the replies to commands.
 
+use scrip_types::Status;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -72,16 +73,6 @@ impl Outcome {
         // Serialising a struct of strings and integers cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
-}
-
-/// Whether a command was applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// The command was applied.
-    Completed,
-    /// The command was refused.
-    Failed,
 }
 
 /// One double-entry posting.

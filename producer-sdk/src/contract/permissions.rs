@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use strum::{IntoStaticStr, VariantArray};
+
 use super::topology::Topology;
 
 /// The queues that the broker names. Replies go there.
@@ -15,7 +17,8 @@ const DEFAULT_EXCHANGE: &str = "amq[.]default";
 const SHARDS: &str = "commands[.][0-9]+";
 
 /// A kind of user on the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// An app: sends usage and queries.
     App,
@@ -38,16 +41,9 @@ pub struct Permissions {
 }
 
 impl Role {
-    /// All roles.
-    pub const ALL: [Self; 3] = [Self::App, Self::Bridge, Self::Worker];
-
     /// The name of the role.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::App => "app",
-            Self::Bridge => "bridge",
-            Self::Worker => "worker",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

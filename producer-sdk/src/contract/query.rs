@@ -1,6 +1,7 @@
 //! Queries: requests that change nothing. They are answered from committed state.
 
 use serde::Serialize;
+use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantNames};
 
 use super::checks;
 use super::limits::MAX_AMOUNT;
@@ -18,7 +19,10 @@ const MAX_CURSOR: usize = 200;
 pub(crate) const CURSOR: &str = "the `nextCursor` of an earlier page";
 
 /// A request that changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, EnumDiscriminants)]
+#[strum_discriminants(name(QueryKind), vis(pub(crate)))]
+#[strum_discriminants(derive(EnumString, IntoStaticStr, VariantNames))]
+#[strum_discriminants(strum(serialize_all = "camelCase"))]
 #[serde(
     tag = "type",
     rename_all = "camelCase",
@@ -77,39 +81,6 @@ pub enum Query {
     },
 }
 
-/// The name of a query: its `type` on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum QueryKind {
-    Balance,
-    Transactions,
-    Batches,
-    Price,
-    Packages,
-    CanPurchase,
-}
-
-impl QueryKind {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Balance,
-        Self::Transactions,
-        Self::Batches,
-        Self::Price,
-        Self::Packages,
-        Self::CanPurchase,
-    ];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Balance => "balance",
-            Self::Transactions => "transactions",
-            Self::Batches => "batches",
-            Self::Price => "price",
-            Self::Packages => "packages",
-            Self::CanPurchase => "canPurchase",
-        }
-    }
-}
-
 impl Query {
     /// The user that the query is about. `None` for prices and packages, which are the same for all
     /// users.
@@ -130,20 +101,9 @@ impl Query {
         }
     }
 
-    fn query_kind(&self) -> QueryKind {
-        match self {
-            Self::Balance { .. } => QueryKind::Balance,
-            Self::Transactions { .. } => QueryKind::Transactions,
-            Self::Batches { .. } => QueryKind::Batches,
-            Self::Price { .. } => QueryKind::Price,
-            Self::Packages {} => QueryKind::Packages,
-            Self::CanPurchase { .. } => QueryKind::CanPurchase,
-        }
-    }
-
     /// Its `type` on the wire.
     pub fn kind(&self) -> &'static str {
-        self.query_kind().as_str()
+        QueryKind::from(self).into()
     }
 
     /// Writes the body.

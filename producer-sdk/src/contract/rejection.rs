@@ -3,11 +3,15 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// The closed list of reasons for which a message is rejected. A rejected message is not retried
 /// and not recorded in the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum RejectionCode {
     /// The body exceeds [`MAX_BODY_BYTES`](super::MAX_BODY_BYTES).
@@ -45,28 +49,7 @@ pub enum RejectionCode {
 impl RejectionCode {
     /// The code on the wire.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLarge => "too_large",
-            Self::NotJson => "not_json",
-            Self::NotAnObject => "not_an_object",
-            Self::TooDeep => "too_deep",
-            Self::TooMany => "too_many",
-            Self::DuplicateField => "duplicate_field",
-            Self::UnknownType => "unknown_type",
-            Self::UnknownField => "unknown_field",
-            Self::MissingField => "missing_field",
-            Self::InvalidField => "invalid_field",
-            Self::ForbiddenExchange => "forbidden_exchange",
-            Self::ForbiddenSender => "forbidden_sender",
-            Self::UnreadableProperties => "unreadable_properties",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for RejectionCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.into()
     }
 }
 

@@ -7,10 +7,11 @@
 //! - Queues that several connections use are durable. Transient non-exclusive queues are
 //!   deprecated.
 
+use strum::VariantArray;
 use uuid::Uuid;
 
+use super::Origin;
 use super::bucket::BUCKETS;
-use super::command::Origin;
 use super::reply_to::{self, ReplyToError};
 
 /// The routing key of every query.
@@ -163,7 +164,7 @@ impl Topology {
     /// The origin of an exchange. `None` if it is not an exchange for commands.
     pub fn origin_of(&self, exchange: &str) -> Option<Origin> {
         let short = exchange.strip_prefix(&self.namespace)?.strip_prefix('.')?;
-        Origin::parse(short)
+        short.parse().ok()
     }
 
     /// The exchange and queue for queries: `{ns}.queries`. The routing key is [`QUERY_KEY`].
@@ -247,7 +248,7 @@ impl Topology {
             plain(self.delay(), ExchangeKind::Fanout),
             plain(self.queries(), ExchangeKind::Direct),
         ];
-        exchanges.extend(Origin::ALL.map(|origin| ExchangeSpec {
+        exchanges.extend(Origin::VARIANTS.iter().map(|&origin| ExchangeSpec {
             name: self.exchange(origin),
             kind: ExchangeKind::Direct,
             args: vec![text("alternate-exchange", self.unrouted())],
@@ -296,7 +297,7 @@ impl Topology {
         };
         let mut bindings = vec![to_itself(self.dead()), to_itself(self.unrouted())];
         for bucket in 0..BUCKETS {
-            bindings.extend(Origin::ALL.map(|origin| Binding {
+            bindings.extend(Origin::VARIANTS.iter().map(|&origin| Binding {
                 queue: self.commands(self.shard_of(bucket)),
                 exchange: self.exchange(origin),
                 routing_key: bucket.to_string(),

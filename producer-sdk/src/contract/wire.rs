@@ -1,9 +1,10 @@
 //! The encoding of a command.
 
+use scrip_types::Item;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::command::{Body, Command, Grant, Item};
+use super::command::{Body, Command, Grant};
 use super::{decode, instant};
 
 /// The body: all fields of all commands, in an order that is easy to read.

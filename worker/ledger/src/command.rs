@@ -2,31 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::status::SubscriptionStatus;
+pub use scrip_types::{Item, Origin};
 
-/// The exchange through which a command arrived.
-///
-/// References are unique per origin, so an app cannot block the reference of a payment or of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Origin {
-    /// Commands of apps: consumption.
-    Usage,
-    /// Commands of payment bridges and back offices: purchases, grants, subscriptions and freezes.
-    Funding,
-    /// Commands of the worker's own jobs.
-    Internal,
-}
-
-impl Origin {
-    /// The name in the database and on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Funding => "funding",
-            Self::Internal => "internal",
-        }
-    }
-}
+use crate::action::Action;
 
 /// A request to change one wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,100 +28,6 @@ pub struct Command {
     pub metadata: Option<String>,
     /// The requested change.
     pub action: Action,
-}
-
-/// The change that a command requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Spend credits on a service.
-    Consume {
-        /// The service that was used.
-        service: String,
-        /// Credits to spend, regardless of the service's price. Excludes `quantity`.
-        amount: Option<i64>,
-        /// Units to charge at the service's price. `None` means 1.
-        quantity: Option<i64>,
-    },
-    /// The credits that a new user gets once.
-    RegistrationBonus,
-    /// Free credits.
-    Promotion {
-        /// Credits to add.
-        amount: i64,
-        /// Days until the credits expire. `None` means never.
-        validity_days: Option<i64>,
-    },
-    /// Credits that were paid for.
-    Purchase {
-        /// The goods: a package or a number of credits.
-        item: Item,
-        /// The payment provider's id of the payment. It names the account that the credits come
-        /// from.
-        purchase_id: String,
-        /// The line of the payment, if it has several. Each line is credited once.
-        purchase_line: Option<String>,
-        /// The price that was paid, in millionths of the currency's unit.
-        paid_micros: Option<i64>,
-        /// ISO 4217 code.
-        currency: Option<String>,
-    },
-    /// A plan's credits for one period.
-    MonthlyGrant {
-        /// The subscription that the period belongs to.
-        subscription_id: String,
-        /// The start of the period.
-        period_start: DateTime<Utc>,
-    },
-    /// A change of a subscription, as the payment provider reported it.
-    Subscription {
-        /// The payment provider's id of the subscription.
-        subscription_id: String,
-        /// Name of the plan.
-        plan: String,
-        /// The reported status.
-        status: SubscriptionStatus,
-        /// The instant from which periods are counted. `None` means the instant of the event.
-        anchor: Option<DateTime<Utc>>,
-        /// The instant up to which the subscription is paid. `None` if the provider did not report
-        /// it.
-        paid_through: Option<DateTime<Utc>>,
-    },
-    /// Stops the wallet from spending.
-    Freeze {
-        /// The reason, for people.
-        reason: String,
-        /// The person or system that requested it.
-        actor: String,
-    },
-    /// Allows the wallet to spend again.
-    Unfreeze {
-        /// The reason, for people.
-        reason: String,
-        /// The person or system that requested it.
-        actor: String,
-    },
-    /// Removes the credits of expired batches.
-    Expire {
-        /// Batches that expire at or before this instant are removed. `max_lateness` postpones the
-        /// removal.
-        cutoff: DateTime<Utc>,
-    },
-}
-
-/// The goods of a purchase.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// A package, by its id in the configuration.
-    Package(String),
-    /// A package, by the payment provider's price id.
-    Price(String),
-    /// An explicit number of credits.
-    Credits {
-        /// The number of credits.
-        credits: i64,
-        /// Days until the credits expire. `None` means never.
-        validity_days: Option<i64>,
-    },
 }
 
 impl Command {
@@ -175,33 +59,28 @@ impl Command {
         matches!(
             self.action,
             Action::RegistrationBonus
-                | Action::Promotion { .. }
-                | Action::Purchase { .. }
-                | Action::Subscription { .. }
+                | Action::Promotion(_)
+                | Action::Purchase(_)
+                | Action::Subscription(_)
         )
     }
 
     /// Whether money was paid for it. Such a command is never refused for good: if it cannot be
     /// applied, it is kept as a dead letter.
     pub const fn is_paid(&self) -> bool {
-        matches!(
-            self.action,
-            Action::Purchase { .. } | Action::Subscription { .. }
-        )
+        matches!(self.action, Action::Purchase(_) | Action::Subscription(_))
     }
 
     /// The name of the command on the wire.
     pub const fn kind(&self) -> &'static str {
         match self.action {
-            Action::Consume { .. } => "consume",
-            Action::RegistrationBonus | Action::Promotion { .. } | Action::MonthlyGrant { .. } => {
-                "grant"
-            }
-            Action::Purchase { .. } => "purchase",
-            Action::Subscription { .. } => "subscription",
-            Action::Freeze { .. } => "freeze",
-            Action::Unfreeze { .. } => "unfreeze",
-            Action::Expire { .. } => "expire",
+            Action::Consume(_) => "consume",
+            Action::RegistrationBonus | Action::Promotion(_) | Action::MonthlyGrant(_) => "grant",
+            Action::Purchase(_) => "purchase",
+            Action::Subscription(_) => "subscription",
+            Action::Freeze(_) => "freeze",
+            Action::Unfreeze(_) => "unfreeze",
+            Action::Expire(_) => "expire",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command `consume`. It spends credits on a service.
 
 use crate::{
+    action::Consume,
     decision::{Context, Verdict},
     posting::TransactionType,
     pricing::cost,
@@ -10,16 +11,14 @@ use crate::{
 
 pub(crate) fn decide(
     wallet: Option<&mut Wallet>,
-    service: &str,
-    amount: Option<i64>,
-    quantity: Option<i64>,
+    consume: &Consume,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
-    let cost = match cost(service, amount, quantity, context.rules) {
+    let cost = match cost(consume, context.rules) {
         Ok(cost) => cost,
         Err(refusal) => return Ok(refusal.into()),
     };
-    let Some(wallet) = wallet.filter(|wallet| wallet.open) else {
+    let Some(wallet) = wallet else {
         return Ok(Refusal::WalletNotFound.into());
     };
     if wallet.status == WalletStatus::Frozen {
@@ -30,9 +29,9 @@ pub(crate) fn decide(
         return Ok(Verdict::Refuse(Refused::insufficient(cost, available)));
     }
     let mut posting = context.posting(TransactionType::Consumption);
-    posting.service = Some(service.to_owned());
-    posting.quantity = quantity;
-    posting.detail.default_price = context.rules.uses_default_price(&context.command.action);
+    posting.service = Some(consume.service.clone());
+    posting.quantity = consume.quantity;
+    posting.detail.default_price = context.rules.uses_default_price(consume);
     posting.allocations = wallet.take(cost, context.at)?;
     wallet.post(-cost)?;
     wallet.total_spent = wallet
@@ -40,7 +39,7 @@ pub(crate) fn decide(
         .checked_add(cost)
         .ok_or_else(|| wallet.inconsistent(format!("adding {cost} overflows its total_spent")))?;
     posting.amount = -cost;
-    posting.other_account = (cost > 0).then(|| format!("SERVICE:{service}"));
+    posting.other_account = (cost > 0).then(|| format!("SERVICE:{}", consume.service));
     posting.balance_after = Some(wallet.balance);
     Ok(Verdict::Post(vec![posting]))
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     command::{Command, Origin},
-    posting::{Detail, Posting, TransactionType},
+    posting::{Audit, Detail, Posting, TransactionType},
     refusal::{Refusal, Refused},
     rules::Rules,
 };
@@ -62,9 +62,10 @@ impl Context<'_> {
             related_id: None,
             description: command.description.clone(),
             metadata: command.metadata.clone(),
-            detail: Detail {
+            detail: Detail::default(),
+            audit: Audit {
                 claimed_at: command.occurred_at.filter(|claimed| *claimed != self.at),
-                ..Detail::default()
+                ..Audit::default()
             },
             occurred_at: self.at,
             allocations: Vec::new(),
@@ -87,7 +88,7 @@ impl Context<'_> {
             related_id: to,
             description: None,
             metadata: None,
-            detail: Detail::default(),
+            audit: Audit::default(),
             ..self.posting(kind)
         }
     }

@@ -35,9 +35,7 @@ pub(crate) struct Deposit {
     pub currency: Option<String>,
 }
 
-/// Opens the wallet if it is not open, adds the batch and completes the posting.
-///
-/// An amount of 0 opens the wallet and adds no batch.
+/// Adds the batch and completes the posting. An amount of 0 adds no batch.
 pub(crate) fn deposit(
     wallet: &mut Wallet,
     posting: &mut Posting,
@@ -45,7 +43,6 @@ pub(crate) fn deposit(
     context: &mut Context<'_>,
 ) -> Result<(), Inconsistency> {
     wallet.post(deposit.amount)?;
-    wallet.open = true;
     wallet.total_earned = wallet
         .total_earned
         .checked_add(deposit.amount)
@@ -61,7 +58,7 @@ pub(crate) fn deposit(
         return Ok(());
     }
     posting.other_account = Some(deposit.account);
-    posting.detail.batch = Some(Box::new(BatchNote {
+    posting.audit.batch = Some(Box::new(BatchNote {
         expires_at: deposit.expires_at,
         plan: deposit.source_plan.clone(),
         paid_micros: deposit.paid_micros,
@@ -82,8 +79,6 @@ pub(crate) fn deposit(
         currency: deposit.currency,
         transaction_id: posting.id,
         expirations: 0,
-        new: true,
-        dirty: true,
     };
     posting.allocations.push(Allocation {
         batch_id: batch.id,

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
+    action::Expire,
     decision::{Context, Verdict},
     posting::TransactionType,
     refusal::Refusal,
@@ -14,7 +15,7 @@ use crate::{
 
 pub(crate) fn decide(
     wallet: Option<&mut Wallet>,
-    cutoff: DateTime<Utc>,
+    expire: Expire,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     let Some(wallet) = wallet else {
@@ -25,7 +26,7 @@ pub(crate) fn decide(
         .checked_sub_signed(context.rules.max_lateness)
         .unwrap_or(DateTime::<Utc>::MIN_UTC);
     let mut postings = Vec::new();
-    for (allocation, nth) in wallet.take_expired(cutoff.min(latest)) {
+    for (allocation, nth) in wallet.take_expired(expire.cutoff.min(latest)) {
         wallet.post(allocation.amount)?;
         let reference = format!("expire:{}:{nth}", allocation.batch_id);
         let mut posting = context.derived(TransactionType::Expiration, reference, None);

@@ -12,7 +12,10 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use sha2::{Digest, Sha256};
 
-use crate::command::{Action, Command, Item};
+use crate::{
+    action::Action,
+    command::{Command, Item},
+};
 
 /// Length of a fingerprint in bytes.
 pub const FINGERPRINT_LEN: usize = 17;
@@ -60,31 +63,19 @@ fn fingerprint(command: &Command) -> Fingerprint {
     hasher.text("type", command.kind());
     hasher.text("userId", &command.user_id);
     match &command.action {
-        Action::Consume {
-            service,
-            amount,
-            quantity,
-        } => {
-            hasher.text("service", service);
-            hasher.number("amount", *amount);
-            hasher.number("quantity", *quantity);
+        Action::Consume(consume) => {
+            hasher.text("service", &consume.service);
+            hasher.number("amount", consume.amount);
+            hasher.number("quantity", consume.quantity);
         }
         Action::RegistrationBonus => hasher.text("reason", "registration_bonus"),
-        Action::Promotion {
-            amount,
-            validity_days,
-        } => {
+        Action::Promotion(promotion) => {
             hasher.text("reason", "promotion");
-            hasher.number("amount", Some(*amount));
-            hasher.number("validityDays", *validity_days);
+            hasher.number("amount", Some(promotion.amount));
+            hasher.number("validityDays", promotion.validity_days);
         }
-        Action::Purchase {
-            item,
-            purchase_id,
-            purchase_line,
-            ..
-        } => {
-            match item {
+        Action::Purchase(purchase) => {
+            match &purchase.item {
                 Item::Package(id) => hasher.text("packageId", id),
                 Item::Price(id) => hasher.text("priceId", id),
                 Item::Credits {
@@ -95,36 +86,25 @@ fn fingerprint(command: &Command) -> Fingerprint {
                     hasher.number("validityDays", *validity_days);
                 }
             }
-            hasher.text("purchaseId", purchase_id);
-            if let Some(line) = purchase_line {
+            hasher.text("purchaseId", &purchase.purchase_id);
+            if let Some(line) = &purchase.purchase_line {
                 hasher.text("purchaseLine", line);
             }
         }
-        Action::Expire { cutoff } => {
-            hasher.instant("cutoff", Some(*cutoff));
-        }
-        Action::MonthlyGrant {
-            subscription_id,
-            period_start,
-        } => {
+        Action::Expire(expire) => hasher.instant("cutoff", Some(expire.cutoff)),
+        Action::MonthlyGrant(grant) => {
             hasher.text("reason", "monthly_grant");
-            hasher.text("subscriptionId", subscription_id);
-            hasher.instant("periodStart", Some(*period_start));
+            hasher.text("subscriptionId", &grant.subscription_id);
+            hasher.instant("periodStart", Some(grant.period_start));
         }
-        Action::Subscription {
-            subscription_id,
-            plan,
-            status,
-            anchor,
-            paid_through,
-        } => {
-            hasher.text("subscriptionId", subscription_id);
-            hasher.text("plan", plan);
-            hasher.text("status", status.word());
-            hasher.instant("anchor", *anchor);
-            hasher.instant("paidThrough", *paid_through);
+        Action::Subscription(update) => {
+            hasher.text("subscriptionId", &update.subscription_id);
+            hasher.text("plan", &update.plan);
+            hasher.text("status", update.status.as_str());
+            hasher.instant("anchor", update.anchor);
+            hasher.instant("paidThrough", update.paid_through);
         }
-        Action::Freeze { .. } | Action::Unfreeze { .. } => {}
+        Action::Freeze(_) | Action::Unfreeze(_) => {}
     }
     let digest = hasher.0.finalize();
     let mut fingerprint = [0; FINGERPRINT_LEN];

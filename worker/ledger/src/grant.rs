@@ -2,6 +2,7 @@
 //! and clips them so that the wallet does not exceed its cap.
 
 use crate::{
+    action::Promotion,
     decision::{Context, Verdict},
     deposit::{Deposit, deposit, expiry},
     posting::TransactionType,
@@ -28,16 +29,15 @@ pub(crate) fn registration_bonus(
 
 pub(crate) fn promotion(
     wallet: &mut Wallet,
-    amount: i64,
-    validity_days: Option<i64>,
+    promotion: Promotion,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     free_credits(
         wallet,
         TransactionType::Promotion,
         "SYSTEM:promotion",
-        amount,
-        validity_days,
+        promotion.amount,
+        promotion.validity_days,
         context,
     )
 }

@@ -13,11 +13,11 @@
 //!    ([`Book::add_wallet`] and the other `add_…` functions).
 //! 2. Decide: pass the commands in order to [`Book::decide`]. Each call returns a [`Decision`] and
 //!    changes the book, so a later command sees the effect of an earlier one.
-//! 3. Write: take the rows to write from [`Book::into_changes`] and commit them.
+//! 3. Write: take the rows to write from [`Book::changes`] and commit them.
 //!
 //! ```
 //! use chrono::{DateTime, Utc};
-//! use ledger::{Action, Book, Command, Decision, Origin, Rules};
+//! use ledger::{Action, Book, Command, Consume, Decision, Origin, Rules};
 //! use uuid::Uuid;
 //!
 //! let command = |origin: Origin, reference_id: &str, action: Action| Command {
@@ -35,11 +35,11 @@
 //! let use_chat = command(
 //!     Origin::Usage,
 //!     "req-1",
-//!     Action::Consume {
+//!     Action::Consume(Consume {
 //!         service: "google:chat".to_owned(),
 //!         amount: None,
 //!         quantity: None,
-//!     },
+//!     }),
 //! );
 //!
 //! let rules = Rules::default();
@@ -59,7 +59,7 @@
 //!     panic!("a consumption is always settled");
 //! };
 //! assert_eq!((outcome.amount, outcome.balance), (-2, Some(18)));
-//! assert_eq!(book.into_changes().postings.len(), 2);
+//! assert_eq!(book.changes().postings.len(), 2);
 //! # Ok::<(), ledger::Inconsistency>(())
 //! ```
 //!
@@ -70,14 +70,14 @@
 //! | Input | [`Command`], [`Action`], [`Origin`], [`Rules`] |
 //! | Result | [`Decision`], [`Outcome`], [`Refusal`] in order of precedence, [`Inconsistency`] |
 //! | Rows to write | [`Changes`], [`Posting`], [`Allocation`], [`Wallet`], [`Batch`] |
-//! | Idempotency | [`Fingerprint`], [`Record`], [`PaymentKey`] |
+//! | Idempotency | [`Fingerprint`], [`Record`], [`RecordedTransaction`], [`PaymentKey`] |
 //! | Subscriptions | [`Subscription`], [`Event`], [`Period`], [`next_grant`] |
 //! | Checks | [`check_wallet`] |
 //!
 //! The book describes the rules: `docs/concepts` and `docs/reference`.
 #![deny(missing_docs)]
 
-mod account;
+mod action;
 mod amount;
 mod book;
 mod command;
@@ -86,6 +86,7 @@ mod decision;
 mod deposit;
 mod expire;
 mod fingerprint;
+mod freeze;
 mod grant;
 mod invariants;
 mod monthly;
@@ -95,24 +96,31 @@ pub mod period;
 mod posting;
 mod pricing;
 mod purchase;
+mod record;
 mod refusal;
 mod rules;
-mod status;
+pub mod status;
 mod subscribe;
 mod subscription;
 mod timeline;
 mod wallet;
 
+pub use action::{
+    Action, Consume, Expire, MonthlyGrant, Promotion, Purchase, StatusChange, SubscriptionUpdate,
+};
 pub use amount::{MAX_AMOUNT, Price};
 pub use book::{Book, Changes};
-pub use command::{Action, Command, Item, Origin};
+pub use command::{Command, Item, Origin};
 pub use decision::IdSource;
 pub use fingerprint::{FINGERPRINT_LEN, Fingerprint};
 pub use invariants::{Broken, check_wallet};
-pub use outcome::{Decision, Outcome, Record, Status};
+pub use outcome::{Decision, Outcome, Status};
 pub use payment::{CreditedPayment, PaymentKey};
 pub use period::Period;
-pub use posting::{Allocation, BatchNote, Detail, Posting, Skipped, TransactionType};
+pub use posting::{
+    Allocation, Audit, BatchNote, Detail, Posting, RecordedTransaction, Skipped, TransactionType,
+};
+pub use record::Record;
 pub use refusal::{Refusal, Refused};
 pub use rules::{DefaultPrice, Package, Plan, References, Registration, Rules};
 pub use status::SubscriptionStatus;

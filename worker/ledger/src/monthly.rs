@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    command::{Action, Command, Origin},
+    action::{Action, MonthlyGrant},
+    command::{Command, Origin},
     decision::{Context, Verdict},
     deposit::{Deposit, deposit},
     period::Period,
@@ -27,20 +28,21 @@ pub(crate) fn reference(subscription_id: &str, start: DateTime<Utc>) -> String {
 pub(crate) fn decide(
     wallet: Option<&mut Wallet>,
     subscriptions: &mut [Subscription],
-    (subscription_id, period_start): (&str, DateTime<Utc>),
+    grant: &MonthlyGrant,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
     // The clock decides about grants, not a time that a producer set on the command.
     context.at = context.now;
     let nth = subscriptions
         .iter()
-        .position(|one| one.id == subscription_id);
+        .position(|one| one.id == grant.subscription_id);
     let due = nth.and_then(|nth| {
         let due = subscriptions[nth].due_periods(context.rules, context.now);
         due.into_iter()
-            .find(|due| due.period.start == period_start)
-            .filter(|due| {
-                reference(subscription_id, due.period.start) == context.command.reference_id
+            .find(|due| due.period.start == grant.period_start)
+            .filter(|_| {
+                reference(&grant.subscription_id, grant.period_start)
+                    == context.command.reference_id
             })
     });
     let (Some(nth), Some(due), Some(wallet)) = (nth, due, wallet) else {
@@ -50,12 +52,8 @@ pub(crate) fn decide(
         Ok(plan) => plan,
         Err(refusal) => return Ok(refusal.into()),
     };
-    let posting = grant(wallet, subscriptions, nth, (&due, plan), None, context)?;
-    wallet.set_next_due_at(subscription::next_due_at(
-        subscriptions,
-        context.rules,
-        context.now,
-    ));
+    let posting = grant_period(wallet, subscriptions, nth, (&due, plan), None, context)?;
+    wallet.next_due_at = subscription::next_due_at(subscriptions, context.rules, context.now);
     Ok(Verdict::Post(vec![posting]))
 }
 
@@ -93,7 +91,7 @@ pub(crate) fn settle(
     });
     let mut postings = Vec::with_capacity(due.len().min(MAX_PERIODS));
     for (nth, period, plan) in due.into_iter().take(MAX_PERIODS) {
-        postings.push(grant(
+        postings.push(grant_period(
             wallet,
             subscriptions,
             nth,
@@ -102,17 +100,13 @@ pub(crate) fn settle(
             context,
         )?);
     }
-    wallet.set_next_due_at(subscription::next_due_at(
-        subscriptions,
-        context.rules,
-        context.now,
-    ));
+    wallet.next_due_at = subscription::next_due_at(subscriptions, context.rules, context.now);
     Ok(postings)
 }
 
 /// Grants a period, or records why it brings no credits. Either way the period is marked as
 /// handled.
-fn grant(
+fn grant_period(
     wallet: &mut Wallet,
     subscriptions: &mut [Subscription],
     nth: usize,
@@ -129,7 +123,7 @@ fn grant(
     };
     let is_free = subscriptions[nth].is_free();
     let skipped = if expires_at.is_some_and(|expires_at| expires_at <= context.now) {
-        Some(Skipped::Lapsed)
+        Some(Skipped::Expired)
     } else if is_free && subscription::is_covered(subscriptions, period.start, context.rules) {
         Some(Skipped::PaidPlan)
     } else {
@@ -187,9 +181,9 @@ fn command(subscription: &Subscription, reference: &str, period: Period) -> Comm
         sender: None,
         description: None,
         metadata: None,
-        action: Action::MonthlyGrant {
+        action: Action::MonthlyGrant(MonthlyGrant {
             subscription_id: subscription.id.clone(),
             period_start: period.start,
-        },
+        }),
     }
 }

@@ -2,9 +2,10 @@
 
 use uuid::Uuid;
 
+pub use scrip_types::Status;
+
 use crate::{
-    fingerprint::Fingerprint,
-    posting::{Allocation, Posting, Skipped, TransactionType},
+    posting::{Allocation, RecordedTransaction, Skipped, TransactionType},
     refusal::Refused,
 };
 
@@ -16,15 +17,6 @@ pub enum Decision {
     /// The command was paid for and cannot be applied. It is kept as a dead letter until the cause
     /// is fixed.
     Unapplied(Refused),
-}
-
-/// Whether a command was applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// The command was applied.
-    Completed,
-    /// The command was refused.
-    Failed,
 }
 
 /// The result of a command.
@@ -88,17 +80,20 @@ impl Outcome {
         }
     }
 
-    /// The outcome of a command, built from its postings in the order in which they were made.
+    /// The outcome of a command, built from its transactions in the order in which they were made.
     ///
-    /// The first posting is the command's own. Later ones are grants and bonuses that belong to it.
-    /// If one of those is refused, the command itself still counts as completed.
-    pub fn from_postings(postings: &[&Posting], available: Option<i64>) -> Self {
+    /// The first transaction is the command's own. Later ones are grants and bonuses that belong to
+    /// it. If one of those is refused, the command itself still counts as completed.
+    pub fn from_transactions(
+        transactions: impl IntoIterator<Item = RecordedTransaction>,
+        available: Option<i64>,
+    ) -> Self {
         let mut outcome = Self {
             replayed: false,
             amount: 0,
             balance: None,
             available,
-            transactions: Vec::with_capacity(postings.len()),
+            transactions: Vec::new(),
             allocations: Vec::new(),
             clipped: None,
             skipped: None,
@@ -107,43 +102,34 @@ impl Outcome {
             default_price: false,
             refused: None,
         };
-        for (nth, posting) in postings.iter().enumerate() {
-            outcome.amount = outcome.amount.saturating_add(posting.amount);
-            outcome.balance = posting.balance_after;
-            if let Some(clipped) = posting.detail.clipped {
+        for (nth, transaction) in transactions.into_iter().enumerate() {
+            let detail = transaction.detail;
+            outcome.amount = outcome.amount.saturating_add(transaction.amount);
+            outcome.balance = transaction.balance_after;
+            if let Some(clipped) = detail.clipped {
                 outcome.clipped = Some(outcome.clipped.unwrap_or(0).saturating_add(clipped));
             }
-            outcome.over_cap |= posting.detail.over_cap;
-            outcome.stale |= posting.detail.stale;
-            outcome.default_price |= posting.detail.default_price;
-            outcome.skipped = outcome.skipped.or(posting.detail.skipped);
-            outcome
-                .allocations
-                .extend(posting.allocations.iter().cloned());
-            match posting.refusal {
-                None => outcome
-                    .transactions
-                    .push((posting.id, posting.kind, posting.amount)),
+            outcome.over_cap |= detail.over_cap;
+            outcome.stale |= detail.stale;
+            outcome.default_price |= detail.default_price;
+            outcome.skipped = outcome.skipped.or(detail.skipped);
+            outcome.allocations.extend(transaction.allocations);
+            match transaction.refusal {
+                None => {
+                    let completed = (transaction.id, transaction.kind, transaction.amount);
+                    outcome.transactions.push(completed);
+                }
                 Some(_) if nth > 0 => {}
                 Some(code) => {
                     outcome.refused = Some(Refused {
                         code,
-                        required: posting.detail.required,
-                        available: posting.detail.available,
-                        first: posting.detail.first.clone(),
+                        required: detail.required,
+                        available: detail.available,
+                        first: detail.first,
                     });
                 }
             }
         }
         outcome
     }
-}
-
-/// A stored outcome, for the detection of replays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// The fingerprint of the command. `None` for derived references.
-    pub fingerprint: Option<Fingerprint>,
-    /// The outcome of the command.
-    pub outcome: Outcome,
 }

@@ -3,7 +3,10 @@
 
 use uuid::Uuid;
 
-use crate::command::{Action, Command};
+use crate::{
+    action::{Action, Purchase},
+    command::Command,
+};
 
 /// The identity of a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,15 +21,17 @@ impl PaymentKey {
     /// The payment that a command reports, if it is a purchase.
     pub fn from_command(command: &Command) -> Option<Self> {
         match &command.action {
-            Action::Purchase {
-                purchase_id,
-                purchase_line,
-                ..
-            } => Some(Self {
-                purchase_id: purchase_id.clone(),
-                purchase_line: purchase_line.clone(),
-            }),
+            Action::Purchase(purchase) => Some(Self::from(purchase)),
             _ => None,
+        }
+    }
+}
+
+impl From<&Purchase> for PaymentKey {
+    fn from(purchase: &Purchase) -> Self {
+        Self {
+            purchase_id: purchase.purchase_id.clone(),
+            purchase_line: purchase.purchase_line.clone(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! its allocations.
 
 use chrono::{DateTime, Utc};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
 };
 
 /// The type of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum TransactionType {
     /// Credits that were paid for.
     Purchase,
@@ -41,69 +43,27 @@ pub enum TransactionType {
 }
 
 impl TransactionType {
-    /// All types.
-    pub const ALL: [Self; 12] = [
-        Self::Purchase,
-        Self::Consumption,
-        Self::MonthlyGrant,
-        Self::RegistrationBonus,
-        Self::Expiration,
-        Self::Bonus,
-        Self::Promotion,
-        Self::Refund,
-        Self::Revocation,
-        Self::Subscription,
-        Self::Freeze,
-        Self::Unfreeze,
-    ];
-
     /// The name in the database and on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Purchase => "purchase",
-            Self::Consumption => "consumption",
-            Self::MonthlyGrant => "monthly_grant",
-            Self::RegistrationBonus => "registration_bonus",
-            Self::Expiration => "expiration",
-            Self::Bonus => "bonus",
-            Self::Promotion => "promotion",
-            Self::Refund => "refund",
-            Self::Revocation => "revocation",
-            Self::Subscription => "subscription",
-            Self::Freeze => "freeze",
-            Self::Unfreeze => "unfreeze",
-        }
-    }
-
-    /// The type with this name in the database.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
 /// The reason why the grant of a period brings no credits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Skipped {
     /// The credits would have expired already.
-    Lapsed,
+    #[strum(serialize = "lapsed")]
+    Expired,
     /// The period belongs to the free plan, and a paid plan covers its start.
     PaidPlan,
 }
 
 impl Skipped {
     /// The name in the database and on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lapsed => "lapsed",
-            Self::PaidPlan => "paid_plan",
-        }
-    }
-
-    /// The reason with this name in the database.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Lapsed, Self::PaidPlan]
-            .into_iter()
-            .find(|skipped| skipped.as_str() == name)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -153,6 +113,18 @@ pub struct Detail {
     pub available: Option<i64>,
     /// The transaction that credited the payment, for `duplicate_payment`.
     pub first: Option<CreditedPayment>,
+}
+
+impl Detail {
+    /// Whether all fields are empty, so that nothing has to be stored.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a transaction stores for people and for checks. The outcome does not depend on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
     /// The instant in the command, if it was clamped.
     pub claimed_at: Option<DateTime<Utc>>,
     /// The command, if it was refused or moves no credits.
@@ -161,7 +133,7 @@ pub struct Detail {
     pub batch: Option<Box<BatchNote>>,
 }
 
-impl Detail {
+impl Audit {
     /// Whether all fields are empty, so that nothing has to be stored.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -214,6 +186,8 @@ pub struct Posting {
     pub metadata: Option<String>,
     /// Further details of the outcome.
     pub detail: Detail,
+    /// What is stored for people and for checks.
+    pub audit: Audit,
     /// The effective time of the command.
     pub occurred_at: DateTime<Utc>,
     /// The changes of batches.
@@ -241,5 +215,38 @@ impl Posting {
 
     fn wallet_account(&self) -> String {
         format!("WALLET:{}", self.user_id)
+    }
+}
+
+/// A transaction, with only the fields that the outcome of its command needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedTransaction {
+    /// The id of the row.
+    pub id: Uuid,
+    /// The type of the transaction.
+    pub kind: TransactionType,
+    /// The change of the balance, in credits.
+    pub amount: i64,
+    /// The reason for the refusal. `None` if the transaction is completed.
+    pub refusal: Option<Refusal>,
+    /// The wallet's balance afterwards. `None` if the user has no wallet.
+    pub balance_after: Option<i64>,
+    /// Further details of the outcome.
+    pub detail: Detail,
+    /// The changes of batches.
+    pub allocations: Vec<Allocation>,
+}
+
+impl From<&Posting> for RecordedTransaction {
+    fn from(posting: &Posting) -> Self {
+        Self {
+            id: posting.id,
+            kind: posting.kind,
+            amount: posting.amount,
+            refusal: posting.refusal,
+            balance_after: posting.balance_after,
+            detail: posting.detail.clone(),
+            allocations: posting.allocations.clone(),
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What a consumption costs.
 
 use crate::{
+    action::{Action, Consume},
     amount::Price,
-    command::Action,
     refusal::Refusal,
     rules::{DefaultPrice, Rules},
 };
@@ -20,27 +20,17 @@ impl Rules {
             })
     }
 
-    /// Whether a command is charged at the default price because its service has no price.
-    pub fn uses_default_price(&self, action: &Action) -> bool {
-        let Action::Consume {
-            service,
-            amount: None,
-            ..
-        } = action
-        else {
-            return false;
-        };
-        matches!(self.default_price, DefaultPrice::Price(_)) && !self.prices.contains_key(service)
+    /// Whether a consumption is charged at the default price because its service has no price.
+    pub(crate) fn uses_default_price(&self, consume: &Consume) -> bool {
+        consume.amount.is_none()
+            && matches!(self.default_price, DefaultPrice::Price(_))
+            && !self.prices.contains_key(&consume.service)
     }
 
     /// The maximum number of credits that a command may take from spendable batches.
     pub fn demand(&self, action: &Action) -> i64 {
         match action {
-            Action::Consume {
-                service,
-                amount,
-                quantity,
-            } => cost(service, *amount, *quantity, self).unwrap_or(0),
+            Action::Consume(consume) => cost(consume, self).unwrap_or(0),
             _ => 0,
         }
     }
@@ -48,17 +38,14 @@ impl Rules {
 
 /// The cost of a consumption: the amount in the command, else the service's price times the
 /// quantity.
-pub(crate) fn cost(
-    service: &str,
-    amount: Option<i64>,
-    quantity: Option<i64>,
-    rules: &Rules,
-) -> Result<i64, Refusal> {
-    if let Some(amount) = amount {
+pub(crate) fn cost(consume: &Consume, rules: &Rules) -> Result<i64, Refusal> {
+    if let Some(amount) = consume.amount {
         return Ok(amount);
     }
-    let price = rules.price(service).ok_or(Refusal::UnknownService)?;
+    let price = rules
+        .price(&consume.service)
+        .ok_or(Refusal::UnknownService)?;
     price
-        .total(quantity.unwrap_or(1))
+        .total(consume.quantity.unwrap_or(1))
         .ok_or(Refusal::InvalidAmount)
 }

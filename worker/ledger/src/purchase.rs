@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
+    action::Purchase,
     amount::MAX_AMOUNT,
     command::Item,
     decision::{Context, Verdict},
@@ -15,22 +16,15 @@ use crate::{
 };
 
 /// The credits that a purchase adds.
-pub(crate) struct Lot {
+struct Lot {
     credits: i64,
     bonus: i64,
     validity_days: Option<i64>,
     package: Option<String>,
 }
 
-/// The payment, as the payment provider reported it.
-pub(crate) struct Payment<'a> {
-    pub key: PaymentKey,
-    pub paid_micros: Option<i64>,
-    pub currency: Option<&'a String>,
-}
-
 /// Looks up the credits of a package, or takes the number of credits in the command.
-pub(crate) fn lot(item: &Item, rules: &Rules) -> Result<Lot, Refusal> {
+fn lot(item: &Item, rules: &Rules) -> Result<Lot, Refusal> {
     let package_lot = |id: &str, package: &Package| Lot {
         credits: package.credits,
         bonus: package.bonus,
@@ -63,11 +57,15 @@ pub(crate) fn lot(item: &Item, rules: &Rules) -> Result<Lot, Refusal> {
 
 pub(crate) fn decide(
     wallet: &mut Wallet,
-    lot: &Lot,
-    payment: Payment<'_>,
+    purchase: &Purchase,
     payments: &mut HashMap<PaymentKey, CreditedPayment>,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
+    let lot = match lot(&purchase.item, context.rules) {
+        Ok(lot) => lot,
+        Err(refusal) => return Ok(refusal.into()),
+    };
+    let payment = PaymentKey::from(purchase);
     let total = lot
         .credits
         .checked_add(lot.bonus)
@@ -77,21 +75,21 @@ pub(crate) fn decide(
     let (Some(_), Ok(expires_at)) = (earned, expires_at) else {
         return Ok(Verdict::Unapplied(Refusal::InvalidAmount.into()));
     };
-    if let Some(first) = payments.get(&payment.key) {
+    if let Some(first) = payments.get(&payment) {
         return Ok(Verdict::Refuse(Refused::duplicate_payment(first.clone())));
     }
     let mut paid = context.posting(TransactionType::Purchase);
-    paid.purchase_id = Some(payment.key.purchase_id.clone());
-    paid.purchase_line.clone_from(&payment.key.purchase_line);
+    paid.purchase_id = Some(purchase.purchase_id.clone());
+    paid.purchase_line.clone_from(&purchase.purchase_line);
     let deposited = Deposit {
         amount: lot.credits,
-        account: format!("PAYMENT:{}", payment.key.purchase_id),
+        account: format!("PAYMENT:{}", purchase.purchase_id),
         source: Source::Purchase,
         source_plan: lot.package.clone(),
         grant_period: None,
         expires_at,
-        paid_micros: payment.paid_micros,
-        currency: payment.currency.cloned(),
+        paid_micros: purchase.paid_micros,
+        currency: purchase.currency.clone(),
     };
     deposit(wallet, &mut paid, deposited, context)?;
     let mut postings = vec![paid];
@@ -120,7 +118,7 @@ pub(crate) fn decide(
         reference_id: context.command.reference_id.clone(),
         transaction_id: postings[0].id,
     };
-    payments.insert(payment.key, credited);
+    payments.insert(payment, credited);
     postings[0].detail.over_cap = wallet.spendable_at(context.at) > context.rules.max_user_balance;
     Ok(Verdict::Post(postings))
 }

@@ -2,13 +2,28 @@
 
 use std::fmt;
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use crate::payment::CreditedPayment;
 
 /// The code of a refusal.
 ///
 /// The variants are in order of precedence: if several apply, the first one is returned. The
 /// documentation and the tests use the same order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Refusal {
     /// The reference was used before for a command with other content.
     ReferenceConflict,
@@ -51,59 +66,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// All codes in order of precedence.
-    pub const ALL: [Self; 19] = [
-        Self::ReferenceConflict,
-        Self::CreditsDisabled,
-        Self::InvalidAmount,
-        Self::UnknownService,
-        Self::UnknownPackage,
-        Self::SubscriptionConflict,
-        Self::UnknownPlan,
-        Self::PlanDisabled,
-        Self::NotDue,
-        Self::WalletNotFound,
-        Self::WalletFrozen,
-        Self::AlreadyGranted,
-        Self::DuplicatePayment,
-        Self::MaxBalanceReached,
-        Self::InsufficientCredits,
-        Self::OriginalNotFound,
-        Self::RefundExceedsConsumption,
-        Self::HoldNotFound,
-        Self::HoldClosed,
-    ];
-
     /// The code on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ReferenceConflict => "reference_conflict",
-            Self::CreditsDisabled => "credits_disabled",
-            Self::InvalidAmount => "invalid_amount",
-            Self::UnknownService => "unknown_service",
-            Self::UnknownPackage => "unknown_package",
-            Self::UnknownPlan => "unknown_plan",
-            Self::PlanDisabled => "plan_disabled",
-            Self::SubscriptionConflict => "subscription_conflict",
-            Self::NotDue => "not_due",
-            Self::WalletNotFound => "wallet_not_found",
-            Self::WalletFrozen => "wallet_frozen",
-            Self::AlreadyGranted => "already_granted",
-            Self::DuplicatePayment => "duplicate_payment",
-            Self::MaxBalanceReached => "max_balance_reached",
-            Self::InsufficientCredits => "insufficient_credits",
-            Self::OriginalNotFound => "original_not_found",
-            Self::RefundExceedsConsumption => "refund_exceeds_consumption",
-            Self::HoldNotFound => "hold_not_found",
-            Self::HoldClosed => "hold_closed",
-        }
-    }
-
-    /// The refusal with this code in the database.
-    pub fn parse(code: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|refusal| refusal.as_str() == code)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Whether the refusal is stored.

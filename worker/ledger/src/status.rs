@@ -1,80 +1,35 @@
-//! The status of a subscription.
+//! The name of a subscription's status in the database, and what it means for the periods.
+
+pub use scrip_types::SubscriptionStatus;
+use strum::VariantArray;
 
 use crate::rules::Rules;
 
-/// The status of a subscription, as the payment provider reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SubscriptionStatus {
-    /// It runs and is paid.
-    Active,
-    /// It runs as a trial, unpaid.
-    Trialing,
-    /// A payment is overdue.
-    PastDue,
-    /// It is interrupted.
-    Paused,
-    /// It was canceled and has ended.
-    Canceled,
-    /// It reached its end.
-    Expired,
+/// The name of `status` in the database: the name on the wire in upper case.
+pub fn stored_name(status: SubscriptionStatus) -> String {
+    status.as_str().to_ascii_uppercase()
 }
 
-impl SubscriptionStatus {
-    /// All statuses.
-    pub const ALL: [Self; 6] = [
-        Self::Active,
-        Self::Trialing,
-        Self::PastDue,
-        Self::Paused,
-        Self::Canceled,
-        Self::Expired,
-    ];
+/// The status with this name in the database.
+pub fn from_stored_name(name: &str) -> Option<SubscriptionStatus> {
+    let mut all = SubscriptionStatus::VARIANTS.iter().copied();
+    all.find(|status| stored_name(*status) == name)
+}
 
-    /// The name on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Trialing => "trialing",
-            Self::PastDue => "past_due",
-            Self::Paused => "paused",
-            Self::Canceled => "canceled",
-            Self::Expired => "expired",
-        }
+/// Whether `status` alone means that the subscription runs.
+pub(crate) const fn runs(status: SubscriptionStatus, rules: &Rules) -> bool {
+    match status {
+        SubscriptionStatus::Active => true,
+        SubscriptionStatus::Trialing => rules.trial_grants,
+        SubscriptionStatus::PastDue
+        | SubscriptionStatus::Paused
+        | SubscriptionStatus::Canceled
+        | SubscriptionStatus::Expired => false,
     }
+}
 
-    /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Trialing => "TRIALING",
-            Self::PastDue => "PAST_DUE",
-            Self::Paused => "PAUSED",
-            Self::Canceled => "CANCELED",
-            Self::Expired => "EXPIRED",
-        }
-    }
-
-    /// The status with this name in the database.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == name)
-    }
-
-    /// The status with this name on the wire.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.word() == word)
-    }
-
-    /// Whether this status alone means that the subscription runs.
-    pub(crate) const fn runs(self, rules: &Rules) -> bool {
-        match self {
-            Self::Active => true,
-            Self::Trialing => rules.trial_grants,
-            Self::PastDue | Self::Paused | Self::Canceled | Self::Expired => false,
-        }
-    }
-
-    /// Whether periods that start later are not granted.
-    pub(crate) const fn is_over(self) -> bool {
-        matches!(self, Self::Paused | Self::Canceled | Self::Expired)
-    }
+/// Whether periods that start later are not granted.
+pub(crate) const fn is_over(status: SubscriptionStatus) -> bool {
+    use SubscriptionStatus::{Canceled, Expired, Paused};
+    matches!(status, Paused | Canceled | Expired)
 }

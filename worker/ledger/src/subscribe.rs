@@ -2,6 +2,7 @@
 //! subscription, and grants the periods that are due by all events together.
 
 use crate::{
+    action::SubscriptionUpdate,
     decision::{Context, Verdict},
     monthly,
     posting::TransactionType,
@@ -14,10 +15,19 @@ use crate::{
 pub(crate) fn decide(
     wallet: &mut Wallet,
     subscriptions: &mut Vec<Subscription>,
-    (id, event): (&str, Event),
+    update: &SubscriptionUpdate,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
-    let known = subscriptions.iter().position(|one| one.id == id);
+    let event = Event {
+        at: context.command.event_at(context.now),
+        applied_at: context.now,
+        status: update.status,
+        plan: update.plan.clone(),
+        anchor: update.anchor,
+        paid_through: update.paid_through,
+    };
+    let id = &update.subscription_id;
+    let known = subscriptions.iter().position(|one| one.id == *id);
     let is_stale = known.is_some_and(|nth| subscriptions[nth].is_stale(&event));
     if matches!(
         event.status,
@@ -29,15 +39,14 @@ pub(crate) fn decide(
     // The clock decides about grants, not the event, which may be old.
     context.at = context.now;
     let mut posting = context.posting(TransactionType::Subscription);
-    posting.subscription_id = Some(id.to_owned());
+    posting.subscription_id = Some(id.clone());
     posting.occurred_at = event.at;
-    posting.detail.claimed_at = context
+    posting.audit.claimed_at = context
         .command
         .occurred_at
         .filter(|claimed| *claimed != event.at);
     posting.detail.stale = is_stale;
-    posting.detail.request = Some(Box::new(context.command.clone()));
-    wallet.open = true;
+    posting.audit.request = Some(Box::new(context.command.clone()));
     wallet.post(0)?;
     posting.balance_after = Some(wallet.balance);
 
@@ -45,12 +54,7 @@ pub(crate) fn decide(
         subscriptions[nth].record(event, context.rules);
     } else {
         let user_id = &context.command.user_id;
-        subscriptions.push(Subscription::new(
-            id.to_owned(),
-            user_id,
-            event,
-            context.rules,
-        ));
+        subscriptions.push(Subscription::new(id.clone(), user_id, event, context.rules));
     }
     let until = subscription::due_until(context.command, context.now);
     let related_id = Some(posting.id);

@@ -8,7 +8,7 @@ use crate::{
     command::Command,
     period::Period,
     rules::{Plan, Rules},
-    status::SubscriptionStatus,
+    status::{self, SubscriptionStatus},
     timeline::{Event, MAX_AHEAD, Outlook, Span, Timeline},
 };
 
@@ -50,8 +50,6 @@ pub struct Subscription {
     pub anchor: DateTime<Utc>,
     /// The content of its row.
     pub state: SubscriptionState,
-    /// Whether it differs from its stored row.
-    pub dirty: bool,
     timeline: Timeline,
     /// Starts of the periods that were granted, skipped or refused by the cap.
     handled: BTreeSet<DateTime<Utc>>,
@@ -117,7 +115,6 @@ impl Subscription {
                 paid_through: event.paid_through,
                 due_at: None,
             },
-            dirty: true,
             timeline: Timeline::new(vec![event]),
             handled: BTreeSet::new(),
         };
@@ -156,7 +153,6 @@ impl Subscription {
             user_id,
             anchor,
             state,
-            dirty: false,
             timeline,
             handled,
         }
@@ -173,6 +169,11 @@ impl Subscription {
         self.timeline.events()
     }
 
+    /// The number of its events and handled periods. Every change adds one.
+    pub(crate) fn history_len(&self) -> usize {
+        self.events().len() + self.handled.len()
+    }
+
     /// Whether a later event than `event` is known.
     pub(crate) fn is_stale(&self, event: &Event) -> bool {
         self.timeline.is_stale(event)
@@ -182,14 +183,12 @@ impl Subscription {
     pub(crate) fn record(&mut self, event: Event, rules: &Rules) {
         self.timeline.insert(event);
         self.refresh(rules);
-        self.dirty = true;
     }
 
     /// Records that a period was granted, skipped or refused by the cap.
     pub(crate) fn handle(&mut self, start: DateTime<Utc>, rules: &Rules) {
         self.handled.insert(start);
         self.refresh(rules);
-        self.dirty = true;
     }
 
     /// The anchor and the row that follow from its events and grants under `rules`.
@@ -223,7 +222,7 @@ impl Subscription {
                 since,
                 reported_at: event.at,
                 activated_at,
-                ended_at: event.status.is_over().then(|| end.unwrap_or(since)),
+                ended_at: status::is_over(event.status).then(|| end.unwrap_or(since)),
                 paid_through: self.timeline.paid_through(),
                 due_at,
             };

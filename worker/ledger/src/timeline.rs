@@ -5,7 +5,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{rules::Rules, status::SubscriptionStatus};
+use crate::{
+    rules::Rules,
+    status::{self, SubscriptionStatus},
+};
 
 /// The maximum lead of a payment provider's clock over the worker's.
 pub(crate) const MAX_AHEAD: TimeDelta = TimeDelta::minutes(5);
@@ -261,7 +264,7 @@ fn runs_until(
             Some(DateTime::<Utc>::MAX_UTC)
         }
         SubscriptionStatus::PastDue if ran_before => {
-            let is_paid = is_possible || next.is_some_and(|next| next.runs(rules));
+            let is_paid = is_possible || next.is_some_and(|next| status::runs(next, rules));
             let grace = if is_paid {
                 TimeDelta::MAX
             } else {

@@ -3,6 +3,7 @@
 use std::{cmp::Ordering, fmt};
 
 use chrono::{DateTime, Utc};
+use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
 
 use crate::posting::Allocation;
@@ -31,18 +32,14 @@ pub struct Wallet {
     pub next_due_at: Option<DateTime<Utc>>,
     /// The number of writes of the row.
     pub version: i64,
-    /// Whether the user has this wallet. `false` for a row that was prepared for a command that has
-    /// not opened the wallet yet.
-    pub open: bool,
-    /// Whether it differs from its stored row.
-    pub dirty: bool,
     /// ACTIVE batches in spending order: all expired ones, and enough of the others for the current
     /// commands.
     batches: Vec<Batch>,
 }
 
 /// Whether a wallet may spend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum WalletStatus {
     /// It may spend.
     Active,
@@ -52,11 +49,8 @@ pub enum WalletStatus {
 
 impl WalletStatus {
     /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Frozen => "FROZEN",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -92,14 +86,11 @@ pub struct Batch {
     /// The number of times that credits of it expired. It numbers the references of these
     /// expirations.
     pub expirations: i32,
-    /// Whether its row still has to be inserted.
-    pub new: bool,
-    /// Whether it differs from its stored row.
-    pub dirty: bool,
 }
 
 /// The state of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum BatchStatus {
     /// Credits are left.
     Active,
@@ -113,18 +104,14 @@ pub enum BatchStatus {
 
 impl BatchStatus {
     /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Consumed => "CONSUMED",
-            Self::Expired => "EXPIRED",
-            Self::Revoked => "REVOKED",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
 /// The kind of a batch's source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Source {
     /// A purchase.
     Purchase,
@@ -136,12 +123,8 @@ pub enum Source {
 
 impl Source {
     /// The name in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Purchase => "PURCHASE",
-            Self::Subscription => "SUBSCRIPTION",
-            Self::Bonus => "BONUS",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -197,8 +180,8 @@ impl Batch {
 }
 
 impl Wallet {
-    /// An empty wallet that is not open yet.
-    pub const fn prepared(id: Uuid, user_id: String) -> Self {
+    /// An empty wallet.
+    pub const fn new(id: Uuid, user_id: String) -> Self {
         Self {
             id,
             user_id,
@@ -210,8 +193,6 @@ impl Wallet {
             status: WalletStatus::Active,
             next_due_at: None,
             version: 0,
-            open: false,
-            dirty: false,
             batches: Vec::new(),
         }
     }
@@ -229,26 +210,20 @@ impl Wallet {
         self.batches.insert(position, batch);
     }
 
-    /// Marks the wallet and its batches as written, and removes the empty batches.
-    pub fn written(&mut self) {
-        self.dirty = false;
+    /// Removes the empty batches.
+    pub(crate) fn drop_empty_batches(&mut self) {
         self.batches
             .retain(|batch| batch.status == BatchStatus::Active);
-        for batch in &mut self.batches {
-            batch.new = false;
-            batch.dirty = false;
-        }
+    }
+
+    /// The version that the next write gives to the row.
+    pub const fn next_version(&self) -> i64 {
+        self.version.saturating_add(1)
     }
 
     /// Whether a period of the user's subscriptions is due.
     pub fn is_due(&self, now: DateTime<Utc>) -> bool {
         self.next_due_at.is_some_and(|due_at| due_at <= now)
-    }
-
-    /// Sets the time at which the next period can be granted.
-    pub(crate) fn set_next_due_at(&mut self, next: Option<DateTime<Utc>>) {
-        self.dirty |= self.next_due_at != next;
-        self.next_due_at = next;
     }
 
     /// The credits that can be spent at `at`: the balance without held and expired credits.
@@ -328,7 +303,6 @@ impl Wallet {
                 ))
             })?;
         self.transaction_count += 1;
-        self.dirty = true;
         Ok(())
     }
 
@@ -344,7 +318,6 @@ impl Wallet {
 impl Batch {
     fn reduce(&mut self, taken: i64, when_empty: BatchStatus) -> Allocation {
         self.remaining -= taken;
-        self.dirty = true;
         if self.remaining == 0 {
             self.status = when_empty;
         }

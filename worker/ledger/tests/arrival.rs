@@ -1,9 +1,10 @@
-//! Grants after events that are late, reordered, replayed or dated in the future.
+//! Grants after events that are late, reordered or replayed.
 
 use chrono::TimeDelta;
 use ledger::{
-    Action, Command, Decision, Item, Refusal,
+    Action, Command, Decision, Item, Promotion, Purchase, Refusal,
     SubscriptionStatus::{self, Active, Canceled, Trialing},
+    SubscriptionUpdate,
 };
 
 use crate::desk::{Desk, at, code, consume, months, settled, subscription};
@@ -44,13 +45,13 @@ fn a_replayed_purchase_is_valid_from_when_it_was_received() {
         credits: 100,
         validity_days: Some(30),
     };
-    let purchase = Action::Purchase {
+    let purchase = Action::Purchase(Purchase {
         item,
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,
         paid_micros: None,
         currency: None,
-    };
+    });
     let mut command = desk.command(None, purchase);
     command.received_at = Some(at("2026-01-10"));
     desk.now = at("2026-01-25");
@@ -62,10 +63,10 @@ fn a_replayed_purchase_is_valid_from_when_it_was_received() {
 #[test]
 fn lateness_is_measured_from_when_a_command_was_received() {
     let mut desk = Desk::new("2026-01-10");
-    let promotion = Action::Promotion {
+    let promotion = Action::Promotion(Promotion {
         amount: 5,
         validity_days: Some(10),
-    };
+    });
     let mut command = desk.command(Some(at("2026-01-01T12:00:00")), promotion);
     command.received_at = Some(at("2026-01-02"));
     settled(desk.decide(&command));
@@ -102,12 +103,14 @@ fn a_period_after_the_end_is_not_granted_if_a_short_outage_delays_the_events() {
     for swapped in [false, true] {
         let mut desk = Desk::new("2026-01-10T12:00:00");
         let anchor = Some(at("2025-12-10T11:00:00"));
-        let event = |status| Action::Subscription {
-            subscription_id: "sub".to_owned(),
-            plan: "pro".to_owned(),
-            status,
-            anchor,
-            paid_through: None,
+        let event = |status| {
+            Action::Subscription(SubscriptionUpdate {
+                subscription_id: "sub".to_owned(),
+                plan: "pro".to_owned(),
+                status,
+                anchor,
+                paid_through: None,
+            })
         };
         let mut events = [
             ("2026-01-10T09:00:00", Active),
@@ -136,8 +139,8 @@ fn a_period_after_the_end_is_not_granted_if_a_short_outage_delays_the_events() {
 fn the_first_command_after_the_wait_grants_the_waiting_periods() {
     let mut desk = Desk::new("2026-01-10T12:00:00");
     let mut event = subscription(Active, "pro", None);
-    if let Action::Subscription { anchor, .. } = &mut event {
-        *anchor = Some(at("2025-12-10T11:00:00"));
+    if let Action::Subscription(update) = &mut event {
+        update.anchor = Some(at("2025-12-10T11:00:00"));
     }
     let command = desk.command(Some(at("2026-01-10T09:00:00")), event);
     settled(desk.decide(&command));
@@ -194,8 +197,8 @@ fn a_period_that_an_event_names_waits_only_if_the_event_is_late() {
     for (applied, granted) in [("11:04:00", 1), ("11:05:00", 1), ("11:05:01", 0)] {
         let mut desk = Desk::new(&format!("2026-01-10T{applied}"));
         let mut event = subscription(Active, "pro", None);
-        if let Action::Subscription { anchor: named, .. } = &mut event {
-            *named = Some(at("2026-01-10T11:03:00"));
+        if let Action::Subscription(update) = &mut event {
+            update.anchor = Some(at("2026-01-10T11:03:00"));
         }
         let command = desk.command(Some(at("2026-01-10T11:00:00")), event);
         settled(desk.decide(&command));
@@ -239,8 +242,8 @@ fn a_period_that_a_late_event_does_not_name_waits_however_soon_it_starts() {
 fn a_period_that_starts_while_an_earlier_one_waits_is_granted_when_it_starts() {
     let mut desk = Desk::new("2026-02-09T23:55:00");
     let mut event = subscription(Active, "pro", None);
-    if let Action::Subscription { anchor, .. } = &mut event {
-        *anchor = Some(at("2025-12-10"));
+    if let Action::Subscription(update) = &mut event {
+        update.anchor = Some(at("2025-12-10"));
     }
     let command = desk.command(Some(at("2026-01-05")), event);
     assert_eq!(settled(desk.decide(&command)).amount, 0);
@@ -252,85 +255,6 @@ fn a_period_that_starts_while_an_earlier_one_waits_is_granted_when_it_starts() {
         None,
         "December's and January's waited"
     );
-}
-
-/// Conformance: Commands: Grants do not depend on arrival order: periods already begun when a late
-/// event arrives wait 15 minutes
-#[test]
-fn an_event_that_is_dated_ahead_shortens_no_wait() {
-    let mut desk = Desk::new("2026-01-10T12:00:00");
-    desk.event("2025-12-10T11:00:00", Active, "pro");
-    assert!(desk.granted().is_empty());
-    desk.now = at("2026-01-10T12:12:00");
-    let mut ahead = subscription(Active, "basic", None);
-    if let Action::Subscription {
-        subscription_id, ..
-    } = &mut ahead
-    {
-        "other".clone_into(subscription_id);
-    }
-    let command = desk.command(Some(at("2026-01-10T12:17:00")), ahead);
-    assert_eq!(settled(desk.decide(&command)).amount, 10);
-    desk.now = at("2026-01-10T12:15:00");
-    desk.send(consume(1));
-    assert_eq!(desk.granted().len(), 3);
-}
-
-#[test]
-fn an_event_that_is_dated_ahead_keeps_the_time_that_it_claimed_and_others_keep_none() {
-    let mut desk = Desk::new("2026-01-10");
-    for (when, claimed) in [
-        ("2026-01-10T00:04:00", true),
-        ("2026-01-10", false),
-        ("2026-01-01", false),
-    ] {
-        let posted = desk.book.postings().len();
-        desk.event(when, Active, "pro");
-        let expected = claimed.then(|| at(when));
-        assert_eq!(
-            desk.book.postings()[posted].detail.claimed_at,
-            expected,
-            "{when}"
-        );
-    }
-}
-
-/// Conformance: Commands: A subscription event dated ahead counts at most 5 minutes ahead
-#[test]
-fn an_event_that_is_dated_ahead_hides_no_cancellation() {
-    let mut desk = Desk::new("2026-01-10");
-    let ahead = desk.command(
-        Some(at("2026-01-10T00:04:00")),
-        subscription(Active, "pro", None),
-    );
-    settled(desk.decide(&ahead));
-    desk.now = at("2026-01-10T00:01:00");
-    let canceled = desk.event("2026-01-10T00:01:00", Canceled, "pro");
-    assert!(!canceled.stale);
-    assert_eq!(desk.known("sub").state.status, Canceled);
-    desk.now = at("2026-03-10");
-    assert!(desk.job().is_empty());
-    assert_eq!(desk.granted(), months(&[("2026-01-10", 200)]));
-}
-
-/// Conformance: Commands: A subscription event dated ahead counts at most 5 minutes ahead
-#[test]
-fn an_event_that_is_dated_ahead_grants_a_period_that_starts_within_five_minutes() {
-    for (minutes, granted) in [(4, 1), (5, 1), (6, 0)] {
-        let mut desk = Desk::new("2026-01-10");
-        let dated = desk.now + TimeDelta::minutes(minutes);
-        let action = Action::Subscription {
-            subscription_id: "sub".to_owned(),
-            plan: "pro".to_owned(),
-            status: Active,
-            anchor: Some(dated),
-            paid_through: None,
-        };
-        let command = desk.command(Some(dated), action);
-        settled(desk.decide(&command));
-        assert_eq!(desk.granted().len(), granted, "{minutes}");
-        assert_eq!(desk.known("sub").state.reported_at, desk.now);
-    }
 }
 
 #[test]
@@ -373,8 +297,8 @@ fn granted_in_each_order(now: &str, events: &[SentEvent<'_>]) -> Vec<Vec<(String
         for (when, status, plan, paid_through, anchor) in order {
             desk.now += TimeDelta::minutes(2);
             let mut action = subscription(*status, plan, *paid_through);
-            if let Action::Subscription { anchor: named, .. } = &mut action {
-                *named = anchor.map(at);
+            if let Action::Subscription(update) = &mut action {
+                update.anchor = anchor.map(at);
             }
             let command = desk.command(Some(at(when)), action);
             settled(desk.decide(&command));

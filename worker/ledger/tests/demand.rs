@@ -1,7 +1,7 @@
 //! The maximum number of credits that a command may take. It bounds the batches that are read for
 //! it.
 
-use ledger::{Action, MAX_AMOUNT, Price, Rules};
+use ledger::{Action, Consume, MAX_AMOUNT, Price, Rules};
 
 use crate::desk::consume;
 
@@ -13,10 +13,12 @@ fn only_a_consumption_demands_credits_namely_its_cost() {
         per: 1000,
     };
     rules.prices.insert("llm:tokens".to_owned(), tokens);
-    let priced = |service: &str, quantity| Action::Consume {
-        service: service.to_owned(),
-        amount: None,
-        quantity,
+    let priced = |service: &str, quantity| {
+        Action::Consume(Consume {
+            service: service.to_owned(),
+            amount: None,
+            quantity,
+        })
     };
     assert_eq!(rules.demand(&consume(7)), 7);
     assert_eq!(rules.demand(&priced("llm:tokens", Some(2_417))), 3);

@@ -1,7 +1,7 @@
 //! Every command for a wallet first grants the periods that are due.
 
 use ledger::{
-    Action, Book, Refusal, Subscription,
+    Action, Book, Expire, Promotion, Refusal, StatusChange, Subscription,
     SubscriptionStatus::{Active, Canceled, PastDue},
     TransactionType,
 };
@@ -42,21 +42,21 @@ fn a_consume_grants_the_periods_that_are_due_first() {
 
 #[test]
 fn every_command_first_grants_the_due_periods_even_if_it_is_refused() {
-    let freeze = Action::Freeze {
+    let freeze = Action::Freeze(StatusChange {
         reason: "chargeback".to_owned(),
         actor: "ops".to_owned(),
-    };
-    let promotion = Action::Promotion {
+    });
+    let promotion = Action::Promotion(Promotion {
         amount: 5,
         validity_days: None,
-    };
+    });
     let cutoff = at("2026-01-01");
     let commands = [
         consume(1_000),
         consume(1),
         freeze,
         promotion,
-        Action::Expire { cutoff },
+        Action::Expire(Expire { cutoff }),
     ];
     for action in commands {
         let mut desk = Desk::new("2026-01-10");

@@ -1,6 +1,8 @@
 //! The expiry of batches with and without holds.
 
-use ledger::{Action, Batch, BatchStatus, Book, Inconsistency, Source, TransactionType, Wallet};
+use ledger::{
+    Action, Batch, BatchStatus, Book, Expire, Inconsistency, Source, TransactionType, Wallet,
+};
 use uuid::Uuid;
 
 use crate::desk::{Desk, at};
@@ -22,23 +24,20 @@ fn batch(held: i64) -> Batch {
         currency: None,
         transaction_id: Uuid::from_u128(8),
         expirations: 0,
-        new: false,
-        dirty: false,
     }
 }
 
 /// A fixture whose user has one such batch. The expiry job has run in March.
 fn expired_desk(held: i64) -> Desk {
     let mut desk = Desk::new("2026-03-01");
-    let mut wallet = Wallet::prepared(Uuid::from_u128(9), "u".to_owned());
-    wallet.open = true;
+    let mut wallet = Wallet::new(Uuid::from_u128(9), "u".to_owned());
     wallet.balance = 10;
     wallet.held = held;
     wallet.add_batch(batch(held));
     desk.book = Book::default();
     desk.book.add_wallet(wallet);
     let cutoff = desk.now;
-    desk.send(Action::Expire { cutoff });
+    desk.send(Action::Expire(Expire { cutoff }));
     desk
 }
 

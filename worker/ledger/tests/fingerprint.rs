@@ -6,8 +6,9 @@
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Action, Command, Item, Origin,
+    Action, Command, Consume, Item, MonthlyGrant, Origin, Promotion, Purchase, StatusChange,
     SubscriptionStatus::{self, Active, Canceled, Expired, PastDue, Paused, Trialing},
+    SubscriptionUpdate,
 };
 
 fn command(user: &str, action: Action) -> Command {
@@ -33,24 +34,30 @@ fn hex(bytes: &[u8]) -> String {
 /// an independent program
 #[test]
 fn fingerprints_match_the_vectors() {
-    let consume = |amount, quantity| Action::Consume {
-        service: "google:chat".to_owned(),
-        amount,
-        quantity,
+    let consume = |amount, quantity| {
+        Action::Consume(Consume {
+            service: "google:chat".to_owned(),
+            amount,
+            quantity,
+        })
     };
-    let purchase = |item| Action::Purchase {
-        item,
-        purchase_id: "pi_1".to_owned(),
-        purchase_line: None,
-        paid_micros: Some(9_990_000),
-        currency: Some("USD".to_owned()),
+    let purchase = |item| {
+        Action::Purchase(Purchase {
+            item,
+            purchase_id: "pi_1".to_owned(),
+            purchase_line: None,
+            paid_micros: Some(9_990_000),
+            currency: Some("USD".to_owned()),
+        })
     };
-    let of_line = |line: &str| Action::Purchase {
-        item: Item::Package("lite".to_owned()),
-        purchase_id: "pi_1".to_owned(),
-        purchase_line: Some(line.to_owned()),
-        paid_micros: None,
-        currency: None,
+    let of_line = |line: &str| {
+        Action::Purchase(Purchase {
+            item: Item::Package("lite".to_owned()),
+            purchase_id: "pi_1".to_owned(),
+            purchase_line: Some(line.to_owned()),
+            paid_micros: None,
+            currency: None,
+        })
     };
     let commands = [
         command("user_123", consume(None, None)),
@@ -59,17 +66,17 @@ fn fingerprints_match_the_vectors() {
         command("üser 🦀", Action::RegistrationBonus),
         command(
             "user_123",
-            Action::Promotion {
+            Action::Promotion(Promotion {
                 amount: 50,
                 validity_days: Some(14),
-            },
+            }),
         ),
         command(
             "user_123",
-            Action::Promotion {
+            Action::Promotion(Promotion {
                 amount: 50,
                 validity_days: None,
-            },
+            }),
         ),
         command("user_123", purchase(Item::Package("lite".to_owned()))),
         command("user_123", purchase(Item::Price("price_1".to_owned()))),
@@ -103,34 +110,36 @@ fn subscription(
     anchor: Option<&str>,
     paid_through: Option<&str>,
 ) -> Action {
-    Action::Subscription {
+    Action::Subscription(SubscriptionUpdate {
         subscription_id: "sub_1".to_owned(),
         plan: plan.to_owned(),
         status,
         anchor: anchor.map(at),
         paid_through: paid_through.map(at),
-    }
+    })
 }
 
 fn freeze(reason: &str, actor: &str) -> Action {
-    Action::Freeze {
+    Action::Freeze(StatusChange {
         reason: reason.to_owned(),
         actor: actor.to_owned(),
-    }
+    })
 }
 
 fn unfreeze(reason: &str, actor: &str) -> Action {
-    Action::Unfreeze {
+    Action::Unfreeze(StatusChange {
         reason: reason.to_owned(),
         actor: actor.to_owned(),
-    }
+    })
 }
 
 #[test]
 fn fingerprints_of_subscriptions_grants_and_freezes_match_the_vectors() {
-    let monthly = |id: &str, start| Action::MonthlyGrant {
-        subscription_id: id.to_owned(),
-        period_start: at(start),
+    let monthly = |id: &str, start| {
+        Action::MonthlyGrant(MonthlyGrant {
+            subscription_id: id.to_owned(),
+            period_start: at(start),
+        })
     };
     let instant = Some("2026-01-31T09:00:00Z");
     let commands = [
@@ -186,27 +195,22 @@ fn the_reason_and_actor_of_a_freeze_are_not_part_of_the_fingerprint() {
 /// `amountPaid` and `currency`
 #[test]
 fn fields_that_do_not_change_the_movement_are_not_part_of_the_fingerprint() {
-    let action = Action::Purchase {
+    let action = Action::Purchase(Purchase {
         item: Item::Package("lite".to_owned()),
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,
         paid_micros: None,
         currency: None,
-    };
+    });
     let bare = command("user_123", action);
     let mut said = bare.clone();
     said.reference_id = "other".to_owned();
     said.occurred_at = DateTime::from_timestamp(1_790_000_000, 0);
     said.description = Some("words".to_owned());
     said.metadata = Some("{}".to_owned());
-    if let Action::Purchase {
-        paid_micros,
-        currency,
-        ..
-    } = &mut said.action
-    {
-        *paid_micros = Some(1);
-        *currency = Some("EUR".to_owned());
+    if let Action::Purchase(purchase) = &mut said.action {
+        purchase.paid_micros = Some(1);
+        purchase.currency = Some("EUR".to_owned());
     }
     assert_eq!(bare.fingerprint(), said.fingerprint());
 }

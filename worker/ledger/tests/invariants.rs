@@ -2,8 +2,8 @@
 //! named after, and a consistent wallet passes all of them.
 
 use ledger::{
-    Action, Allocation, Batch, BatchStatus, Broken, Posting, Refusal, Wallet, WalletStatus,
-    check_wallet,
+    Action, Allocation, Batch, BatchStatus, Broken, Expire, Posting, Promotion, Refusal, Wallet,
+    WalletStatus, check_wallet,
 };
 use uuid::Uuid;
 
@@ -23,15 +23,15 @@ impl Whole {
     fn consistent() -> Self {
         let mut desk = Desk::new("2026-01-10");
         for validity_days in [Some(30), None] {
-            desk.send(Action::Promotion {
+            desk.send(Action::Promotion(Promotion {
                 amount: 10,
                 validity_days,
-            });
+            }));
         }
         desk.send(consume(7));
         desk.now = at("2026-03-01");
         let cutoff = desk.now;
-        desk.send(Action::Expire { cutoff });
+        desk.send(Action::Expire(Expire { cutoff }));
         desk.send(consume(5));
         let wallet = desk.book.wallet("u").expect("a wallet").clone();
         Self {

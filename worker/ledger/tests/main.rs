@@ -4,6 +4,7 @@
 mod desk;
 
 mod arrival;
+mod dated_ahead;
 mod demand;
 mod due;
 mod expiry;

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
     Action, Book, Command, Decision, Event, Origin, Plan, Rules, Subscription, SubscriptionState,
-    SubscriptionStatus, TransactionType, Wallet,
+    SubscriptionStatus, SubscriptionUpdate, TransactionType, Wallet,
 };
 use proptest::prelude::*;
+use strum::VariantArray;
 use uuid::Uuid;
 
 const NOW: i64 = 1_767_225_600;
@@ -46,7 +47,7 @@ fn event() -> impl Strategy<Value = Event> {
     let plan = prop_oneof![Just("basic"), Just("pro"), Just("max")];
     // An event of today would not be late and would grant at once.
     let days = prop_oneof![1..200_i64, 1..20_i64];
-    let status = proptest::sample::select(&SubscriptionStatus::ALL[..]);
+    let status = proptest::sample::select(SubscriptionStatus::VARIANTS);
     let paid = proptest::option::weighted(0.4, -200..100_i64);
     let anchor = -300..-50_i64;
     (days, status, plan, paid, anchor).prop_map(|(days, status, plan, paid, anchor)| {
@@ -96,8 +97,7 @@ fn stored(events: Vec<Event>, rules: &Rules) -> Subscription {
 /// The grants if all events are known before the first grant: start, plan and credits.
 fn granted(subscription: Subscription, rules: &Rules) -> Vec<(DateTime<Utc>, String, i64)> {
     let mut book = Book::default();
-    let mut wallet = Wallet::prepared(Uuid::from_u128(1), "u".to_owned());
-    wallet.open = true;
+    let mut wallet = Wallet::new(Uuid::from_u128(1), "u".to_owned());
     wallet.next_due_at = subscription.next_due_at(rules, now());
     book.add_wallet(wallet);
     book.add_subscription(subscription);
@@ -155,13 +155,13 @@ fn sent(events: &[Event], rules: &Rules) -> Book {
             received_at: Some(now()),
             description: None,
             metadata: None,
-            action: Action::Subscription {
+            action: Action::Subscription(SubscriptionUpdate {
                 subscription_id: "sub".to_owned(),
                 plan: event.plan.clone(),
                 status: event.status,
                 anchor: event.anchor,
                 paid_through: event.paid_through,
-            },
+            }),
         };
         let decision = book.decide(&command, rules, now(), &mut || {
             ids += 1;

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Item, MAX_AMOUNT, Origin, Outcome, Package, Refusal, Refused,
-    Rules, TransactionType,
+    Action, Book, Command, Decision, Item, MAX_AMOUNT, Origin, Outcome, Package, Purchase, Refusal,
+    Refused, Rules, TransactionType,
 };
 use uuid::Uuid;
 
@@ -30,13 +30,13 @@ fn purchase(reference: &str, user: &str, payment: &str, line: Option<&str>) -> C
         sender: None,
         description: None,
         metadata: None,
-        action: Action::Purchase {
+        action: Action::Purchase(Purchase {
             item: Item::Package("lite".to_owned()),
             purchase_id: payment.to_owned(),
             purchase_line: line.map(ToOwned::to_owned),
             paid_micros: None,
             currency: None,
-        },
+        }),
     }
 }
 
@@ -73,7 +73,7 @@ fn a_payment_under_a_second_reference_is_refused_and_names_the_first() {
     let row = book.postings().last().expect("a posting");
     assert_eq!((row.kind, row.amount), (TransactionType::Purchase, 0));
     assert_eq!(row.purchase_id.as_deref(), Some("pi_9"));
-    assert!(row.detail.request.is_some(), "the request is stored");
+    assert!(row.audit.request.is_some(), "the request is stored");
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Origin, Outcome, Plan, Refusal, Rules, Skipped, Subscription,
+    Action, Book, Command, Decision, MonthlyGrant, Origin, Outcome, Plan, Refusal, Rules, Skipped,
+    Subscription,
     SubscriptionStatus::{self, Active, Canceled, PastDue},
-    TransactionType, has_paid_plan,
+    SubscriptionUpdate, TransactionType, has_paid_plan,
 };
+use strum::VariantArray;
 use uuid::Uuid;
 
 fn at(day: &str) -> DateTime<Utc> {
@@ -64,10 +66,10 @@ impl Desk {
     }
 
     fn grant(&mut self, id: &str, start: DateTime<Utc>) -> Outcome {
-        let action = Action::MonthlyGrant {
+        let action = Action::MonthlyGrant(MonthlyGrant {
             subscription_id: id.to_owned(),
             period_start: start,
-        };
+        });
         let reference = format!("grant:{id}:{}", start.format("%Y-%m-%d"));
         settled(self.decide(&command(Origin::Internal, &reference, "u", None, action)))
     }
@@ -123,13 +125,13 @@ fn command(
 }
 
 fn event(id: &str, plan: &str, status: SubscriptionStatus) -> Action {
-    Action::Subscription {
+    Action::Subscription(SubscriptionUpdate {
         subscription_id: id.to_owned(),
         plan: plan.to_owned(),
         status,
         anchor: None,
         paid_through: None,
-    }
+    })
 }
 
 fn settled(decision: Decision) -> Outcome {
@@ -223,7 +225,7 @@ fn an_event_is_refused_for_its_owner_before_its_plan() {
         Decision::Settled(outcome) => panic!("{outcome:?}"),
     };
     for plan in ["gold", "pro", "free"] {
-        for status in SubscriptionStatus::ALL {
+        for &status in SubscriptionStatus::VARIANTS {
             let decision = desk.send("v", None, event("sub_1", plan, status));
             assert_eq!(unapplied(decision), Refusal::SubscriptionConflict, "{plan}");
         }

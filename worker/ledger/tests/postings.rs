@@ -1,8 +1,8 @@
 //! The fields of a command's rows other than the movement.
 
 use ledger::{
-    Action, Detail, Item, Origin, Posting, Registration, SubscriptionStatus::Active,
-    TransactionType,
+    Action, Detail, Expire, Item, Origin, Posting, Promotion, Purchase, Registration,
+    SubscriptionStatus::Active, TransactionType,
 };
 
 use crate::desk::{Desk, at, code, consume, settled, subscription};
@@ -16,22 +16,22 @@ fn last(desk: &Desk, kind: TransactionType) -> &Posting {
 }
 
 fn promotion(amount: i64) -> Action {
-    Action::Promotion {
+    Action::Promotion(Promotion {
         amount,
         validity_days: None,
-    }
+    })
 }
 
 #[test]
 fn derived_postings_are_internal_and_do_not_repeat_the_callers_texts() {
     let mut desk = Desk::new("2026-01-10");
-    let action = Action::Purchase {
+    let action = Action::Purchase(Purchase {
         item: Item::Package("lite".to_owned()),
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,
         paid_micros: None,
         currency: None,
-    };
+    });
     for action in [action, subscription(Active, "pro", None)] {
         let mut command = desk.command(None, action);
         command.description = Some("for ada".to_owned());
@@ -98,13 +98,13 @@ fn a_book_knows_whether_a_period_is_due() {
 fn commands_that_add_credits_or_report_a_subscription_open_a_wallet() {
     let desk = Desk::new("2026-01-10");
     let opens = |action| desk.command(None, action).opens_wallet();
-    let purchase = Action::Purchase {
+    let purchase = Action::Purchase(Purchase {
         item: Item::Price("price_1".to_owned()),
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,
         paid_micros: None,
         currency: None,
-    };
+    });
     let (adding, others) = (
         [
             Action::RegistrationBonus,
@@ -115,7 +115,7 @@ fn commands_that_add_credits_or_report_a_subscription_open_a_wallet() {
         [
             consume(1),
             crate::desk::grant("sub", desk.now),
-            Action::Expire { cutoff: desk.now },
+            Action::Expire(Expire { cutoff: desk.now }),
         ],
     );
     assert!(adding.into_iter().all(opens));

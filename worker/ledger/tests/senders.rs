@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Item, Origin, Outcome, References, Refusal, Rules,
-    TransactionType,
+    Action, Book, Command, Consume, Decision, Item, Origin, Outcome, Purchase, References, Refusal,
+    Rules, TransactionType,
 };
 use uuid::Uuid;
 
@@ -36,22 +36,22 @@ fn command(origin: Origin, sender: Option<&str>, reference: &str, action: Action
 }
 
 fn buy(sender: Option<&str>, reference: &str, payment: &str) -> Command {
-    let action = Action::Purchase {
+    let action = Action::Purchase(Purchase {
         item: Item::Package("lite".to_owned()),
         purchase_id: payment.to_owned(),
         purchase_line: None,
         paid_micros: None,
         currency: None,
-    };
+    });
     command(Origin::Funding, sender, reference, action)
 }
 
 fn spend(sender: Option<&str>, reference: &str, amount: i64) -> Command {
-    let action = Action::Consume {
+    let action = Action::Consume(Consume {
         service: "google:chat".to_owned(),
         amount: Some(amount),
         quantity: None,
-    };
+    });
     command(Origin::Usage, sender, reference, action)
 }
 

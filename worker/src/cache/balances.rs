@@ -1,13 +1,12 @@
 //! Balances in Redis: one key per wallet, `{namespace}:balance:{userId}`, with the result of the
-//! `balance` query as JSON.
+//! `balance` query as JSON. Apps may read it; the worker only writes.
 //!
 //! A value overwrites only the same or an older version of the wallet, so an old value never
 //! replaces a newer one. A value expires when it becomes false by itself: a batch expires, or a
 //! grant falls due. It also expires after a minute, so that a value whose replacement was lost does
 //! not stay.
 
-use std::sync::LazyLock;
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use chrono::{DateTime, Utc};
 use producer_sdk::contract::BalanceResult;
@@ -17,8 +16,6 @@ use super::Redis;
 
 /// Longest lifetime of a value.
 const LONGEST: Duration = Duration::from_mins(1);
-/// Timeout of a read. After it, the database answers the query.
-const READ_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Writes `ARGV[1]` for `ARGV[3]` ms, unless the key holds a version newer than `ARGV[2]`. Any
 /// value that the worker cannot have written is overwritten: another Redis type, a version that is
@@ -46,21 +43,6 @@ impl Balances {
         Self(redis)
     }
 
-    /// Reads the balance of a user; `None` if there is none or Redis does not answer.
-    pub async fn get(&self, user_id: &str) -> Option<BalanceResult> {
-        let key = self.key(user_id);
-        let read = |mut connection| async move {
-            redis::cmd("GET")
-                .arg(key)
-                .query_async::<Option<Vec<u8>>>(&mut connection)
-                .await
-        };
-        let text = self.0.request(READ_TIMEOUT, read).await??;
-        // The worker did not write a value that cannot be parsed. The database answers instead, and
-        // the next write overwrites the value.
-        serde_json::from_slice(&text).ok()
-    }
-
     /// Writes balances that were read at `now`, unless Redis has newer ones.
     pub async fn put(&self, balances: &[BalanceResult], now: DateTime<Utc>) {
         let mut pipeline = redis::pipe();
@@ -84,7 +66,7 @@ impl Balances {
         }
         let write =
             |mut connection| async move { pipeline.query_async::<()>(&mut connection).await };
-        self.0.request(Redis::timeout(), write).await;
+        self.0.request(write).await;
     }
 
     fn key(&self, user_id: &str) -> String {

@@ -73,20 +73,16 @@ impl Redis {
         format!("{}:{name}", self.namespace)
     }
 
-    /// Sends a request and waits for the answer, at most for `limit`. `None`: Redis did not answer,
-    /// or it failed less than [`PAUSE`] ago. An outage is logged.
-    pub(super) async fn request<T, F>(
-        &self,
-        limit: Duration,
-        send: impl FnOnce(ConnectionManager) -> F,
-    ) -> Option<T>
+    /// Sends a request and waits for the answer, at most for [`TIMEOUT`]. `None`: Redis did not
+    /// answer, or it failed less than [`PAUSE`] ago. An outage is logged.
+    pub(super) async fn request<T, F>(&self, send: impl FnOnce(ConnectionManager) -> F) -> Option<T>
     where
         F: Future<Output = Result<T, RedisError>>,
     {
         if !self.may_request() {
             return None;
         }
-        match timeout(limit, send(self.manager.clone())).await {
+        match timeout(TIMEOUT, send(self.manager.clone())).await {
             Ok(Ok(answer)) => {
                 self.note_success();
                 Some(answer)
@@ -101,12 +97,7 @@ impl Redis {
         let ping = |mut connection| async move {
             redis::cmd("PING").query_async::<()>(&mut connection).await
         };
-        self.request(TIMEOUT, ping).await.is_some()
-    }
-
-    /// The longest time that a request may take.
-    pub(super) const fn timeout() -> Duration {
-        TIMEOUT
+        self.request(ping).await.is_some()
     }
 
     fn may_request(&self) -> bool {

@@ -21,7 +21,7 @@ impl Redis {
                 .query_async::<Option<String>>(&mut connection)
                 .await
         };
-        let answer = self.request(Self::timeout(), set).await?;
+        let answer = self.request(set).await?;
         Some(answer.is_some())
     }
 }

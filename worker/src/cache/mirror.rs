@@ -1,8 +1,9 @@
-//! Writes the balances of changed wallets to Redis, after the commit and outside its path.
+//! Writes the balances of changed and of queried wallets to Redis, after the commit and outside its
+//! path.
 //!
-//! Lanes only add user ids. One task reads the balances of many users at a time and writes them. A
-//! user that is added again while waiting is read once. If the task falls behind, further users are
-//! dropped so that no commit is delayed: their old value expires within a minute.
+//! Lanes and queries only add user ids. One task reads the balances of many users at a time and
+//! writes them. A user that is added again while waiting is read once. If the task falls behind,
+//! further users are dropped so that no commit is delayed: their old value expires within a minute.
 
 use std::{
     collections::HashSet,
@@ -17,11 +18,11 @@ use super::Balances;
 use crate::{clock::Clock, read, store::Store};
 
 /// Largest number of users that wait.
-const MOST_WAITING: usize = 50_000;
+const MAX_WAITING: usize = 50_000;
 /// Users whose balances are read and written together.
-const AT_ONCE: usize = 500;
+const READ_TOGETHER: usize = 500;
 
-/// A handle to the task, through which lanes add user ids.
+/// A handle to the task, through which lanes and queries add user ids.
 #[derive(Clone, Debug)]
 pub struct Mirror(Arc<Waiting>);
 
@@ -58,11 +59,11 @@ impl Mirror {
         (mirror, task)
     }
 
-    /// Adds users whose balances have changed.
+    /// Adds users whose balances have changed, or were queried and may be missing in Redis.
     pub fn touch<'a>(&self, users: impl IntoIterator<Item = &'a str>) {
         let mut waiting = self.0.lock();
         for user in users {
-            if !waiting.contains(user) && waiting.len() < MOST_WAITING {
+            if !waiting.contains(user) && waiting.len() < MAX_WAITING {
                 waiting.insert(user.to_owned());
             }
         }
@@ -82,7 +83,7 @@ impl Waiting {
             {
                 let mut waiting = self.lock();
                 if !waiting.is_empty() {
-                    let taken: Vec<String> = waiting.iter().take(AT_ONCE).cloned().collect();
+                    let taken: Vec<String> = waiting.iter().take(READ_TOGETHER).cloned().collect();
                     for user in &taken {
                         waiting.remove(user);
                     }

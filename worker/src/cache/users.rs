@@ -19,7 +19,7 @@ pub struct UserNameError(String);
 
 /// Commands of every client: check whether Redis answers, and select a database other than 0.
 const EVERY: &str = "+ping +select";
-/// Commands of a worker, used by `balances` and `lock`.
+/// Commands of a worker, used by `balances` and `lock`; the script of `balances` calls `GET`.
 const WORKER: &str = "+get +set +pttl +script|load +evalsha";
 /// Commands of an app.
 const APP: &str = "+get +mget +exists +ttl +pttl";

@@ -6,7 +6,6 @@ mod entry;
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::Value;
 
 pub use actor::ActorArgs;
@@ -19,8 +18,8 @@ use super::{
     show, values,
 };
 use crate::{
+    audit_log::OperatorAction,
     read::{self, Action, ActionFilter, ActionStatus, Cursor},
-    store::OperatorAction,
 };
 
 /// Longest text of the column `detail`, in characters.
@@ -42,7 +41,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     actor: Option<String>,
     /// Only this kind of action
-    #[arg(long, value_name = "ACTION", value_parser = names())]
+    #[arg(long, value_name = "ACTION", value_parser = values::name_of::<OperatorAction>())]
     action: Option<OperatorAction>,
     /// Only actions on the wallet of this user
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
@@ -65,12 +64,6 @@ pub struct Args {
     /// action
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<Cursor>,
-}
-
-/// A parser for the names of actions.
-fn names() -> impl TypedValueParser<Value = OperatorAction> {
-    PossibleValuesParser::new(OperatorAction::ALL.map(OperatorAction::as_str))
-        .try_map(|name| OperatorAction::parse(&name).ok_or("not an action"))
 }
 
 /// Prints a page.

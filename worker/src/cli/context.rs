@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use producer_sdk::contract::Topology;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
@@ -18,7 +17,8 @@ use super::{
 };
 use crate::{
     config::{Backend, SecretUrl, Settings},
-    store::{self, Store, StoreOptions},
+    db::{self, StoreOptions},
+    store::Store,
 };
 
 /// How long to wait for connections in use when a file is closed. A connection that is in use for
@@ -53,7 +53,7 @@ impl Files {
         let files = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (url, store) in files {
             let closed = timeout(CLOSE_WITHIN, store.close()).await;
-            let moved = store::checkpoint(url.expose(), checkpoint_timeout).await;
+            let moved = db::checkpoint(url.expose(), checkpoint_timeout).await;
             // A failure loses nothing: the next process that opens the file reads the log.
             debug!(file = %url, ?closed, ?moved, "ledger file closed");
         }
@@ -61,14 +61,6 @@ impl Files {
 }
 
 impl Context {
-    /// The exchanges and queues of the configured namespace.
-    pub fn topology(&self) -> Result<Topology, Failure> {
-        Ok(Topology::new(
-            self.settings.namespace.as_str(),
-            self.settings.worker.shards,
-        )?)
-    }
-
     /// The URL of the queue that commands are published to. Creates the embedded file if it is
     /// missing.
     pub async fn queue_url(&self) -> Result<SecretUrl, Failure> {

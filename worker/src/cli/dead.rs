@@ -329,7 +329,7 @@ impl DeadLetterQueue {
             return Ok(Self::File(context.ledger().await?));
         }
         let url = context.settings.queue_url()?;
-        let letters = DeadLetters::open(url.expose(), context.topology()?)
+        let letters = DeadLetters::open(url.expose(), context.settings.topology()?)
             .await
             .doing(format!("connect to {url}"))?;
         Ok(Self::Broker(Box::new(letters)))

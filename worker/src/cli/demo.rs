@@ -14,11 +14,10 @@ use tokio::time::timeout;
 use super::{
     context::Context,
     failure::{Doing, Failure},
-    service::Service,
     signals::Signals,
     verify,
 };
-use crate::store::Store;
+use crate::{app::Service, store::Store};
 use fixture::Fixture;
 use story::Story;
 
@@ -56,7 +55,13 @@ pub async fn run(context: &Context) -> Result<ExitCode, Failure> {
 
 async fn play(fixture: &Fixture) -> Result<(), Failure> {
     let store = fixture.context.migrated_ledger().await?;
-    let service = Service::start(&fixture.context, &fixture.backend, store.clone(), None).await?;
+    let service = Service::start(
+        &fixture.context.settings,
+        &fixture.backend,
+        store.clone(),
+        None,
+    )
+    .await?;
     let result = play_story(fixture, &service, &store).await;
     service
         .drain(fixture.context.settings.worker.drain_timeout)
@@ -74,7 +79,7 @@ async fn play_story(fixture: &Fixture, service: &Service, store: &Store) -> Resu
     let url = fixture.context.queue_url().await?;
     let options = Options {
         deadline: OUTCOME_WITHIN,
-        ..super::publish::options(&fixture.context, "scrip demo")
+        ..fixture.context.settings.client_options("scrip demo")
     };
     let client = Client::connect(url.expose(), options).await?;
     let played = play_steps(&client, &story).await;

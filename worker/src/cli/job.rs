@@ -6,6 +6,7 @@ use chrono::{NaiveDate, Utc};
 use clap::ValueEnum;
 use producer_sdk::{Client, contract::Job};
 use serde_json::{Map, json};
+use strum::VariantArray;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -13,14 +14,15 @@ use super::{
     context::Context,
     failure::{Doing, Failure},
     print::{self, Rows},
-    progress, publish, service, show, values,
+    progress, show, values,
 };
 use crate::{
+    app::worker_name,
+    audit_log::OperatorAction,
     clock::Clock,
     config::{Backend, Schedule},
-    jobs::scheduler,
-    jobs::{Counts, PATIENCE, Runner, WINDOW, due},
-    store::{Claim, JobRun, OperatorAction},
+    jobs::{ANSWER_TIMEOUT, Claim, Counts, JobRun, Runner, WINDOW, due, scheduler},
+    read,
     transport::amqp,
 };
 
@@ -112,8 +114,8 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         // must not be granted in another.
         amqp::compare_ledger_at(
             amqp.expose(),
-            &context.topology()?,
-            store.ledger_id().await?,
+            &context.settings.topology()?,
+            read::ledger_id(&store).await?,
         )
         .await
         .doing("run a job")?;
@@ -122,18 +124,21 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
         // Larger than the number of open requests, because a send that waits for the window can be
         // overtaken.
         window: 2 * WINDOW,
-        ..publish::options(context, CONNECTION)
+        ..context.settings.client_options(CONNECTION)
     };
     let client = Client::connect(url.expose(), options)
         .await
         .map_err(|error| publish::unconnected(&url, error))?;
     let runner = Runner {
-        clock: Clock::system().checked(store.clone(), context.settings.worker.clock_limits()),
-        store,
+        clock: Clock::system().checked(
+            store.database().clone(),
+            context.settings.worker.clock_limits(),
+        ),
+        database: store.database().clone(),
         rules: Arc::new(context.settings.rules()),
         client: Arc::new(client),
-        worker: service::worker_name(),
-        patience: PATIENCE,
+        worker: worker_name(),
+        answer_timeout: ANSWER_TIMEOUT,
         stop: CancellationToken::new(),
     };
     let entry = match Entry::begin(context, &args.actor, intention(job, date, args.again)).await {
@@ -196,7 +201,7 @@ async fn claim_and_run(
         })
         .await;
     bar.finish_and_clear();
-    *counts = ran.doing("finish the job")?.counts;
+    *counts = ran.doing("finish the job")?;
     Ok(())
 }
 
@@ -273,9 +278,9 @@ async fn list(context: &Context, args: &ListArgs) -> Result<ExitCode, Failure> {
     let runs = store.job_runs(args.limit).await?;
     let schedule = &context.settings.schedule;
     if context.json {
-        let next: Vec<_> = Job::ALL
-            .into_iter()
-            .map(|job| json!({ "job": job, "at": next_run(schedule, job) }))
+        let next: Vec<_> = Job::VARIANTS
+            .iter()
+            .map(|&job| json!({ "job": job, "at": next_run(schedule, job) }))
             .collect();
         let runs: Vec<_> = runs.iter().map(as_json).collect();
         print::json(&json!({ "runs": runs, "next": next }))?;
@@ -294,7 +299,7 @@ async fn list(context: &Context, args: &ListArgs) -> Result<ExitCode, Failure> {
         ]);
     }
     rows.print()?;
-    for job in Job::ALL {
+    for &job in Job::VARIANTS {
         let at = next_run(schedule, job).map_or_else(|| "off".to_owned(), show::instant);
         print::line(&format!("next {:<7} {at}", job.as_str()))?;
     }

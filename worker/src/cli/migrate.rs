@@ -10,7 +10,7 @@ use super::{
     print::{self, Rows},
     references,
 };
-use crate::store::RoleNames;
+use crate::db::RoleNames;
 
 /// Create, drop or inspect the schema of the database
 #[derive(Debug, clap::Subcommand)]

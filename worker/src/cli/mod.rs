@@ -30,7 +30,6 @@ mod references;
 mod replay;
 mod report;
 mod run;
-mod service;
 mod show;
 mod signals;
 mod topology;

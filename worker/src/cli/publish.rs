@@ -6,7 +6,7 @@ mod unknown;
 
 use std::{process::ExitCode, time::Duration};
 
-use producer_sdk::{Client, Command, Options, Outcome, Producer, contract::Kind};
+use producer_sdk::{Client, Command, Outcome, Producer, contract::Kind};
 use serde_json::{Map, Value, json};
 use tracing::warn;
 
@@ -21,7 +21,7 @@ use super::{
     show,
     signals::Signals,
 };
-use crate::{config::SecretUrl, store::OperatorAction};
+use crate::{audit_log::OperatorAction, config::SecretUrl};
 
 const CONNECTION: &str = "scrip publish";
 
@@ -67,7 +67,7 @@ async fn send(
     command: &Command,
     sending: &Sending,
 ) -> Result<Sent, Failure> {
-    let options = options(context, CONNECTION);
+    let options = context.settings.client_options(CONNECTION);
     if sending.wait {
         let deadline = Duration::from_secs(sending.timeout);
         let client = Client::connect(url.expose(), options)
@@ -135,16 +135,6 @@ fn ending(sent: &Sent) -> Ending {
                 Some(error) => json!({ "code": error.code, "replayed": outcome.replayed }),
             },
         },
-    }
-}
-
-/// The options of producers and clients of the command line.
-pub fn options(context: &Context, connection_name: &str) -> Options {
-    Options {
-        namespace: context.settings.namespace.clone(),
-        connection_name: connection_name.to_owned(),
-        name_sender: context.settings.name_sender,
-        ..Options::default()
     }
 }
 

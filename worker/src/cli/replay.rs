@@ -18,7 +18,7 @@ use super::{
     print, progress, publish,
     signals::Signals,
 };
-use crate::{config::SecretUrl, rate_limit::rate_limit, store::OperatorAction};
+use crate::{audit_log::OperatorAction, config::SecretUrl, rate_limit::rate_limit};
 use lines::Lines;
 use summary::Summary;
 
@@ -131,7 +131,7 @@ async fn send(
     let options = Options {
         // Larger than the number of open commands: sends that wait for the window have no order.
         window: 2 * args.window as usize,
-        ..publish::options(context, CONNECTION)
+        ..context.settings.client_options(CONNECTION)
     };
     let replay = Replay {
         bar: progress::bar(lines.commands() as u64, "commands"),

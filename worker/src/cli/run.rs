@@ -10,13 +10,15 @@ use super::{
     context::{Context, require_schema},
     failure::{Doing, Failure},
     print, references,
-    service::Service,
     signals::Signals,
 };
 use crate::{
+    app::Service,
     config::{self, Backend, PlainText, SecretUrl},
+    db::{self, StoreError},
     monitor::Health,
-    store::{self, Store, StoreError},
+    pipeline::chain,
+    store::Store,
     transport::amqp,
 };
 
@@ -56,7 +58,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     // Health starts before the database, which may be slow to answer: `/livez` is good by then.
     let health = listen(&context.settings.health).await?;
     let store = open(context, &backend, args.migrate).await?;
-    let service = Service::start(context, &backend, store, health.as_ref()).await?;
+    let service = Service::start(&context.settings, &backend, store, health.as_ref()).await?;
     let serving = async {
         service.ready().await;
         info!("ready");
@@ -91,7 +93,7 @@ async fn wait_for_database(context: &Context, database: &SecretUrl) -> Result<()
     let started = Instant::now();
     let mut is_reported = false;
     loop {
-        match store::reach(database.expose(), within).await {
+        match db::reach(database.expose(), within).await {
             Err(
                 error @ StoreError::Unreachable {
                     is_transient: true, ..
@@ -111,13 +113,23 @@ async fn wait_for_database(context: &Context, database: &SecretUrl) -> Result<()
 /// Fails if the broker refuses the connection permanently: the password is wrong, the virtual host
 /// does not exist, or the user has no right to use it.
 ///
-/// Other errors are ignored, because they may pass and the worker reconnects.
+/// Other errors are ignored, because they may pass and the worker reconnects. A reached limit of
+/// connections is logged, because it stays until an operator acts or connections end.
 async fn first_connection(amqp: &SecretUrl) -> Result<(), Failure> {
     match amqp::check_access(amqp.expose()).await {
         Err(error) if error.is_permanent() => {
             Err(Failure::cannot(format!("use the broker at {amqp}"), error).with_advice(ACCESS))
         }
-        _ => Ok(()),
+        Err(error) => {
+            if let Some(remedy) = error.limit_remedy() {
+                warn!(
+                    error = chain(&error),
+                    remedy, "broker accepts no further connection, retrying"
+                );
+            }
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 

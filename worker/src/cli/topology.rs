@@ -10,6 +10,7 @@ use std::{
 use clap::ValueEnum;
 use producer_sdk::contract::{Permissions, Role, USER_LIMITS};
 use serde_json::{Map, Value, json};
+use strum::VariantArray;
 use uuid::Uuid;
 
 use super::{
@@ -19,8 +20,9 @@ use super::{
     print::{self, Rows, escape},
 };
 use crate::{
+    audit_log::OperatorAction,
     config::Backend,
-    store::OperatorAction,
+    read,
     transport::amqp::{self, topology, virtual_host},
 };
 
@@ -114,7 +116,7 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
         ));
     }
     let url = context.settings.queue_url()?;
-    let topology = context.topology()?;
+    let topology = context.settings.topology()?;
     let ledger_id = ledger_id(context).await?;
     if let Some(id) = ledger_id {
         amqp::compare_ledger_at(url.expose(), &topology, id)
@@ -178,7 +180,7 @@ async fn ledger_id(context: &Context) -> Result<Option<Uuid>, Failure> {
     if !migration::is_current(store.connection()).await? {
         return Ok(None);
     }
-    Ok(Some(store.ledger_id().await?))
+    Ok(Some(read::ledger_id(&store).await?))
 }
 
 async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCode, Failure> {
@@ -194,8 +196,8 @@ async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCo
              add --yes to confirm",
         ));
     }
-    let topology = context.topology()?;
-    let id = context.ledger().await?.ledger_id().await?;
+    let topology = context.settings.topology()?;
+    let id = read::ledger_id(&*context.ledger().await?).await?;
     let namespace = topology.namespace();
     let mut detail = Map::new();
     detail.insert("ledger".to_owned(), json!(id));
@@ -231,12 +233,14 @@ async fn claim(context: &Context, yes: bool, actor: &ActorArgs) -> Result<ExitCo
 }
 
 fn permissions(context: &Context) -> Result<ExitCode, Failure> {
-    let topology = context.topology()?;
-    let all = Role::ALL.map(|role| (role.as_str(), topology.permissions(role)));
+    let topology = context.settings.topology()?;
+    let all = Role::VARIANTS
+        .iter()
+        .map(|role| (role.as_str(), topology.permissions(*role)));
     if context.json {
         let all =
             all.map(|(user, permissions)| with_permissions(json!({ "user": user }), permissions));
-        print::json(&all)?;
+        print::json(&all.collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = Rows::new(&["user", "permission", "names"]);
@@ -259,7 +263,7 @@ fn permissions(context: &Context) -> Result<ExitCode, Failure> {
 
 fn user(context: &Context, args: &UserArgs) -> Result<ExitCode, Failure> {
     let vhost = vhost(context, args.vhost.as_deref())?;
-    let permissions = context.topology()?.permissions(args.role.into());
+    let permissions = context.settings.topology()?.permissions(args.role.into());
     let password = password()?;
     let mut user = json!({ "name": args.name, "password": password, "tags": [] });
     if !matches!(args.role, Kind::Worker) {

@@ -1,10 +1,12 @@
 //! Parsers for the values of arguments, and their error texts. clap puts the name of the argument
 //! before the error text.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, str::FromStr};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use ledger::MAX_AMOUNT;
+use strum::VariantArray;
 
 use super::show;
 
@@ -13,6 +15,16 @@ const INSTANTS: &str = "an instant in RFC 3339 (2026-11-30T09:00:00Z), a day (20
                         -7d)";
 const DAYS: &str =
     "a day (2026-11-30), `today`, `yesterday`, or a number of days ago (-7d), in UTC";
+
+/// A parser of the names of `T`.
+pub fn name_of<T>() -> impl TypedValueParser<Value = T>
+where
+    T: VariantArray + FromStr<Err = strum::ParseError> + Copy + Send + Sync,
+    &'static str: From<T>,
+{
+    PossibleValuesParser::new(T::VARIANTS.iter().map(|value| <&str>::from(*value)))
+        .try_map(|name| name.parse())
+}
 
 /// Parses a number of credits or units, from 1 to 10^15.
 pub fn amount(text: &str) -> Result<i64, String> {

@@ -18,7 +18,7 @@ use super::{
     judgement::{FileClock, Unconfirmed, difference_from},
     reading::{Reading, delta},
 };
-use crate::store::Store;
+use crate::{db::Database, read};
 
 /// How often the clocks are compared in the background.
 const EVERY: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ pub struct ClockReport {
 /// The time of day, confirmed by a second clock.
 pub struct Check {
     time_of_day: TimeOfDay,
-    store: Store,
+    database: Database,
     limits: ClockLimits,
     /// The name of the second clock in logs and errors.
     second: &'static str,
@@ -82,15 +82,15 @@ enum Level {
 }
 
 impl Check {
-    pub fn new(time_of_day: TimeOfDay, store: Store, limits: ClockLimits) -> Self {
-        let second = if store.has_clock() {
+    pub fn new(time_of_day: TimeOfDay, database: Database, limits: ClockLimits) -> Self {
+        let second = if database.has_clock() {
             "the database's clock"
         } else {
             "the ledger's newest entry and the monotonic clock allow"
         };
         Self {
             time_of_day,
-            store,
+            database,
             limits,
             second,
             state: Mutex::default(),
@@ -164,7 +164,9 @@ impl Check {
 
     async fn compare_locked(&self) -> Result<DateTime<Utc>, ClockError> {
         let began = Instant::now();
-        let second = self.store.time().await.map_err(ClockError::Unknown)?;
+        let second = read::time(&self.database)
+            .await
+            .map_err(ClockError::Unknown)?;
         let reading = Reading::take(&self.time_of_day);
         let took = reading.monotonic.saturating_duration_since(began);
         self.judge(reading, second, took)
@@ -180,7 +182,7 @@ impl Check {
         let limit = delta(self.limits.stop);
         let mut state = self.state();
         let difference = match second {
-            Some(second) if self.store.has_clock() => {
+            Some(second) if self.database.has_clock() => {
                 difference_from(second, reading.time_of_day, took)
             }
             newest => state.file.difference(&reading.with_uptime(), newest, limit),

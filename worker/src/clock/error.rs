@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::store::StoreError;
+use crate::db::StoreError;
 
 /// Why there is no confirmed time.
 #[derive(Debug, thiserror::Error)]

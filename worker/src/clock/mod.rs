@@ -30,7 +30,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use crate::store::Store;
+use crate::db::Database;
 use check::Check;
 pub use check::{ClockLimits, ClockReport};
 pub use error::ClockError;
@@ -69,10 +69,10 @@ impl Clock {
         (clock, ClockHandle(micros))
     }
 
-    /// Adds the second clock, which belongs to `store`.
+    /// Adds the second clock, which belongs to the database.
     #[must_use]
-    pub fn checked(self, store: Store, limits: ClockLimits) -> Self {
-        let check = Check::new(self.time_of_day.clone(), store, limits);
+    pub fn checked(self, database: Database, limits: ClockLimits) -> Self {
+        let check = Check::new(self.time_of_day.clone(), database, limits);
         Self {
             check: Some(Arc::new(check)),
             ..self

@@ -5,7 +5,7 @@ use std::time::Duration;
 use toml::Table;
 
 use super::{duration, secret::SecretUrl, section::Section};
-use crate::store::{BookingClock, StoreOptions};
+use crate::db::{BookingClock, StoreOptions};
 
 const MAX_CONNECTIONS: u32 = 1000;
 

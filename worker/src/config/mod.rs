@@ -4,6 +4,8 @@
 //! ([`ConfigError::Wrong`]), and nothing starts.
 
 mod backend;
+#[cfg(test)]
+mod backend_tests;
 mod database;
 pub(crate) mod duration;
 mod health;
@@ -14,6 +16,7 @@ mod plain_text;
 mod plans;
 mod prices;
 mod problem;
+mod queue;
 mod redis;
 mod registration;
 mod schedule;

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::{Settings, section::Reading};
-use crate::store;
+use crate::db;
 
 /// A server on another machine whose connection is not encrypted, or may not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Settings {
             .as_ref()
             .and_then(|url| host_of(url.expose(), "amqp"));
         let database = self.database.url.as_ref();
-        let database = database.and_then(|url| store::plain_text_host(url.expose()));
+        let database = database.and_then(|url| db::plain_text_host(url.expose()));
         let redis = self.redis.url.as_ref();
         let redis = redis.and_then(|url| host_of(url.expose(), "redis"));
         [

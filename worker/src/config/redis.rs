@@ -7,9 +7,9 @@ use super::{secret::SecretUrl, section::Section};
 /// The URL and the uses of Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redis {
-    /// `None`: no Redis. Everything works without it, only slower.
+    /// `None`: no Redis. Everything works without it.
     pub url: Option<SecretUrl>,
-    /// Whether balances are written to Redis after each change.
+    /// Whether balances are written to Redis after each change, for apps to read.
     pub balances: bool,
 }
 

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
-use producer_sdk::{check_url, contract, parse_amqp_url};
+use producer_sdk::{amqp::parse_amqp_url, check_url, contract};
 use toml::{Table, Value};
 
 use super::{duration, problem::Problem, secret::SecretUrl, source::Source};

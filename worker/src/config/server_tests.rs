@@ -1,117 +1,9 @@
-//! Tests of the configuration of servers: their URLs, URLs in files, and TLS.
+//! Tests of the configuration of servers: TLS, and URLs in files.
 
 use super::{
-    Backend, MissingUrl, Settings,
+    Settings,
     tests::{File, environment, load, problems},
 };
-
-/// Conformance: Configuration and command line: `scrip config check` and `config show` report the
-/// source of the configuration and hide secrets
-#[test]
-fn a_url_is_never_quoted_even_if_it_is_wrong() {
-    let found = problems(
-        "[database]\nurl = \"mysql://root:hunter2@db\"",
-        &[("AMQP_URL", "hunter2")],
-    );
-    assert_eq!(
-        found,
-        [
-            "`amqp.url` (set by AMQP_URL) is not a valid URL; allowed is a URL that begins with \
-             amqp: or amqps:",
-            "`database.url` is not a valid URL; allowed is a URL that begins with postgres: or \
-             postgresql: or sqlite:",
-        ]
-    );
-    let syntax =
-        load("[database]\nurl = \"postgres://scrip:hunter2@db", &[]).expect_err("no closing quote");
-    let shown = format!("{syntax}");
-    assert!(
-        shown.contains("line 2") && !shown.contains("hunter2"),
-        "{shown}"
-    );
-    let good = load("", &[("DATABASE_URL", "postgres://scrip:hunter2@db/scrip")]).expect("valid");
-    assert!(!format!("{good:?}{}", good.show()).contains("hunter2"));
-}
-
-/// Conformance: Embedded deployment: Without either URL, Scrip uses one file, prints its path and
-/// gives access to its owner only
-#[test]
-fn both_urls_select_servers_and_none_selects_the_embedded_default() {
-    let of = |pairs: &[(&str, &str)]| {
-        load("data_dir = \"/data\"", pairs)
-            .expect("valid")
-            .backend()
-    };
-    let amqp = ("AMQP_URL", "amqp://mq");
-    let database = ("DATABASE_URL", "postgres://db/scrip");
-    assert!(matches!(of(&[amqp, database]), Ok(Backend::Servers { .. })));
-    assert_eq!(of(&[amqp]), Err(MissingUrl::Database));
-    assert_eq!(of(&[database]), Err(MissingUrl::Amqp));
-    let path = "/data/scrip.db".into();
-    assert_eq!(of(&[]), Ok(Backend::Embedded { path }));
-}
-
-/// Conformance: Configuration and command line: A URL that has no host, or can be read as another
-/// host's, is refused without showing its password
-#[test]
-fn a_url_that_could_be_parsed_with_another_host_is_refused() {
-    let good = [
-        ("AMQP_URL", "amqp://u:p%2F%40@[::1]:5672/%2f"),
-        ("AMQP_URL", "amqps://mq.example"),
-        ("DATABASE_URL", "postgres:///scrip?host=/run/postgresql"),
-        ("DATABASE_URL", "postgres://%2Frun%2Fpostgresql/scrip"),
-        ("DATABASE_URL", "postgresql://db/scrip?user=a@b"),
-        ("DATABASE_URL", "sqlite:my data/scrip.db"),
-        ("REDIS_URL", "redis+unix:///run/redis.sock?db=1"),
-        ("REDIS_URL", "rediss://:p@[::1]:6379/1#insecure"),
-    ];
-    for (variable, url) in good {
-        assert!(load("", &[(variable, url)]).is_ok(), "{url}");
-    }
-    for (variable, url, why) in [
-        ("AMQP_URL", "amqp:hunter2", "does not begin with a scheme"),
-        ("AMQP_URL", "amqp://u:hunter2@/%2f", "names no host"),
-        ("AMQP_URL", "amqp://u:1/hunter2@mq", "an `@` after the host"),
-        (
-            "AMQP_URL",
-            "amqp://u:hunter2@mq:65536/%2f",
-            "invalid port number",
-        ),
-        (
-            "DATABASE_URL",
-            "postgres:hunter2",
-            "does not begin with a scheme",
-        ),
-        (
-            "DATABASE_URL",
-            "postgres://u:1/hunter2@db/scrip",
-            "an `@` after the host",
-        ),
-        (
-            "DATABASE_URL",
-            "postgres://u:1#hunter2@db/scrip",
-            "an `@` after the host",
-        ),
-        (
-            "DATABASE_URL",
-            "postgres://u:p@db/scrip#hunter2",
-            "a fragment",
-        ),
-        (
-            "REDIS_URL",
-            "redis://:1?hunter2@cache",
-            "an `@` after the host",
-        ),
-        ("REDIS_URL", "redis:///hunter2", "names no host"),
-        ("REDIS_URL", "redis://cache#hunter2", "a fragment"),
-    ] {
-        let found = problems("", &[(variable, url)]).concat();
-        assert!(
-            found.contains(why) && !found.contains("hunter2"),
-            "{url}: {found}"
-        );
-    }
-}
 
 #[test]
 fn a_remote_server_without_tls_is_reported_and_refused_if_tls_is_required() {
@@ -262,5 +154,67 @@ fn a_url_is_read_from_the_file_that_a_variable_names() {
         // The contents of the file are never repeated, like the value of a variable.
         let strange = File::new("gopher://u:hunter2@localhost/x");
         expect(strange.0.to_str().expect("UTF-8"), "not a valid URL");
+    }
+}
+
+/// Conformance: Configuration and command line: A URL that has no host, or can be read as another
+/// host's, is refused without showing its password
+#[test]
+fn a_url_that_could_be_parsed_with_another_host_is_refused() {
+    let good = [
+        ("AMQP_URL", "amqp://u:p%2F%40@[::1]:5672/%2f"),
+        ("AMQP_URL", "amqps://mq.example"),
+        ("DATABASE_URL", "postgres:///scrip?host=/run/postgresql"),
+        ("DATABASE_URL", "postgres://%2Frun%2Fpostgresql/scrip"),
+        ("DATABASE_URL", "postgresql://db/scrip?user=a@b"),
+        ("DATABASE_URL", "sqlite:my data/scrip.db"),
+        ("REDIS_URL", "redis+unix:///run/redis.sock?db=1"),
+        ("REDIS_URL", "rediss://:p@[::1]:6379/1#insecure"),
+    ];
+    for (variable, url) in good {
+        assert!(load("", &[(variable, url)]).is_ok(), "{url}");
+    }
+    for (variable, url, why) in [
+        ("AMQP_URL", "amqp:hunter2", "does not begin with a scheme"),
+        ("AMQP_URL", "amqp://u:hunter2@/%2f", "names no host"),
+        ("AMQP_URL", "amqp://u:1/hunter2@mq", "an `@` after the host"),
+        (
+            "AMQP_URL",
+            "amqp://u:hunter2@mq:65536/%2f",
+            "invalid port number",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres:hunter2",
+            "does not begin with a scheme",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:1/hunter2@db/scrip",
+            "an `@` after the host",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:1#hunter2@db/scrip",
+            "an `@` after the host",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:p@db/scrip#hunter2",
+            "a fragment",
+        ),
+        (
+            "REDIS_URL",
+            "redis://:1?hunter2@cache",
+            "an `@` after the host",
+        ),
+        ("REDIS_URL", "redis:///hunter2", "names no host"),
+        ("REDIS_URL", "redis://cache#hunter2", "a fragment"),
+    ] {
+        let found = problems("", &[(variable, url)]).concat();
+        assert!(
+            found.contains(why) && !found.contains("hunter2"),
+            "{url}: {found}"
+        );
     }
 }

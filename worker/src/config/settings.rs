@@ -87,7 +87,12 @@ impl Settings {
     /// Reads the environment and `file`. If `file` is `None`, reads the file that the environment
     /// names, or `scrip.toml`.
     pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
-        Self::from_source(&Source::read(file, environment)?)
+        let built_in = [
+            ("plans", Plans::default().show()),
+            ("packages", Packages::default().show()),
+            ("prices", Prices::default().show()),
+        ];
+        Self::from_source(&Source::read(file, environment, built_in)?)
     }
 
     fn from_source(source: &Source) -> Result<Self, ConfigError> {

@@ -22,7 +22,6 @@ use std::{
 use toml::{Table, Value};
 
 use super::{
-    Packages, Plans, Prices,
     problem::{ConfigError, Problem},
     secret_file,
 };
@@ -142,8 +141,13 @@ pub struct Source {
 
 impl Source {
     /// Reads the file, then the environment. If `file` is `None`, reads the file that
-    /// `SCRIP_CONFIG` names, or `scrip.toml` if it exists.
-    pub fn read(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+    /// `SCRIP_CONFIG` names, or `scrip.toml` if it exists. A list in the file replaces the built-in
+    /// list. The environment adds to the one in use.
+    pub fn read(
+        file: Option<&Path>,
+        environment: &Environment,
+        built_in: [(&str, Table); 3],
+    ) -> Result<Self, ConfigError> {
         let named = file.or_else(|| environment.get(CONFIG_FILE).map(Path::new));
         let default = Path::new(DEFAULT_FILE);
         let file = named.or_else(|| default.exists().then_some(default));
@@ -153,12 +157,7 @@ impl Source {
             ..Self::default()
         };
         keys_of(&source.table, "", &mut source.set_in_file);
-        // A list in the file replaces the built-in list. The environment adds to the one in use.
-        for (name, built_in) in [
-            ("plans", Plans::default().show()),
-            ("packages", Packages::default().show()),
-            ("prices", Prices::default().show()),
-        ] {
+        for (name, built_in) in built_in {
             source.table.entry(name).or_insert(Value::Table(built_in));
         }
         source.overlay(environment);

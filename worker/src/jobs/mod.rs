@@ -9,19 +9,29 @@
 //! |---|---|
 //! | `due` | computes which run is due from the clock and the schedule |
 //! | `scheduler` | enqueues a job when it is due |
-//! | `runner` | claims a run, keeps its lease, stores its progress and its result |
+//! | `local` | runs the jobs of the embedded default, one at a time |
+//! | `repository` | stores the owner, the progress and the result of each run |
+//! | `runner` | claims a run and processes what is due |
+//! | `progress` | keeps the lease of a run, stores its progress and its result |
 //! | `work` | sends the commands of a job, a bounded number at a time |
 //! | `counts` | the counters of a run |
-//! | `asking` | sends one command and retries it until there is an outcome |
+//! | `request` | sends one command and retries it until there is an outcome |
 
-mod asking;
 mod counts;
 pub mod due;
+mod error;
+mod local;
+mod progress;
+mod repository;
+mod request;
 mod runner;
 pub mod scheduler;
 mod work;
 
-pub use asking::PATIENCE;
 pub use counts::Counts;
-pub use runner::{ClaimError, Finished, JobError, Runner};
+pub use error::{ClaimError, JobError};
+pub use local::serve_local;
+pub use repository::{Claim, JobRun};
+pub use request::ANSWER_TIMEOUT;
+pub use runner::Runner;
 pub use work::WINDOW;

@@ -12,6 +12,7 @@ use producer_sdk::{
     Producer, Properties,
     contract::{Job, JobRequest, Topology},
 };
+use strum::VariantArray;
 use tokio::{
     sync::{Notify, mpsc},
     time::sleep,
@@ -24,15 +25,15 @@ use crate::{
     cache::Redis,
     clock::{Clock, ClockError},
     config::Schedule,
+    db::{Database, StoreError},
     jobs::due,
     pipeline::chain,
-    store::{Store, StoreError},
 };
 
 /// The scheduler checks what is due at least this often.
-const LOOK_EVERY: Duration = Duration::from_mins(1);
+const CHECK_EVERY: Duration = Duration::from_mins(1);
 /// Duration of the lock that keeps other workers from enqueuing the same job.
-const LOCK: Duration = Duration::from_secs(50);
+const LOCK_DURATION: Duration = Duration::from_secs(50);
 
 /// The destination of job requests.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ pub enum JobQueue {
 pub struct Scheduler {
     pub schedule: Schedule,
     /// Stores the runs.
-    pub store: Store,
+    pub database: Database,
     /// Holds the lock; `None` without Redis.
     pub redis: Option<Redis>,
     pub queue: JobQueue,
@@ -76,7 +77,7 @@ impl Scheduler {
             }
         };
         while !self.stop.is_cancelled() {
-            if let Err(error) = self.look().await {
+            if let Err(error) = self.enqueue_due().await {
                 warn!(
                     error = chain(&error),
                     "due jobs cannot be determined, retrying"
@@ -85,7 +86,7 @@ impl Scheduler {
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = wake.notified() => {}
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(CHECK_EVERY) => {}
             }
         }
         if let Some(cron) = &mut cron {
@@ -98,7 +99,7 @@ impl Scheduler {
 
     async fn start_cron(&self, wake: &Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
         let cron = JobScheduler::new().await?;
-        for at in Job::ALL.into_iter().filter_map(|job| self.time(job)) {
+        for at in Job::VARIANTS.iter().filter_map(|job| self.time(*job)) {
             let wake = wake.clone();
             let expression = format!("0 {} {} * * *", at.minute(), at.hour());
             let job = CronJob::new_async(expression, move |_, _| {
@@ -112,7 +113,7 @@ impl Scheduler {
     }
 
     /// Enqueues the jobs that are due now.
-    pub async fn look(&self) -> Result<(), StoreError> {
+    pub async fn enqueue_due(&self) -> Result<(), StoreError> {
         let now = match self.clock.compare_for_jobs().await {
             Ok(now) => now,
             Err(ClockError::Unknown(error)) => return Err(error),
@@ -125,15 +126,15 @@ impl Scheduler {
                 return Ok(());
             }
         };
-        for job in Job::ALL {
+        for &job in Job::VARIANTS {
             let Some(at) = self.time(job) else { continue };
             let date = due::newest(at, now);
-            if !self.store.has_job_run(job.as_str(), date).await? {
+            if !self.database.has_job_run(job.as_str(), date).await? {
                 self.enqueue(job, date).await;
             }
         }
-        for run in self.store.abandoned_jobs(now).await? {
-            if let (Some(job), Ok(date)) = (Job::parse(&run.name), run.run_date.parse()) {
+        for run in self.database.abandoned_jobs(now).await? {
+            if let (Ok(job), Ok(date)) = (run.name.parse::<Job>(), run.run_date.parse()) {
                 warn!(
                     job = run.name,
                     date = run.run_date,
@@ -154,7 +155,7 @@ impl Scheduler {
         };
         let reference = request.reference_id();
         if let Some(redis) = &self.redis
-            && redis.lock(&reference, &self.worker, LOCK).await == Some(false)
+            && redis.lock(&reference, &self.worker, LOCK_DURATION).await == Some(false)
         {
             debug!(reference, "job already enqueued by another worker");
             return;

@@ -10,19 +10,18 @@ use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use ledger::{Rules, Subscription};
 use producer_sdk::{Client, Command, Outcome};
-
 use tokio_util::sync::CancellationToken;
 
-use super::asking::ask;
+use super::request::request;
 use crate::{
+    db::Database,
     read::{self, DuePage, ReadError},
-    store::Store,
 };
 
 /// Largest number of unanswered commands.
 pub const WINDOW: usize = 500;
 /// Largest number of periods that one run grants to a subscription. Further periods stay due.
-const MOST_PERIODS: usize = 120;
+const MAX_PERIODS: usize = 120;
 
 /// One finished item: the cursor behind it and the outcomes of its commands; `None` for a command
 /// that was not answered.
@@ -31,10 +30,10 @@ pub type Done = (String, Vec<Option<Outcome>>);
 /// Sends the commands of a run.
 #[derive(Clone, Debug)]
 pub struct Work {
-    pub store: Store,
+    pub database: Database,
     pub rules: Arc<Rules>,
     pub client: Arc<Client>,
-    /// Timeout of one answer.
+    /// How long one command waits for its outcome.
     pub answer_timeout: Duration,
     /// The end of the span that the run covers.
     pub until: DateTime<Utc>,
@@ -58,10 +57,10 @@ impl Work {
         let known = in_progress.clone();
         let page = move |cursor: Option<String>| {
             let work = work.clone();
-            let known = known.all();
+            let known = known.ids();
             async move {
                 let due = read::due_subscriptions(
-                    &work.store,
+                    &work.database,
                     &work.rules,
                     work.until,
                     cursor.as_deref(),
@@ -72,7 +71,7 @@ impl Work {
                 Ok(page)
             }
         };
-        all(cursor, page)
+        items(cursor, page)
             .take_until(self.stop.clone().cancelled_owned())
             .map_ok(move |(cursor, subscription)| {
                 let work = self.clone();
@@ -96,11 +95,11 @@ impl Work {
         let granted = due
             .iter()
             .filter(|due| !is_disabled(&due.plan))
-            .take(MOST_PERIODS);
+            .take(MAX_PERIODS);
         for due in granted {
             let start = due.period.start;
             let command = Command::monthly_grant(&subscription.user_id, &subscription.id, start);
-            let outcome = ask(&self.client, &command, self.answer_timeout).await;
+            let outcome = request(&self.client, &command, self.answer_timeout).await;
             let is_answered = outcome.is_some();
             outcomes.push(outcome);
             if !is_answered || self.stop.is_cancelled() {
@@ -119,16 +118,18 @@ impl Work {
             .unwrap_or(DateTime::UNIX_EPOCH);
         let page = move |cursor: Option<String>| {
             let work = work.clone();
-            async move { read::lapsed_users(&work.store, cutoff, cursor.as_deref()).await }
+            async move {
+                read::users_with_expired_batches(&work.database, cutoff, cursor.as_deref()).await
+            }
         };
-        all(cursor, page)
+        items(cursor, page)
             .take_until(self.stop.clone().cancelled_owned())
             .map_ok(move |(cursor, user)| {
                 let work = self.clone();
                 async move {
                     let reference = format!("expire:{}:{user}", work.date);
                     let command = Command::expire(reference, &user, cutoff);
-                    let outcome = ask(&work.client, &command, work.answer_timeout).await;
+                    let outcome = request(&work.client, &command, work.answer_timeout).await;
                     Ok((cursor, vec![outcome]))
                 }
             })
@@ -149,7 +150,7 @@ impl InProgress {
         self.lock().remove(id);
     }
 
-    fn all(&self) -> HashSet<String> {
+    fn ids(&self) -> HashSet<String> {
         self.lock().clone()
     }
 
@@ -159,7 +160,7 @@ impl InProgress {
 }
 
 /// Every item on the pages behind `cursor`. A page is read when the previous page is used up.
-fn all<T, F>(
+fn items<T, F>(
     cursor: Option<String>,
     page: impl Fn(Option<String>) -> F,
 ) -> impl Stream<Item = Result<(String, T), ReadError>>

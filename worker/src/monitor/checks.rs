@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Health, STALE,
-    prober::{Answers, answers},
+    prober::{DatabaseProbe, answers},
 };
 use crate::{
     clock::ClockReport,
+    db::Risk,
     pipeline::{Connections, LaneState, Queues, WorkerSnapshot},
-    store::Risk,
 };
 
 /// The results of all checks of one endpoint.
@@ -54,7 +54,7 @@ impl Health {
             let probed = self.probed();
             (probed.turned, probed.good_since)
         };
-        let limit = watched.patience;
+        let limit = watched.stall_timeout;
         let others = watched.tasks.iter().filter(|(_, task)| task.is_finished());
         let ended: Vec<&str> = snapshot
             .ended
@@ -144,7 +144,7 @@ fn is_stuck(busy_for: Option<Duration>, good_since: Option<Instant>, limit: Dura
         .is_some_and(|(busy, good)| busy.min(good) > limit)
 }
 
-fn database(database: Answers) -> (&'static str, bool, Value) {
+fn database(database: DatabaseProbe) -> (&'static str, bool, Value) {
     let facts = json!({
         "ageMs": database.at.map(|at| millis(at.elapsed())),
         "tookMs": database.at.map(|_| millis(database.took)),

@@ -9,12 +9,14 @@ use prometheus_client::{
     metrics::{TypedMetric, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
+use strum::VariantArray;
 
 use super::{Health, STALE, checks::Report, prober::Probed};
 use crate::{
     clock::Clock,
+    db::Risk,
     pipeline::{Connections, LaneSnapshot, LaneState, WorkerSnapshot},
-    store::{CommitPathCounters, Risk},
+    store::CommitPathCounters,
 };
 
 /// The labels of a family without labels.
@@ -198,7 +200,7 @@ fn lanes(to: &mut DescriptorEncoder<'_>, snapshot: &WorkerSnapshot) -> fmt::Resu
         to,
         "scrip_lanes",
         "Lanes, by state.",
-        LaneState::ALL.map(|state| {
+        LaneState::VARIANTS.iter().map(|&state| {
             let lanes = snapshot.lanes.iter().filter(|lane| lane.state == state);
             ([("state", state.as_str())], ConstGauge::new(lanes.count()))
         }),
@@ -362,7 +364,9 @@ fn durability(to: &mut DescriptorEncoder<'_>, risks: Option<Vec<Risk>>) -> fmt::
         to,
         "scrip_durability_risk",
         "1 if the settings of the database put acknowledged commands at risk, by risk.",
-        Risk::ALL.map(|risk| ([("risk", risk.as_str())], flag(risks.contains(&risk)))),
+        Risk::VARIANTS
+            .iter()
+            .map(|risk| ([("risk", risk.as_str())], flag(risks.contains(risk)))),
     )
 }
 

@@ -65,7 +65,7 @@ pub struct Watched {
     /// Tasks other than lanes, which must run until the worker stops.
     pub tasks: Vec<(&'static str, AbortHandle)>,
     /// Maximum time without progress while database and broker respond.
-    pub patience: Duration,
+    pub stall_timeout: Duration,
 }
 
 /// The lanes of one of the transports.
@@ -114,7 +114,7 @@ impl Health {
 impl Watched {
     /// Maximum time without progress before a task counts as stuck. A group needs about a dozen
     /// statements, and each may take `statement_timeout`.
-    pub fn patience(statement_timeout: Duration) -> Duration {
+    pub fn stall_timeout(statement_timeout: Duration) -> Duration {
         Duration::from_mins(10).max(statement_timeout * 20)
     }
 

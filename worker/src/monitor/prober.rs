@@ -8,10 +8,7 @@ use std::{
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{Health, Lanes, STALE, Watched};
-use crate::{
-    pipeline::ConnectionState,
-    store::{JobRun, StoreError},
-};
+use crate::{db::StoreError, jobs::JobRun, pipeline::ConnectionState};
 
 const EVERY: Duration = Duration::from_secs(2);
 /// Maximum time of one query.
@@ -25,7 +22,7 @@ const JOB_RUNS: u64 = 30;
 pub struct Probed {
     /// End of the last round. `None` before the first.
     pub turned: Option<Instant>,
-    pub database: Answers,
+    pub database: DatabaseProbe,
     /// Whether Redis responds. `None` without Redis, and before the first round.
     pub redis: Option<bool>,
     /// Begin of the current period in which database and broker are available. `None` while one is
@@ -35,9 +32,9 @@ pub struct Probed {
     pub jobs: Vec<JobRun>,
 }
 
-/// The responses of a server.
+/// The results of the queries to the database.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Answers {
+pub struct DatabaseProbe {
     /// Time of the last good response.
     pub at: Option<Instant>,
     /// Duration of the last good response.
@@ -46,7 +43,7 @@ pub struct Answers {
     pub error: Option<&'static str>,
 }
 
-impl Answers {
+impl DatabaseProbe {
     /// Whether the last query succeeded, and not too long ago.
     pub fn is_good(&self) -> bool {
         self.error.is_none() && self.at.is_some_and(|at| at.elapsed() < STALE)
@@ -89,7 +86,7 @@ pub async fn probe(health: Health) {
         }
         if let Lanes::Embedded(embedded) = &watched.lanes {
             // After an error the old values become stale, and stale values are not reported.
-            let _ = timeout(PROBE_TIMEOUT, embedded.look()).await;
+            let _ = timeout(PROBE_TIMEOUT, embedded.read_queue_depth()).await;
         }
         if error.is_none() && jobs_read_at.is_none_or(|at| at.elapsed() >= JOBS_EVERY) {
             if let Ok(Ok(jobs)) = timeout(PROBE_TIMEOUT, watched.store.job_runs(JOB_RUNS)).await {

@@ -19,7 +19,7 @@ use super::{CommitError, Ledger};
 /// This many poison commands without a success in between count as a failure of the database.
 const STREAK_LIMIT: usize = 3;
 /// Largest number of canaries, each of another user.
-const MOST_CANARIES: usize = 20;
+const MAX_CANARIES: usize = 20;
 
 /// The distinct poison commands since the last success, with their users. A command that returns
 /// from the delay queue is counted once.
@@ -67,7 +67,7 @@ pub struct Committed {
     /// One verdict for each command, from the first on.
     pub verdicts: Vec<Verdict>,
     /// Why the rest of the group has no verdict; `None`: the group is complete.
-    pub trouble: Option<CommitError>,
+    pub error: Option<CommitError>,
 }
 
 /// Commits `commands`, in order.
@@ -95,7 +95,7 @@ pub async fn commit<L: Ledger>(
                 certain = committed.verdicts.len();
             }
             Err(error @ CommitError::Infrastructure(_)) => {
-                committed.trouble = Some(error);
+                committed.error = Some(error);
                 return committed;
             }
             Err(poison @ CommitError::Poison(_)) if range.len() == 1 => {
@@ -105,7 +105,7 @@ pub async fn commit<L: Ledger>(
                         committed.verdicts.truncate(certain);
                         // After an infrastructure error the transaction may be lost, so the cause
                         // is that error and not the command.
-                        committed.trouble = cleared.err().or(Some(poison));
+                        committed.error = cleared.err().or(Some(poison));
                         return committed;
                     }
                 }
@@ -134,7 +134,7 @@ pub async fn probe_canaries<L: Ledger>(
         .iter()
         .filter(|command| users.insert(&command.user_id));
     let mut cleared = false;
-    for canary in canaries.take(MOST_CANARIES) {
+    for canary in canaries.take(MAX_CANARIES) {
         match ledger.dry_run(slice::from_ref(canary), now).await {
             Ok(decisions) if decisions.iter().any(is_written) => {
                 cleared = true;

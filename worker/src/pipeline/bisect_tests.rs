@@ -1,8 +1,17 @@
 use std::sync::Mutex;
 
-use ledger::{Action, Origin, Outcome};
+use ledger::{Action, Consume, Origin, Outcome};
 
 use super::*;
+use crate::pipeline::Cause;
+
+fn cause(message: &str) -> Cause {
+    Cause {
+        kind: "other",
+        code: None,
+        message: message.to_owned(),
+    }
+}
 
 /// A ledger in which some references are poison, and which is unavailable from its n-th group on.
 #[derive(Default)]
@@ -38,13 +47,13 @@ impl Ledger for Scripted {
             .unavailable_from
             .is_some_and(|first| groups.len() >= first)
         {
-            return Err(CommitError::Infrastructure("unavailable".into()));
+            return Err(CommitError::Infrastructure(cause("unavailable")));
         }
         if commands
             .iter()
             .any(|command| self.poison.contains(&command.reference_id.as_str()))
         {
-            return Err(CommitError::Poison("poison".into()));
+            return Err(CommitError::Poison(cause("poison")));
         }
         groups.push(
             commands
@@ -54,7 +63,7 @@ impl Ledger for Scripted {
         );
         Ok(commands
             .iter()
-            .map(|_| Decision::Settled(Outcome::from_postings(&[], None)))
+            .map(|_| Decision::Settled(Outcome::from_transactions([], None)))
             .collect())
     }
 
@@ -64,14 +73,14 @@ impl Ledger for Scripted {
         _: DateTime<Utc>,
     ) -> Result<Vec<Decision>, CommitError> {
         if self.fails_dry_runs {
-            return Err(CommitError::Infrastructure("unavailable".into()));
+            return Err(CommitError::Infrastructure(cause("unavailable")));
         }
         let is_poison = |command: &Command| self.poison.contains(&command.reference_id.as_str());
         if commands.iter().any(is_poison) {
-            return Err(CommitError::Poison("poison".into()));
+            return Err(CommitError::Poison(cause("poison")));
         }
         let decide = |command: &Command| {
-            let mut outcome = Outcome::from_postings(&[], None);
+            let mut outcome = Outcome::from_transactions([], None);
             outcome.replayed = command.reference_id.starts_with("known");
             Decision::Settled(outcome)
         };
@@ -93,11 +102,11 @@ fn commands(references: &[&str]) -> Vec<Command> {
         sender: None,
         description: None,
         metadata: None,
-        action: Action::Consume {
+        action: Action::Consume(Consume {
             service: "s".to_owned(),
             amount: None,
             quantity: None,
-        },
+        }),
     };
     references.iter().map(command).collect()
 }
@@ -109,7 +118,7 @@ async fn run(ledger: &Scripted, references: &[&str], streak: &mut Streak) -> Str
         Verdict::Decided(_) => '.',
         Verdict::Poisonous(_) => 'x',
     });
-    signs.chain(committed.trouble.map(|_| '!')).collect()
+    signs.chain(committed.error.map(|_| '!')).collect()
 }
 
 #[tokio::test]
@@ -211,7 +220,7 @@ async fn a_database_failure_during_a_dry_run_is_an_infrastructure_error() {
     let group = commands(&["a", "b", "c", "d", "e"]);
     let committed = commit(&ledger, &group, &mut Streak::default(), Utc::now()).await;
     assert!(matches!(
-        committed.trouble,
+        committed.error,
         Some(CommitError::Infrastructure(_))
     ));
     assert_eq!(committed.verdicts.len(), 1, "only certain verdicts remain");
@@ -225,9 +234,9 @@ async fn commands_of_a_user_with_broken_rows_are_poison_if_another_user_would_su
         command.user_id = "broken".to_owned();
     }
     let alone = commit(&ledger, &group[..4], &mut Streak::default(), Utc::now()).await;
-    assert!(alone.trouble.is_some(), "there is no canary");
+    assert!(alone.error.is_some(), "there is no canary");
     let committed = commit(&ledger, &group, &mut Streak::default(), Utc::now()).await;
-    assert!(committed.trouble.is_none());
+    assert!(committed.error.is_none());
     assert_eq!(committed.verdicts.len(), 5);
     assert_eq!(ledger.committed(), ["e"]);
 }

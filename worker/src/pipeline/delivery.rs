@@ -3,8 +3,6 @@
 use chrono::{DateTime, Utc};
 use producer_sdk::contract::{Origin, Rejection};
 
-use super::settlement::ReplyTo;
-
 /// A message from a transport. `T` is what the transport needs to settle it.
 #[derive(Debug)]
 pub struct Delivery<T> {
@@ -25,6 +23,14 @@ pub struct Delivery<T> {
     pub attempt: u32,
     /// When a worker first received it. A delay, and a replay of the dead letter, do not change it.
     pub first_seen: DateTime<Utc>,
+}
+
+/// The address of a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyTo {
+    pub queue: String,
+    /// Identifies the request to its sender.
+    pub correlation_id: Option<String>,
 }
 
 /// A delivery that was decoded.

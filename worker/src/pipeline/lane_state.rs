@@ -8,8 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use strum::{IntoStaticStr, VariantArray};
+
 /// The state of a lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum LaneState {
     /// The lane is not registered yet, or not any more.
     Starting,
@@ -29,28 +32,9 @@ pub enum LaneState {
 }
 
 impl LaneState {
-    /// All states, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
-        Self::Starting,
-        Self::AwaitingDatabase,
-        Self::AwaitingClock,
-        Self::Standby,
-        Self::Serving,
-        Self::Retrying,
-        Self::Alarmed,
-    ];
-
     /// The name in health checks and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::AwaitingDatabase => "awaiting_database",
-            Self::AwaitingClock => "awaiting_clock",
-            Self::Standby => "standby",
-            Self::Serving => "serving",
-            Self::Retrying => "retrying",
-            Self::Alarmed => "alarmed",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -67,7 +51,7 @@ impl AtomicLaneState {
     /// The current state.
     pub fn get(&self) -> LaneState {
         let number = usize::from(self.0.load(Relaxed));
-        LaneState::ALL
+        LaneState::VARIANTS
             .get(number)
             .copied()
             .unwrap_or(LaneState::Starting)
@@ -111,7 +95,7 @@ mod tests {
     fn the_state_that_was_set_is_returned() {
         let current = AtomicLaneState::default();
         assert_eq!(current.get(), LaneState::Starting);
-        for state in LaneState::ALL {
+        for &state in LaneState::VARIANTS {
             current.set(state);
             assert_eq!(current.get(), state);
         }

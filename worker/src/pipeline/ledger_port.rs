@@ -5,10 +5,8 @@ use std::{error::Error, future::Future};
 use chrono::{DateTime, Utc};
 use ledger::{Command, Decision};
 
-use crate::store::StoreError;
-
 /// The store of the ledger as a lane uses it.
-pub trait Ledger: Send + Sync + 'static {
+pub trait Ledger: Send + Sync {
     /// Decides and writes `commands`, in order, in one database transaction. Returns one decision
     /// per command. If it fails, nothing is written.
     fn commit_group(
@@ -50,26 +48,49 @@ pub trait Ledger: Send + Sync + 'static {
 pub enum CommitError {
     /// The cause is the database or the connection to it. The same group may succeed later.
     #[error("the database cannot be used now")]
-    Infrastructure(#[source] Box<dyn Error + Send + Sync>),
+    Infrastructure(#[source] Cause),
     /// The cause is one of the commands. The group fails as long as it contains that command.
     #[error("the database refuses the changes of the command")]
-    Poison(#[source] Box<dyn Error + Send + Sync>),
+    Poison(#[source] Cause),
+}
+
+/// The error of the store, as logs, metrics and dead letters need it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Cause {
+    /// The kind of the error, as a metric label.
+    pub kind: &'static str,
+    /// The error code of the database: SQLSTATE on PostgreSQL, the extended result code on SQLite;
+    /// `None` if the error is not from the database.
+    pub code: Option<String>,
+    /// The error and its causes in one line.
+    pub message: String,
+}
+
+impl Cause {
+    /// A cause that has no kind of its own and no code.
+    pub fn other(error: &dyn Error) -> Self {
+        Self {
+            kind: "other",
+            code: None,
+            message: chain(error),
+        }
+    }
 }
 
 impl CommitError {
     /// The kind of the error, as a metric label.
-    pub fn kind(&self) -> &'static str {
+    pub const fn kind(&self) -> &'static str {
         match self {
             Self::Poison(_) => "refused",
-            Self::Infrastructure(error) => error.downcast_ref().map_or("other", StoreError::kind),
+            Self::Infrastructure(cause) => cause.kind,
         }
     }
 
-    /// The error code of the database, for logs: SQLSTATE on PostgreSQL, the extended result code
-    /// on SQLite.
-    pub fn code(&self) -> Option<String> {
-        let (Self::Poison(error) | Self::Infrastructure(error)) = self;
-        error.downcast_ref().and_then(StoreError::code)
+    /// The error code of the database, for logs.
+    pub fn code(&self) -> Option<&str> {
+        let (Self::Poison(cause) | Self::Infrastructure(cause)) = self;
+        cause.code.as_deref()
     }
 
     /// The error and its causes in one line, for dead letters and logs.

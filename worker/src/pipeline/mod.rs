@@ -1,4 +1,5 @@
-//! The path of deliveries between a transport and the ledger. It names neither.
+//! The path of deliveries between a transport and the ledger. It names neither: a lane lends it a
+//! [`Ledger`] for each group.
 //!
 //! A lane admits deliveries (it decodes each one), commits the admitted deliveries as one group in
 //! order of arrival, and decides for each a [`Settlement`] and perhaps a [`Reply`]. The transport
@@ -15,7 +16,6 @@
 //! The settled deliveries are always a prefix of the admitted ones, so acknowledging up to a
 //! delivery never acknowledges one that is still open.
 
-mod backoff;
 pub mod bisect;
 mod counters;
 mod delivery;
@@ -25,19 +25,17 @@ mod pass;
 mod settlement;
 mod snapshot;
 mod stats;
-mod store_ledger;
 
-pub use backoff::Backoff;
 pub use bisect::Streak;
 pub use counters::LabeledCounter;
-pub use delivery::{Admitted, Delivery};
+pub use delivery::{Admitted, Delivery, ReplyTo};
 pub use lane_state::{AtomicLaneState, Heartbeat, LaneState};
 pub(crate) use ledger_port::chain;
-pub use ledger_port::{CommitError, Ledger};
+pub use ledger_port::{Cause, CommitError, Ledger};
 pub use pass::{GroupResult, Pipeline, Stalled};
-pub use settlement::{Dead, Delay, MAX_ATTEMPTS, Reply, ReplyTo, Settled, Settlement};
+pub use producer_sdk::Backoff;
+pub use settlement::{Dead, Delay, MAX_ATTEMPTS, Reply, Settled, Settlement};
 pub use snapshot::{
     ConnectionState, Connections, LaneSnapshot, QueueDepth, Queues, WorkerSnapshot,
 };
 pub use stats::{LaneStats, Snapshot};
-pub use store_ledger::StoreLedger;

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, mem, sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
-use ledger::{Command, Decision, Refusal};
+use ledger::{Command, Decision};
 use producer_sdk::contract::{self, Rejection, RejectionCode};
 use tracing::{error, warn};
 
@@ -12,21 +12,14 @@ use super::{
     Settlement, Streak,
     bisect::{self, Verdict},
     counters::PassCounters,
+    settlement::{POISON, unapplied},
 };
 use crate::{dead_letters::CutBody, decode, outcome, senders::SenderPolicy};
 
-/// The reason of a dead letter that the database keeps refusing or that keeps crashing its worker.
-pub(super) const POISON: &str = "poison";
-
-/// The reason of a dead letter that was paid for and cannot be applied.
-pub(super) fn unapplied(code: Refusal) -> String {
-    format!("unapplied:{}", code.as_str())
-}
-
-/// Takes deliveries through the ledger. Each lane owns one pipeline.
+/// Takes deliveries through the ledger. Each lane owns one pipeline, and lends it the ledger for each
+/// group.
 #[derive(Debug)]
-pub struct Pipeline<L> {
-    ledger: Arc<L>,
+pub struct Pipeline {
     senders: Arc<SenderPolicy>,
     streak: Streak,
     stats: Arc<LaneStats>,
@@ -50,23 +43,18 @@ pub struct Stalled<T> {
     pub rest: Vec<Admitted<T>>,
     /// The cause. [`CommitError::Poison`] means here that several commands in a row were refused:
     /// the cause is the database, not the commands.
-    pub trouble: CommitError,
+    pub error: CommitError,
 }
 
-impl<L: Ledger> Pipeline<L> {
-    /// A pipeline into `ledger` for the commands that `senders` allows.
-    pub fn new(ledger: Arc<L>, senders: Arc<SenderPolicy>, stats: Arc<LaneStats>) -> Self {
+impl Pipeline {
+    /// A pipeline for the commands that `senders` allows.
+    pub fn new(senders: Arc<SenderPolicy>, stats: Arc<LaneStats>) -> Self {
         Self {
-            ledger,
             senders,
             streak: Streak::default(),
             stats,
             counters: PassCounters::default(),
         }
-    }
-
-    pub fn ledger(&self) -> &L {
-        &self.ledger
     }
 
     /// The counters of the lane.
@@ -78,10 +66,11 @@ impl<L: Ledger> Pipeline<L> {
     /// not the cause of the refusals.
     pub async fn probe_canaries(
         &mut self,
+        ledger: &impl Ledger,
         behind: &[Command],
         now: DateTime<Utc>,
     ) -> Result<bool, CommitError> {
-        bisect::probe_canaries(&*self.ledger, behind, &mut self.streak, now).await
+        bisect::probe_canaries(ledger, behind, &mut self.streak, now).await
     }
 
     /// Decodes a delivery and checks that its sender may send it.
@@ -103,8 +92,13 @@ impl<L: Ledger> Pipeline<L> {
         Ok(command)
     }
 
-    /// Commits a group, in order of arrival.
-    pub async fn pass<T>(&mut self, group: Vec<Admitted<T>>, now: DateTime<Utc>) -> GroupResult<T> {
+    /// Commits a group to `ledger`, in order of arrival.
+    pub async fn pass<T>(
+        &mut self,
+        ledger: &impl Ledger,
+        group: Vec<Admitted<T>>,
+        now: DateTime<Utc>,
+    ) -> GroupResult<T> {
         let mut commands = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
         for Admitted { delivery, verdict } in group {
@@ -118,7 +112,7 @@ impl<L: Ledger> Pipeline<L> {
         }
 
         let started = Instant::now();
-        let committed = bisect::commit(&*self.ledger, &commands, &mut self.streak, now).await;
+        let committed = bisect::commit(ledger, &commands, &mut self.streak, now).await;
         if !committed.verdicts.is_empty() {
             self.stats
                 .committed(committed.verdicts.len(), started.elapsed());
@@ -160,7 +154,7 @@ impl<L: Ledger> Pipeline<L> {
         self.stats.add(mem::take(&mut self.counters));
         GroupResult {
             settled,
-            stalled: committed.trouble.map(|trouble| Stalled { rest, trouble }),
+            stalled: committed.error.map(|error| Stalled { rest, error }),
         }
     }
 
@@ -271,7 +265,7 @@ impl<L: Ledger> Pipeline<L> {
 
     /// Delays or dead-letters a delivery without processing it: `times` attempts took it, and none
     /// of them settled it.
-    pub fn set_apart<T>(&mut self, delivery: Delivery<T>, times: u32) -> Settled<T> {
+    pub fn quarantine<T>(&mut self, delivery: Delivery<T>, times: u32) -> Settled<T> {
         let error = format!(
             "the message was taken {times} times and never settled; it may crash its worker"
         );

@@ -2,11 +2,21 @@
 
 use std::borrow::Cow;
 
-use super::Delivery;
+use ledger::Refusal;
+
+use super::delivery::{Delivery, ReplyTo};
 use crate::dead_letters::CutBody;
 
 /// How often a delivery goes through the delay queue before it becomes a dead letter.
 pub const MAX_ATTEMPTS: u32 = 3;
+
+/// The reason of a dead letter that the database keeps refusing or that keeps crashing its worker.
+pub(super) const POISON: &str = "poison";
+
+/// The reason of a dead letter that was paid for and cannot be applied.
+pub(super) fn unapplied(code: Refusal) -> String {
+    format!("unapplied:{}", code.as_str())
+}
 
 /// The settlement of a delivery.
 #[derive(Debug)]
@@ -41,14 +51,6 @@ pub struct Dead {
     pub field: Option<String>,
     /// The original body, if it exceeds the size limit and only its beginning is kept.
     pub cut: Option<CutBody>,
-}
-
-/// The address of a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplyTo {
-    pub queue: String,
-    /// Identifies the request to its sender.
-    pub correlation_id: Option<String>,
 }
 
 /// A reply to a command or a query.

@@ -8,11 +8,12 @@ use std::{
 
 use ledger::Refusal;
 use prometheus_client::metrics::histogram::Histogram;
+use strum::VariantArray;
 
 use super::{
     counters::{LabeledCounter, PassCounters},
     lane_state::{AtomicLaneState, Heartbeat},
-    pass::{POISON, unapplied},
+    settlement::{POISON, unapplied},
 };
 
 /// Bounds of commit durations, in seconds.
@@ -41,7 +42,9 @@ const RETRIES: [&str; 11] = [
 
 /// The reasons of dead letters that need an operator at once.
 fn urgent_reasons() -> impl Iterator<Item = Cow<'static, str>> {
-    let unapplied = Refusal::ALL.map(unapplied).into_iter().map(Cow::from);
+    let unapplied = Refusal::VARIANTS
+        .iter()
+        .map(|refusal| unapplied(*refusal).into());
     unapplied.chain([POISON.into()])
 }
 

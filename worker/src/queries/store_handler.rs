@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use super::QueryHandler;
 use crate::{
-    cache::Balances,
+    cache::Mirror,
     catalog::Catalog,
-    pipeline::CommitError,
+    pipeline::{Cause, CommitError},
     read::{self, Cursor, PageRequest, ReadError},
     store::Store,
 };
@@ -24,16 +24,17 @@ use crate::{
 pub struct StoreQueryHandler {
     store: Store,
     catalog: Arc<Catalog>,
-    balances: Option<Balances>,
+    mirror: Option<Mirror>,
 }
 
 impl StoreQueryHandler {
-    /// Answers from `store` and `catalog`, and balances from Redis first, if there is one.
-    pub const fn new(store: Store, catalog: Arc<Catalog>, balances: Option<Balances>) -> Self {
+    /// Answers from `store` and `catalog`. `mirror` writes queried balances to Redis for apps; no
+    /// answer comes from there.
+    pub const fn new(store: Store, catalog: Arc<Catalog>, mirror: Option<Mirror>) -> Self {
         Self {
             store,
             catalog,
-            balances,
+            mirror,
         }
     }
 
@@ -43,17 +44,12 @@ impl StoreQueryHandler {
         user_id: &str,
         now: DateTime<Utc>,
     ) -> Result<Answer, ReadError> {
-        if let Some(balances) = &self.balances
-            && let Some(known) = balances.get(user_id).await
-        {
-            return Ok(Answer::ok(query.kind(), &known));
-        }
         let db = self.store.read_connection();
         let Some(balance) = read::balance(db, user_id, &self.catalog.rules, now).await? else {
             return Ok(unknown_user(query));
         };
-        if let Some(balances) = &self.balances {
-            balances.put(std::slice::from_ref(&balance), now).await;
+        if let Some(mirror) = &self.mirror {
+            mirror.touch([user_id]);
         }
         Ok(Answer::ok(query.kind(), &balance))
     }
@@ -175,7 +171,7 @@ impl QueryHandler for StoreQueryHandler {
     async fn answer(&self, query: &Query, now: DateTime<Utc>) -> Result<Answer, CommitError> {
         self.answer(query, now)
             .await
-            .map_err(|error| CommitError::Infrastructure(error.into()))
+            .map_err(|error| CommitError::Infrastructure(Cause::other(&error)))
     }
 }
 

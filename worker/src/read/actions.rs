@@ -7,8 +7,8 @@ use sea_orm::{
 };
 use serde::Serialize;
 
-use super::{Cursor, ReadError, sql};
-use crate::store::OperatorAction;
+use super::{Cursor, ReadError};
+use crate::{audit_log::OperatorAction, db::bulk};
 
 /// Maximum of actions on one page.
 pub const MAX_ACTIONS: u32 = 1_000;
@@ -135,8 +135,8 @@ async fn page(
         None => until,
     };
     let values = vec![
-        sql::instant(backend, filter.since.unwrap_or(DateTime::UNIX_EPOCH)),
-        sql::instant(backend, at),
+        bulk::instant(backend, filter.since.unwrap_or(DateTime::UNIX_EPOCH)),
+        bulk::instant(backend, at),
         id.into(),
         text(&filter.actor),
         filter.action.map_or("", OperatorAction::as_str).into(),

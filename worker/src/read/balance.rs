@@ -11,6 +11,7 @@ use sea_orm::{
 };
 
 use super::{ReadError, sql, subscriptions};
+use crate::db::bulk;
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -85,7 +86,7 @@ pub async fn balances(
                 .into(),
         ),
     };
-    let values = [values, sql::instant(backend, now)];
+    let values = [values, bulk::instant(backend, now)];
     let statement = Statement::from_sql_and_values(backend, SQL.replace("{users}", list), values);
     read(db, statement, rules, now, "balance").await
 }
@@ -104,7 +105,7 @@ pub(super) async fn page(
     let backend = db.get_database_backend();
     let values: [Value; 4] = [
         after.into(),
-        sql::instant(backend, now),
+        bulk::instant(backend, now),
         last.into(),
         i64::from(limit).into(),
     ];
@@ -173,8 +174,7 @@ fn result(
     now: DateTime<Utc>,
 ) -> Result<BalanceResult, Inconsistency> {
     let mut book = Book::default();
-    let mut wallet = Wallet::prepared(Uuid::nil(), row.user_id.clone());
-    wallet.open = true;
+    let mut wallet = Wallet::new(Uuid::nil(), row.user_id.clone());
     // Without the expired credits, no batch is needed to compute the spendable credits.
     wallet.balance = row.balance.saturating_sub(row.lapsed);
     wallet.held = row.held;

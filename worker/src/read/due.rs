@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use ledger::{DuePeriod, Rules, Subscription};
 use sea_orm::{ConnectionTrait, Statement};
 
-use super::{ReadError, sql, subscriptions};
-use crate::store::Store;
+use super::{ReadError, subscriptions};
+use crate::db::{Database, bulk};
 
 /// Rows of a page.
 const PAGE: usize = 1000;
@@ -29,7 +29,7 @@ SELECT id, due_at FROM subscription
  WHERE due_at IS NOT NULL AND due_at <= $1 AND (due_at, id) > ($2, $3)
  ORDER BY due_at, id LIMIT $4";
 
-const LAPSED: &str = "\
+const EXPIRED_BATCHES: &str = "\
 SELECT expires_at, user_id FROM credits_batch
  WHERE status = 'ACTIVE' AND expires_at IS NOT NULL AND expires_at <= $1 AND (expires_at, user_id) > ($2, $3)
  GROUP BY expires_at, user_id ORDER BY expires_at, user_id LIMIT $4";
@@ -37,15 +37,15 @@ SELECT expires_at, user_id FROM credits_batch
 /// Subscriptions behind `cursor` with a period that starts by `until`. Subscriptions for which the
 /// rules grant no period are left out. Their periods stay due.
 pub async fn due_subscriptions(
-    store: &Store,
+    db: &Database,
     rules: &Rules,
     until: DateTime<Utc>,
     cursor: Option<&str>,
 ) -> Result<Page<Subscription>, ReadError> {
     let failed = || ReadError::reading("due subscriptions");
-    let db = store.read_connection();
-    let rows = db
-        .query_all_raw(statement(store, SUBSCRIPTIONS, until, cursor))
+    let connection = db.read_connection();
+    let rows = connection
+        .query_all_raw(statement(db, SUBSCRIPTIONS, until, cursor))
         .await;
     let rows = rows.map_err(failed())?;
     let mut positions = Vec::with_capacity(rows.len());
@@ -57,7 +57,7 @@ pub async fn due_subscriptions(
     let next = positions.last().map(|(cursor, _)| cursor.clone());
     let next = next.filter(|_| rows.len() == PAGE);
     let ids: Vec<&str> = positions.iter().map(|(_, id)| id.as_str()).collect();
-    let found = subscriptions::with_ids(db, &ids).await?;
+    let found = subscriptions::with_ids(connection, &ids).await?;
     let mut found: HashMap<String, Subscription> =
         found.into_iter().map(|one| (one.id.clone(), one)).collect();
     let items = positions.into_iter().filter_map(|(cursor, id)| {
@@ -75,15 +75,15 @@ pub async fn due_subscriptions(
 
 /// Users behind `cursor` with an ACTIVE batch that has expired by `until`. A user may appear again
 /// with another batch.
-pub async fn lapsed_users(
-    store: &Store,
+pub async fn users_with_expired_batches(
+    db: &Database,
     until: DateTime<Utc>,
     cursor: Option<&str>,
 ) -> Result<Page<String>, ReadError> {
     let failed = || ReadError::reading("expired batches");
-    let rows = store
+    let rows = db
         .read_connection()
-        .query_all_raw(statement(store, LAPSED, until, cursor))
+        .query_all_raw(statement(db, EXPIRED_BATCHES, until, cursor))
         .await
         .map_err(failed())?;
     let full = rows.len() == PAGE;
@@ -103,16 +103,16 @@ pub async fn lapsed_users(
     Ok(Page { items, next })
 }
 
-fn statement(store: &Store, sql: &str, until: DateTime<Utc>, cursor: Option<&str>) -> Statement {
-    let backend = store.backend();
+fn statement(db: &Database, sql: &str, until: DateTime<Utc>, cursor: Option<&str>) -> Statement {
+    let backend = db.backend();
     let position = cursor.and_then(|cursor| {
         let (at, id) = cursor.split_once('|')?;
         Some((at.parse().ok()?, id))
     });
     let (at, id) = position.unwrap_or(START);
     let values = [
-        sql::instant(backend, until),
-        sql::instant(backend, at),
+        bulk::instant(backend, until),
+        bulk::instant(backend, at),
         id.into(),
         (PAGE as u64).into(),
     ];

@@ -4,7 +4,7 @@ use ledger::Inconsistency;
 use sea_orm::DbErr;
 use thiserror::Error;
 
-use crate::store::StoreError;
+use crate::db::StoreError;
 
 /// A read that failed.
 #[derive(Debug, Error)]

@@ -1,34 +1,30 @@
-//! Helpers for queries: values in the form of each database, sums of more than 64 bits, and
-//! snapshots.
+//! Statements that several modules use, sums of more than 64 bits, and snapshots.
 
-use chrono::{DateTime, SecondsFormat, Timelike, Utc};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, QueryResult, TransactionOptions, Value,
+    IsolationLevel, QueryResult, TransactionOptions,
 };
 
-use crate::store::begin;
+use crate::db::{Sql, begin};
 
 /// The spending order as an `ORDER BY` over `credits_batch` with the alias `b`.
 pub(crate) const FIFO: &str =
     "(b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'), b.issued_at, b.id";
 
-/// `at` as a parameter: a timestamp on PostgreSQL, the stored text form on SQLite.
-pub(crate) fn instant(backend: DbBackend, at: DateTime<Utc>) -> Value {
-    match backend {
-        DbBackend::Postgres => at.into(),
-        _ => instant_text(at).into(),
-    }
-}
+/// Reads the allocations of transactions in the order in which they were made, which is the
+/// spending order. `ids` → allocations.
+pub(crate) const ALLOCATIONS: Sql = Sql {
+    postgres: include_str!("postgres/allocations.sql"),
+    sqlite: include_str!("sqlite/allocations.sql"),
+};
 
-/// `at` in the text form that SQLite stores, truncated to the microsecond as on PostgreSQL. The
-/// order of these texts is the order of time.
-pub(crate) fn instant_text(at: DateTime<Utc>) -> String {
-    let micros = at
-        .with_nanosecond(at.nanosecond() / 1000 * 1000)
-        .unwrap_or(at);
-    micros.to_rfc3339_opts(SecondsFormat::Micros, false)
-}
+/// Reads the subscriptions of users, and those with given ids, each with its history. `users, ids`
+/// → one row for each event and grant in the order of arrival, and one row for a subscription
+/// without any.
+pub(crate) const SUBSCRIPTIONS: Sql = Sql {
+    postgres: include_str!("postgres/subscriptions.sql"),
+    sqlite: include_str!("sqlite/subscriptions.sql"),
+};
 
 /// The sum of `of` as two columns, its millions and the rest, so that no database needs more than
 /// 64 bits for it.

@@ -6,8 +6,7 @@ use ledger::Subscription;
 use sea_orm::ConnectionTrait;
 use tracing::warn;
 
-use super::ReadError;
-use crate::store::subscriptions;
+use super::{ReadError, stored_subscriptions};
 
 /// The subscriptions of `users`, by user. Users without subscriptions are left out.
 pub async fn subscriptions(
@@ -35,14 +34,15 @@ async fn read(
     users: &[&str],
     ids: &[&str],
 ) -> Result<Vec<Subscription>, ReadError> {
-    let statement = subscriptions::statement(
+    let statement = stored_subscriptions::statement(
         db.get_database_backend(),
         users.iter().copied(),
         ids.iter().copied(),
     );
     let rows = db.query_all_raw(statement).await;
     let rows = rows.map_err(ReadError::reading("subscriptions"))?;
-    let found = subscriptions::from_rows(&rows).map_err(ReadError::store("subscriptions"))?;
+    let found =
+        stored_subscriptions::from_rows(&rows).map_err(ReadError::store("subscriptions"))?;
     // An unreadable subscription must not block the others. `verify` reports it.
     let readable = found.into_iter().filter_map(|subscription| {
         subscription

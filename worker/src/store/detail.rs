@@ -1,18 +1,14 @@
-//! `credits_transaction.detail`: the parts of an outcome that have no column, as JSON.
+//! `credits_transaction.detail`: the parts of a posting that have no column, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::{
-    Action, BatchNote, Command, CreditedPayment, Detail, Event, Inconsistency, Item, Skipped,
-    SubscriptionStatus,
-};
+use ledger::{Action, BatchNote, Command, CreditedPayment, Detail, Inconsistency, Item, Posting};
 use serde_json::{Map, Value, json};
 
-use super::error::inconsistent_subscription;
-
-/// The JSON of a detail. The text is empty if the detail is.
-pub fn to_text(detail: &Detail) -> String {
-    if detail.is_empty() {
-        return String::new();
+/// The JSON of what a posting stores without a column of its own. `None` if there is nothing.
+pub fn to_text(posting: &Posting) -> Option<String> {
+    let Posting { detail, audit, .. } = posting;
+    if detail.is_empty() && audit.is_empty() {
+        return None;
     }
     let mut fields = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
@@ -40,14 +36,13 @@ pub fn to_text(detail: &Detail) -> String {
             Some(first.transaction_id.to_string().into()),
         );
     }
-    put("claimedAt", detail.claimed_at.map(|at| instant(at).into()));
-    put("request", detail.request.as_deref().map(request));
-    put("batch", detail.batch.as_deref().map(batch));
-    Value::Object(fields).to_string()
+    put("claimedAt", audit.claimed_at.map(|at| instant(at).into()));
+    put("request", audit.request.as_deref().map(request));
+    put("batch", audit.batch.as_deref().map(batch));
+    Some(Value::Object(fields).to_string())
 }
 
-/// Reads the parts that an outcome needs. The claimed instant and the request are for people, and
-/// the batch is for `verify`, so they are not read.
+/// Reads the parts that an outcome needs.
 pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> {
     let Some(text) = text else {
         return Ok(Detail::default());
@@ -66,14 +61,11 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         skipped: value
             .get("skipped")
             .and_then(Value::as_str)
-            .and_then(Skipped::parse),
+            .and_then(|name| name.parse().ok()),
         stale: flag("stale"),
         required: number("required"),
         available: number("available"),
         first: first(&value),
-        claimed_at: None,
-        request: None,
-        batch: None,
     })
 }
 
@@ -83,37 +75,6 @@ fn first(detail: &Value) -> Option<CreditedPayment> {
     Some(CreditedPayment {
         reference_id: text("firstReferenceId")?.to_owned(),
         transaction_id: text("firstTransactionId")?.parse().ok()?,
-    })
-}
-
-/// The event of a subscription at `at`, applied at `applied_at`, from the command stored with it.
-pub fn event(
-    text: Option<&str>,
-    (at, applied_at): (DateTime<Utc>, DateTime<Utc>),
-    subscription: &str,
-) -> Result<Event, Inconsistency> {
-    let wrong = |message: &str| inconsistent_subscription(subscription, message.to_owned());
-    let detail: Value = text
-        .and_then(|text| serde_json::from_str(text).ok())
-        .ok_or_else(|| wrong("an event without its command"))?;
-    let word = |name: &str| detail["request"][name].as_str();
-    let time = |name: &str| {
-        let parsed = word(name).map(DateTime::parse_from_rfc3339).transpose();
-        parsed
-            .map(|at| at.map(|at| at.with_timezone(&Utc)))
-            .map_err(|_| wrong("an event with a time that cannot be read"))
-    };
-    Ok(Event {
-        at,
-        applied_at,
-        status: word("status")
-            .and_then(SubscriptionStatus::from_word)
-            .ok_or_else(|| wrong("an event without a known status"))?,
-        plan: word("plan")
-            .ok_or_else(|| wrong("an event without a plan"))?
-            .to_owned(),
-        anchor: time("anchor")?,
-        paid_through: time("paidThrough")?,
     })
 }
 
@@ -136,28 +97,19 @@ fn batch(note: &BatchNote) -> Value {
 
 fn request(command: &Command) -> Value {
     let mut fields = match &command.action {
-        Action::Consume {
-            service,
-            amount,
-            quantity,
-        } => {
-            json!({ "service": service, "amount": amount, "quantity": quantity })
-        }
+        Action::Consume(consume) => json!({
+            "service": consume.service,
+            "amount": consume.amount,
+            "quantity": consume.quantity,
+        }),
         Action::RegistrationBonus => json!({ "reason": "registration_bonus" }),
-        Action::Promotion {
-            amount,
-            validity_days,
-        } => {
-            json!({ "reason": "promotion", "amount": amount, "validityDays": validity_days })
-        }
-        Action::Purchase {
-            item,
-            purchase_id,
-            purchase_line,
-            paid_micros,
-            currency,
-        } => {
-            let mut fields = match item {
+        Action::Promotion(promotion) => json!({
+            "reason": "promotion",
+            "amount": promotion.amount,
+            "validityDays": promotion.validity_days,
+        }),
+        Action::Purchase(purchase) => {
+            let mut fields = match &purchase.item {
                 Item::Package(id) => json!({ "packageId": id }),
                 Item::Price(id) => json!({ "priceId": id }),
                 Item::Credits {
@@ -165,37 +117,28 @@ fn request(command: &Command) -> Value {
                     validity_days,
                 } => json!({ "credits": credits, "validityDays": validity_days }),
             };
-            fields["purchaseId"] = purchase_id.as_str().into();
-            fields["purchaseLine"] = purchase_line.as_deref().into();
-            fields["paidMicros"] = (*paid_micros).into();
-            fields["currency"] = currency.as_deref().into();
+            fields["purchaseId"] = purchase.purchase_id.as_str().into();
+            fields["purchaseLine"] = purchase.purchase_line.as_deref().into();
+            fields["paidMicros"] = purchase.paid_micros.into();
+            fields["currency"] = purchase.currency.as_deref().into();
             fields
         }
-        Action::MonthlyGrant {
-            subscription_id,
-            period_start,
-        } => json!({
+        Action::MonthlyGrant(grant) => json!({
             "reason": "monthly_grant",
-            "subscriptionId": subscription_id,
-            "periodStart": instant(*period_start),
+            "subscriptionId": grant.subscription_id,
+            "periodStart": instant(grant.period_start),
         }),
-        Action::Subscription {
-            subscription_id,
-            plan,
-            status,
-            anchor,
-            paid_through,
-        } => json!({
-            "subscriptionId": subscription_id,
-            "plan": plan,
-            "status": status.word(),
-            "anchor": anchor.map(instant),
-            "paidThrough": paid_through.map(instant),
+        Action::Subscription(update) => json!({
+            "subscriptionId": update.subscription_id,
+            "plan": update.plan,
+            "status": update.status.as_str(),
+            "anchor": update.anchor.map(instant),
+            "paidThrough": update.paid_through.map(instant),
         }),
-        Action::Freeze { reason, actor } | Action::Unfreeze { reason, actor } => {
-            json!({ "reason": reason, "actor": actor })
+        Action::Freeze(change) | Action::Unfreeze(change) => {
+            json!({ "reason": change.reason, "actor": change.actor })
         }
-        Action::Expire { cutoff } => json!({ "cutoff": cutoff }),
+        Action::Expire(expire) => json!({ "cutoff": expire.cutoff }),
     };
     if let Value::Object(fields) = &mut fields {
         fields.retain(|_, value| !value.is_null());

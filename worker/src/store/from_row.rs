@@ -1,19 +1,14 @@
 //! Conversion of database rows into the types of the core.
 
-use chrono::DateTime;
 use ledger::{
-    Allocation, Batch, BatchStatus, CreditedPayment, Inconsistency, Origin, PaymentKey, Posting,
-    Refusal, Source, TransactionType, Wallet, WalletStatus,
+    Allocation, Batch, BatchStatus, CreditedPayment, Fingerprint, Inconsistency, Origin,
+    PaymentKey, RecordedTransaction, Refusal, Wallet,
 };
-use sea_orm::{DbErr, QueryResult};
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::{detail, error::StoreError};
-
-pub fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, StoreError> {
-    row.try_get_by(column)
-        .map_err(|error: DbErr| StoreError::database("read a row")(error))
-}
+use super::detail;
+use crate::db::{StoreError, get};
 
 fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsistency {
     Inconsistency {
@@ -26,7 +21,7 @@ fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsis
 pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
     let id: Uuid = get(row, "wallet_id")?;
     let status: String = get(row, "wallet_status")?;
-    let mut wallet = Wallet::prepared(id, get(row, "user_id")?);
+    let mut wallet = Wallet::new(id, get(row, "user_id")?);
     wallet.balance = get(row, "balance")?;
     wallet.held = get(row, "wallet_held")?;
     wallet.total_earned = get(row, "total_earned")?;
@@ -34,11 +29,9 @@ pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
     wallet.transaction_count = get(row, "transaction_count")?;
     wallet.version = get(row, "version")?;
     wallet.next_due_at = get(row, "next_due_at")?;
-    wallet.status = match status.as_str() {
-        "ACTIVE" => WalletStatus::Active,
-        "FROZEN" => WalletStatus::Frozen,
-        _ => return Err(unknown("credits_balance", id, "status", &status).into()),
-    };
+    wallet.status = status
+        .parse()
+        .map_err(|_| unknown("credits_balance", id, "status", &status))?;
     Ok(wallet)
 }
 
@@ -53,20 +46,15 @@ pub fn batch(row: &QueryResult) -> Result<Batch, StoreError> {
         issued_at: get(row, "issued_at")?,
         expires_at: get(row, "expires_at")?,
         status: BatchStatus::Active,
-        source: match source.as_str() {
-            "PURCHASE" => Source::Purchase,
-            "SUBSCRIPTION" => Source::Subscription,
-            "BONUS" => Source::Bonus,
-            _ => return Err(unknown("credits_batch", id, "source_type", &source).into()),
-        },
+        source: source
+            .parse()
+            .map_err(|_| unknown("credits_batch", id, "source_type", &source))?,
         source_plan: get(row, "source_plan")?,
         grant_period: get(row, "grant_period")?,
         paid_micros: get(row, "paid_micros")?,
         currency: get(row, "currency")?,
         transaction_id: get(row, "transaction_id")?,
         expirations: get(row, "expirations")?,
-        new: false,
-        dirty: false,
     })
 }
 
@@ -91,73 +79,55 @@ pub fn credited_payment(row: &QueryResult) -> Result<(PaymentKey, CreditedPaymen
     Ok((payment, credited))
 }
 
-/// A stored command: its own posting first, then the related postings.
-pub struct Known {
-    pub postings: Vec<Posting>,
+/// A stored command.
+pub struct RecordedCommand {
+    pub origin: Origin,
+    pub reference_id: String,
+    pub sender: Option<String>,
+    pub fingerprint: Option<Fingerprint>,
+    /// Its own transaction first, then the related ones.
+    pub transactions: Vec<RecordedTransaction>,
 }
 
-pub fn known(row: &QueryResult) -> Result<Known, StoreError> {
-    let id: Uuid = get(row, "id")?;
+/// A stored command with its own transaction.
+pub fn recorded_command(row: &QueryResult) -> Result<RecordedCommand, StoreError> {
+    let transaction = recorded_transaction(row)?;
     let origin: String = get(row, "origin")?;
     let fingerprint: Option<Vec<u8>> = get(row, "fingerprint")?;
-    let mut posting = posting(row, id)?;
-    posting.user_id = get(row, "user_id")?;
-    posting.reference_id = get(row, "reference_id")?;
-    posting.sender = get(row, "sender")?;
-    posting.origin = [Origin::Usage, Origin::Funding, Origin::Internal]
-        .into_iter()
-        .find(|known| known.as_str() == origin)
-        .ok_or_else(|| unknown("credits_transaction", id, "origin", &origin))?;
-    posting.fingerprint = fingerprint.and_then(|bytes| bytes.try_into().ok());
-    Ok(Known {
-        postings: vec![posting],
+    Ok(RecordedCommand {
+        origin: origin
+            .parse()
+            .map_err(|_| unknown("credits_transaction", transaction.id, "origin", &origin))?,
+        reference_id: get(row, "reference_id")?,
+        sender: get(row, "sender")?,
+        fingerprint: fingerprint.and_then(|bytes| bytes.try_into().ok()),
+        transactions: vec![transaction],
     })
 }
 
-pub fn part(row: &QueryResult) -> Result<Posting, StoreError> {
-    let id = get(row, "id")?;
-    let mut posting = posting(row, id)?;
-    posting.related_id = get(row, "related_id")?;
-    Ok(posting)
+/// A stored transaction, without its allocations.
+pub fn recorded_transaction(row: &QueryResult) -> Result<RecordedTransaction, StoreError> {
+    let id: Uuid = get(row, "id")?;
+    let kind: String = get(row, "type")?;
+    let detail: Option<String> = get(row, "detail")?;
+    Ok(RecordedTransaction {
+        id,
+        kind: kind
+            .parse()
+            .map_err(|_| unknown("credits_transaction", id, "type", &kind))?,
+        amount: get(row, "amount")?,
+        refusal: refusal(row, id)?,
+        balance_after: get(row, "balance_after")?,
+        detail: detail::from_text(detail.as_deref(), &id.to_string())?,
+        allocations: Vec::new(),
+    })
 }
 
 fn refusal(row: &QueryResult, id: Uuid) -> Result<Option<Refusal>, StoreError> {
     let code: Option<String> = get(row, "error_code")?;
     code.map(|code| {
-        Refusal::parse(&code)
-            .ok_or_else(|| unknown("credits_transaction", id, "error_code", &code).into())
+        code.parse()
+            .map_err(|_| unknown("credits_transaction", id, "error_code", &code).into())
     })
     .transpose()
-}
-
-/// A posting with only the fields that an outcome needs.
-fn posting(row: &QueryResult, id: Uuid) -> Result<Posting, StoreError> {
-    let kind: String = get(row, "type")?;
-    let detail: Option<String> = get(row, "detail")?;
-    Ok(Posting {
-        id,
-        user_id: String::new(),
-        kind: TransactionType::parse(&kind)
-            .ok_or_else(|| unknown("credits_transaction", id, "type", &kind))?,
-        amount: get(row, "amount")?,
-        other_account: None,
-        origin: Origin::Internal,
-        reference_id: String::new(),
-        sender: None,
-        fingerprint: None,
-        refusal: refusal(row, id)?,
-        balance_after: get(row, "balance_after")?,
-        service: None,
-        quantity: None,
-        purchase_id: None,
-        purchase_line: None,
-        subscription_id: None,
-        period_start: None,
-        related_id: None,
-        description: None,
-        metadata: None,
-        detail: detail::from_text(detail.as_deref(), &id.to_string())?,
-        occurred_at: DateTime::UNIX_EPOCH,
-        allocations: Vec::new(),
-    })
 }

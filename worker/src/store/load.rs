@@ -1,28 +1,24 @@
 //! Loads the rows that a group of commands needs into a [`Book`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use ledger::{
-    Action, Batch, Book, Command, Outcome, PaymentKey, Record, References, Rules, Wallet,
-};
+use ledger::{Action, Book, Command, Outcome, PaymentKey, Record, References, Rules, Wallet};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::{
-    bulk::{self, Column},
-    error::StoreError,
-    from_row::{allocation, batch, credited_payment, get, known, part, wallet},
-    sql::{self, Sql},
-    subscriptions,
-    timeout::Timeout,
+    from_row::{allocation, credited_payment, recorded_command, recorded_transaction, wallet},
+    sql,
 };
-
-/// Batches of a wallet that the first query reads. If they do not cover the demand, the wallet is
-/// read again with a larger window.
-const FIRST_WINDOW: i64 = 16;
-/// Factor by which the window grows with each further query.
-const WINDOW_GROWTH: i64 = 16;
+use crate::{
+    db::{
+        Sql, StoreError, Timeout,
+        bulk::{self, Column},
+        get,
+    },
+    read::{self, stored_subscriptions},
+};
 
 /// Loads the rows of one group.
 pub struct Loader<'a, C> {
@@ -47,9 +43,12 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         self.registered(commands, &mut book).await?;
         self.credited_payments(commands, &mut book).await?;
         self.subscriptions(commands, &wallets, &mut book).await?;
-        for mut wallet in wallets {
-            wallet.open = !prepared.contains(&wallet.user_id);
-            book.add_wallet(wallet);
+        for wallet in wallets {
+            if prepared.contains(&wallet.user_id) {
+                book.add_unopened_wallet(wallet);
+            } else {
+                book.add_wallet(wallet);
+            }
         }
         self.batches(self.demand(commands), &mut book).await?;
         Ok(book)
@@ -63,55 +62,6 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             *needed = needed.saturating_add(self.rules.demand(&command.action));
         }
         demand
-    }
-
-    /// Reads wallets without locking them, with the batches that the commands may need. PostgreSQL
-    /// only.
-    ///
-    /// Returns the users of whom only a part of the batches was read, or `None` if a user has no
-    /// wallet.
-    pub async fn read_wallets(
-        &self,
-        mut demand: BTreeMap<&str, i64>,
-        book: &mut Book,
-    ) -> Result<Option<Vec<String>>, StoreError> {
-        let mut values = self.rows(vec![texts(demand.keys().copied())]);
-        values.push(FIRST_WINDOW.into());
-        let statement = Statement::from_sql_and_values(self.backend(), sql::READ_WALLETS, values);
-        let rows = self
-            .timeout
-            .wait("read wallets", self.connection.query_all_raw(statement))
-            .await?;
-        let mut found: HashMap<String, (Wallet, Vec<Batch>)> = HashMap::with_capacity(demand.len());
-        for row in &rows {
-            let (_, batches) = match found.entry(get(row, "user_id")?) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert((wallet(row)?, Vec::new())),
-            };
-            if get::<Option<Uuid>>(row, "id")?.is_some() {
-                batches.push(batch(row)?);
-            }
-        }
-        if found.len() < demand.len() {
-            return Ok(None);
-        }
-        let mut partial = Vec::new();
-        for (user_id, (mut wallet, batches)) in found {
-            let needed = demand.get(user_id.as_str()).copied().unwrap_or_default();
-            wallet.open = true;
-            if let Some(whole) = self.add_if_covered(batches, FIRST_WINDOW, needed, &mut wallet) {
-                demand.remove(user_id.as_str());
-                if !whole {
-                    partial.push(user_id);
-                }
-            }
-            book.add_wallet(wallet);
-        }
-        partial.extend(
-            self.more_batches(demand, FIRST_WINDOW * WINDOW_GROWTH, book)
-                .await?,
-        );
-        Ok(Some(partial))
     }
 
     /// Inserts the missing wallets that commands of this group may open, so that they can be
@@ -145,7 +95,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     async fn records(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {
         let stored = commands
             .iter()
-            .filter(|command| !matches!(command.action, Action::Expire { .. }));
+            .filter(|command| !matches!(command.action, Action::Expire(_)));
         let references: BTreeSet<(&str, &str, Option<&str>)> = stored
             .map(|command| {
                 let owner = self.rules.references.owner(command.sender.as_deref());
@@ -159,18 +109,16 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         if references.is_empty() {
             return Ok(());
         }
-        let senders = match self.rules.references {
-            References::PerOrigin => Column::Text(Vec::new()),
-            References::PerSender => texts(
-                references
-                    .iter()
-                    .map(|(_, _, owner)| owner.unwrap_or_default()),
-            ),
-        };
+        let senders = references
+            .iter()
+            .map(|(_, _, owner)| match self.rules.references {
+                References::PerOrigin => None,
+                References::PerSender => Some(owner.unwrap_or_default()),
+            });
         let values = self.rows(vec![
             texts(references.iter().map(|(origin, _, _)| *origin)),
             texts(references.iter().map(|(_, id, _)| *id)),
-            senders,
+            Column::texts(senders),
         ]);
         let rows = self
             .query("look up references", &sql::KNOWN_REFERENCES, values)
@@ -178,50 +126,47 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut known = rows.iter().map(known).collect::<Result<Vec<_>, _>>()?;
-        let mut postings: HashMap<Uuid, usize> = HashMap::new();
-        for (index, known) in known.iter().enumerate() {
-            postings.insert(known.postings[0].id, index);
+        let recorded = rows.iter().map(recorded_command);
+        let mut recorded = recorded.collect::<Result<Vec<_>, _>>()?;
+        // The command of each transaction, as an index.
+        let mut command_of: HashMap<Uuid, usize> = HashMap::new();
+        for (index, command) in recorded.iter().enumerate() {
+            command_of.extend(command.transactions.iter().map(|own| (own.id, index)));
         }
-        let ids = self.rows(vec![Column::Id(postings.keys().copied().collect())]);
+        let ids = self.rows(vec![Column::Id(command_of.keys().copied().collect())]);
         for row in self
-            .query("read related transactions", &sql::BELONGING, ids)
+            .query("read related transactions", &sql::RELATED_TRANSACTIONS, ids)
             .await?
         {
-            let part = part(&row)?;
-            if let Some(index) = part.related_id.and_then(|id| postings.get(&id).copied()) {
-                postings.insert(part.id, index);
-                known[index].postings.push(part);
+            let related = recorded_transaction(&row)?;
+            let cause: Option<Uuid> = get(&row, "related_id")?;
+            if let Some(index) = cause.and_then(|id| command_of.get(&id).copied()) {
+                command_of.insert(related.id, index);
+                recorded[index].transactions.push(related);
             }
         }
-        let ids = self.rows(vec![Column::Id(postings.keys().copied().collect())]);
+        let ids = self.rows(vec![Column::Id(command_of.keys().copied().collect())]);
         for row in self
-            .query("read allocations", &sql::ALLOCATIONS, ids)
+            .query("read allocations", &read::sql::ALLOCATIONS, ids)
             .await?
         {
             let id: Uuid = get(&row, "transaction_id")?;
-            let posting = postings.get(&id).and_then(|index| {
-                known[*index]
-                    .postings
-                    .iter_mut()
-                    .find(|posting| posting.id == id)
+            let transaction = command_of.get(&id).and_then(|index| {
+                let mut transactions = recorded[*index].transactions.iter_mut();
+                transactions.find(|transaction| transaction.id == id)
             });
-            if let Some(posting) = posting {
-                posting.allocations.push(allocation(&row)?);
+            if let Some(transaction) = transaction {
+                transaction.allocations.push(allocation(&row)?);
             }
         }
-        for known in known {
-            let outcome = Outcome::from_postings(&known.postings.iter().collect::<Vec<_>>(), None);
-            let main = known.postings.into_iter().next();
-            if let Some(main) = main {
-                let record = Record {
-                    fingerprint: main.fingerprint,
-                    outcome,
-                };
-                let owner = self.rules.references.owner(main.sender.as_deref());
-                let owner = owner.map(str::to_owned);
-                book.add_record(main.origin, owner, main.reference_id, record);
-            }
+        for command in recorded {
+            let record = Record {
+                fingerprint: command.fingerprint,
+                outcome: Outcome::from_transactions(command.transactions, None),
+            };
+            let owner = self.rules.references.owner(command.sender.as_deref());
+            let owner = owner.map(str::to_owned);
+            book.add_record(command.origin, owner, command.reference_id, record);
         }
         Ok(())
     }
@@ -288,27 +233,20 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         let mut users: BTreeSet<&str> = due.map(|wallet| wallet.user_id.as_str()).collect();
         let mut ids = BTreeSet::new();
         for command in commands {
-            match &command.action {
-                Action::Subscription {
-                    subscription_id, ..
-                }
-                | Action::MonthlyGrant {
-                    subscription_id, ..
-                } => {
-                    users.insert(command.user_id.as_str());
-                    ids.insert(subscription_id.as_str());
-                }
+            let subscription_id = match &command.action {
+                Action::Subscription(update) => Some(update.subscription_id.as_str()),
+                Action::MonthlyGrant(grant) => Some(grant.subscription_id.as_str()),
                 // It opens the free subscription, which another subscription of the user may cover.
-                Action::RegistrationBonus => {
-                    users.insert(command.user_id.as_str());
-                }
-                _ => {}
-            }
+                Action::RegistrationBonus => None,
+                _ => continue,
+            };
+            users.insert(command.user_id.as_str());
+            ids.extend(subscription_id);
         }
         if users.is_empty() {
             return Ok(());
         }
-        let statement = subscriptions::statement(self.backend(), users, ids);
+        let statement = stored_subscriptions::statement(self.backend(), users, ids);
         let rows = self
             .timeout
             .wait(
@@ -316,91 +254,21 @@ impl<C: ConnectionTrait> Loader<'_, C> {
                 self.connection.query_all_raw(statement),
             )
             .await?;
-        for subscription in subscriptions::from_rows(&rows)? {
+        for subscription in stored_subscriptions::from_rows(&rows)? {
             book.add_subscription(subscription?);
         }
         Ok(())
     }
 
-    /// Reads the batches that the commands may need: every expired batch that is still ACTIVE, and
-    /// as many others as cover the demand of each user.
-    async fn batches(
-        &self,
-        mut demand: BTreeMap<&str, i64>,
-        book: &mut Book,
-    ) -> Result<(), StoreError> {
-        demand.retain(|user_id, _| {
-            book.wallet(user_id)
-                .is_some_and(|wallet| wallet.balance > 0)
-        });
-        self.more_batches(demand, FIRST_WINDOW, book).await?;
-        Ok(())
-    }
-
-    /// Reads batches like [`Self::batches`], beginning with `window` batches of each user. Returns
-    /// the users who have more batches than were read.
-    async fn more_batches(
-        &self,
-        mut demand: BTreeMap<&str, i64>,
-        mut window: i64,
-        book: &mut Book,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut partial = Vec::new();
-        while !demand.is_empty() {
-            let mut values = self.rows(vec![texts(demand.keys().copied())]);
-            values.push(window.into());
-            let mut found: HashMap<String, Vec<Batch>> = HashMap::new();
-            for row in self.query("read batches", &sql::BATCHES, values).await? {
-                found
-                    .entry(get(&row, "user_id")?)
-                    .or_default()
-                    .push(batch(&row)?);
-            }
-            demand.retain(|user_id, needed| {
-                let batches = found.remove(*user_id).unwrap_or_default();
-                let Some(wallet) = book.wallet_mut(user_id) else {
-                    return false;
-                };
-                let whole = self.add_if_covered(batches, window, *needed, wallet);
-                if whole == Some(false) {
-                    partial.push((*user_id).to_owned());
-                }
-                whole.is_none()
-            });
-            window = window.saturating_mul(WINDOW_GROWTH);
-        }
-        Ok(partial)
-    }
-
-    /// Adds the first batches of a wallet to it, read with a limit of `window`, if they cover the
-    /// needed credits. Returns whether they are all batches of the wallet, or `None` if they do not
-    /// cover the need.
-    fn add_if_covered(
-        &self,
-        batches: Vec<Batch>,
-        window: i64,
-        needed: i64,
-        wallet: &mut Wallet,
-    ) -> Option<bool> {
-        let whole = i64::try_from(batches.len()).is_ok_and(|count| count < window);
-        if !covers(&batches, whole, needed, self.now) {
-            return None;
-        }
-        for batch in batches {
-            wallet.add_batch(batch);
-        }
-        Some(whole)
-    }
-
-    fn backend(&self) -> DbBackend {
+    pub(super) fn backend(&self) -> DbBackend {
         self.connection.get_database_backend()
     }
 
-    fn rows(&self, columns: Vec<Column>) -> Vec<Value> {
+    pub(super) fn rows(&self, columns: Vec<Column>) -> Vec<Value> {
         bulk::rows(self.backend(), columns)
     }
 
-    async fn query(
+    pub(super) async fn query(
         &self,
         doing: &'static str,
         sql: &Sql,
@@ -414,17 +282,6 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     }
 }
 
-/// Whether the first batches of a wallet are all batches that it has (`whole`), or include every
-/// expired batch and cover the `needed` credits.
-pub(super) fn covers(batches: &[Batch], whole: bool, needed: i64, now: DateTime<Utc>) -> bool {
-    let has_all_expired = batches.last().is_some_and(|last| last.spendable_at(now));
-    let spendable = batches
-        .iter()
-        .filter(|batch| batch.spendable_at(now))
-        .map(Batch::free);
-    whole || (has_all_expired && spendable.fold(0, i64::saturating_add) >= needed)
-}
-
-fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Column {
+pub(super) fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Column {
     Column::Text(values.into_iter().map(ToOwned::to_owned).collect())
 }

@@ -1,8 +1,8 @@
-//! The store: it reads and writes the ledger in the database, and commits groups of commands.
+//! The store: it commits groups of commands.
 //!
 //! A group is decided in memory and written in one transaction. The number of statements is
-//! constant, regardless of the size of the group. Most groups take the optimistic path, which writes
-//! by one statement (`optimistic`). The pessimistic path locks the wallets first:
+//! constant, regardless of the size of the group. Most groups take the optimistic path
+//! (`optimistic`). The pessimistic path locks the wallets first:
 //!
 //! 1. Insert the missing wallets of commands that open one, so that there is a row to lock.
 //! 2. Lock one wallet per user, in the order of users. One writer at a time owns a wallet, and the
@@ -19,201 +19,90 @@
 //! 4. Read the first batches of each user in spending order: what the commands may spend. Read
 //!    more, in a larger window, only for users whose demand they do not cover.
 //! 5. Decide in memory ([`ledger::Book`]). Nothing awaits here.
-//! 6. Insert transactions, one for each posting, in the order of references. The unique reference
-//!    is the last guard.
-//! 7. Insert new batches.
-//! 8. Insert allocations: which batch funded which transaction.
-//! 9. Update the batches that were spent from.
-//! 10. Update the changed wallets, each from the version that was read.
-//! 11. Write subscriptions and delete the wallets that stayed unopened, only if there are any.
+//! 6. Write the changed wallets, each from the version that was read; transactions, one for each
+//!    posting, in the order of references, with their allocations; new batches, and the batches
+//!    that were spent from. The unique reference is the last guard. On PostgreSQL both paths write
+//!    these rows by the same statement.
+//! 7. Write subscriptions and delete the wallets that stayed unopened, only if there are any.
 //!
 //! The steps are separate statements under READ COMMITTED. A statement that both locks a wallet
 //! and reads its batches would see the batches as they were before it waited for the lock.
 //!
 //! On SQLite the transaction is `BEGIN IMMEDIATE`, which locks the whole file. The same steps
-//! follow.
+//! follow, and step 6 is a statement for each kind of row, because SQLite has no statement that
+//! writes several tables.
 
-mod backup;
-pub(crate) mod bulk;
-mod checkpoint;
 mod commit_path;
-mod connect;
-mod delivery_attempt;
 mod detail;
-mod durability;
-mod error;
 mod from_row;
-mod identity;
-mod job_run;
 mod load;
-mod operator_action;
+mod load_batches;
 mod optimistic;
-mod options;
-mod pooler;
-mod reach;
-mod roles;
 mod rows;
-mod session;
 mod single_consume;
-pub mod sockets;
 pub mod sql;
-pub(crate) mod subscriptions;
-mod temp_schema;
-mod time;
-mod timeout;
-mod transaction;
-mod transport;
 mod wallet_cache;
 mod write;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ledger::{Command, Decision, Rules};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
-    Statement, TransactionOptions,
-};
+use sea_orm::DatabaseTransaction;
 use uuid::Uuid;
 
-pub use bulk::sqlite_instant;
-pub use checkpoint::checkpoint;
 use commit_path::CommitPath;
 pub use commit_path::CommitPathCounters;
-pub use connect::connect;
-use durability::Durability;
-pub use durability::Risk;
-pub use error::StoreError;
-pub(crate) use error::{code as code_of, kind as kind_of};
-pub use job_run::{Claim, JobRun};
-pub use operator_action::{IntendedAction, OperatorAction};
 use optimistic::OptimisticResult;
-pub use options::{BookingClock, Purpose, StoreOptions};
-pub use reach::reach;
-pub use roles::{RoleNameError, RoleNames};
-use session::Sessions;
-pub use temp_schema::TempSchema;
-use timeout::Timeout;
-pub(crate) use transaction::begin;
-pub use transport::plain_text_host;
 use wallet_cache::WalletCache;
+
+use crate::db::{BookingClock, Database, StoreError, StoreOptions};
 
 /// How many times a group is decided again after another writer took one of its references.
 const UNIQUE_RETRIES: u32 = 3;
 
-/// The ledger in the database.
+/// The ledger in the database. It offers everything that its [`Database`] does.
 #[derive(Clone, Debug)]
 pub struct Store {
-    commit: DatabaseConnection,
-    read: DatabaseConnection,
-    timeout: Timeout,
+    database: Database,
     booking_clock: BookingClock,
     cache: Arc<Mutex<WalletCache>>,
     commit_paths: Arc<CommitPathCounters>,
-    sessions: Sessions,
-    durability: Durability,
+}
+
+impl Deref for Store {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        &self.database
+    }
 }
 
 impl Store {
     /// Connects to `postgres://…` or `sqlite:…`.
     pub async fn connect(url: &str, options: &StoreOptions) -> Result<Self, StoreError> {
-        reach(url, options.acquire_timeout).await?;
         let cache: Arc<Mutex<WalletCache>> = Arc::default();
         let cache_to_clear = cache.clone();
         let clear_cache = move || wallet_cache(&cache_to_clear).clear();
-        let sessions = Sessions::default();
-        let commit =
-            connect::connect_and(url, Purpose::Commit, options, &sessions, clear_cache).await?;
-        let read = connect::connect_and(url, Purpose::Read, options, &sessions, || {}).await?;
-        if commit.get_database_backend() != DbBackend::Sqlite {
-            pooler::require_search_path(url, &read).await?;
-            pooler::require_own_sessions(&commit, &read).await?;
-        }
-        let timeout = Timeout::with(&commit, options);
         Ok(Self {
-            commit,
-            read,
-            timeout,
+            database: Database::connect(url, options, clear_cache).await?,
             booking_clock: options.booking_clock,
             cache,
             commit_paths: Arc::default(),
-            sessions,
-            durability: Durability::default(),
         })
     }
 
     /// Closes all connections.
     pub async fn close(self) -> Result<(), StoreError> {
-        let doing = || StoreError::database("close the connections");
-        self.commit.close().await.map_err(doing())?;
-        self.read.close().await.map_err(doing())
+        self.database.close().await
     }
 
-    /// The connections of the group commit.
-    pub const fn connection(&self) -> &DatabaseConnection {
-        &self.commit
-    }
-
-    /// The connections for reading.
-    pub const fn read_connection(&self) -> &DatabaseConnection {
-        &self.read
-    }
-
-    /// The kind of database.
-    pub fn backend(&self) -> DbBackend {
-        self.commit.get_database_backend()
-    }
-
-    /// Checks that the database answers and accepts writes.
-    pub async fn probe(&self) -> Result<(), StoreError> {
-        let sql = match self.backend() {
-            DbBackend::Sqlite => "SELECT 0 AS read_only",
-            _ => {
-                "SELECT CASE WHEN pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' THEN 1 ELSE 0 END AS read_only"
-            }
-        };
-        let queried = self
-            .commit
-            .query_one_raw(Statement::from_string(self.backend(), sql));
-        let row = self.timeout.wait("probe the database", queried).await?;
-        let read_only = row
-            .and_then(|row| row.try_get_by::<i32, _>("read_only").ok())
-            .unwrap_or(0);
-        if read_only == 0 {
-            return Ok(());
-        }
-        self.reconnect_if_read_only(Err(StoreError::ReadOnly))
-    }
-
-    /// Fails on PostgreSQL unless the encoding of the database can store every text.
-    pub async fn require_utf8(&self) -> Result<(), StoreError> {
-        let doing = "read the database's encoding";
-        if self.backend() == DbBackend::Sqlite {
-            return Ok(());
-        }
-        let statement =
-            Statement::from_string(self.backend(), "SELECT current_setting('server_encoding')");
-        let row = self
-            .timeout
-            .wait(doing, self.read.query_one_raw(statement))
-            .await?;
-        let found = row.map_or(Ok("unknown".to_owned()), |row| {
-            row.try_get_by_index::<String>(0)
-        });
-        let found = found.map_err(StoreError::database(doing))?;
-        if found == "UTF8" {
-            return Ok(());
-        }
-        Err(StoreError::Encoding { found })
-    }
-
-    /// Replaces all open sessions after a read-only error: a session may have become read-only
-    /// when it was opened, and a new session may be able to write.
-    fn reconnect_if_read_only<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        if result.as_ref().is_err_and(StoreError::is_read_only) {
-            self.sessions.replace();
-        }
-        result
+    /// The connections to the database, for those who read or write without the group commit.
+    pub const fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Decides a group of commands in order and commits it as one transaction: all or nothing.
@@ -284,7 +173,7 @@ impl Store {
                 .await
             {
                 Ok(decisions) => {
-                    self.timeout.wait("commit", transaction.commit()).await?;
+                    self.timeout().wait("commit", transaction.commit()).await?;
                     return Ok(decisions);
                 }
                 // No rollback is sent: the connection is dropped, and its transaction with it.
@@ -321,17 +210,10 @@ impl Store {
 
     /// Rolls back and ignores an error: if the connection is gone, there is nothing to roll back.
     async fn roll_back(&self, transaction: DatabaseTransaction) {
-        let _ = self.timeout.wait("roll back", transaction.rollback()).await;
-    }
-
-    /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite. Cancellation-safe.
-    pub async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let begun = begin(&self.commit, options);
-        self.timeout.wait("begin a transaction", begun).await
+        let _ = self
+            .timeout()
+            .wait("roll back", transaction.rollback())
+            .await;
     }
 
     /// Decides and writes a group inside the caller's transaction, on the pessimistic path. The
@@ -348,7 +230,7 @@ impl Store {
             .unwrap_or(now);
         let mut book = load::Loader {
             connection: transaction,
-            timeout: self.timeout,
+            timeout: self.timeout(),
             rules,
             now,
         }
@@ -360,11 +242,11 @@ impl Store {
         }
         write::Writer {
             connection: transaction,
-            timeout: self.timeout,
+            timeout: self.timeout(),
             booking_clock: self.booking_clock,
             now,
         }
-        .write(book.into_changes())
+        .write(&book.changes())
         .await?;
         Ok(decisions)
     }

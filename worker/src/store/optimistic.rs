@@ -15,12 +15,8 @@ use ledger::{Action, Book, Command, Decision, Rules};
 use sea_orm::{DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
-use super::{
-    Store, StoreError,
-    load::{Loader, covers},
-    wallet_cache::CachedWallet,
-    write::Writer,
-};
+use super::{Store, load::Loader, load_batches::covers, wallet_cache::CachedWallet, write::Writer};
+use crate::db::StoreError;
 
 /// The result of the optimistic path.
 #[derive(Debug)]
@@ -65,8 +61,8 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<Decision>>, StoreError> {
         let loader = Loader {
-            connection: &self.commit,
-            timeout: self.timeout,
+            connection: self.connection(),
+            timeout: self.timeout(),
             rules,
             now,
         };
@@ -84,23 +80,27 @@ impl Store {
             }
             decisions.push(decision);
         }
-        let mut changes = book.into_changes();
+        let changes = book.changes();
         let writer = Writer {
-            connection: &self.commit,
-            timeout: self.timeout,
+            connection: self.connection(),
+            timeout: self.timeout(),
             booking_clock: self.booking_clock,
             now,
         };
-        writer.write_unless_stale(&mut changes).await?;
-        let written = changes.wallets.into_iter().filter_map(|mut wallet| {
-            let whole = !partial.contains(&wallet.user_id);
-            // The position of a new batch among the batches that were not read is unknown.
-            if !whole && wallet.batches().iter().any(|batch| batch.new) {
-                return None;
-            }
-            wallet.written();
-            Some(CachedWallet { wallet, whole })
-        });
+        writer.write_unless_stale(&changes).await?;
+        // The position of a new batch among the batches that were not read is unknown.
+        let new_batches = changes.new_batches.iter();
+        let uncacheable: HashSet<String> = new_batches
+            .filter(|(user_id, _)| partial.contains(*user_id))
+            .map(|(user_id, _)| (*user_id).to_owned())
+            .collect();
+        let written = book
+            .into_wallets()
+            .filter(|wallet| !uncacheable.contains(&wallet.user_id))
+            .map(|wallet| CachedWallet {
+                whole: !partial.contains(&wallet.user_id),
+                wallet,
+            });
         self.wallet_cache().insert(written.collect());
         Ok(Some(decisions))
     }
@@ -148,7 +148,7 @@ impl Store {
 const fn is_plain(command: &Command) -> bool {
     matches!(
         command.action,
-        Action::Consume { .. } | Action::Promotion { .. } | Action::Purchase { .. }
+        Action::Consume(_) | Action::Promotion(_) | Action::Purchase(_)
     )
 }
 
@@ -166,10 +166,10 @@ fn is_recorded(decision: &Decision) -> bool {
     }
 }
 
-/// Whether an error may be caused by stale rows, or by a schema older than this worker.
+/// Whether an error may be caused by stale rows.
 ///
 /// A refused value (poison) may be caused by stale rows, too: the database checks constraints
 /// before it checks the unique index.
 fn is_conflict(error: &StoreError) -> bool {
-    error.is_poison() || error.is_stale() || error.is_deadlock() || error.is_ahead_of_schema()
+    error.is_poison() || error.is_stale() || error.is_deadlock()
 }

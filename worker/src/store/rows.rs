@@ -2,28 +2,33 @@
 //! [`super::sql`].
 
 use chrono::{DateTime, Utc};
-use ledger::{Batch, Posting, Refusal, Subscription, Wallet};
+use ledger::{Batch, Changes, Posting, Refusal, Subscription, Wallet, status::stored_name};
 use uuid::Uuid;
 
-use super::{bulk::Column, detail};
+use super::detail;
+use crate::db::bulk::Column;
 
-pub fn transactions(postings: &[Posting]) -> Vec<Column> {
+pub fn transactions(postings: &[&Posting]) -> Vec<Column> {
     let text = |of: fn(&Posting) -> &str| {
         Column::Text(postings.iter().map(|p| of(p).to_owned()).collect())
     };
-    let number = |of: fn(&Posting) -> i64| Column::Number(postings.iter().map(of).collect());
-    let id = |of: fn(&Posting) -> Uuid| Column::Id(postings.iter().map(of).collect());
-    let maybe_text = |of: fn(&Posting) -> Option<&str>| Column::texts(postings.iter().map(of));
-    let maybe_number = |of: fn(&Posting) -> Option<i64>| Column::numbers(postings.iter().map(of));
+    let number =
+        |of: fn(&Posting) -> i64| Column::Number(postings.iter().copied().map(of).collect());
+    let id = |of: fn(&Posting) -> Uuid| Column::Id(postings.iter().copied().map(of).collect());
+    let maybe_text =
+        |of: fn(&Posting) -> Option<&str>| Column::texts(postings.iter().copied().map(of));
+    let maybe_number =
+        |of: fn(&Posting) -> Option<i64>| Column::numbers(postings.iter().copied().map(of));
     vec![
         id(|p| p.id),
         text(|p| &p.user_id),
         text(|p| p.kind.as_str()),
         number(|p| p.amount),
-        maybe_text(|p| p.other_account.as_deref()),
         text(|p| p.origin.as_str()),
         text(|p| &p.reference_id),
-        Column::bytes(postings.iter().map(|p| p.fingerprint.map(Vec::from))),
+        Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
+        maybe_text(|p| p.other_account.as_deref()),
+        Column::bytes(postings.iter().map(|p| p.fingerprint)),
         maybe_text(|p| p.refusal.map(Refusal::as_str)),
         maybe_number(|p| p.balance_after),
         maybe_text(|p| p.service.as_deref()),
@@ -33,29 +38,15 @@ pub fn transactions(postings: &[Posting]) -> Vec<Column> {
         Column::ids(postings.iter().map(|p| p.related_id)),
         maybe_text(|p| p.description.as_deref()),
         maybe_text(|p| p.metadata.as_deref()),
-        Column::Text(
-            postings
-                .iter()
-                .map(|p| detail::to_text(&p.detail))
-                .collect(),
-        )
-        .unless_absent(),
-        Column::Instant(postings.iter().map(|p| p.occurred_at).collect()),
+        Column::texts(postings.iter().map(|p| detail::to_text(p))),
         maybe_text(|p| p.subscription_id.as_deref()),
         Column::instants(postings.iter().map(|p| p.period_start)),
         maybe_text(|p| p.sender.as_deref()),
     ]
 }
 
-/// New batches of the wallets.
-pub fn new_batches(wallets: &[Wallet]) -> Vec<Column> {
-    let batches: Vec<(&str, &Batch)> = wallets
-        .iter()
-        .flat_map(|wallet| {
-            let new = wallet.batches().iter().filter(|batch| batch.new);
-            new.map(|batch| (wallet.user_id.as_str(), batch))
-        })
-        .collect();
+/// New batches with their users.
+pub fn new_batches(batches: &[(&str, &Batch)]) -> Vec<Column> {
     let text = |of: fn(&Batch) -> &str| {
         Column::Text(batches.iter().map(|(_, b)| of(b).to_owned()).collect())
     };
@@ -76,20 +67,20 @@ pub fn new_batches(wallets: &[Wallet]) -> Vec<Column> {
         number(|b| b.remaining),
         number(|b| b.held),
         Column::Instant(batches.iter().map(|(_, b)| b.issued_at).collect()),
-        Column::instants(batches.iter().map(|(_, b)| b.expires_at)),
         text(|b| b.status.as_str()),
         text(|b| b.source.as_str()),
+        id(|b| b.transaction_id),
+        number(|b| b.expirations.into()),
+        Column::instants(batches.iter().map(|(_, b)| b.expires_at)),
         maybe_text(|b| b.source_plan.as_deref()),
         maybe_text(|b| b.grant_period.as_deref()),
         Column::numbers(batches.iter().map(|(_, b)| b.paid_micros)),
         maybe_text(|b| b.currency.as_deref()),
-        id(|b| b.transaction_id),
-        number(|b| b.expirations.into()),
     ]
 }
 
 /// Allocations of the transactions: the batches that they moved.
-pub fn allocations(postings: &[Posting]) -> Vec<Column> {
+pub fn allocations(postings: &[&Posting]) -> Vec<Column> {
     let rows: Vec<_> = postings
         .iter()
         .flat_map(|posting| {
@@ -107,14 +98,8 @@ pub fn allocations(postings: &[Posting]) -> Vec<Column> {
     ]
 }
 
-/// Changed batches of the wallets, in the order of their ids.
-pub fn changed_batches(wallets: &[Wallet]) -> Vec<Column> {
-    let mut batches: Vec<&Batch> = wallets
-        .iter()
-        .flat_map(Wallet::batches)
-        .filter(|batch| batch.dirty && !batch.new)
-        .collect();
-    batches.sort_by_key(|batch| batch.id);
+/// Changed batches.
+pub fn changed_batches(batches: &[&Batch]) -> Vec<Column> {
     let number = |of: fn(&Batch) -> i64| Column::Number(batches.iter().map(|b| of(b)).collect());
     vec![
         Column::Id(batches.iter().map(|b| b.id).collect()),
@@ -131,8 +116,7 @@ pub fn changed_batches(wallets: &[Wallet]) -> Vec<Column> {
 }
 
 /// Changed wallets.
-pub fn changed_wallets(wallets: &[Wallet]) -> Vec<Column> {
-    let wallets: Vec<&Wallet> = wallets.iter().filter(|wallet| wallet.dirty).collect();
+pub fn changed_wallets(wallets: &[&Wallet]) -> Vec<Column> {
     let number = |of: fn(&Wallet) -> i64| Column::Number(wallets.iter().map(|w| of(w)).collect());
     vec![
         Column::Id(wallets.iter().map(|wallet| wallet.id).collect()),
@@ -141,60 +125,57 @@ pub fn changed_wallets(wallets: &[Wallet]) -> Vec<Column> {
         number(|w| w.total_earned),
         number(|w| w.total_spent),
         number(|w| w.transaction_count),
-        number(|w| w.version),
+        number(Wallet::next_version),
         Column::Text(
             wallets
                 .iter()
                 .map(|w| w.status.as_str().to_owned())
                 .collect(),
         ),
+        Column::instants(wallets.iter().map(|wallet| wallet.next_due_at)),
     ]
 }
 
-/// Changed wallets, with the due time of their next period.
-pub fn changed_wallets_and_dues(wallets: &[Wallet]) -> Vec<Column> {
-    let mut columns = changed_wallets(wallets);
-    let changed = wallets.iter().filter(|wallet| wallet.dirty);
-    columns.push(Column::instants(changed.map(|wallet| wallet.next_due_at)));
-    columns
-}
-
-/// All wallets with the versions that were read, if some wallets are not changed. Otherwise empty.
-pub fn held_wallets(wallets: &[Wallet]) -> Vec<Column> {
-    let some = wallets.iter().any(|wallet| !wallet.dirty);
-    let wallets = if some { wallets } else { &[] };
+/// All wallets with the versions that were read, if some wallets are not changed. Otherwise empty,
+/// because the write of a changed wallet checks its version itself.
+pub fn held_wallets(changes: &Changes<'_>) -> Vec<Column> {
+    let mut wallets = changes.unchanged_wallets.clone();
+    if !wallets.is_empty() {
+        wallets.extend(&changes.changed_wallets);
+        wallets.sort_unstable_by(|a, b| a.user_id.cmp(&b.user_id));
+    }
     vec![
         Column::Id(wallets.iter().map(|wallet| wallet.id).collect()),
-        Column::Number(
-            wallets
-                .iter()
-                .map(|wallet| wallet.version - i64::from(wallet.dirty))
-                .collect(),
-        ),
+        Column::Number(wallets.iter().map(|wallet| wallet.version).collect()),
     ]
 }
 
-pub fn subscriptions(subscriptions: &[Subscription]) -> Vec<Column> {
+pub fn subscriptions(subscriptions: &[&Subscription]) -> Vec<Column> {
     let text = |of: fn(&Subscription) -> &str| {
         Column::Text(subscriptions.iter().map(|s| of(s).to_owned()).collect())
     };
     let instant = |of: fn(&Subscription) -> DateTime<Utc>| {
-        Column::Instant(subscriptions.iter().map(of).collect())
+        Column::Instant(subscriptions.iter().copied().map(of).collect())
     };
     let maybe_instant = |of: fn(&Subscription) -> Option<DateTime<Utc>>| {
-        Column::instants(subscriptions.iter().map(of))
+        Column::instants(subscriptions.iter().copied().map(of))
     };
     vec![
         text(|s| &s.id),
         text(|s| &s.user_id),
         text(|s| &s.state.plan),
-        text(|s| s.state.status.as_str()),
+        Column::Text(
+            subscriptions
+                .iter()
+                .map(|s| stored_name(s.state.status))
+                .collect(),
+        ),
         instant(|s| s.anchor),
+        instant(|s| s.state.reported_at),
+        instant(|s| s.state.since),
         maybe_instant(|s| s.state.activated_at),
         maybe_instant(|s| s.state.ended_at),
         maybe_instant(|s| s.state.paid_through),
         maybe_instant(|s| s.state.due_at),
-        instant(|s| s.state.reported_at),
-        instant(|s| s.state.since),
     ]
 }

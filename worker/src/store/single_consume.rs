@@ -19,10 +19,13 @@ pub struct SingleConsume<'a> {
 
 impl<'a> SingleConsume<'a> {
     /// Takes the changes of a group, or returns `None` if the general statement has to write them.
-    pub fn from_changes(changes: &'a Changes) -> Option<Self> {
-        let ([posting], [wallet], [], []) = (
+    pub fn from_changes(changes: &Changes<'a>) -> Option<Self> {
+        let ([posting], [], [batch], [wallet], [], [], []) = (
             changes.postings.as_slice(),
-            changes.wallets.as_slice(),
+            changes.new_batches.as_slice(),
+            changes.changed_batches.as_slice(),
+            changes.changed_wallets.as_slice(),
+            changes.unchanged_wallets.as_slice(),
             changes.subscriptions.as_slice(),
             changes.unopened.as_slice(),
         ) else {
@@ -52,6 +55,7 @@ impl<'a> SingleConsume<'a> {
             description: _,
             metadata: _,
             detail: _,
+            audit: _,
             occurred_at: _,
         } = posting
         else {
@@ -60,15 +64,7 @@ impl<'a> SingleConsume<'a> {
         let [allocation] = allocations.as_slice() else {
             return None;
         };
-        let mut changed = wallet
-            .batches()
-            .iter()
-            .filter(|batch| batch.dirty || batch.new);
-        let (Some(batch), None) = (changed.next(), changed.next()) else {
-            return None;
-        };
-        let is_whole = wallet.dirty && !batch.new && batch.id == allocation.batch_id;
-        is_whole.then_some(Self {
+        Some(Self {
             posting,
             allocation,
             wallet,
@@ -76,7 +72,8 @@ impl<'a> SingleConsume<'a> {
         })
     }
 
-    /// The parameters of [`super::sql::WRITE_SINGLE_CONSUME`]. `booked` is the booking time or null.
+    /// The parameters of [`super::sql::WRITE_SINGLE_CONSUME`]. `booked` is the booking time, or
+    /// null.
     pub fn values(&self, booked: Value) -> Vec<Value> {
         let Self {
             posting,
@@ -84,7 +81,6 @@ impl<'a> SingleConsume<'a> {
             wallet,
             batch,
         } = self;
-        let detail = Some(detail::to_text(&posting.detail)).filter(|detail| !detail.is_empty());
         vec![
             wallet.id.into(),
             wallet.balance.into(),
@@ -92,7 +88,7 @@ impl<'a> SingleConsume<'a> {
             wallet.total_earned.into(),
             wallet.total_spent.into(),
             wallet.transaction_count.into(),
-            wallet.version.into(),
+            wallet.next_version().into(),
             wallet.status.as_str().into(),
             posting.id.into(),
             posting.user_id.as_str().into(),
@@ -106,7 +102,7 @@ impl<'a> SingleConsume<'a> {
             posting.quantity.into(),
             posting.description.clone().into(),
             posting.metadata.clone().into(),
-            detail.into(),
+            detail::to_text(posting).into(),
             posting.occurred_at.into(),
             allocation.amount.into(),
             allocation.batch_remaining.into(),

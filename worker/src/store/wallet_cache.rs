@@ -99,7 +99,7 @@ mod tests {
 
     fn cached(user: usize) -> CachedWallet {
         CachedWallet {
-            wallet: Wallet::prepared(Uuid::from_u128(user as u128), format!("user-{user}")),
+            wallet: Wallet::new(Uuid::from_u128(user as u128), format!("user-{user}")),
             whole: true,
         }
     }

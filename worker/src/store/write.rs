@@ -1,20 +1,18 @@
-//! Writes the changes of a group of commands, sorted: by one statement for everything, or by one
-//! statement for each kind of row.
+//! Writes the changes of a group of commands: by one statement on PostgreSQL, by one statement for
+//! each kind of row on SQLite.
 
 use chrono::{DateTime, Utc};
 use ledger::Changes;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
-use super::{
+use super::{rows, single_consume::SingleConsume, sql};
+use crate::db::{
+    BookingClock, StoreError, Timeout,
     bulk::{self, Column},
-    error::StoreError,
-    from_row::get,
-    options::BookingClock,
-    rows,
-    single_consume::SingleConsume,
-    sql::{self, Sql},
-    timeout::Timeout,
+    get,
 };
+
+const WRITE_GROUP: &str = "write a group";
 
 /// Writes the changes of one group.
 pub struct Writer<'a, C> {
@@ -26,114 +24,103 @@ pub struct Writer<'a, C> {
 
 impl<C: ConnectionTrait> Writer<'_, C> {
     /// Writes all changes of locked wallets.
-    ///
-    /// Transactions are inserted in the order of their references, so that two groups that share
-    /// references wait for each other instead of a deadlock.
-    pub async fn write(&self, mut changes: Changes) -> Result<(), StoreError> {
-        sort(&mut changes);
-        let Changes {
-            postings,
-            wallets,
-            subscriptions,
-            unopened,
-        } = changes;
-        let at = self.post(rows::transactions(&postings)).await?;
-        let rows = rows::new_batches(&wallets);
-        self.put("insert batches", &sql::INSERT_BATCHES, rows, at)
-            .await?;
-        let rows = rows::allocations(&postings);
-        self.put("insert allocations", &sql::INSERT_ALLOCATIONS, rows, at)
-            .await?;
-        let rows = rows::changed_batches(&wallets);
-        self.put("update batches", &sql::UPDATE_BATCHES, rows, at)
-            .await?;
-        let rows = rows::changed_wallets_and_dues(&wallets);
-        self.put("update wallets", &sql::UPDATE_WALLETS, rows, at)
-            .await?;
-        let rows = rows::subscriptions(&subscriptions);
-        self.put("write subscriptions", &sql::WRITE_SUBSCRIPTIONS, rows, at)
-            .await?;
-        if !unopened.is_empty() {
-            let rows = bulk::rows(
-                self.connection.get_database_backend(),
-                vec![Column::Id(unopened)],
-            );
-            self.execute("drop unopened wallets", &sql::DROP_UNOPENED, rows)
-                .await?;
+    pub async fn write(&self, changes: &Changes<'_>) -> Result<(), StoreError> {
+        let at = match self.backend() {
+            DbBackend::Sqlite => self.write_each_kind(changes).await?,
+            _ => self.write_group(changes).await?,
+        };
+        let rows = rows::subscriptions(&changes.subscriptions);
+        let text = sql::WRITE_SUBSCRIPTIONS.text(self.backend());
+        self.put("write subscriptions", text, rows, at).await?;
+        if !changes.unopened.is_empty() {
+            let values = bulk::rows(self.backend(), vec![Column::Id(changes.unopened.clone())]);
+            let text = sql::DROP_UNOPENED.text(self.backend());
+            self.execute("drop unopened wallets", text, values).await?;
         }
         Ok(())
     }
 
     /// Writes all changes of wallets that were read without a lock, by one PostgreSQL statement. It
     /// writes nothing unless every wallet still has the version that was read.
-    ///
-    /// Wallets are written first, as on the pessimistic path, so that writers on both paths wait
-    /// for each other instead of a deadlock.
-    pub async fn write_unless_stale(&self, changes: &mut Changes) -> Result<(), StoreError> {
-        sort(changes);
-        let backend = self.connection.get_database_backend();
-        let (sql, values) = match SingleConsume::from_changes(changes) {
-            Some(single_consume) => (
-                sql::WRITE_SINGLE_CONSUME,
-                single_consume.values(self.booked()),
-            ),
-            None => (sql::WRITE_GROUP, self.group(changes)),
-        };
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        let written = self.connection.execute_raw(statement);
-        self.timeout.wait("write a group", written).await?;
+    pub async fn write_unless_stale(&self, changes: &Changes<'_>) -> Result<(), StoreError> {
+        match SingleConsume::from_changes(changes) {
+            Some(single_consume) => {
+                let values = single_consume.values(self.booked());
+                self.execute(WRITE_GROUP, sql::WRITE_SINGLE_CONSUME, values)
+                    .await?;
+            }
+            None => {
+                self.write_group(changes).await?;
+            }
+        }
         Ok(())
     }
 
-    /// The parameters of [`sql::WRITE_GROUP`].
-    fn group(&self, changes: &Changes) -> Vec<Value> {
-        let mut columns = rows::changed_wallets(&changes.wallets);
-        columns.extend(rows::held_wallets(&changes.wallets));
+    /// Writes wallets, transactions and batches by one PostgreSQL statement. Returns their booking
+    /// time.
+    ///
+    /// Both commit paths write wallets before transactions, so that their writers wait for each
+    /// other instead of a deadlock.
+    async fn write_group(&self, changes: &Changes<'_>) -> Result<DateTime<Utc>, StoreError> {
+        if changes.postings.is_empty() && changes.changed_wallets.is_empty() {
+            return Ok(self.now);
+        }
+        let mut columns = rows::changed_wallets(&changes.changed_wallets);
+        columns.extend(rows::held_wallets(changes));
         columns.extend(rows::transactions(&changes.postings));
-        columns.extend(rows::new_batches(&changes.wallets));
+        columns.extend(rows::new_batches(&changes.new_batches));
         columns.extend(rows::allocations(&changes.postings));
-        columns.extend(rows::changed_batches(&changes.wallets));
-        let backend = self.connection.get_database_backend();
-        let mut values = bulk::rows(backend, columns);
+        columns.extend(rows::changed_batches(&changes.changed_batches));
+        let mut values = bulk::rows(self.backend(), columns);
         values.push(self.booked());
-        values
+        let statement = Statement::from_sql_and_values(self.backend(), sql::WRITE_GROUP, values);
+        let written = self.connection.query_one_raw(statement);
+        let row = self.timeout.wait(WRITE_GROUP, written).await?;
+        row.map_or(Ok(self.now), |row| get(&row, "at"))
     }
 
     /// The booking time of the group as a parameter: null selects the clock of the database.
     fn booked(&self) -> Value {
         match self.booking_clock {
-            BookingClock::Caller => bulk::instant(self.connection.get_database_backend(), self.now),
+            BookingClock::Caller => bulk::instant(self.backend(), self.now),
             BookingClock::Database => None::<DateTime<Utc>>.into(),
         }
     }
 
-    /// Inserts transactions. Returns their booking time, which all rows of the group get.
-    async fn post(&self, rows: Vec<Column>) -> Result<DateTime<Utc>, StoreError> {
-        const DOING: &str = "insert transactions";
-        let expected = rows.first().map_or(0, Column::len) as u64;
-        let backend = self.connection.get_database_backend();
-        if backend == DbBackend::Sqlite || expected == 0 {
-            self.put(DOING, &sql::INSERT_TRANSACTIONS, rows, self.now)
-                .await?;
-            return Ok(self.now);
+    /// Writes wallets, transactions and batches by one SQLite statement for each kind of row.
+    /// Returns their booking time.
+    async fn write_each_kind(&self, changes: &Changes<'_>) -> Result<DateTime<Utc>, StoreError> {
+        let postings = &changes.postings;
+        for (doing, text, rows) in [
+            (
+                "insert transactions",
+                sql::INSERT_TRANSACTIONS,
+                rows::transactions(postings),
+            ),
+            (
+                "insert batches",
+                sql::INSERT_BATCHES,
+                rows::new_batches(&changes.new_batches),
+            ),
+            (
+                "insert allocations",
+                sql::INSERT_ALLOCATIONS,
+                rows::allocations(postings),
+            ),
+            (
+                "update batches",
+                sql::UPDATE_BATCHES,
+                rows::changed_batches(&changes.changed_batches),
+            ),
+            (
+                "update wallets",
+                sql::UPDATE_WALLETS,
+                rows::changed_wallets(&changes.changed_wallets),
+            ),
+        ] {
+            self.put(doing, text, rows, self.now).await?;
         }
-        let mut values = bulk::rows(backend, rows);
-        values.push(self.booked());
-        let text = sql::INSERT_TRANSACTIONS.text(backend);
-        let statement = Statement::from_sql_and_values(backend, text, values);
-        let row = self
-            .timeout
-            .wait(DOING, self.connection.query_one_raw(statement))
-            .await?;
-        let row = row.ok_or(StoreError::LostLock {
-            expected,
-            updated: 0,
-        })?;
-        let updated = get::<i64>(&row, "written")?.unsigned_abs();
-        if updated != expected {
-            return Err(StoreError::LostLock { expected, updated });
-        }
-        get(&row, "at")
+        Ok(self.now)
     }
 
     /// Runs a statement that writes these rows, unless there are none. Fails if it writes another
@@ -141,7 +128,7 @@ impl<C: ConnectionTrait> Writer<'_, C> {
     async fn put(
         &self,
         doing: &'static str,
-        sql: &Sql,
+        text: &'static str,
         rows: Vec<Column>,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
@@ -149,10 +136,9 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         if expected == 0 {
             return Ok(());
         }
-        let backend = self.connection.get_database_backend();
-        let mut values = bulk::rows(backend, rows);
-        values.push(bulk::instant(backend, at));
-        let updated = self.execute(doing, sql, values).await?;
+        let mut values = bulk::rows(self.backend(), rows);
+        values.push(bulk::instant(self.backend(), at));
+        let updated = self.execute(doing, text, values).await?;
         if updated == expected {
             return Ok(());
         }
@@ -162,21 +148,16 @@ impl<C: ConnectionTrait> Writer<'_, C> {
     async fn execute(
         &self,
         doing: &'static str,
-        sql: &Sql,
+        text: &'static str,
         values: Vec<Value>,
     ) -> Result<u64, StoreError> {
-        let backend = self.connection.get_database_backend();
-        let statement = Statement::from_sql_and_values(backend, sql.text(backend), values);
+        let statement = Statement::from_sql_and_values(self.backend(), text, values);
         let written = self.connection.execute_raw(statement);
         let result = self.timeout.wait(doing, written).await?;
         Ok(result.rows_affected())
     }
-}
 
-fn sort(changes: &mut Changes) {
-    changes.postings.sort_by(|a, b| {
-        (a.origin, &a.reference_id, &a.sender).cmp(&(b.origin, &b.reference_id, &b.sender))
-    });
-    changes.wallets.sort_by(|a, b| a.user_id.cmp(&b.user_id));
-    changes.subscriptions.sort_by(|a, b| a.id.cmp(&b.id));
+    fn backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
 }

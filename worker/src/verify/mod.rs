@@ -27,10 +27,9 @@ mod subscriptions;
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 
-pub use book::{BookSummary, Issued};
 pub use error::VerifyError;
 pub use options::Options;
-pub use report::{Progress, Report, Violation};
+pub use report::{BookSummary, Issued, Progress, Report, Violation};
 pub use rule::{Rule, Scope};
 pub use rules::rules;
 

@@ -3,8 +3,6 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::BookSummary;
-
 /// The progress of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -85,5 +83,66 @@ impl Report {
         self.violation_count = self.violation_count.saturating_add(total);
         let capacity = self.remaining_capacity();
         self.violations.extend(found.into_iter().take(capacity));
+    }
+}
+
+/// The sums of the whole book, in credits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BookSummary {
+    /// Issued credits, by source.
+    pub issued: Issued,
+    /// Consumed credits, before refunds.
+    pub consumed: i128,
+    pub refunded: i128,
+    pub expired: i128,
+    pub revoked: i128,
+    /// Sum of the balances of all wallets.
+    pub balances: i128,
+}
+
+/// Issued credits, by source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Issued {
+    pub purchases: i128,
+    /// Bonuses of purchases.
+    pub bonuses: i128,
+    pub registration_bonuses: i128,
+    /// Grants of plans.
+    pub monthly_grants: i128,
+    pub promotions: i128,
+}
+
+impl BookSummary {
+    /// All issued credits.
+    pub fn total_issued(&self) -> i128 {
+        let issued = &self.issued;
+        issued.purchases
+            + issued.bonuses
+            + issued.registration_bonuses
+            + issued.monthly_grants
+            + issued.promotions
+    }
+
+    /// All credits in wallets, consumed less refunded, expired or revoked.
+    pub fn accounted_for(&self) -> i128 {
+        self.balances + self.consumed - self.refunded + self.expired + self.revoked
+    }
+
+    /// The violation, if the book is not balanced.
+    pub(super) fn violation(&self) -> Option<Violation> {
+        let (issued, accounted) = (self.total_issued(), self.accounted_for());
+        (issued != accounted).then(|| Violation {
+            rule: "book.is_balanced",
+            table: "credits_balance",
+            id: "WALLET".to_owned(),
+            user_id: None,
+            message: format!(
+                "{issued} were issued, but {accounted} are accounted for: balances {} + consumed \
+                 {} - refunded {} + expired {} + revoked {}",
+                self.balances, self.consumed, self.refunded, self.expired, self.revoked
+            ),
+        })
     }
 }

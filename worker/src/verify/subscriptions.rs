@@ -2,11 +2,11 @@
 //! the row, so SQL does not repeat the formula.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::{Rules, Subscription, SubscriptionStatus};
+use ledger::{Rules, Subscription, SubscriptionStatus, status::stored_name};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
 
 use super::{Report, VerifyError, Violation};
-use crate::store::subscriptions;
+use crate::read::stored_subscriptions;
 
 /// The name of the rule.
 pub(super) const RULE: &str = "subscription.follows_from_its_events";
@@ -36,12 +36,12 @@ pub(super) async fn check(
     if ids.is_empty() {
         return Ok(());
     }
-    let statement = subscriptions::statement(backend, [], ids.iter().map(String::as_str));
+    let statement = stored_subscriptions::statement(backend, [], ids.iter().map(String::as_str));
     let rows = db
         .query_all_raw(statement)
         .await
         .map_err(VerifyError::reading(RULE))?;
-    let read = subscriptions::from_rows(&rows);
+    let read = stored_subscriptions::from_rows(&rows);
     let read = read
         .map_err(|error| VerifyError::reading(RULE)(sea_orm::DbErr::Custom(error.to_string())))?;
     let found: Vec<Violation> = read
@@ -72,8 +72,8 @@ fn contradictions(subscription: &Subscription) -> Vec<Violation> {
         ("plan", stored.plan.clone(), derived.plan),
         (
             "status",
-            stored.status.as_str().to_owned(),
-            derived.status.as_str().to_owned(),
+            stored_name(stored.status),
+            stored_name(derived.status),
         ),
         ("status_since", text(stored.since), text(derived.since)),
         (
@@ -90,8 +90,8 @@ fn contradictions(subscription: &Subscription) -> Vec<Violation> {
     ];
     if subscription.id.starts_with("free:") {
         // The registration created it, and no event changes it.
-        let active = SubscriptionStatus::Active.as_str().to_owned();
-        columns.push(("status", stored.status.as_str().to_owned(), active));
+        let active = stored_name(SubscriptionStatus::Active);
+        columns.push(("status", stored_name(stored.status), active));
         columns.push(("paid_through", text(stored.paid_through), text(None)));
     }
     let mut events = subscription.events().iter();

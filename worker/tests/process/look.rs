@@ -1,10 +1,10 @@
-//! The embedded file, looked at from outside.
+//! A connection to the embedded file that bypasses the program.
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, prelude::Uuid};
 
 use super::Home;
 
-/// The file, looked at from outside.
+/// A connection to the embedded file that bypasses the program.
 pub struct Look {
     runtime: tokio::runtime::Runtime,
     connection: DatabaseConnection,
@@ -33,6 +33,15 @@ impl Look {
             .expect("a row")
             .try_get_by_index(0)
             .expect("a number")
+    }
+
+    pub fn id(&self, sql: &str) -> String {
+        let statement = Statement::from_string(DbBackend::Sqlite, sql);
+        let row = self
+            .runtime
+            .block_on(self.connection.query_one_raw(statement));
+        let row = row.expect("it answers").expect("a row");
+        row.try_get_by_index::<Uuid>(0).expect("an id").to_string()
     }
 
     pub fn execute(&self, sql: &str) {

@@ -1,8 +1,7 @@
 //! The program as a process: started, talked to, killed.
-#![allow(dead_code, reason = "every test file uses its own part of it")]
-#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 pub mod bodies;
+pub mod commands;
 pub mod look;
 pub mod payment;
 
@@ -19,7 +18,7 @@ use std::{
 use serde_json::Value;
 use uuid::Uuid;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A folder of a test's own, with the environment of a user who has only the program.
 pub struct Home {
@@ -163,7 +162,7 @@ impl Drop for Home {
 impl Worker {
     /// Waits until it logs a line with `text` in it, which it gives.
     pub fn wait_for(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.log.recv_timeout(left) {
@@ -216,6 +215,11 @@ impl Said {
     }
 }
 
+/// A field that is a list.
+pub fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().expect("a list")
+}
+
 /// The output of a process that ended.
 pub fn said(output: &std::process::Output) -> Said {
     Said {
@@ -227,7 +231,7 @@ pub fn said(output: &std::process::Output) -> Said {
 
 /// Looks every few milliseconds until `look` finds something; for states that nobody tells about.
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = look() {
             return found;

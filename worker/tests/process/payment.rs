@@ -2,7 +2,8 @@
 
 use super::Home;
 
-/// Publishes it, with a worker that serves, and expects that it is credited once and dead-lettered never.
+/// Publishes the payment to a worker that serves. It must be credited once and never
+/// dead-lettered.
 pub fn is_credited_once(home: &Home) {
     let publish = |reference: &str, more: &[&str]| {
         let purchase = [

@@ -26,7 +26,6 @@ type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 /// Opens a connection that no message can close.
 ///
 /// For a message that the library could not have parsed, [`unreadable`] returns the reason.
-#[doc(hidden)]
 pub async fn connect(uri: AMQPUri, properties: ConnectionProperties) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
     let plain = Runtime::new(tokio.clone());
@@ -52,7 +51,6 @@ pub async fn connect(uri: AMQPUri, properties: ConnectionProperties) -> lapin::R
 /// The reason why the properties of a message could not be read. `None` if they could be read.
 ///
 /// If an app sets this header itself, only its own message is treated as unreadable.
-#[doc(hidden)]
 pub fn unreadable(properties: &BasicProperties) -> Option<String> {
     match properties.headers().as_ref()?.inner().get(UNREADABLE)? {
         AMQPValue::LongString(reason) => {

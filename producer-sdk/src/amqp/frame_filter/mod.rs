@@ -38,7 +38,8 @@ mod stream;
 mod unreadable;
 mod user_id;
 
-pub use connect::{connect, unreadable};
+pub(super) use connect::connect;
+pub use connect::unreadable;
 
 #[cfg(test)]
 #[allow(clippy::expect_used, reason = "a test fails by panicking")]

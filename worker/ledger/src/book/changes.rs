@@ -1,48 +1,99 @@
 //! The rows to write after a group was decided.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use super::Book;
-use crate::{posting::Posting, subscription::Subscription, wallet::Wallet};
+use crate::{
+    posting::Posting,
+    subscription::Subscription,
+    wallet::{Batch, Wallet},
+};
 
 /// The rows to write after a group was decided.
+///
+/// The rows of each kind are in a fixed order, so that all writers lock them in the same order.
 #[derive(Debug)]
-pub struct Changes {
-    /// New transactions with their allocations, in the order of the decisions.
-    pub postings: Vec<Posting>,
-    /// All open wallets, with their state after the decisions. Only wallets and batches that are
-    /// marked as dirty or new have to be written. The version of a dirty wallet is the one to
-    /// write.
-    pub wallets: Vec<Wallet>,
-    /// Subscriptions that are new or changed.
-    pub subscriptions: Vec<Subscription>,
-    /// Ids of the wallets that were prepared and that no command opened.
+pub struct Changes<'a> {
+    /// New transactions with their allocations, in the order of their references.
+    pub postings: Vec<&'a Posting>,
+    /// New batches with their users.
+    pub new_batches: Vec<(&'a str, &'a Batch)>,
+    /// Stored batches that have changed, in the order of their ids.
+    pub changed_batches: Vec<&'a Batch>,
+    /// Wallets that were opened or have changed, in the order of their users. Their version is the
+    /// one that was read, and [`Wallet::next_version`] is the one to write.
+    pub changed_wallets: Vec<&'a Wallet>,
+    /// Open wallets that the decisions depend on and that have not changed, in the order of their
+    /// users.
+    pub unchanged_wallets: Vec<&'a Wallet>,
+    /// Subscriptions that are new or have changed, in the order of their ids.
+    pub subscriptions: Vec<&'a Subscription>,
+    /// Ids of the unopened wallets that no command opened.
     pub unopened: Vec<Uuid>,
 }
 
 impl Book {
     /// The rows to write.
-    pub fn into_changes(self) -> Changes {
+    pub fn changes(&self) -> Changes<'_> {
         let mut changes = Changes {
-            postings: self.postings,
-            wallets: Vec::new(),
-            subscriptions: Vec::new(),
+            postings: self.postings.iter().collect(),
+            new_batches: Vec::new(),
+            changed_batches: Vec::new(),
+            changed_wallets: Vec::new(),
+            unchanged_wallets: Vec::new(),
+            subscriptions: self.changed_subscriptions().collect(),
             unopened: Vec::new(),
         };
-        let subscriptions = self.subscriptions.into_values().flatten();
+        changes.postings.sort_unstable_by(|a, b| {
+            (a.origin, &a.reference_id, &a.sender).cmp(&(b.origin, &b.reference_id, &b.sender))
+        });
         changes
             .subscriptions
-            .extend(subscriptions.filter(|subscription| subscription.dirty));
-        for mut wallet in self.wallets.into_values() {
-            if !wallet.open {
-                changes.unopened.push(wallet.id);
+            .sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        let postings = self.postings.iter();
+        let deposits = postings.clone().filter(|posting| posting.amount > 0);
+        let deposits: HashSet<Uuid> = deposits.map(|posting| posting.id).collect();
+        let allocations = postings.flat_map(|posting| &posting.allocations);
+        let allocated: HashSet<Uuid> = allocations.map(|allocation| allocation.batch_id).collect();
+        for slot in self.wallets.in_order() {
+            let Some(wallet) = slot.open() else {
+                changes.unopened.push(slot.wallet().id);
+                continue;
+            };
+            if !slot.is_changed() {
+                changes.unchanged_wallets.push(wallet);
                 continue;
             }
-            if wallet.dirty {
-                wallet.version = wallet.version.saturating_add(1);
+            changes.changed_wallets.push(wallet);
+            for batch in wallet.batches() {
+                if deposits.contains(&batch.transaction_id) {
+                    changes.new_batches.push((&wallet.user_id, batch));
+                } else if allocated.contains(&batch.id) {
+                    changes.changed_batches.push(batch);
+                }
             }
-            changes.wallets.push(wallet);
         }
         changes
+            .changed_batches
+            .sort_unstable_by_key(|batch| batch.id);
+        changes
+    }
+
+    /// The open wallets as they are stored once the changes are committed: with their new versions
+    /// and without empty batches.
+    pub fn into_wallets(self) -> impl Iterator<Item = Wallet> {
+        self.wallets.into_committed()
+    }
+
+    fn changed_subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions
+            .values()
+            .flatten()
+            .filter(|subscription| {
+                let stored = self.stored_histories.get(&subscription.id);
+                stored != Some(&subscription.history_len())
+            })
     }
 }

@@ -1,151 +1,90 @@
 //! Passes a command to the module that decides it, with the rows of the book that it needs.
 
-use std::collections::{HashMap, hash_map::Entry};
-
 use chrono::{DateTime, Utc};
 
 use super::Book;
 use crate::{
-    account,
-    command::Action,
+    action::{Action, SubscriptionUpdate},
     consume,
     decision::{Context, Verdict},
-    expire, grant, monthly,
-    payment::PaymentKey,
-    purchase,
+    expire, freeze, grant, monthly, purchase,
     refusal::Refusal,
     rules::Rules,
     subscribe,
     subscription::Subscription,
-    timeline::Event,
-    wallet::{Inconsistency, Wallet, WalletStatus},
+    wallet::{Inconsistency, WalletStatus},
 };
 
 impl Book {
     /// Decides a command that has not been decided before.
-    pub(super) fn judge(&mut self, context: &mut Context<'_>) -> Result<Verdict, Inconsistency> {
-        if !context.rules.enabled && !matches!(context.command.action, Action::Expire { .. }) {
+    pub(super) fn dispatch(&mut self, context: &mut Context<'_>) -> Result<Verdict, Inconsistency> {
+        if !context.rules.enabled && !matches!(context.command.action, Action::Expire(_)) {
             return Ok(Refusal::CreditsDisabled.into());
         }
+        let user_id = &context.command.user_id;
         match &context.command.action {
-            Action::Consume {
-                service,
-                amount,
-                quantity,
-            } => {
-                let wallet = self.wallets.get_mut(&context.command.user_id);
-                consume::decide(wallet, service, *amount, *quantity, context)
+            Action::Consume(consume) => {
+                consume::decide(self.wallets.get_mut(user_id), consume, context)
             }
-            Action::RegistrationBonus => {
-                if self.registered.contains(&context.command.user_id) {
-                    return Ok(Refusal::AlreadyGranted.into());
-                }
-                let wallet = open(&mut self.wallets, context);
-                let verdict = grant::registration_bonus(wallet, context)?;
-                if matches!(verdict, Verdict::Post(_)) {
-                    self.registered.insert(context.command.user_id.clone());
-                    if let Some(free) = grant::free_subscription(context) {
-                        self.open_subscription(free, context.rules, context.now);
-                    }
-                }
-                Ok(verdict)
+            Action::RegistrationBonus => self.register(context),
+            Action::Promotion(promotion) => {
+                grant::promotion(self.wallets.get_or_add(context), *promotion, context)
             }
-            Action::Promotion {
-                amount,
-                validity_days,
-            } => grant::promotion(
-                open(&mut self.wallets, context),
-                *amount,
-                *validity_days,
-                context,
-            ),
-            Action::Purchase {
-                item,
-                purchase_id,
-                purchase_line,
-                paid_micros,
-                currency,
-            } => {
-                let lot = match purchase::lot(item, context.rules) {
-                    Ok(lot) => lot,
-                    Err(refusal) => return Ok(refusal.into()),
-                };
-                let payment = purchase::Payment {
-                    key: PaymentKey {
-                        purchase_id: purchase_id.clone(),
-                        purchase_line: purchase_line.clone(),
-                    },
-                    paid_micros: *paid_micros,
-                    currency: currency.as_ref(),
-                };
-                let wallet = open(&mut self.wallets, context);
-                purchase::decide(wallet, &lot, payment, &mut self.payments, context)
+            Action::Purchase(purchase) => {
+                let wallet = self.wallets.get_or_add(context);
+                purchase::decide(wallet, purchase, &mut self.payments, context)
             }
-            Action::MonthlyGrant {
-                subscription_id,
-                period_start,
-            } => {
-                let user_id = &context.command.user_id;
-                let wallet = self.wallets.get_mut(user_id).filter(|wallet| wallet.open);
+            Action::MonthlyGrant(grant) => {
+                let wallet = self.wallets.get_mut(user_id);
                 let subscriptions = self.subscriptions.get_mut(user_id);
                 let subscriptions = subscriptions.map_or(&mut [][..], Vec::as_mut_slice);
-                monthly::decide(
-                    wallet,
-                    subscriptions,
-                    (subscription_id, *period_start),
-                    context,
-                )
+                monthly::decide(wallet, subscriptions, grant, context)
             }
-            Action::Subscription {
-                subscription_id,
-                plan,
-                status,
-                anchor,
-                paid_through,
-            } => {
-                let event = Event {
-                    at: context.command.event_at(context.now),
-                    applied_at: context.now,
-                    status: *status,
-                    plan: plan.clone(),
-                    anchor: *anchor,
-                    paid_through: *paid_through,
-                };
-                self.subscribe(subscription_id, event, context)
+            Action::Subscription(update) => self.subscribe(update, context),
+            Action::Freeze(_) => {
+                freeze::decide(self.wallets.get_mut(user_id), WalletStatus::Frozen, context)
             }
-            Action::Freeze { .. } => {
-                let wallet = self.wallets.get_mut(&context.command.user_id);
-                account::decide(wallet, WalletStatus::Frozen, context)
+            Action::Unfreeze(_) => {
+                freeze::decide(self.wallets.get_mut(user_id), WalletStatus::Active, context)
             }
-            Action::Unfreeze { .. } => {
-                let wallet = self.wallets.get_mut(&context.command.user_id);
-                account::decide(wallet, WalletStatus::Active, context)
-            }
-            Action::Expire { cutoff } => {
-                let wallet = self
-                    .wallets
-                    .get_mut(&context.command.user_id)
-                    .filter(|wallet| wallet.open);
-                expire::decide(wallet, *cutoff, context)
+            Action::Expire(expire) => {
+                let wallet = self.wallets.get_mut(user_id);
+                expire::decide(wallet, *expire, context)
             }
         }
     }
 
+    fn register(&mut self, context: &mut Context<'_>) -> Result<Verdict, Inconsistency> {
+        let user_id = &context.command.user_id;
+        if self.registered.contains(user_id) {
+            return Ok(Refusal::AlreadyGranted.into());
+        }
+        let wallet = self.wallets.get_or_add(context);
+        let verdict = grant::registration_bonus(wallet, context)?;
+        if matches!(verdict, Verdict::Post(_)) {
+            self.registered.insert(user_id.clone());
+            if let Some(free) = grant::free_subscription(context) {
+                self.open_subscription(free, context.rules, context.now);
+            }
+        }
+        Ok(verdict)
+    }
+
     fn subscribe(
         &mut self,
-        id: &str,
-        event: Event,
+        update: &SubscriptionUpdate,
         context: &mut Context<'_>,
     ) -> Result<Verdict, Inconsistency> {
         let user_id = &context.command.user_id;
+        let id = &update.subscription_id;
         if self.owners.get(id).is_some_and(|owner| owner != user_id) {
             return Ok(Refusal::SubscriptionConflict.into());
         }
         let subscriptions = self.subscriptions.entry(user_id.clone()).or_default();
-        let wallet = open(&mut self.wallets, context);
-        let verdict = subscribe::decide(wallet, subscriptions, (id, event), context)?;
+        let wallet = self.wallets.get_or_add(context);
+        let verdict = subscribe::decide(wallet, subscriptions, update, context)?;
         if matches!(verdict, Verdict::Post(_)) {
-            self.owners.insert(id.to_owned(), user_id.clone());
+            self.owners.insert(id.clone(), user_id.clone());
         }
         Ok(verdict)
     }
@@ -158,19 +97,8 @@ impl Book {
         }
         if let Some(wallet) = self.wallets.get_mut(&subscription.user_id) {
             let both = [wallet.next_due_at, subscription.next_due_at(rules, now)];
-            wallet.set_next_due_at(both.into_iter().flatten().min());
+            wallet.next_due_at = both.into_iter().flatten().min();
         }
-        self.add_subscription(subscription);
-    }
-}
-
-/// Returns the wallet of the command's user, or prepares one.
-fn open<'a>(wallets: &'a mut HashMap<String, Wallet>, context: &mut Context<'_>) -> &'a mut Wallet {
-    match wallets.entry(context.command.user_id.clone()) {
-        Entry::Occupied(entry) => entry.into_mut(),
-        Entry::Vacant(entry) => {
-            let wallet = Wallet::prepared(context.id(), entry.key().clone());
-            entry.insert(wallet)
-        }
+        self.insert_subscription(subscription);
     }
 }

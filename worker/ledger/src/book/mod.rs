@@ -3,20 +3,24 @@
 mod changes;
 mod dispatch;
 mod records;
+mod wallets;
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
 pub use changes::Changes;
+use wallets::Wallets;
 
 use crate::{
-    command::{Action, Command, Origin},
+    action::{Action, Expire},
+    command::{Command, Origin},
     decision::{Context, IdSource, Verdict},
     monthly,
-    outcome::{Decision, Outcome, Record},
+    outcome::{Decision, Outcome},
     payment::{CreditedPayment, PaymentKey},
     posting::{Posting, TransactionType},
+    record::Record,
     refusal::Refusal,
     rules::Rules,
     subscription::Subscription,
@@ -27,16 +31,19 @@ use crate::{
 /// subscriptions.
 ///
 /// Add everything that the commands touch, decide the commands in order with [`Book::decide`], and
-/// take the rows to write from [`Book::into_changes`].
+/// take the rows to write from [`Book::changes`]. After the commit, [`Book::into_wallets`] returns
+/// the wallets for the next group.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
-    wallets: HashMap<String, Wallet>,
+    wallets: Wallets,
     records: HashMap<ReferenceScope, HashMap<String, Record>>,
     registered: HashSet<String>,
     payments: HashMap<PaymentKey, CreditedPayment>,
     postings: Vec<Posting>,
     subscriptions: HashMap<String, Vec<Subscription>>,
     owners: HashMap<String, String>,
+    /// The length of the stored history of each stored subscription, by its id.
+    stored_histories: HashMap<String, usize>,
 }
 
 /// The scope of a reference: its origin, and its sender if references are unique per sender.
@@ -45,22 +52,28 @@ type ReferenceScope = (Origin, Option<String>);
 impl Book {
     /// Adds a wallet with the batches that the commands may need.
     pub fn add_wallet(&mut self, wallet: Wallet) {
-        self.wallets.insert(wallet.user_id.clone(), wallet);
+        self.wallets.add(wallet);
+    }
+
+    /// Adds an empty wallet whose row was inserted for this group, so that there is a row to lock.
+    /// It is open as soon as a command adds credits or a subscription.
+    pub fn add_unopened_wallet(&mut self, wallet: Wallet) {
+        self.wallets.add_unopened(wallet);
     }
 
     /// The wallet of a user, if it is open.
     pub fn wallet(&self, user_id: &str) -> Option<&Wallet> {
-        self.wallets.get(user_id).filter(|wallet| wallet.open)
+        self.wallets.get(user_id)
     }
 
-    /// The wallet of a user, also one that is not open. Use it to add batches.
+    /// The wallet of a user, if it is open. Use it to add batches.
     pub fn wallet_mut(&mut self, user_id: &str) -> Option<&mut Wallet> {
         self.wallets.get_mut(user_id)
     }
 
     /// Whether a period of any of the users is due.
     pub fn is_due(&self, now: DateTime<Utc>) -> bool {
-        self.wallets.values().any(|wallet| wallet.is_due(now))
+        self.wallets.is_due(now)
     }
 
     /// Adds a stored outcome. `owner` is the sender that the reference belongs to, see
@@ -88,9 +101,15 @@ impl Book {
         self.payments.insert(payment, credited);
     }
 
-    /// Adds a subscription. It belongs to a user of the commands, or a command names it and it may
-    /// belong to another user.
+    /// Adds a stored subscription. It belongs to a user of the commands, or a command names it and
+    /// it may belong to another user.
     pub fn add_subscription(&mut self, subscription: Subscription) {
+        self.stored_histories
+            .insert(subscription.id.clone(), subscription.history_len());
+        self.insert_subscription(subscription);
+    }
+
+    fn insert_subscription(&mut self, subscription: Subscription) {
         self.owners
             .insert(subscription.id.clone(), subscription.user_id.clone());
         self.subscriptions
@@ -134,7 +153,7 @@ impl Book {
             ids,
         };
         self.settle_due(&mut context)?;
-        let refused = match self.judge(&mut context)? {
+        let refused = match self.dispatch(&mut context)? {
             Verdict::Post(postings) => {
                 return Ok(self.post(command, postings, rules.references, now));
             }
@@ -148,7 +167,7 @@ impl Book {
         let wallet = self.wallet(&command.user_id);
         let balance = wallet.map(|wallet| wallet.balance);
         let available = wallet.map(|wallet| wallet.spendable_at(now));
-        if !refused.code.is_stored() || matches!(command.action, Action::Expire { .. }) {
+        if !refused.code.is_stored() || matches!(command.action, Action::Expire(_)) {
             return Ok(Decision::Settled(Outcome::refused(
                 refused, balance, available,
             )));
@@ -156,30 +175,26 @@ impl Book {
         let mut posting = context.posting(transaction_type(&command.action));
         posting.refusal = Some(refused.code);
         posting.balance_after = balance;
-        posting.detail.default_price =
-            refused.required.is_some() && context.rules.uses_default_price(&command.action);
         posting.detail.required = refused.required;
         posting.detail.available = refused.available;
         posting.detail.first = refused.first;
-        posting.detail.request = Some(Box::new(command.clone()));
-        if let Action::Consume {
-            service, quantity, ..
-        } = &command.action
-        {
-            posting.service = Some(service.clone());
-            posting.quantity = *quantity;
-        }
-        if let Some(payment) = PaymentKey::from_command(command) {
-            posting.purchase_id = Some(payment.purchase_id);
-            posting.purchase_line = payment.purchase_line;
-        }
-        if let Action::MonthlyGrant {
-            subscription_id,
-            period_start,
-        } = &command.action
-        {
-            posting.subscription_id = Some(subscription_id.clone());
-            posting.period_start = Some(*period_start);
+        posting.audit.request = Some(Box::new(command.clone()));
+        match &command.action {
+            Action::Consume(consume) => {
+                posting.service = Some(consume.service.clone());
+                posting.quantity = consume.quantity;
+                posting.detail.default_price =
+                    refused.required.is_some() && rules.uses_default_price(consume);
+            }
+            Action::Purchase(purchase) => {
+                posting.purchase_id = Some(purchase.purchase_id.clone());
+                posting.purchase_line.clone_from(&purchase.purchase_line);
+            }
+            Action::MonthlyGrant(grant) => {
+                posting.subscription_id = Some(grant.subscription_id.clone());
+                posting.period_start = Some(grant.period_start);
+            }
+            _ => {}
         }
         Ok(self.post(command, vec![posting], rules.references, now))
     }
@@ -190,13 +205,13 @@ impl Book {
         let command = context.command;
         let grants_itself = matches!(
             command.action,
-            Action::Subscription { .. } | Action::MonthlyGrant { .. }
+            Action::Subscription(_) | Action::MonthlyGrant(_)
         );
         if grants_itself || !context.rules.enabled {
             return Ok(());
         }
         let wallet = self.wallets.get_mut(&command.user_id);
-        let Some(wallet) = wallet.filter(|wallet| wallet.open && wallet.is_due(context.now)) else {
+        let Some(wallet) = wallet.filter(|wallet| wallet.is_due(context.now)) else {
             return Ok(());
         };
         let subscriptions = self.subscriptions.get_mut(&command.user_id);
@@ -231,7 +246,7 @@ impl Book {
             received_at: None,
             description: None,
             metadata: None,
-            action: Action::Expire { cutoff: now },
+            action: Action::Expire(Expire { cutoff: now }),
         };
         let before = self.postings.len();
         let mut context = Context {
@@ -248,14 +263,14 @@ impl Book {
 
 const fn transaction_type(action: &Action) -> TransactionType {
     match action {
-        Action::Consume { .. } => TransactionType::Consumption,
+        Action::Consume(_) => TransactionType::Consumption,
         Action::RegistrationBonus => TransactionType::RegistrationBonus,
-        Action::Promotion { .. } => TransactionType::Promotion,
-        Action::Purchase { .. } => TransactionType::Purchase,
-        Action::MonthlyGrant { .. } => TransactionType::MonthlyGrant,
-        Action::Subscription { .. } => TransactionType::Subscription,
-        Action::Freeze { .. } => TransactionType::Freeze,
-        Action::Unfreeze { .. } => TransactionType::Unfreeze,
-        Action::Expire { .. } => TransactionType::Expiration,
+        Action::Promotion(_) => TransactionType::Promotion,
+        Action::Purchase(_) => TransactionType::Purchase,
+        Action::MonthlyGrant(_) => TransactionType::MonthlyGrant,
+        Action::Subscription(_) => TransactionType::Subscription,
+        Action::Freeze(_) => TransactionType::Freeze,
+        Action::Unfreeze(_) => TransactionType::Unfreeze,
+        Action::Expire(_) => TransactionType::Expiration,
     }
 }

@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::Book;
 use crate::{
-    command::{Action, Command},
-    outcome::{Decision, Outcome, Record},
-    posting::Posting,
+    action::Action,
+    command::Command,
+    outcome::{Decision, Outcome},
+    posting::{Posting, RecordedTransaction},
+    record::Record,
     refusal::{Refusal, Refused},
     rules::References,
 };
@@ -14,7 +16,7 @@ use crate::{
 impl Book {
     /// The decision of an earlier command with the same reference.
     pub(super) fn recorded(&self, command: &Command, references: References) -> Option<Decision> {
-        if matches!(command.action, Action::Expire { .. }) {
+        if matches!(command.action, Action::Expire(_)) {
             return None;
         }
         let owner = references
@@ -50,9 +52,10 @@ impl Book {
     ) -> Decision {
         let wallet = self.wallet(&command.user_id);
         let available = wallet.map(|wallet| wallet.spendable_at(now));
-        let mut outcome = Outcome::from_postings(&postings.iter().collect::<Vec<_>>(), available);
+        let mut outcome =
+            Outcome::from_transactions(postings.iter().map(RecordedTransaction::from), available);
         outcome.balance = outcome.balance.or(wallet.map(|wallet| wallet.balance));
-        if !matches!(command.action, Action::Expire { .. }) {
+        if !matches!(command.action, Action::Expire(_)) {
             let is_own = |posting: &&Posting| {
                 posting.origin == command.origin && posting.reference_id == command.reference_id
             };
@@ -83,7 +86,7 @@ impl Book {
         {
             let record = Record {
                 fingerprint: grant.fingerprint,
-                outcome: Outcome::from_postings(&[grant], None),
+                outcome: Outcome::from_transactions([grant.into()], None),
             };
             self.add_record(grant.origin, None, grant.reference_id.clone(), record);
         }

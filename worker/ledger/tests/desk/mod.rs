@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Decision, Origin, Outcome, Plan, Refusal, Rules, Subscription,
-    SubscriptionStatus, TransactionType,
+    Action, Book, Command, Consume, Decision, MonthlyGrant, Origin, Outcome, Plan, Refusal, Rules,
+    Subscription, SubscriptionStatus, SubscriptionUpdate, TransactionType,
 };
 use uuid::Uuid;
 
@@ -58,8 +58,8 @@ impl Desk {
     pub fn command(&self, occurred_at: Option<DateTime<Utc>>, action: Action) -> Command {
         Command {
             origin: match action {
-                Action::Consume { .. } => Origin::Usage,
-                Action::MonthlyGrant { .. } | Action::Expire { .. } => Origin::Internal,
+                Action::Consume(_) => Origin::Usage,
+                Action::MonthlyGrant(_) | Action::Expire(_) => Origin::Internal,
                 _ => Origin::Funding,
             },
             reference_id: format!("r{}", self.ids),
@@ -137,28 +137,28 @@ impl Desk {
 }
 
 pub fn subscription(status: SubscriptionStatus, plan: &str, paid_through: Option<&str>) -> Action {
-    Action::Subscription {
+    Action::Subscription(SubscriptionUpdate {
         subscription_id: "sub".to_owned(),
         plan: plan.to_owned(),
         status,
         anchor: None,
         paid_through: paid_through.map(at),
-    }
+    })
 }
 
 pub fn grant(id: &str, period_start: DateTime<Utc>) -> Action {
-    Action::MonthlyGrant {
+    Action::MonthlyGrant(MonthlyGrant {
         subscription_id: id.to_owned(),
         period_start,
-    }
+    })
 }
 
 pub fn consume(amount: i64) -> Action {
-    Action::Consume {
+    Action::Consume(Consume {
         service: "google:chat".to_owned(),
         amount: Some(amount),
         quantity: None,
-    }
+    })
 }
 
 pub fn settled(decision: Decision) -> Outcome {

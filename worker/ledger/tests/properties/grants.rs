@@ -1,7 +1,10 @@
 //! Checks that the granted periods are those that were due, each with the credits of its plan.
 
 use chrono::{DateTime, Utc};
-use ledger::{Action, Command, Origin, Posting, Refusal, Skipped, Source, TransactionType, Wallet};
+use ledger::{
+    Action, Command, MonthlyGrant, Origin, Posting, Refusal, Skipped, Source, TransactionType,
+    Wallet,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -99,9 +102,9 @@ pub fn job(user: &str, id: &str, start: DateTime<Utc>) -> Command {
         sender: None,
         description: None,
         metadata: None,
-        action: Action::MonthlyGrant {
+        action: Action::MonthlyGrant(MonthlyGrant {
             subscription_id: id.to_owned(),
             period_start: start,
-        },
+        }),
     }
 }

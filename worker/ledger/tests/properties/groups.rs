@@ -3,13 +3,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    iter,
     rc::Rc,
 };
 
 use chrono::{DateTime, Utc};
 use ledger::{
-    Batch, BatchStatus, Book, Changes, Command, CreditedPayment, Decision, Origin, Outcome,
-    PaymentKey, Posting, Record, Rules, Subscription, TransactionType, Wallet,
+    Batch, BatchStatus, Book, Command, CreditedPayment, Decision, Origin, Outcome, PaymentKey,
+    Posting, Record, RecordedTransaction, Rules, Subscription, TransactionType, Wallet,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -38,7 +39,7 @@ struct Rows {
 
 /// The row of a wallet, without its batches.
 fn row(wallet: &Wallet) -> Wallet {
-    let mut row = Wallet::prepared(wallet.id, wallet.user_id.clone());
+    let mut row = Wallet::new(wallet.id, wallet.user_id.clone());
     row.balance = wallet.balance;
     row.held = wallet.held;
     row.total_earned = wallet.total_earned;
@@ -46,19 +47,18 @@ fn row(wallet: &Wallet) -> Wallet {
     row.transaction_count = wallet.transaction_count;
     row.status = wallet.status;
     row.next_due_at = wallet.next_due_at;
-    row.version = wallet.version;
-    row.open = wallet.open;
+    row.version = wallet.next_version();
     row
 }
 
 /// The row of a wallet that is not open yet.
-pub fn prepared(user: &str) -> Wallet {
+pub fn unopened(user: &str) -> Wallet {
     let nth = USERS
         .iter()
         .position(|one| *one == user)
         .unwrap_or_default();
     let id = u128::MAX - u128::try_from(nth).unwrap_or_default();
-    Wallet::prepared(Uuid::from_u128(id), user.to_owned())
+    Wallet::new(Uuid::from_u128(id), user.to_owned())
 }
 
 /// Decides the sent commands again, in groups that end where `splits` has a bit set, and compares
@@ -89,14 +89,26 @@ impl Rows {
                 one.command
             );
         }
-        self.write(book.into_changes())
+        self.write(&book)?;
+        for wallet in book.into_wallets() {
+            prop_assert_eq!(
+                &wallet,
+                &self.wallet(&wallet.user_id),
+                "what is kept is what would be read"
+            );
+        }
+        Ok(())
     }
 
     /// The book that the store reads for a group.
     fn book(&self, group: &[Sent]) -> Book {
         let mut book = Book::default();
         for user in USERS {
-            book.add_wallet(self.wallet(user));
+            if self.wallets.contains_key(user) {
+                book.add_wallet(self.wallet(user));
+            } else {
+                book.add_unopened_wallet(unopened(user));
+            }
         }
         for subscription in self.subscriptions.values() {
             let read = self.read(subscription);
@@ -137,7 +149,7 @@ impl Rows {
 
     fn wallet(&self, user: &str) -> Wallet {
         let known = self.wallets.get(user).cloned();
-        let mut wallet = known.unwrap_or_else(|| prepared(user));
+        let mut wallet = known.unwrap_or_else(|| unopened(user));
         let batches = self.batches.iter().filter(|((owner, _), _)| owner == user);
         for (_, batch) in batches.filter(|(_, batch)| batch.status == BatchStatus::Active) {
             wallet.add_batch(batch.clone());
@@ -148,40 +160,40 @@ impl Rows {
     fn record(&self, position: usize) -> Record {
         let own = &self.postings[position];
         let belonging = self.belonging.get(&own.id).into_iter().flatten();
-        let mut postings = vec![own];
-        postings.extend(belonging.map(|position| &self.postings[*position]));
+        let related = belonging.map(|position| &self.postings[*position]);
+        let transactions = iter::once(own)
+            .chain(related)
+            .map(RecordedTransaction::from);
         Record {
             fingerprint: own.fingerprint,
-            outcome: Outcome::from_postings(&postings, None),
+            outcome: Outcome::from_transactions(transactions, None),
         }
     }
 
-    fn write(&mut self, changes: Changes) -> Result<(), TestCaseError> {
-        for mut wallet in changes.wallets {
-            let user = wallet.user_id.clone();
-            for batch in wallet
-                .batches()
-                .iter()
-                .filter(|batch| batch.new || batch.dirty)
-            {
-                self.batches.insert((user.clone(), batch.id), clean(batch));
-            }
-            if wallet.dirty {
-                self.wallets.insert(user.clone(), row(&wallet));
-            }
-            wallet.written();
-            prop_assert_eq!(
-                wallet,
-                self.wallet(&user),
-                "what is kept is what would be read"
-            );
+    fn write(&mut self, book: &Book) -> Result<(), TestCaseError> {
+        let changes = book.changes();
+        for (user, batch) in &changes.new_batches {
+            let other = self
+                .batches
+                .insert(((*user).to_owned(), batch.id), (*batch).clone());
+            prop_assert!(other.is_none(), "it is new: {batch:?}");
         }
-        for mut subscription in changes.subscriptions {
-            subscription.dirty = false;
+        for batch in &changes.changed_batches {
+            let mut stored = self.batches.values_mut();
+            let stored = stored.find(|stored| stored.id == batch.id);
+            let stored = stored.expect("a stored batch");
+            prop_assert!(stored != *batch, "it has changed");
+            stored.clone_from(batch);
+        }
+        for wallet in &changes.changed_wallets {
+            self.wallets.insert(wallet.user_id.clone(), row(wallet));
+        }
+        for subscription in &changes.subscriptions {
             self.subscriptions
-                .insert(subscription.id.clone(), subscription);
+                .insert(subscription.id.clone(), (*subscription).clone());
         }
-        for posting in changes.postings {
+        prop_assert_eq!(changes.postings.len(), book.postings().len());
+        for posting in book.postings() {
             let position = self.postings.len();
             let key = (posting.origin, posting.reference_id.clone());
             let other = self.by_reference.insert(key, position);
@@ -189,7 +201,7 @@ impl Rows {
             if let Some(id) = posting.related_id {
                 self.belonging.entry(id).or_default().push(position);
             }
-            self.postings.push(posting);
+            self.postings.push(posting.clone());
         }
         Ok(())
     }
@@ -209,19 +221,13 @@ impl Rows {
             };
             let wallet = whole.wallet(user);
             prop_assert_eq!(self.wallets.get(user).map(amounts), wallet.map(amounts));
-            let mut batches: Vec<Batch> = wallet
-                .map_or(&[][..], Wallet::batches)
-                .iter()
-                .map(clean)
-                .collect();
+            let mut batches: Vec<Batch> = wallet.map_or(&[][..], Wallet::batches).to_vec();
             batches.sort_by_key(|batch| batch.id);
             let kept = self.batches.iter().filter(|((owner, _), _)| owner == user);
             let kept: Vec<Batch> = kept.map(|(_, batch)| batch.clone()).collect();
             prop_assert_eq!(kept, batches);
             for known in whole.subscriptions(user) {
-                let mut known = known.clone();
-                known.dirty = false;
-                prop_assert_eq!(self.subscriptions.get(&known.id), Some(&known));
+                prop_assert_eq!(self.subscriptions.get(&known.id), Some(known));
             }
         }
         Ok(())
@@ -242,12 +248,4 @@ fn credited(posting: &Posting) -> Option<(PaymentKey, CreditedPayment)> {
         transaction_id: posting.id,
     };
     Some((payment, credited))
-}
-
-fn clean(batch: &Batch) -> Batch {
-    Batch {
-        new: false,
-        dirty: false,
-        ..batch.clone()
-    }
 }

@@ -7,7 +7,9 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ledger::{Action, Book, Command, Decision, Origin, Outcome, Posting, Refusal, Rules};
+use ledger::{
+    Action, Book, Command, Decision, MonthlyGrant, Origin, Outcome, Posting, Refusal, Rules,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -44,7 +46,7 @@ impl Run {
         let mut book = Book::default();
         for user in USERS {
             if start.prepared {
-                book.add_wallet(groups::prepared(user));
+                book.add_unopened_wallet(groups::unopened(user));
             }
         }
         Self {
@@ -129,10 +131,10 @@ impl Run {
                 } else {
                     "grant:astray".to_owned()
                 };
-                let action = Action::MonthlyGrant {
+                let action = Action::MonthlyGrant(MonthlyGrant {
                     subscription_id: subscription,
                     period_start,
-                };
+                });
                 self.command(command(user, reference, None, action))?;
             }
         }
@@ -150,7 +152,7 @@ impl Run {
 
     fn command(&mut self, command: Command) -> Result<(), TestCaseError> {
         let key = (command.origin, command.reference_id.clone());
-        let stateless = matches!(command.action, Action::Expire { .. });
+        let stateless = matches!(command.action, Action::Expire(_));
         let known = self.first.get(&key).cloned().filter(|_| !stateless);
         let posted = self.book.postings().len();
         let settled = match known {
@@ -182,7 +184,7 @@ impl Run {
             (Decision::Unapplied(refused), _) => {
                 let is_paid = matches!(
                     command.action,
-                    Action::Purchase { .. } | Action::Subscription { .. }
+                    Action::Purchase(_) | Action::Subscription(_)
                 );
                 prop_assert!(is_paid, "only what was paid for stays unapplied");
                 let code = Some(refused.code);
@@ -223,7 +225,7 @@ impl Run {
     fn settle(&mut self, command: &Command) -> Result<Option<Book>, TestCaseError> {
         let grants_itself = matches!(
             command.action,
-            Action::Subscription { .. } | Action::MonthlyGrant { .. }
+            Action::Subscription(_) | Action::MonthlyGrant(_)
         );
         if grants_itself || !self.rules.enabled {
             return Ok(None);
@@ -267,7 +269,7 @@ impl Run {
             let history = self.histories.get_mut(id).expect("a known subscription");
             history.handle(start);
             let job = grants::job(&grant.user_id, id, start);
-            let answer = Decision::Settled(Outcome::from_postings(&[grant], None));
+            let answer = Decision::Settled(Outcome::from_transactions([grant.into()], None));
             self.first
                 .insert((grant.origin, grant.reference_id.clone()), (job, answer));
         }

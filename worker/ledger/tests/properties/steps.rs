@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, DefaultPrice, Item, MAX_AMOUNT, Origin, Package, Plan, Price, Rules, SubscriptionStatus,
+    Action, Consume, DefaultPrice, Expire, Item, MAX_AMOUNT, Origin, Package, Plan, Price,
+    Promotion, Purchase, Rules, StatusChange, SubscriptionStatus, SubscriptionUpdate,
 };
 use proptest::prelude::*;
 
@@ -160,8 +161,8 @@ pub fn set_default(rules: &mut Rules, costs: bool) {
 /// The origin of a command.
 pub fn origin(action: &Action) -> Origin {
     match action {
-        Action::Consume { .. } => Origin::Usage,
-        Action::Expire { .. } | Action::MonthlyGrant { .. } => Origin::Internal,
+        Action::Consume(_) => Origin::Usage,
+        Action::Expire(_) | Action::MonthlyGrant(_) => Origin::Internal,
         _ => Origin::Funding,
     }
 }
@@ -183,10 +184,12 @@ fn consume() -> impl Strategy<Value = Action> {
         proptest::option::of(amount()),
         proptest::option::of(amount()),
     );
-    (service, amounts).prop_map(|(service, (amount, quantity))| Action::Consume {
-        service,
-        amount,
-        quantity: quantity.filter(|_| amount.is_none()),
+    (service, amounts).prop_map(|(service, (amount, quantity))| {
+        Action::Consume(Consume {
+            service,
+            amount,
+            quantity: quantity.filter(|_| amount.is_none()),
+        })
     })
 }
 
@@ -203,29 +206,29 @@ fn action() -> impl Strategy<Value = Action> {
     ];
     let line = proptest::option::of(1..4_u8);
     let (reason, actor) = ("chargeback".to_owned(), "ops".to_owned());
-    let freeze = Action::Freeze {
+    let freeze = Action::Freeze(StatusChange {
         reason: reason.clone(),
         actor: actor.clone(),
-    };
+    });
     prop_oneof![
         10 => consume(),
         2 => Just(Action::RegistrationBonus),
         3 => (amount(), days()).prop_map(|(amount, validity_days)| {
-            Action::Promotion { amount, validity_days }
+            Action::Promotion(Promotion { amount, validity_days })
         }),
         4 => (item, 0..6_u8, line, any::<bool>()).prop_map(|(item, payment, line, has_price)| {
-            Action::Purchase {
+            Action::Purchase(Purchase {
                 item,
                 purchase_id: format!("pi_{payment}"),
                 purchase_line: line.map(|line| line.to_string()),
                 paid_micros: has_price.then_some(9_990_000),
                 currency: has_price.then(|| "USD".to_owned()),
-            }
+            })
         }),
         1 => Just(freeze),
-        2 => Just(Action::Unfreeze { reason, actor }),
+        2 => Just(Action::Unfreeze(StatusChange { reason, actor })),
         2 => prop_oneof![5..12_i64, 0..200_i64].prop_map(|days| {
-            Action::Expire { cutoff: day(days) }
+            Action::Expire(Expire { cutoff: day(days) })
         }),
     ]
 }
@@ -285,13 +288,13 @@ fn event() -> impl Strategy<Value = Step> {
             user,
             reference: reference % 96,
             when,
-            action: Action::Subscription {
+            action: Action::Subscription(SubscriptionUpdate {
                 subscription_id: subscription(user, id),
                 plan: plan.to_owned(),
                 status,
                 anchor,
                 paid_through,
-            },
+            }),
         },
     )
 }

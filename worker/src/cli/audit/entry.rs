@@ -6,14 +6,16 @@ use uuid::Uuid;
 
 use super::actor::{ActorArgs, system_user};
 use crate::{
+    app::host_name,
+    audit_log::{IntendedAction, OperatorAction},
     cli::{
         context::Context,
         failure::{Doing, Failure},
         print,
-        service::host_name,
     },
     config::Backend,
-    store::{IntendedAction, OperatorAction, Store},
+    read,
+    store::Store,
     transport::amqp::{self, AmqpError},
 };
 
@@ -160,9 +162,9 @@ async fn compare_ledgers(
     let Ok(Backend::Servers { amqp: url, .. }) = context.settings.backend() else {
         return Ok(());
     };
-    let id = store.ledger_id().await?;
+    let id = read::ledger_id(store).await?;
     let doing = format!("connect to {url} and compare its ledger with that of DATABASE_URL");
-    match amqp::compare_claimed_ledger_at(url.expose(), &context.topology()?, id).await {
+    match amqp::compare_claimed_ledger_at(url.expose(), &context.settings.topology()?, id).await {
         // The accounts of bridges and apps have no permission to compare.
         Err(AmqpError::LedgerQueueForbidden { queue, .. }) => {
             print::warning(&format!(

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::DeadLetterQueue;
 use crate::{
+    audit_log::OperatorAction,
     cli::{
         audit::{ActorArgs, Ending, Entry, Intention, cut},
         context::Context,
@@ -16,7 +17,6 @@ use crate::{
         print, progress,
     },
     dead_letters::{Counts, DeadLetter, Disposition, Filter, KEPT_BYTES},
-    store::OperatorAction,
 };
 
 /// The number of dead letters that the audit log names for one command.

@@ -10,7 +10,7 @@ use crate::{
         failure::{Doing, Failure},
     },
     config::{Backend, Schedule, SecretUrl, Settings},
-    store::TempSchema,
+    db::TempSchema,
     transport::amqp,
 };
 
@@ -110,7 +110,7 @@ impl Fixture {
         let Backend::Servers { amqp, .. } = &self.backend else {
             return Ok(());
         };
-        amqp::remove_at(amqp.expose(), &self.context.topology()?)
+        amqp::remove_at(amqp.expose(), &self.context.settings.topology()?)
             .await
             .doing("remove the namespace of the demo")
     }

@@ -39,6 +39,8 @@ impl Story {
     pub fn new(run: &str) -> Result<Self, Rejection> {
         let user = format!("ada-{run}");
         let reference = |name: &str| format!("{name}-{run}");
+        // The payment's id is the reference of the purchase.
+        let payment = reference("pi");
         let spend = Command::consume(reference("chat"), &user, "google:image").quantity(5);
         let signed_up = Expected {
             replayed: false,
@@ -63,13 +65,8 @@ impl Story {
             Step {
                 title: "Ada buys the package `lite`",
                 why: "100 credits, and a bonus of 10 in a batch of its own; both last 90 days.",
-                command: Command::purchase_package(
-                    reference("order"),
-                    &user,
-                    "lite",
-                    reference("pi"),
-                )
-                .paid("9.99", "USD")?,
+                command: Command::purchase_package(&payment, &user, "lite", &payment)
+                    .paid("9.99", "USD")?,
                 expected: Expected {
                     amount: 110,
                     balance: 130,

@@ -199,25 +199,14 @@ struct Subscription {
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     plan: String,
     /// Current status of the subscription
-    #[arg(long, value_enum)]
-    status: Status,
+    #[arg(long, value_parser = values::name_of::<SubscriptionStatus>())]
+    status: SubscriptionStatus,
     /// Instant from which the months of the subscription count (RFC 3339). Default: the first event
     #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
     anchor: Option<DateTime<Utc>>,
     /// Instant until which the subscription is paid (RFC 3339)
     #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
     paid_through: Option<DateTime<Utc>>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Status {
-    Active,
-    Trialing,
-    PastDue,
-    Paused,
-    Canceled,
-    Expired,
 }
 
 #[derive(Debug, clap::Args)]
@@ -317,13 +306,7 @@ impl Subscription {
     fn command(self) -> Publication {
         let reference = self.common.reference_or_fresh();
         let user = &self.common.user;
-        let mut command = Command::subscription(
-            reference,
-            user,
-            self.id,
-            self.plan,
-            self.status.of_contract(),
-        );
+        let mut command = Command::subscription(reference, user, self.id, self.plan, self.status);
         if let Some(at) = self.anchor {
             command = command.anchor(at);
         }
@@ -343,19 +326,6 @@ impl AccountChange {
         let actor = self.common.actor.name()?;
         let command = change(reference, self.common.user.clone(), self.reason, actor);
         Ok(self.common.finish(command))
-    }
-}
-
-impl Status {
-    const fn of_contract(self) -> SubscriptionStatus {
-        match self {
-            Self::Active => SubscriptionStatus::Active,
-            Self::Trialing => SubscriptionStatus::Trialing,
-            Self::PastDue => SubscriptionStatus::PastDue,
-            Self::Paused => SubscriptionStatus::Paused,
-            Self::Canceled => SubscriptionStatus::Canceled,
-            Self::Expired => SubscriptionStatus::Expired,
-        }
     }
 }
 

@@ -67,7 +67,7 @@ async fn unserved(context: &Context, url: &SecretUrl, command: &Command) -> &'st
             Ok(store) => embedded::is_served(store.connection()).await.ok(),
             Err(_) => None,
         },
-        _ => match context.topology() {
+        _ => match context.settings.topology() {
             Ok(topology) => {
                 let queue = topology.commands(topology.shard_of(bucket(&command.user_id)));
                 amqp::is_served_at(url.expose(), &queue).await.ok()

@@ -32,7 +32,7 @@ pub struct Args {
 
 /// Prints policies and limits.
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode, Failure> {
-    let topology = context.topology()?;
+    let topology = context.settings.topology()?;
     let vhost = super::vhost(context, args.vhost.as_deref())?;
     if context.json {
         print::json(&definitions(&topology, &vhost, &args.user))?;

@@ -8,7 +8,7 @@ use sea_orm::prelude::Uuid;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use crate::read::sql;
+use crate::db::sqlite_instant;
 
 /// A position directly behind a transaction of a history, or behind an action of the audit log.
 /// Its text is `{instant}_{id}`.
@@ -34,7 +34,7 @@ impl Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", sql::instant_text(self.created_at), self.id)
+        write!(f, "{}_{}", sqlite_instant(self.created_at), self.id)
     }
 }
 

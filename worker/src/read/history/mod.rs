@@ -16,10 +16,7 @@ use serde::Serialize;
 pub use cursor::{Cursor, CursorError};
 
 use super::{ReadError, sql};
-use crate::store::{
-    bulk::{self, Column},
-    sql::ALLOCATIONS,
-};
+use crate::db::bulk::{self, Column};
 
 /// Maximum of transactions on one page.
 pub const MAX_PAGE: u32 = MAX_PAGE_SIZE;
@@ -137,7 +134,7 @@ async fn transactions(
             NEWEST
         }
         Some(cursor) => {
-            values.extend([sql::instant(backend, cursor.created_at), cursor.id.into()]);
+            values.extend([bulk::instant(backend, cursor.created_at), cursor.id.into()]);
             OLDER
         }
     };
@@ -190,7 +187,7 @@ async fn allocations(
         .map(|transaction| transaction.id)
         .collect();
     let values = bulk::rows(backend, vec![Column::Id(ids)]);
-    let statement = Statement::from_sql_and_values(backend, ALLOCATIONS.text(backend), values);
+    let statement = Statement::from_sql_and_values(backend, sql::ALLOCATIONS.text(backend), values);
     let mut found: HashMap<Uuid, Vec<AllocationItem>> = HashMap::new();
     for row in AllocationRow::find_by_statement(statement).all(db).await? {
         let AllocationRow {

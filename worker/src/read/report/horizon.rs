@@ -14,8 +14,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::{
+    db::{Database, StoreError},
     read::ReadError,
-    store::{Store, StoreError},
 };
 
 /// The instant before which nothing can be booked any more.
@@ -88,9 +88,9 @@ SELECT statement_timestamp() AS now, pg_is_in_recovery() AS is_standby, s.pid, s
 
 /// Determines the horizon. A snapshot that begins afterwards contains every transaction that is
 /// booked before the horizon.
-pub async fn horizon(store: &Store) -> Result<Horizon, HorizonError> {
-    if store.backend() == DbBackend::Sqlite {
-        let lock = store.begin().await.map_err(HorizonError::Locked)?;
+pub async fn horizon(db: &Database) -> Result<Horizon, HorizonError> {
+    if db.backend() == DbBackend::Sqlite {
+        let lock = db.begin().await.map_err(HorizonError::Locked)?;
         let now = Utc::now();
         lock.rollback()
             .await
@@ -103,7 +103,7 @@ pub async fn horizon(store: &Store) -> Result<Horizon, HorizonError> {
     }
     let failed = || ReadError::reading("sessions of the database");
     let statement = Statement::from_string(DbBackend::Postgres, SESSIONS);
-    let row = store.read_connection().query_one_raw(statement).await;
+    let row = db.read_connection().query_one_raw(statement).await;
     let row = row.map_err(failed())?;
     let row =
         row.ok_or_else(|| failed()(sea_orm::DbErr::RecordNotFound("the clock".to_owned())))?;

@@ -119,11 +119,11 @@ impl Serialize for Money {
     }
 }
 
-/// Money of several currencies.
+/// Sums of money, one for each currency.
 #[derive(Debug, Default)]
-pub(super) struct Purse(BTreeMap<String, Money>);
+pub(super) struct MoneyByCurrency(BTreeMap<String, Money>);
 
-impl Purse {
+impl MoneyByCurrency {
     /// The money of a currency.
     pub fn in_currency(&mut self, currency: &str) -> &mut Money {
         self.0

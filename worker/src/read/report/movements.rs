@@ -7,9 +7,12 @@ use serde::Serialize;
 
 use super::{
     Span,
-    money::{Money, Purse},
+    money::{Money, MoneyByCurrency},
 };
-use crate::read::sql::{self, sum, summed};
+use crate::{
+    db::bulk,
+    read::sql::{sum, summed},
+};
 
 /// The purchases.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -272,7 +275,7 @@ pub(super) async fn expired(db: &DatabaseTransaction, span: Span) -> Result<Expi
         sum("-a.amount", "credits"),
     );
     let mut expired = Expired::default();
-    let mut value = Purse::default();
+    let mut value = MoneyByCurrency::default();
     for row in booked(db, span, text, None).await? {
         let credits = summed(&row, "credits")?;
         let Price { paid, price } = Price::from_row(&row)?;
@@ -315,8 +318,8 @@ async fn booked(
 ) -> Result<Vec<QueryResult>, DbErr> {
     let backend = db.get_database_backend();
     let mut values: Vec<Value> = vec![
-        sql::instant(backend, span.from),
-        sql::instant(backend, span.until),
+        bulk::instant(backend, span.from),
+        bulk::instant(backend, span.until),
     ];
     values.extend(limit.map(|limit| i64::from(limit).into()));
     db.query_all_raw(Statement::from_sql_and_values(backend, text, values))

@@ -7,10 +7,13 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResul
 use serde::Serialize;
 
 use super::{
-    money::{Money, Purse},
+    money::{Money, MoneyByCurrency},
     movements::{PRICE, Price},
 };
-use crate::read::sql::{self, sum, summed};
+use crate::{
+    db::bulk,
+    read::sql::{sum, summed},
+};
 
 /// Credits that were owed at an instant: credits that were spendable then, or held.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -108,7 +111,7 @@ pub(super) async fn owed(
         sum("b.held_then", "credits"),
     );
     let mut owed = Owed::default();
-    let mut value = Purse::default();
+    let mut value = MoneyByCurrency::default();
     let mut months: BTreeMap<String, Month> = BTreeMap::new();
     for row in rows(db, text, at).await? {
         let credits = summed(&row, "credits")?;
@@ -152,7 +155,7 @@ async fn rows(
     at: DateTime<Utc>,
 ) -> Result<Vec<QueryResult>, DbErr> {
     let backend = db.get_database_backend();
-    let values = [sql::instant(backend, at)];
+    let values = [bulk::instant(backend, at)];
     db.query_all_raw(Statement::from_sql_and_values(backend, text, values))
         .await
 }

@@ -4,7 +4,10 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use serde::Serialize;
 
 use super::Span;
-use crate::read::sql::{self, sum, summed};
+use crate::{
+    db::bulk,
+    read::sql::{sum, summed},
+};
 
 /// The commands of one sender, with their related transactions.
 ///
@@ -54,8 +57,8 @@ pub(super) async fn senders(
     );
     let backend = db.get_database_backend();
     let values = [
-        sql::instant(backend, span.from),
-        sql::instant(backend, span.until),
+        bulk::instant(backend, span.from),
+        bulk::instant(backend, span.until),
     ];
     let rows = db
         .query_all_raw(Statement::from_sql_and_values(backend, text, values))

@@ -20,9 +20,9 @@ use super::reported_senders::{ReportedSenders, shortened};
 /// Size of a bucket, in seconds of the rate.
 const BURST_SECONDS: f64 = 16.0;
 /// An answer counts as at least this many bytes, because it also costs a read of the ledger.
-const LEAST_BYTES: u16 = 256;
+const MIN_BYTES: u16 = 256;
 /// Full buckets are removed when there are more buckets than this.
-const MOST_BUCKETS: usize = 1_000;
+const MAX_BUCKETS: usize = 1_000;
 
 /// The token buckets of all senders.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl AnswerBudget {
         drop(buckets);
         let permit = if left > 0.0 {
             Permit::Answer
-        } else if left - f64::from(LEAST_BYTES) >= -self.full() {
+        } else if left - f64::from(MIN_BYTES) >= -self.full() {
             Permit::Refuse
         } else {
             Permit::Drop
@@ -94,7 +94,7 @@ impl AnswerBudget {
     /// Takes the bytes of an answer from the bucket of its sender.
     pub fn take(&self, sender: Option<&str>, bytes: usize, now: Instant) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MOST_BUCKETS {
+        if buckets.len() >= MAX_BUCKETS {
             let full = self.full();
             buckets.retain(|_, bucket| self.refilled(*bucket, now) < full);
         }
@@ -106,7 +106,7 @@ impl AnswerBudget {
             clippy::cast_precision_loss,
             reason = "an answer has far less than 2^52 bytes"
         )]
-        let bytes = bytes.max(LEAST_BYTES.into()) as f64;
+        let bytes = bytes.max(MIN_BYTES.into()) as f64;
         *bucket = Bucket {
             bytes: (self.refilled(*bucket, now) - bytes).max(-self.full()),
             at: now,
@@ -225,7 +225,7 @@ mod tests {
     fn full_buckets_are_removed_and_others_are_not() {
         let (budget, start) = (AnswerBudget::new(1_000), Instant::now());
         budget.take(Some("greedy"), 1_000_000, start);
-        for nth in 0..MOST_BUCKETS * 2 {
+        for nth in 0..MAX_BUCKETS * 2 {
             let milliseconds = u64::try_from(nth).unwrap();
             budget.take(
                 Some(&nth.to_string()),
@@ -234,7 +234,7 @@ mod tests {
             );
         }
         let buckets = budget.buckets.lock().unwrap();
-        assert!(buckets.len() <= MOST_BUCKETS + 1, "{}", buckets.len());
+        assert!(buckets.len() <= MAX_BUCKETS + 1, "{}", buckets.len());
         assert!(buckets.contains_key(&Some("greedy".to_owned())));
     }
 }

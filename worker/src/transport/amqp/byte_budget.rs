@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
+use producer_sdk::amqp::Outgoing;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::outgoing::Outgoing;
 
 /// The bytes of replies that may wait to be sent.
 #[derive(Clone, Debug)]

@@ -7,14 +7,14 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{InboundOptions, lane::Interruption};
+use super::{interruption::Interruption, options::InboundOptions};
 use crate::{
     clock::ClockError,
     pipeline::{Backoff, LaneState, LaneStats, chain},
 };
 
 /// The clocks are compared at least this often.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Waits for a confirmed time on behalf of a lane.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ impl ClockWait<'_> {
                 Err(error) => error,
             };
             let (since, backoff) =
-                waits.get_or_insert_with(|| (Instant::now(), Backoff::new(LONGEST_PAUSE)));
+                waits.get_or_insert_with(|| (Instant::now(), Backoff::new(MAX_PAUSE)));
             let since = since.elapsed();
             self.stats.pulse.turn();
             self.stats.retried(error.kind());
@@ -60,7 +60,7 @@ impl ClockWait<'_> {
     /// Returns when the clock is not known to be wrong, or when the lane must stop. An earlier
     /// subscription would be useless: each requeue counts towards the delivery limit.
     pub async fn before_subscribing(self) {
-        let mut backoff = Backoff::new(LONGEST_PAUSE);
+        let mut backoff = Backoff::new(MAX_PAUSE);
         while !self.stop.is_cancelled() {
             self.stats.pulse.turn();
             let confirmed = tokio::select! {

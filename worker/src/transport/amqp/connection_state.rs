@@ -2,38 +2,36 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Instant,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicUsize},
+    time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, task::AbortHandle};
+use lapin::Connection;
+use tokio::time::interval;
 
 use super::{
-    answer_budget::AnswerBudget, lost_replies::LostReplies, rejections::Rejections,
-    reported_failures::ReportedFailures, supervisor::AllStats,
+    answer_budget::AnswerBudget, rejections::Rejections, reported_failures::ReportedFailures,
     unreadable_queries::UnreadableQueries,
 };
 use crate::{
-    pipeline::{
-        ConnectionState, Connections, LaneSnapshot, LaneStats, QueueDepth, Queues, WorkerSnapshot,
-    },
+    pipeline::{ConnectionState, Connections, LaneStats, QueueDepth, Queues},
     senders::SenderPolicy,
 };
+
+/// How often an open connection is checked.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// The current state of connections and queues.
 #[derive(Debug)]
 pub struct ConnectionStates {
     /// Receives commands.
-    pub receiving: Shared,
+    pub receiving: SharedState,
     /// Receives queries.
-    pub queries: Shared,
+    pub queries: SharedState,
     /// Publishes dead letters and delayed messages.
-    pub publishing: Shared,
+    pub publishing: SharedState,
     /// Publishes replies.
-    pub replies: Shared,
+    pub replies: SharedState,
     /// The counters of the query lane.
     pub query_stats: Arc<LaneStats>,
     /// Counts queries with unreadable properties.
@@ -55,10 +53,10 @@ impl ConnectionStates {
     /// The initial state: nothing is connected.
     pub fn new(senders: &SenderPolicy) -> Self {
         Self {
-            receiving: Shared::default(),
-            queries: Shared::default(),
-            publishing: Shared::default(),
-            replies: Shared::default(),
+            receiving: SharedState::default(),
+            queries: SharedState::default(),
+            publishing: SharedState::default(),
+            replies: SharedState::default(),
             query_stats: Arc::default(),
             unreadable_queries: UnreadableQueries::default(),
             budget: AnswerBudget::new(senders.answer_bytes_per_second),
@@ -71,13 +69,14 @@ impl ConnectionStates {
     }
 
     /// Stores the depth of the queues, and that the broker has answered.
-    pub fn looked(&self, by_name: BTreeMap<String, QueueDepth>) {
+    pub fn set_queues(&self, by_name: BTreeMap<String, QueueDepth>) {
         let at = Instant::now();
         *self.queues.lock().unwrap_or_else(PoisonError::into_inner) = Some(Queues { at, by_name });
         self.receiving.lock().answered = Some(at);
     }
 
-    fn connections(&self) -> Connections {
+    /// The state of every connection.
+    pub fn connections(&self) -> Connections {
         Connections {
             receiving: *self.receiving.lock(),
             queries: *self.queries.lock(),
@@ -86,7 +85,8 @@ impl ConnectionStates {
         }
     }
 
-    fn queues(&self) -> Option<Queues> {
+    /// The depth of the queues; `None` before they are read for the first time.
+    pub fn queues(&self) -> Option<Queues> {
         self.queues
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -96,9 +96,9 @@ impl ConnectionStates {
 
 /// The state of a connection, readable by other tasks.
 #[derive(Debug, Default)]
-pub struct Shared(Mutex<ConnectionState>);
+pub struct SharedState(Mutex<ConnectionState>);
 
-impl Shared {
+impl SharedState {
     /// The connection is open.
     pub fn up(&self) {
         let mut state = self.lock();
@@ -120,8 +120,7 @@ impl Shared {
         self.lock().lost += 1;
     }
 
-    /// Records whether the broker blocks the connection.
-    pub fn set_blocked(&self, blocked: bool) {
+    fn set_blocked(&self, blocked: bool) {
         let mut state = self.lock();
         if blocked {
             state.blocked_since.get_or_insert_with(Instant::now);
@@ -131,55 +130,18 @@ impl Shared {
         }
     }
 
+    /// Records whether the broker blocks the connection, until the connection is lost. While
+    /// nothing is published, nothing else detects the loss.
+    pub async fn watch(&self, connection: &Connection) {
+        let mut check = interval(CHECK_EVERY);
+        while connection.status().connected() {
+            self.set_blocked(connection.status().blocked());
+            check.tick().await;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, ConnectionState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Reads the state of the AMQP transport without keeping it alive.
-#[derive(Clone, Debug)]
-pub struct InboundWatch {
-    pub(super) stats: AllStats,
-    pub(super) queries: String,
-    pub(super) connection_state: Arc<ConnectionStates>,
-    pub(super) registered: watch::Receiver<usize>,
-    pub(super) lost_replies: LostReplies,
-    /// Each task with its name. A task that has ended is reported.
-    pub(super) tasks: [(&'static str, AbortHandle); 4],
-}
-
-impl InboundWatch {
-    /// The current state.
-    pub fn snapshot(&self) -> WorkerSnapshot {
-        let mut lanes: Vec<LaneSnapshot> = {
-            let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
-            let see = |(queue, stats): (&String, &Arc<LaneStats>)| LaneSnapshot {
-                state: stats.state.get(),
-                queue: queue.clone(),
-                takes_commands: true,
-                stats: stats.clone(),
-            };
-            stats.iter().map(see).collect()
-        };
-        lanes.push(LaneSnapshot {
-            queue: self.queries.clone(),
-            takes_commands: false,
-            state: self.connection_state.query_stats.state.get(),
-            stats: self.connection_state.query_stats.clone(),
-        });
-        let ended = self.tasks.iter().filter(|(_, task)| task.is_finished());
-        WorkerSnapshot {
-            lanes,
-            expected: self.connection_state.expected.load(Relaxed),
-            registered: *self.registered.borrow(),
-            broker: Some(self.connection_state.connections()),
-            queues: self.connection_state.queues(),
-            lost_replies: self.lost_replies.read(),
-            unreadable_queries: self.connection_state.unreadable_queries.read(),
-            refused_queries: self.connection_state.budget.refused(),
-            discarded: self.connection_state.rejections.discarded().read(),
-            ended: ended.map(|(name, _)| *name).collect(),
-        }
     }
 }
 
@@ -189,17 +151,17 @@ mod tests {
 
     #[test]
     fn the_blocked_time_of_a_connection_is_kept_when_it_is_lost() {
-        let shared = Shared::default();
+        let shared = SharedState::default();
         shared.up();
         shared.set_blocked(true);
         let since = shared.lock().blocked_since;
         shared.set_blocked(true);
         assert_eq!(shared.lock().blocked_since, since);
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2));
         shared.lost();
         let state = *shared.lock();
         assert!(!state.connected && state.blocked_since.is_none() && state.lost == 1);
-        assert!(state.blocked() >= std::time::Duration::from_millis(2));
+        assert!(state.blocked() >= Duration::from_millis(2));
         assert_eq!(state.blocked(), state.blocked_before);
     }
 }

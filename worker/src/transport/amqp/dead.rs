@@ -11,18 +11,18 @@ use chrono::{DateTime, Utc};
 use lapin::{
     BasicProperties, Connection,
     message::Delivery,
-    options::ConfirmSelectOptions,
     types::{AMQPValue, ShortString},
 };
 use producer_sdk::{
+    amqp::{ConfirmChannel, unreadable},
     contract::{Origin, RejectionCode, Topology, headers},
-    unreadable,
 };
 use tokio::time::Instant;
 
 use super::{
-    AmqpError, connection,
+    connection,
     dead_letter_reader::{DeadLetterReader, ready},
+    error::AmqpError,
     incoming::{header, integer, text, verified_sender},
     replay::{Replay, Selection},
     request,
@@ -66,7 +66,7 @@ impl DeadLetters {
     pub async fn count(&self) -> Result<u64, AmqpError> {
         let channel = connection::channel(&self.fetching).await?;
         let count = ready(&channel, self.queue()).await;
-        request::leave(&channel).await;
+        request::close_channel(&channel).await;
         count
     }
 
@@ -83,31 +83,31 @@ impl DeadLetters {
     ) -> Result<(), AmqpError> {
         let total = self.count().await?;
         let fetching = connection::channel(&self.fetching).await?;
-        let mut letters = DeadLetterReader::open(fetching, self.queue()).await?;
+        let mut reader = DeadLetterReader::open(fetching, self.queue()).await?;
         let mut arrivals = Arrivals::default();
         let mut selection = Selection::default();
         while counts.seen < total {
-            let Some(delivery) = letters.next().await? else {
+            let Some(delivery) = reader.next().await? else {
                 break;
             };
             counts.seen += 1;
-            let letter = read(&self.topology, &delivery);
-            let arrived = arrivals.next(letter.first_seen);
-            match disposition(&letter) {
+            let dead_letter = read(&self.topology, &delivery);
+            let arrived = arrivals.next(dead_letter.first_seen);
+            match disposition(&dead_letter) {
                 None => break,
                 Some(Disposition::Keep) => {}
                 Some(Disposition::Drop) => {
-                    letters.ack(delivery.delivery_tag).await?;
+                    reader.ack(delivery.delivery_tag).await?;
                     counts.dropped += 1;
                 }
-                Some(Disposition::Replay) => match letter.origin.or(origin) {
+                Some(Disposition::Replay) => match dead_letter.origin.or(origin) {
                     None => counts.failed += 1,
-                    Some(_) if letter.cut.is_some() => counts.failed += 1,
+                    Some(_) if dead_letter.cut.is_some() => counts.failed += 1,
                     Some(_) => selection.add(&delivery, arrived),
                 },
             }
         }
-        letters.close().await?;
+        reader.close().await?;
         self.wait_until_requeued(counts.seen - counts.dropped)
             .await?;
         match selection.in_order() {
@@ -124,10 +124,9 @@ impl DeadLetters {
         origin: Option<Origin>,
         counts: &mut Counts,
     ) -> Result<(), AmqpError> {
-        let publishing = connection::channel(&self.publishing).await?;
-        let confirms = publishing.confirm_select(ConfirmSelectOptions::default());
-        request::answered("enabling publisher confirms", confirms).await?;
-        let mut replay = Replay::new(&publishing, &self.topology, rate, counts);
+        let opening = ConfirmChannel::open(&self.publishing, true);
+        let mut publishing = request::answered("opening a channel", opening).await?;
+        let mut replay = Replay::new(&mut publishing, &self.topology, rate, counts);
         let mut from = Some(DateTime::default());
         while let Some(start) = from {
             // The queue may still be requeuing dead letters.
@@ -135,19 +134,20 @@ impl DeadLetters {
             let total = self.count().await?.max(kept);
             let before = replay.counts.replayed;
             let fetching = connection::channel(&self.fetching).await?;
-            let mut letters = DeadLetterReader::open(fetching, self.queue()).await?;
+            let mut reader = DeadLetterReader::open(fetching, self.queue()).await?;
             from = replay
-                .read(&mut letters, total, selection, start, |delivery| {
-                    let letter = read(&self.topology, delivery);
-                    let origin = letter.origin.or(origin);
-                    (letter, origin)
+                .read(&mut reader, total, selection, start, |delivery| {
+                    let dead_letter = read(&self.topology, delivery);
+                    let origin = dead_letter.origin.or(origin);
+                    (dead_letter, origin)
                 })
                 .await?;
-            letters.close().await?;
+            reader.close().await?;
             self.wait_until_requeued(kept.saturating_sub(replay.counts.replayed - before))
                 .await?;
         }
-        request::leave(&publishing).await;
+        // If this fails, the connection closes the channel.
+        let _ = request::answered("closing a channel", publishing.close()).await;
         Ok(())
     }
 
@@ -170,11 +170,11 @@ fn read(topology: &Topology, delivery: &Delivery) -> DeadLetter {
     let properties = &delivery.properties;
     let text = |name: &str| header(properties, name).and_then(text).map(str::to_owned);
     let at = |name: &str| text(name).and_then(|at| at.parse::<DateTime<Utc>>().ok());
-    let mut letter = DeadLetter::from_body(delivery.data.clone());
+    let mut dead_letter = DeadLetter::from_body(delivery.data.clone());
     let id = properties.message_id().as_ref().map(ToString::to_string);
     let kind = properties.kind().as_ref().map(ToString::to_string);
-    letter.reference_id = letter.reference_id.or(id);
-    letter.kind = letter.kind.or(kind);
+    dead_letter.reference_id = dead_letter.reference_id.or(id);
+    dead_letter.kind = dead_letter.kind.or(kind);
     if [DEATHS, FIRST_DEATH]
         .iter()
         .any(|name| header(properties, name).is_some())
@@ -182,35 +182,35 @@ fn read(topology: &Topology, delivery: &Delivery) -> DeadLetter {
         // The broker dead-lettered it: the other headers are by its sender, who may write anything.
         death_field(properties, "reason")
             .unwrap_or("unknown")
-            .clone_into(&mut letter.reason);
-        letter.sender = verified_sender(properties);
-        letter.origin = death_field(properties, "exchange")
+            .clone_into(&mut dead_letter.reason);
+        dead_letter.sender = verified_sender(properties);
+        dead_letter.origin = death_field(properties, "exchange")
             .and_then(|exchange| topology.origin_of(exchange))
             .filter(|origin| *origin == Origin::Usage);
-        return letter;
+        return dead_letter;
     }
     if let Some(cause) = unreadable(properties) {
         // The broker dead-lettered it, too: a message that a worker publishes is readable.
-        letter.sender = verified_sender(properties);
-        letter.reason = RejectionCode::UnreadableProperties.to_string();
-        letter.error = Some(cause);
-        return letter;
+        dead_letter.sender = verified_sender(properties);
+        dead_letter.reason = RejectionCode::UnreadableProperties.to_string();
+        dead_letter.error = Some(cause);
+        return dead_letter;
     }
-    letter.reason = text(headers::REASON).unwrap_or_else(|| "unknown".to_owned());
-    letter.sender = text(headers::SENDER);
-    letter.error = text(headers::ERROR);
-    letter.field = text(headers::FIELD);
+    dead_letter.reason = text(headers::REASON).unwrap_or_else(|| "unknown".to_owned());
+    dead_letter.sender = text(headers::SENDER);
+    dead_letter.error = text(headers::ERROR);
+    dead_letter.field = text(headers::FIELD);
     let attempts = header(properties, headers::ATTEMPT).and_then(integer);
-    letter.attempts = attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    dead_letter.attempts = attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     let length = header(properties, headers::BODY_LENGTH).and_then(integer);
-    letter.cut = CutBody::from_headers(
+    dead_letter.cut = CutBody::from_headers(
         length.and_then(|n| u64::try_from(n).ok()),
         text(headers::BODY_SHA256),
     );
-    letter.first_seen = at(headers::FIRST_SEEN);
-    letter.last_seen = at(headers::LAST_SEEN);
-    letter.origin = text(headers::ORIGIN).and_then(|origin| Origin::parse(&origin));
-    letter
+    dead_letter.first_seen = at(headers::FIRST_SEEN);
+    dead_letter.last_seen = at(headers::LAST_SEEN);
+    dead_letter.origin = text(headers::ORIGIN).and_then(|origin| origin.parse().ok());
+    dead_letter
 }
 
 /// A field that the broker recorded when it last dead-lettered the message. The reason is reliable.

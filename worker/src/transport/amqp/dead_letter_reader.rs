@@ -24,13 +24,13 @@ use lapin::{
 
 use tokio::time::timeout;
 
-use super::{AmqpError, request};
+use super::{error::AmqpError, request};
 
 /// Size of a page: the largest number of dead letters in memory.
 const PAGE: u16 = 500;
 /// Time without a delivery after which the depth of the queue is read.
 const SILENCE: Duration = Duration::from_millis(500);
-const LOOKING: &str = "looking up the dead-letter queue";
+const LOOKING_UP: &str = "looking up the dead-letter queue";
 /// Number of fetches before a channel with acknowledgements is closed. When many acknowledgements
 /// arrive at once, the broker writes some and holds the others back until those are written. It
 /// forgets the held ones when the channel is closed. A fetch waits for the writes before it, and by
@@ -124,7 +124,7 @@ impl DeadLetterReader {
                 request::answered_slowly("fetching a dead letter", get).await?;
             }
         }
-        request::leave(&self.channel).await;
+        request::close_channel(&self.channel).await;
         Ok(())
     }
 
@@ -152,13 +152,13 @@ impl DeadLetterReader {
 
 /// Number of dead letters in `queue`, without those in hand.
 pub async fn ready(channel: &Channel, queue: ShortString) -> Result<u64, AmqpError> {
-    let found = request::answered(LOOKING, look_up(channel, queue)).await?;
+    let found = request::answered(LOOKING_UP, look_up(channel, queue)).await?;
     Ok(found.message_count().into())
 }
 
 /// Like [`ready`], on a channel over which dead letters arrive.
 async fn ready_slowly(channel: &Channel, queue: ShortString) -> Result<u64, AmqpError> {
-    let found = request::answered_slowly(LOOKING, look_up(channel, queue)).await?;
+    let found = request::answered_slowly(LOOKING_UP, look_up(channel, queue)).await?;
     Ok(found.message_count().into())
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::OtherLedger;
+use producer_sdk::amqp::ConnectError;
+use uuid::Uuid;
 
 /// Reply code: a wrong user or password, or no right.
 const ACCESS_REFUSED: u16 = 403;
-/// Reply code: no such virtual host, or no access to it.
+/// Reply code: no such virtual host, no access to it, or too many connections.
 const NOT_ALLOWED: u16 = 530;
 
 /// An error of the AMQP transport.
@@ -70,7 +71,7 @@ pub enum AmqpError {
     Worker(String),
     /// The broker did not accept a message that must not be lost.
     #[error("the broker did not accept a message for `{exchange}`: {why}")]
-    NotTaken {
+    NotAccepted {
         /// The destination of the message.
         exchange: String,
         /// The answer of the broker.
@@ -78,15 +79,26 @@ pub enum AmqpError {
     },
 }
 
+/// The namespace belongs to another ledger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the namespace `{namespace}` on this broker belongs to the ledger {on_broker}, the database \
+     has the ledger {in_database}: set DATABASE_URL to the database of that ledger, choose another \
+     namespace (SCRIP_NAMESPACE), or, if this database is to take the namespace over, stop all \
+     workers and run `scrip topology claim --yes`"
+)]
+pub struct OtherLedger {
+    pub namespace: String,
+    /// The ledger id in the database.
+    pub in_database: Uuid,
+    /// The ledger id on the broker. It ends with `…` if the broker's answer was cut.
+    pub on_broker: String,
+}
+
 impl AmqpError {
     /// For `map_err`: adds the attempted action.
     pub(super) fn doing(doing: &'static str) -> impl FnOnce(lapin::Error) -> Self {
-        move |source| {
-            if speaks_no_tls(&source) {
-                return Self::NotTls;
-            }
-            Self::Broker { doing, source }
-        }
+        move |source| Self::Broker { doing, source }
     }
 
     /// Whether the error closed a channel and not the connection.
@@ -94,28 +106,102 @@ impl AmqpError {
         matches!(self, Self::Broker { source, .. } if source.is_amqp_soft_error())
     }
 
-    /// Whether connecting again would fail in the same way: the broker refused user, password or virtual host.
+    /// Whether connecting again would fail in the same way: the broker refused user, password or
+    /// virtual host. A limit of connections is not permanent.
     pub fn is_permanent(&self) -> bool {
-        matches!(self.code(), Some(ACCESS_REFUSED | NOT_ALLOWED))
-            || matches!(self, Self::Url(_) | Self::NotTls)
+        let is_refused = matches!(self.code(), Some(ACCESS_REFUSED | NOT_ALLOWED))
+            && self.limit_remedy().is_none();
+        is_refused || matches!(self, Self::Url(_) | Self::NotTls)
+    }
+
+    /// How to raise the limit of connections that the broker says is reached; `None` for any other
+    /// error.
+    pub fn limit_remedy(&self) -> Option<&'static str> {
+        self.reply()
+            .and_then(|(code, text)| limit_remedy(code, text))
     }
 
     /// The broker's reply code, if it sent one.
     pub(super) fn code(&self) -> Option<u16> {
-        match self {
-            Self::Broker { source, .. } => match source.kind() {
-                lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
-                _ => None,
-            },
+        self.reply().map(|(code, _)| code)
+    }
+
+    /// The code and the text with which the broker closed the connection or the channel.
+    fn reply(&self) -> Option<(u16, &str)> {
+        let Self::Broker { source, .. } = self else {
+            return None;
+        };
+        match source.kind() {
+            lapin::ErrorKind::ProtocolError(error) => {
+                Some((error.get_id(), error.get_message().as_str()))
+            }
             _ => None,
         }
     }
 }
 
-fn speaks_no_tls(error: &lapin::Error) -> bool {
-    let lapin::ErrorKind::IOError(error) = error.kind() else {
-        return false;
-    };
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
+impl From<ConnectError> for AmqpError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::NotTls => Self::NotTls,
+            ConnectError::Timeout(limit) => Self::Timeout(limit),
+            ConnectError::Broker(source) => Self::doing("connecting")(source),
+        }
+    }
+}
+
+/// RabbitMQ uses one reply code for a missing virtual host, for missing access, and for each limit
+/// of connections: `… limit (100) is reached`.
+fn limit_remedy(code: u16, text: &str) -> Option<&'static str> {
+    if code != NOT_ALLOWED {
+        return None;
+    }
+    let (limit, _) = text.strip_suffix(") is reached")?.rsplit_once(" limit (")?;
+    Some(if limit.ends_with("user connection") {
+        "close connections of this user, or raise its limit `max-connections` with \
+         `rabbitmqctl set_user_limits`"
+    } else if limit.ends_with("node connection") {
+        "close connections to this node, or raise its limit `connection_max` in `rabbitmq.conf`"
+    } else {
+        "close connections to this virtual host, or raise its limit `max-connections` with \
+         `rabbitmqctl set_vhost_limits`"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reached_limit_of_connections_is_no_permanent_refusal() {
+        for (text, limit) in [
+            (
+                "NOT_ALLOWED - access to vhost '/' refused for user 'worker': connection limit (0) \
+                 is reached",
+                "set_vhost_limits",
+            ),
+            (
+                "NOT_ALLOWED - Connection refused for user 'worker': user connection limit (100) \
+                 is reached",
+                "set_user_limits",
+            ),
+            (
+                "NOT_ALLOWED - connection refused: node connection limit (5) is reached",
+                "connection_max",
+            ),
+        ] {
+            let remedy = limit_remedy(NOT_ALLOWED, text).unwrap_or_default();
+            assert!(remedy.contains(limit), "{text}: {remedy:?}");
+            assert_eq!(limit_remedy(ACCESS_REFUSED, text), None, "{text}");
+        }
+        for text in [
+            "NOT_ALLOWED - vhost no-such-vhost not found",
+            "NOT_ALLOWED - vhost x limit (1) is reached not found",
+            "NOT_ALLOWED - access to vhost '/' refused for user 'worker'",
+            "NOT_ALLOWED - access to vhost '/' refused for user 'a limit (1) is reached'",
+            "",
+        ] {
+            assert_eq!(limit_remedy(NOT_ALLOWED, text), None, "{text}");
+        }
+    }
 }

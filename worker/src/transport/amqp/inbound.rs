@@ -12,12 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
-    AmqpError, InboundOptions, OtherLedger, connection,
-    connection_state::{ConnectionStates, InboundWatch},
+    connection,
+    connection_state::ConnectionStates,
+    error::{AmqpError, OtherLedger},
+    inbound_watch::{AllStats, InboundWatch},
+    options::InboundOptions,
     publisher::Publisher,
     queries::QueryService,
     replies::ReplySender,
-    supervisor::{AllStats, Supervisor},
+    supervisor::Supervisor,
 };
 use crate::{
     pipeline::{Ledger, Snapshot},
@@ -56,12 +59,12 @@ pub struct Inbound {
 impl Inbound {
     /// Starts serving and returns at once; the broker may become available later. Fails only if the
     /// URL or the name of the worker is invalid.
-    pub fn start<L: Ledger, Q: QueryHandler>(
+    pub fn start<L: Ledger + 'static, Q: QueryHandler>(
         options: InboundOptions,
         ledger: Arc<L>,
         query_handler: Arc<Q>,
     ) -> Result<Self, AmqpError> {
-        connection::parse(&options.url)?;
+        connection::virtual_host(&options.url)?;
         if options.worker.len() > MAX_WORKER {
             return Err(AmqpError::Worker(options.worker));
         }

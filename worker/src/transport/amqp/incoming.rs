@@ -12,8 +12,8 @@ use lapin::{
     types::{AMQPValue, ShortString},
 };
 use producer_sdk::{
+    amqp::unreadable,
     contract::{Origin, Topology, headers},
-    unreadable,
 };
 
 use crate::{
@@ -91,7 +91,7 @@ fn origin(
     let current = topology.origin_of(exchange.as_str());
     match header(properties, headers::ORIGIN).filter(|_| current == Some(Origin::Internal)) {
         // A message that had no origin when it was delayed has none when it comes back.
-        Some(origin) => text(origin).and_then(Origin::parse),
+        Some(origin) => text(origin).and_then(|name| name.parse().ok()),
         None => current,
     }
 }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use lapin::{message::Delivery, options::BasicRejectOptions};
 use producer_sdk::{
+    amqp::unreadable,
     contract::{JobRequest, Topology},
-    unreadable,
 };
 use tokio::{
     task::JoinSet,
@@ -25,18 +25,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
-use super::{AmqpError, connection, ledger_id, subscription::Subscription};
+use super::{connection, error::AmqpError, ledger_id, subscription::Subscription};
 use crate::{
     clock::ClockError,
-    jobs::{ClaimError, Runner},
+    jobs::{Claim, ClaimError, Runner},
     pipeline::{Backoff, chain},
-    store::Claim,
 };
 
 /// The backoff is reset after a connection that lasted this long.
-const GOOD: Duration = Duration::from_secs(10);
+const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Longest `startedBy` of a request, in bytes.
-const LONGEST_NAME: usize = 1000;
+const MAX_STARTED_BY: usize = 1000;
 
 /// How long a job request waits for the database.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +114,7 @@ pub async fn serve(
                 waiting = Some(request);
             }
             Interruption::Broker(error) => {
-                if started.elapsed() > GOOD {
+                if started.elapsed() > STABLE_AFTER {
                     backoff.reset();
                 }
                 let pause = backoff.wait();
@@ -172,7 +171,7 @@ impl Server {
 
     async fn has_time_and_database(&self) -> Result<(), ClaimError> {
         time(&self.runner).await?;
-        Ok(self.runner.store.probe().await?)
+        Ok(self.runner.database.probe().await?)
     }
 
     /// Takes requests until interrupted.
@@ -334,9 +333,9 @@ fn check(content: JobRequest, today: NaiveDate) -> Result<Request, String> {
     // Another worker's clock may be a little ahead.
     let latest = today.checked_add_days(Days::new(1)).unwrap_or(today);
     let name = &content.started_by;
-    if name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+    if name.len() > MAX_STARTED_BY || name.chars().any(char::is_control) {
         return Err(format!(
-            "startedBy has {} bytes; allowed are at most {LONGEST_NAME} without control characters",
+            "startedBy has {} bytes; allowed are at most {MAX_STARTED_BY} without control characters",
             name.len()
         ));
     }

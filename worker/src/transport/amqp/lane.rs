@@ -11,29 +11,26 @@
 //! one of several returned deliveries returns it behind the others. If it holds all of them, they
 //! return in order.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use lapin::{Connection, message::Delivery};
 use ledger::Command;
-use tokio::{
-    task::yield_now,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::info;
 
 use super::{
-    AmqpError, InboundOptions,
     clock_wait::ClockWait,
+    database_wait::{DatabaseWait, hold_time, report},
     incoming::{self, Ticket},
-    outgoing,
-    publisher::{Publisher, Stopped},
+    interruption::Interruption,
+    options::InboundOptions,
+    publisher::Publisher,
+    settle::settle,
     subscription::Subscription,
 };
-use crate::pipeline::{
-    Admitted, Backoff, CommitError, LaneState, Ledger, Pipeline, Settled, Settlement, chain,
-};
+use crate::pipeline::{Admitted, Backoff, CommitError, LaneState, Ledger, Pipeline};
 
 /// From this delivery count on, deliveries are processed in small groups.
 const SUSPECT: u64 = 3;
@@ -43,39 +40,6 @@ const SMALL: usize = 100;
 const SINGLE: u64 = 6;
 /// Attempts at a message, processed by itself, before it is delayed.
 const TRIES: u32 = 3;
-
-/// A lane holds a group this many times longer if the database refuses it than if the database is
-/// unavailable. With the default of one minute that stays below the broker's limit of 30 minutes.
-const REFUSED_LONGER: u32 = 20;
-/// Longest time that a lane stays unsubscribed because everything is refused, as a multiple of the
-/// hold time above: half a day.
-const REFUSED_LONGEST: u32 = 36;
-
-/// Why a lane stopped serving.
-#[derive(Debug)]
-pub enum Interruption {
-    /// The lane was asked to stop.
-    Drained,
-    /// The database was unavailable or refused everything for too long. The unsettled deliveries
-    /// are requeued; these are the commands of the group in hand.
-    Database(Vec<Command>),
-    /// The time was not confirmed for too long. The unsettled deliveries are requeued.
-    Clock,
-    /// The broker or the connection to it failed.
-    Broker(AmqpError),
-}
-
-impl From<AmqpError> for Interruption {
-    fn from(error: AmqpError) -> Self {
-        Self::Broker(error)
-    }
-}
-
-impl From<Stopped> for Interruption {
-    fn from(_: Stopped) -> Self {
-        Self::Drained
-    }
-}
 
 /// The deliveries behind a group, which may contain canaries.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +56,8 @@ pub struct Lane<L> {
     queue: String,
     options: Arc<InboundOptions>,
     publisher: Publisher,
-    pipeline: Pipeline<L>,
+    ledger: Arc<L>,
+    pipeline: Pipeline,
     stop: CancellationToken,
     /// Identity of the last message that this process handled by itself without a crash.
     harmless: Option<String>,
@@ -107,13 +72,15 @@ impl<L: Ledger> Lane<L> {
         queue: String,
         options: Arc<InboundOptions>,
         publisher: Publisher,
-        pipeline: Pipeline<L>,
+        ledger: Arc<L>,
+        pipeline: Pipeline,
         stop: CancellationToken,
     ) -> Self {
         Self {
             queue,
             options,
             publisher,
+            ledger,
             pipeline,
             stop,
             harmless: None,
@@ -203,8 +170,7 @@ impl<L: Ledger> Lane<L> {
         // If the database does not answer, the attempt is not counted, and `process` waits for the
         // database.
         let attempts = self
-            .pipeline
-            .ledger()
+            .ledger
             .record_attempt(&self.queue, &message)
             .await
             .unwrap_or(1);
@@ -215,14 +181,14 @@ impl<L: Ledger> Lane<L> {
             } else {
                 // The attempt failed without a crash. If this call fails, too, the counter stays
                 // one too high.
-                let _ = self.pipeline.ledger().clear_attempts(&self.queue).await;
+                let _ = self.ledger.clear_attempts(&self.queue).await;
             }
             return processed;
         }
         let now = self.clock().before_deciding(1).await?;
         let delivery = incoming::read(&self.options.topology, delivery, now);
-        let settled = self.pipeline.set_apart(delivery, attempts);
-        self.settle(subscription, vec![settled]).await
+        let settled = self.pipeline.quarantine(delivery, attempts);
+        settle(&self.options, &self.publisher, subscription, vec![settled]).await
     }
 
     /// Processes one group, with as many retries as it takes, until it is settled or the lane is
@@ -240,13 +206,13 @@ impl<L: Ledger> Lane<L> {
         let mut since = None;
         let mut retried = false;
         loop {
-            let pass = self.pipeline.pass(group, now).await;
+            let pass = self.pipeline.pass(&*self.ledger, group, now).await;
             if !pass.settled.is_empty() {
                 since = None;
                 self.refusals = 0;
                 backoff.reset();
             }
-            self.settle(subscription, pass.settled).await?;
+            settle(&self.options, &self.publisher, subscription, pass.settled).await?;
             self.pipeline.stats().pulse.turn();
             let Some(stalled) = pass.stalled else {
                 if retried {
@@ -258,24 +224,17 @@ impl<L: Ledger> Lane<L> {
                 return Ok(());
             };
             group = stalled.rest;
-            self.pipeline.stats().retried(stalled.trouble.kind());
-            self.pipeline.stats().state.set(match stalled.trouble {
+            self.pipeline.stats().retried(stalled.error.kind());
+            self.pipeline.stats().state.set(match stalled.error {
                 CommitError::Infrastructure(_) => LaneState::Retrying,
                 CommitError::Poison(_) => LaneState::Alarmed,
             });
             retried = true;
             let failing = *since.get_or_insert_with(Instant::now);
-            report(&stalled.trouble, group.len(), failing.elapsed());
-            // Each requeue counts towards the delivery limit. While the database refuses several
-            // commands in a row, the only use of a requeue is that the next group contains newer
-            // deliveries.
-            let hold = match stalled.trouble {
-                CommitError::Infrastructure(_) => self.options.requeue_after,
-                CommitError::Poison(_) => self.options.requeue_after * REFUSED_LONGER,
-            };
-            if failing.elapsed() >= hold {
+            report(&stalled.error, group.len(), failing.elapsed());
+            if failing.elapsed() >= hold_time(&self.options, &stalled.error) {
                 self.pipeline.stats().requeued();
-                self.refusals += u32::from(matches!(stalled.trouble, CommitError::Poison(_)));
+                self.refusals += u32::from(matches!(stalled.error, CommitError::Poison(_)));
                 return Err(Interruption::Database(commands(group)));
             }
             tokio::select! {
@@ -283,7 +242,7 @@ impl<L: Ledger> Lane<L> {
                 () = sleep(backoff.wait()) => {}
             }
             now = self.clock().before_deciding(group.len()).await?;
-            if matches!(stalled.trouble, CommitError::Infrastructure(_)) {
+            if matches!(stalled.error, CommitError::Infrastructure(_)) {
                 continue;
             }
             // A canary behind the group may show that the database is not the cause.
@@ -298,7 +257,8 @@ impl<L: Ledger> Lane<L> {
                     let decode = |delivery| incoming::command(topology, delivery);
                     let canaries: Vec<Command> = deliveries.iter().filter_map(decode).collect();
                     // If the database does not answer, the next attempt fails and reports it.
-                    let _ = self.pipeline.probe_canaries(&canaries, now).await;
+                    let ledger = &*self.ledger;
+                    let _ = self.pipeline.probe_canaries(ledger, &canaries, now).await;
                 }
             }
         }
@@ -331,58 +291,10 @@ impl<L: Ledger> Lane<L> {
             let (properties, sender) = (&delivery.ticket.properties, delivery.sender.as_deref());
             self.publisher
                 .replies()
-                .look_at(topology, properties, sender);
+                .check_reply_to(topology, properties, sender);
             self.pipeline.admit(delivery)
         };
         messages.into_iter().map(admit).collect()
-    }
-
-    /// Carries out settlements: replies first, then dead letters and delayed messages, then the
-    /// acknowledgement.
-    async fn settle(
-        &self,
-        subscription: &Subscription,
-        settled: Vec<Settled<Ticket>>,
-    ) -> Result<(), Interruption> {
-        let Some(last) = settled.last().map(|settled| settled.delivery.ticket.tag) else {
-            return Ok(());
-        };
-        let mut letters = Vec::new();
-        let mut is_awaited = false;
-        for Settled {
-            delivery,
-            settlement,
-            reply,
-        } in settled
-        {
-            if let Some(reply) = reply {
-                self.publisher.reply(reply);
-                is_awaited = true;
-            }
-            let topology = &self.options.topology;
-            match settlement {
-                Settlement::Ack => {}
-                Settlement::Delay(delay) => {
-                    letters.push(outgoing::delayed(topology, delivery, &delay));
-                }
-                Settlement::Dead(dead) => {
-                    if self.publisher.rejections().keeps(&delivery, &dead) {
-                        let now = self.options.clock.now();
-                        letters.push(outgoing::dead(topology, delivery, &dead, now));
-                    }
-                }
-            }
-        }
-        if !letters.is_empty() {
-            self.publisher.publish(letters).await?;
-        }
-        if is_awaited {
-            // A sender waits for its reply and nothing waits for the acknowledgement, so the
-            // publisher runs first.
-            yield_now().await;
-        }
-        subscription.ack_through(last).await?;
-        Ok(())
     }
 
     /// Returns when the clock is not known to be wrong, or when the lane must stop.
@@ -390,61 +302,15 @@ impl<L: Ledger> Lane<L> {
         self.clock().before_subscribing().await;
     }
 
-    /// Returns when the database answers and would commit `waiting`, or when the lane must stop. An
-    /// earlier subscription would be useless: each requeue counts towards the delivery limit. A
-    /// database that refuses `waiting` may accept newer commands, so the method also returns after
-    /// a pause.
+    /// Returns when the database answers and would commit `waiting`, or when the lane must stop.
     pub async fn wait_for_database(&self, waiting: &[Command]) {
-        let mut backoff = Backoff::new(self.options.retry_limit);
-        let (began, pause) = (Instant::now(), self.pause_after_refusals());
-        loop {
-            self.pipeline.stats().pulse.turn();
-            let probed = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return,
-                probed = self.probe(waiting) => probed,
-            };
-            let state = match probed {
-                Ok(()) => return,
-                Err(CommitError::Poison(_)) if began.elapsed() >= pause => return,
-                Err(error @ CommitError::Poison(_)) => {
-                    report(&error, waiting.len(), began.elapsed());
-                    LaneState::Alarmed
-                }
-                Err(error) => {
-                    warn!(
-                        error = error.chain(),
-                        "not subscribed, database is unavailable"
-                    );
-                    LaneState::AwaitingDatabase
-                }
-            };
-            self.pipeline.stats().state.set(state);
-            tokio::select! {
-                () = self.stop.cancelled() => return,
-                () = sleep(backoff.wait()) => {}
-            }
-        }
-    }
-
-    /// How long the lane stays unsubscribed while everything is refused: no time at first, then
-    /// longer each time, because the broker dead-letters a message that was requeued 50 times.
-    fn pause_after_refusals(&self) -> Duration {
-        let Some(doublings) = self.refusals.checked_sub(2) else {
-            return Duration::ZERO;
+        let wait = DatabaseWait {
+            options: &self.options,
+            ledger: &*self.ledger,
+            stats: self.pipeline.stats(),
+            stop: &self.stop,
         };
-        let hold = self.options.requeue_after * REFUSED_LONGER;
-        hold * REFUSED_LONGEST.min(1 << doublings.min(31))
-    }
-
-    /// Checks that the database answers and would commit `waiting`.
-    async fn probe(&self, waiting: &[Command]) -> Result<(), CommitError> {
-        let ledger = self.pipeline.ledger();
-        ledger.probe().await?;
-        if !waiting.is_empty() {
-            ledger.dry_run(waiting, self.options.clock.now()).await?;
-        }
-        Ok(())
+        wait.before_subscribing(waiting, self.refusals).await;
     }
 }
 
@@ -454,25 +320,4 @@ fn commands(group: Vec<Admitted<Ticket>>) -> Vec<Command> {
         .into_iter()
         .filter_map(|admitted| admitted.verdict.ok())
         .collect()
-}
-
-fn report(cause: &CommitError, waiting: usize, failing: Duration) {
-    let (error, code) = (chain(cause), cause.code());
-    let failing_ms = u64::try_from(failing.as_millis()).unwrap_or(u64::MAX);
-    match cause {
-        CommitError::Infrastructure(_) => {
-            warn!(
-                error,
-                code, waiting, failing_ms, "group commit failed, retrying"
-            );
-        }
-        CommitError::Poison(_) => error!(
-            error,
-            code,
-            waiting,
-            failing_ms,
-            alarm = true,
-            "database refuses several commands in a row, nothing is dead-lettered"
-        ),
-    }
 }

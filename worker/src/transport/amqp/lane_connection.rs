@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{AmqpError, InboundOptions, connection, topology};
+use super::{connection, error::AmqpError, options::InboundOptions, topology};
 use crate::pipeline::{Backoff, chain};
 
 /// The connection that a lane subscribes over.

@@ -14,26 +14,12 @@ use producer_sdk::contract::Topology;
 use uuid::Uuid;
 
 use super::{
-    AmqpError, connection, request,
+    connection,
+    error::{AmqpError, OtherLedger},
+    request,
     topology::{ACCESS_REFUSED, NOT_FOUND, PRECONDITION_FAILED, short, table},
 };
 use crate::pipeline::chain;
-
-/// The namespace belongs to another ledger.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the namespace `{namespace}` on this broker belongs to the ledger {on_broker}, the database \
-     has the ledger {in_database}: set DATABASE_URL to the database of that ledger, choose another \
-     namespace (SCRIP_NAMESPACE), or, if this database is to take the namespace over, stop all \
-     workers and run `scrip topology claim --yes`"
-)]
-pub struct OtherLedger {
-    pub namespace: String,
-    /// The ledger id in the database.
-    pub in_database: Uuid,
-    /// The ledger id on the broker. It ends with `…` if the broker's answer was cut.
-    pub on_broker: String,
-}
 
 /// Compares the ledger id with the one on the broker. A broker without an id adopts this one.
 pub async fn compare(
@@ -49,7 +35,7 @@ pub async fn compare(
         table(&spec.args)?,
     );
     let Err(error) = request::answered("comparing the ledger's id", declare).await else {
-        request::leave(&channel).await;
+        request::close_channel(&channel).await;
         return Ok(());
     };
     let text = chain(&error);
@@ -113,7 +99,7 @@ async fn claim(connection: &Connection, topology: &Topology, id: Uuid) -> Result
     let channel = connection::channel(connection).await?;
     let delete = channel.queue_delete(short(topology.ledger())?, QueueDeleteOptions::default());
     request::answered("deleting the queue with the other ledger's id", delete).await?;
-    request::leave(&channel).await;
+    request::close_channel(&channel).await;
     compare(connection, topology, id).await
 }
 
@@ -138,10 +124,10 @@ async fn look_up(connection: &Connection, queue: &str) -> Result<Option<Queue>, 
         ..QueueDeclareOptions::default()
     };
     let channel = connection::channel(connection).await?;
-    let look = channel.queue_declare(short(queue)?, passive, FieldTable::default());
-    match request::answered("looking up a queue", look).await {
+    let lookup = channel.queue_declare(short(queue)?, passive, FieldTable::default());
+    match request::answered("looking up a queue", lookup).await {
         Ok(queue) => {
-            request::leave(&channel).await;
+            request::close_channel(&channel).await;
             Ok(Some(queue))
         }
         Err(error) if error.code() == Some(NOT_FOUND) => Ok(None),

@@ -7,13 +7,15 @@ use std::{
 
 use lapin::{BasicProperties, types::ShortString};
 use producer_sdk::contract::{ReplyToError, Topology};
+use strum::{IntoStaticStr, VariantArray};
 use tracing::warn;
 
-use super::reported_senders::{MOST_SENDERS, ReportedSenders, shortened};
+use super::reported_senders::{MAX_SENDERS, ReportedSenders, shortened};
 use crate::pipeline::LabeledCounter;
 
 /// Why a reply is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum LostReply {
     /// Too many replies wait already, in number or in bytes.
     BufferFull,
@@ -31,24 +33,8 @@ pub enum LostReply {
 }
 
 impl LostReply {
-    const ALL: [Self; 6] = [
-        Self::BufferFull,
-        Self::BrokerBlocked,
-        Self::BrokerRefused,
-        Self::ReplyToUnusable,
-        Self::ReplyToNotOwn,
-        Self::NodeUnknown,
-    ];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::BufferFull => "buffer_full",
-            Self::BrokerBlocked => "broker_blocked",
-            Self::BrokerRefused => "broker_refused",
-            Self::ReplyToUnusable => "reply_to_unusable",
-            Self::ReplyToNotOwn => "reply_to_not_own",
-            Self::NodeUnknown => "node_unknown",
-        }
+    fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -61,7 +47,9 @@ pub struct LostReplies {
 
 impl Default for LostReplies {
     fn default() -> Self {
-        let reasons = LostReply::ALL.map(|reason| reason.as_str().into());
+        let reasons = LostReply::VARIANTS
+            .iter()
+            .map(|reason| reason.as_str().into());
         Self {
             counts: Arc::new(LabeledCounter::new(reasons)),
             reported: Arc::default(),
@@ -93,7 +81,12 @@ impl LostReplies {
     /// Counts a message whose `reply_to` cannot be used, and logs its sender once. The command is
     /// carried out anyway, and its sender waits for a reply that does not come. `sender` is the
     /// account that sent it, if it is known.
-    pub fn look_at(&self, topology: &Topology, properties: &BasicProperties, sender: Option<&str>) {
+    pub fn check_reply_to(
+        &self,
+        topology: &Topology,
+        properties: &BasicProperties,
+        sender: Option<&str>,
+    ) {
         let Some(queue) = properties.reply_to().as_ref().map(ShortString::as_str) else {
             return;
         };
@@ -124,7 +117,7 @@ impl LostReplies {
         }
         if is_last {
             warn!(
-                senders = MOST_SENDERS,
+                senders = MAX_SENDERS,
                 "too many senders with an unusable `reply_to`, not logging more for an hour"
             );
         }
@@ -162,13 +155,13 @@ mod tests {
     fn only_messages_with_an_unusable_reply_address_are_counted() {
         let (topology, lost) = (Topology::new("t", 1).unwrap(), LostReplies::default());
         let with_reply_to = |queue: &str| BasicProperties::default().with_reply_to(queue.into());
-        lost.look_at(&topology, &BasicProperties::default(), None);
-        lost.look_at(&topology, &with_reply_to("amq.gen-1"), None);
+        lost.check_reply_to(&topology, &BasicProperties::default(), None);
+        lost.check_reply_to(&topology, &with_reply_to("amq.gen-1"), None);
         assert_eq!(lost.sum(), 0);
-        lost.look_at(&topology, &with_reply_to("t.dead"), None);
-        lost.look_at(&topology, &with_reply_to("t.dead"), None);
+        lost.check_reply_to(&topology, &with_reply_to("t.dead"), None);
+        lost.check_reply_to(&topology, &with_reply_to("t.dead"), None);
         assert_eq!(lost.read()["reply_to_unusable"], 2);
-        assert_eq!(lost.read().len(), LostReply::ALL.len());
+        assert_eq!(lost.read().len(), LostReply::VARIANTS.len());
         assert_eq!(lost.reported().count(), 1);
         assert_eq!(lost.read()["reply_to_not_own"], 0);
     }
@@ -179,11 +172,11 @@ mod tests {
     fn a_reply_queue_of_another_account_is_counted_and_reported_separately() {
         let (topology, lost) = (Topology::new("t", 1).unwrap(), LostReplies::default());
         let with_reply_to = |queue: &str| BasicProperties::default().with_reply_to(queue.into());
-        lost.look_at(&topology, &with_reply_to("t.reply.shop"), Some("shop"));
+        lost.check_reply_to(&topology, &with_reply_to("t.reply.shop"), Some("shop"));
         assert_eq!(lost.sum(), 0);
-        lost.look_at(&topology, &with_reply_to("t.reply.shop"), Some("till"));
-        lost.look_at(&topology, &with_reply_to("t.reply.shop"), Some("till"));
-        lost.look_at(&topology, &with_reply_to("t.dead"), Some("till"));
+        lost.check_reply_to(&topology, &with_reply_to("t.reply.shop"), Some("till"));
+        lost.check_reply_to(&topology, &with_reply_to("t.reply.shop"), Some("till"));
+        lost.check_reply_to(&topology, &with_reply_to("t.dead"), Some("till"));
         assert_eq!(lost.read()["reply_to_not_own"], 2);
         assert_eq!(lost.read()["reply_to_unusable"], 1);
         assert_eq!(lost.reported().count(), 2);

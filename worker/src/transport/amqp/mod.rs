@@ -5,13 +5,18 @@
 //! | `connection` | opens a connection: name, heartbeat, time limit |
 //! | `topology` | declares the exchanges, queues and bindings of the namespace |
 //! | `ledger_id` | compares the ledger's id with the one on the broker |
-//! | `connection_state` | the state of the connections, for health checks and metrics |
+//! | `inbound` | starts and drains the transport |
+//! | `connection_state`, `inbound_watch` | the state of connections and lanes, for health and metrics |
 //! | `queue_depth` | reads the depth of the queues |
 //! | `registration_guard` | counts the registered lanes |
 //! | `request` | requests on a channel, each with a time limit |
 //! | `subscription` | one channel with one subscription, which is closed but never cancelled |
 //! | `incoming` | converts AMQP deliveries into deliveries of the pipeline |
-//! | `lane`, `clock_wait` | serves one command queue; waits for a time to decide by |
+//! | `lane` | serves one command queue |
+//! | `clock_wait` | waits for a time to decide by |
+//! | `database_wait` | waits for the database before a lane subscribes |
+//! | `settle` | carries out the settlements of a group |
+//! | `interruption` | why a lane stops serving |
 //! | `queries` | serves the query queue over its own connection |
 //! | `jobs` | serves the queue of job requests |
 //! | `outgoing` | dead letters, delayed messages and replies as AMQP messages |
@@ -39,11 +44,14 @@ mod byte_budget;
 mod clock_wait;
 mod connection;
 mod connection_state;
+mod database_wait;
 mod dead;
 mod dead_letter_reader;
 mod error;
 mod inbound;
+mod inbound_watch;
 pub mod incoming;
+mod interruption;
 pub mod jobs;
 mod lane;
 mod lane_connection;
@@ -62,6 +70,7 @@ mod replies;
 mod reported_failures;
 mod reported_senders;
 mod request;
+mod settle;
 mod subscription;
 mod supervisor;
 pub mod topology;
@@ -69,12 +78,12 @@ mod unproven;
 mod unreadable_queries;
 
 pub use connection::{check_access, virtual_host};
-pub use connection_state::InboundWatch;
 pub use dead::DeadLetters;
-pub use error::AmqpError;
+pub use error::{AmqpError, OtherLedger};
 pub use inbound::{Drained, Inbound};
+pub use inbound_watch::InboundWatch;
 pub use ledger_id::{
-    OtherLedger, claim_at as claim_ledger_at, compare_at as compare_ledger_at,
+    claim_at as claim_ledger_at, compare_at as compare_ledger_at,
     compare_claimed_at as compare_claimed_ledger_at, is_served_at,
 };
 pub use options::InboundOptions;

@@ -9,7 +9,10 @@ use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable, ShortString},
 };
-use producer_sdk::contract::{Origin, REPLY_TTL_MILLIS, Topology, headers};
+use producer_sdk::{
+    amqp::Outgoing,
+    contract::{Origin, REPLY_TTL_MILLIS, Topology, headers},
+};
 
 use super::incoming::Ticket;
 use crate::pipeline::{Dead, Delay, Delivery, Reply};
@@ -20,16 +23,6 @@ const MAX_TEXT: usize = 1000;
 const PERSISTENT: u8 = 2;
 const TRANSIENT: u8 = 1;
 const JSON: &str = "application/json";
-
-/// A message to publish.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// The destination exchange; empty for the default exchange.
-    pub exchange: ShortString,
-    pub routing_key: ShortString,
-    pub properties: BasicProperties,
-    pub body: Vec<u8>,
-}
 
 /// Converts a delivery into a dead letter.
 pub fn dead(
@@ -128,13 +121,13 @@ fn republished(exchange: String, delivery: Delivery<Ticket>, table: FieldTable) 
     Outgoing {
         exchange: ShortString::try_new(exchange).unwrap_or_default(),
         routing_key: delivery.ticket.routing_key,
-        properties: kept(&delivery.ticket.properties).with_headers(table),
+        properties: kept_properties(&delivery.ticket.properties).with_headers(table),
         body: delivery.body,
     }
 }
 
 /// The properties that are kept of a received message, without headers.
-pub fn kept(received: &BasicProperties) -> BasicProperties {
+pub fn kept_properties(received: &BasicProperties) -> BasicProperties {
     let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
     macro_rules! keep {
         ($($get:ident => $set:ident),* $(,)?) => {$(

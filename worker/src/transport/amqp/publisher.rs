@@ -4,35 +4,27 @@
 //! publisher confirms, and publishes them again until the broker confirms. The lane waits
 //! meanwhile. Replies may be lost and use another connection ([`super::replies`]).
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use futures_util::future::{join_all, try_join_all};
-use lapin::{
-    Channel, Confirmation, Connection,
-    options::{BasicPublishOptions, ConfirmSelectOptions},
-};
+use lapin::Connection;
+use producer_sdk::amqp::{ConfirmChannel, Outgoing, PublishResult};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
-    time::{Instant, interval, sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{error, warn};
 
 use super::{
-    AmqpError, InboundOptions, connection,
-    connection_state::{ConnectionStates, Shared},
-    outgoing::Outgoing,
-    rejections::Rejections,
-    replies::ReplySender,
-    request, topology,
+    connection, connection_state::ConnectionStates, error::AmqpError, options::InboundOptions,
+    rejections::Rejections, replies::ReplySender, request, topology,
 };
 use crate::pipeline::{self, Backoff, chain};
 
-/// Largest number of batches, each of one lane, that wait to be published.
-const BATCHES: usize = 16;
+/// Largest number of requests, each of one lane, that wait to be published.
+const REQUESTS: usize = 16;
 const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-const CHECK_EVERY: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The publisher has ended because the worker stops.
 #[derive(Debug, thiserror::Error)]
@@ -44,13 +36,14 @@ pub struct Stopped;
 #[derive(Clone, Debug)]
 pub struct Publisher {
     connection_state: Arc<ConnectionStates>,
-    letters: mpsc::Sender<Letters>,
+    requests: mpsc::Sender<PublishRequest>,
     replies: ReplySender,
 }
 
+/// Messages of one lane, and the lane that waits for them.
 #[derive(Debug)]
-struct Letters {
-    messages: Vec<Outgoing>,
+struct PublishRequest {
+    messages: Vec<Arc<Outgoing>>,
     confirmed: oneshot::Sender<()>,
 }
 
@@ -61,18 +54,16 @@ impl Publisher {
         connection_state: Arc<ConnectionStates>,
         replies: ReplySender,
     ) -> (Self, JoinHandle<()>) {
-        let (letters, inbox) = mpsc::channel(BATCHES);
+        let (requests, inbox) = mpsc::channel(REQUESTS);
         let task = Task {
             options: options.clone(),
             connection_state: connection_state.clone(),
-            letters: Outbox {
-                inbox,
-                current: None,
-            },
+            inbox,
+            current: None,
         };
         let publisher = Self {
             connection_state,
-            letters,
+            requests,
             replies,
         };
         (publisher, tokio::spawn(task.run()))
@@ -80,9 +71,10 @@ impl Publisher {
 
     /// Publishes messages that must not be lost. Returns when the broker has confirmed all of them.
     pub async fn publish(&self, messages: Vec<Outgoing>) -> Result<(), Stopped> {
+        let messages = messages.into_iter().map(Arc::new).collect();
         let (confirmed, confirmation) = oneshot::channel();
-        self.letters
-            .send(Letters {
+        self.requests
+            .send(PublishRequest {
                 messages,
                 confirmed,
             })
@@ -110,16 +102,15 @@ impl Publisher {
 struct Task {
     options: InboundOptions,
     connection_state: Arc<ConnectionStates>,
-    letters: Outbox,
+    inbox: mpsc::Receiver<PublishRequest>,
+    /// Stored until its messages are confirmed, so that the next connection publishes them again.
+    current: Option<PublishRequest>,
 }
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
-        loop {
-            if self.letters.is_done() {
-                return;
-            }
+        let mut backoff = Backoff::new(MAX_WAIT);
+        while !self.is_done() {
             let started = Instant::now();
             match self.session().await {
                 Ok(()) => {
@@ -134,7 +125,7 @@ impl Task {
                 }
             }
             self.connection_state.publishing.lost();
-            if started.elapsed() > LONGEST_WAIT * 3 {
+            if started.elapsed() > MAX_WAIT * 3 {
                 backoff.reset();
             }
             sleep(backoff.wait()).await;
@@ -147,97 +138,52 @@ impl Task {
         topology::declare(&connection, &self.options.topology).await?;
         self.connection_state.publishing.up();
         self.connection_state.other_failures.clear();
+        let connection_state = self.connection_state.clone();
         tokio::select! {
-            sent = self.letters.serve(&connection) => sent?,
-            () = lost(&connection, &self.connection_state.publishing) => {
-                return Err(AmqpError::Ended);
-            }
+            sent = self.serve(&connection) => sent?,
+            () = connection_state.publishing.watch(&connection) => return Err(AmqpError::Ended),
         }
         connection::close(&connection).await;
         Ok(())
     }
-}
 
-/// Completes when the connection is lost. While nothing is published, nothing else detects this.
-pub(super) async fn lost(connection: &Connection, state: &Shared) {
-    let mut check = interval(CHECK_EVERY);
-    while connection.status().connected() {
-        state.set_blocked(connection.status().blocked());
-        check.tick().await;
-    }
-}
-
-struct Outbox {
-    inbox: mpsc::Receiver<Letters>,
-    current: Option<Letters>,
-}
-
-impl Outbox {
     fn is_done(&self) -> bool {
         self.current.is_none() && self.inbox.is_closed() && self.inbox.is_empty()
     }
 
     async fn serve(&mut self, connection: &Connection) -> Result<(), AmqpError> {
-        let channel = connection::channel(connection).await?;
-        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
-        request::answered("enabling publisher confirms", confirms).await?;
+        let opening = ConfirmChannel::open(connection, true);
+        let mut channel = request::answered("opening a channel", opening).await?;
         loop {
-            let letters = match self.current.take() {
-                Some(letters) => letters,
+            let current = match self.current.take() {
+                Some(current) => current,
                 None => match self.inbox.recv().await {
-                    Some(letters) => letters,
-                    None => return leave(&channel).await,
+                    Some(current) => current,
+                    None => {
+                        return request::answered("closing a channel", channel.close()).await;
+                    }
                 },
             };
-            // Stored until they are confirmed, so that the next connection publishes them again.
-            let letters = self.current.insert(letters);
-            publish_confirmed(connection, &channel, &letters.messages).await?;
-            if let Some(letters) = self.current.take() {
+            let current = self.current.insert(current);
+            publish_confirmed(connection, &mut channel, &current.messages).await?;
+            if let Some(current) = self.current.take() {
                 // The lane may have ended meanwhile; the messages are published nevertheless.
-                let _ = letters.confirmed.send(());
+                let _ = current.confirmed.send(());
             }
         }
     }
 }
 
+/// Publishes messages and waits until the broker has taken all of them.
 async fn publish_confirmed(
     connection: &Connection,
-    channel: &Channel,
-    messages: &[Outgoing],
+    channel: &mut ConfirmChannel,
+    messages: &[Arc<Outgoing>],
 ) -> Result<(), AmqpError> {
-    let options = BasicPublishOptions {
-        mandatory: true,
-        immediate: false,
-    };
-    let sent = async {
-        let confirms = try_join_all(
-            messages
-                .iter()
-                .map(|message| publish(channel, message, options)),
-        )
-        .await?;
-        for (confirmed, message) in join_all(confirms).await.into_iter().zip(messages) {
-            let why = match confirmed.map_err(AmqpError::doing("waiting for a confirm"))? {
-                Confirmation::Ack(None) => continue,
-                Confirmation::Ack(Some(returned)) => returned.reply_text.to_string(),
-                Confirmation::Nack(_) => "the broker refused it".to_owned(),
-                Confirmation::NotRequested => "no confirm was requested".to_owned(),
-            };
-            let exchange = message.exchange.to_string();
-            error!(
-                exchange,
-                why,
-                alarm = true,
-                "broker did not accept a message, retrying"
-            );
-            return Err(AmqpError::NotTaken { exchange, why });
-        }
-        Ok(())
-    };
-    tokio::pin!(sent);
-    loop {
-        match timeout(CONFIRM_WITHIN, &mut sent).await {
-            Ok(done) => return done,
+    let mut publishing = pin!(channel.publish_all(messages.iter().cloned()));
+    let results = loop {
+        match timeout(CONFIRM_WITHIN, &mut publishing).await {
+            Ok(results) => break results.map_err(AmqpError::doing("publishing"))?,
             // A broker that is short of memory or disk makes publishers wait; reconnecting does not
             // help.
             Err(_) if connection.status().blocked() => {
@@ -245,28 +191,21 @@ async fn publish_confirmed(
             }
             Err(_) => return Err(AmqpError::Timeout(CONFIRM_WITHIN)),
         }
+    };
+    for (result, message) in results.into_iter().zip(messages) {
+        let why = match result {
+            PublishResult::Confirmed => continue,
+            PublishResult::Returned(reason) => reason,
+            PublishResult::Refused => "the broker refused it".to_owned(),
+        };
+        let exchange = message.exchange.to_string();
+        error!(
+            exchange,
+            why,
+            alarm = true,
+            "broker did not accept a message, retrying"
+        );
+        return Err(AmqpError::NotAccepted { exchange, why });
     }
-}
-
-pub(super) async fn publish(
-    channel: &Channel,
-    message: &Outgoing,
-    options: BasicPublishOptions,
-) -> Result<lapin::PublisherConfirm, AmqpError> {
-    channel
-        .basic_publish(
-            message.exchange.clone(),
-            message.routing_key.clone(),
-            options,
-            &message.body,
-            message.properties.clone(),
-        )
-        .await
-        .map_err(AmqpError::doing("publishing"))
-}
-
-/// Closes a channel before its connection is closed. A dropped channel would be closed at the same
-/// time as the connection.
-pub(super) async fn leave(channel: &Channel) -> Result<(), AmqpError> {
-    request::answered("closing a channel", channel.close(200, "bye".into())).await
+    Ok(())
 }

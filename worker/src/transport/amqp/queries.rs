@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use lapin::{Connection, message::Delivery};
-use producer_sdk::unreadable;
+use producer_sdk::amqp::unreadable;
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info_span, warn};
 
 use super::{
-    AmqpError, InboundOptions, answer_budget::Permit, connection,
-    connection_state::ConnectionStates, incoming, ledger_id, publisher::Publisher,
+    answer_budget::Permit, connection, connection_state::ConnectionStates, error::AmqpError,
+    incoming, ledger_id, options::InboundOptions, publisher::Publisher,
     registration_guard::RegistrationGuard, subscription::Subscription, topology,
 };
 use crate::{
@@ -30,9 +30,9 @@ use crate::{
 const PREFETCH: u16 = 64;
 /// Largest number of queries that are answered at the same time.
 const AT_ONCE: usize = 8;
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const MAX_WAIT: Duration = Duration::from_secs(2);
 /// The backoff is reset after a connection that lasted this long.
-const GOOD: Duration = Duration::from_secs(30);
+const STABLE_AFTER: Duration = Duration::from_secs(30);
 
 /// Serves the query queue, and reconnects after any failure.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<Q: QueryHandler> QueryService<Q> {
     /// ledger.
     pub async fn run(self) {
         let this = Arc::new(self);
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut backoff = Backoff::new(MAX_WAIT);
         while !this.stop.is_cancelled() {
             let started = Instant::now();
             // A separate task, so that a panic ends one session and not the service. Dropping the
@@ -89,7 +89,7 @@ impl<Q: QueryHandler> QueryService<Q> {
                 ),
             }
             this.connection_state.queries.lost();
-            if started.elapsed() > GOOD {
+            if started.elapsed() > STABLE_AFTER {
                 backoff.reset();
             }
             tokio::select! {
@@ -161,9 +161,11 @@ impl<Q: QueryHandler> QueryService<Q> {
         }
         let sender = incoming::verified_sender(&message.properties);
         let sender = sender.as_deref();
-        self.publisher
-            .replies()
-            .look_at(&self.options.topology, &message.properties, sender);
+        self.publisher.replies().check_reply_to(
+            &self.options.topology,
+            &message.properties,
+            sender,
+        );
         // A query without a usable reply address is dropped.
         let Some(to) = incoming::reply_to(&self.options.topology, &message.properties) else {
             return;

@@ -11,7 +11,7 @@ use producer_sdk::contract::Topology;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{AmqpError, connection, connection_state::ConnectionStates, request};
+use super::{connection, connection_state::ConnectionStates, error::AmqpError, request};
 use crate::pipeline::QueueDepth;
 
 /// Time limit for closing a channel.
@@ -48,9 +48,9 @@ pub async fn watch(
                 Some(queue_depth) if queue_depth.is_empty() => {}
                 Some(queue_depth) => {
                     if let Some(dead) = queue_depth.get(dead) {
-                        connection_state.rejections.looked(dead.ready);
+                        connection_state.rejections.set_waiting(dead.ready);
                     }
-                    connection_state.looked(queue_depth);
+                    connection_state.set_queues(queue_depth);
                 }
                 None => break,
             },

@@ -19,8 +19,8 @@ use crate::pipeline::{Dead, Delivery, LabeledCounter};
 
 /// Rejections are kept while fewer dead letters than this wait. At 66 KB per dead letter that is
 /// two thirds of the bytes and a tenth of the messages that the policy of the queue allows.
-const MOST_LETTERS: u64 = 10_000;
-const TOO_MANY_LETTERS: &str = "too_many_letters";
+const MAX_DEAD_LETTERS: u64 = 10_000;
+const TOO_MANY_DEAD_LETTERS: &str = "too_many_letters";
 const OWN_REPLY: &str = "own_reply";
 
 /// Counts the waiting dead letters, as far as this worker knows, and the rejections that are not
@@ -41,18 +41,21 @@ impl Default for Rejections {
             waiting: AtomicU64::default(),
             added: AtomicU64::default(),
             is_full: AtomicBool::default(),
-            discarded: LabeledCounter::new([TOO_MANY_LETTERS, OWN_REPLY].map(Into::into)),
+            discarded: LabeledCounter::new([TOO_MANY_DEAD_LETTERS, OWN_REPLY].map(Into::into)),
         }
     }
 }
 
 impl Rejections {
     /// Stores how many dead letters wait.
-    pub fn looked(&self, waiting: u64) {
+    pub fn set_waiting(&self, waiting: u64) {
         self.added.store(0, SeqCst);
         self.waiting.store(waiting, SeqCst);
-        if waiting < MOST_LETTERS && self.is_full.swap(false, SeqCst) {
-            info!(letters = waiting, "rejected usage messages are kept again");
+        if waiting < MAX_DEAD_LETTERS && self.is_full.swap(false, SeqCst) {
+            info!(
+                dead_letters = waiting,
+                "rejected usage messages are kept again"
+            );
         }
     }
 
@@ -65,15 +68,15 @@ impl Rejections {
             self.discarded.add(OWN_REPLY.into());
             return false;
         }
-        let letters = self.waiting.load(Relaxed) + self.added.fetch_add(1, SeqCst);
-        if letters < MOST_LETTERS {
+        let dead_letters = self.waiting.load(Relaxed) + self.added.fetch_add(1, SeqCst);
+        if dead_letters < MAX_DEAD_LETTERS {
             return true;
         }
-        self.discarded.add(TOO_MANY_LETTERS.into());
+        self.discarded.add(TOO_MANY_DEAD_LETTERS.into());
         if !self.is_full.swap(true, SeqCst) {
             error!(
                 alarm = true,
-                letters,
+                dead_letters,
                 "too many dead letters wait, rejected usage messages are logged and not kept"
             );
         }

@@ -3,7 +3,7 @@
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use producer_sdk::contract::Topology;
 
-use super::{AmqpError, connection, request};
+use super::{connection, error::AmqpError, request};
 
 /// Opens a connection, deletes every queue and exchange of the namespace, and closes the
 /// connection.

@@ -6,23 +6,26 @@
 //! accepted holds back all later ones of its user: they stay dead letters.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
+    mem,
+    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
 use lapin::{
-    Channel, Confirmation, PublisherConfirm,
     message::Delivery,
-    options::BasicPublishOptions,
     types::{AMQPValue, FieldTable, ShortString},
 };
-use producer_sdk::contract::{Origin, Topology, headers};
+use producer_sdk::{
+    amqp::{ConfirmChannel, Outgoing, PublishResult},
+    contract::{Origin, Topology, headers},
+};
 use tokio::time::Instant;
 
 use super::{
-    AmqpError,
     dead_letter_reader::DeadLetterReader,
+    error::AmqpError,
     incoming::{self, header, text},
     outgoing, request,
 };
@@ -33,23 +36,23 @@ use crate::{
 
 /// Largest size of the dead letters that wait in memory for their turn. Those that do not fit are
 /// fetched again.
-const HELD: usize = 16 << 20;
+const MAX_HELD: usize = 16 << 20;
 /// Bytes that a dead letter takes besides its body: properties, headers, an entry in a map.
-const PER_LETTER: usize = 2 << 10;
+const OVERHEAD: usize = 2 << 10;
 /// Largest number of unconfirmed dead letters. With a rate, it is at most the number per second.
-const UNCONFIRMED: usize = 200;
+const MAX_UNCONFIRMED: usize = 200;
 
 /// The dead letters to replay, as determined by the first pass over the queue.
 #[derive(Debug, Default)]
 pub struct Selection {
-    letters: HashSet<u64>,
+    fingerprints: HashSet<u64>,
     arrived: Vec<DateTime<Utc>>,
 }
 
 impl Selection {
     /// Adds a dead letter.
     pub fn add(&mut self, delivery: &Delivery, arrived: DateTime<Utc>) {
-        self.letters.insert(fingerprint(delivery));
+        self.fingerprints.insert(fingerprint(delivery));
         self.arrived.push(arrived);
     }
 
@@ -82,20 +85,14 @@ struct Known {
     sender: Option<String>,
 }
 
-/// A dead letter that was published and is not confirmed yet.
-struct Sent {
-    tag: u64,
-    user_id: Option<String>,
-    confirm: PublisherConfirm,
-}
-
 /// Replays dead letters over one channel.
 pub struct Replay<'a> {
-    publishing: &'a Channel,
+    publishing: &'a mut ConfirmChannel,
     topology: &'a Topology,
     rate: Option<u32>,
     began: Instant,
-    open: Vec<Sent>,
+    /// The user of each unconfirmed dead letter, by delivery tag.
+    unconfirmed: BTreeMap<u64, Option<String>>,
     /// The origin of the unconfirmed dead letter of each user.
     origins: HashMap<String, Origin>,
     /// Users with a dead letter that was not accepted.
@@ -105,9 +102,9 @@ pub struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    /// Publishes on a channel with confirms, at most `rate` dead letters per second.
+    /// Publishes at most `rate` dead letters per second.
     pub fn new(
-        publishing: &'a Channel,
+        publishing: &'a mut ConfirmChannel,
         topology: &'a Topology,
         rate: Option<u32>,
         counts: &'a mut Counts,
@@ -117,7 +114,7 @@ impl<'a> Replay<'a> {
             topology,
             rate,
             began: Instant::now(),
-            open: Vec::new(),
+            unconfirmed: BTreeMap::new(),
             origins: HashMap::new(),
             kept_back: HashSet::new(),
             counts,
@@ -129,53 +126,53 @@ impl<'a> Replay<'a> {
     /// dead letters are left for another pass.
     pub async fn read(
         &mut self,
-        letters: &mut DeadLetterReader,
+        reader: &mut DeadLetterReader,
         total: u64,
         selection: &Selection,
         from: DateTime<Utc>,
         describe: impl Fn(&Delivery) -> (DeadLetter, Option<Origin>),
     ) -> Result<Option<DateTime<Utc>>, AmqpError> {
         let mut arrivals = Arrivals::from(from);
-        let mut held = ByArrival::new(selection.arrived_from(from), HELD);
+        let mut held = ByArrival::new(selection.arrived_from(from), MAX_HELD);
         for _ in 0..total {
-            let Some(delivery) = letters.next().await? else {
+            let Some(delivery) = reader.next().await? else {
                 break;
             };
-            let (letter, origin) = describe(&delivery);
-            let arrived = arrivals.next(letter.first_seen);
-            let Some(origin) = origin
-                .filter(|_| arrived >= from && selection.letters.contains(&fingerprint(&delivery)))
-            else {
+            let (dead_letter, origin) = describe(&delivery);
+            let arrived = arrivals.next(dead_letter.first_seen);
+            let Some(origin) = origin.filter(|_| {
+                arrived >= from && selection.fingerprints.contains(&fingerprint(&delivery))
+            }) else {
                 continue;
             };
             held.hold(
                 arrived,
-                PER_LETTER + delivery.data.len(),
+                OVERHEAD + delivery.data.len(),
                 (
                     delivery,
                     origin,
                     Known {
-                        user_id: letter.user_id,
-                        first_seen: letter.first_seen,
-                        sender: letter.sender,
+                        user_id: dead_letter.user_id,
+                        first_seen: dead_letter.first_seen,
+                        sender: dead_letter.sender,
                     },
                 ),
             );
             while let Some((delivery, origin, known)) = held.next() {
-                self.send(letters, delivery, origin, known).await?;
+                self.send(reader, delivery, origin, known).await?;
             }
         }
         while let Some((delivery, origin, known)) = held.pop() {
-            self.send(letters, delivery, origin, known).await?;
+            self.send(reader, delivery, origin, known).await?;
         }
-        self.settle(letters).await?;
+        self.settle(reader).await?;
         Ok(held.left_from())
     }
 
     /// Publishes a dead letter again, with its original body and the properties of its sender.
     async fn send(
         &mut self,
-        letters: &mut DeadLetterReader,
+        reader: &mut DeadLetterReader,
         delivery: Delivery,
         origin: Origin,
         known: Known,
@@ -184,8 +181,8 @@ impl<'a> Replay<'a> {
         let by = user_id
             .as_ref()
             .and_then(|user_id| self.origins.get(user_id));
-        if by.is_some_and(|by| *by != origin) || self.open.len() >= self.most_unconfirmed() {
-            self.settle(letters).await?;
+        if by.is_some_and(|by| *by != origin) || self.unconfirmed.len() >= self.most_unconfirmed() {
+            self.settle(reader).await?;
         }
         if let Some(user_id) = &user_id {
             if self.kept_back.contains(user_id) {
@@ -194,57 +191,41 @@ impl<'a> Replay<'a> {
             }
             self.origins.insert(user_id.clone(), origin);
         }
-        let sent = self.counts.replayed + self.open.len() as u64;
+        let sent = self.counts.replayed + self.unconfirmed.len() as u64;
         rate_limit(self.began, sent, self.rate).await;
-        let mandatory = BasicPublishOptions {
-            mandatory: true,
-            immediate: false,
-        };
         let headers = replay_headers(self.topology, origin, &known, &delivery);
-        let confirm = self
-            .publishing
-            .basic_publish(
-                ShortString::try_new(self.topology.exchange(Origin::Internal)).unwrap_or_default(),
-                delivery.routing_key,
-                mandatory,
-                &delivery.data,
-                outgoing::kept(&delivery.properties).with_headers(headers),
-            )
-            .await
+        let exchange = self.topology.exchange(Origin::Internal);
+        let message = Outgoing {
+            exchange: ShortString::try_new(exchange).unwrap_or_default(),
+            routing_key: delivery.routing_key,
+            properties: outgoing::kept_properties(&delivery.properties).with_headers(headers),
+            body: delivery.data,
+        };
+        self.publishing
+            .publish(delivery.delivery_tag, Arc::new(message))
             .map_err(AmqpError::doing("replaying a dead letter"))?;
-        self.open.push(Sent {
-            tag: delivery.delivery_tag,
-            user_id,
-            confirm,
-        });
+        self.unconfirmed.insert(delivery.delivery_tag, user_id);
         Ok(())
     }
 
     fn most_unconfirmed(&self) -> usize {
         let a_second = self.rate.and_then(|rate| usize::try_from(rate).ok());
-        a_second.map_or(UNCONFIRMED, |letters| letters.min(UNCONFIRMED))
+        a_second.map_or(MAX_UNCONFIRMED, |count| count.min(MAX_UNCONFIRMED))
     }
 
-    /// Waits for the confirms of the published dead letters. The library may attach a returned
-    /// message to the confirm of another one. So if one message was returned, all of them stay dead
-    /// letters: a message that is replayed twice is applied once.
-    async fn settle(&mut self, letters: &mut DeadLetterReader) -> Result<(), AmqpError> {
+    /// Waits for the confirms of the published dead letters. Copies of a message cannot be told
+    /// apart when one is returned. So if one message was returned, all of them stay dead letters: a
+    /// message that is replayed twice is applied once.
+    async fn settle(&mut self, reader: &mut DeadLetterReader) -> Result<(), AmqpError> {
         self.origins.clear();
-        let mut settled = Vec::with_capacity(self.open.len());
-        let mut any_returned = false;
-        for Sent {
-            tag,
-            user_id,
-            confirm,
-        } in self.open.drain(..)
-        {
-            let confirmation = request::answered_slowly("waiting for a confirm", confirm).await?;
-            any_returned |= matches!(confirmation, Confirmation::Ack(Some(_)));
-            settled.push((tag, user_id, matches!(confirmation, Confirmation::Ack(_))));
-        }
-        for (tag, user_id, is_confirmed) in settled {
-            if is_confirmed && !any_returned {
-                letters.ack(tag).await?;
+        let results = self.publishing.results();
+        let results = request::answered_slowly("waiting for a confirm", results).await?;
+        let any_returned = results
+            .values()
+            .any(|result| matches!(result, PublishResult::Returned(_)));
+        for (tag, user_id) in mem::take(&mut self.unconfirmed) {
+            if results.get(&tag) == Some(&PublishResult::Confirmed) && !any_returned {
+                reader.ack(tag).await?;
                 self.counts.replayed += 1;
             } else {
                 self.counts.failed += 1;

@@ -9,7 +9,7 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use lapin::{BasicProperties, Channel, Connection, options::BasicPublishOptions};
+use lapin::{BasicProperties, Channel, Connection};
 use producer_sdk::contract::{DirectReplyTo, Topology};
 use tokio::{
     sync::mpsc,
@@ -19,20 +19,20 @@ use tokio::{
 use tracing::warn;
 
 use super::{
-    AmqpError, InboundOptions,
     byte_budget::{ByteBudget, Waiting},
     connection,
     connection_state::ConnectionStates,
+    error::AmqpError,
     lost_replies::{LostReplies, LostReply},
-    outgoing,
-    publisher::{leave, lost, publish},
+    options::InboundOptions,
+    outgoing, request,
     unproven::{ProvenNodes, Unproven},
 };
 use crate::pipeline::{Backoff, Reply, chain};
 
 /// Largest number of replies that are written to the socket together.
 const AT_ONCE: usize = 256;
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 /// Largest number of waiting direct replies to nodes that have not received one yet, and their
 /// bytes. They have a separate budget so that they do not use up that of the other replies.
 const UNPROVEN: usize = 64;
@@ -97,8 +97,13 @@ impl ReplySender {
     }
 
     /// Counts a message whose `reply_to` cannot be used, and logs its sender once.
-    pub fn look_at(&self, topology: &Topology, properties: &BasicProperties, sender: Option<&str>) {
-        self.lost.look_at(topology, properties, sender);
+    pub fn check_reply_to(
+        &self,
+        topology: &Topology,
+        properties: &BasicProperties,
+        sender: Option<&str>,
+    ) {
+        self.lost.check_reply_to(topology, properties, sender);
     }
 
     /// Replies that were not sent.
@@ -122,7 +127,7 @@ struct Task {
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut backoff = Backoff::new(MAX_WAIT);
         while !self.is_done() {
             let started = Instant::now();
             match self.session().await {
@@ -142,7 +147,7 @@ impl Task {
             }
             self.connection_state.replies.lost();
             self.proven.clear();
-            if started.elapsed() > LONGEST_WAIT * 3 {
+            if started.elapsed() > MAX_WAIT * 3 {
                 backoff.reset();
             }
             sleep(backoff.wait()).await;
@@ -160,7 +165,7 @@ impl Task {
         let connection_state = self.connection_state.clone();
         tokio::select! {
             sent = self.serve(&connection) => sent?,
-            () = lost(&connection, &connection_state.replies) => return Err(AmqpError::Ended),
+            () = connection_state.replies.watch(&connection) => return Err(AmqpError::Ended),
         }
         connection::close(&connection).await;
         Ok(())
@@ -171,7 +176,10 @@ impl Task {
         loop {
             let channel = connection::channel(connection).await?;
             match self.serve_channel(connection, &channel).await {
-                Ok(()) => return leave(&channel).await,
+                Ok(()) => {
+                    request::close_channel(&channel).await;
+                    return Ok(());
+                }
                 Err(error) if connection.status().connected() => {
                     warn!(error = chain(&error), "broker refused replies");
                     self.drop_buffer(LostReply::BrokerRefused);
@@ -197,12 +205,13 @@ impl Task {
                 continue;
             }
             self.hand_over_unproven();
-            let options = BasicPublishOptions::default();
             let sends = self
                 .buffer
                 .iter()
-                .map(|waiting| publish(channel, &waiting.reply, options));
-            try_join_all(sends).await?;
+                .map(|waiting| waiting.reply.publish(channel, false));
+            try_join_all(sends)
+                .await
+                .map_err(AmqpError::doing("publishing"))?;
             self.buffer.clear();
         }
     }

@@ -10,7 +10,7 @@ use std::{
 /// A failure that continues is logged again after this time.
 const REPEAT_AFTER: Duration = Duration::from_secs(30);
 /// Largest number of different errors that are remembered.
-const MOST_ERRORS: usize = 100;
+const MAX_ERRORS: usize = 100;
 
 /// The errors that were logged since a connection was last established.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ impl ReportedFailures {
             reported.at = now;
             return Some(std::mem::take(&mut reported.suppressed));
         }
-        if errors.len() >= MOST_ERRORS {
+        if errors.len() >= MAX_ERRORS {
             errors.clear();
         }
         let first = Reported {
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_limited_number_of_errors_is_remembered() {
         let failures = ReportedFailures::default();
-        for n in 0..=MOST_ERRORS {
+        for n in 0..=MAX_ERRORS {
             assert_eq!(failures.note(&n.to_string()), Some(0));
         }
         assert_eq!(failures.note("0"), Some(0));

@@ -9,11 +9,11 @@ use std::{
 
 /// Largest number of senders that are reported within [`FORGET_AFTER`]. Senders choose the names
 /// that distinguish them, so there must be a limit.
-pub(super) const MOST_SENDERS: usize = 100;
+pub(super) const MAX_SENDERS: usize = 100;
 /// A sender that continues is reported again after this time.
 const FORGET_AFTER: Duration = Duration::from_hours(1);
 /// Largest number of characters of a sender's text in the log.
-const MOST_TEXT: usize = 100;
+const MAX_TEXT: usize = 100;
 
 /// The senders that were reported since `since`, as hashes.
 #[derive(Debug, Default)]
@@ -34,8 +34,8 @@ impl ReportedSenders {
         }
         let mut hasher = DefaultHasher::new();
         sender.hash(&mut hasher);
-        let is_new = self.senders.len() < MOST_SENDERS && self.senders.insert(hasher.finish());
-        (is_new, is_new && self.senders.len() == MOST_SENDERS)
+        let is_new = self.senders.len() < MAX_SENDERS && self.senders.insert(hasher.finish());
+        (is_new, is_new && self.senders.len() == MAX_SENDERS)
     }
 
     /// Number of reported senders.
@@ -48,7 +48,7 @@ impl ReportedSenders {
 /// A sender's text, cut and escaped for the log.
 pub(super) fn shortened(text: &str) -> String {
     text.chars()
-        .take(MOST_TEXT)
+        .take(MAX_TEXT)
         .flat_map(char::escape_debug)
         .collect()
 }
@@ -67,10 +67,10 @@ mod tests {
         let news: Vec<_> = (0..1000).map(|n| reported.note(&n)).collect();
         assert_eq!(
             news.iter().filter(|(is_new, _)| *is_new).count(),
-            MOST_SENDERS - 1
+            MAX_SENDERS - 1
         );
         assert_eq!(news.iter().filter(|(_, is_last)| *is_last).count(), 1);
-        assert_eq!(reported.senders.len(), MOST_SENDERS);
+        assert_eq!(reported.senders.len(), MAX_SENDERS);
         reported.since = Instant::now().checked_sub(FORGET_AFTER * 2);
         assert_eq!(reported.note(&"shop"), (true, false));
     }
@@ -78,6 +78,6 @@ mod tests {
     #[test]
     fn the_text_of_a_sender_is_cut_and_escaped_for_the_log() {
         assert_eq!(shortened("a\u{1b}[2J\n"), "a\\u{1b}[2J\\n");
-        assert_eq!(shortened(&"ä".repeat(255)).chars().count(), MOST_TEXT);
+        assert_eq!(shortened(&"ä".repeat(255)).chars().count(), MAX_TEXT);
     }
 }

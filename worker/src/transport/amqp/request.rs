@@ -9,7 +9,7 @@ use std::time::Duration;
 use lapin::Channel;
 use tokio::time::timeout;
 
-use super::AmqpError;
+use super::error::AmqpError;
 
 /// Time limit of a request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ pub(super) async fn answered_slowly<T>(
 }
 
 /// Closes a channel, if it is open.
-pub(super) async fn leave(channel: &Channel) {
+pub(super) async fn close_channel(channel: &Channel) {
     // If this fails, the channel is closed already, or its connection closes it.
     let _ = answered("closing a channel", channel.close(200, "bye".into())).await;
 }

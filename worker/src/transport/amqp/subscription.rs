@@ -19,7 +19,7 @@ use lapin::{
     types::{FieldTable, ShortString},
 };
 
-use super::{AmqpError, connection, request};
+use super::{connection, error::AmqpError, request};
 
 /// A subscription. The broker delivers to one worker at a time; the others stand by.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Subscription {
 
     /// Closes the channel and waits until the broker has done so.
     pub async fn close(self) {
-        request::leave(&self.channel).await;
+        request::close_channel(&self.channel).await;
     }
 }
 

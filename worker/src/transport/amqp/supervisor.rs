@@ -5,9 +5,9 @@
 //! rebuilt.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -21,11 +21,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
-    AmqpError, InboundOptions, OtherLedger, connection,
+    connection,
     connection_state::ConnectionStates,
-    lane::{Interruption, Lane},
+    error::{AmqpError, OtherLedger},
+    inbound_watch::AllStats,
+    interruption::Interruption,
+    lane::Lane,
     lane_connection::LaneConnection,
     ledger_id,
+    options::InboundOptions,
     publisher::Publisher,
     queue_depth,
     registration_guard::RegistrationGuard,
@@ -33,12 +37,9 @@ use super::{
 };
 use crate::pipeline::{Backoff, LaneState, LaneStats, Ledger, Pipeline, chain};
 
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const MAX_WAIT: Duration = Duration::from_secs(2);
 /// The backoff is reset after a connection that lasted this long.
-const GOOD: Duration = Duration::from_secs(30);
-
-/// The counters of every lane since the start, by queue.
-pub type AllStats = Arc<Mutex<BTreeMap<String, Arc<LaneStats>>>>;
+const STABLE_AFTER: Duration = Duration::from_secs(30);
 
 /// Maintains the connection, the topology and the lanes.
 pub struct Supervisor<L> {
@@ -68,11 +69,11 @@ enum Served {
     },
 }
 
-impl<L: Ledger> Supervisor<L> {
+impl<L: Ledger + 'static> Supervisor<L> {
     /// Runs until `stop` is cancelled.
     pub async fn run(self) {
         let this = Arc::new(self);
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut backoff = Backoff::new(MAX_WAIT);
         while !this.stop.is_cancelled() {
             let (started, committed) = (Instant::now(), this.committed());
             let session = this.clone().session().await;
@@ -92,7 +93,7 @@ impl<L: Ledger> Supervisor<L> {
             }
             // A connection over which commands were committed also resets the backoff, even if it
             // was short.
-            if started.elapsed() > GOOD || this.committed() > committed {
+            if started.elapsed() > STABLE_AFTER || this.committed() > committed {
                 backoff.reset();
             }
             let wait = backoff.wait();
@@ -241,15 +242,12 @@ impl<L: Ledger> Supervisor<L> {
             () = sleep(self.registration_delay(&queue, shard)) => {}
         }
         let stats = self.stats_of(&queue);
-        let pipeline = Pipeline::new(
-            self.ledger.clone(),
-            self.options.senders.clone(),
-            stats.clone(),
-        );
+        let pipeline = Pipeline::new(self.options.senders.clone(), stats.clone());
         let mut lane = Lane::new(
             queue,
             self.options.clone(),
             self.publisher.clone(),
+            self.ledger.clone(),
             pipeline,
             stop.clone(),
         );
@@ -268,7 +266,7 @@ impl<L: Ledger> Supervisor<L> {
         stats: &LaneStats,
         stop: &CancellationToken,
     ) -> Result<(), AmqpError> {
-        let mut backoff = Backoff::new(LONGEST_WAIT);
+        let mut backoff = Backoff::new(MAX_WAIT);
         let mut waiting = Vec::new();
         loop {
             lane.wait_for_database(&waiting).await;
@@ -293,7 +291,7 @@ impl<L: Ledger> Supervisor<L> {
                     warn!("deliveries requeued until the clocks agree");
                 }
                 Interruption::Broker(error) => {
-                    if started.elapsed() > GOOD || stats.snapshot().commands > committed {
+                    if started.elapsed() > STABLE_AFTER || stats.snapshot().commands > committed {
                         backoff.reset();
                     }
                     let recovered =

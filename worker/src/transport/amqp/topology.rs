@@ -13,9 +13,10 @@ use lapin::{
 use producer_sdk::contract::{
     self, Arg, BUCKETS, Binding, ExchangeSpec, Origin, QueueSpec, Topology,
 };
+use strum::VariantArray;
 use tracing::{debug, warn};
 
-use super::{AmqpError, connection, request};
+use super::{connection, error::AmqpError, request};
 
 pub(super) const ACCESS_REFUSED: u16 = 403;
 pub(super) const NOT_FOUND: u16 = 404;
@@ -69,7 +70,7 @@ pub async fn declare(
         differences,
         ..
     } = declarer;
-    request::leave(&channel).await;
+    request::close_channel(&channel).await;
     Ok(differences)
 }
 
@@ -80,7 +81,7 @@ pub async fn unbind_moved(connection: &Connection, topology: &Topology) -> Resul
     for shard in 0..topology.shards() {
         let channel = connection::channel(connection).await?;
         unbind_buckets(&channel, topology, shard).await;
-        request::leave(&channel).await;
+        request::close_channel(&channel).await;
     }
     Ok(())
 }
@@ -101,11 +102,11 @@ pub async fn retired_shards(
             ..QueueDeclareOptions::default()
         };
         let queue = short(topology.commands(shard))?;
-        let look = channel.queue_declare(queue, passive, FieldTable::default());
-        match request::answered("looking for former shards", look).await {
+        let lookup = channel.queue_declare(queue, passive, FieldTable::default());
+        match request::answered("looking for former shards", lookup).await {
             Ok(_) => {
                 unbind_buckets(&channel, topology, shard).await;
-                request::leave(&channel).await;
+                request::close_channel(&channel).await;
                 retired.push(shard);
             }
             Err(error) if error.is_soft() => break,
@@ -121,7 +122,7 @@ async fn unbind_buckets(channel: &Channel, topology: &Topology, shard: u32) {
     let queue = topology.commands(shard);
     let others = (0..BUCKETS).filter(|bucket| topology.shard_of(*bucket) != shard);
     let unbinds = others
-        .flat_map(|bucket| Origin::ALL.map(|origin| (bucket, origin)))
+        .flat_map(|bucket| Origin::VARIANTS.iter().map(move |&origin| (bucket, origin)))
         .map(|(bucket, origin)| {
             let (queue, exchange) = (queue.clone(), topology.exchange(origin));
             async move {
@@ -165,13 +166,13 @@ impl Declarer<'_> {
                 passive: true,
                 ..options
             };
-            let look = self.channel.exchange_declare(
+            let lookup = self.channel.exchange_declare(
                 short(&spec.name)?,
                 kind,
                 passive,
                 FieldTable::default(),
             );
-            request::answered("looking up an exchange", look).await?;
+            request::answered("looking up an exchange", lookup).await?;
         }
         Ok(())
     }
@@ -190,10 +191,10 @@ impl Declarer<'_> {
                 passive: true,
                 ..options
             };
-            let look =
+            let lookup =
                 self.channel
                     .queue_declare(short(&spec.name)?, passive, FieldTable::default());
-            request::answered("looking up a queue", look).await?;
+            request::answered("looking up a queue", lookup).await?;
         }
         Ok(())
     }
@@ -271,7 +272,7 @@ impl Declarer<'_> {
 
 pub(super) fn short(name: impl Into<String>) -> Result<ShortString, AmqpError> {
     let name = name.into();
-    ShortString::try_new(name.as_str()).map_err(|error| AmqpError::NotTaken {
+    ShortString::try_new(name.as_str()).map_err(|error| AmqpError::NotAccepted {
         exchange: name,
         why: error.to_string(),
     })

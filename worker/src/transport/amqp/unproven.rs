@@ -11,11 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lapin::{
-    Connection,
-    options::{BasicPublishOptions, ConfirmSelectOptions},
+use lapin::Connection;
+use producer_sdk::{
+    amqp::{ConfirmChannel, Outgoing},
+    contract::DirectReplyTo,
 };
-use producer_sdk::contract::DirectReplyTo;
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -23,12 +23,10 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    AmqpError,
     byte_budget::Waiting,
     connection,
+    error::AmqpError,
     lost_replies::{LostReplies, LostReply},
-    outgoing::Outgoing,
-    publisher::{leave, publish},
 };
 
 /// Time limit of a confirm. After it the reply counts as lost.
@@ -36,7 +34,7 @@ const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 /// Time for which a node that ended the connection is not tried again.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// Largest number of nodes that are remembered as refused.
-const MOST_REFUSED: usize = 1000;
+const MAX_REFUSED: usize = 1000;
 /// Pause after a lost connection, so that invented nodes do not make the worker reconnect all the
 /// time.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -88,7 +86,7 @@ impl Unproven {
                 self.lost.add(LostReply::NodeUnknown, 1);
                 continue;
             }
-            match self.send(&mut connection, &waiting.reply).await {
+            match self.send(&mut connection, waiting.reply).await {
                 Ok(()) => self.proven.insert(to),
                 Err(error) => {
                     debug!(
@@ -96,7 +94,7 @@ impl Unproven {
                         "direct reply refused"
                     );
                     self.lost.add(LostReply::NodeUnknown, 1);
-                    if refused.len() >= MOST_REFUSED {
+                    if refused.len() >= MAX_REFUSED {
                         refused.clear();
                     }
                     refused.insert(to.node(), Instant::now());
@@ -111,29 +109,30 @@ impl Unproven {
         }
     }
 
-    /// Publishes a reply and waits for its confirm. The connection stays in `kept` for the next
+    /// Publishes a reply and waits for its confirm. The connection stays in `reusable` for the next
     /// reply.
-    async fn send(&self, kept: &mut Option<Connection>, reply: &Outgoing) -> Result<(), AmqpError> {
-        let connection = match kept.take().filter(|kept| kept.status().connected()) {
+    async fn send(
+        &self,
+        reusable: &mut Option<Connection>,
+        reply: Outgoing,
+    ) -> Result<(), AmqpError> {
+        let connection = match reusable.take().filter(|old| old.status().connected()) {
             Some(connection) => connection,
             None => connection::open(&self.url, self.name.clone()).await?,
         };
         let sent = async {
-            let channel = connection::channel(&connection).await?;
-            channel
-                .confirm_select(ConfirmSelectOptions::default())
-                .await
-                .map_err(AmqpError::doing("enabling publisher confirms"))?;
-            let confirm = publish(&channel, reply, BasicPublishOptions::default()).await?;
-            confirm
-                .await
-                .map_err(AmqpError::doing("waiting for a confirm"))?;
-            leave(&channel).await
+            // The broker returns every mandatory direct reply.
+            let mut channel = ConfirmChannel::open(&connection, false).await?;
+            channel.publish_all([Arc::new(reply)]).await?;
+            channel.close().await
         };
-        let sent = timeout(CONFIRM_WITHIN, sent).await;
-        match sent.unwrap_or(Err(AmqpError::Timeout(CONFIRM_WITHIN))) {
+        let sent = match timeout(CONFIRM_WITHIN, sent).await {
+            Ok(sent) => sent.map_err(AmqpError::doing("sending a direct reply")),
+            Err(_) => Err(AmqpError::Timeout(CONFIRM_WITHIN)),
+        };
+        match sent {
             Ok(()) => {
-                *kept = Some(connection);
+                *reusable = Some(connection);
                 Ok(())
             }
             Err(error) => {

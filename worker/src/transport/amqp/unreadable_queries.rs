@@ -8,7 +8,7 @@ use std::sync::{
 use lapin::{BasicProperties, types::ShortString};
 use tracing::warn;
 
-use super::reported_senders::{MOST_SENDERS, ReportedSenders, shortened};
+use super::reported_senders::{MAX_SENDERS, ReportedSenders, shortened};
 
 /// The queries that were acknowledged without an answer because their properties cannot be read.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl UnreadableQueries {
         }
         if is_last {
             warn!(
-                senders = MOST_SENDERS,
+                senders = MAX_SENDERS,
                 "too many senders of unreadable queries, not logging more for an hour"
             );
         }

@@ -1,7 +1,7 @@
 //! The dead letters in the file, one by one.
 
 use chrono::{DateTime, Utc};
-use producer_sdk::contract::{Origin, headers};
+use producer_sdk::contract::headers;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value};
 use tokio::time::Instant;
 
@@ -131,7 +131,7 @@ fn letter(row: Row) -> DeadLetter {
     );
     letter.first_seen = at(headers::FIRST_SEEN);
     letter.last_seen = at(headers::LAST_SEEN);
-    letter.origin = Origin::parse(&row.origin);
+    letter.origin = row.origin.parse().ok();
     letter
 }
 

@@ -4,8 +4,8 @@ use sea_orm::DbErr;
 
 use crate::{
     clock::ClockError,
+    db::{StoreError, code_of, kind_of},
     pipeline::CommitError,
-    store::{StoreError, code_of, kind_of},
 };
 
 /// An error of the embedded queue.
@@ -50,7 +50,7 @@ impl EmbeddedError {
     pub(super) fn code(&self) -> Option<String> {
         match self {
             Self::File { source, .. } => code_of(source),
-            Self::Ledger(error) => error.code(),
+            Self::Ledger(error) => error.code().map(str::to_owned),
             Self::Store(error) => error.code(),
             Self::Clock(error) => error.code(),
             Self::LostLease => None,

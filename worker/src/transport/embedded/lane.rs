@@ -12,38 +12,35 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    EmbeddedError, lease, quarantine::QuarantineMode, query_handler, queue,
-    round_ledger::RoundLedger,
+    EmbeddedError, lease, quarantine::QuarantineMode, query_handler, queue, round::Rounds,
 };
 use crate::{
     clock::Clock,
-    pipeline::{Backoff, CommitError, LaneState, LaneStats, Pipeline, chain},
+    pipeline::{Backoff, CommitError, LaneState, LaneStats, chain},
     queries::StoreQueryHandler,
+    store::Store,
 };
 
-const FIRST_LOOK: Duration = Duration::from_millis(2);
-const LAZIEST_LOOK: Duration = Duration::from_millis(50);
+const MIN_POLL: Duration = Duration::from_millis(2);
+const MAX_POLL: Duration = Duration::from_millis(50);
 /// The queue is read at least this often, even if the file has not changed.
-const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+const READ_EVERY: Duration = Duration::from_secs(1);
 /// Well before the lease expires. Both are measured by the same clock.
 const RENEW_EVERY: TimeDelta = TimeDelta::seconds(1);
 const PURGE_EVERY: Duration = Duration::from_mins(1);
 /// The clocks are compared at least this often.
-const COMPARED_EVERY: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const COMPARE_EVERY: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// Serves the queue of a file while this worker holds the lease.
 #[derive(Debug)]
 pub struct Lane {
-    /// The name of this worker, which no other worker has.
-    pub owner: String,
+    /// Serves commands.
+    pub rounds: Rounds,
     /// Largest number of commands that are committed together.
     pub group_max: u16,
-    /// Processes commands.
-    pub pipeline: Pipeline<RoundLedger>,
     /// Answers queries.
     pub query_handler: StoreQueryHandler,
-    pub clock: Clock,
     /// A separate connection: `data_version` shows the commits of the others.
     pub watch: DatabaseConnection,
     /// Stops the lane.
@@ -55,9 +52,9 @@ pub struct Lane {
 impl Lane {
     /// Serves until `stop` is cancelled. A round in progress is finished.
     pub async fn run(mut self) {
-        let mut backoff = Backoff::new(LONGEST_PAUSE);
+        let mut backoff = Backoff::new(MAX_PAUSE);
         while !self.stop.is_cancelled() {
-            match self.turn().await {
+            match self.serve().await {
                 Ok(()) => backoff.reset(),
                 Err(EmbeddedError::LostLease) => {
                     warn!("another worker took the lane, waiting for it to end");
@@ -65,11 +62,11 @@ impl Lane {
                     self.stats().state.set(LaneState::Starting);
                 }
                 Err(error) => {
-                    let longest = match &error {
-                        EmbeddedError::Clock(_) => COMPARED_EVERY,
-                        _ => LONGEST_PAUSE,
+                    let limit = match &error {
+                        EmbeddedError::Clock(_) => COMPARE_EVERY,
+                        _ => MAX_PAUSE,
                     };
-                    let pause = backoff.wait().min(longest);
+                    let pause = backoff.wait().min(limit);
                     self.stats().retried(error.kind());
                     let is_reported = self.stats().state.get() == LaneState::AwaitingClock;
                     self.stats().state.set(report(&error, pause, is_reported));
@@ -79,7 +76,7 @@ impl Lane {
         }
         if *self.serving.borrow() {
             self.serving.send_replace(false);
-            if let Err(error) = lease::release(self.store().connection(), &self.owner).await {
+            if let Err(error) = lease::release(self.store().connection(), self.owner()).await {
                 warn!(
                     error = chain(&error),
                     "lease not released, it lasts until it expires"
@@ -89,18 +86,18 @@ impl Lane {
     }
 
     /// Takes the lease, then serves until an error occurs or the lane stops.
-    async fn turn(&mut self) -> Result<(), EmbeddedError> {
+    async fn serve(&mut self) -> Result<(), EmbeddedError> {
         if !*self.serving.borrow() {
             self.wait_for_lease().await?;
         }
         let mut quarantine = QuarantineMode::default();
         let mut purged: Option<Instant> = None;
-        let mut renewed = self.clock.confirmed().await?;
+        let mut renewed = self.clock().confirmed().await?;
         while !self.stop.is_cancelled() {
             self.stats().pulse.turn();
             let version = queue::version(&self.watch).await?;
             // A group of commands renews the lease. Queries and an empty queue do not.
-            let now = self.clock.confirmed().await?;
+            let now = self.clock().confirmed().await?;
             if (now - renewed).abs() >= RENEW_EVERY {
                 self.renew(now).await?;
                 renewed = now;
@@ -111,15 +108,8 @@ impl Lane {
             }
             let is_waiting = queue::is_waiting(&self.watch, now).await?;
             if is_waiting {
-                quarantine = quarantine
-                    .serve(&mut self.pipeline, &self.owner, self.group_max, &self.clock)
-                    .await?;
-                query_handler::serve(
-                    self.pipeline.ledger().store(),
-                    &self.query_handler,
-                    &self.clock,
-                )
-                .await?;
+                quarantine = quarantine.serve(&mut self.rounds, self.group_max).await?;
+                query_handler::serve(self.store(), &self.query_handler, self.clock()).await?;
             }
             self.set_serving();
             if !is_waiting {
@@ -147,8 +137,8 @@ impl Lane {
         while !self.stop.is_cancelled() {
             self.stats().pulse.turn();
             let version = queue::version(&self.watch).await?;
-            let now = self.clock.confirmed().await?;
-            if lease::take(self.store().connection(), &self.owner, now).await? {
+            let now = self.clock().confirmed().await?;
+            if lease::take(self.store().connection(), self.owner(), now).await? {
                 info!("serving the queue of the file");
                 self.serving.send_replace(true);
                 return Ok(());
@@ -166,19 +156,19 @@ impl Lane {
     /// Waits until another connection commits, or until the queue must be read in any case.
     async fn wait_for_change(&self, version: i64) -> Result<(), EmbeddedError> {
         let began = Instant::now();
-        let mut look = FIRST_LOOK;
-        while began.elapsed() < LOOK_ANYWAY && !self.stop.is_cancelled() {
-            self.pause(look).await;
+        let mut interval = MIN_POLL;
+        while began.elapsed() < READ_EVERY && !self.stop.is_cancelled() {
+            self.pause(interval).await;
             if queue::version(&self.watch).await? != version {
                 return Ok(());
             }
-            look = (look * 2).min(LAZIEST_LOOK);
+            interval = (interval * 2).min(MAX_POLL);
         }
         Ok(())
     }
 
     async fn renew(&self, now: DateTime<Utc>) -> Result<(), EmbeddedError> {
-        if lease::take(self.store().connection(), &self.owner, now).await? {
+        if lease::take(self.store().connection(), self.owner(), now).await? {
             return Ok(());
         }
         Err(EmbeddedError::LostLease)
@@ -192,11 +182,19 @@ impl Lane {
     }
 
     fn stats(&self) -> &LaneStats {
-        self.pipeline.stats()
+        self.rounds.pipeline.stats()
     }
 
-    fn store(&self) -> &crate::store::Store {
-        self.pipeline.ledger().store()
+    fn store(&self) -> &Store {
+        &self.rounds.store
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.rounds.clock
+    }
+
+    fn owner(&self) -> &str {
+        &self.rounds.owner
     }
 }
 

@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use super::{EmbeddedError, queue::instant};
 
 /// Duration of a lease that is not renewed.
-pub const LASTS: Duration = Duration::from_secs(3);
+pub const DURATION: Duration = Duration::from_secs(3);
 
 const LANE: &str = "commands";
 
@@ -26,7 +26,7 @@ pub async fn take<C: ConnectionTrait>(
     owner: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, EmbeddedError> {
-    let until = now + TimeDelta::from_std(LASTS).unwrap_or_default();
+    let until = now + TimeDelta::from_std(DURATION).unwrap_or_default();
     let values = [LANE.into(), owner.into(), instant(until), instant(now)];
     let taken = connection
         .execute_raw(Statement::from_sql_and_values(

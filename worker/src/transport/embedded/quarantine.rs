@@ -8,8 +8,7 @@
 
 use tracing::warn;
 
-use super::{EmbeddedError, queue, round, round_ledger::RoundLedger};
-use crate::{clock::Clock, pipeline::Pipeline};
+use super::{EmbeddedError, queue, round::Rounds};
 
 /// Attempts at a message, with its group or by itself, before it is delayed.
 const TRIES: u32 = 3;
@@ -23,51 +22,45 @@ pub enum QuarantineMode {
     #[default]
     First,
     /// The worker takes this many more commands one at a time.
-    Alone(u16),
+    OneByOne(u16),
     /// The worker takes whole groups.
-    Over,
+    Off,
 }
 
 impl QuarantineMode {
-    /// Serves commands in this mode, at most `most` together, and returns the next mode.
-    pub async fn serve(
-        self,
-        pipeline: &mut Pipeline<RoundLedger>,
-        owner: &str,
-        most: u16,
-        clock: &Clock,
-    ) -> Result<Self, EmbeddedError> {
-        if self == Self::Over {
-            round::serve(pipeline, owner, most, clock).await?;
+    /// Serves commands in this mode, at most `group_max` together, and returns the next mode.
+    pub async fn serve(self, rounds: &mut Rounds, group_max: u16) -> Result<Self, EmbeddedError> {
+        if self == Self::Off {
+            rounds.serve(group_max).await?;
             return Ok(self);
         }
-        let now = clock.now();
-        let store = pipeline.ledger().store().clone();
+        let now = rounds.clock.now();
+        let store = rounds.store.clone();
         let Some(head) = queue::first(store.connection(), QUEUE, now).await? else {
             return Ok(self);
         };
         let attempts = store.record_attempt(QUEUE, &head.to_string(), now).await?;
-        let is_alone = self != Self::First || attempts > 1;
+        let is_single = self != Self::First || attempts > 1;
         let served = if attempts > TRIES {
-            round::set_apart(pipeline, owner, attempts, clock).await
+            rounds.quarantine_first(attempts).await
         } else {
-            if self == Self::First && is_alone {
+            if self == Self::First && is_single {
                 warn!(
                     queue_message = head,
                     attempts, "group may have crashed a worker, taking its messages one at a time"
                 );
             }
-            round::serve(pipeline, owner, if is_alone { 1 } else { most }, clock).await
+            rounds.serve(if is_single { 1 } else { group_max }).await
         };
         // The attempt did not crash the worker, even if it failed.
         let cleared = store.clear_attempts(QUEUE).await;
         served?;
         cleared?;
         Ok(match self {
-            Self::First if !is_alone => Self::Over,
-            Self::First => Self::Alone(most),
-            Self::Alone(more) if more > 1 => Self::Alone(more - 1),
-            Self::Alone(_) | Self::Over => Self::Over,
+            Self::First if !is_single => Self::Off,
+            Self::First => Self::OneByOne(group_max),
+            Self::OneByOne(more) if more > 1 => Self::OneByOne(more - 1),
+            Self::OneByOne(_) | Self::Off => Self::Off,
         })
     }
 }

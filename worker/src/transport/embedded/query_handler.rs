@@ -10,7 +10,7 @@ use crate::{
     store::Store,
 };
 
-const AT_ONCE: u16 = 100;
+const MAX_QUERIES: u16 = 100;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Answers the waiting queries and returns their number.
@@ -20,7 +20,7 @@ pub async fn serve(
     clock: &Clock,
 ) -> Result<usize, EmbeddedError> {
     let now = clock.now();
-    let rows = queue::take(store.read_connection(), "queries", AT_ONCE, now).await?;
+    let rows = queue::take(store.read_connection(), "queries", MAX_QUERIES, now).await?;
     if rows.is_empty() {
         return Ok(0);
     }

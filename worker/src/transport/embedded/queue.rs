@@ -4,23 +4,23 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use producer_sdk::contract::{Origin, bucket, headers};
+use producer_sdk::contract::{bucket, headers};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::EmbeddedError;
 use crate::{
+    db::sqlite_instant,
     pipeline::{Delivery, Reply, ReplyTo, Settled, Settlement},
-    store::sqlite_instant,
 };
 
 /// Delay of a poison command before it is retried.
 const DELAY: TimeDelta = TimeDelta::seconds(10);
 /// Age at which a query is deleted: its sender does not wait any longer.
-const QUERY_LASTS: TimeDelta = TimeDelta::seconds(30);
+const QUERY_LIFETIME: TimeDelta = TimeDelta::seconds(30);
 /// Age at which a reply is deleted: its receiver does not fetch it any more.
-const REPLY_LASTS: TimeDelta = TimeDelta::minutes(10);
+const REPLY_LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
 const VERSION: &str = "PRAGMA data_version";
 
@@ -113,7 +113,7 @@ impl Row {
         Delivery {
             ticket: self.ticket(),
             unreadable: None,
-            origin: Origin::parse(&self.origin),
+            origin: self.origin.parse().ok(),
             sender: None,
             reply: self.reply_to(),
             attempt: u32::try_from(self.attempt).unwrap_or_default(),
@@ -262,8 +262,8 @@ pub async fn purge<C: ConnectionTrait>(
     connection: &C,
     now: DateTime<Utc>,
 ) -> Result<(), EmbeddedError> {
-    execute(connection, STALE_REPLIES, [instant(now - REPLY_LASTS)]).await?;
-    execute(connection, STALE_QUERIES, [instant(now - QUERY_LASTS)]).await
+    execute(connection, STALE_REPLIES, [instant(now - REPLY_LIFETIME)]).await?;
+    execute(connection, STALE_QUERIES, [instant(now - QUERY_LIFETIME)]).await
 }
 
 /// An instant in the text format of the file.

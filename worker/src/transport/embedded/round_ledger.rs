@@ -1,50 +1,25 @@
 //! The ledger inside the transaction of a round, as the pipeline of the lane uses it.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use ledger::{Command, Decision, Rules};
 use sea_orm::{DatabaseTransaction, DbErr, TransactionTrait};
-use tokio::sync::Mutex;
 
 use crate::{
-    pipeline::{CommitError, Ledger},
+    pipeline::{Cause, CommitError, Ledger},
     store::Store,
 };
 
 /// Writes into the transaction of the round. Each group has a savepoint, so that a group that fails
 /// leaves nothing behind and the rest of the round stays.
 #[derive(Debug)]
-pub struct RoundLedger {
-    store: Store,
-    rules: Arc<Rules>,
-    transaction: Mutex<Option<DatabaseTransaction>>,
+pub struct RoundLedger<'a> {
+    pub store: &'a Store,
+    /// The rules by which the ledger decides.
+    pub rules: &'a Rules,
+    pub transaction: &'a DatabaseTransaction,
 }
 
-impl RoundLedger {
-    /// A ledger without a transaction.
-    pub fn new(store: Store, rules: Arc<Rules>) -> Self {
-        Self {
-            store,
-            rules,
-            transaction: Mutex::new(None),
-        }
-    }
-
-    pub const fn store(&self) -> &Store {
-        &self.store
-    }
-
-    /// Hands over the transaction of a round.
-    pub async fn enter(&self, transaction: DatabaseTransaction) {
-        *self.transaction.lock().await = Some(transaction);
-    }
-
-    /// Takes the transaction back.
-    pub async fn leave(&self) -> Option<DatabaseTransaction> {
-        self.transaction.lock().await.take()
-    }
-
+impl RoundLedger<'_> {
     /// Writes a group into the transaction, and rolls it back unless `keep`.
     async fn write(
         &self,
@@ -52,26 +27,23 @@ impl RoundLedger {
         now: DateTime<Utc>,
         keep: bool,
     ) -> Result<Vec<Decision>, CommitError> {
-        let transaction = self.transaction.lock().await;
-        let Some(transaction) = transaction.as_ref() else {
-            let error = DbErr::Custom("there is no transaction".to_owned());
-            return Err(CommitError::Infrastructure(error.into()));
-        };
-        let savepoint = transaction.begin().await.map_err(infrastructure)?;
+        let infrastructure = |error: DbErr| CommitError::Infrastructure(Cause::other(&error));
+        let savepoint = self.transaction.begin().await.map_err(infrastructure)?;
         let decisions = self
             .store
-            .commit_group_in(&savepoint, commands, &self.rules, now)
+            .commit_group_in(&savepoint, commands, self.rules, now)
             .await;
-        if keep && decisions.is_ok() {
-            savepoint.commit().await.map_err(infrastructure)?;
+        let ended = if keep && decisions.is_ok() {
+            savepoint.commit().await
         } else {
-            savepoint.rollback().await.map_err(infrastructure)?;
-        }
+            savepoint.rollback().await
+        };
+        ended.map_err(infrastructure)?;
         Ok(decisions?)
     }
 }
 
-impl Ledger for RoundLedger {
+impl Ledger for RoundLedger<'_> {
     async fn commit_group(
         &self,
         commands: &[Command],
@@ -91,8 +63,4 @@ impl Ledger for RoundLedger {
     async fn probe(&self) -> Result<(), CommitError> {
         Ok(self.store.probe().await?)
     }
-}
-
-fn infrastructure(error: DbErr) -> CommitError {
-    CommitError::Infrastructure(error.into())
 }

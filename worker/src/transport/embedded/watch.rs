@@ -25,7 +25,7 @@ pub struct EmbeddedWatch {
 
 impl EmbeddedWatch {
     /// Reads the depth of the queues.
-    pub async fn look(&self) -> Result<(), EmbeddedError> {
+    pub async fn read_queue_depth(&self) -> Result<(), EmbeddedError> {
         let counts = queue::queue_depth(self.store.read_connection()).await?;
         let depth = |name: &str| QueueDepth {
             ready: counts.get(name).copied().unwrap_or_default(),

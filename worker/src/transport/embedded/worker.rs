@@ -7,13 +7,14 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{EmbeddedError, EmbeddedWatch, lane::Lane, round_ledger::RoundLedger};
+use super::{EmbeddedError, EmbeddedWatch, lane::Lane, round::Rounds};
 use crate::{
     catalog::Catalog,
     clock::Clock,
+    db::{self, Purpose, StoreOptions},
     pipeline::{LaneStats, Pipeline, Snapshot},
     queries::StoreQueryHandler,
-    store::{self, Purpose, Store, StoreOptions},
+    store::Store,
 };
 
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -53,17 +54,20 @@ impl Embedded {
             max_connections: 1,
             ..StoreOptions::default()
         };
-        let watch = store::connect(&options.url, Purpose::Read, &one).await?;
+        let watch = db::connect(&options.url, Purpose::Read, &one).await?;
         let stop = CancellationToken::new();
         let stats = Arc::new(LaneStats::default());
         let (sender, serving) = watch::channel(false);
-        let ledger = Arc::new(RoundLedger::new(store.clone(), catalog.rules.clone()));
         let lane = Lane {
-            owner: options.worker,
+            rounds: Rounds {
+                store: store.clone(),
+                rules: catalog.rules.clone(),
+                pipeline: Pipeline::new(Arc::default(), stats.clone()),
+                owner: options.worker,
+                clock: options.clock,
+            },
             group_max: options.group_max,
-            pipeline: Pipeline::new(ledger, Arc::default(), stats.clone()),
             query_handler: StoreQueryHandler::new(store.clone(), catalog, None),
-            clock: options.clock,
             watch: watch.clone(),
             stop: stop.clone(),
             serving: sender,

@@ -1,0 +1,68 @@
+//! Pauses for routing keys whose queue is full.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use lapin::types::ShortString;
+use tokio::time::Instant;
+
+use super::outgoing::Outgoing;
+use crate::backoff::Backoff;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Exchange and routing key.
+type Route = (ShortString, ShortString);
+
+/// The routes whose messages wait.
+#[derive(Default)]
+pub(super) struct Holds(HashMap<Route, Hold>);
+
+struct Hold {
+    until: Instant,
+    backoff: Backoff,
+}
+
+impl Holds {
+    /// Whether the route of this message is held back now.
+    pub(super) fn is_held(&self, message: &Outgoing, now: Instant) -> bool {
+        let hold = || self.0.get(&route(message));
+        !self.0.is_empty() && hold().is_some_and(|hold| hold.until > now)
+    }
+
+    /// Holds back the route of a message that the broker refused. Refusals during a pause do not
+    /// extend it.
+    pub(super) fn start(&mut self, message: &Outgoing, now: Instant) {
+        let hold = self.0.entry(route(message)).or_insert_with(|| Hold {
+            until: now,
+            backoff: Backoff::starting_at(FIRST_PAUSE, LONGEST_PAUSE),
+        });
+        if hold.until <= now {
+            hold.until = now + hold.backoff.wait();
+        }
+    }
+
+    /// Ends the hold of a route that takes messages again.
+    pub(super) fn end(&mut self, message: &Outgoing) {
+        self.0.remove(&route(message));
+    }
+
+    /// The end of the next pause.
+    pub(super) fn next_end(&self, now: Instant) -> Option<Instant> {
+        let ends = self.0.values().map(|hold| hold.until);
+        ends.filter(|until| *until > now).min()
+    }
+
+    /// Forgets all routes without one of these messages.
+    pub(super) fn retain_for<'a>(&mut self, messages: impl Iterator<Item = &'a Outgoing>) {
+        if !self.0.is_empty() {
+            let routes: HashSet<Route> = messages.map(route).collect();
+            self.0.retain(|held, _| routes.contains(held));
+        }
+    }
+}
+
+fn route(message: &Outgoing) -> Route {
+    (message.exchange.clone(), message.routing_key.clone())
+}

@@ -1,0 +1,7 @@
+//! The documents say what the program does: each command that the README shows is run, and
+//! the lists in the reference are compared with the code.
+
+mod conformance;
+mod names;
+mod readme;
+mod written;

@@ -1,0 +1,30 @@
+//! Fixtures for all tests and benchmarks: databases, queues, servers, and processes of workers.
+//!
+//! | module | content |
+//! |---|---|
+//! | `broker`, `db`, `ledger` | a namespace of RabbitMQ, a database, a database with a store |
+//! | `process` | real worker processes and commands |
+//! | `servers`, `standby`, `pooler` | throw-away servers that a test may stop and kill |
+//! | `certificates`, `secured` | a CA and servers with TLS |
+//! | `proxy`, `slow` | relays that cut, delay or hold back |
+//! | `raw_amqp` | AMQP without a library: messages and peers that no library produces |
+//! | `stepped_clock` | a worker with a wrong clock |
+//! | `memory` | the memory of a process |
+//! | `sources` | the text files of the repository |
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+pub mod broker;
+pub mod certificates;
+pub mod db;
+pub mod ledger;
+pub mod memory;
+pub mod pooler;
+pub mod process;
+pub mod proxy;
+pub mod raw_amqp;
+pub mod secured;
+pub mod servers;
+pub mod slow;
+pub mod sources;
+pub mod standby;
+pub mod stepped_clock;

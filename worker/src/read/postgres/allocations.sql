@@ -1,0 +1,6 @@
+SELECT a.transaction_id, a.batch_id, a.amount, a.batch_remaining
+FROM credits_allocation a
+JOIN credits_batch b ON b.id = a.batch_id
+WHERE a.transaction_id = ANY($1)
+ORDER BY a.transaction_id, (b.expires_at IS NULL), b.expires_at, (b.source_type = 'PURCHASE'),
+  b.issued_at, b.id

@@ -1,0 +1,1 @@
+DELETE FROM credits_balance WHERE id = ANY($1) AND version = 0
