@@ -5,6 +5,7 @@ mod calls;
 mod imports;
 mod markdown;
 mod sql;
+mod texts;
 mod words;
 
 use std::process::Command;
@@ -179,48 +180,6 @@ const NAMES: &[NameRule] = &[
     },
 ];
 
-/// A text that no file of the repository may contain. It is split in two parts, so that this file
-/// does not contain it either.
-struct ForbiddenText {
-    text: [&'static str; 2],
-    because: &'static str,
-}
-
-const FORBIDDEN_TEXTS: &[ForbiddenText] = &[
-    ForbiddenText {
-        text: ["shared", "/"],
-        because: "a clone has only the files of the repository",
-    },
-    ForbiddenText {
-        text: ["/work", "/"],
-        because: "a path of one machine has no meaning on another",
-    },
-    ForbiddenText {
-        text: ["/root", "/"],
-        because: "a path of one machine has no meaning on another",
-    },
-    ForbiddenText {
-        text: ["index.crates", ".io"],
-        because: "the address of the registry is part of cargo's configuration",
-    },
-    ForbiddenText {
-        text: ["static.crates", ".io"],
-        because: "the address of the registry is part of cargo's configuration",
-    },
-    ForbiddenText {
-        text: ["registry.npmjs", ".org"],
-        because: "the source of packages is part of the machine's configuration",
-    },
-    ForbiddenText {
-        text: ["deb.debian", ".org"],
-        because: "the source of packages is part of the machine's configuration",
-    },
-    ForbiddenText {
-        text: ["pypi", ".org"],
-        because: "the source of packages is part of the machine's configuration",
-    },
-];
-
 fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args([
@@ -338,26 +297,6 @@ fn a_name_is_found_exactly_in_the_lines_that_use_it() {
     assert!(names("let now = std::fs::read(path);", "std::fs"));
     assert!(names("use std::{fs, io};", "std::fs"));
     assert!(!names("use std::fmt;", "std::fs"));
-}
-
-#[test]
-fn no_file_contains_a_text_that_only_works_on_one_machine() {
-    let mut violations = Vec::new();
-    for file in sources::files("") {
-        for (number, line) in file.text.lines().enumerate() {
-            for ForbiddenText { text, because } in FORBIDDEN_TEXTS {
-                if sources::contains(line, &text.concat()) {
-                    violations.push(format!(
-                        "{}:{} contains {}: {because}",
-                        file.path,
-                        number + 1,
-                        text.concat()
-                    ));
-                }
-            }
-        }
-    }
-    assert_none(&violations);
 }
 
 #[test]

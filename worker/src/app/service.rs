@@ -63,7 +63,7 @@ impl Service {
         let lanes = Lanes::start(settings, backend, &shared, mirror).await?;
         let mut background: Vec<Task> = Vec::new();
         background.extend(mirror_task.map(|task| ("mirror", task)));
-        background.push(("clock", tokio::spawn(shared.clock.clone().watch())));
+        background.push(("clock", tokio::spawn(shared.clock.watch())));
 
         let stop = CancellationToken::new();
         let watch = shared.store.database().clone().watch_settings(stop.clone());

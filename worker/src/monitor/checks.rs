@@ -65,7 +65,7 @@ impl Health {
         let stuck: Vec<&str> = snapshot
             .lanes
             .iter()
-            .filter(|lane| is_stuck(lane.stats.pulse.busy_for(), good_since, limit))
+            .filter(|lane| is_stuck(lane.stats.heartbeat.busy_for(), good_since, limit))
             .map(|lane| lane.queue.as_str())
             .collect();
         let is_turning = turned.is_none_or(|turned| turned.elapsed() < limit);

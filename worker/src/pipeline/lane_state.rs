@@ -66,24 +66,20 @@ pub struct Heartbeat(AtomicU64);
 
 impl Heartbeat {
     /// Records an iteration: the loop is busy.
-    pub(crate) fn turn(&self) {
+    pub(crate) fn beat(&self) {
         let millis = u64::try_from(EPOCH.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.0.store(millis + 1, Relaxed);
     }
 
     /// Records that the loop is idle.
-    pub(crate) fn rest(&self) {
+    pub(crate) fn idle(&self) {
         self.0.store(0, Relaxed);
     }
 
     /// Time since the last iteration; `None` while the loop is idle.
     pub fn busy_for(&self) -> Option<Duration> {
-        let turned = self.0.load(Relaxed).checked_sub(1)?;
-        Some(
-            EPOCH
-                .elapsed()
-                .saturating_sub(Duration::from_millis(turned)),
-        )
+        let last = self.0.load(Relaxed).checked_sub(1)?;
+        Some(EPOCH.elapsed().saturating_sub(Duration::from_millis(last)))
     }
 }
 
@@ -105,13 +101,13 @@ mod tests {
     fn an_idle_loop_is_not_busy() {
         let heartbeat = Heartbeat::default();
         assert_eq!(heartbeat.busy_for(), None);
-        heartbeat.turn();
+        heartbeat.beat();
         assert!(
             heartbeat
                 .busy_for()
                 .is_some_and(|busy| busy < Duration::from_mins(1))
         );
-        heartbeat.rest();
+        heartbeat.idle();
         assert_eq!(heartbeat.busy_for(), None);
     }
 }

@@ -62,7 +62,7 @@ pub struct LaneStats {
     /// The state of the lane.
     pub state: AtomicLaneState,
     /// The heartbeat of the lane.
-    pub pulse: Heartbeat,
+    pub heartbeat: Heartbeat,
     counts: Counts,
 }
 
@@ -119,7 +119,7 @@ impl Default for LaneStats {
             dead: LabeledCounter::new(urgent_reasons()),
             retries: LabeledCounter::new(RETRIES.map(Into::into)),
             state: AtomicLaneState::default(),
-            pulse: Heartbeat::default(),
+            heartbeat: Heartbeat::default(),
             counts: Counts::default(),
         }
     }

@@ -42,7 +42,7 @@ impl ClockWait<'_> {
             let (since, backoff) =
                 waits.get_or_insert_with(|| (Instant::now(), Backoff::new(MAX_PAUSE)));
             let since = since.elapsed();
-            self.stats.pulse.turn();
+            self.stats.heartbeat.beat();
             self.stats.retried(error.kind());
             self.stats.state.set(LaneState::Retrying);
             report(&error, waiting, since);
@@ -62,7 +62,7 @@ impl ClockWait<'_> {
     pub async fn before_subscribing(self) {
         let mut backoff = Backoff::new(MAX_PAUSE);
         while !self.stop.is_cancelled() {
-            self.stats.pulse.turn();
+            self.stats.heartbeat.beat();
             let confirmed = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,

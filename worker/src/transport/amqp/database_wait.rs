@@ -44,7 +44,7 @@ impl<L: Ledger> DatabaseWait<'_, L> {
         let mut backoff = Backoff::new(self.options.retry_limit);
         let (began, pause) = (Instant::now(), self.pause_after(refusals));
         loop {
-            self.stats.pulse.turn();
+            self.stats.heartbeat.beat();
             let probed = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,

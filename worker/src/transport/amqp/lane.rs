@@ -101,7 +101,7 @@ impl<L: Ledger> Lane<L> {
     ) -> Interruption {
         let prefetch = self.options.prefetch();
         let worker = &self.options.worker;
-        self.pipeline.stats().pulse.turn();
+        self.pipeline.stats().heartbeat.beat();
         let opened = Subscription::open(connection, &self.queue, worker, prefetch).await;
         let mut subscription = match opened {
             Ok(subscription) => subscription,
@@ -126,7 +126,7 @@ impl<L: Ledger> Lane<L> {
         let stop = self.stop.clone();
         let group_max = usize::from(self.options.group_max.max(1));
         loop {
-            self.pipeline.stats().pulse.rest();
+            self.pipeline.stats().heartbeat.idle();
             let group = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(Interruption::Drained),
@@ -201,7 +201,7 @@ impl<L: Ledger> Lane<L> {
     ) -> Result<(), Interruption> {
         let mut now = self.clock().before_deciding(group.len()).await?;
         let mut group = self.admit(group, now);
-        self.pipeline.stats().pulse.turn();
+        self.pipeline.stats().heartbeat.beat();
         let mut backoff = Backoff::new(self.options.retry_limit);
         let mut since = None;
         let mut retried = false;
@@ -213,7 +213,7 @@ impl<L: Ledger> Lane<L> {
                 backoff.reset();
             }
             settle(&self.options, &self.publisher, subscription, pass.settled).await?;
-            self.pipeline.stats().pulse.turn();
+            self.pipeline.stats().heartbeat.beat();
             let Some(stalled) = pass.stalled else {
                 if retried {
                     self.pipeline.stats().state.set(LaneState::Serving);
@@ -275,7 +275,7 @@ impl<L: Ledger> Lane<L> {
     /// Records that the lane serves a group, and the age of its first command.
     fn record_start(&self, group: &[Delivery]) {
         let stats = self.pipeline.stats();
-        stats.pulse.turn();
+        stats.heartbeat.beat();
         stats.state.set(LaneState::Serving);
         if let Some(sent) = group.first().and_then(incoming::sent) {
             let age = self.options.clock.now() - sent;

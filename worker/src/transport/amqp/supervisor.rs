@@ -280,7 +280,7 @@ impl<L: Ledger + 'static> Supervisor<L> {
             let interruption = lane.serve(connection.get(), || guard.take()).await;
             drop(guard);
             stats.state.set(LaneState::Starting);
-            stats.pulse.rest();
+            stats.heartbeat.idle();
             match interruption {
                 Interruption::Drained => return Ok(()),
                 Interruption::Database(commands) => {

@@ -94,7 +94,7 @@ impl Lane {
         let mut purged: Option<Instant> = None;
         let mut renewed = self.clock().confirmed().await?;
         while !self.stop.is_cancelled() {
-            self.stats().pulse.turn();
+            self.stats().heartbeat.beat();
             let version = queue::version(&self.watch).await?;
             // A group of commands renews the lease. Queries and an empty queue do not.
             let now = self.clock().confirmed().await?;
@@ -135,7 +135,7 @@ impl Lane {
     async fn wait_for_lease(&mut self) -> Result<(), EmbeddedError> {
         let mut is_logged = false;
         while !self.stop.is_cancelled() {
-            self.stats().pulse.turn();
+            self.stats().heartbeat.beat();
             let version = queue::version(&self.watch).await?;
             let now = self.clock().confirmed().await?;
             if lease::take(self.store().connection(), self.owner(), now).await? {
