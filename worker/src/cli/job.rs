@@ -14,7 +14,7 @@ use super::{
     context::Context,
     failure::{Doing, Failure},
     print::{self, Rows},
-    progress, show, values,
+    progress, publish, show, values,
 };
 use crate::{
     app::worker_name,
