@@ -8,8 +8,8 @@
 //! |---|---|
 //! | `prober` | queries database and Redis at regular intervals and stores the results |
 //! | `checks` | the checks of `/livez` and `/readyz` |
-//! | `metrics`, `text` | the metrics of `/metrics`, in the text format of Prometheus |
-//! | `server` | the HTTP server with all its limits; the only module that uses `hyper` |
+//! | `metrics` | the metrics of `/metrics` |
+//! | `server` | the HTTP server with all its limits |
 //! | `client` | the HTTP client of `scrip health` |
 
 mod checks;
@@ -17,7 +17,6 @@ pub mod client;
 mod metrics;
 mod prober;
 mod server;
-mod text;
 
 use std::{
     io,

@@ -3,11 +3,7 @@
 use producer_sdk::{Command, Error, contract::bucket};
 
 use crate::{
-    cli::{
-        context::Context,
-        failure::{Doing, Failure},
-        print::escape,
-    },
+    cli::{context::Context, failure::Failure, print::escape},
     config::{Backend, SecretUrl},
     transport::{amqp, embedded},
 };
@@ -60,10 +56,7 @@ pub fn interrupted(command: &Command, signal: &str) -> Failure {
 }
 
 fn failed(command: &Command, error: Error) -> Failure {
-    match Err::<(), _>(error).doing(format!("publish {}", command.reference_id)) {
-        Err(failure) => failure,
-        Ok(()) => Failure::new(String::new()),
-    }
+    Failure::cannot(format_args!("publish {}", command.reference_id), error)
 }
 
 /// A part of a sentence that says that no worker serves the queue of the command; empty if a worker
