@@ -17,11 +17,16 @@ pub async fn explain(
 ) -> Failure {
     let reference = escape(&command.reference_id);
     match error {
-        Error::NoReply(waited) => {
-            let text = format!("no outcome of {reference} within {waited:?}");
+        Error::NoReply { after, confirmed } => {
+            let text = format!("no outcome of {reference} within {after:?}");
+            let state = if confirmed {
+                "is safe in the queue"
+            } else {
+                "was not confirmed and may be in the queue"
+            };
             Failure::new(text).with_advice(format!(
-                "if the broker confirmed it, the command is safe in the queue{}; publish it again \
-                 with --reference {reference} to get its outcome: it is applied once",
+                "the command {state}{}; publish it again with --reference {reference} to get its \
+                 outcome: it is applied once",
                 unserved(context, url, command).await
             ))
         }
