@@ -4,11 +4,10 @@
 
 #[path = "../compose/definitions.rs"]
 mod definitions;
-#[path = "compose/images.rs"]
 mod images;
+mod postgres_settings;
 #[path = "../compose/schema.rs"]
 mod schema;
-#[path = "compose/users.rs"]
 mod users;
 #[path = "../compose/yaml.rs"]
 mod yaml;
@@ -18,10 +17,8 @@ use std::path::PathBuf;
 use producer_sdk::contract::{
     Arg, BROKER_SETTINGS, Policy, Role, Topology, USER_LIMITS, VHOST_LIMITS,
 };
-use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use serde_json::{Map, Value};
 use strum::VariantArray;
-use testkit::servers::Server;
 
 const COMPOSE: &str = "docker-compose.yml";
 const TEST_SERVERS: &str = "tests/servers/compose.yml";
@@ -369,39 +366,4 @@ fn the_worker_image_runs_without_root_and_from_a_file_that_exists() {
         user.is_some_and(|user| user != "root" && !user.starts_with('0')),
         "{user:?}"
     );
-}
-
-/// The settings in the command line of `postgres`, as `NAME=VALUE`.
-fn postgres_settings(compose: &Value) -> Vec<(&str, &str)> {
-    let command = compose["services"]["postgres"]["command"].as_array();
-    let words = command.expect("a list").iter().filter_map(Value::as_str);
-    words.filter_map(|word| word.split_once('=')).collect()
-}
-
-#[tokio::test]
-async fn postgresql_has_the_settings_of_the_compose_file_also_after_a_restart() {
-    let compose = compose(COMPOSE);
-    let settings = postgres_settings(&compose);
-    assert!(
-        !settings.is_empty(),
-        "{COMPOSE}: PostgreSQL has no settings"
-    );
-    let options: Vec<String> = settings
-        .iter()
-        .map(|(name, value)| format!("-c {name}={value}"))
-        .collect();
-    let mut server = Server::postgres_with(&options.join(" ")).await;
-    for is_restarted in [false, true] {
-        if is_restarted {
-            server.restart().await;
-        }
-        let connection = Database::connect(server.url()).await.unwrap();
-        for (name, value) in &settings {
-            let show = Statement::from_string(DbBackend::Postgres, format!("SHOW {name}"));
-            let row = connection.query_one_raw(show).await.unwrap().unwrap();
-            let shown: String = row.try_get_by_index(0).unwrap();
-            assert_eq!(&shown, value, "{name}");
-        }
-        connection.close().await.unwrap();
-    }
 }
