@@ -21,7 +21,9 @@ use crate::{
 impl Health {
     /// All metrics in the text format.
     pub fn metrics(&self) -> String {
-        let Report { ok, .. } = self.ready();
+        let Report {
+            ok, capabilities, ..
+        } = self.ready();
         let mut text = Text::default();
         text.gauge("scrip_info", "Always 1.")
             .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -29,6 +31,14 @@ impl Health {
             .sample(&[], u8::from(ok));
         text.gauge("scrip_draining", "1 while the worker stops.")
             .sample(&[], u8::from(self.is_draining()));
+        let mut family = text.gauge(
+            "scrip_capability_up",
+            "1 if the worker serves commands, queries or jobs, or can publish.",
+        );
+        for capability in &capabilities {
+            let is_available = u8::from(capability.is_available());
+            family.sample(&[("capability", capability.name)], is_available);
+        }
         if let Some(watched) = self.0.watched.get() {
             let snapshot = watched.snapshot();
             let commanded = snapshot.lanes.iter().filter(|lane| lane.takes_commands);
@@ -137,9 +147,10 @@ fn errors(text: &mut Text, lanes: &[&LaneSnapshot]) {
 }
 
 fn lanes(text: &mut Text, snapshot: &WorkerSnapshot) {
-    let mut family = text.gauge("scrip_lanes", "Lanes, by state.");
+    let mut family = text.gauge("scrip_lanes", "Lanes for commands, by state.");
     for &state in LaneState::VARIANTS {
-        let lanes = snapshot.lanes.iter().filter(|lane| lane.state == state);
+        let lanes = snapshot.lanes.iter();
+        let lanes = lanes.filter(|lane| lane.takes_commands && lane.state == state);
         family.sample(&[("state", state.as_str())], lanes.count());
     }
     text.gauge("scrip_lanes_expected", "Lanes that should be registered.")
