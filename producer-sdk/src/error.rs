@@ -68,10 +68,16 @@ pub enum Error {
         #[source]
         cause: Cause,
     },
-    /// The message was sent, but no reply came in time. The command may still be applied: send it
-    /// again with the same reference to get its outcome.
-    #[error("no reply within {0:?}")]
-    NoReply(Duration),
+    /// No reply came in time. The command may still be applied: send it again with the same
+    /// reference to get its outcome.
+    #[error("no reply within {after:?}")]
+    NoReply {
+        /// The time that the SDK waited.
+        after: Duration,
+        /// Whether the message was confirmed. If so, it is safe in the queue, and a worker will
+        /// process it; an unanswered query expires instead. Otherwise it may not have arrived.
+        confirmed: bool,
+    },
     /// The worker answered the query with an error.
     #[error("the query failed: {0}")]
     Answer(#[from] AnswerError),
@@ -114,7 +120,7 @@ impl Error {
     pub fn is_timeout(&self) -> bool {
         matches!(
             self,
-            Self::WindowFull(_) | Self::Unconfirmed { .. } | Self::NoReply(_)
+            Self::WindowFull(_) | Self::Unconfirmed { .. } | Self::NoReply { .. }
         )
     }
 

@@ -122,7 +122,14 @@ async fn without_a_reply_the_deadline_ends_the_wait_and_later_commands_work() {
             .send_within(&consume(1), Duration::from_secs(1))
             .await
             .expect_err("no reply");
-        assert!(matches!(error, Error::NoReply(_)) && error.is_timeout());
+        let confirmed = matches!(
+            error,
+            Error::NoReply {
+                confirmed: true,
+                ..
+            }
+        );
+        assert!(confirmed && error.is_timeout(), "{error:?}");
         responder.answering.send_replace(true);
         let outcome = soon("the outcome", client.send(&consume(1)))
             .await

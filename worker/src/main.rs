@@ -8,9 +8,6 @@ use scrip::{
     runtime::runtime,
 };
 
-/// Exit code of a command that failed. clap exits with 2 if the command line is invalid.
-const FAILED: u8 = 1;
-
 fn main() -> ExitCode {
     // Every TLS connection uses this provider. The call fails only if the provider is already set.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -28,7 +25,7 @@ fn main() -> ExitCode {
             } else {
                 eprintln!("{failure}");
             }
-            ExitCode::from(FAILED)
+            failure.exit_code()
         }
     }
 }
@@ -40,13 +37,13 @@ fn unparsed(error: &clap::Error) -> ExitCode {
         error.exit();
     }
     let text = error.render().to_string();
+    let failure = Failure::new(text.trim().trim_start_matches("error: ")).as_usage();
     if std::env::args_os().any(|argument| argument == "--json") {
-        let message = text.trim().trim_start_matches("error: ");
-        eprintln!("{}", Failure::new(message).to_json());
+        eprintln!("{}", failure.to_json());
     } else {
         eprint!("{}", escape_lines(&text));
     }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(FAILED))
+    failure.exit_code()
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Failure> {

@@ -145,8 +145,8 @@ fn packages_for_sale_are_listed_in_ascending_order_of_size() {
     assert_eq!(
         lines,
         [
-            "package credits bonus price valid price id",
-            "tiny 5 0 unlimited",
+            "package credits bonus price expires after price id",
+            "tiny 5 0 never",
             "lite 100 10 9.99 USD 90 days price_1",
             "pro 1,500 200 79.99 USD 90 days popular",
             "max 5,000 1,000 199.99 USD 365 days",

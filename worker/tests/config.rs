@@ -183,7 +183,7 @@ fn config_show_names_the_source_of_each_value() {
     let items = shown.as_array().expect("a list");
     let of = |key: &str| items.iter().find(|item| item["key"] == key);
     for (key, value, from) in [
-        ("namespace", json!("other"), "SCRIP_NAMESPACE"),
+        ("namespace", json!("other"), "--namespace"),
         ("ledger.max_user_balance", json!(5), "scrip.toml"),
         (
             "prices.llm:tokens",

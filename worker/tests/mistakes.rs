@@ -77,6 +77,22 @@ fn a_worker_ends_if_the_broker_refuses_its_account_or_virtual_host() {
 }
 
 #[test]
+fn a_publisher_that_the_broker_refuses_gets_advice() {
+    let broker = amqp_url();
+    let (scheme, rest) = broker.split_once("://").expect("a URL");
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let home = Home::new().with("AMQP_URL", &format!("{scheme}://nobody:wrong@{host}"));
+    let publish = ["publish", "consume", "--user", "u", "--service", "s"];
+    for wait in [&[][..], &["--wait"]] {
+        let failed = home.scrip(&[&publish[..], wait].concat());
+        assert_eq!(failed.code, Some(1), "{failed:#?}");
+        let parts = ["cannot connect to", "ACCESS_REFUSED", "correct host, user"];
+        assert!(has(&failed.err, &parts), "{failed:#?}");
+        assert!(!failed.err.contains("wrong"), "{failed:#?}");
+    }
+}
+
+#[test]
 fn without_a_worker_a_command_that_waits_says_that_it_is_safe_and_unserved() {
     let home = Home::new();
     let send = [
@@ -182,6 +198,33 @@ fn wrong_values_of_arguments_are_named_with_the_allowed_ones() {
         assert_eq!(wrong.code, Some(2), "{wrong:#?}");
         assert!(has(&wrong.err, &parts), "{wrong:#?}");
     }
+    home.scrip(&["migrate", "up"]).ok();
+    for (combination, parts) in [
+        (&["balances", "--json", "--csv"][..], ["--csv", "--json"]),
+        (&["report", "--json", "--csv"], ["--csv", "--json"]),
+        (
+            &["report", "--from", "2026-02-02", "--to", "2026-02-01"],
+            ["--from 2026-02-02", "--to 2026-02-01"],
+        ),
+        (&["dead", "replay"], ["--reason", "--all"]),
+        (
+            &[
+                "publish",
+                "grant",
+                "--user",
+                "u",
+                "--reason",
+                "registration_bonus",
+                "--validity-days",
+                "1",
+            ],
+            ["`validityDays` was set", "has no such field"],
+        ),
+    ] {
+        let wrong = home.scrip(combination);
+        assert_eq!(wrong.code, Some(2), "{wrong:#?}");
+        assert!(has(&wrong.err, &parts), "{wrong:#?}");
+    }
     let bare = home.scrip(&[]);
     assert_eq!((bare.code, bare.out.as_str()), (Some(2), ""));
     assert!(
@@ -279,7 +322,27 @@ fn a_configuration_file_is_written_once_and_changes_nothing() {
     home.scrip(&["--config", &file, "config", "check"]).ok();
     let again = home.scrip(&["config", "init", &file]);
     assert_eq!(again.code, Some(1), "{again:#?}");
+    assert!(
+        has(&again.err, &["cannot create", "name another file"]),
+        "{again:#?}"
+    );
     assert_eq!(std::fs::read_to_string(&file).expect("a file"), text);
+}
+
+#[test]
+fn a_wrong_namespace_names_the_option_or_the_variable_that_set_it() {
+    let home = Home::new().with("SCRIP__NAMESPACE", "Big Letters");
+    for (options, source) in [
+        (&[][..], "SCRIP__NAMESPACE"),
+        (&["--namespace", "Big Letters"], "--namespace"),
+    ] {
+        let wrong = home.scrip(&[&["config", "check"], options].concat());
+        assert_eq!(wrong.code, Some(1), "{wrong:#?}");
+        let part = format!("`namespace` (set by {source}) is \"Big Letters\"");
+        assert!(wrong.err.contains(&part), "{wrong:#?}");
+    }
+    let right = ["--namespace", "small", "config", "check"];
+    home.scrip(&right).ok();
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn metadata_with_a_key_twice_is_refused_before_it_is_published() {
     let home = Home::new();
     let consume = ["publish", "consume", "--user", "u", "--service", "s"];
     let said = home.scrip(&[&consume[..], &["--metadata", r#"{"a":{"b":1,"b":2}}"#]].concat());
-    assert_eq!(said.code, Some(1), "{said:#?}");
+    assert_eq!(said.code, Some(2), "{said:#?}");
     assert!(
         said.err.contains("`metadata` has the key \"b\" twice"),
         "{said:#?}"

@@ -1,6 +1,7 @@
 //! The AMQP side of a client: requests go through the publisher, replies come from the reply queue.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::select;
@@ -65,19 +66,27 @@ impl AmqpClient {
         envelope: Envelope,
         deadline: Duration,
     ) -> Result<Reply> {
+        let confirmed = AtomicBool::new(false);
         let reply = async {
             let _permit = self.window.enter().await?;
-            self.exchange(exchange, key, envelope).await
+            self.exchange(exchange, key, envelope, &confirmed).await
         };
-        timeout(deadline, reply)
-            .await
-            .map_err(|_| Error::NoReply(deadline))?
+        timeout(deadline, reply).await.map_err(|_| Error::NoReply {
+            after: deadline,
+            confirmed: confirmed.load(Relaxed),
+        })?
     }
 
     /// Publishes the request and waits for the reply. If the reply queue is replaced, it publishes
     /// the request again with the new name. The ledger applies a command once and replies to every
-    /// copy.
-    async fn exchange(&self, exchange: &str, key: &str, envelope: Envelope) -> Result<Reply> {
+    /// copy. Sets `confirmed` once the broker has confirmed a copy.
+    async fn exchange(
+        &self,
+        exchange: &str,
+        key: &str,
+        envelope: Envelope,
+        confirmed: &AtomicBool,
+    ) -> Result<Reply> {
         let correlation_id = Uuid::now_v7().to_string();
         let mut waiting = self.pending.wait_for(correlation_id.clone());
         let mut queue = self.queue.clone();
@@ -96,6 +105,7 @@ impl AmqpClient {
                 .await?;
             let confirmed_and_replaced = async {
                 enqueued.await?;
+                confirmed.store(true, Relaxed);
                 queue.changed().await.map_err(|_| Error::Closed)
             };
             select! {

@@ -1,6 +1,7 @@
 //! The embedded side of a client: requests and replies are rows.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
@@ -71,6 +72,7 @@ impl EmbeddedClient {
     }
 
     async fn request(&self, mut row: Row, deadline: Duration) -> Result<Reply> {
+        let confirmed = AtomicBool::new(false);
         let reply = async {
             let _permit = self.window.enter().await?;
             let correlation_id = Uuid::now_v7().to_string();
@@ -78,6 +80,7 @@ impl EmbeddedClient {
             row.envelope.properties.correlation_id = Some(correlation_id.clone());
             let mut waiting = self.pending.wait_for(correlation_id);
             self.writer.enqueue(row).await?.await?;
+            confirmed.store(true, Relaxed);
             let mut closed = self.closed.subscribe();
             tokio::select! {
                 reply = &mut waiting.reply => {
@@ -86,9 +89,10 @@ impl EmbeddedClient {
                 _ = closed.wait_for(|closed| *closed) => Err(Error::Closed),
             }
         };
-        timeout(deadline, reply)
-            .await
-            .map_err(|_| Error::NoReply(deadline))?
+        timeout(deadline, reply).await.map_err(|_| Error::NoReply {
+            after: deadline,
+            confirmed: confirmed.load(Relaxed),
+        })?
     }
 
     pub(crate) async fn close(&self) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use producer_sdk::{Command, Error};
+use sea_orm::ConnectionTrait;
 use tokio::task::JoinSet;
 
 use super::fixture::{File, consume, count, respond, soon};
@@ -79,6 +80,34 @@ async fn without_a_worker_the_deadline_ends_the_wait_and_the_command_stays_in_th
         .send_within(&consume(1), Duration::from_secs(1))
         .await
         .expect_err("no reply");
-    assert!(matches!(error, Error::NoReply(_)) && error.is_timeout());
+    let confirmed = matches!(
+        error,
+        Error::NoReply {
+            confirmed: true,
+            ..
+        }
+    );
+    assert!(confirmed && error.is_timeout(), "{error:?}");
     assert_eq!(count(&file.connect().await, "queue_message").await, 1);
+}
+
+#[tokio::test]
+async fn a_command_that_could_not_be_written_in_time_is_reported_as_unconfirmed() {
+    let file = File::migrated().await;
+    let client = file.client().await;
+    let other = file.connect().await;
+    let lock = other.execute_unprepared("BEGIN IMMEDIATE").await;
+    lock.expect("locked");
+    let error = client
+        .send_within(&consume(1), Duration::from_millis(200))
+        .await
+        .expect_err("no reply");
+    let unconfirmed = matches!(
+        error,
+        Error::NoReply {
+            confirmed: false,
+            ..
+        }
+    );
+    assert!(unconfirmed && error.is_timeout(), "{error:?}");
 }

@@ -129,7 +129,7 @@ const NAMES: &[NameRule] = &[
         because: "only the filtered socket uses the parts of the AMQP library",
     },
     NameRule {
-        names: &["hyper", "hyper_util"],
+        names: &["http_body_util", "hyper", "hyper_util"],
         within: SOURCES,
         only_in: &["worker/src/monitor"],
         because: "only health and metrics use HTTP",

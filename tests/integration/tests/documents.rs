@@ -3,5 +3,6 @@
 
 mod conformance;
 mod names;
+mod pages;
 mod readme;
 mod written;

@@ -1,6 +1,6 @@
 //! `scrip balances`: lists the balances of all users.
 
-use std::process::ExitCode;
+use std::{io::Stdout, process::ExitCode};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::ValueEnum;
@@ -8,9 +8,9 @@ use producer_sdk::contract::BalanceResult;
 
 use super::{
     context::Context,
+    csv::{cell, writer},
     failure::Failure,
-    print::{self, Rows},
-    report::csv::cell,
+    print::{self, OutputError, Rows},
     show, values,
 };
 use crate::read::{self, WalletFilter};
@@ -76,7 +76,7 @@ impl Status {
 /// Writes the balances.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.csv && context.json {
-        return Err(Failure::new("--csv and --json exclude each other"));
+        return Err(Failure::new("--csv and --json exclude each other").as_usage());
     }
     let store = context.ledger().await?;
     let rules = context.settings.rules();
@@ -118,7 +118,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 /// The output that wallets are written to, one at a time.
 enum Output {
     Json,
-    Csv,
+    Csv(Box<csv::Writer<Stdout>>),
     Table(Box<Rows>),
 }
 
@@ -128,8 +128,9 @@ impl Output {
             return Ok(Self::Json);
         }
         if csv {
-            print::line(HEAD)?;
-            return Ok(Self::Csv);
+            let mut writer = writer();
+            writer.write_record(HEAD.split(','))?;
+            return Ok(Self::Csv(Box::new(writer)));
         }
         Ok(Self::Table(Box::new(Rows::new(&[
             "user",
@@ -147,7 +148,7 @@ impl Output {
     fn write(&mut self, wallet: &BalanceResult) -> print::Result {
         match self {
             Self::Json => print::json(wallet),
-            Self::Csv => print::line(&line(wallet)),
+            Self::Csv(writer) => Ok(writer.write_record(cells(wallet))?),
             Self::Table(rows) => {
                 let next = wallet.next_expiring_batch.as_ref();
                 rows.push([
@@ -171,10 +172,14 @@ impl Output {
     /// Ends the output. `next` is the user to continue after, if more wallets may follow. The table
     /// prints it; a program takes it from the last line of its output.
     fn finish(self, next: Option<&str>) -> Result<ExitCode, Failure> {
-        if let Self::Table(mut rows) = self {
-            rows.print()?;
-            if let Some(next) = next {
-                print::line(&format!("\nmore: --cursor {}", print::escape(next)))?;
+        match self {
+            Self::Json => {}
+            Self::Csv(mut writer) => writer.flush().map_err(OutputError::from)?,
+            Self::Table(mut rows) => {
+                rows.print()?;
+                if let Some(next) = next {
+                    print::line(&format!("\nmore: --cursor {}", print::escape(next)))?;
+                }
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -185,7 +190,7 @@ const HEAD: &str = "user_id,status,available,held,balance,total_earned,total_spe
                     next_expires_at,next_grant,next_grant_at,next_grant_plan,version";
 
 /// A wallet as a line of CSV, in the order of [`HEAD`].
-fn line(wallet: &BalanceResult) -> String {
+fn cells(wallet: &BalanceResult) -> [String; 13] {
     let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
     let expiring = wallet.next_expiring_batch.as_ref();
     let grant = wallet.next_grant_info.as_ref();
@@ -214,5 +219,4 @@ fn line(wallet: &BalanceResult) -> String {
             .unwrap_or_default(),
         wallet.version.to_string(),
     ]
-    .join(",")
 }

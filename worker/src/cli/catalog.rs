@@ -96,7 +96,13 @@ pub fn packages(context: &Context) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = Rows::new(&[
-        "package", ">credits", ">bonus", ">price", "valid", "price id", "",
+        "package",
+        ">credits",
+        ">bonus",
+        ">price",
+        "expires after",
+        "price id",
+        "",
     ]);
     for item in items {
         let price = item.price.zip(item.currency);
@@ -108,7 +114,7 @@ pub fn packages(context: &Context) -> Result<ExitCode, Failure> {
                 format!("{price} {currency}")
             }),
             item.validity_days
-                .map_or_else(|| "unlimited".to_owned(), |days| format!("{days} days")),
+                .map_or_else(|| "never".to_owned(), |days| format!("{days} days")),
             item.price_id.unwrap_or_default(),
             if item.popular { "popular" } else { "" }.to_owned(),
         ]);

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -96,7 +96,15 @@ pub fn init(file: &Path) -> Result<ExitCode, Failure> {
         text.push_str(line);
         text.push('\n');
     }
-    let mut created = File::create_new(file).doing(format!("create {}", file.display()))?;
+    let mut created = File::create_new(file).map_err(|error| {
+        let exists = error.kind() == ErrorKind::AlreadyExists;
+        let failure = Failure::cannot(format_args!("create {}", file.display()), error);
+        if exists {
+            failure.with_advice("name another file: `scrip config init FILE`")
+        } else {
+            failure
+        }
+    })?;
     created
         .write_all(text.as_bytes())
         .doing(format!("write {}", file.display()))?;

@@ -1,29 +1,37 @@
 //! The error of a command: the step that failed, its causes, and advice.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, process::ExitCode};
 
 use serde_json::json;
 
 use super::print::{OutputError, escape_json, escape_lines};
 
+/// Exit code of a command that failed.
+const FAILED: u8 = 1;
+/// Exit code of a wrong command line, as of clap.
+const USAGE: u8 = 2;
+
 /// The error of a command, as the terminal or a program gets it.
 #[derive(Debug)]
 pub struct Failure {
-    /// The step that failed, such as "cannot open the ledger".
-    doing: Option<String>,
-    cause: Option<Box<dyn Error + Send + Sync>>,
+    /// The step that failed, such as "cannot open the ledger", and its causes.
+    error: anyhow::Error,
     /// The last line: what the failure means, and what to do.
     advice: Option<String>,
+    exit_code: u8,
 }
 
 impl Failure {
     /// A failure without a cause: `text` is the complete error.
     pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            doing: Some(text.into()),
-            cause: None,
-            advice: None,
-        }
+        anyhow::Error::msg(text.into()).into()
+    }
+
+    /// The failure "cannot {step}", with its cause.
+    pub fn cannot(step: impl fmt::Display, cause: impl Error + Send + Sync + 'static) -> Self {
+        anyhow::Error::new(cause)
+            .context(format!("cannot {step}"))
+            .into()
     }
 
     /// Adds a last line that says what the failure means and what to do.
@@ -39,21 +47,31 @@ impl Failure {
         }
     }
 
+    /// Makes this a failure of the command line, such as clap does not find: arguments that do not
+    /// fit together.
+    #[must_use]
+    pub fn as_usage(self) -> Self {
+        Self {
+            exit_code: USAGE,
+            ..self
+        }
+    }
+
+    /// The exit code of the program.
+    pub fn exit_code(&self) -> ExitCode {
+        self.exit_code.into()
+    }
+
     /// The step that failed, then each cause.
     fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.doing.iter().cloned().collect();
-        let mut cause = self
-            .cause
-            .as_deref()
-            .map(|cause| cause as &(dyn Error + 'static));
-        while let Some(error) = cause {
+        let mut lines: Vec<String> = Vec::new();
+        for error in self.error.chain() {
             let text = error.to_string();
             let text = without_source_line(&text);
             // Some libraries repeat their cause in their own text.
             if !lines.last().is_some_and(|last| last.ends_with(text)) {
                 lines.push(text.to_owned());
             }
-            cause = error.source();
         }
         lines
     }
@@ -78,26 +96,19 @@ impl Failure {
 
     /// Whether the reader of stdout stopped reading, as `head` does. The program then exits with 0.
     pub fn is_closed_pipe(&self) -> bool {
-        let mut cause = self
-            .cause
-            .as_deref()
-            .map(|cause| cause as &(dyn Error + 'static));
-        while let Some(error) = cause {
-            if let Some(error) = error.downcast_ref::<OutputError>() {
-                return error.is_closed_pipe();
-            }
-            cause = error.source();
-        }
-        false
+        let mut causes = self.error.chain();
+        causes
+            .find_map(|error| error.downcast_ref())
+            .is_some_and(OutputError::is_closed_pipe)
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self {
-            doing: None,
-            cause: Some(Box::new(error)),
+            error: error.into(),
             advice: None,
+            exit_code: FAILED,
         }
     }
 }
@@ -105,16 +116,12 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
 /// Adds the step that failed to an error.
 pub trait Doing<T> {
     /// Turns the error into the failure "cannot {step}", with the error as its cause.
-    fn doing(self, step: impl Into<String>) -> Result<T, Failure>;
+    fn doing(self, step: impl fmt::Display) -> Result<T, Failure>;
 }
 
 impl<T, E: Error + Send + Sync + 'static> Doing<T> for Result<T, E> {
-    fn doing(self, step: impl Into<String>) -> Result<T, Failure> {
-        self.map_err(|error| Failure {
-            doing: Some(format!("cannot {}", step.into())),
-            cause: Some(Box::new(error)),
-            advice: None,
-        })
+    fn doing(self, step: impl fmt::Display) -> Result<T, Failure> {
+        self.map_err(|error| Failure::cannot(step, error))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     context::Context,
     failure::{Doing, Failure},
     print::{self, Rows},
-    progress, show, values,
+    progress, publish, show, values,
 };
 use crate::{
     app::worker_name,
@@ -128,7 +128,7 @@ async fn run_job(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
     };
     let client = Client::connect(url.expose(), options)
         .await
-        .doing(format!("connect to {url}"))?;
+        .map_err(|error| publish::unconnected(&url, error))?;
     let runner = Runner {
         clock: Clock::system().checked(
             store.database().clone(),

@@ -14,6 +14,7 @@ mod batches;
 mod catalog;
 mod config;
 mod context;
+mod csv;
 mod dead;
 mod demo;
 mod failure;
@@ -202,7 +203,7 @@ impl Global {
     fn context(self) -> Result<Context, ConfigError> {
         let mut environment = Environment::of_process();
         if let Some(namespace) = self.namespace {
-            environment.set("SCRIP_NAMESPACE", namespace);
+            environment.set_namespace(namespace);
         }
         let mut settings = Settings::load(self.config.as_deref(), &environment)?;
         if let Some(format) = self.log_format {

@@ -16,7 +16,7 @@ use args::{Publication, Sending};
 use super::{
     audit::{Ending, Entry, Intention},
     context::Context,
-    failure::{Doing, Failure},
+    failure::Failure,
     print::{self, escape},
     show,
     signals::Signals,
@@ -40,7 +40,9 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         sending,
         actor,
     } = args.command()?;
-    command.check()?;
+    command
+        .check()
+        .map_err(|rejection| Failure::from(rejection).as_usage())?;
     let mut signals = Signals::listen()?;
     let url = context.queue_url().await?;
     unknown::warn(context, &command);
@@ -70,7 +72,7 @@ async fn send(
         let deadline = Duration::from_secs(sending.timeout);
         let client = Client::connect(url.expose(), options)
             .await
-            .doing(format!("connect to {url}"))?;
+            .map_err(|error| unconnected(url, error))?;
         let sent = client.send_within(command, deadline).await;
         warn_if_unclosed(client.close().await);
         return match sent {
@@ -80,7 +82,7 @@ async fn send(
     }
     let producer = Producer::connect(url.expose(), options)
         .await
-        .doing(format!("connect to {url}"))?;
+        .map_err(|error| unconnected(url, error))?;
     let published = producer.publish(command).await;
     warn_if_unclosed(producer.close().await);
     match published {
@@ -133,6 +135,18 @@ fn ending(sent: &Sent) -> Ending {
                 Some(error) => json!({ "code": error.code, "replayed": outcome.replayed }),
             },
         },
+    }
+}
+
+/// The failure of a producer or client that cannot connect to the queue.
+pub fn unconnected(url: &SecretUrl, error: producer_sdk::Error) -> Failure {
+    let failure = Failure::cannot(format_args!("connect to {url}"), error);
+    if url.expose().starts_with("amqp") {
+        failure.with_advice(
+            "start RabbitMQ there, or correct host, user, password and virtual host in `AMQP_URL`",
+        )
+    } else {
+        failure
     }
 }
 

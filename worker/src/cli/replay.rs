@@ -7,7 +7,7 @@ use std::{collections::VecDeque, path::PathBuf, process::ExitCode, time::Duratio
 
 use futures_util::{StreamExt, stream};
 use indicatif::ProgressBar;
-use producer_sdk::{Client, Command, Error, Options, Producer};
+use producer_sdk::{Client, Command, Options, Producer};
 use serde_json::{Map, json};
 use tokio::{task::unconstrained, time::Instant};
 
@@ -139,18 +139,17 @@ async fn send(
         args,
         lines,
     };
-    let connecting = format!("connect to {url}");
     let sent = if args.wait {
         let client = Client::connect(url.expose(), options)
             .await
-            .doing(connecting)?;
+            .map_err(|error| publish::unconnected(url, error))?;
         let sent = replay.send(&client, summary).await;
         publish::warn_if_unclosed(client.close().await);
         sent
     } else {
         let producer = Producer::connect(url.expose(), options)
             .await
-            .doing(connecting)?;
+            .map_err(|error| publish::unconnected(url, error))?;
         let sent = replay.publish(&producer, summary).await;
         publish::warn_if_unclosed(producer.close().await);
         sent
@@ -173,11 +172,9 @@ impl Replay<'_> {
         let mut unconfirmed = VecDeque::new();
         for (index, (number, command)) in self.lines.each().enumerate() {
             self.rate_limit(index).await;
-            let failed = |error: Error| Err::<(), _>(error).doing(format!("publish line {number}"));
-            match producer.enqueue(&command?).await {
-                Ok(handle) => unconfirmed.push_back((number, handle)),
-                Err(error) => failed(error)?,
-            }
+            let handle = producer.enqueue(&command?).await;
+            let handle = handle.doing(format!("publish line {number}"))?;
+            unconfirmed.push_back((number, handle));
             while unconfirmed.len() > self.args.window as usize {
                 self.confirm(&mut unconfirmed, summary).await?;
             }

@@ -117,9 +117,9 @@ async fn wait_for_database(context: &Context, database: &SecretUrl) -> Result<()
 /// connections is logged, because it stays until an operator acts or connections end.
 async fn first_connection(amqp: &SecretUrl) -> Result<(), Failure> {
     match amqp::check_access(amqp.expose()).await {
-        Err(error) if error.is_permanent() => Err::<(), _>(error)
-            .doing(format!("use the broker at {amqp}"))
-            .map_err(|failure| failure.with_advice(ACCESS)),
+        Err(error) if error.is_permanent() => {
+            Err(Failure::cannot(format!("use the broker at {amqp}"), error).with_advice(ACCESS))
+        }
         Err(error) => {
             if let Some(remedy) = error.limit_remedy() {
                 warn!(

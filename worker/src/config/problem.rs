@@ -8,7 +8,7 @@ use std::{fmt, path::PathBuf};
 pub struct Problem {
     /// The full key, such as `ledger.max_user_balance`.
     pub key: String,
-    /// The environment variable that set the key. `None` if the file did.
+    /// The environment variable or the option that set the key. `None` if the file did.
     pub variable: Option<String>,
     /// The found value, as a phrase that follows "is".
     pub found: String,

@@ -31,11 +31,14 @@ const DEFAULT_FILE: &str = "scrip.toml";
 const PREFIX: &str = "SCRIP__";
 const CONFIG_FILE: &str = "SCRIP_CONFIG";
 const LOG_FILTER: &str = "RUST_LOG";
+const NAMESPACE: &str = "SCRIP_NAMESPACE";
+/// The option of the command line, which overrides file and environment.
+const NAMESPACE_OPTION: &str = "--namespace";
 const NAMED: [(&str, &[&str]); 6] = [
     ("DATABASE_URL", &["database", "url"]),
     ("AMQP_URL", &["amqp", "url"]),
     ("REDIS_URL", &["redis", "url"]),
-    ("SCRIP_NAMESPACE", &["namespace"]),
+    (NAMESPACE, &["namespace"]),
     ("SCRIP_DATA_DIR", &["data_dir"]),
     (LOG_FILTER, &["logging", "filter"]),
 ];
@@ -80,10 +83,11 @@ impl Environment {
         environment
     }
 
-    /// Sets a variable in the snapshot, for options of the command line.
-    pub fn set(&mut self, name: &str, value: String) {
-        self.undecodable.remove(name);
-        self.values.insert(name.to_owned(), value);
+    /// Sets the namespace of the command line, which replaces that of the variable.
+    pub fn set_namespace(&mut self, namespace: String) {
+        self.undecodable.remove(NAMESPACE);
+        self.values.remove(NAMESPACE);
+        self.values.insert(NAMESPACE_OPTION.to_owned(), namespace);
     }
 
     /// The value of a variable. `None` if it is not set or empty.
@@ -205,6 +209,9 @@ impl Source {
             let path: Vec<String> = path.split("__").map(str::to_lowercase).collect();
             self.set(variable, &path, text);
         }
+        if let Some(text) = environment.get(NAMESPACE_OPTION) {
+            self.set(NAMESPACE_OPTION, &["namespace".to_owned()], text);
+        }
     }
 
     /// Reads the URLs that are in files, the form in which container platforms provide secrets.
@@ -307,7 +314,7 @@ impl Source {
 pub enum Origin {
     /// The file.
     File,
-    /// An environment variable.
+    /// An environment variable, or the option of the command line.
     Environment(String),
 }
 
@@ -327,6 +334,9 @@ fn key_of(variable: &str) -> Option<String> {
     }
     if variable == PRICES {
         return Some("prices".to_owned());
+    }
+    if variable == NAMESPACE_OPTION {
+        return Some("namespace".to_owned());
     }
     let path = variable.strip_prefix(PREFIX)?;
     Some(path.replace("__", ".").to_lowercase())

@@ -1,22 +1,26 @@
-//! Requests the health of a worker, with the minimum of HTTP that this needs.
+//! Requests the health of a worker over HTTP.
 
 use std::{
+    error::Error,
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
-use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
+use http_body_util::{BodyExt, Limited};
+use hyper::{
+    Request, StatusCode,
+    client::conn::http1::handshake,
+    header::{CONNECTION, HOST},
 };
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::{net::TcpStream, time::timeout};
 
 /// Maximum time until the whole response is read.
 const WITHIN: Duration = Duration::from_secs(5);
-/// Maximum size of a response. The rest is not read.
-const MAX_BYTES: u64 = 1024 * 1024;
+/// Maximum size of a response body.
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// The response of a worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,17 +45,24 @@ pub enum ClientError {
     Timeout { address: SocketAddr },
     /// Another program sent the response.
     #[error("the server at {address} is not a Scrip worker")]
-    Strange { address: SocketAddr },
+    Strange {
+        address: SocketAddr,
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
 
 /// Requests `path` of the worker on this machine that listens at `listen`.
 pub async fn get(listen: SocketAddr, path: &str) -> Result<HealthResponse, ClientError> {
     let address = reachable(listen);
-    let response = timeout(WITHIN, exchange(address, path))
+    let response = async {
+        let stream = TcpStream::connect(address).await;
+        let stream = stream.map_err(|source| ClientError::Unreachable { address, source })?;
+        let response = exchange(stream, address, path).await;
+        response.map_err(|source| ClientError::Strange { address, source })
+    };
+    timeout(WITHIN, response)
         .await
         .map_err(|_| ClientError::Timeout { address })?
-        .map_err(|source| ClientError::Unreachable { address, source })?;
-    read(&response).ok_or(ClientError::Strange { address })
 }
 
 /// The address to connect to. A worker that listens on every address is reached by loopback.
@@ -64,30 +75,36 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-async fn exchange(address: SocketAddr, path: &str) -> io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect(address).await?;
-    // In HTTP/1.0 the response ends with its connection.
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut response = Vec::new();
-    stream.take(MAX_BYTES).read_to_end(&mut response).await?;
-    Ok(response)
-}
-
-fn read(response: &[u8]) -> Option<HealthResponse> {
-    let text = std::str::from_utf8(response).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?;
-    let report: Value = serde_json::from_str(body).ok()?;
-    report.get("checks")?.as_object()?;
-    Some(HealthResponse {
-        ok: status == "200",
+async fn exchange(
+    stream: TcpStream,
+    address: SocketAddr,
+    path: &str,
+) -> Result<HealthResponse, Box<dyn Error + Send + Sync>> {
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::get(path)
+        .header(HOST, address.to_string())
+        .header(CONNECTION, "close")
+        .body(String::new())?;
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let body = Limited::new(body, MAX_BYTES).collect().await?.to_bytes();
+    let report: Value = serde_json::from_slice(&body)?;
+    if !report["checks"].is_object() {
+        return Err("the response has no `checks`".into());
+    }
+    Ok(HealthResponse {
+        ok: head.status == StatusCode::OK,
         report,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
     use super::*;
 
     #[test]
@@ -102,17 +119,33 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_the_response_of_a_worker_is_accepted() {
-        let of = |status: &str, body: &str| {
-            read(format!("HTTP/1.0 {status} X\r\nA: b\r\n\r\n{body}").as_bytes())
-        };
+    #[tokio::test]
+    async fn only_the_response_of_a_worker_is_accepted() {
         let report = r#"{"ok":true,"checks":{}}"#;
-        assert!(of("200", report).is_some_and(|response| response.ok));
-        assert!(of("503", report).is_some_and(|response| !response.ok));
-        assert_eq!(of("200", "{}"), None);
-        assert_eq!(of("200", "<html>"), None);
-        assert_eq!(read(b"220 mail ready\r\n"), None);
-        assert_eq!(read(b""), None);
+        for (status, body, ok) in [
+            ("HTTP/1.0 200 X", report, Some(true)),
+            ("HTTP/1.0 503 X", report, Some(false)),
+            ("HTTP/1.0 200 X", "{}", None),
+            ("HTTP/1.0 200 X", "<html>", None),
+            ("220 mail ready", "", None),
+            ("", "", None),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("bound");
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await?;
+                let mut request = [0; 1024];
+                let _ = stream.read(&mut request).await?;
+                stream
+                    .write_all(format!("{status}\r\nA: b\r\n\r\n{body}").as_bytes())
+                    .await
+            });
+            let response = get(address, "/readyz").await;
+            server.await.expect("no panic").expect("sent");
+            match ok {
+                Some(ok) => assert_eq!(response.expect("a response").ok, ok),
+                None => assert!(matches!(response, Err(ClientError::Strange { .. }))),
+            }
+        }
     }
 }

@@ -9,8 +9,8 @@
 //! | `prober` | queries database and Redis at regular intervals and stores the results |
 //! | `capabilities` | commands, queries, jobs and publishing: which of them the worker serves |
 //! | `checks` | the checks of `/livez` and `/readyz` |
-//! | `metrics`, `text` | the metrics of `/metrics`, in the text format of Prometheus |
-//! | `server` | the HTTP server with all its limits; the only module that uses `hyper` |
+//! | `metrics` | the metrics of `/metrics` |
+//! | `server` | the HTTP server with all its limits |
 //! | `client` | the HTTP client of `scrip health` |
 
 mod capabilities;
@@ -19,7 +19,6 @@ pub mod client;
 mod metrics;
 mod prober;
 mod server;
-mod text;
 
 use std::{
     io,

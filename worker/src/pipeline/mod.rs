@@ -19,7 +19,6 @@
 pub mod bisect;
 mod counters;
 mod delivery;
-mod histogram;
 mod lane_state;
 mod ledger_port;
 mod pass;
@@ -30,7 +29,6 @@ mod stats;
 pub use bisect::Streak;
 pub use counters::LabeledCounter;
 pub use delivery::{Admitted, Delivery, ReplyTo};
-pub use histogram::Histogram;
 pub use lane_state::{AtomicLaneState, Heartbeat, LaneState};
 pub(crate) use ledger_port::chain;
 pub use ledger_port::{Cause, CommitError, Ledger};

@@ -7,22 +7,21 @@ use std::{
 };
 
 use ledger::Refusal;
+use prometheus_client::metrics::histogram::Histogram;
 use strum::VariantArray;
 
 use super::{
     counters::{LabeledCounter, PassCounters},
-    histogram::Histogram,
     lane_state::{AtomicLaneState, Heartbeat},
     settlement::{POISON, unapplied},
 };
 
-/// Bounds of commit durations, in microseconds.
-const COMMITS: [u64; 14] = [
-    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
-    5_000_000, 10_000_000, 30_000_000,
+/// Bounds of commit durations, in seconds.
+const COMMITS: [f64; 14] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 /// Bounds of group sizes, in commands.
-const SIZES: [u64; 13] = [
+const SIZES: [u32; 13] = [
     1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000,
 ];
 
@@ -54,7 +53,7 @@ fn urgent_reasons() -> impl Iterator<Item = Cow<'static, str>> {
 pub struct LaneStats {
     /// Sizes of the committed groups, in commands.
     pub sizes: Histogram,
-    /// Durations of the commits, in microseconds.
+    /// Durations of the commits, in seconds.
     pub commits: Histogram,
     /// Dead letters, by reason.
     pub dead: LabeledCounter,
@@ -69,6 +68,8 @@ pub struct LaneStats {
 
 #[derive(Debug, Default)]
 struct Counts {
+    groups: AtomicU64,
+    commands: AtomicU64,
     completed: AtomicU64,
     refused: AtomicU64,
     replayed_completed: AtomicU64,
@@ -113,8 +114,8 @@ pub struct Snapshot {
 impl Default for LaneStats {
     fn default() -> Self {
         Self {
-            sizes: Histogram::new(&SIZES),
-            commits: Histogram::new(&COMMITS),
+            sizes: Histogram::new(SIZES.map(f64::from)),
+            commits: Histogram::new(COMMITS),
             dead: LabeledCounter::new(urgent_reasons()),
             retries: LabeledCounter::new(RETRIES.map(Into::into)),
             state: AtomicLaneState::default(),
@@ -131,8 +132,8 @@ impl LaneStats {
         let replayed_completed = counts.replayed_completed.load(Relaxed);
         let replayed_refused = counts.replayed_refused.load(Relaxed);
         Snapshot {
-            groups: self.sizes.count(),
-            commands: self.sizes.sum(),
+            groups: counts.groups.load(Relaxed),
+            commands: counts.commands.load(Relaxed),
             completed: counts.completed.load(Relaxed) + replayed_completed,
             failed: counts.refused.load(Relaxed) + replayed_refused,
             replayed: replayed_completed + replayed_refused,
@@ -161,8 +162,11 @@ impl LaneStats {
     /// Records a commit.
     pub(crate) fn committed(&self, commands: usize, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.sizes.observe(commands as u64);
-        self.commits.observe(micros);
+        self.sizes
+            .observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+        self.commits.observe(took.as_secs_f64());
+        self.counts.groups.fetch_add(1, Relaxed);
+        self.counts.commands.fetch_add(commands as u64, Relaxed);
         self.counts.last_commit_micros.store(micros, Relaxed);
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
+use strsim::levenshtein;
 
 use crate::contract::{
     checks::{self, ID, INSTANT, whole_number},
@@ -135,32 +136,10 @@ pub(super) fn hint(name: &str, known: &[&str]) -> String {
     let name = plain(name);
     known
         .iter()
-        .map(|candidate| (distance(&name, &plain(candidate)), candidate))
+        .map(|candidate| (levenshtein(&name, &plain(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.len() / 3)
         .min()
         .map_or_else(String::new, |(_, candidate)| {
             format!(" (did you mean `{candidate}`?)")
         })
-}
-
-/// The Levenshtein distance, computed with one row.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = i;
-        let mut last = i + 1;
-        for (cell, b) in row.iter_mut().skip(1).zip(&right) {
-            let above = *cell;
-            last = (diagonal + usize::from(a != *b))
-                .min(above + 1)
-                .min(last + 1);
-            diagonal = above;
-            *cell = last;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }

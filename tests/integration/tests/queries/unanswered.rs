@@ -15,7 +15,8 @@ async fn give_up(fixture: &Fixture) {
     let answer = fixture.client.balance_within("ada", SHORT_TIMEOUT).await;
     let error = answer.expect_err("no worker can reply");
     assert!(
-        matches!(error, Error::NoReply(after) if after == SHORT_TIMEOUT) && error.is_timeout(),
+        matches!(error, Error::NoReply { after, .. } if after == SHORT_TIMEOUT)
+            && error.is_timeout(),
         "{error:?}"
     );
 }

@@ -175,9 +175,8 @@ async fn compare_ledgers(
             Ok(())
         }
         Err(error @ AmqpError::OtherLedger(_)) => {
-            let refused = Err::<(), _>(error)
-                .doing("compare the ledger of DATABASE_URL with that of the namespace");
-            refused.map_err(|failure| failure.with_advice(OTHER_LEDGER))
+            let step = "compare the ledger of DATABASE_URL with that of the namespace";
+            Err(Failure::cannot(step, error).with_advice(OTHER_LEDGER))
         }
         compared => compared.doing(doing),
     }

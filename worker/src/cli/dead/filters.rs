@@ -42,7 +42,8 @@ impl Filters {
             return Err(Failure::new(
                 "no dead letters are selected: give --reason, --type, --user, --reference, \
                  --sender, --older-than or --newer-than, or --all",
-            ));
+            )
+            .as_usage());
         }
         Ok(filter)
     }

@@ -283,9 +283,10 @@ impl Purchase {
             (_, Some(price), _) => Command::purchase_price(reference, user, price, payment),
             (_, _, Some(credits)) => Command::purchase_credits(reference, user, credits, payment),
             _ => {
-                return Err(Failure::new(
-                    "one of --package, --price-id and --credits is required",
-                ));
+                return Err(
+                    Failure::new("one of --package, --price-id and --credits is required")
+                        .as_usage(),
+                );
             }
         };
         if let Some(days) = self.validity_days {

@@ -3,11 +3,7 @@
 use producer_sdk::{Command, Error, contract::bucket};
 
 use crate::{
-    cli::{
-        context::Context,
-        failure::{Doing, Failure},
-        print::escape,
-    },
+    cli::{context::Context, failure::Failure, print::escape},
     config::{Backend, SecretUrl},
     transport::{amqp, embedded},
 };
@@ -21,11 +17,16 @@ pub async fn explain(
 ) -> Failure {
     let reference = escape(&command.reference_id);
     match error {
-        Error::NoReply(waited) => {
-            let text = format!("no outcome of {reference} within {waited:?}");
+        Error::NoReply { after, confirmed } => {
+            let text = format!("no outcome of {reference} within {after:?}");
+            let state = if confirmed {
+                "is safe in the queue"
+            } else {
+                "was not confirmed and may be in the queue"
+            };
             Failure::new(text).with_advice(format!(
-                "if the broker confirmed it, the command is safe in the queue{}; publish it again \
-                 with --reference {reference} to get its outcome: it is applied once",
+                "the command {state}{}; publish it again with --reference {reference} to get its \
+                 outcome: it is applied once",
                 unserved(context, url, command).await
             ))
         }
@@ -60,10 +61,7 @@ pub fn interrupted(command: &Command, signal: &str) -> Failure {
 }
 
 fn failed(command: &Command, error: Error) -> Failure {
-    match Err::<(), _>(error).doing(format!("publish {}", command.reference_id)) {
-        Err(failure) => failure,
-        Ok(()) => Failure::new(String::new()),
-    }
+    Failure::cannot(format_args!("publish {}", command.reference_id), error)
 }
 
 /// A part of a sentence that says that no worker serves the queue of the command; empty if a worker

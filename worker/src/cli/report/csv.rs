@@ -1,6 +1,7 @@
 //! The report as one CSV table in long form: each line has a section, a name and its figures.
 
 use super::{Money, Report, print, show};
+use crate::cli::csv::{cell, writer};
 
 const HEAD: &str = "section,name,detail,currency,count,credits,money";
 
@@ -17,8 +18,10 @@ struct Line<'a> {
 
 /// Writes the report to stdout.
 pub fn print(report: &Report) -> print::Result {
-    print::line(HEAD)?;
-    lines(report, |line| print::line(&line.text()))
+    let mut writer = writer();
+    writer.write_record(HEAD.split(','))?;
+    lines(report, |line| Ok(writer.write_record(line.cells())?))?;
+    Ok(writer.flush()?)
 }
 
 fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> print::Result) -> print::Result {
@@ -162,8 +165,7 @@ fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> print::Result) -> p
 }
 
 impl Line<'_> {
-    fn text(&self) -> String {
-        let money = self.money.map(Money::to_string).unwrap_or_default();
+    fn cells(&self) -> [String; 7] {
         [
             cell(self.section),
             cell(self.name),
@@ -175,51 +177,7 @@ impl Line<'_> {
             self.credits
                 .map(|credits| credits.to_string())
                 .unwrap_or_default(),
-            money,
+            self.money.map(Money::to_string).unwrap_or_default(),
         ]
-        .join(",")
-    }
-}
-
-/// Characters at the start of a cell that make it a formula in a spreadsheet. Some spreadsheets
-/// accept the full-width characters, too.
-const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
-
-/// A text as a cell of CSV. Names come from outside, so a name that a spreadsheet would take for a
-/// formula is marked as text with an apostrophe.
-pub fn cell(text: &str) -> String {
-    let text = if text.starts_with(FORMULA) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Conformance: Configuration and command line: CSV cells that start like a formula, also in
-    /// full-width characters, are marked as text
-    #[test]
-    fn a_name_that_looks_like_a_formula_is_marked_as_text() {
-        assert_eq!(cell("=1+1"), "'=1+1");
-        assert_eq!(cell("@SUM(A1)"), "'@SUM(A1)");
-        assert_eq!(cell("-2+3,x"), "\"'-2+3,x\"");
-        for wide in ["＝1+1", "＋1", "－1", "＠SUM(A1)"] {
-            assert_eq!(cell(wide), format!("'{wide}"));
-        }
-        assert_eq!(cell("google:chat"), "google:chat");
-    }
-
-    #[test]
-    fn a_cell_with_a_comma_or_a_quote_is_quoted() {
-        assert_eq!(cell("a,b"), "\"a,b\"");
-        assert_eq!(cell("a \"b\""), "\"a \"\"b\"\"\"");
     }
 }
