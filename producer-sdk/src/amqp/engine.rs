@@ -72,6 +72,8 @@ pub(super) struct Engine {
     /// The sequence numbers of those messages that are not on the channel.
     unsent: BTreeSet<u64>,
     holds: Holds,
+    /// Whether to open another channel after the current wave.
+    renew: bool,
     next_sequence: u64,
     /// Messages below this sequence number are sent one at a time, because one of them made the
     /// broker close the channel.
@@ -97,6 +99,7 @@ impl Engine {
             entries: BTreeMap::new(),
             unsent: BTreeSet::new(),
             holds: Holds::default(),
+            renew: false,
             next_sequence: 0,
             one_at_a_time_below: 0,
             last_error: None,
@@ -213,8 +216,15 @@ impl Engine {
         for (sequence, result) in wave.results {
             self.confirm(sequence, result);
         }
+        let renew = mem::take(&mut self.renew);
         if let Some(failure) = wave.failure {
             self.broken(&failure);
+        } else if renew {
+            // RabbitMQ 3.10 refuses every message of a channel that first published to a quorum
+            // queue while the queue's leader was lost. Another channel finds the new leader.
+            info!("messages are refused again and again, opening another channel");
+            self.unsent = self.entries.keys().copied().collect();
+            self.reopen(true);
         }
     }
 
@@ -229,12 +239,12 @@ impl Engine {
                 routing_key: message.routing_key.to_string(),
                 text,
             }),
-            // The queue is full, so the message is sent again after a pause.
+            // The queue is full or has no leader, so the message is sent again after a pause.
             PublishResult::Refused => {
                 self.last_error =
                     Some("the queue does not take messages (it is full or unavailable)".to_owned());
                 self.unsent.insert(sequence);
-                self.holds.start(message, Instant::now());
+                self.renew |= self.holds.start(message, Instant::now());
                 return;
             }
         };

@@ -12,6 +12,10 @@ use crate::backoff::Backoff;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Number of pauses in a row after which another channel is tried: after about 2 s, then about
+/// every 6 s.
+const RENEW_AFTER: u32 = 6;
+
 /// Exchange and routing key.
 type Route = (ShortString, ShortString);
 
@@ -22,6 +26,8 @@ pub(super) struct Holds(HashMap<Route, Hold>);
 struct Hold {
     until: Instant,
     backoff: Backoff,
+    /// Pauses in a row.
+    pauses: u32,
 }
 
 impl Holds {
@@ -32,15 +38,20 @@ impl Holds {
     }
 
     /// Holds back the route of a message that the broker refused. Refusals during a pause do not
-    /// extend it.
-    pub(super) fn start(&mut self, message: &Outgoing, now: Instant) {
+    /// extend it. Returns whether the channel may be the cause: it is the
+    /// [`RENEW_AFTER`]-th pause in a row.
+    pub(super) fn start(&mut self, message: &Outgoing, now: Instant) -> bool {
         let hold = self.0.entry(route(message)).or_insert_with(|| Hold {
             until: now,
             backoff: Backoff::starting_at(FIRST_PAUSE, LONGEST_PAUSE),
+            pauses: 0,
         });
-        if hold.until <= now {
-            hold.until = now + hold.backoff.wait();
+        if hold.until > now {
+            return false;
         }
+        hold.until = now + hold.backoff.wait();
+        hold.pauses += 1;
+        hold.pauses.is_multiple_of(RENEW_AFTER)
     }
 
     /// Ends the hold of a route that takes messages again.

@@ -48,8 +48,18 @@ impl Policy {
 impl Topology {
     /// The policies of a namespace. The policy for reply queues applies to all namespaces of the
     /// virtual host.
-    pub fn policies(&self) -> [Policy; 3] {
+    pub fn policies(&self) -> [Policy; 4] {
         let namespace = literally(self.namespace());
+        // The broker applies one policy to a queue, so the policy of the dead letters has this
+        // entry as well.
+        let spread = ("queue-leader-locator", Arg::Str("balanced".to_owned()));
+        let placement = Policy {
+            name: format!("{}.placement", self.namespace()),
+            pattern: format!(
+                "^{namespace}[.](commands[.][0-9]+|delay|jobs|ledger|queries|unrouted)$"
+            ),
+            definition: vec![spread.clone()],
+        };
         let replies = Policy {
             name: format!("{}.replies", self.namespace()),
             pattern: "^(amq[.]gen-|amq_[0-9a-f]{32}$|spring[.]gen-)".to_owned(),
@@ -73,9 +83,10 @@ impl Topology {
                 ("max-length", Arg::Int(DEAD_LETTERS)),
                 ("max-length-bytes", Arg::Int(DEAD_LETTER_BYTES)),
                 ("overflow", Arg::Str("reject-publish".to_owned())),
+                spread,
             ],
         };
-        [replies, account_replies, dead]
+        [placement, replies, account_replies, dead]
     }
 }
 

@@ -4,8 +4,8 @@
 //! - A delivery limit is always set. Its default is unlimited in 3.10 and 20 in 4.x.
 //! - At-least-once dead-lettering is used together with `reject-publish`. Without this setting
 //!   RabbitMQ silently falls back to at-most-once.
-//! - Queues that several connections use are durable. Transient non-exclusive queues are
-//!   deprecated.
+//! - Queues that several connections use are quorum queues, so that each survives the loss of a
+//!   node. A classic queue is unavailable while the node that it was declared on is down.
 
 use strum::VariantArray;
 use uuid::Uuid;
@@ -279,10 +279,13 @@ impl Topology {
         let mut jobs = dead_lettering(self.dead());
         jobs.push(limit(DELIVERY_LIMIT));
         queues.push(durable(self.jobs(), jobs));
-        let ttl = ("x-message-ttl".to_owned(), Arg::Int(QUERY_TTL_MILLIS));
         queues.push(durable(
             self.queries(),
-            vec![text("x-queue-type", "classic"), ttl],
+            vec![
+                text("x-queue-type", "quorum"),
+                ("x-message-ttl".to_owned(), Arg::Int(QUERY_TTL_MILLIS)),
+                limit(DELIVERY_LIMIT),
+            ],
         ));
         queues
     }

@@ -118,7 +118,14 @@ impl Server {
         let (url, topology) = (broker.url().to_owned(), broker.topology().clone());
         Self {
             stop,
-            serving: tokio::spawn(serve(url, topology, ledger_id, runner, WAIT)),
+            serving: tokio::spawn(serve(
+                url,
+                topology,
+                ledger_id,
+                runner,
+                WAIT,
+                Arc::default(),
+            )),
             client,
         }
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `broker`, `db`, `ledger` | a namespace of RabbitMQ, a database, a database with a store |
 //! | `process` | real worker processes and commands |
+//! | `cluster` | three RabbitMQ nodes, and a load balancer in front of them |
 //! | `servers`, `standby`, `pooler` | throw-away servers that a test may stop and kill |
 //! | `certificates`, `secured` | a CA and servers with TLS |
 //! | `proxy`, `slow` | relays that cut, delay or hold back |
@@ -15,6 +16,7 @@
 
 pub mod broker;
 pub mod certificates;
+pub mod cluster;
 pub mod db;
 pub mod ledger;
 pub mod memory;

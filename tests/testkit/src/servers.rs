@@ -1,6 +1,9 @@
 //! Throw-away servers that a test may stop and kill. The scripts in `tests/servers` run them.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use tokio::{io::AsyncWriteExt, process::Command};
 use uuid::Uuid;
@@ -34,7 +37,7 @@ impl Server {
         Self::launch("postgres", script).await
     }
 
-    async fn launch(kind: &'static str, mut script: Command) -> Self {
+    pub(crate) async fn launch(kind: &'static str, mut script: Command) -> Self {
         let parent =
             std::env::var_os("SCRIP_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let folder = parent.join(format!("{kind}-{}", Uuid::now_v7().simple()));
@@ -122,7 +125,12 @@ impl Server {
         );
     }
 
-    fn script(kind: &str) -> PathBuf {
+    /// The folder with its data.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn script(kind: &str) -> PathBuf {
         root().join("tests/servers").join(kind)
     }
 

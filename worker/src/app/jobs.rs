@@ -12,7 +12,8 @@ use crate::{
     config::{Backend, Schedule, SecretUrl, Settings},
     jobs::scheduler::{JobQueue, Scheduler},
     jobs::{ANSWER_TIMEOUT, Runner, WINDOW, serve_local},
-    transport::amqp,
+    pipeline::chain,
+    transport::amqp::{self, SharedState},
 };
 
 /// The number of job requests that may wait for the runner of the embedded default.
@@ -29,15 +30,18 @@ pub(super) struct Jobs {
     topology: Topology,
     schedule: Schedule,
     shared: Shared,
+    /// The state of the connection that receives job requests.
+    state: Arc<SharedState>,
     stop: CancellationToken,
 }
 
 impl Jobs {
-    /// The jobs of a worker; `stop` stops them.
+    /// The jobs of a worker; `state` shows whether they run, and `stop` stops them.
     pub fn new(
         settings: &Settings,
         backend: &Backend,
         shared: Shared,
+        state: Arc<SharedState>,
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
         let connection_name = format!("scrip jobs of {}", shared.worker);
@@ -55,12 +59,13 @@ impl Jobs {
             topology: settings.topology()?,
             schedule: settings.schedule,
             shared,
+            state,
             stop,
         })
     }
 
-    /// Runs until `stop` is cancelled, from the time at which the lanes are `ready`: then the queue
-    /// of jobs is declared, and the commands of jobs are applied.
+    /// Runs until `stop` is cancelled, from the time at which the lanes are `ready`: then the
+    /// commands of jobs are applied.
     pub async fn run_after(self, ready: impl Future<Output = ()> + Send) {
         tokio::select! {
             () = self.stop.cancelled() => return,
@@ -92,6 +97,7 @@ impl Jobs {
                 shared.ledger_id,
                 runner,
                 amqp::jobs::JobWait::default(),
+                self.state,
             ));
             JobQueue::Amqp(Box::new(producer), self.topology)
         } else {
@@ -123,15 +129,27 @@ impl Jobs {
         loop {
             let url = self.url.expose();
             let connected = async {
-                let client = Client::connect(url, self.options.clone()).await?;
-                let producer = Producer::connect(url, self.options.clone()).await?;
-                Ok::<_, producer_sdk::Error>((client, producer))
+                if self.amqp {
+                    // The scheduler publishes to this queue.
+                    let queue = self.topology.jobs();
+                    let declared =
+                        amqp::topology::declare_one_at(url, &self.topology, &queue).await;
+                    declared.map_err(|error| chain(&error))?;
+                }
+                let client = Client::connect(url, self.options.clone()).await;
+                let client = client.map_err(|error| chain(&error))?;
+                let producer = Producer::connect(url, self.options.clone()).await;
+                let producer = producer.map_err(|error| chain(&error))?;
+                Ok::<_, String>((client, producer))
             };
             tokio::select! {
                 () = self.stop.cancelled() => return None,
                 connected = connected => match connected {
                     Ok(connected) => return Some(connected),
-                    Err(error) => warn!(%error, "jobs cannot connect to the queue, retrying"),
+                    Err(error) => {
+                        warn!(error, "jobs cannot connect to the queue, retrying");
+                        self.state.limited_by(error);
+                    }
                 },
             }
             tokio::select! {

@@ -9,7 +9,7 @@ use crate::{
     monitor::{self, LOOK_EVERY},
     queries::StoreQueryHandler,
     store_ledger::StoreLedger,
-    transport::amqp::{Drained, Inbound, InboundOptions, OtherLedger},
+    transport::amqp::{Drained, Inbound, InboundOptions, OtherLedger, SharedState},
     transport::embedded::{Embedded, EmbeddedOptions},
 };
 
@@ -89,6 +89,14 @@ impl Lanes {
                 Some(refused) => refused.await,
                 None => pending().await,
             }
+        }
+    }
+
+    /// The state of the connection that receives job requests; not used on the embedded queue.
+    pub fn job_state(&self) -> Arc<SharedState> {
+        match self {
+            Self::Amqp(inbound) => inbound.job_state(),
+            Self::Embedded(_) => Arc::default(),
         }
     }
 

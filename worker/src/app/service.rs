@@ -68,7 +68,8 @@ impl Service {
         let stop = CancellationToken::new();
         let watch = shared.store.database().clone().watch_settings(stop.clone());
         let mut tasks = vec![("settings", tokio::spawn(watch))];
-        let jobs = Jobs::new(settings, backend, shared.clone(), stop.clone())?;
+        let job_state = lanes.job_state();
+        let jobs = Jobs::new(settings, backend, shared.clone(), job_state, stop.clone())?;
         tasks.push(("jobs", tokio::spawn(jobs.run_after(lanes.ready()))));
         let service = Self {
             lanes,
@@ -93,6 +94,7 @@ impl Service {
                 .map(|(name, task)| (*name, task.abort_handle()))
                 .collect(),
             stall_timeout: Watched::stall_timeout(settings.database.statement_timeout),
+            slow_after: Watched::slow_after(settings.database.statement_timeout),
         }
     }
 

@@ -2,19 +2,20 @@
 
 use std::process::ExitCode;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     context::Context,
     failure::{Doing, Failure},
-    print::{self, Rows},
+    print::{self, Rows, escape},
 };
 use crate::monitor::client::{HealthResponse, get};
 
 /// Show the health of the worker on this machine
 ///
-/// Requests /readyz from the worker that listens at health.listen. Exit code 1 if the worker is not
-/// ready or does not answer.
+/// Requests /readyz from the worker that listens at health.listen. The worker is ready if it can
+/// serve commands; the first table also shows queries, jobs and publishing. Exit code 1 if the
+/// worker is not ready or does not answer.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  scrip health\n  scrip --json health --live")]
 pub struct Args {
@@ -43,9 +44,22 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         print::json(&response.report)?;
     } else {
         print::line(if response.ok { good } else { bad })?;
+        if let Some(capabilities) = response.report["capabilities"].as_object() {
+            capability_table(capabilities).print()?;
+            print::line("")?;
+        }
         table(&response).print()?;
     }
     Ok(ExitCode::from(u8::from(!response.ok)))
+}
+
+fn capability_table(capabilities: &Map<String, Value>) -> Rows {
+    let mut rows = Rows::new(&["capability", "state", "reason"]);
+    for (name, capability) in capabilities {
+        let text = |fact: &str| capability[fact].as_str().unwrap_or_default();
+        rows.push([name.as_str(), text("state"), &escape(text("reason"))]);
+    }
+    rows
 }
 
 fn table(response: &HealthResponse) -> Rows {

@@ -137,6 +137,7 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
                     "what": difference.what,
                     "why": difference.why,
                     "remedy": difference.remedy,
+                    "usable": difference.is_usable,
                 })
             })
             .collect();
@@ -158,10 +159,12 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
         }
         for difference in &differences {
             let why = escape(&difference.why);
-            print::line(&format!(
-                "differs from the declaration: {}: {why}",
-                difference.what
-            ))?;
+            let finding = if difference.is_usable {
+                "differs from the declaration"
+            } else {
+                "is unavailable"
+            };
+            print::line(&format!("{finding}: {}: {why}", difference.what))?;
             if let Some(remedy) = &difference.remedy {
                 print::line(&format!("  to do: {remedy}"))?;
             }

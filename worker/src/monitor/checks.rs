@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Health, STALE,
+    capabilities::{self, Capability},
     prober::{DatabaseProbe, answers},
 };
 use crate::{
@@ -20,6 +21,8 @@ pub struct Report {
     /// Whether every check passed.
     pub ok: bool,
     checks: Map<String, Value>,
+    /// What the worker can do; empty for `/livez`.
+    pub capabilities: Vec<Capability>,
 }
 
 impl Report {
@@ -27,6 +30,7 @@ impl Report {
         let mut report = Self {
             ok: true,
             checks: Map::new(),
+            capabilities: Vec::new(),
         };
         for (name, ok, mut facts) in checks {
             report.ok &= ok;
@@ -38,7 +42,11 @@ impl Report {
 
     /// The response body.
     pub fn to_json(&self) -> String {
-        json!({ "ok": self.ok, "checks": self.checks }).to_string()
+        let mut body = json!({ "ok": self.ok, "checks": self.checks });
+        for capability in &self.capabilities {
+            body["capabilities"][capability.name] = capability.to_json();
+        }
+        body.to_string()
     }
 }
 
@@ -80,16 +88,21 @@ impl Health {
         ])
     }
 
-    /// Checks whether the worker serves, or could serve as a standby.
+    /// Checks whether the worker serves commands, or could serve them as a standby. Other
+    /// capabilities are reported and fail no check.
     pub fn ready(&self) -> Report {
         let Some(watched) = self.0.watched.get() else {
-            return Report::new([("worker", false, json!({ "state": "starting" }))]);
+            let mut report = Report::new([("worker", false, json!({ "state": "starting" }))]);
+            let starting = |name| Capability::not(name, "starting", "the worker is starting");
+            report.capabilities = capabilities::NAMES.map(starting).into();
+            return report;
         };
         let snapshot = watched.snapshot();
         let (database, redis) = {
             let probed = self.probed();
             (probed.database, probed.redis)
         };
+        let has_database = database.is_good();
         let draining = self.is_draining();
         let state = if draining { "draining" } else { "running" };
         let mut checks = vec![
@@ -97,10 +110,10 @@ impl Health {
             self::database(database),
         ];
         if let Some(connections) = &snapshot.broker {
-            checks.extend(broker(connections));
+            checks.push(broker(connections));
         }
         checks.extend(watched.clock.report().map(clock));
-        checks.extend([lanes(&snapshot), self.lag(&snapshot)]);
+        checks.extend([lanes(&snapshot, watched.slow_after), self.lag(&snapshot)]);
         // A risk from the settings of the server does not prevent the worker from serving, and a
         // restart does not fix it. So it never makes the worker unready.
         if let Some(risks) = watched.store.durability_risks() {
@@ -109,7 +122,13 @@ impl Health {
         }
         // Redis is optional, so it never makes the worker unready.
         checks.extend(redis.map(|up| ("redis", true, json!({ "answers": up }))));
-        Report::new(checks)
+        let failed = checks.iter().filter(|(_, ok, _)| !ok);
+        let failed: Vec<&str> = failed.map(|(name, ..)| *name).collect();
+        let connections = snapshot.broker.as_ref();
+        let capabilities = capabilities::all(&failed, connections, has_database);
+        let mut report = Report::new(checks);
+        report.capabilities = capabilities.into();
+        report
     }
 
     fn lag(&self, snapshot: &WorkerSnapshot) -> (&'static str, bool, Value) {
@@ -162,42 +181,40 @@ fn clock(clock: ClockReport) -> (&'static str, bool, Value) {
     ("clock", !clock.is_stopped, facts)
 }
 
-fn broker(connections: &Connections) -> [(&'static str, bool, Value); 2] {
+/// Commands need the receiving connection alone.
+fn broker(connections: &Connections) -> (&'static str, bool, Value) {
     let receiving = &connections.receiving;
     let answered = receiving.answered.map(|at| millis(at.elapsed()));
     let mut facts = json!({ "ageMs": answered });
     for (name, link) in connections.named() {
         facts[name] = link.connected.into();
     }
-    let all_connected = connections.named().iter().all(|(_, link)| link.connected);
     let blocked = connections.publishers().into_iter();
     let blocked = blocked.filter_map(|(_, link)| link.blocked_since).min();
-    [
-        ("broker", all_connected && answers(receiving), facts),
-        (
-            "blocked",
-            blocked.is_none(),
-            json!({ "forMs": blocked.map(|since| millis(since.elapsed())) }),
-        ),
-    ]
+    facts["blockedForMs"] = blocked.map(|since| millis(since.elapsed())).into();
+    ("broker", answers(receiving), facts)
 }
 
-fn lanes(snapshot: &WorkerSnapshot) -> (&'static str, bool, Value) {
-    let count = |state| {
-        snapshot
-            .lanes
-            .iter()
-            .filter(|lane| lane.state == state)
-            .count()
-    };
+/// Checks the lanes that serve commands.
+fn lanes(snapshot: &WorkerSnapshot, slow_after: Duration) -> (&'static str, bool, Value) {
+    let lanes = || snapshot.lanes.iter().filter(|lane| lane.takes_commands);
+    let count = |state| lanes().filter(|lane| lane.state == state).count();
+    let slow: Vec<&str> = lanes()
+        .filter(|lane| {
+            let busy_for = lane.stats.heartbeat.busy_for();
+            busy_for.is_some_and(|busy_for| busy_for > slow_after)
+        })
+        .map(|lane| lane.queue.as_str())
+        .collect();
     let paused = [
         LaneState::AwaitingDatabase,
         LaneState::AwaitingClock,
         LaneState::Retrying,
         LaneState::Alarmed,
     ];
-    let is_good =
-        snapshot.registered >= snapshot.expected && paused.iter().all(|state| count(*state) == 0);
+    let is_good = snapshot.registered >= snapshot.expected
+        && paused.iter().all(|state| count(*state) == 0)
+        && slow.is_empty();
     let facts = json!({
         "expected": snapshot.expected,
         "registered": snapshot.registered,
@@ -207,6 +224,7 @@ fn lanes(snapshot: &WorkerSnapshot) -> (&'static str, bool, Value) {
         "awaitingClock": count(LaneState::AwaitingClock),
         "retrying": count(LaneState::Retrying),
         "alarmed": count(LaneState::Alarmed),
+        "slow": slow,
     });
     ("lanes", is_good, facts)
 }

@@ -37,7 +37,9 @@ impl Health {
 /// Most values belong to another part of the worker, so they are read at each scrape.
 impl Collector for Health {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Report { ok, .. } = self.ready();
+        let Report {
+            ok, capabilities, ..
+        } = self.ready();
         let to = &mut encoder;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         family(to, "scrip_info", "Always 1.", [(version, flag(true))])?;
@@ -52,6 +54,15 @@ impl Collector for Health {
             "scrip_draining",
             "1 while the worker stops.",
             [(NONE, flag(self.is_draining()))],
+        )?;
+        family(
+            to,
+            "scrip_capability_up",
+            "1 if the worker serves commands, queries or jobs, or can publish.",
+            capabilities.iter().map(|capability| {
+                let labels = [("capability", capability.name)];
+                (labels, flag(capability.is_available()))
+            }),
         )?;
         let Some(watched) = self.0.watched.get() else {
             return Ok(());
@@ -199,9 +210,10 @@ fn lanes(to: &mut DescriptorEncoder<'_>, snapshot: &WorkerSnapshot) -> fmt::Resu
     family(
         to,
         "scrip_lanes",
-        "Lanes, by state.",
+        "Lanes for commands, by state.",
         LaneState::VARIANTS.iter().map(|&state| {
-            let lanes = snapshot.lanes.iter().filter(|lane| lane.state == state);
+            let lanes = snapshot.lanes.iter();
+            let lanes = lanes.filter(|lane| lane.takes_commands && lane.state == state);
             ([("state", state.as_str())], ConstGauge::new(lanes.count()))
         }),
     )?;

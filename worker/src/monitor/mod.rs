@@ -7,11 +7,13 @@
 //! | file | content |
 //! |---|---|
 //! | `prober` | queries database and Redis at regular intervals and stores the results |
+//! | `capabilities` | commands, queries, jobs and publishing: which of them the worker serves |
 //! | `checks` | the checks of `/livez` and `/readyz` |
 //! | `metrics` | the metrics of `/metrics` |
 //! | `server` | the HTTP server with all its limits |
 //! | `client` | the HTTP client of `scrip health` |
 
+mod capabilities;
 mod checks;
 pub mod client;
 mod metrics;
@@ -66,6 +68,8 @@ pub struct Watched {
     pub tasks: Vec<(&'static str, AbortHandle)>,
     /// Maximum time without progress while database and broker respond.
     pub stall_timeout: Duration,
+    /// Maximum time that a lane may be at work on one group while it counts as serving.
+    pub slow_after: Duration,
 }
 
 /// The lanes of one of the transports.
@@ -116,6 +120,13 @@ impl Watched {
     /// statements, and each may take `statement_timeout`.
     pub fn stall_timeout(statement_timeout: Duration) -> Duration {
         Duration::from_mins(10).max(statement_timeout * 20)
+    }
+
+    /// Time after which a lane that is still at work on one group does not count as serving. A
+    /// commit usually takes milliseconds, and its statements are cancelled after
+    /// `statement_timeout`. A third of that shows a commit that hangs before it fails.
+    pub fn slow_after(statement_timeout: Duration) -> Duration {
+        Duration::from_secs(5).max(statement_timeout / 3)
     }
 
     fn snapshot(&self) -> WorkerSnapshot {

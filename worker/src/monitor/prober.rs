@@ -108,7 +108,8 @@ pub async fn probe(health: Health) {
 fn broker_is_good(watched: &Watched) -> bool {
     let is_good = |link: &ConnectionState| link.connected && link.blocked_since.is_none();
     watched.snapshot().broker.is_none_or(|all| {
-        all.named().into_iter().all(|(_, link)| is_good(link)) && answers(&all.receiving)
+        // The others are no part of what a lane waits for.
+        is_good(&all.receiving) && is_good(&all.publishing) && answers(&all.receiving)
     })
 }
 

@@ -14,9 +14,9 @@ use super::{LaneStats, lane_state::LaneState};
 pub struct WorkerSnapshot {
     /// Every lane since the start, including those that have ended.
     pub lanes: Vec<LaneSnapshot>,
-    /// Number of lanes that should be registered.
+    /// Number of lanes for commands that should be registered.
     pub expected: usize,
-    /// Number of registered lanes: they serve, or wait as standby.
+    /// Number of registered lanes for commands: they serve, or wait as standby.
     pub registered: usize,
     /// The connections to the broker; `None` on the embedded default.
     pub broker: Option<Connections>,
@@ -49,7 +49,7 @@ pub struct LaneSnapshot {
 
 /// The connections of a worker to the broker. Each has its own purpose, so that an error that ends
 /// one connection does not affect the others.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Connections {
     /// Receives and acknowledges commands.
     pub receiving: ConnectionState,
@@ -59,10 +59,12 @@ pub struct Connections {
     pub publishing: ConnectionState,
     /// Publishes replies to commands and queries.
     pub replies: ConnectionState,
+    /// Receives job requests.
+    pub jobs: ConnectionState,
 }
 
 impl Connections {
-    /// Every connection with its name in metrics and health checks.
+    /// Every connection of the transport with its name in metrics and health checks.
     pub const fn named(&self) -> [(&'static str, &ConnectionState); 4] {
         [
             ("receiving", &self.receiving),
@@ -80,9 +82,12 @@ impl Connections {
 }
 
 /// The state of a connection to the broker.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ConnectionState {
+    /// Whether the connection is open and, if it receives, subscribed.
     pub connected: bool,
+    /// The last error; `None` if the connection has worked since.
+    pub error: Option<String>,
     /// When the broker last answered; `None` if it never did.
     pub answered: Option<Instant>,
     /// Number of times that the connection was lost or could not be opened.

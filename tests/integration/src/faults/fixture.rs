@@ -22,8 +22,8 @@ use testkit::{
 const STALL_TIMEOUT: Duration = Duration::from_secs(100);
 /// The interval at which the database is polled. The database has no event for this.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// The configuration of the workers.
-const PRICES: &str = "[ledger]\ndefault_consumption = 1\n\
+/// The configuration of the workers. The judge knows these prices.
+pub const PRICES: &str = "[ledger]\ndefault_consumption = 1\n\
     [prices]\n\"llm:tokens\" = { credits = 1, per = 1000 }\n\"google:image\" = 5\n";
 
 /// The parameters of a row.

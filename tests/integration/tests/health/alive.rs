@@ -22,7 +22,7 @@ use testkit::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::fixture::{assert_alive, get};
+use crate::fixture::{assert_alive, get, unready_by};
 
 /// A ledger and a query handler that never respond.
 struct Hanging;
@@ -87,6 +87,8 @@ async fn wait_until_dead(address: SocketAddr, check: &str) -> serde_json::Value 
 
 /// Conformance: Back pressure and health: The liveness check fails only for faults that a restart
 /// would fix
+/// Conformance: Back pressure and health: A serving or standby worker is ready; it is unready while
+/// database or broker is down, the database refuses everything, a commit hangs, and from SIGTERM on
 #[tokio::test]
 async fn a_hanging_lane_makes_a_worker_not_alive_even_if_all_servers_respond() {
     let broker = TestBroker::start().await;
@@ -107,11 +109,16 @@ async fn a_hanging_lane_makes_a_worker_not_alive_even_if_all_servers_respond() {
         redis: None,
         tasks: Vec::new(),
         stall_timeout: Duration::from_secs(5),
+        slow_after: Duration::from_secs(1),
     });
     inbound.ready().await;
     broker.send(&Command::registration_bonus("r", "ada")).await;
-    let checks = wait_until_dead(address, "lanes").await;
     let stuck = serde_json::json!([broker.topology().commands(0)]);
+    // Before it counts as stuck, it is slow.
+    let checks = unready_by(address, "lanes", &[]).await;
+    assert_eq!(checks["lanes"]["slow"], stuck, "{checks}");
+    assert_alive(address).await;
+    let checks = wait_until_dead(address, "lanes").await;
     assert_eq!(checks["lanes"]["stuck"], stuck, "{checks}");
     assert_eq!(checks["tasks"]["ok"], true, "{checks}");
     // The lane never ends.
@@ -145,6 +152,7 @@ async fn a_worker_whose_lane_has_ended_is_not_alive_unless_it_drains() {
             redis: None,
             tasks: Vec::new(),
             stall_timeout: TIMEOUT,
+            slow_after: TIMEOUT,
         });
         embedded.ready().await;
         assert_alive(address).await;

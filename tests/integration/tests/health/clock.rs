@@ -78,7 +78,12 @@ async fn a_worker_neither_registers_nor_replies_before_its_clock_is_right() {
     )
     .await;
     // Queries are refused at once.
-    wait_for_metric(fixture.address, "scrip_lanes{state=\"serving\"}", 1.0).await;
+    wait_for_metric(
+        fixture.address,
+        "scrip_capability_up{capability=\"queries\"}",
+        1.0,
+    )
+    .await;
     let options = Options {
         namespace: fixture.broker.topology().namespace().to_owned(),
         ..Options::default()

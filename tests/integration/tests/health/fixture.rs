@@ -136,16 +136,25 @@ pub async fn get(address: SocketAddr, path: &str) -> Response {
         .expect("an answer")
 }
 
-/// Waits until `/readyz` reports the expected state. There is no event for this.
+/// Waits until `/readyz` reports the expected checks, and returns them.
 pub async fn wait_for_ready(address: SocketAddr, expected: impl Fn(u16, &Value) -> bool) -> Value {
+    let report = wait_for_report(address, |status, report| {
+        expected(status, &report["checks"])
+    });
+    report.await["checks"].take()
+}
+
+/// Waits until `/readyz` reports the expected state, and returns the report. There is no event for
+/// this.
+pub async fn wait_for_report(address: SocketAddr, expected: impl Fn(u16, &Value) -> bool) -> Value {
     let deadline = Instant::now() + TIMEOUT;
     let mut last = String::from("no response");
     while Instant::now() < deadline {
         if TcpStream::connect(address).await.is_ok() {
             let answer = get(address, "/readyz").await;
-            let checks = answer.checks();
-            if expected(answer.status, &checks) {
-                return checks;
+            let report: Value = serde_json::from_str(&answer.body).expect("a report");
+            if expected(answer.status, &report) {
+                return report;
             }
             last = answer.body;
         }

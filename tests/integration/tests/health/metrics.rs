@@ -74,8 +74,20 @@ async fn metrics_count_all_events_and_name_no_user() {
             0.0,
         ),
         (format!("scrip_subscriptions_total{{lane=\"{lane}\"}}"), 1.0),
-        ("scrip_lanes_expected".to_owned(), 3.0),
-        ("scrip_lanes{state=\"serving\"}".to_owned(), 2.0),
+        ("scrip_lanes_expected".to_owned(), 2.0),
+        ("scrip_lanes{state=\"serving\"}".to_owned(), 1.0),
+        (
+            "scrip_capability_up{capability=\"commands\"}".to_owned(),
+            1.0,
+        ),
+        (
+            "scrip_capability_up{capability=\"queries\"}".to_owned(),
+            1.0,
+        ),
+        (
+            "scrip_capability_up{capability=\"publishing\"}".to_owned(),
+            1.0,
+        ),
         ("scrip_ready".to_owned(), 1.0),
         (
             "scrip_broker_connected{connection=\"receiving\"}".to_owned(),

@@ -12,11 +12,11 @@ use testkit::{
 
 use crate::fixture::{
     Fixture, assert_alive, get, health, listen, metric, ready, ready_worker, unready_by,
-    wait_for_metric, wait_for_ready,
+    wait_for_metric, wait_for_ready, wait_for_report,
 };
 
 /// Conformance: Back pressure and health: A serving or standby worker is ready; it is unready while
-/// database or broker is down or blocked, the database refuses everything, and from SIGTERM on
+/// database or broker is down, the database refuses everything, a commit hangs, and from SIGTERM on
 #[tokio::test]
 async fn a_worker_is_unready_while_the_database_is_away_and_alive_all_the_time() {
     let mut postgres = Server::start("postgres").await;
@@ -58,7 +58,7 @@ async fn a_worker_is_unready_while_the_database_is_away_and_alive_all_the_time()
 }
 
 /// Conformance: Back pressure and health: A serving or standby worker is ready; it is unready while
-/// database or broker is down or blocked, the database refuses everything, and from SIGTERM on
+/// database or broker is down, the database refuses everything, a commit hangs, and from SIGTERM on
 #[tokio::test]
 async fn a_worker_is_unready_while_the_broker_is_away_and_alive_all_the_time() {
     let (proxy, url) = behind_a_proxy().await;
@@ -87,10 +87,10 @@ async fn a_worker_is_unready_while_the_broker_is_away_and_alive_all_the_time() {
     assert!(worker.terminate().await.success());
 }
 
-/// Conformance: Back pressure and health: A serving or standby worker is ready; it is unready while
-/// database or broker is down or blocked, the database refuses everything, and from SIGTERM on
+/// Conformance: Back pressure and health: A failure of queries, jobs or publishing neither keeps
+/// commands from being applied nor makes a worker unready, and is reported with its reason
 #[tokio::test]
-async fn a_worker_is_unready_while_the_broker_blocks_publishing() {
+async fn a_worker_is_ready_and_reports_it_while_the_broker_blocks_publishing() {
     let rabbitmq = Server::start("rabbitmq").await;
     let fixture = Fixture::at(rabbitmq.url()).await;
     let worker = ready_worker(&fixture).await;
@@ -105,13 +105,26 @@ async fn a_worker_is_unready_while_the_broker_blocks_publishing() {
         .await;
     rabbitmq.ctl(&["set_vm_memory_high_watermark", "0"]).await;
     held.rollback().await.unwrap();
-    unready_by(fixture.address, "blocked", &[]).await;
+    let is_blocked = |status: u16, report: &serde_json::Value| {
+        let publishing = &report["capabilities"]["publishing"];
+        status == 200 && publishing["state"] == "blocked" && publishing["ok"] == false
+    };
+    let report = wait_for_report(fixture.address, is_blocked).await;
+    let reason = report["capabilities"]["publishing"]["reason"].as_str();
+    assert!(reason.unwrap().contains("memory or disk"), "{report}");
+    assert!(
+        report["checks"]["broker"]["blockedForMs"].is_u64(),
+        "{report}"
+    );
+    let publishing = "scrip_capability_up{capability=\"publishing\"}";
+    assert_eq!(metric(fixture.address, publishing).await, Some(0.0));
+    assert_eq!(health(&fixture.deployment, &[]).await, 0);
     let blocked = "scrip_broker_blocked{connection=\"replies\"}";
     assert_eq!(metric(fixture.address, blocked).await, Some(1.0));
     assert_alive(fixture.address).await;
 
     rabbitmq.ctl(&["set_vm_memory_high_watermark", "0.8"]).await;
-    ready(fixture.address).await;
+    wait_for_metric(fixture.address, publishing, 1.0).await;
     let blocked = "scrip_broker_blocked_seconds_total{connection=\"replies\"}";
     assert!(metric(fixture.address, blocked).await > Some(0.0));
     assert_eq!(replies.outcome().await.reference_id, "r");
@@ -177,7 +190,7 @@ async fn unreadable_queries_are_counted_and_each_sender_is_reported_once() {
 }
 
 /// Conformance: Back pressure and health: A serving or standby worker is ready; it is unready while
-/// database or broker is down or blocked, the database refuses everything, and from SIGTERM on
+/// database or broker is down, the database refuses everything, a commit hangs, and from SIGTERM on
 #[tokio::test]
 async fn a_lane_that_pauses_because_the_database_refuses_all_makes_the_worker_unready() {
     let fixture = Fixture::new().await;

@@ -139,15 +139,15 @@ async fn a_query_queue_of_another_type_is_served_and_logged_with_a_remedy() {
     let broker = TestBroker::undeclared(1).await;
     let queries = broker.topology().queries();
     let channel = broker.connection().create_channel().await.unwrap();
-    let mut quorum = FieldTable::default();
-    quorum.insert(
+    let mut classic = FieldTable::default();
+    classic.insert(
         "x-queue-type".into(),
-        AMQPValue::LongString("quorum".into()),
+        AMQPValue::LongString("classic".into()),
     );
     let declared = channel.queue_declare(
         queries.as_str().into(),
         QueueDeclareOptions::durable(),
-        quorum,
+        classic,
     );
     declared.await.unwrap();
 

@@ -32,6 +32,8 @@ pub struct ConnectionStates {
     pub publishing: SharedState,
     /// Publishes replies.
     pub replies: SharedState,
+    /// Receives job requests.
+    pub jobs: Arc<SharedState>,
     /// The counters of the query lane.
     pub query_stats: Arc<LaneStats>,
     /// Counts queries with unreadable properties.
@@ -57,6 +59,7 @@ impl ConnectionStates {
             queries: SharedState::default(),
             publishing: SharedState::default(),
             replies: SharedState::default(),
+            jobs: Arc::default(),
             query_stats: Arc::default(),
             unreadable_queries: UnreadableQueries::default(),
             budget: AnswerBudget::new(senders.answer_bytes_per_second),
@@ -78,10 +81,11 @@ impl ConnectionStates {
     /// The state of every connection.
     pub fn connections(&self) -> Connections {
         Connections {
-            receiving: *self.receiving.lock(),
-            queries: *self.queries.lock(),
-            publishing: *self.publishing.lock(),
-            replies: *self.replies.lock(),
+            receiving: self.receiving.lock().clone(),
+            queries: self.queries.lock().clone(),
+            publishing: self.publishing.lock().clone(),
+            replies: self.replies.lock().clone(),
+            jobs: self.jobs.lock().clone(),
         }
     }
 
@@ -104,6 +108,12 @@ impl SharedState {
         let mut state = self.lock();
         state.connected = true;
         state.answered = Some(Instant::now());
+        state.error = None;
+    }
+
+    /// The connection is of no use, or of limited use, because of this error.
+    pub fn limited_by(&self, error: String) {
+        self.lock().error = Some(error);
     }
 
     /// The connection was closed normally.
@@ -114,10 +124,12 @@ impl SharedState {
         state.connected = false;
     }
 
-    /// The connection was lost or could not be opened.
-    pub fn lost(&self) {
+    /// The connection was lost or could not be opened, with this error.
+    pub fn lost(&self, error: String) {
         self.down();
-        self.lock().lost += 1;
+        let mut state = self.lock();
+        state.lost += 1;
+        state.error = Some(error);
     }
 
     fn set_blocked(&self, blocked: bool) {
@@ -158,8 +170,9 @@ mod tests {
         shared.set_blocked(true);
         assert_eq!(shared.lock().blocked_since, since);
         std::thread::sleep(Duration::from_millis(2));
-        shared.lost();
-        let state = *shared.lock();
+        shared.lost("reset".to_owned());
+        let state = shared.lock().clone();
+        assert_eq!(state.error.as_deref(), Some("reset"));
         assert!(!state.connected && state.blocked_since.is_none() && state.lost == 1);
         assert!(state.blocked() >= Duration::from_millis(2));
         assert_eq!(state.blocked(), state.blocked_before);

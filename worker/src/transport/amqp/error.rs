@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 /// Reply code: a wrong user or password, or no right.
 const ACCESS_REFUSED: u16 = 403;
+/// Reply code: a request made the broker fail. It closes the connection.
+const INTERNAL_ERROR: u16 = 541;
 /// Reply code: no such virtual host, no access to it, or too many connections.
 const NOT_ALLOWED: u16 = 530;
 
@@ -104,6 +106,17 @@ impl AmqpError {
     /// Whether the error closed a channel and not the connection.
     pub(super) fn is_soft(&self) -> bool {
         matches!(self, Self::Broker { source, .. } if source.is_amqp_soft_error())
+    }
+
+    /// Whether the broker failed at a request and closed the connection.
+    pub(super) fn is_internal(&self) -> bool {
+        self.code() == Some(INTERNAL_ERROR)
+    }
+
+    /// Whether the error concerns one queue: its node is down, or it has no leader. Other queues may
+    /// be usable over the same connection.
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.is_soft() || matches!(self, Self::NoAnswer { .. })
     }
 
     /// Whether connecting again would fail in the same way: the broker refused user, password or

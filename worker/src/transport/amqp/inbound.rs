@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::pending,
-    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::{
     connection,
-    connection_state::ConnectionStates,
+    connection_state::{ConnectionStates, SharedState},
     error::{AmqpError, OtherLedger},
     inbound_watch::{AllStats, InboundWatch},
     options::InboundOptions,
@@ -51,7 +51,9 @@ pub struct Inbound {
     stats: AllStats,
     connection_state: Arc<ConnectionStates>,
     registered: watch::Receiver<usize>,
+    queries_tried: watch::Receiver<bool>,
     refused: watch::Receiver<Option<OtherLedger>>,
+    /// Number of lanes for commands.
     lanes: usize,
     query_queue: String,
 }
@@ -68,7 +70,7 @@ impl Inbound {
         if options.worker.len() > MAX_WORKER {
             return Err(AmqpError::Worker(options.worker));
         }
-        let lanes = options.topology.shards() as usize + 2;
+        let lanes = options.topology.shards() as usize + 1;
         let query_queue = options.topology.queries();
         let connection_state = Arc::new(ConnectionStates::new(&options.senders));
         connection_state.expected.store(lanes, Relaxed);
@@ -77,6 +79,7 @@ impl Inbound {
         let stop = CancellationToken::new();
         let stats = AllStats::default();
         let (registrations, registered) = watch::channel(0);
+        let (tried, queries_tried) = watch::channel(false);
         let (refusal, refused) = watch::channel(None);
         let options = Arc::new(options);
         let queries = QueryService {
@@ -85,7 +88,7 @@ impl Inbound {
             query_handler,
             stop: stop.clone(),
             connection_state: connection_state.clone(),
-            registered: registrations.clone(),
+            tried,
         };
         let queries = tokio::spawn(queries.run());
         let supervisor = Supervisor {
@@ -96,6 +99,7 @@ impl Inbound {
             stats: stats.clone(),
             connection_state: connection_state.clone(),
             registered: registrations,
+            suspects: Mutex::default(),
             refused: refusal,
         };
         let supervisor = tokio::spawn(supervisor.run());
@@ -109,19 +113,28 @@ impl Inbound {
             stats,
             connection_state,
             registered,
+            queries_tried,
             refused,
             lanes,
             query_queue,
         })
     }
 
-    /// Completes when every lane is registered on the broker.
+    /// Completes when every lane for commands is registered on the broker, and queries are served
+    /// or turned out to be unavailable.
     pub fn ready(&self) -> impl Future<Output = ()> + Send + 'static {
         let (mut registered, lanes) = (self.registered.clone(), self.lanes);
+        let mut tried = self.queries_tried.clone();
         async move {
-            // The sender lives as long as the supervisor.
+            // The senders live as long as the supervisor and the query service.
             let _ = registered.wait_for(|registered| *registered >= lanes).await;
+            let _ = tried.wait_for(|tried| *tried).await;
         }
+    }
+
+    /// The state of the connection that receives job requests, for [`super::jobs::serve`].
+    pub fn job_state(&self) -> Arc<SharedState> {
+        self.connection_state.jobs.clone()
     }
 
     /// Completes when the namespace turns out to belong to another ledger, at the start or after a
@@ -140,7 +153,7 @@ impl Inbound {
         }
     }
 
-    /// Whether every lane is registered on the broker.
+    /// Whether every lane for commands is registered on the broker.
     pub fn is_ready(&self) -> bool {
         *self.registered.borrow() >= self.lanes
     }

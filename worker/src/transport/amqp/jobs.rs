@@ -9,7 +9,7 @@
 //! anyway, so that another worker may take it. The queue is subscribed to again when the claim
 //! succeeds.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use lapin::{message::Delivery, options::BasicRejectOptions};
@@ -25,7 +25,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
-use super::{connection, error::AmqpError, ledger_id, subscription::Subscription};
+use super::{
+    connection, connection_state::SharedState, error::AmqpError, ledger_id,
+    subscription::Subscription, topology,
+};
 use crate::{
     clock::ClockError,
     jobs::{Claim, ClaimError, Runner},
@@ -83,15 +86,17 @@ impl From<AmqpError> for Interruption {
 /// ended.
 ///
 /// Before each subscription `ledger_id` is compared with the one on the broker, which may be
-/// another broker after a reconnect.
+/// another broker after a reconnect. `state` shows whether the queue is subscribed to.
 pub async fn serve(
     url: String,
     topology: Topology,
     ledger_id: Option<Uuid>,
     runner: Runner,
     wait: JobWait,
+    state: Arc<SharedState>,
 ) {
     let mut server = Server {
+        state,
         url,
         topology,
         ledger_id,
@@ -104,7 +109,9 @@ pub async fn serve(
     let mut waiting = None;
     while server.has_database(waiting.take()).await {
         let started = Instant::now();
-        match server.take().await {
+        let interruption = server.take().await;
+        server.state.down();
+        match interruption {
             Interruption::Stopped => break,
             Interruption::Database(request) => {
                 warn!(
@@ -123,6 +130,7 @@ pub async fn serve(
                     ?pause,
                     "job queue cannot be served, reconnecting"
                 );
+                server.state.lost(chain(&error));
                 server.sleep(pause).await;
             }
         }
@@ -131,6 +139,7 @@ pub async fn serve(
 }
 
 struct Server {
+    state: Arc<SharedState>,
     url: String,
     topology: Topology,
     ledger_id: Option<Uuid>,
@@ -158,10 +167,14 @@ impl Server {
             };
             match result {
                 Ok(()) => return !self.stop.is_cancelled(),
-                Err(error) => warn!(
-                    error = chain(&error),
-                    "job queue not subscribed, database is unavailable or clock is wrong"
-                ),
+                Err(error) => {
+                    let error = chain(&error);
+                    warn!(
+                        error,
+                        "job queue not subscribed, database is unavailable or clock is wrong"
+                    );
+                    self.state.limited_by(error);
+                }
             }
             if !self.sleep(backoff.wait()).await {
                 return false;
@@ -186,11 +199,17 @@ impl Server {
         {
             return Interruption::Broker(error);
         }
-        let (queue, worker) = (self.topology.jobs(), self.runner.worker.clone());
-        let mut subscription = match Subscription::open(&connection, &queue, &worker, 1).await {
+        let queue = self.topology.jobs();
+        let worker = &self.runner.worker;
+        let subscribed = async {
+            topology::declare_one(&connection, &self.topology, &queue).await?;
+            Subscription::open(&connection, &queue, worker, 1).await
+        };
+        let mut subscription = match subscribed.await {
             Ok(subscription) => subscription,
             Err(error) => return Interruption::Broker(error),
         };
+        self.state.up();
         debug!("serving the job queue");
         let interruption = loop {
             if let Err(interruption) = self.take_next(&mut subscription).await {

@@ -2,15 +2,16 @@
 //!
 //! A subscription request that the broker does not answer stays open on the broker. Once the queue
 //! has a leader again, the broker may deliver to it, and each requeued delivery counts towards the
-//! delivery limit. Only closing the connection ends the request. So that the other lanes keep the
-//! shared connection, this lane retries over its own.
+//! delivery limit. Only closing the connection ends the request. RabbitMQ 3.10 even closes the whole
+//! connection (541) if the only member of the queue is down. So that the other lanes keep the shared
+//! connection, this lane retries over its own.
 
 use lapin::Connection;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{connection, error::AmqpError, options::InboundOptions, topology};
+use super::{connection, error::AmqpError, options::InboundOptions};
 use crate::pipeline::{Backoff, chain};
 
 /// The connection that a lane subscribes over.
@@ -37,6 +38,35 @@ impl<'a> LaneConnection<'a> {
         }
     }
 
+    /// Opens the lane's own connection, and retries until it succeeds, the shared connection is lost
+    /// or the lane must stop.
+    pub async fn open_own(
+        &mut self,
+        queue: &str,
+        options: &InboundOptions,
+        backoff: &mut Backoff,
+        stop: &CancellationToken,
+    ) {
+        self.close_own().await;
+        while self.shared.status().connected() && !stop.is_cancelled() {
+            let name = format!("scrip {} receiving {queue}", options.worker);
+            match connection::open(&options.url, name).await {
+                Ok(own) => {
+                    self.own = Some(own);
+                    return;
+                }
+                Err(error) => warn!(
+                    error = chain(&error),
+                    "lane connection cannot be opened, retrying"
+                ),
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep(backoff.wait()) => {}
+            }
+        }
+    }
+
     /// Waits after a failure and prepares the next attempt. Fails if the shared connection is lost.
     pub async fn recover(
         &mut self,
@@ -57,30 +87,15 @@ impl<'a> LaneConnection<'a> {
             () = stop.cancelled() => return Ok(()),
             () = sleep(backoff.wait()) => {}
         }
-        if matches!(error, AmqpError::NoAnswer { .. }) {
-            self.close_own().await;
-            let name = format!("scrip {} receiving {queue}", options.worker);
-            match connection::open(&options.url, name).await {
-                Ok(own) => self.own = Some(own),
-                Err(error) => warn!(
-                    error = chain(&error),
-                    "lane connection cannot be opened, using the shared connection"
-                ),
-            }
-            // The queue exists, so the topology is not declared again: only its leader does not
-            // answer.
-            return Ok(());
-        }
-        if !self.get().status().connected() {
+        if matches!(error, AmqpError::NoAnswer { .. }) || error.is_internal() {
+            self.open_own(queue, options, backoff, stop).await;
+        } else if !self.get().status().connected() {
             self.close_own().await;
         }
-        match topology::declare(self.get(), &options.topology).await {
-            Err(error) if !self.shared.status().connected() => Err(error),
-            Err(error) => {
-                warn!(error = chain(&error), "topology cannot be declared");
-                Ok(())
-            }
-            Ok(_) => Ok(()),
+        if self.shared.status().connected() {
+            Ok(())
+        } else {
+            Err(error)
         }
     }
 }

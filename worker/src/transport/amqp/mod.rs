@@ -34,6 +34,7 @@
 //! | `unproven` | sends direct replies to broker nodes that have not received one yet |
 //! | `byte_budget` | limits the bytes of waiting replies |
 //! | `supervisor` | rebuilds the connection, the topology and the lanes after any failure |
+//! | `session` | one receiving connection, and what the tasks on it share |
 //! | `lane_connection` | the connection that a lane subscribes over |
 //!
 //! The recovery of the library stays off. After a failure everything is rebuilt, so that there is
@@ -70,6 +71,7 @@ mod replies;
 mod reported_failures;
 mod reported_senders;
 mod request;
+mod session;
 mod settle;
 mod subscription;
 mod supervisor;
@@ -78,6 +80,7 @@ mod unproven;
 mod unreadable_queries;
 
 pub use connection::{check_access, virtual_host};
+pub use connection_state::SharedState;
 pub use dead::DeadLetters;
 pub use error::{AmqpError, OtherLedger};
 pub use inbound::{Drained, Inbound};

@@ -4,10 +4,13 @@
 //! publisher confirms, and publishes them again until the broker confirms. The lane waits
 //! meanwhile. Replies may be lost and use another connection ([`super::replies`]).
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{future::pending, pin::pin, sync::Arc, time::Duration};
 
 use lapin::Connection;
-use producer_sdk::amqp::{ConfirmChannel, Outgoing, PublishResult};
+use producer_sdk::{
+    amqp::{ConfirmChannel, Outgoing, PublishResult},
+    contract::Topology,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -16,8 +19,14 @@ use tokio::{
 use tracing::{error, warn};
 
 use super::{
-    connection, connection_state::ConnectionStates, error::AmqpError, options::InboundOptions,
-    rejections::Rejections, replies::ReplySender, request, topology,
+    connection,
+    connection_state::{ConnectionStates, SharedState},
+    error::AmqpError,
+    options::InboundOptions,
+    rejections::Rejections,
+    replies::ReplySender,
+    request,
+    topology::{self, Difference},
 };
 use crate::pipeline::{self, Backoff, chain};
 
@@ -122,9 +131,9 @@ impl Task {
                     if let Some(suppressed) = self.connection_state.other_failures.note(&error) {
                         warn!(error, suppressed, "publishing interrupted, reconnecting");
                     }
+                    self.connection_state.publishing.lost(error);
                 }
             }
-            self.connection_state.publishing.lost();
             if started.elapsed() > MAX_WAIT * 3 {
                 backoff.reset();
             }
@@ -135,13 +144,16 @@ impl Task {
     async fn session(&mut self) -> Result<(), AmqpError> {
         let name = format!("scrip {} publishing", self.options.worker);
         let connection = connection::open(&self.options.url, name).await?;
-        topology::declare(&connection, &self.options.topology).await?;
-        self.connection_state.publishing.up();
-        self.connection_state.other_failures.clear();
-        let connection_state = self.connection_state.clone();
+        let (topology, connection_state) =
+            (self.options.topology.clone(), self.connection_state.clone());
+        let state = &connection_state.publishing;
+        let is_complete = declare(&connection, &topology, state).await?;
+        connection_state.other_failures.clear();
+        let again = declare_again(&connection, &topology, state);
         tokio::select! {
             sent = self.serve(&connection) => sent?,
-            () = connection_state.publishing.watch(&connection) => return Err(AmqpError::Ended),
+            () = state.watch(&connection) => return Err(AmqpError::Ended),
+            failed = again, if !is_complete => return Err(failed),
         }
         connection::close(&connection).await;
         Ok(())
@@ -170,6 +182,39 @@ impl Task {
                 // The lane may have ended meanwhile; the messages are published nevertheless.
                 let _ = current.confirmed.send(());
             }
+        }
+    }
+}
+
+/// Declares the queues that the task publishes to. Returns whether all of them are available.
+async fn declare(
+    connection: &Connection,
+    topology: &Topology,
+    state: &SharedState,
+) -> Result<bool, AmqpError> {
+    let queues = [topology.dead(), topology.delay()];
+    let differences = topology::declare_some(connection, topology, &queues).await?;
+    state.up();
+    let unavailable = differences.iter().find(|difference| !difference.is_usable);
+    if let Some(Difference { what, why, .. }) = unavailable {
+        state.limited_by(format!("`{what}` is unavailable: {why}"));
+    }
+    Ok(unavailable.is_none())
+}
+
+/// Declares the queues again until all of them are available, then does nothing. Returns the error
+/// of the connection.
+async fn declare_again(
+    connection: &Connection,
+    topology: &Topology,
+    state: &SharedState,
+) -> AmqpError {
+    loop {
+        sleep(MAX_WAIT).await;
+        match declare(connection, topology, state).await {
+            Ok(false) => {}
+            Ok(true) => return pending().await,
+            Err(error) => return error,
         }
     }
 }

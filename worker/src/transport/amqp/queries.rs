@@ -18,8 +18,8 @@ use tracing::{Instrument, error, info_span, warn};
 
 use super::{
     answer_budget::Permit, connection, connection_state::ConnectionStates, error::AmqpError,
-    incoming, ledger_id, options::InboundOptions, publisher::Publisher,
-    registration_guard::RegistrationGuard, subscription::Subscription, topology,
+    incoming, ledger_id, options::InboundOptions, publisher::Publisher, subscription::Subscription,
+    topology,
 };
 use crate::{
     pipeline::{Backoff, LaneState, Reply, chain},
@@ -42,8 +42,8 @@ pub struct QueryService<Q> {
     pub query_handler: Arc<Q>,
     pub stop: CancellationToken,
     pub connection_state: Arc<ConnectionStates>,
-    /// Number of lanes that are registered on the broker.
-    pub registered: watch::Sender<usize>,
+    /// Set when the query queue is subscribed to for the first time, or cannot be.
+    pub tried: watch::Sender<bool>,
 }
 
 impl<Q: QueryHandler> QueryService<Q> {
@@ -69,8 +69,8 @@ impl<Q: QueryHandler> QueryService<Q> {
                     continue;
                 }
                 // The supervisor also compares the ids, and reports the difference.
-                Some(Ok(Err(AmqpError::OtherLedger(_)))) => {
-                    this.connection_state.queries.lost();
+                Some(Ok(Err(error @ AmqpError::OtherLedger(_)))) => {
+                    this.connection_state.queries.lost(chain(&error));
                     return this.stop.cancelled().await;
                 }
                 Some(Ok(Err(error))) => {
@@ -81,14 +81,18 @@ impl<Q: QueryHandler> QueryService<Q> {
                             suppressed, "query queue cannot be served, reconnecting"
                         );
                     }
+                    this.connection_state.queries.lost(error);
                 }
-                Some(Err(panicked)) => error!(
-                    error = %panicked,
-                    alarm = true,
-                    "query lane panicked, reconnecting"
-                ),
+                Some(Err(panicked)) => {
+                    error!(
+                        error = %panicked,
+                        alarm = true,
+                        "query lane panicked, reconnecting"
+                    );
+                    this.connection_state.queries.lost(panicked.to_string());
+                }
             }
-            this.connection_state.queries.lost();
+            this.tried.send_replace(true);
             if started.elapsed() > STABLE_AFTER {
                 backoff.reset();
             }
@@ -108,15 +112,14 @@ impl<Q: QueryHandler> QueryService<Q> {
             if let Some(id) = self.options.ledger_id {
                 ledger_id::compare(&connection, &self.options.topology, id).await?;
             }
-            topology::declare(&connection, &self.options.topology).await?;
+            let topology = &self.options.topology;
+            topology::declare_one(&connection, topology, &topology.queries()).await?;
             Ok::<_, AmqpError>(connection)
         };
         let connection = tokio::select! {
             prepared = prepared => prepared?,
             () = self.stop.cancelled() => return Ok(()),
         };
-        self.connection_state.queries.up();
-        self.connection_state.other_failures.clear();
         let served = self.serve(&connection).await;
         connection::close(&connection).await;
         served
@@ -126,8 +129,9 @@ impl<Q: QueryHandler> QueryService<Q> {
         let queue = self.options.topology.queries();
         let mut subscription =
             Subscription::open(connection, &queue, &self.options.worker, PREFETCH).await?;
-        let mut guard = RegistrationGuard::none(&self.registered);
-        guard.take();
+        self.connection_state.queries.up();
+        self.connection_state.other_failures.clear();
+        self.tried.send_replace(true);
         self.connection_state.query_stats.subscribed();
         self.connection_state
             .query_stats

@@ -22,6 +22,11 @@ impl<'a> RegistrationGuard<'a> {
         self.taken = true;
         self.count.send_modify(|count| *count += 1);
     }
+
+    /// Whether the lane is or was registered.
+    pub fn is_taken(&self) -> bool {
+        self.taken
+    }
 }
 
 impl Drop for RegistrationGuard<'_> {

@@ -143,9 +143,9 @@ impl Task {
                             suppressed, "sending replies interrupted, reconnecting"
                         );
                     }
+                    self.connection_state.replies.lost(error);
                 }
             }
-            self.connection_state.replies.lost();
             self.proven.clear();
             if started.elapsed() > MAX_WAIT * 3 {
                 backoff.reset();

@@ -1,13 +1,13 @@
 //! Rebuilds the connection, the topology and the lanes after any failure, until the worker stops.
 //!
-//! A failure of one queue concerns only its lane: it subscribes again over the same connection, and
-//! the other lanes do not notice. If the connection is lost, all lanes end and everything is
-//! rebuilt.
+//! Each lane declares its own queue and becomes ready by itself. A failure of one queue concerns
+//! only its lane: it declares and subscribes again, and the other lanes do not notice. If the
+//! connection is lost, all lanes end and everything is rebuilt.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -33,6 +33,7 @@ use super::{
     publisher::Publisher,
     queue_depth,
     registration_guard::RegistrationGuard,
+    session::Session,
     topology,
 };
 use crate::pipeline::{Backoff, LaneState, LaneStats, Ledger, Pipeline, chain};
@@ -51,6 +52,9 @@ pub struct Supervisor<L> {
     pub connection_state: Arc<ConnectionStates>,
     /// Number of lanes that are registered on the broker.
     pub registered: watch::Sender<usize>,
+    /// Queues whose subscription may have made the broker close the connection. Their lanes
+    /// subscribe over connections of their own.
+    pub suspects: Mutex<HashSet<String>>,
     /// Set if the namespace turns out to belong to another ledger. Then nothing is served any more.
     pub refused: watch::Sender<Option<OtherLedger>>,
 }
@@ -67,6 +71,11 @@ enum Served {
         queues: Vec<(String, bool)>,
         every: Duration,
     },
+    /// Unbinds the buckets of other shards from the queues of these shards.
+    Unbinding {
+        shards: Vec<u32>,
+        lanes: usize,
+    },
 }
 
 impl<L: Ledger + 'static> Supervisor<L> {
@@ -81,7 +90,7 @@ impl<L: Ledger + 'static> Supervisor<L> {
                 this.connection_state.receiving.down();
                 continue;
             };
-            this.connection_state.receiving.lost();
+            this.connection_state.receiving.lost(chain(&error));
             if let AmqpError::OtherLedger(other) = error {
                 error!(
                     error = %other,
@@ -116,28 +125,26 @@ impl<L: Ledger + 'static> Supervisor<L> {
             () = self.stop.cancelled() => return Ok(()),
         };
         let connection = Arc::new(connection);
+        let session = Session::new(connection.clone(), &self.stop);
         self.connection_state.receiving.up();
         self.connection_state.receiving_failures.clear();
         let mut lanes = JoinSet::new();
         let mut served = HashMap::new();
-        // Stops the lanes of this connection if the worker stops or one of them loses the
-        // connection.
-        let stop = self.stop.child_token();
         for target in self.to_serve(&retired) {
-            self.spawn(&mut lanes, &mut served, target, &connection, &stop);
+            self.spawn(&mut lanes, &mut served, target, &session);
         }
         let mut lost = None;
         while let Some(ended) = lanes.join_next_with_id().await {
             match ended {
                 Ok((_, Ok(()))) => {}
                 Ok((_, Err(error))) => {
-                    stop.cancel();
+                    session.stop.cancel();
                     lost.get_or_insert(error);
                 }
                 Err(panicked) => {
                     error!(error = %panicked, alarm = true, "lane panicked, restarting it");
                     if let Some(target) = served.remove(&panicked.id()) {
-                        self.spawn(&mut lanes, &mut served, target, &connection, &stop);
+                        self.spawn(&mut lanes, &mut served, target, &session);
                     }
                 }
             }
@@ -152,7 +159,8 @@ impl<L: Ledger + 'static> Supervisor<L> {
         all.values().map(|stats| stats.snapshot().commands).sum()
     }
 
-    /// Connects, declares the topology, and finds the queues of former shards.
+    /// Connects, declares the exchanges, and finds the queues of former shards. Each lane declares
+    /// its own queue, and the publisher those of dead letters and delayed messages.
     async fn prepare(&self) -> Result<(Connection, Vec<u32>), AmqpError> {
         let name = format!("scrip {} receiving", self.options.worker);
         let connection = connection::open(&self.options.url, name).await?;
@@ -160,8 +168,7 @@ impl<L: Ledger + 'static> Supervisor<L> {
         if let Some(id) = self.options.ledger_id {
             ledger_id::compare(&connection, &self.options.topology, id).await?;
         }
-        topology::declare(&connection, &self.options.topology).await?;
-        topology::unbind_moved(&connection, &self.options.topology).await?;
+        topology::declare_exchanges(&connection, &self.options.topology).await?;
         let retired = topology::retired_shards(&connection, &self.options.topology).await?;
         Ok((connection, retired))
     }
@@ -171,8 +178,12 @@ impl<L: Ledger + 'static> Supervisor<L> {
         if !retired.is_empty() {
             info!(?retired, "serving the queues of former shards");
         }
-        let shards = (0..topology.shards()).chain(retired.iter().copied());
+        let shards: Vec<u32> = (0..topology.shards())
+            .chain(retired.iter().copied())
+            .collect();
         let mut all: Vec<Served> = shards
+            .iter()
+            .copied()
             .map(|shard| Served::Commands {
                 queue: topology.commands(shard),
                 shard: Some(shard),
@@ -182,16 +193,17 @@ impl<L: Ledger + 'static> Supervisor<L> {
             queue: topology.unrouted(),
             shard: None,
         });
-        // The query lane has its own connection and counts as one more lane.
-        self.connection_state.expected.store(all.len() + 1, Relaxed);
+        let lanes = all.len();
+        self.connection_state.expected.store(lanes, Relaxed);
         if let Some(every) = self.options.look_every {
             let served = all.iter().filter_map(|served| match served {
                 Served::Commands { queue, .. } => Some(queue.clone()),
-                Served::Depths { .. } => None,
+                Served::Depths { .. } | Served::Unbinding { .. } => None,
             });
             let queues = queue_depth::queues(topology, served.collect());
             all.push(Served::Depths { queues, every });
         }
+        all.push(Served::Unbinding { shards, lanes });
         all
     }
 
@@ -200,29 +212,33 @@ impl<L: Ledger + 'static> Supervisor<L> {
         lanes: &mut JoinSet<Result<(), AmqpError>>,
         served: &mut HashMap<Id, Served>,
         target: Served,
-        connection: &Arc<Connection>,
-        stop: &CancellationToken,
+        session: &Session,
     ) {
-        let (this, connection, stop) = (self.clone(), connection.clone(), stop.clone());
+        let (this, session) = (self.clone(), session.clone());
         let task = match target.clone() {
             Served::Commands { queue, shard } => {
                 let span = info_span!("lane", queue);
                 lanes.spawn(
-                    async move { this.commands(queue, shard, &connection, stop).await }
-                        .instrument(span),
+                    async move { this.commands(queue, shard, &session).await }.instrument(span),
                 )
             }
             Served::Depths { queues, every } => lanes.spawn(async move {
                 let dead = this.options.topology.dead();
                 queue_depth::watch(
-                    &connection,
+                    &session.connection,
                     &queues,
                     &dead,
                     every,
                     &this.connection_state,
-                    stop,
+                    session.stop,
                 )
                 .await;
+                Ok(())
+            }),
+            Served::Unbinding { shards, lanes: all } => lanes.spawn(async move {
+                session
+                    .unbind_moved(&this.options.topology, shards, all)
+                    .await;
                 Ok(())
             }),
         };
@@ -234,13 +250,10 @@ impl<L: Ledger + 'static> Supervisor<L> {
         &self,
         queue: String,
         shard: Option<u32>,
-        connection: &Connection,
-        stop: CancellationToken,
+        session: &Session,
     ) -> Result<(), AmqpError> {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = sleep(self.registration_delay(&queue, shard)) => {}
-        }
+        let stop = &session.stop;
+        let delay = self.registration_delay(&queue, shard);
         let stats = self.stats_of(&queue);
         let pipeline = Pipeline::new(self.options.senders.clone(), stats.clone());
         let mut lane = Lane::new(
@@ -251,9 +264,9 @@ impl<L: Ledger + 'static> Supervisor<L> {
             pipeline,
             stop.clone(),
         );
-        let mut connection = LaneConnection::shared(connection);
+        let mut connection = LaneConnection::shared(&session.connection);
         let served = self
-            .serve_over(&mut connection, &mut lane, &stats, &stop)
+            .serve_over(&mut connection, &mut lane, &stats, session, delay)
             .await;
         connection.close_own().await;
         served
@@ -264,20 +277,46 @@ impl<L: Ledger + 'static> Supervisor<L> {
         connection: &mut LaneConnection<'_>,
         lane: &mut Lane<L>,
         stats: &LaneStats,
-        stop: &CancellationToken,
+        session: &Session,
+        mut delay: Duration,
     ) -> Result<(), AmqpError> {
+        let stop = &session.stop;
         let mut backoff = Backoff::new(MAX_WAIT);
         let mut waiting = Vec::new();
+        if self.suspects().contains(lane.queue()) {
+            let opened = connection.open_own(lane.queue(), &self.options, &mut backoff, stop);
+            opened.await;
+        }
         loop {
-            lane.wait_for_database(&waiting).await;
-            lane.wait_for_clock().await;
-            waiting.clear();
+            let declared = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                declared = session.declare(connection.get(), &self.options.topology, lane.queue()) => {
+                    declared
+                }
+            };
+            if declared.is_ok() {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(()),
+                    () = sleep(std::mem::take(&mut delay)) => {}
+                }
+                lane.wait_for_database(&waiting).await;
+                lane.wait_for_clock().await;
+                waiting.clear();
+            }
             if stop.is_cancelled() {
                 return Ok(());
             }
             let (started, committed) = (Instant::now(), stats.snapshot().commands);
             let mut guard = RegistrationGuard::none(&self.registered);
-            let interruption = lane.serve(connection.get(), || guard.take()).await;
+            let interruption = match declared {
+                Ok(()) => lane.serve(connection.get(), || guard.take()).await,
+                Err(error) => error.into(),
+            };
+            if guard.is_taken() {
+                self.suspects().remove(lane.queue());
+            } else if matches!(&interruption, Interruption::Broker(error) if error.is_internal()) {
+                self.suspects().insert(lane.queue().to_owned());
+            }
             drop(guard);
             stats.state.set(LaneState::Starting);
             stats.heartbeat.idle();
@@ -300,6 +339,10 @@ impl<L: Ledger + 'static> Supervisor<L> {
                 }
             }
         }
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stats_of(&self, queue: &str) -> Arc<LaneStats> {

@@ -3,6 +3,9 @@
 //! If an object exists with other arguments, or these credentials may not declare it, it is looked
 //! up passively. The difference is logged, and the worker uses the existing object. A refused
 //! declaration closes its channel, so a new channel follows each refusal.
+//!
+//! Each queue has a channel of its own. The broker refuses to declare or bind a queue whose node is
+//! down (404), or does not answer, and the other queues must not notice.
 
 use futures_util::future::try_join_all;
 use lapin::{
@@ -32,6 +35,8 @@ pub struct Difference {
     pub why: String,
     /// What the operator can do, for a queue that can be deleted without a loss.
     pub remedy: Option<String>,
+    /// Whether the object exists and can be used.
+    pub is_usable: bool,
 }
 
 /// Opens a connection, declares the topology, and closes the connection.
@@ -39,7 +44,9 @@ pub async fn declare_at(url: &str, topology: &Topology) -> Result<Vec<Difference
     let connection = connection::open(url, "scrip topology".to_owned()).await?;
     let declared = async {
         let differences = declare(&connection, topology).await?;
-        unbind_moved(&connection, topology).await?;
+        if differences.iter().all(|difference| difference.is_usable) {
+            unbind_moved(&connection, topology).await?;
+        }
         Ok(differences)
     };
     let declared = declared.await;
@@ -47,38 +54,112 @@ pub async fn declare_at(url: &str, topology: &Topology) -> Result<Vec<Difference
     declared
 }
 
-/// Declares exchanges, queues and bindings, and returns the differences.
+/// Declares exchanges, queues and bindings, and returns the differences. A queue that is
+/// unavailable is one of them and keeps no other queue from being declared.
 pub async fn declare(
     connection: &Connection,
     topology: &Topology,
 ) -> Result<Vec<Difference>, AmqpError> {
-    let mut declarer = Declarer {
-        connection,
-        topology,
-        channel: connection::channel(connection).await?,
-        differences: Vec::new(),
-    };
+    let queues: Vec<String> = topology
+        .queues()
+        .into_iter()
+        .map(|queue| queue.name)
+        .collect();
+    declare_some(connection, topology, &queues).await
+}
+
+/// Like [`declare`], with only these queues and their bindings.
+pub(super) async fn declare_some(
+    connection: &Connection,
+    topology: &Topology,
+    queues: &[String],
+) -> Result<Vec<Difference>, AmqpError> {
+    let mut differences = declare_exchanges(connection, topology).await?;
+    // One after the other: a broker that spreads leaders counts those that exist.
+    for queue in queues {
+        match declare_queue(connection, topology, queue).await {
+            Ok(found) => differences.extend(found),
+            Err(error) if error.is_unavailable() => differences.push(unavailable(queue, &error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(differences)
+}
+
+/// Declares the exchanges.
+pub(super) async fn declare_exchanges(
+    connection: &Connection,
+    topology: &Topology,
+) -> Result<Vec<Difference>, AmqpError> {
+    let mut declarer = Declarer::new(connection, topology).await?;
     for exchange in topology.exchanges() {
         declarer.exchange(&exchange).await?;
     }
-    for queue in topology.queues() {
-        declarer.queue(&queue).await?;
+    Ok(declarer.finish().await)
+}
+
+/// Declares one queue and its bindings. A queue of a former shard is not declared. The exchanges
+/// must exist.
+pub(super) async fn declare_queue(
+    connection: &Connection,
+    topology: &Topology,
+    queue: &str,
+) -> Result<Vec<Difference>, AmqpError> {
+    let mut queues = topology.queues().into_iter();
+    let Some(spec) = queues.find(|spec| spec.name == queue) else {
+        return Ok(Vec::new());
+    };
+    let mut declarer = Declarer::new(connection, topology).await?;
+    declarer.queue(&spec).await?;
+    let mut bindings = topology.bindings();
+    bindings.retain(|binding| binding.queue == queue);
+    declarer.bindings(bindings).await?;
+    Ok(declarer.finish().await)
+}
+
+/// Declares the exchanges and one queue.
+pub(super) async fn declare_one(
+    connection: &Connection,
+    topology: &Topology,
+    queue: &str,
+) -> Result<(), AmqpError> {
+    declare_exchanges(connection, topology).await?;
+    declare_queue(connection, topology, queue).await.map(drop)
+}
+
+/// Opens a connection, declares the exchanges and one queue, and closes the connection.
+pub async fn declare_one_at(url: &str, topology: &Topology, queue: &str) -> Result<(), AmqpError> {
+    let connection = connection::open(url, "scrip topology".to_owned()).await?;
+    let declared = declare_one(&connection, topology, queue).await;
+    connection::close(&connection).await;
+    declared
+}
+
+fn unavailable(queue: &str, error: &AmqpError) -> Difference {
+    let why = crate::pipeline::chain(error);
+    warn!(queue, why, "queue is unavailable, going on without it");
+    Difference {
+        what: queue.to_owned(),
+        why,
+        remedy: None,
+        is_usable: false,
     }
-    declarer.bindings(topology.bindings()).await?;
-    let Declarer {
-        channel,
-        differences,
-        ..
-    } = declarer;
-    request::close_channel(&channel).await;
-    Ok(differences)
 }
 
 /// Removes bindings of buckets to queues of other shards, which remain after the number of shards
 /// has changed. Must be called after [`declare`]: then the new bindings exist, so no bucket is ever
 /// unbound. A message of a bucket that is bound twice for a moment is applied once.
 pub async fn unbind_moved(connection: &Connection, topology: &Topology) -> Result<(), AmqpError> {
-    for shard in 0..topology.shards() {
+    unbind_from(connection, topology, 0..topology.shards()).await
+}
+
+/// Like [`unbind_moved`], for the queues of these shards.
+pub(super) async fn unbind_from(
+    connection: &Connection,
+    topology: &Topology,
+    shards: impl IntoIterator<Item = u32>,
+) -> Result<(), AmqpError> {
+    for shard in shards {
         let channel = connection::channel(connection).await?;
         unbind_buckets(&channel, topology, shard).await;
         request::close_channel(&channel).await;
@@ -87,9 +168,9 @@ pub async fn unbind_moved(connection: &Connection, topology: &Topology) -> Resul
 }
 
 /// Shards beyond the current number that still have a queue, because there were more shards before.
-/// Their buckets are unbound, and their queues are served until they are empty. The search ends at
-/// the first queue that does not exist, so that it costs one refused request. So operators must
-/// delete such queues from the highest number down.
+/// Their queues are served until they are empty. The search ends at the first queue that does not
+/// exist, so that it costs one refused request. So operators must delete such queues from the
+/// highest number down.
 pub async fn retired_shards(
     connection: &Connection,
     topology: &Topology,
@@ -105,10 +186,11 @@ pub async fn retired_shards(
         let lookup = channel.queue_declare(queue, passive, FieldTable::default());
         match request::answered("looking for former shards", lookup).await {
             Ok(_) => {
-                unbind_buckets(&channel, topology, shard).await;
                 request::close_channel(&channel).await;
                 retired.push(shard);
             }
+            // The queue exists, and its leader does not answer.
+            Err(AmqpError::NoAnswer { .. }) => retired.push(shard),
             Err(error) if error.is_soft() => break,
             Err(error) => return Err(error),
         }
@@ -144,7 +226,21 @@ struct Declarer<'a> {
     differences: Vec<Difference>,
 }
 
-impl Declarer<'_> {
+impl<'a> Declarer<'a> {
+    async fn new(connection: &'a Connection, topology: &'a Topology) -> Result<Self, AmqpError> {
+        Ok(Self {
+            connection,
+            topology,
+            channel: connection::channel(connection).await?,
+            differences: Vec::new(),
+        })
+    }
+
+    async fn finish(self) -> Vec<Difference> {
+        request::close_channel(&self.channel).await;
+        self.differences
+    }
+
     async fn exchange(&mut self, spec: &ExchangeSpec) -> Result<(), AmqpError> {
         let kind = match spec.kind {
             contract::ExchangeKind::Fanout => ExchangeKind::Fanout,
@@ -199,8 +295,8 @@ impl Declarer<'_> {
         Ok(())
     }
 
-    /// Declares all bindings at once: one after the other, each bucket and origin would cost a
-    /// round trip.
+    /// Declares all bindings of a queue at once: one after the other, each bucket and origin would
+    /// cost a round trip.
     async fn bindings(&mut self, bindings: Vec<Binding>) -> Result<(), AmqpError> {
         let channel = &self.channel;
         let bound = try_join_all(bindings.iter().map(|binding| async move {
@@ -248,14 +344,13 @@ impl Declarer<'_> {
             what: what.to_owned(),
             why,
             remedy,
+            is_usable: true,
         });
         debug!("refusal closed the channel, opening another");
         self.channel = connection::channel(self.connection).await?;
         Ok(())
     }
-}
 
-impl Declarer<'_> {
     /// The remedy for a query queue of another type. Only this queue may be deleted at any time,
     /// because queries are not kept.
     fn remedy(&self, what: &str, error: &AmqpError) -> Option<String> {
