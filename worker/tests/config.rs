@@ -161,9 +161,7 @@ fn config_check_names_the_file_and_the_backend_without_a_password() {
         .ok()
         .out;
     assert!(
-        shown.contains("\"other\"")
-            && shown.contains("SCRIP_NAMESPACE")
-            && !shown.contains("hunter2"),
+        shown.contains("\"other\"") && shown.contains("--namespace") && !shown.contains("hunter2"),
         "{shown}"
     );
 }

@@ -5,22 +5,24 @@ use std::{borrow::Cow, fmt, time::Instant};
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, prometheus_text},
-    metrics::{TypedMetric, counter::ConstCounter, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, prometheus_text},
+    metrics::{counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
 use strum::VariantArray;
 
-use super::{Health, STALE, checks::Report, prober::Probed};
+use super::{
+    Health, STALE,
+    checks::Report,
+    family::{family, flag, single},
+    prober::Probed,
+};
 use crate::{
     clock::Clock,
     db::Risk,
     pipeline::{Connections, LaneSnapshot, LaneState, WorkerSnapshot},
     store::CommitPathCounters,
 };
-
-/// The labels of a family without labels.
-const NONE: [(&str, &str); 0] = [];
 
 impl Health {
     /// All metrics in the text format of Prometheus.
@@ -43,17 +45,12 @@ impl Collector for Health {
         let to = &mut encoder;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         family(to, "scrip_info", "Always 1.", [(version, flag(true))])?;
-        family(
-            to,
-            "scrip_ready",
-            "1 if /readyz returns 200.",
-            [(NONE, flag(ok))],
-        )?;
-        family(
+        single(to, "scrip_ready", "1 if /readyz returns 200.", flag(ok))?;
+        single(
             to,
             "scrip_draining",
             "1 while the worker stops.",
-            [(NONE, flag(self.is_draining()))],
+            flag(self.is_draining()),
         )?;
         family(
             to,
@@ -82,25 +79,6 @@ impl Collector for Health {
         durability(to, watched.store.durability_risks())?;
         clock(to, &watched.clock)
     }
-}
-
-/// Adds a family of samples of one name.
-fn family<L: EncodeLabelSet, M: EncodeMetric + TypedMetric>(
-    to: &mut DescriptorEncoder<'_>,
-    name: &'static str,
-    help: &str,
-    samples: impl IntoIterator<Item = (L, M)>,
-) -> fmt::Result {
-    // The encoder adds this suffix to the name of a counter.
-    let name = name.strip_suffix("_total").unwrap_or(name);
-    let mut family = to.encode_descriptor(name, help, None, M::TYPE)?;
-    samples
-        .into_iter()
-        .try_for_each(|(labels, metric)| metric.encode(family.encode_family(&labels)?))
-}
-
-fn flag(is_set: bool) -> ConstGauge<u32> {
-    ConstGauge::new(is_set.into())
 }
 
 fn commands(to: &mut DescriptorEncoder<'_>, lanes: &[&LaneSnapshot]) -> fmt::Result {
@@ -217,17 +195,17 @@ fn lanes(to: &mut DescriptorEncoder<'_>, snapshot: &WorkerSnapshot) -> fmt::Resu
             ([("state", state.as_str())], ConstGauge::new(lanes.count()))
         }),
     )?;
-    family(
+    single(
         to,
         "scrip_lanes_expected",
         "Lanes that should be registered.",
-        [(NONE, ConstGauge::new(snapshot.expected))],
+        ConstGauge::new(snapshot.expected),
     )?;
-    family(
+    single(
         to,
         "scrip_lanes_registered",
         "Lanes that serve or are on standby.",
-        [(NONE, ConstGauge::new(snapshot.registered))],
+        ConstGauge::new(snapshot.registered),
     )
 }
 
@@ -274,17 +252,17 @@ fn broker(
             .iter()
             .map(|(reason, count)| ([("reason", reason)], ConstCounter::new(*count))),
     )?;
-    family(
+    single(
         to,
         "scrip_unreadable_queries_total",
         "Queries with unreadable properties, acknowledged without a reply.",
-        [(NONE, ConstCounter::new(snapshot.unreadable_queries))],
+        ConstCounter::new(snapshot.unreadable_queries),
     )?;
-    family(
+    single(
         to,
         "scrip_refused_queries_total",
         "Queries refused because their sender exceeded its limit of answer bytes.",
-        [(NONE, ConstCounter::new(snapshot.refused_queries))],
+        ConstCounter::new(snapshot.refused_queries),
     )?;
     family(
         to,
@@ -315,42 +293,37 @@ fn queues(to: &mut DescriptorEncoder<'_>, snapshot: &WorkerSnapshot) -> fmt::Res
             .iter()
             .map(|(queue, depth)| ([("queue", queue)], ConstGauge::new(depth.ready))),
     )?;
-    family(
+    single(
         to,
         "scrip_lag_commands",
         "Commands that no lane has taken yet.",
-        [(NONE, ConstGauge::new(queues.lag()))],
+        ConstGauge::new(queues.lag()),
     )
 }
 
 fn probed(to: &mut DescriptorEncoder<'_>, probed: &Probed) -> fmt::Result {
-    family(
+    single(
         to,
         "scrip_database_up",
         "1 if the database responds and accepts writes.",
-        [(NONE, flag(probed.database.is_good()))],
+        flag(probed.database.is_good()),
     )?;
     if let Some(at) = probed.database.at {
-        family(
+        single(
             to,
             "scrip_database_answer_age_seconds",
             "Age of the last good response of the database.",
-            [(NONE, ConstGauge::new(age(at)))],
+            ConstGauge::new(age(at)),
         )?;
-        family(
+        single(
             to,
             "scrip_database_answer_seconds",
             "Duration of the last good response of the database.",
-            [(NONE, ConstGauge::new(probed.database.took.as_secs_f64()))],
+            ConstGauge::new(probed.database.took.as_secs_f64()),
         )?;
     }
     if let Some(up) = probed.redis {
-        family(
-            to,
-            "scrip_redis_up",
-            "1 if Redis responds.",
-            [(NONE, flag(up))],
-        )?;
+        single(to, "scrip_redis_up", "1 if Redis responds.", flag(up))?;
     }
     let mut newest = Vec::new();
     for run in &probed.jobs {
@@ -387,19 +360,19 @@ fn clock(to: &mut DescriptorEncoder<'_>, clock: &Clock) -> fmt::Result {
         return Ok(());
     };
     if let Some(difference) = report.difference {
-        family(
+        single(
             to,
             "scrip_clock_difference_seconds",
             "This machine's clock minus the database's clock; for a file: the deviation beyond \
              what its entries and the monotonic clock allow.",
-            [(NONE, ConstGauge::new(difference.as_seconds_f64()))],
+            ConstGauge::new(difference.as_seconds_f64()),
         )?;
     }
-    family(
+    single(
         to,
         "scrip_clock_stopped",
         "1 if the worker decides no commands because the clocks differ.",
-        [(NONE, flag(report.is_stopped))],
+        flag(report.is_stopped),
     )
 }
 

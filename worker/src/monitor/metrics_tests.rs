@@ -10,7 +10,7 @@ struct Samples;
 impl Collector for Samples {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let to = &mut encoder;
-        family(to, "a_total", "All.", [(NONE, ConstCounter::new(1_u64))])?;
+        single(to, "a_total", "All.", ConstCounter::new(1_u64))?;
         let escaped = [("l", "x\"\\\n")];
         family(to, "b", "Some.", [(escaped, flag(true))])?;
         let histogram = Histogram::new([0.0015, 2.0]);

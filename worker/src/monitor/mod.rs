@@ -9,13 +9,14 @@
 //! | `prober` | queries database and Redis at regular intervals and stores the results |
 //! | `capabilities` | commands, queries, jobs and publishing: which of them the worker serves |
 //! | `checks` | the checks of `/livez` and `/readyz` |
-//! | `metrics` | the metrics of `/metrics` |
+//! | `metrics`, `family` | the metrics of `/metrics`; all samples of one name |
 //! | `server` | the HTTP server with all its limits |
 //! | `client` | the HTTP client of `scrip health` |
 
 mod capabilities;
 mod checks;
 pub mod client;
+mod family;
 mod metrics;
 mod prober;
 mod server;

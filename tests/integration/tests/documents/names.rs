@@ -66,30 +66,43 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('"').skip(1).step_by(2)
 }
 
-/// A metric's labels are named between its own name and the next one's.
+/// A metric is added by a call of `family`, or of `single` if it has no labels. The labels of a
+/// family are between the call before it and its own end.
 fn metrics(names: &mut BTreeSet<String>) {
     let sources = files("rs");
     let source = sources
         .iter()
         .find(|file| file.path == "worker/src/monitor/metrics.rs")
         .expect("the source of the metrics");
-    let is_metric = |text: &str| {
-        text.starts_with("scrip_") && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-    };
-    for part in source.text.split("\"scrip_").skip(1) {
-        let name = format!("scrip_{}", part.split('"').next().unwrap_or_default());
-        assert!(is_metric(&name), "{name}");
-        let mut labels: Vec<&str> = part
-            .split("(\"")
-            .skip(1)
-            .filter_map(|rest| rest.split_once("\", "))
-            .map(|(label, _)| label)
-            .filter(|label| label.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
-            .collect();
-        labels.sort_unstable();
-        labels.dedup();
+    let is_name = |text: &&str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let mut rest = source.text.as_str();
+    while let Some(at) = rest.find("\"scrip_") {
+        let name = rest[at + 1..].split('"').next().unwrap_or_default();
+        assert!(is_name(&name), "{name}");
+        let end = at + end_of_call(&rest[at..]);
+        let labels = rest[..end].split("(\"").skip(1);
+        let labels = labels.filter_map(|rest| rest.split_once("\", "));
+        let labels: BTreeSet<&str> = labels.map(|(label, _)| label).filter(is_name).collect();
+        let labels: Vec<&str> = labels.into_iter().collect();
         names.insert(format!("metric {name}{{{}}}", labels.join(",")));
+        rest = &rest[end..];
     }
+}
+
+/// The length of the rest of a call whose arguments begin with `text`.
+fn end_of_call(text: &str) -> usize {
+    let mut depth = 1;
+    for (at, c) in text.char_indices() {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        if depth == 0 {
+            return at + 1;
+        }
+    }
+    text.len()
 }
 
 fn flags(command: &clap::Command, path: &str, names: &mut BTreeSet<String>) {
