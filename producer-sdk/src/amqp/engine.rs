@@ -33,6 +33,9 @@ use crate::error::{Cause, Error, Result};
 use crate::window::Permit;
 
 const IDLE: Duration = Duration::from_hours(1);
+/// Time from one renewal of the channel to the next: it doubles as long as messages are refused.
+const FIRST_RENEWAL: Duration = Duration::from_secs(10);
+const MAX_RENEWAL: Duration = Duration::from_mins(2);
 
 /// A request of the publisher to its engine.
 pub(super) enum Request {
@@ -72,8 +75,12 @@ pub(super) struct Engine {
     /// The sequence numbers of those messages that are not on the channel.
     unsent: BTreeSet<u64>,
     holds: Holds,
-    /// Whether to open another channel after the current wave.
-    renew: bool,
+    /// Whether the channel may be the cause of refusals.
+    is_suspect: bool,
+    /// The earliest time for another channel. A full queue refuses messages on every channel, and
+    /// each new channel publishes all unconfirmed messages again.
+    next_renewal: Instant,
+    renewals: Backoff,
     next_sequence: u64,
     /// Messages below this sequence number are sent one at a time, because one of them made the
     /// broker close the channel.
@@ -99,7 +106,9 @@ impl Engine {
             entries: BTreeMap::new(),
             unsent: BTreeSet::new(),
             holds: Holds::default(),
-            renew: false,
+            is_suspect: false,
+            next_renewal: Instant::now(),
+            renewals: Backoff::starting_at(FIRST_RENEWAL, MAX_RENEWAL),
             next_sequence: 0,
             one_at_a_time_below: 0,
             last_error: None,
@@ -216,13 +225,19 @@ impl Engine {
         for (sequence, result) in wave.results {
             self.confirm(sequence, result);
         }
-        let renew = mem::take(&mut self.renew);
+        let now = Instant::now();
+        let is_suspect = mem::take(&mut self.is_suspect);
+        if self.holds.is_empty() {
+            self.renewals.reset();
+        }
         if let Some(failure) = wave.failure {
             self.broken(&failure);
-        } else if renew {
+        } else if is_suspect && now >= self.next_renewal {
             // RabbitMQ 3.10 refuses every message of a channel that first published to a quorum
             // queue while the queue's leader was lost. Another channel finds the new leader.
             info!("messages are refused again and again, opening another channel");
+            self.next_renewal = now + self.renewals.wait();
+            self.holds.restart();
             self.unsent = self.entries.keys().copied().collect();
             self.reopen(true);
         }
@@ -244,7 +259,7 @@ impl Engine {
                 self.last_error =
                     Some("the queue does not take messages (it is full or unavailable)".to_owned());
                 self.unsent.insert(sequence);
-                self.renew |= self.holds.start(message, Instant::now());
+                self.is_suspect |= self.holds.start(message, Instant::now());
                 return;
             }
         };

@@ -12,9 +12,8 @@ use crate::backoff::Backoff;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Number of pauses in a row after which another channel is tried: after about 2 s, then about
-/// every 6 s.
-const RENEW_AFTER: u32 = 6;
+/// Number of pauses in a row after which the channel may be the cause: about 2 s.
+const SUSPECT_AFTER: u32 = 6;
 
 /// Exchange and routing key.
 type Route = (ShortString, ShortString);
@@ -38,8 +37,8 @@ impl Holds {
     }
 
     /// Holds back the route of a message that the broker refused. Refusals during a pause do not
-    /// extend it. Returns whether the channel may be the cause: it is the
-    /// [`RENEW_AFTER`]-th pause in a row.
+    /// extend it. Returns whether the channel may be the cause, because there were
+    /// [`SUSPECT_AFTER`] pauses in a row on this channel.
     pub(super) fn start(&mut self, message: &Outgoing, now: Instant) -> bool {
         let hold = self.0.entry(route(message)).or_insert_with(|| Hold {
             until: now,
@@ -51,7 +50,19 @@ impl Holds {
         }
         hold.until = now + hold.backoff.wait();
         hold.pauses += 1;
-        hold.pauses.is_multiple_of(RENEW_AFTER)
+        hold.pauses >= SUSPECT_AFTER
+    }
+
+    /// Counts pauses from 0 again, on another channel.
+    pub(super) fn restart(&mut self) {
+        for hold in self.0.values_mut() {
+            hold.pauses = 0;
+        }
+    }
+
+    /// Whether no route is held back.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Ends the hold of a route that takes messages again.
@@ -76,4 +87,28 @@ impl Holds {
 
 fn route(message: &Outgoing) -> Route {
     (message.exchange.clone(), message.routing_key.clone())
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::message::Properties;
+
+    #[test]
+    fn a_channel_is_suspect_after_six_pauses_in_a_row() {
+        let message = Outgoing::new("usage", "7", Properties::default(), Vec::new());
+        let message = message.expect("a message");
+        let mut holds = Holds::default();
+        let mut now = Instant::now();
+        for pause in 1..=8 {
+            assert_eq!(holds.start(&message, now), pause >= 6, "pause {pause}");
+            assert!(!holds.start(&message, now), "during pause {pause}");
+            now += LONGEST_PAUSE;
+        }
+        holds.restart();
+        assert!(!holds.start(&message, now), "on another channel");
+        holds.end(&message);
+        assert!(holds.is_empty());
+    }
 }

@@ -11,6 +11,14 @@ use tokio::{process::Command, time::timeout};
 const INSTALL_WITHIN: Duration = Duration::from_mins(5);
 const RUN_WITHIN: Duration = Duration::from_mins(1);
 
+/// Closes a client of which the broker has closed the channel. Node.js then ends by itself.
+const CLOSE_AFTER_REFUSAL: &str = r#"
+import { ScripClient } from "./dist/scripClient.js";
+const scrip = new ScripClient(process.env.AMQP_URL, "missing");
+await scrip.balance("ada").then(() => process.exit(1), () => {});
+await scrip.close();
+"#;
+
 /// Runs a program in a folder, and returns what it printed.
 async fn run(
     folder: &Path,
@@ -58,7 +66,12 @@ fn documented(example: &str) -> String {
     block.split_once("```").expect("its end").0.to_owned()
 }
 
-async fn prints_what_its_readme_shows(example: &str, install: &[&[&str]], start: &[&str]) {
+async fn prints_what_its_readme_shows(
+    example: &str,
+    install: &[&[&str]],
+    start: &[&str],
+    others: &[&[&str]],
+) {
     let broker = TestBroker::undeclared(1).await;
     let database = TestDatabase::postgres().await;
     let namespace = broker.topology().namespace().to_owned();
@@ -80,6 +93,9 @@ async fn prints_what_its_readme_shows(example: &str, install: &[&[&str]], start:
     let second = run(&folder, &words, &environment, RUN_WITHIN).await;
     let last = |text: &str| text.lines().last().map(str::to_owned);
     assert_eq!(last(&second), last(&first));
+    for words in others {
+        run(&folder, words, &environment, RUN_WITHIN).await;
+    }
     deployment.succeed(&["verify"]).await;
     assert!(worker.terminate().await.success());
 }
@@ -98,7 +114,7 @@ async fn the_python_example_prints_what_its_readme_shows() {
         ],
     ];
     let start = [".venv/bin/python", "example.py"];
-    prints_what_its_readme_shows("python", &install, &start).await;
+    prints_what_its_readme_shows("python", &install, &start, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,5 +124,6 @@ async fn the_typescript_example_prints_what_its_readme_shows() {
         &["npm", "run", "--silent", "build"],
     ];
     let start = ["node", "dist/example.js"];
-    prints_what_its_readme_shows("typescript", &install, &start).await;
+    let close: [&[&str]; 1] = [&["node", "--input-type=module", "--eval", CLOSE_AFTER_REFUSAL]];
+    prints_what_its_readme_shows("typescript", &install, &start, &close).await;
 }

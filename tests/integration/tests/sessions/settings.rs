@@ -54,6 +54,7 @@ async fn settings_of_the_database_do_not_change_committed_rows() {
         ("idle_session_timeout", "'2s'"),
         ("TimeZone", "'Asia/Kathmandu'"),
         ("DateStyle", "'SQL, DMY'"),
+        ("array_nulls", "off"),
         ("extra_float_digits", "-15"),
         ("bytea_output", "'escape'"),
         ("standard_conforming_strings", "off"),
@@ -78,6 +79,7 @@ async fn settings_of_the_database_do_not_change_committed_rows() {
 async fn a_session_sets_its_own_settings_for_any_settings_of_the_database() {
     let database = TestDatabase::postgres().await;
     for (setting, value) in [
+        ("array_nulls", "off"),
         ("default_transaction_isolation", "serializable"),
         ("TimeZone", "'Asia/Kathmandu'"),
         ("statement_timeout", "'1s'"),
@@ -92,6 +94,7 @@ async fn a_session_sets_its_own_settings_for_any_settings_of_the_database() {
         (store.read_connection(), "force_custom_plan"),
     ] {
         for (setting, expected) in [
+            ("array_nulls", "on"),
             ("default_transaction_isolation", "read committed"),
             ("TimeZone", "UTC"),
             ("statement_timeout", "30s"),

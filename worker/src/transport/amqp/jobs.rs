@@ -173,7 +173,9 @@ impl Server {
                         error,
                         "job queue not subscribed, database is unavailable or clock is wrong"
                     );
-                    self.state.limited_by(error);
+                    // Without the error, because the health port tells it to everyone.
+                    let reason = "the database is unavailable, or the clock is wrong";
+                    self.state.limited_by(reason.to_owned());
                 }
             }
             if !self.sleep(backoff.wait()).await {

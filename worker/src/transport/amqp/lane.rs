@@ -102,7 +102,10 @@ impl<L: Ledger> Lane<L> {
         let prefetch = self.options.prefetch();
         let worker = &self.options.worker;
         self.pipeline.stats().heartbeat.beat();
-        let opened = Subscription::open(connection, &self.queue, worker, prefetch).await;
+        let opened = tokio::select! {
+            () = self.stop.cancelled() => return Interruption::Drained,
+            opened = Subscription::open(connection, &self.queue, worker, prefetch) => opened,
+        };
         let mut subscription = match opened {
             Ok(subscription) => subscription,
             Err(error) => return Interruption::Broker(error),
@@ -188,7 +191,15 @@ impl<L: Ledger> Lane<L> {
         let now = self.clock().before_deciding(1).await?;
         let delivery = incoming::read(&self.options.topology, delivery, now);
         let settled = self.pipeline.quarantine(delivery, attempts);
-        settle(&self.options, &self.publisher, subscription, vec![settled]).await
+        let settled = vec![settled];
+        settle(
+            &self.options,
+            &self.publisher,
+            subscription,
+            settled,
+            &self.stop,
+        )
+        .await
     }
 
     /// Processes one group, with as many retries as it takes, until it is settled or the lane is
@@ -212,7 +223,15 @@ impl<L: Ledger> Lane<L> {
                 self.refusals = 0;
                 backoff.reset();
             }
-            settle(&self.options, &self.publisher, subscription, pass.settled).await?;
+            let settled = pass.settled;
+            settle(
+                &self.options,
+                &self.publisher,
+                subscription,
+                settled,
+                &self.stop,
+            )
+            .await?;
             self.pipeline.stats().heartbeat.beat();
             let Some(stalled) = pass.stalled else {
                 if retried {

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{connection, error::AmqpError, options::InboundOptions};
+use super::{connection, error::AmqpError, ledger_id, options::InboundOptions};
 use crate::pipeline::{Backoff, chain};
 
 /// The connection that a lane subscribes over.
@@ -39,22 +39,27 @@ impl<'a> LaneConnection<'a> {
     }
 
     /// Opens the lane's own connection, and retries until it succeeds, the shared connection is lost
-    /// or the lane must stop.
+    /// or the lane must stop. Fails if it leads to a broker on which the namespace belongs to another
+    /// ledger.
     pub async fn open_own(
         &mut self,
         queue: &str,
         options: &InboundOptions,
         backoff: &mut Backoff,
         stop: &CancellationToken,
-    ) {
+    ) -> Result<(), AmqpError> {
         self.close_own().await;
         while self.shared.status().connected() && !stop.is_cancelled() {
-            let name = format!("scrip {} receiving {queue}", options.worker);
-            match connection::open(&options.url, name).await {
+            let opened = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                opened = open_compared(queue, options) => opened,
+            };
+            match opened {
                 Ok(own) => {
                     self.own = Some(own);
-                    return;
+                    return Ok(());
                 }
+                Err(error @ AmqpError::OtherLedger(_)) => return Err(error),
                 Err(error) => warn!(
                     error = chain(&error),
                     "lane connection cannot be opened, retrying"
@@ -65,6 +70,7 @@ impl<'a> LaneConnection<'a> {
                 () = sleep(backoff.wait()) => {}
             }
         }
+        Ok(())
     }
 
     /// Waits after a failure and prepares the next attempt. Fails if the shared connection is lost.
@@ -87,10 +93,12 @@ impl<'a> LaneConnection<'a> {
             () = stop.cancelled() => return Ok(()),
             () = sleep(backoff.wait()) => {}
         }
-        if matches!(error, AmqpError::NoAnswer { .. }) || error.is_internal() {
-            self.open_own(queue, options, backoff, stop).await;
-        } else if !self.get().status().connected() {
-            self.close_own().await;
+        let has_lost_own = self
+            .own
+            .as_ref()
+            .is_some_and(|own| !own.status().connected());
+        if has_lost_own || matches!(error, AmqpError::NoAnswer { .. }) || error.is_internal() {
+            self.open_own(queue, options, backoff, stop).await?;
         }
         if self.shared.status().connected() {
             Ok(())
@@ -98,4 +106,15 @@ impl<'a> LaneConnection<'a> {
             Err(error)
         }
     }
+}
+
+/// Opens a connection for a lane. It may lead to another broker than the shared one, so the ledger's
+/// id is compared.
+async fn open_compared(queue: &str, options: &InboundOptions) -> Result<Connection, AmqpError> {
+    let name = format!("scrip {} receiving {queue}", options.worker);
+    let own = connection::open(&options.url, name).await?;
+    if let Some(id) = options.ledger_id {
+        ledger_id::compare(&own, &options.topology, id).await?;
+    }
+    Ok(own)
 }

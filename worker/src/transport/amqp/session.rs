@@ -67,11 +67,16 @@ impl Session {
     /// `lanes` are declared. Before that a bucket could end without any binding.
     pub async fn unbind_moved(&self, topology: &Topology, shards: Vec<u32>, lanes: usize) {
         let mut declared = self.declared.subscribe();
-        tokio::select! {
+        let unbinding = async {
+            // The sender lives as long as the session.
+            let _ = declared.wait_for(|queues| queues.len() >= lanes).await;
+            topology::unbind_from(&self.connection, topology, shards).await
+        };
+        let unbound = tokio::select! {
             () = self.stop.cancelled() => return,
-            _ = declared.wait_for(|queues| queues.len() >= lanes) => {}
-        }
-        if let Err(error) = topology::unbind_from(&self.connection, topology, shards).await {
+            unbound = unbinding => unbound,
+        };
+        if let Err(error) = unbound {
             warn!(
                 error = chain(&error),
                 "buckets of other shards cannot be unbound"

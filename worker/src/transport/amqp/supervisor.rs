@@ -230,10 +230,15 @@ impl<L: Ledger + 'static> Supervisor<L> {
                     &dead,
                     every,
                     &this.connection_state,
-                    session.stop,
+                    session.stop.clone(),
                 )
                 .await;
-                Ok(())
+                // Lanes with connections of their own do not notice the loss of the shared one.
+                if session.stop.is_cancelled() || session.connection.status().connected() {
+                    Ok(())
+                } else {
+                    Err(AmqpError::Ended)
+                }
             }),
             Served::Unbinding { shards, lanes: all } => lanes.spawn(async move {
                 session
@@ -285,7 +290,7 @@ impl<L: Ledger + 'static> Supervisor<L> {
         let mut waiting = Vec::new();
         if self.suspects().contains(lane.queue()) {
             let opened = connection.open_own(lane.queue(), &self.options, &mut backoff, stop);
-            opened.await;
+            opened.await?;
         }
         loop {
             let declared = tokio::select! {
