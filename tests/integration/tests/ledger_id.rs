@@ -2,7 +2,7 @@
 //! names both ledgers.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::process::Output;
+use std::{process::Output, time::Duration};
 
 use lapin::{
     options::{QueueDeclareOptions, QueueDeleteOptions},
@@ -142,7 +142,7 @@ async fn of_two_ledgers_that_start_together_in_a_new_namespace_one_is_refused() 
                 .iter()
                 .all(|worker| ready(worker) || refused(worker))
             {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         let decided = tokio::time::timeout(testkit::broker::TIMEOUT, decided).await;
@@ -225,6 +225,9 @@ async fn the_broker_keeps_the_ledgers_id_when_it_restarts() {
     let (right, deployment) = ledger_at(server.url(), "credits").await;
     let (wrong, stray) = ledger_at(server.url(), "credits").await;
     assert!(deployment.ready_worker().await.terminate().await.success());
+    // RabbitMQ 3.10 writes the name of a new quorum queue to disk later than it confirms the queue.
+    // If it is killed before that, it never answers a subscription to the queue.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     server.kill_and_start().await;
     expect_refusal(stray.worker(), id_of(&right).await, id_of(&wrong).await).await;
     assert!(deployment.ready_worker().await.terminate().await.success());

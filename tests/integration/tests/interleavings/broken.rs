@@ -138,7 +138,7 @@ pub async fn the_database_returns_an_error_in_the_middle(fixture: &mut Fixture) 
         .block_at("first BEFORE UPDATE credits_balance")
         .await;
     fixture
-        .error("first BEFORE UPDATE credits_batch", "40P01")
+        .error("first AFTER UPDATE credits_batch", "40P01")
         .await;
     let one = first.commits_pessimistically(&group).await;
     fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;

@@ -24,8 +24,9 @@ pub async fn one_registration_through_two_origins(fixture: &mut Fixture) -> Vec<
     fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let internal = command(Origin::Internal, "g1", "ada", Action::RegistrationBonus);
     let two = second.commits_pessimistically(&[internal]).await;
+    // The wallet is written already, so a command that may open it waits before the lock.
     fixture
-        .until_waits(&two, one.pid, sql::LOCK_WALLETS.postgres)
+        .until_waits(&two, one.pid, sql::PREPARE_WALLETS.postgres)
         .await;
     gate.release().await;
     assert_eq!(one.outcomes().await[0].amount, 20);
@@ -119,8 +120,9 @@ pub async fn an_event_waits_for_the_jobs_grant(fixture: &mut Fixture) -> Vec<Boo
     fixture.until_waits(&one, gate.pid, sql::WRITE_GROUP).await;
     let event = subscribe("e2", "ada", "sub_1", "pro", Active, fixture.ledger.now);
     let two = second.commits_pessimistically(&[event]).await;
+    // The wallet is written already, so a command that may open it waits before the lock.
     fixture
-        .until_waits(&two, one.pid, sql::LOCK_WALLETS.postgres)
+        .until_waits(&two, one.pid, sql::PREPARE_WALLETS.postgres)
         .await;
     gate.release().await;
     assert_eq!(one.outcomes().await[0].balance, Some(400));

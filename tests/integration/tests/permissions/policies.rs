@@ -196,7 +196,10 @@ async fn the_printed_policies_bound_the_messages_an_app_makes_the_broker_store()
         policy(&format!("{NAMESPACE}.dead")),
         format!("{NAMESPACE}.dead")
     );
-    assert_eq!(policy(&format!("{NAMESPACE}.commands.0")), "");
+    assert_eq!(
+        policy(&format!("{NAMESPACE}.commands.0")),
+        format!("{NAMESPACE}.placement")
+    );
     let limits = amplifier
         .server
         .ctl(&["list_user_limits", "--user", "guest"])
