@@ -52,6 +52,8 @@ pub struct Decided {
 #[derive(Clone, Debug, Default)]
 pub struct Wallet {
     pub balance: i64,
+    /// Whether a command has opened it.
+    open: bool,
     frozen: bool,
     /// The subscriptions that have started.
     begun: HashSet<u32>,
@@ -60,6 +62,11 @@ pub struct Wallet {
 impl Wallet {
     /// Applies an intent and returns its expected outcome.
     pub fn decide(&mut self, intent: &Intent) -> Decided {
+        let needs_wallet = matches!(intent, Intent::Spend(_) | Intent::Freeze | Intent::Unfreeze);
+        if needs_wallet && !self.open {
+            return Decided::refused("wallet_not_found");
+        }
+        self.open = true;
         let (own, other) = match intent {
             Intent::Register => (20, 0),
             Intent::Promotion(credits) | Intent::Credits(credits) => (*credits, 0),
@@ -106,6 +113,10 @@ mod tests {
     #[test]
     fn a_wallet_gets_credits_spends_them_and_is_frozen() {
         let mut wallet = Wallet::default();
+        for intent in [Intent::Spend(1), Intent::Freeze, Intent::Unfreeze] {
+            let refused = Decided::refused("wallet_not_found");
+            assert_eq!(wallet.decide(&intent), refused, "{intent:?}");
+        }
         let amounts: Vec<i64> = [
             Intent::Register,
             Intent::Package("lite"),
