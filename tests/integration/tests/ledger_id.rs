@@ -226,8 +226,10 @@ async fn the_broker_keeps_the_ledgers_id_when_it_restarts() {
     let (wrong, stray) = ledger_at(server.url(), "credits").await;
     assert!(deployment.ready_worker().await.terminate().await.success());
     // RabbitMQ 3.10 writes the name of a new quorum queue to disk later than it confirms the queue.
-    // If it is killed before that, it never answers a subscription to the queue.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // If it is killed before that, it never answers a subscription to the queue. A clean stop writes
+    // it.
+    server.stop().await;
+    server.bring_back().await;
     server.kill_and_start().await;
     expect_refusal(stray.worker(), id_of(&right).await, id_of(&wrong).await).await;
     assert!(deployment.ready_worker().await.terminate().await.success());
