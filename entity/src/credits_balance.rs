@@ -20,7 +20,7 @@ pub struct Model {
     pub held: i64,
     /// Sum of purchases, bonuses, grants and promotions since the wallet was opened.
     pub total_earned: i64,
-    /// Sum of consumptions minus refunds since the wallet was opened.
+    /// Sum of consumptions and captures minus refunds since the wallet was opened.
     pub total_spent: i64,
     /// Number of COMPLETED transactions.
     pub transaction_count: i64,
@@ -31,6 +31,10 @@ pub struct Model {
     /// The earliest instant at which a period of the user's subscriptions can be granted if no
     /// event follows. `None` means that no period can be granted.
     pub next_due_at: Option<DateTimeUtc>,
+    /// The earliest expiry of its open holds. `None` if it has no open hold.
+    pub holds_end_at: Option<DateTimeUtc>,
+    /// Credits that revocations took back and that the wallet still owes.
+    pub debt: i64,
     /// When the wallet was opened.
     pub created_at: DateTimeUtc,
     /// When the row was last written.

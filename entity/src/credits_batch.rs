@@ -36,6 +36,9 @@ pub struct Model {
     pub currency: Option<String>,
     /// The transaction that added it.
     pub transaction_id: Uuid,
+    /// The transaction that brought its credits first, if a refund or a reinstatement added the
+    /// batch in place of another one. `None` if it is `transaction_id`.
+    pub deposit_id: Option<Uuid>,
     /// The number of expirations that were posted for it.
     pub expirations: i32,
     /// When the row was first written.

@@ -13,15 +13,16 @@ pub struct Model {
     /// The owner of the wallet.
     pub user_id: String,
     /// `purchase`, `consumption`, `monthly_grant`, `registration_bonus`, `expiration`, `bonus`,
-    /// `promotion`, `refund` or `revocation`. A row that moves no credits may also have the name of
-    /// a command, such as `freeze`.
+    /// `promotion`, `capture`, `refund`, `revocation`, `debt`, `repayment`, `forgiveness` or
+    /// `reinstatement`. A row that moves no credits may also have the name of a command, such as
+    /// `freeze`.
     #[sea_orm(column_name = "type")]
     pub kind: String,
     /// Credits. Positive if the wallet gains, negative if it loses, 0 if no credits move.
     pub amount: i64,
-    /// The account that the credits left. `None` if no credits move.
+    /// The account that the credits left. `None` if no credits move and the debt stays the same.
     pub debit_account: Option<String>,
-    /// The account that the credits reached. `None` if no credits move.
+    /// The account that the credits reached. `None` if no credits move and the debt stays the same.
     pub credit_account: Option<String>,
     /// The origin of the command: `usage`, `funding` or `internal`.
     pub origin: String,
@@ -54,8 +55,8 @@ pub struct Model {
     pub subscription_id: Option<String>,
     /// The start of the granted period.
     pub period_start: Option<DateTimeUtc>,
-    /// The transaction that caused this one: the purchase of a bonus, or the consumption of a
-    /// refund.
+    /// The transaction that this one belongs to: the purchase of a bonus, the consumption of a
+    /// refund, the crediting transaction of a revocation, the revocation of a reinstatement.
     pub related_id: Option<Uuid>,
     /// The caller's text for people.
     pub description: Option<String>,
@@ -67,6 +68,8 @@ pub struct Model {
     pub occurred_at: DateTimeUtc,
     /// When it was decided.
     pub created_at: DateTimeUtc,
+    /// The change of the wallet's debt. `None` if it stays the same.
+    pub debt_change: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

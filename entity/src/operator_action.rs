@@ -18,8 +18,9 @@ pub struct Model {
     pub status: String,
     /// The operator: `--actor`, else `SCRIP_ACTOR`, else the user of the operating system.
     pub actor: String,
-    /// The command: `dead_drop`, `dead_replay`, `freeze`, `job_run`, `publish`, `replay`,
-    /// `topology_claim` or `unfreeze`.
+    /// The command: `dead_drop`, `dead_replay`, `forgive`, `freeze`, `job_run`, `publish`, `recover`,
+    /// `reinstate`, `replay`, `revoke`, `token_create`, `token_revoke`, `topology_claim` or
+    /// `unfreeze`.
     pub action: String,
     /// The reference, job, file or namespace that the action is about, if any.
     pub subject: Option<String>,

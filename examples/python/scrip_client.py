@@ -20,6 +20,7 @@ from yarl import URL
 DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 CONNECT_TIMEOUT = 10.0  # seconds
 RETRY_DELAY = 0.5  # seconds
+USAGE = ("consume", "hold", "capture", "release")  # the commands of apps
 
 
 class Refusal(TypedDict):
@@ -42,6 +43,11 @@ class Outcome(TypedDict):
     amount: NotRequired[int]
     balance: NotRequired[int]
     available: NotRequired[int]
+    held: NotRequired[int]
+    holdExpiresAt: NotRequired[str]
+    uncaptured: NotRequired[int]
+    repaid: NotRequired[int]
+    debt: NotRequired[int]
     error: NotRequired[Refusal]
 
 
@@ -181,7 +187,7 @@ class ScripClient:
     async def send(self, command: dict[str, Any]) -> Outcome:
         """Send any command and return its outcome. A refusal is an outcome, not an exception."""
         body = {"occurredAt": datetime.now(UTC).isoformat(), **command}
-        exchange = "usage" if command["type"] == "consume" else "funding"
+        exchange = "usage" if command["type"] in USAGE else "funding"
         return cast(Outcome, await self._request(exchange, bucket(command["userId"]), body))
 
     async def balance(self, user: str) -> dict[str, Any]:

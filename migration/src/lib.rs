@@ -8,6 +8,12 @@
 //! the entities may have changed since then.
 
 mod m20261130_000001_baseline;
+mod m20261201_000001_refund;
+mod m20261201_000002_holds;
+mod m20261201_000003_recover;
+mod m20261201_000004_debt;
+mod m20261202_000001_http_token;
+mod m20261203_000001_payments;
 mod references;
 mod run;
 
@@ -23,7 +29,15 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261130_000001_baseline::Migration)]
+        vec![
+            Box::new(m20261130_000001_baseline::Migration),
+            Box::new(m20261201_000001_refund::Migration),
+            Box::new(m20261201_000002_holds::Migration),
+            Box::new(m20261201_000003_recover::Migration),
+            Box::new(m20261201_000004_debt::Migration),
+            Box::new(m20261202_000001_http_token::Migration),
+            Box::new(m20261203_000001_payments::Migration),
+        ]
     }
 
     /// A separate table, so that Scrip can share a database with an application that uses the

@@ -14,7 +14,7 @@ use sea_orm_migration::{
     },
 };
 
-use crate::Migrator;
+use crate::{Migrator, m20261201_000004_debt};
 
 /// The table that records the applied migrations.
 pub(crate) const TABLE: &str = "scrip_migration";
@@ -40,7 +40,7 @@ pub struct Step {
 ///
 /// A migration locks tables that workers may read in another order, so it is retried after a
 /// deadlock. New checks apply to new rows at once. Existing rows are validated afterwards, while
-/// workers continue.
+/// workers continue. What a worker of the previous release left out is filled in each time.
 pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
     let mut retries = RETRIES;
     while let Err(error) = up_once(db).await {
@@ -49,7 +49,8 @@ pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
         }
         retries -= 1;
     }
-    validate(db).await
+    validate(db).await?;
+    m20261201_000004_debt::fill_deposits(db).await
 }
 
 async fn up_once(db: &DatabaseConnection) -> Result<(), DbErr> {

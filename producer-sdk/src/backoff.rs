@@ -20,7 +20,7 @@ impl Backoff {
     }
 
     /// Starts at `first` and never exceeds `longest`.
-    pub(crate) fn starting_at(first: Duration, longest: Duration) -> Self {
+    pub fn starting_at(first: Duration, longest: Duration) -> Self {
         Self {
             first,
             longest,

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "embedded")]
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -16,18 +17,22 @@ use crate::contract::{
 use crate::embedded::{EmbeddedClient, Source};
 use crate::error::{Error, Result};
 use crate::options::Options;
+use crate::patience::Patience;
 use crate::transport::Scheme;
 
 /// Sends commands and waits for their outcomes. Sends queries and waits for their results.
 ///
-/// Any number of tasks can share a client (`&Client` or `Arc<Client>`). [`Options::window`] limits
+/// Any number of tasks can share a client (`&Client`, or a clone). [`Options::window`] limits
 /// the number of requests that wait at once. After a lost connection the client reconnects and
 /// repeats the open requests. The outcome of a command that was applied in the meantime is
 /// returned, not lost.
-#[derive(Debug)]
+///
+/// Clones share the connection.
+#[derive(Debug, Clone)]
 pub struct Client {
-    transport: Transport,
-    deadline: Duration,
+    transport: Arc<Transport>,
+    pub(crate) deadline: Duration,
+    confirm_timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -41,8 +46,11 @@ enum Transport {
 impl Client {
     /// Connects by URL: `amqp://…`, `amqps://…`, or `sqlite:///path/to/scrip.db` for the embedded
     /// queue.
+    ///
+    /// The nodes of a RabbitMQ cluster are a list of URLs, separated by commas, that differ in host
+    /// and port only. The first one that answers is used, also after a lost connection.
     pub async fn connect(url: &str, options: Options) -> Result<Self> {
-        let deadline = options.deadline;
+        let (deadline, confirm_timeout) = (options.deadline, options.confirm_timeout);
         let transport = match Scheme::from_url(url)? {
             #[cfg(feature = "amqp")]
             Scheme::Amqp => Transport::Amqp(AmqpClient::connect(url, &options).await?),
@@ -53,19 +61,21 @@ impl Client {
             }
         };
         Ok(Self {
-            transport,
+            transport: Arc::new(transport),
             deadline,
+            confirm_timeout,
         })
     }
 
     /// Opens the embedded queue in a file.
     #[cfg(feature = "embedded")]
     pub async fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self> {
-        let deadline = options.deadline;
+        let (deadline, confirm_timeout) = (options.deadline, options.confirm_timeout);
         let client = EmbeddedClient::open(&Source::Path(path.into()), &options).await?;
         Ok(Self {
-            transport: Transport::Embedded(client),
+            transport: Arc::new(Transport::Embedded(client)),
             deadline,
+            confirm_timeout,
         })
     }
 
@@ -76,23 +86,42 @@ impl Client {
 
     /// Like [`send`](Self::send), with a separate deadline.
     pub async fn send_within(&self, command: &Command, deadline: Duration) -> Result<Outcome> {
-        let reply = match &self.transport {
+        let commands = std::slice::from_ref(command);
+        let mut outcomes = self.outcomes(commands, Patience::of(deadline)).await?;
+        outcomes.pop().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Sends commands in this order, without waiting for one before the next is sent, and waits for
+    /// their outcomes. Returns one result for each command. An error means that none was sent.
+    ///
+    /// Waits until the window has space for all of them. If one is not published in time, none
+    /// after it is. `deadline` limits the wait for the outcomes only: for its confirm each command
+    /// has [`Options::confirm_timeout`]. Without an outcome in time the result is
+    /// [`Error::NoReply`] with `confirmed`.
+    pub async fn send_all(
+        &self,
+        commands: &[Command],
+        deadline: Duration,
+    ) -> Result<Vec<Result<Outcome>>> {
+        let patience = Patience::of_reply(deadline, self.confirm_timeout);
+        self.outcomes(commands, patience).await
+    }
+
+    async fn outcomes(
+        &self,
+        commands: &[Command],
+        patience: Patience,
+    ) -> Result<Vec<Result<Outcome>>> {
+        let replies = match &*self.transport {
             #[cfg(feature = "amqp")]
-            Transport::Amqp(client) => client.send(command, deadline).await?,
+            Transport::Amqp(client) => client.send_all(commands, patience).await?,
             #[cfg(feature = "embedded")]
-            Transport::Embedded(client) => client.send(command, deadline).await?,
+            Transport::Embedded(client) => client.send_all(commands, patience).await?,
         };
-        match reply {
-            Reply::Outcome(outcome) if outcome.reference_id != command.reference_id => {
-                Err(Error::ForeignReply {
-                    asked: command.reference_id.clone(),
-                    found: outcome.reference_id,
-                })
-            }
-            Reply::Outcome(outcome) => Ok(outcome),
-            Reply::Rejected(rejection) => Err(Error::Rejected(rejection)),
-            Reply::Answer(_) => Err(Error::UnexpectedReply),
-        }
+        let replies = commands.iter().zip(replies);
+        Ok(replies
+            .map(|(command, reply)| outcome(command, reply?))
+            .collect())
     }
 
     /// The balance of a user's wallet.
@@ -184,15 +213,6 @@ impl Client {
         self.query_result(&query, self.deadline).await
     }
 
-    async fn query_result<T: DeserializeOwned>(
-        &self,
-        query: &Query,
-        deadline: Duration,
-    ) -> Result<T> {
-        let answer = self.query_within(query, deadline).await?;
-        serde_json::from_value(answer.result?).map_err(|error| Error::Unreadable(error.into()))
-    }
-
     /// Like [`can_purchase`](Self::can_purchase), by the payment provider's price id.
     pub async fn can_purchase_price(
         &self,
@@ -207,9 +227,18 @@ impl Client {
         self.query_result(&query, self.deadline).await
     }
 
+    pub(crate) async fn query_result<T: DeserializeOwned>(
+        &self,
+        query: &Query,
+        deadline: Duration,
+    ) -> Result<T> {
+        let answer = self.query_within(query, deadline).await?;
+        serde_json::from_value(answer.result?).map_err(|error| Error::Unreadable(error.into()))
+    }
+
     /// Sends any query and waits for its answer.
     pub async fn query_within(&self, query: &Query, deadline: Duration) -> Result<Answer> {
-        let reply = match &self.transport {
+        let reply = match &*self.transport {
             #[cfg(feature = "amqp")]
             Transport::Amqp(client) => client.query(query, deadline).await?,
             #[cfg(feature = "embedded")]
@@ -227,7 +256,7 @@ impl Client {
 
     /// Gives up open requests, waits for the confirms of sent messages, and disconnects.
     pub async fn close(&self) -> Result<()> {
-        match &self.transport {
+        match &*self.transport {
             #[cfg(feature = "amqp")]
             Transport::Amqp(client) => client.close().await,
             #[cfg(feature = "embedded")]
@@ -236,5 +265,19 @@ impl Client {
                 Ok(())
             }
         }
+    }
+}
+
+fn outcome(command: &Command, reply: Reply) -> Result<Outcome> {
+    match reply {
+        Reply::Outcome(outcome) if outcome.reference_id != command.reference_id => {
+            Err(Error::ForeignReply {
+                asked: command.reference_id.clone(),
+                found: outcome.reference_id,
+            })
+        }
+        Reply::Outcome(outcome) => Ok(outcome),
+        Reply::Rejected(rejection) => Err(Error::Rejected(rejection)),
+        Reply::Answer(_) => Err(Error::UnexpectedReply),
     }
 }

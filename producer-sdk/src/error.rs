@@ -101,6 +101,9 @@ pub enum Error {
     /// The number of messages that were not confirmed before the producer was closed.
     #[error("{0} messages were not confirmed before closing")]
     Lost(usize),
+    /// The hold of the guard was captured or released before.
+    #[error("the hold has ended")]
+    HoldEnded,
     /// The file of the embedded queue, or its tables, do not exist.
     #[error("the file has no queue: start the worker on it, or run `scrip migrate up`")]
     NotMigrated,
@@ -155,4 +158,15 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }

@@ -64,6 +64,31 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Reserve credits before the cost is known
+//!
+//! [`Client::hold`] returns a [`HoldGuard`]. It captures what the work used, and releases the rest.
+//! [`HoldGuard::meter`] does both for a stream, such as the tokens of a model:
+//!
+//! ```no_run
+//! # #[cfg(feature = "amqp")]
+//! # async fn example<S>(client: producer_sdk::Client, tokens: S)
+//! # -> Result<(), producer_sdk::Error>
+//! # where S: futures_util::Stream<Item = std::io::Result<String>> + Send {
+//! use futures_util::StreamExt;
+//! use producer_sdk::{Command, HoldResult};
+//!
+//! let hold = Command::hold("call-7f3a", "user_123", "llm:tokens").quantity(4_000);
+//! let HoldResult::Held(hold) = client.hold(&hold).await? else {
+//!     return Ok(());
+//! };
+//! let (mut tokens, settlement) = hold.meter(tokens, |_token| 1);
+//! while let Some(token) = tokens.next().await {
+//!     println!("{token:?}");
+//! }
+//! println!("charged {:?}", settlement.await?.amount);
+//! # Ok(()) }
+//! ```
+//!
 //! # Work without a broker
 //!
 //! With the feature `embedded` both types also work on the SQLite file of an embedded worker:
@@ -83,6 +108,10 @@
 //! | Constructors | Change of the wallet |
 //! |---|---|
 //! | [`Command::consume`] | spends credits on a service |
+//! | [`Command::hold`], [`Command::capture`], [`Command::release`] | reserve credits, spend or return them |
+//! | [`Command::refund`] | returns credits of a consumption or a capture |
+//! | [`Command::revoke`], [`Command::reinstate`] | take credits of a deposit back, and undo that |
+//! | [`Command::forgive`] | writes off debt |
 //! | [`Command::registration_bonus`], [`Command::promotion`] | add free credits |
 //! | [`Command::purchase_package`], [`Command::purchase_credits`] | add credits paid for |
 //! | [`Command::subscription`] | reports a change of a subscription |
@@ -145,9 +174,15 @@ mod error;
 #[cfg(any(feature = "amqp", feature = "embedded"))]
 mod handle;
 #[cfg(any(feature = "amqp", feature = "embedded"))]
+mod hold;
+#[cfg(any(feature = "amqp", feature = "embedded"))]
 mod message;
 #[cfg(any(feature = "amqp", feature = "embedded"))]
+mod meter;
+#[cfg(any(feature = "amqp", feature = "embedded"))]
 mod options;
+#[cfg(any(feature = "amqp", feature = "embedded"))]
+mod patience;
 #[cfg(any(feature = "amqp", feature = "embedded"))]
 mod pending;
 #[cfg(any(feature = "amqp", feature = "embedded"))]
@@ -179,7 +214,9 @@ pub use self::{
     client::Client,
     error::{Error, Result},
     handle::PublishHandle,
+    hold::{HoldGuard, HoldResult, Usage},
     message::{HeaderValue, Properties},
+    meter::{Metered, Settlement},
     options::{Options, WhenFull},
     producer::Producer,
 };

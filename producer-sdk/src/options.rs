@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 /// Settings of a producer or client. The defaults suit an app.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -16,7 +18,8 @@ pub struct Options {
     pub confirm_timeout: Duration,
     /// The time that a client waits for a reply.
     pub deadline: Duration,
-    /// The time that the first connection may take. Later connections are retried without a limit.
+    /// The time that a connection to one address of the broker may take. The first connection fails
+    /// if no address answers in that time; later connections are retried without a limit.
     pub connect_timeout: Duration,
     /// The name of the connection in the broker's management.
     pub connection_name: String,
@@ -27,6 +30,10 @@ pub struct Options {
     /// example with OAuth 2. Otherwise the broker refuses every message. The setting has no effect
     /// on the embedded queue and with `auth_mechanism=external`.
     pub name_sender: bool,
+    /// The id of the ledger to which the namespace must belong. Only workers set it: each of their
+    /// connections that publishes compares it with the one on the broker.
+    #[doc(hidden)]
+    pub ledger_id: Option<Uuid>,
 }
 
 /// The behaviour when the window is full.
@@ -50,6 +57,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(10),
             connection_name: "scrip-producer".to_owned(),
             name_sender: true,
+            ledger_id: None,
         }
     }
 }

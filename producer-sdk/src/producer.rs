@@ -39,6 +39,9 @@ enum Inner {
 impl Producer {
     /// Connects by URL: `amqp://…`, `amqps://…`, or `sqlite:///path/to/scrip.db` for the embedded
     /// queue.
+    ///
+    /// The nodes of a RabbitMQ cluster are a list of URLs, separated by commas, that differ in host
+    /// and port only. The first one that answers is used, also after a lost connection.
     pub async fn connect(url: &str, options: Options) -> Result<Self> {
         Ok(Self(match Scheme::from_url(url)? {
             #[cfg(feature = "amqp")]
@@ -73,6 +76,20 @@ impl Producer {
             Inner::Amqp(producer) => producer.enqueue(command).await,
             #[cfg(feature = "embedded")]
             Inner::Embedded(producer) => producer.enqueue(command).await,
+        }
+    }
+
+    /// Publishes commands in this order without waiting for their confirms. Waits until the window
+    /// has space for all of them. They have one deadline: if one is not published in time, none
+    /// after it is.
+    ///
+    /// More commands than [`Options::window`] fail with [`Error::WindowFull`].
+    pub async fn enqueue_all(&self, commands: &[Command]) -> Result<Vec<PublishHandle>> {
+        match &self.0 {
+            #[cfg(feature = "amqp")]
+            Inner::Amqp(producer) => producer.enqueue_all(commands).await,
+            #[cfg(feature = "embedded")]
+            Inner::Embedded(producer) => producer.enqueue_all(commands).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The window: a limit on the number of messages or requests that are in progress at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -12,6 +13,7 @@ use crate::options::{Options, WhenFull};
 #[derive(Debug, Clone)]
 pub(crate) struct Window {
     permits: Arc<Semaphore>,
+    size: usize,
     when_full: WhenFull,
 }
 
@@ -23,19 +25,24 @@ impl Window {
         let size = options.window.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             permits: Arc::new(Semaphore::new(size)),
+            size,
             when_full: options.when_full,
         }
     }
 
-    pub(crate) async fn enter(&self) -> Result<Permit> {
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        match self.when_full {
-            WhenFull::Block => permit.await,
-            WhenFull::Timeout(limit) => timeout(limit, permit)
+    /// Permits for several messages at once: all get one, or none. More than the window has fail.
+    pub(crate) async fn enter_all(&self, count: usize) -> Result<Vec<Permit>> {
+        let wanted = u32::try_from(count).ok().filter(|_| count <= self.size);
+        let wanted = wanted.ok_or(Error::WindowFull(Duration::ZERO))?;
+        let permits = Arc::clone(&self.permits).acquire_many_owned(wanted);
+        let mut permits = match self.when_full {
+            WhenFull::Block => permits.await,
+            WhenFull::Timeout(limit) => timeout(limit, permits)
                 .await
                 .map_err(|_| Error::WindowFull(limit))?,
         }
-        .map_err(|_| Error::Closed)
+        .map_err(|_| Error::Closed)?;
+        Ok((0..count).map_while(|_| permits.split(1)).collect())
     }
 
     /// Closes the window. Waiting and later calls of `enter` return an error.

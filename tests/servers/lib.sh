@@ -13,6 +13,22 @@
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
+# The folder with the programs of another version, empty for those of this machine.
+programs_variable=SCRIP_TEST_${service^^}_PROGRAMS
+programs=${!programs_variable:-}
+
+# Keeps `programs` in `dir`, or takes it from there.
+keep_programs() {
+    if [ -n "$programs" ]; then
+        echo "$programs" >"$dir/programs"
+    elif [ -f "$dir/programs" ]; then
+        programs=$(cat "$dir/programs")
+    fi
+}
+
+# Succeeds if the programs are in a root file system of their own.
+in_root() { [ -n "$programs" ] && [ -d "$programs/usr" ]; }
+
 say() { printf '%s\n' "$*" >&2; }
 die() {
     say "error: $*"
@@ -27,6 +43,7 @@ usage: tests/servers/$service start DIR [PORT]   start in DIR, wait until ready,
        tests/servers/$service restart DIR        stop, then start on the same port
        tests/servers/$service remove DIR         stop and delete DIR
        tests/servers/$service url DIR            print the URL
+       tests/servers/$service signal DIR NAME    send a signal to all its processes (packages only)
 Runs a throw-away $service for tests. Without PORT it uses the last port of DIR, or a free one.
 
 SCRIP_TEST_SERVERS=compose|packages selects how to run it. Default: Docker Compose if an engine
@@ -35,6 +52,8 @@ SCRIP_TEST_TLS=FOLDER with server.crt and server.key for localhost enables TLS: 
 the one for TLS, and the server always runs from the distribution's packages.
 SCRIP_TEST_POSTGRES="-c NAME=VALUE ..." sets options of the program \`postgres\`, also for later
 starts in DIR.
+$programs_variable=FOLDER runs the programs in that folder, also for later starts in DIR. It is a
+root file system of Debian, or for PostgreSQL a folder with \`bin\`. tests/versions makes one.
 END
 }
 
@@ -100,6 +119,16 @@ kill_tree() {
     within 10 gone "$1" || fail "process $1 survives SIGKILL"
 }
 
+# signal_tree NAME PID: sends a signal to a process and its descendants.
+signal_tree() {
+    local child
+    alive "$2" || return 0
+    kill "-$1" "$2"
+    for child in $(children_of "$2"); do
+        signal_tree "$1" "$child"
+    done
+}
+
 # Prints the account to run the server as: the first of `users` that exists. Servers do not run as
 # root, because PostgreSQL refuses it.
 server_user() {
@@ -113,13 +142,30 @@ server_user() {
     die "no account to run $service as; create one of: ${users[*]} nobody"
 }
 
+# enter_root UID GID COMMAND...: replaces this (sub)shell by a command in the root file system
+# `programs`, in which `dir` has the path that it has here. The mounts end with the command.
+enter_root() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    exec unshare --mount bash -c '
+        set -eu
+        root=$1 dir=$2 uid=$3 gid=$4
+        shift 4
+        mount -t tmpfs tmpfs "$root/tmp"
+        mkdir -p "$root$dir"
+        for folder in /dev /proc "$dir"; do mount --rbind "$folder" "$root$folder"; done
+        exec env LC_ALL=C.UTF-8 chroot --userspec="$uid:$gid" --groups="$gid" "$root" "$@"
+    ' enter_root "$programs" "$dir" "$@"
+}
+
 # Replaces this (sub)shell by a command, which runs as the account of the server if this is root.
 as_server() {
     if [ "$(id -u)" -ne 0 ]; then
+        if in_root; then die "$programs is a root file system; only root can run its programs"; fi
         exec "$@"
     fi
     local user
     user=$(server_user)
+    if in_root; then enter_root "$(id -u "$user")" "$(id -g "$user")" "$@"; fi
     exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups "$@"
 }
 
@@ -144,6 +190,7 @@ engine_answers() {
 }
 
 how_to_run() {
+    if [ -n "$programs" ]; then echo packages && return; fi
     case "${SCRIP_TEST_SERVERS:-}" in
         compose | packages) echo "$SCRIP_TEST_SERVERS" ;;
         "") if engine_answers; then echo compose; else echo packages; fi ;;
@@ -161,14 +208,19 @@ serve() {
     local verb=${1:-}
     dir=${2:-}
     case "$verb" in
-        start | stop | kill | restart | remove | url) [ -n "$dir" ] || die "$verb needs a folder; see --help" ;;
+        start | stop | kill | restart | remove | url | signal) [ -n "$dir" ] || die "$verb needs a folder; see --help" ;;
         -h | --help) usage && exit ;;
         *) usage >&2 && exit 2 ;;
     esac
     [ "$verb" = start ] && mkdir -p "$dir"
     [ -d "$dir" ] || die "$dir is not a folder; start a $service in it first"
     dir=$(cd "$dir" && pwd)
+    if [ "$verb" = signal ]; then
+        signal_tree "${3:?a signal}" "$(pid)"
+        return
+    fi
     port=${3:-$(cat "$dir/port" 2>/dev/null || true)}
+    keep_programs
     "do_$verb"
 }
 
@@ -222,6 +274,7 @@ try_to_start() {
         compose up --detach --wait "$service"
         return
     fi
+    if [ -n "$programs" ]; then have_programs || die "$programs has no programs of $service"; fi
     have_programs || "$here/install" "${packages[@]}" >&2
     have_programs || die "${packages[*]} was installed, but the programs of $service are not found"
     give_to_server

@@ -37,14 +37,32 @@ pub enum OperatorAction {
     DeadDrop,
     /// `scrip dead replay`
     DeadReplay,
+    /// `scrip publish forgive`
+    Forgive,
     /// `scrip publish freeze`
     Freeze,
     /// `scrip job run`
     JobRun,
+    /// `scrip payments dismiss`
+    PaymentDismiss,
+    /// `scrip payments link`
+    PaymentLink,
+    /// `scrip payments replay`
+    PaymentReplay,
     /// `scrip publish` of any other command
     Publish,
+    /// `scrip recover`
+    Recover,
+    /// `scrip publish reinstate`
+    Reinstate,
     /// `scrip replay`
     Replay,
+    /// `scrip publish revoke`
+    Revoke,
+    /// `scrip token create`
+    TokenCreate,
+    /// `scrip token revoke`
+    TokenRevoke,
     /// `scrip topology claim`
     TopologyClaim,
     /// `scrip publish unfreeze`

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ledger::{
-    Action, Command, Consume, Expire, MonthlyGrant, Origin, Promotion, Purchase, StatusChange,
-    SubscriptionUpdate,
+    Action, Capture, Command, Consume, Expire, Forgive, Hold, MonthlyGrant, Origin, Promotion,
+    Purchase, Refund, Reinstate, Release, Revoke, StatusChange, SubscriptionUpdate,
 };
 use producer_sdk::contract::{self, Body, Grant, Rejection};
 
@@ -21,6 +21,26 @@ pub fn command_of(command: contract::Command, origin: Origin) -> Result<Command,
             service: consume.service,
             amount: consume.amount,
             quantity: consume.quantity,
+        }),
+        Body::Hold(hold) => Action::Hold(Hold {
+            service: hold.service,
+            amount: hold.amount,
+            quantity: hold.quantity,
+            expires_at: hold.expires_at.map(micros),
+            expires_in_seconds: hold.expires_in_seconds,
+        }),
+        Body::Capture(capture) => Action::Capture(Capture {
+            hold: capture.hold,
+            amount: capture.amount,
+            quantity: capture.quantity,
+            is_final: capture.is_final,
+            overrun: capture.overrun,
+            late: capture.late,
+        }),
+        Body::Release(release) => Action::Release(Release { hold: release.hold }),
+        Body::Refund(refund) => Action::Refund(Refund {
+            of: refund.of,
+            amount: refund.amount,
         }),
         Body::Grant(Grant::RegistrationBonus) => Action::RegistrationBonus,
         Body::Grant(Grant::Promotion {
@@ -50,6 +70,16 @@ pub fn command_of(command: contract::Command, origin: Origin) -> Result<Command,
             status: subscription.status,
             anchor: subscription.anchor.map(micros),
             paid_through: subscription.paid_through.map(micros),
+        }),
+        Body::Revoke(revoke) => Action::Revoke(Revoke {
+            target: revoke.target,
+            extent: revoke.extent,
+        }),
+        Body::Reinstate(reinstate) => Action::Reinstate(Reinstate { of: reinstate.of }),
+        Body::Forgive(forgive) => Action::Forgive(Forgive {
+            amount: forgive.amount,
+            reason: forgive.reason,
+            actor: forgive.actor,
         }),
         Body::Freeze(change) => Action::Freeze(StatusChange {
             reason: change.reason,

@@ -6,19 +6,39 @@ use producer_sdk::contract::{self, AllocationItem, OutcomeError, Posting};
 /// The wire form of `decision`.
 pub fn wire(command: &Command, decision: &Decision) -> contract::Outcome {
     match decision {
-        Decision::Settled(outcome) => settled(command, outcome),
+        Decision::Settled(outcome) => settled(&name(command), outcome),
         Decision::Unapplied(refused) => {
             let outcome = Outcome::refused(refused.clone(), None, None);
-            settled(command, &outcome)
+            settled(&name(command), &outcome)
         }
     }
 }
 
-fn settled(command: &Command, outcome: &Outcome) -> contract::Outcome {
+/// What an outcome repeats of its command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<'a> {
+    pub reference_id: &'a str,
+    /// The `type` of the command.
+    pub kind: &'a str,
+    pub user_id: &'a str,
+}
+
+fn name(command: &Command) -> Named<'_> {
+    Named {
+        reference_id: &command.reference_id,
+        kind: command.kind(),
+        user_id: &command.user_id,
+    }
+}
+
+/// The wire form of `outcome`.
+pub fn settled(command: &Named<'_>, outcome: &Outcome) -> contract::Outcome {
+    let debt = outcome.debt.as_deref().copied().unwrap_or_default();
+    let added = outcome.amount.saturating_add(debt.repaid.unwrap_or(0));
     contract::Outcome {
-        reference_id: command.reference_id.clone(),
-        kind: command.kind().to_owned(),
-        user_id: command.user_id.clone(),
+        reference_id: command.reference_id.to_owned(),
+        kind: command.kind.to_owned(),
+        user_id: command.user_id.to_owned(),
         status: outcome.status(),
         replayed: outcome.replayed,
         amount: Some(outcome.amount),
@@ -42,7 +62,18 @@ fn settled(command: &Command, outcome: &Outcome) -> contract::Outcome {
                 batch_remaining: allocation.batch_remaining,
             })
             .collect(),
-        granted: outcome.clipped.map(|_| outcome.amount),
+        held: outcome.held,
+        hold_expires_at: outcome.hold_expires_at,
+        uncaptured: outcome.uncaptured,
+        revoked: debt.revoked,
+        taken: debt.taken,
+        indebted: debt.indebted,
+        restored: debt.restored,
+        cancelled: debt.cancelled,
+        forgiven: debt.forgiven,
+        repaid: debt.repaid,
+        debt: debt.debt,
+        granted: outcome.clipped.map(|_| added),
         clipped: outcome.clipped,
         skipped: outcome.skipped.map(|skipped| skipped.as_str().to_owned()),
         stale: outcome.stale.then_some(true),

@@ -34,9 +34,34 @@ impl Default for SenderPolicy {
 pub struct SenderLimits {
     /// Prefixes of the user ids that its messages may name; `None`: any user.
     pub user_prefixes: Option<Vec<String>>,
-    /// Services that its commands may consume; `None`: any service. An entry that ends with `*`
-    /// matches every service with that prefix.
+    /// Services that its commands may consume or reserve; `None`: any service. An entry that ends
+    /// with `*` matches every service with that prefix.
     pub services: Option<Vec<String>>,
+}
+
+impl SenderLimits {
+    /// Whether messages may name this user. An empty prefix matches no user.
+    pub fn allows_user(&self, user_id: &str) -> bool {
+        let prefixes = self.user_prefixes.as_ref();
+        prefixes.is_none_or(|prefixes| {
+            prefixes
+                .iter()
+                .any(|prefix| !prefix.is_empty() && user_id.starts_with(prefix.as_str()))
+        })
+    }
+
+    /// Whether commands may consume or reserve this service.
+    pub fn allows_service(&self, service: &str) -> bool {
+        let services = self.services.as_ref();
+        services.is_none_or(|services| services.iter().any(|pattern| is_match(pattern, service)))
+    }
+
+    /// Whether commands may consume or reserve some service.
+    pub fn allows_any_service(&self) -> bool {
+        self.services
+            .as_ref()
+            .is_none_or(|services| !services.is_empty())
+    }
 }
 
 impl SenderPolicy {
@@ -48,14 +73,37 @@ impl SenderPolicy {
         }
         let service = match &command.action {
             Action::Consume(consume) => Some(consume.service.as_str()),
+            Action::Hold(hold) => Some(hold.service.as_str()),
             _ => None,
         };
-        self.check(sender, Some(&command.user_id), service)
+        self.check(sender, Some(&command.user_id), service)?;
+        match (&command.action, sender) {
+            (Action::Capture(_) | Action::Release(_), Some(sender)) => {
+                self.check_settlement(sender, "hold")
+            }
+            (Action::Refund(_), Some(sender)) => self.check_settlement(sender, "of"),
+            _ => Ok(()),
+        }
     }
 
     /// Checks that `sender` may send a query.
     pub fn check_query(&self, sender: Option<&str>, query: &Query) -> Result<(), Rejection> {
         self.check(sender, query.user_id(), None)
+    }
+
+    /// Checks a capture, release or refund, which names an earlier command in `field` and no
+    /// service. The service was checked when that command was sent, so only a sender that may use
+    /// no service at all is refused.
+    fn check_settlement(&self, sender: &str, field: &str) -> Result<(), Rejection> {
+        let limits = self.limits.get(sender);
+        if limits.is_none_or(SenderLimits::allows_any_service) {
+            return Ok(());
+        }
+        Err(Rejection {
+            code: RejectionCode::ForbiddenSender,
+            message: format!("the sender `{sender}` may use no service, and so no `{field}`"),
+            field: Some(field.to_owned()),
+        })
     }
 
     fn check(
@@ -75,9 +123,7 @@ impl SenderPolicy {
             return Ok(());
         };
         if let (Some(user_id), Some(prefixes)) = (user_id, &limits.user_prefixes)
-            && !prefixes
-                .iter()
-                .any(|prefix| user_id.starts_with(prefix.as_str()))
+            && !limits.allows_user(user_id)
         {
             return Err(forbidden(
                 sender,
@@ -87,7 +133,7 @@ impl SenderPolicy {
             ));
         }
         if let (Some(service), Some(services)) = (service, &limits.services)
-            && !services.iter().any(|pattern| is_match(pattern, service))
+            && !limits.allows_service(service)
         {
             return Err(forbidden(
                 sender,
@@ -166,7 +212,12 @@ mod tests {
     }
 
     fn consume(user_id: &str, service: &str) -> Command {
-        let command = producer_sdk::contract::Command::consume("r", user_id, service);
+        of_usage(producer_sdk::contract::Command::consume(
+            "r", user_id, service,
+        ))
+    }
+
+    fn of_usage(command: producer_sdk::contract::Command) -> Command {
         crate::decode::command_of(command, producer_sdk::contract::Origin::Usage)
             .expect("a command")
     }
@@ -196,6 +247,48 @@ mod tests {
         assert_eq!(check(Some("reporting"), "b:1", "google:chat"), service);
         assert_eq!(check(Some("team-b"), "a:1", "google:image"), Ok(()));
         assert_eq!(check(None, "a:1", "google:image"), Ok(()));
+    }
+
+    #[test]
+    fn a_sender_with_limits_may_hold_for_its_services_only() {
+        use producer_sdk::contract::Command as Wire;
+        let policy = policy(false);
+        let check = |sender, command| field_of(policy.check_command(Some(sender), &command));
+        let hold = |user, service| of_usage(Wire::hold("h", user, service));
+        let settlements = |user| {
+            [
+                of_usage(Wire::capture("h:1", user, "h")),
+                of_usage(Wire::release("h:release", user, "h")),
+            ]
+        };
+        let field = |name: &str| Err(Some(name.to_owned()));
+        assert_eq!(check("team-a", hold("a:1", "llm:tokens")), Ok(()));
+        assert_eq!(
+            check("team-a", hold("a:1", "google:image")),
+            field("service")
+        );
+        assert_eq!(check("team-a", hold("b:1", "llm:tokens")), field("userId"));
+        for settlement in settlements("a:1") {
+            assert_eq!(check("team-a", settlement.clone()), Ok(()));
+            assert_eq!(check("reporting", settlement), field("hold"));
+        }
+        let refund = of_usage(Wire::refund("u:refund", "a:1", "u"));
+        assert_eq!(check("team-a", refund.clone()), Ok(()));
+        assert_eq!(check("reporting", refund), field("of"));
+        for settlement in settlements("b:1") {
+            assert_eq!(check("team-a", settlement), field("userId"));
+        }
+    }
+
+    #[test]
+    fn an_empty_text_in_a_list_allows_nothing() {
+        let empty = || Some(vec![String::new()]);
+        let limits = SenderLimits {
+            user_prefixes: empty(),
+            services: empty(),
+        };
+        assert!(!limits.allows_user("ada"));
+        assert!(!limits.allows_service("google:chat"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     cache::Mirror,
     db::StoreError,
     pipeline::{Cause, CommitError, Ledger, chain},
+    position::Positions,
     store::Store,
 };
 
@@ -18,6 +19,7 @@ pub struct StoreLedger {
     store: Store,
     rules: Arc<Rules>,
     mirror: Option<Mirror>,
+    positions: Option<Positions>,
 }
 
 impl StoreLedger {
@@ -27,7 +29,14 @@ impl StoreLedger {
             store,
             rules,
             mirror,
+            positions: None,
         }
+    }
+
+    /// Remembers in `positions` what was committed.
+    #[must_use]
+    pub fn remembering(self, positions: Option<Positions>) -> Self {
+        Self { positions, ..self }
     }
 }
 
@@ -38,6 +47,9 @@ impl Ledger for StoreLedger {
         now: DateTime<Utc>,
     ) -> Result<Vec<Decision>, CommitError> {
         let decisions = self.store.commit_group(commands, &self.rules, now).await?;
+        if let Some(positions) = &self.positions {
+            positions.record(commands, &decisions);
+        }
         if let Some(mirror) = &self.mirror {
             mirror.touch(commands.iter().map(|command| command.user_id.as_str()));
         }
@@ -65,6 +77,10 @@ impl Ledger for StoreLedger {
 
     async fn probe(&self) -> Result<(), CommitError> {
         Ok(self.store.probe().await?)
+    }
+
+    async fn available(&self) {
+        self.store.available().await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::process::Home;
 
-const COMMANDS: [&[&str]; 40] = [
+const COMMANDS: [&[&str]; 43] = [
     &[],
     &["run"],
     &["demo"],
@@ -42,6 +42,9 @@ const COMMANDS: [&[&str]; 40] = [
     &["job", "run"],
     &["job", "list"],
     &["publish", "subscription"],
+    &["publish", "revoke"],
+    &["publish", "reinstate"],
+    &["publish", "forgive"],
     &["publish", "freeze"],
 ];
 

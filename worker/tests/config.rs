@@ -140,7 +140,7 @@ fn config_check_names_the_file_and_the_backend_without_a_password() {
         format!(
             "file:      {file}\n\
              broker:    amqp://scrip:***@mq\n\
-             database:  postgres://scrip:***@db/scrip\n\
+             database:  postgres://scrip:***@db/scrip\n           at db:5432\n\
              namespace: tenant-1\n\
              warning:   amqp.url is without TLS to the host mq; use amqps://\n\
              warning:   database.url is without TLS to the host db; use sslmode=verify-full\n\
@@ -206,4 +206,49 @@ fn config_show_names_the_source_of_each_value() {
         None,
         "the file replaces the whole list"
     );
+}
+
+/// Conformance: Configuration and command line: `AMQP_URL` lists the addresses of a cluster
+#[test]
+fn config_check_parses_each_address_of_the_broker() {
+    let with = |list| {
+        Home::new()
+            .with("DATABASE_URL", "postgres://localhost/scrip")
+            .with("AMQP_URL", list)
+    };
+    let list = "amqp://scrip:hunter2@mq1/v,amqp://scrip:hunter2@localhost/v,\
+                amqp://scrip:hunter2@mq2:5673/v";
+    let said = with(list).scrip(&["config", "check"]).ok();
+    for line in [
+        "broker:    amqp://scrip:***@mq1/v,amqp://scrip:***@localhost/v,\
+         amqp://scrip:***@mq2:5673/v\n",
+        "warning:   amqp.url is without TLS to the host mq1; use amqps://\n",
+        "warning:   amqp.url is without TLS to the host mq2; use amqps://\n",
+    ] {
+        assert!(said.out.contains(line), "{line}: {}", said.out);
+    }
+    assert_eq!(said.out.matches("warning").count(), 2, "{}", said.out);
+    for (list, why) in [
+        (
+            "amqp://scrip:hunter2@mq1,mq2:5672",
+            "entry 2 of 2 is not a whole URL",
+        ),
+        (
+            "amqp://scrip:hunter2@mq1,amqp://scrip:hunter3@mq2",
+            "entry 2 of 2 has another user or password than entry 1",
+        ),
+        (
+            "amqp://scrip:hunter2@mq1,amqp://scrip:hunter2@mq2:70000",
+            "entry 2 of 2 cannot be used: invalid port number",
+        ),
+    ] {
+        let refused = with(list).scrip(&["config", "check"]);
+        assert_eq!(refused.code, Some(1), "{refused:#?}");
+        assert!(
+            refused.err.contains("`amqp.url` (set by AMQP_URL)"),
+            "{refused:#?}"
+        );
+        assert!(refused.err.contains(why), "{refused:#?}");
+        assert!(!refused.err.contains("hunter"), "{refused:#?}");
+    }
 }

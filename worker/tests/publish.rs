@@ -50,6 +50,33 @@ fn every_command_accepts_ids_that_begin_with_a_hyphen() {
     drop(worker);
 }
 
+/// Conformance: Refunds: `scrip publish refund` returns credits through the exchange for support
+/// staff, and the history names the consumption
+#[test]
+fn support_staff_refunds_a_consumption_and_its_history_names_it() {
+    let home = Home::new();
+    let worker = home.ready_worker();
+    give(&home, "ada", "50");
+    let consume = ["consume", "--user", "ada", "--service", "s"];
+    let consume = [&consume[..], &["--amount", "8", "--reference", "req-1"]].concat();
+    publish(&home, &consume).ok();
+    let refund = ["refund", "--user", "ada", "--of", "req-1"];
+    let part = [&refund[..], &["--amount", "3", "--reference", "b-1"]].concat();
+    assert_eq!(publish(&home, &part).ok().json()["balance"], 45);
+    let rest = publish(&home, &refund).ok().json();
+    assert_eq!((&rest["amount"], &rest["balance"]), (&json!(5), &json!(50)));
+    let history = home.scrip(&["history", "ada", "--limit", "2", "--json"]);
+    let history = history.ok().json();
+    for item in history["items"].as_array().expect("two items") {
+        assert_eq!(item["type"], "refund");
+        assert_eq!(item["origin"], "funding");
+        assert_eq!(item["relatedReferenceId"], "req-1");
+    }
+    let table = home.scrip(&["history", "ada", "--limit", "1"]).ok().out;
+    assert!(table.contains("refund of req-1"), "{table}");
+    drop(worker);
+}
+
 /// Conformance: Refusals and rejections: `metadata` with a duplicate key in an object is rejected,
 /// at any depth
 #[test]

@@ -86,11 +86,14 @@ fn all_balances_are_listed_as_a_table_json_lines_and_csv() {
     let csv = home.scrip(&["balances", "--csv"]).ok().out;
     let csv: Vec<_> = csv.lines().collect();
     assert!(
-        csv[0].starts_with("user_id,status,available,held,balance,"),
+        csv[0].starts_with("user_id,status,available,held,balance,debt,"),
         "{csv:?}"
     );
-    assert!(csv[1].starts_with("'=cyd,ACTIVE,30,0,30,30,0,"), "{csv:?}");
-    assert!(csv[3].starts_with("bob,FROZEN,20,0,20,20,0,"), "{csv:?}");
+    assert!(
+        csv[1].starts_with("'=cyd,ACTIVE,30,0,30,0,30,0,"),
+        "{csv:?}"
+    );
+    assert!(csv[3].starts_with("bob,FROZEN,20,0,20,0,20,0,"), "{csv:?}");
     let first = home.scrip(&["balances", "--limit", "2"]).ok().out;
     assert!(first.ends_with("\nmore: --cursor ann\n"), "{first}");
     let rest = home.scrip(&["--json", "balances", "--cursor", "ann"]).ok();

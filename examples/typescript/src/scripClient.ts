@@ -13,13 +13,28 @@ import type { ChannelModel, ConfirmChannel, Message, Options } from "amqplib";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const RETRY_DELAY_MS = 500;
+/** The commands of apps. */
+const USAGE = new Set(["consume", "hold", "capture", "release"]);
 
 /**
  * A command: `type`, `referenceId`, `userId`, and the fields of its type. A field that is
  * `undefined` is not sent.
  */
 export interface Command {
-  type: "consume" | "grant" | "purchase" | "subscription" | "freeze" | "unfreeze";
+  type:
+    | "consume"
+    | "hold"
+    | "capture"
+    | "release"
+    | "refund"
+    | "grant"
+    | "purchase"
+    | "subscription"
+    | "revoke"
+    | "reinstate"
+    | "forgive"
+    | "freeze"
+    | "unfreeze";
   referenceId: string;
   userId: string;
   [field: string]: unknown;
@@ -33,7 +48,15 @@ export interface Paid {
 
 /** A query: `type`, and the fields of its type. */
 export interface Query {
-  type: "balance" | "transactions" | "batches" | "price" | "packages" | "canPurchase";
+  type:
+    | "balance"
+    | "transactions"
+    | "batches"
+    | "holds"
+    | "quote"
+    | "price"
+    | "packages"
+    | "canPurchase";
   [field: string]: unknown;
 }
 
@@ -47,6 +70,11 @@ export interface Outcome {
   amount?: number;
   balance?: number;
   available?: number;
+  held?: number;
+  holdExpiresAt?: string;
+  uncaptured?: number;
+  repaid?: number;
+  debt?: number;
   error?: { code: string; message: string; required?: number; available?: number };
 }
 
@@ -56,6 +84,7 @@ export interface Balance {
   availableCredits: number;
   balance: number;
   held: number;
+  debt: number;
   status: "ACTIVE" | "FROZEN";
 }
 
@@ -235,7 +264,7 @@ export class ScripClient {
 
   /** Sends any command and returns its outcome. A refusal is an outcome, not an error. */
   async send(command: Command): Promise<Outcome> {
-    const exchange = command.type === "consume" ? "usage" : "funding";
+    const exchange = USAGE.has(command.type) ? "usage" : "funding";
     const body = { occurredAt: new Date().toISOString(), ...command };
     const options = { messageId: command.referenceId };
     return (await this.#request(exchange, bucket(command.userId), body, options)) as Outcome;

@@ -52,6 +52,7 @@ pub struct ConfirmChannel {
 
 struct Outstanding {
     message: Arc<Outgoing>,
+    published_at: Instant,
     /// The broker's reason, if it has returned the message. Its confirm follows.
     returned: Option<String>,
 }
@@ -95,6 +96,12 @@ impl ConfirmChannel {
         self.outstanding.len()
     }
 
+    /// Since when the first outstanding message waits for its confirm.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        let first = self.outstanding.first_key_value();
+        first.map(|(_, outstanding)| outstanding.published_at)
+    }
+
     /// Publishes a message. Messages reach the broker in the order of these calls. `sequence`
     /// identifies the message among the outstanding ones.
     pub fn publish(&mut self, sequence: u64, message: Arc<Outgoing>) -> lapin::Result<()> {
@@ -112,9 +119,12 @@ impl ConfirmChannel {
             Some((_, Err(error))) => return Err(error),
             Some(confirmed) => self.confirming.push(Box::pin(ready(confirmed))),
         }
-        let returned = None;
-        self.outstanding
-            .insert(sequence, Outstanding { message, returned });
+        let outstanding = Outstanding {
+            message,
+            published_at: Instant::now(),
+            returned: None,
+        };
+        self.outstanding.insert(sequence, outstanding);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! | confirmed | success |
 //! | returned, then confirmed | error `Returned` |
 //! | refused by a full queue (nack) | sent again after a pause; others with its routing key wait |
+//! | no answer of the broker for 5 s | all are sent again on another channel, in order |
 //! | connection lost | sent again on the next connection, in order |
 //! | channel closed by the broker | sent one at a time until the refused message is known |
 //! | not confirmed in time | error `Unconfirmed` |
@@ -27,15 +28,13 @@ use super::confirm_channel::{Failure, PublishResult, Wave};
 use super::connection::{Endpoint, close};
 use super::holds::Holds;
 use super::outgoing::Outgoing;
+use super::renewals::Renewals;
 use super::session::Session;
 use crate::backoff::Backoff;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, Result, chain};
 use crate::window::Permit;
 
 const IDLE: Duration = Duration::from_hours(1);
-/// Time from one renewal of the channel to the next: it doubles as long as messages are refused.
-const FIRST_RENEWAL: Duration = Duration::from_secs(10);
-const MAX_RENEWAL: Duration = Duration::from_mins(2);
 
 /// A request of the publisher to its engine.
 pub(super) enum Request {
@@ -75,12 +74,7 @@ pub(super) struct Engine {
     /// The sequence numbers of those messages that are not on the channel.
     unsent: BTreeSet<u64>,
     holds: Holds,
-    /// Whether the channel may be the cause of refusals.
-    is_suspect: bool,
-    /// The earliest time for another channel. A full queue refuses messages on every channel, and
-    /// each new channel publishes all unconfirmed messages again.
-    next_renewal: Instant,
-    renewals: Backoff,
+    renewals: Renewals,
     next_sequence: u64,
     /// Messages below this sequence number are sent one at a time, because one of them made the
     /// broker close the channel.
@@ -106,9 +100,7 @@ impl Engine {
             entries: BTreeMap::new(),
             unsent: BTreeSet::new(),
             holds: Holds::default(),
-            is_suspect: false,
-            next_renewal: Instant::now(),
-            renewals: Backoff::starting_at(FIRST_RENEWAL, MAX_RENEWAL),
+            renewals: Renewals::new(),
             next_sequence: 0,
             one_at_a_time_below: 0,
             last_error: None,
@@ -226,20 +218,43 @@ impl Engine {
             self.confirm(sequence, result);
         }
         let now = Instant::now();
-        let is_suspect = mem::take(&mut self.is_suspect);
         if self.holds.is_empty() {
             self.renewals.reset();
         }
+        let is_due = self.renewals.is_due(now);
         if let Some(failure) = wave.failure {
             self.broken(&failure);
-        } else if is_suspect && now >= self.next_renewal {
-            // RabbitMQ 3.10 refuses every message of a channel that first published to a quorum
-            // queue while the queue's leader was lost. Another channel finds the new leader.
+        } else if is_due {
             info!("messages are refused again and again, opening another channel");
-            self.next_renewal = now + self.renewals.wait();
-            self.holds.restart();
-            self.unsent = self.entries.keys().copied().collect();
-            self.reopen(true);
+            self.renew(now);
+        }
+    }
+
+    /// Sends all messages again on another channel.
+    fn renew(&mut self, now: Instant) {
+        self.renewals.begin(now);
+        self.holds.restart();
+        self.unsent = self.entries.keys().copied().collect();
+        self.reopen(true);
+    }
+
+    /// When the channel counts as stalled, unless the first message on it is confirmed before.
+    fn stalls_at(&self) -> Option<Instant> {
+        let Link::Up(session) = &self.link else {
+            return None;
+        };
+        let waiting_since = session.channel.waiting_since()?;
+        Some(self.renewals.stalls_at(waiting_since))
+    }
+
+    /// Opens another channel instead of one that stalled, unless the broker reads from none.
+    fn renew_stalled(&mut self, now: Instant) {
+        // Without memory or disk the broker reads from no channel.
+        if matches!(&self.link, Link::Up(session) if session.connection.status().blocked()) {
+            self.renewals.postpone(now);
+        } else {
+            info!("messages are not confirmed, opening another channel");
+            self.renew(now);
         }
     }
 
@@ -259,7 +274,9 @@ impl Engine {
                 self.last_error =
                     Some("the queue does not take messages (it is full or unavailable)".to_owned());
                 self.unsent.insert(sequence);
-                self.is_suspect |= self.holds.start(message, Instant::now());
+                if self.holds.start(message, Instant::now()) {
+                    self.renewals.suspect();
+                }
                 return;
             }
         };
@@ -329,6 +346,7 @@ impl Engine {
         deadline
             .into_iter()
             .chain(self.holds.next_end(now))
+            .chain(self.stalls_at())
             .min()
             .unwrap_or(now + IDLE)
     }
@@ -355,6 +373,8 @@ impl Engine {
         if stalled {
             let error = ErrorKind::MissingHeartbeatError.into();
             self.broken(&Failure { error, only: None });
+        } else if self.stalls_at().is_some_and(|at| at <= now) {
+            self.renew_stalled(now);
         }
     }
 
@@ -377,15 +397,4 @@ impl Link {
             Self::Opening(opening) => Event::Opened(opening.as_mut().await),
         }
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -30,6 +30,20 @@ impl AmqpProducer {
             .await
     }
 
+    pub(crate) async fn enqueue_all(&self, commands: &[Command]) -> Result<Vec<PublishHandle>> {
+        let envelopes: Result<Vec<_>> = commands.iter().map(Envelope::from_command).collect();
+        let envelopes = envelopes?;
+        let places = self.publisher.places(commands.len()).await?;
+        let messages = commands.iter().zip(envelopes).zip(places);
+        let enqueued = messages.map(|((command, envelope), place)| {
+            let (exchange, key) = address(&self.topology, command);
+            let Envelope { properties, body } = envelope;
+            self.publisher
+                .enqueue_at(place, &exchange, &key, properties, body)
+        });
+        enqueued.collect()
+    }
+
     pub(crate) fn publisher(&self) -> &Publisher {
         &self.publisher
     }

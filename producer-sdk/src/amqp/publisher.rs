@@ -10,11 +10,12 @@ use super::connection::Endpoint;
 use super::engine::{Engine, Publish, Request};
 use super::outgoing::Outgoing;
 use super::session::Session;
+use crate::contract::Topology;
 use crate::error::{Error, Result};
 use crate::handle::PublishHandle;
 use crate::message::Properties;
 use crate::options::Options;
-use crate::window::Window;
+use crate::window::{Permit, Window};
 
 /// Publishes messages with confirms. After the last clone is dropped, enqueued messages are still
 /// published.
@@ -27,14 +28,25 @@ pub(crate) struct Publisher {
     sender: Option<Arc<str>>,
 }
 
+/// The place of a message in the window, with the time by which it must be confirmed.
+#[derive(Debug)]
+pub(crate) struct Place {
+    permit: Permit,
+    deadline: Instant,
+}
+
 impl Publisher {
     pub(crate) async fn connect(url: &str, options: &Options) -> Result<Self> {
-        let endpoint = Endpoint::parse(
+        let mut endpoint = Endpoint::parse(
             url,
             format!("{} publishing", options.connection_name),
             options.connect_timeout,
         )
         .map_err(Error::Url)?;
+        if let Some(id) = options.ledger_id {
+            let topology = Topology::new(options.namespace.clone(), 1)?;
+            endpoint.ledger = Some(topology.ledger_queue(id));
+        }
         let sender = endpoint
             .user()
             .filter(|_| options.name_sender)
@@ -58,6 +70,28 @@ impl Publisher {
         &self,
         exchange: &str,
         routing_key: &str,
+        properties: Properties,
+        body: Vec<u8>,
+    ) -> Result<PublishHandle> {
+        let place = self.places(1).await?.pop().ok_or(Error::Closed)?;
+        self.enqueue_at(place, exchange, routing_key, properties, body)
+    }
+
+    /// Waits for the places of several messages. All have one deadline, so that none is published
+    /// after one before it was given up.
+    pub(crate) async fn places(&self, count: usize) -> Result<Vec<Place>> {
+        let permits = self.window.enter_all(count).await?;
+        let deadline = Instant::now() + self.confirm_timeout;
+        let place = |permit| Place { permit, deadline };
+        Ok(permits.into_iter().map(place).collect())
+    }
+
+    /// Passes a message to the engine.
+    pub(crate) fn enqueue_at(
+        &self,
+        Place { permit, deadline }: Place,
+        exchange: &str,
+        routing_key: &str,
         mut properties: Properties,
         body: Vec<u8>,
     ) -> Result<PublishHandle> {
@@ -65,9 +99,7 @@ impl Publisher {
             properties.user_id = self.sender.as_deref().map(str::to_owned);
         }
         let message = Arc::new(Outgoing::new(exchange, routing_key, properties, body)?);
-        let permit = self.window.enter().await?;
         let (done, result) = oneshot::channel();
-        let deadline = Instant::now() + self.confirm_timeout;
         self.requests
             .send(Request::Publish(Publish {
                 message,

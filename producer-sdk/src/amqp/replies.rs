@@ -64,8 +64,8 @@ struct Subscription {
 }
 
 async fn subscribe(endpoint: &Endpoint) -> Result<Subscription, Cause> {
+    let connection = endpoint.connect().await?;
     timeout(endpoint.timeout, async {
-        let connection = endpoint.connect().await?;
         let channel = open_channel(&connection).await?;
         let options = QueueDeclareOptions {
             exclusive: true,

@@ -5,6 +5,7 @@ use tokio::time::timeout;
 
 use super::confirm_channel::ConfirmChannel;
 use super::connection::Endpoint;
+use super::ledger;
 use crate::error::Cause;
 
 pub(super) struct Session {
@@ -18,18 +19,22 @@ impl Session {
         endpoint: Endpoint,
         old: Option<Connection>,
     ) -> Result<Box<Self>, Cause> {
-        timeout(endpoint.timeout, async {
-            let standing = old.filter(|connection| connection.status().connected());
-            let connection = match standing {
-                Some(connection) => connection,
-                None => endpoint.connect().await?,
-            };
-            let channel = ConfirmChannel::open(&connection, true).await?;
-            Ok(Box::new(Self {
-                connection,
-                channel,
-            }))
-        })
-        .await?
+        let standing = old.filter(|connection| connection.status().connected());
+        let connection = if let Some(connection) = standing {
+            connection
+        } else {
+            let connection = endpoint.connect().await?;
+            if let Some(queue) = &endpoint.ledger {
+                // This broker may be another one than before.
+                timeout(endpoint.timeout, ledger::check(&connection, queue)).await??;
+            }
+            connection
+        };
+        let opening = ConfirmChannel::open(&connection, true);
+        let channel = timeout(endpoint.timeout, opening).await??;
+        Ok(Box::new(Self {
+            connection,
+            channel,
+        }))
     }
 }

@@ -3,8 +3,12 @@
 //! The client library (amq-protocol-uri 10.6.3) connects to `localhost` if it finds no host, and it
 //! finds none in an IPv6 address. So the host comes from the URL parser, and a URL without a host
 //! is an error. Errors do not contain the URL, because it may contain a password.
+//!
+//! Several URLs are separated by commas. They are the addresses of one cluster, so they differ in
+//! host and port only. A comma always separates: with another rule, a comma in a password or a
+//! virtual host would have two meanings.
 
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPAuthority, AMQPUri};
 use url::{Host, Url};
 
 use crate::server_url::check_url;
@@ -18,8 +22,75 @@ const PARAMETERS: [&str; 5] = [
     "heartbeat",
 ];
 
-/// Parses an `amqp://` or `amqps://` URL. The error describes the problem.
-pub fn parse_amqp_url(text: &str) -> Result<AMQPUri, String> {
+/// Parses one `amqp://` or `amqps://` URL, or several that are separated by commas and differ in
+/// host and port only. The error describes the problem and names the entry.
+pub fn parse_amqp_urls(text: &str) -> Result<Vec<AMQPUri>, String> {
+    let entries: Vec<&str> = text.split(',').collect();
+    if let [url] = entries[..] {
+        return Ok(vec![parse_amqp_url(url)?]);
+    }
+    let number_of_entries = entries.len();
+    let refused = |number: usize, why: &str| format!("entry {number} of {number_of_entries} {why}");
+    for (number, entry) in (1..).zip(&entries) {
+        if !["amqp://", "amqps://"]
+            .iter()
+            .any(|scheme| entry.starts_with(scheme))
+        {
+            return Err(refused(
+                number,
+                "is not a whole URL: each entry begins with its scheme, without spaces; in a \
+                 user, password or virtual host, write a comma as %2C",
+            ));
+        }
+    }
+    let mut uris: Vec<AMQPUri> = Vec::new();
+    for (number, entry) in (1..).zip(entries) {
+        let uri = parse_amqp_url(entry)
+            .map_err(|why| refused(number, &format!("cannot be used: {why}")))?;
+        if let Some(part) = uris.first().and_then(|first| difference(first, &uri)) {
+            let why = format!(
+                "has another {part} than entry 1; the entries may differ in host and port only"
+            );
+            return Err(refused(number, &why));
+        }
+        let same = uris
+            .iter()
+            .position(|other| other.authority == uri.authority);
+        if let Some(same) = same {
+            let why = format!("has the host and port of entry {}", same + 1);
+            return Err(refused(number, &why));
+        }
+        uris.push(uri);
+    }
+    Ok(uris)
+}
+
+/// The first part, other than host and port, in which two URLs differ.
+fn difference(one: &AMQPUri, other: &AMQPUri) -> Option<&'static str> {
+    [
+        (one.scheme == other.scheme, "scheme"),
+        (
+            one.authority.userinfo == other.authority.userinfo,
+            "user or password",
+        ),
+        (one.vhost == other.vhost, "virtual host"),
+        (one.query == other.query, "query"),
+    ]
+    .into_iter()
+    .find_map(|(is_same, part)| (!is_same).then_some(part))
+}
+
+/// The host and port of a URL.
+pub(super) fn host_and_port(uri: &AMQPUri) -> String {
+    let AMQPAuthority { host, port, .. } = &uri.authority;
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+fn parse_amqp_url(text: &str) -> Result<AMQPUri, String> {
     check_url(text)?;
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     for (number, (name, _)) in (1..).zip(url.query_pairs()) {
@@ -46,96 +117,6 @@ pub fn parse_amqp_url(text: &str) -> Result<AMQPUri, String> {
 }
 
 #[cfg(test)]
+#[path = "uri_tests.rs"]
 #[allow(clippy::expect_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-
-    /// Scheme, user, password, host, port, virtual host.
-    fn parsed(text: &str) -> [String; 6] {
-        let uri = parse_amqp_url(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        let authority = uri.authority;
-        [
-            uri.scheme.to_string(),
-            authority.userinfo.username,
-            authority.userinfo.password,
-            authority.host,
-            authority.port.to_string(),
-            uri.vhost,
-        ]
-    }
-
-    /// Conformance: Configuration and command line: A URL that has no host, or can be read as
-    /// another host's, is refused without showing its password
-    #[test]
-    fn every_form_of_host_is_parsed_to_that_host() {
-        for (url, expected) in [
-            ("amqp://mq", ["amqp", "guest", "guest", "mq", "5672", "/"]),
-            (
-                "amqps://mq/%2f",
-                ["amqps", "guest", "guest", "mq", "5671", "/"],
-            ),
-            (
-                "amqp://u:p@10.0.0.7:5673/v",
-                ["amqp", "u", "p", "10.0.0.7", "5673", "v"],
-            ),
-            (
-                "amqp://u:p@[::1]:5672/%2f",
-                ["amqp", "u", "p", "::1", "5672", "/"],
-            ),
-            (
-                "amqp://[2001:db8::a]",
-                ["amqp", "guest", "guest", "2001:db8::a", "5672", "/"],
-            ),
-            (
-                "amqps://[::ffff:10.0.0.7]/v",
-                ["amqps", "guest", "guest", "::ffff:10.0.0.7", "5671", "v"],
-            ),
-            (
-                "amqp://u%40x:p%2F%3F%23%5B%5D%40%3A%25@mq.example:1/%2fa?heartbeat=7",
-                ["amqp", "u@x", "p/?#[]@:%", "mq.example", "1", "/a"],
-            ),
-        ] {
-            assert_eq!(parsed(url), expected, "{url}");
-        }
-    }
-
-    /// Conformance: Configuration and command line: A URL that has no host, or can be read as
-    /// another host's, is refused without showing its password
-    #[test]
-    fn a_url_that_names_no_tcp_host_is_refused_without_its_password() {
-        for (url, reason) in [
-            ("amqp://", "it names no host"),
-            ("amqp:///%2f", "it names no host"),
-            ("amqp://u:hunter2@/%2f", "it names no host"),
-            ("amqp://u:hunter2@:5672/%2f", "it names no host"),
-            (
-                "amqp:hunter2",
-                "it does not begin with a scheme, a colon and two slashes",
-            ),
-            (
-                "amqp://u:hunter2@%2Frun%2Frabbitmq.sock/%2f",
-                "it names a Unix socket",
-            ),
-            ("amqp://u:hunter2@[::1/%2f", "invalid IPv6 address"),
-            ("amqp://u:hunter2@mq:65536/%2f", "invalid port number"),
-            ("amqp://u:hunter%FF2@mq", "invalid utf-8"),
-            ("amqp://u:hun#ter2@mq", "user or password"),
-            ("amqp://u:12#hunter2@mq", "user or password"),
-            ("amqp://u:12/hunter2@mq", "user or password"),
-            ("amqp://u:12?hunter2@mq", "user or password"),
-            ("amqp://mq/%2f#hunter2", "fragment"),
-            (
-                "amqp://mq/%2f?verify=hunter2",
-                "parameter 1 of its query is unknown",
-            ),
-            ("amqp://mq?heartbeat=hunter2", "invalid digit"),
-        ] {
-            let error = parse_amqp_url(url).expect_err(url);
-            assert!(error.contains(reason), "{url}: {error}");
-            assert!(
-                !error.contains("hunter") && !error.contains("ter2"),
-                "{url}: {error}"
-            );
-        }
-    }
-}
+mod tests;

@@ -30,6 +30,7 @@ pub struct AnswerError {
 /// The result of the `balance` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BalanceResult {
     /// The user who owns the wallet.
     pub user_id: String,
@@ -37,9 +38,17 @@ pub struct BalanceResult {
     pub available_credits: i64,
     /// The balance in the ledger. Expired credits count until the expiry job removes them.
     pub balance: i64,
-    /// The credits that holds reserve.
+    /// The credits that holds reserve. A hold that has ended reserves nothing.
     pub held: i64,
-    /// The sum of all purchases and grants, in credits.
+    /// The next instant at which a hold ends. `None` if nothing is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_end_at: Option<DateTime<Utc>>,
+    /// The credits that the user owes, because revocations could not take them. 0 from a worker
+    /// that knows no debts.
+    #[serde(default)]
+    pub debt: i64,
+    /// The sum of all purchases and grants without what revocations and repayments took, in
+    /// credits.
     pub total_earned: i64,
     /// The sum of all consumptions minus refunds, in credits.
     pub total_spent: i64,
@@ -59,6 +68,7 @@ pub struct BalanceResult {
 /// The next grant of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NextGrant {
     /// The number of credits.
     pub amount: i64,
@@ -71,6 +81,7 @@ pub struct NextGrant {
 /// The credits that expire next: those of all batches that expire at the next expiry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExpiringBatch {
     /// The sum of the credits left in these batches, without held credits.
     pub amount: i64,

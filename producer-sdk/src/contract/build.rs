@@ -4,14 +4,16 @@
 //! function that sends a command calls that check.
 
 use chrono::{DateTime, Utc};
-use scrip_types::{Item, SubscriptionStatus};
+use scrip_types::{Item, RevokeExtent, RevokeTarget, SubscriptionStatus};
 use serde_json::Value;
 
 use super::command::{
     AccountChange, Body, Command, Consume, Expire, Grant, Purchase, Subscription,
 };
 use super::instant;
+use super::refund::Refund;
 use super::rejection::Rejection;
+use super::revoke::Revoke;
 
 impl Command {
     /// A command with this body and no optional fields.
@@ -24,6 +26,7 @@ impl Command {
             metadata: None,
             traceparent: None,
             body,
+            through: None,
             misplaced: None,
         }
     }
@@ -41,6 +44,21 @@ impl Command {
             quantity: None,
         };
         Self::new(reference_id, user_id, Body::Consume(consume))
+    }
+
+    /// Returns credits of the consumption or capture with the reference `of`: all that are left,
+    /// unless [`amount`](Self::amount) is set. Support staff send it [`through`](Self::through)
+    /// [`Origin::Funding`](super::Origin::Funding).
+    pub fn refund(
+        reference_id: impl Into<String>,
+        user_id: impl Into<String>,
+        of: impl Into<String>,
+    ) -> Self {
+        let refund = Refund {
+            of: of.into(),
+            amount: None,
+        };
+        Self::new(reference_id, user_id, Body::Refund(refund))
     }
 
     /// Grants the registration bonus.
@@ -212,22 +230,30 @@ impl Command {
         )
     }
 
-    /// The credits to spend (`consume`) or to add (a promotion).
+    /// The credits to spend (`consume`, `capture`), to reserve (`hold`), to return (`refund`), to
+    /// add (a promotion), to take back (`revoke`) or to write off (`forgive`).
     #[must_use]
     pub fn amount(mut self, credits: i64) -> Self {
         match &mut self.body {
+            Body::Revoke(_) => return self.extent(RevokeExtent::Amount(credits), "amount"),
+            Body::Forgive(forgive) => forgive.amount = Some(credits),
             Body::Consume(consume) => consume.amount = Some(credits),
+            Body::Hold(hold) => hold.amount = Some(credits),
+            Body::Capture(capture) => capture.amount = Some(credits),
+            Body::Refund(refund) => refund.amount = Some(credits),
             Body::Grant(Grant::Promotion { amount, .. }) => *amount = credits,
             _ => self.misplaced = Some("amount"),
         }
         self
     }
 
-    /// The units of the service (`consume`), which the worker prices.
+    /// The units of the service (`consume`, `hold`, `capture`), which the worker prices.
     #[must_use]
     pub fn quantity(mut self, units: i64) -> Self {
         match &mut self.body {
             Body::Consume(consume) => consume.quantity = Some(units),
+            Body::Hold(hold) => hold.quantity = Some(units),
+            Body::Capture(capture) => capture.quantity = Some(units),
             _ => self.misplaced = Some("quantity"),
         }
         self
@@ -271,11 +297,16 @@ impl Command {
         self
     }
 
-    /// The line of the payment (`purchase`), if it has several. Each line is credited once.
+    /// The line of the payment (`purchase`, `revoke`), if it has several. Each line is credited
+    /// once.
     #[must_use]
     pub fn purchase_line(mut self, line: impl Into<String>) -> Self {
         match &mut self.body {
-            Body::Purchase(purchase) => purchase.purchase_line = Some(line.into()),
+            Body::Purchase(Purchase { purchase_line, .. })
+            | Body::Revoke(Revoke {
+                target: RevokeTarget::Payment { purchase_line, .. },
+                ..
+            }) => *purchase_line = Some(line.into()),
             _ => self.misplaced = Some("purchaseLine"),
         }
         self

@@ -6,9 +6,12 @@ use serde_json::value::RawValue;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::checks;
+use super::holds::{Capture, Hold, Release, check_cost};
 use super::limits::{MAX_AMOUNT, MAX_VALIDITY_DAYS};
 use super::money::AmountPaid;
+use super::refund::Refund;
 use super::rejection::{Rejection, RejectionCode};
+use super::revoke::{Forgive, Reinstate, Revoke};
 
 /// The prefix of the ids of subscriptions that the worker opens itself.
 const FREE: &str = "free:";
@@ -34,6 +37,8 @@ pub struct Command {
     pub traceparent: Option<String>,
     /// The requested change.
     pub body: Body,
+    /// The origin to send it through. `None` means the usual one.
+    pub(super) through: Option<Origin>,
     /// The field of a setter that does not fit this command. [`Command::check`] reports it.
     pub(super) misplaced: Option<&'static str>,
 }
@@ -44,12 +49,26 @@ pub struct Command {
 pub enum Body {
     /// Spends credits.
     Consume(Consume),
+    /// Reserves credits.
+    Hold(Hold),
+    /// Spends reserved credits.
+    Capture(Capture),
+    /// Returns reserved credits.
+    Release(Release),
+    /// Returns credits of a consumption.
+    Refund(Refund),
     /// Adds free credits.
     Grant(Grant),
     /// Adds credits that were paid for.
     Purchase(Purchase),
     /// Reports a change of a subscription.
     Subscription(Subscription),
+    /// Takes credits of a deposit back.
+    Revoke(Revoke),
+    /// Undoes a revocation.
+    Reinstate(Reinstate),
+    /// Writes off debt.
+    Forgive(Forgive),
     /// Stops a wallet from spending.
     Freeze(AccountChange),
     /// Allows a wallet to spend again.
@@ -148,12 +167,26 @@ pub struct Expire {
 pub enum Kind {
     /// `consume`
     Consume,
+    /// `hold`
+    Hold,
+    /// `capture`
+    Capture,
+    /// `release`
+    Release,
+    /// `refund`
+    Refund,
     /// `grant`
     Grant,
     /// `purchase`
     Purchase,
     /// `subscription`
     Subscription,
+    /// `revoke`
+    Revoke,
+    /// `reinstate`
+    Reinstate,
+    /// `forgive`
+    Forgive,
     /// `freeze`
     Freeze,
     /// `unfreeze`
@@ -179,45 +212,20 @@ impl Command {
     pub fn kind(&self) -> Kind {
         match self.body {
             Body::Consume(_) => Kind::Consume,
+            Body::Hold(_) => Kind::Hold,
+            Body::Capture(_) => Kind::Capture,
+            Body::Release(_) => Kind::Release,
+            Body::Refund(_) => Kind::Refund,
             Body::Grant(_) => Kind::Grant,
             Body::Purchase(_) => Kind::Purchase,
             Body::Subscription(_) => Kind::Subscription,
+            Body::Revoke(_) => Kind::Revoke,
+            Body::Reinstate(_) => Kind::Reinstate,
+            Body::Forgive(_) => Kind::Forgive,
             Body::Freeze(_) => Kind::Freeze,
             Body::Unfreeze(_) => Kind::Unfreeze,
             Body::Expire(_) => Kind::Expire,
         }
-    }
-
-    /// The origin through which the command must be sent.
-    pub fn origin(&self) -> Origin {
-        match &self.body {
-            Body::Consume(_) => Origin::Usage,
-            Body::Grant(Grant::Monthly { .. }) | Body::Expire(_) => Origin::Internal,
-            Body::Grant(_)
-            | Body::Purchase(_)
-            | Body::Subscription(_)
-            | Body::Freeze(_)
-            | Body::Unfreeze(_) => Origin::Funding,
-        }
-    }
-
-    /// Checks that the command arrived through its origin.
-    pub fn check_origin(&self, came_through: Origin) -> Result<(), Rejection> {
-        let kind = self.kind();
-        if self.origin() == came_through {
-            return Ok(());
-        }
-        let message = format!(
-            "`type` \"{}\" must be sent to the exchange for {}, got the exchange for {}",
-            kind.as_str(),
-            self.origin().as_str(),
-            came_through.as_str()
-        );
-        Err(Rejection::of_field(
-            RejectionCode::ForbiddenExchange,
-            "type",
-            message,
-        ))
     }
 
     /// Checks that the worker accepts every value.
@@ -231,6 +239,7 @@ impl Command {
                 message,
             ));
         }
+        self.check_origin(self.origin())?;
         if self.origin() == Origin::Internal {
             checks::internal_reference(&self.reference_id)?;
             checks::known_id("userId", &self.user_id)?;
@@ -240,9 +249,16 @@ impl Command {
         }
         match &self.body {
             Body::Consume(consume) => consume.check()?,
+            Body::Hold(hold) => hold.check()?,
+            Body::Capture(capture) => capture.check()?,
+            Body::Release(release) => release.check()?,
+            Body::Refund(refund) => refund.check()?,
             Body::Grant(grant) => grant.check()?,
             Body::Purchase(purchase) => purchase.check()?,
             Body::Subscription(subscription) => subscription.check()?,
+            Body::Revoke(revoke) => revoke.check()?,
+            Body::Reinstate(reinstate) => reinstate.check()?,
+            Body::Forgive(forgive) => forgive.check()?,
             Body::Freeze(change) | Body::Unfreeze(change) => change.check()?,
             Body::Expire(expire) => checks::instant("cutoff", expire.cutoff)?,
         }
@@ -261,15 +277,7 @@ impl Command {
 impl Consume {
     fn check(&self) -> Result<(), Rejection> {
         checks::id("service", &self.service)?;
-        self.amount
-            .map_or(Ok(()), |amount| checks::range("amount", amount, MAX_AMOUNT))?;
-        self.quantity.map_or(Ok(()), |quantity| {
-            checks::range("quantity", quantity, MAX_AMOUNT)
-        })?;
-        match (self.amount, self.quantity) {
-            (Some(_), Some(_)) => Err(Rejection::not_with("quantity", "amount")),
-            _ => Ok(()),
-        }
+        check_cost(self.amount, self.quantity)
     }
 }
 
@@ -356,6 +364,7 @@ impl PartialEq for Command {
             && self.description == other.description
             && self.body == other.body
             && self.traceparent == other.traceparent
+            && self.origin() == other.origin()
             && self.misplaced == other.misplaced
             && metadata(self) == metadata(other)
     }

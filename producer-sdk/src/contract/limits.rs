@@ -19,3 +19,6 @@ pub const MAX_DESCRIPTION_BYTES: usize = 1024;
 pub const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
 /// The maximum validity of a batch, in days.
 pub const MAX_VALIDITY_DAYS: i64 = 36_500;
+/// The maximum duration of a hold that a command may name, in seconds: 30 days. The worker's
+/// configuration sets a lower limit.
+pub const MAX_HOLD_SECONDS: i64 = 2_592_000;

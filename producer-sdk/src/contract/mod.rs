@@ -17,25 +17,33 @@
 mod answer;
 mod bucket;
 mod build;
+mod build_holds;
+mod build_revoke;
 mod characters;
 mod checks;
 mod command;
 mod decode;
 pub mod headers;
+mod hold_results;
+mod holds;
 mod instant;
 mod job;
 mod json;
 mod limits;
 mod metadata;
 mod money;
+mod origins;
 mod outcome;
 mod permissions;
 mod policies;
 mod query;
+mod refund;
 mod rejection;
 mod reply;
 mod reply_to;
 mod results;
+mod retained;
+mod revoke;
 #[cfg(test)]
 mod tests;
 mod topology;
@@ -48,9 +56,11 @@ pub use characters::is_invisible;
 pub use command::{
     AccountChange, Body, Command, Consume, Expire, Grant, Kind, Purchase, Subscription,
 };
+pub use hold_results::{HoldItem, HoldsResult, QuoteBatch, QuoteResult};
+pub use holds::{Capture, Hold, Release};
 pub use job::{Job, JobRequest};
 pub use limits::{
-    MAX_AMOUNT, MAX_BODY_BYTES, MAX_DESCRIPTION_BYTES, MAX_FIELDS, MAX_ID_BYTES,
+    MAX_AMOUNT, MAX_BODY_BYTES, MAX_DESCRIPTION_BYTES, MAX_FIELDS, MAX_HOLD_SECONDS, MAX_ID_BYTES,
     MAX_METADATA_BYTES, MAX_METADATA_VALUES, MAX_NESTING, MAX_VALIDITY_DAYS,
 };
 pub use money::AmountPaid;
@@ -58,6 +68,7 @@ pub use outcome::{AllocationItem, Outcome, OutcomeError, Posting};
 pub use permissions::{Permissions, Role};
 pub use policies::{BROKER_SETTINGS, Policy, USER_LIMITS, VHOST_LIMITS};
 pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGED_ROWS, Query};
+pub use refund::Refund;
 pub use rejection::{Rejection, RejectionCode};
 pub use reply::{Reply, UnreadableReply};
 pub use reply_to::{DirectReplyTo, ReplyToError};
@@ -65,7 +76,10 @@ pub use results::{
     BatchItem, BatchesResult, CanPurchaseResult, PackageItem, PackagesResult, PriceResult, Pricing,
     TransactionItem, TransactionsResult,
 };
-pub use scrip_types::{Item, Origin, Status, SubscriptionStatus};
+pub use revoke::{Forgive, Reinstate, Revoke};
+pub use scrip_types::{
+    Item, Late, Origin, Overrun, RevokeExtent, RevokeTarget, Status, SubscriptionStatus,
+};
 pub use topology::{
     Arg, Binding, ExchangeKind, ExchangeSpec, QUERY_KEY, QueueSpec, REPLY_TTL_MILLIS, Topology,
     TopologyError,

@@ -24,6 +24,11 @@ impl AmountPaid {
             .then_some(Self(micros))
     }
 
+    /// Reads a decimal text. The rejection names `field`.
+    pub(crate) fn read(field: &str, text: &str, allowed: &str) -> Result<Self, Rejection> {
+        Self::parse(text).ok_or_else(|| Rejection::invalid(field, found_text(text), allowed))
+    }
+
     /// The amount in millionths of a unit.
     pub fn micros(self) -> i64 {
         self.0
@@ -49,8 +54,7 @@ impl FromStr for AmountPaid {
     type Err = Rejection;
 
     fn from_str(text: &str) -> Result<Self, Rejection> {
-        Self::parse(text)
-            .ok_or_else(|| Rejection::invalid("amountPaid", found_text(text), AMOUNT_PAID))
+        Self::read("amountPaid", text, AMOUNT_PAID)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Outcomes: the replies to commands.
 
+use chrono::{DateTime, Utc};
 use scrip_types::Status;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -7,6 +8,7 @@ use uuid::Uuid;
 /// The result of a command. Fields that do not apply are absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// The reference of the command.
     pub reference_id: String,
@@ -16,6 +18,7 @@ pub struct Outcome {
     /// The user who owns the wallet.
     pub user_id: String,
     /// Whether the command was applied or refused.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub status: Status,
     /// Whether an earlier copy of the command decided this outcome. Then this copy changed nothing.
     pub replayed: bool,
@@ -34,6 +37,42 @@ pub struct Outcome {
     /// The changes of batches, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allocations: Vec<AllocationItem>,
+    /// The credits that the hold reserves after the command: after a `hold`, and after a `capture`
+    /// or `release`, which may leave 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<i64>,
+    /// The first instant at which the hold reserves nothing any more, while it reserves credits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_expires_at: Option<DateTime<Utc>>,
+    /// The credits that a `capture` with `overrun: "cap"` did not charge, because neither the hold
+    /// nor the available credits covered them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncaptured: Option<i64>,
+    /// The credits of deposits that a `revoke` revoked, whether they were taken, are owed or had
+    /// expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<i64>,
+    /// The revoked credits that were taken from batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<i64>,
+    /// The revoked credits that became debt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub indebted: Option<i64>,
+    /// The credits that a `reinstate` returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<i64>,
+    /// The debt that a `reinstate` cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<i64>,
+    /// The debt that a `forgive` wrote off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgiven: Option<i64>,
+    /// The credits that the command added or returned, and that repaid debt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaid: Option<i64>,
+    /// The debt after the command, if it is about debt or has changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debt: Option<i64>,
     /// The credits that were granted, if the cap clipped a grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted: Option<i64>,
@@ -78,6 +117,7 @@ impl Outcome {
 /// One double-entry posting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Posting {
     /// The id of the transaction.
     pub id: Uuid,
@@ -91,6 +131,7 @@ pub struct Posting {
 /// The change of one batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AllocationItem {
     /// The id of the batch.
     pub batch_id: Uuid,
@@ -103,15 +144,17 @@ pub struct AllocationItem {
 /// The reason why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutcomeError {
     /// The code, from the closed list of refusals.
     pub code: String,
     /// A sentence for people. Programs must not parse it.
     pub message: String,
-    /// The cost of the command, for `insufficient_credits`.
+    /// The cost of the command, for `insufficient_credits`. The credits that the command names, for
+    /// `refund_exceeds_consumption`, `revoke_exceeds_credits` and `forgive_exceeds_debt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<i64>,
-    /// The spendable credits, for `insufficient_credits`.
+    /// The spendable credits, for `insufficient_credits`. The credits that are left, for the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
     /// The reference of the command that credited the payment, for `duplicate_payment`.

@@ -62,7 +62,7 @@ impl Topology {
             Role::Worker => {
                 let exchanges = self.exchanges().into_iter().map(|exchange| exchange.name);
                 let queues = self.queues().into_iter().map(|queue| queue.name);
-                let queues = queues.chain([self.ledger()]);
+                let queues = queues.chain([self.ledger(), self.retained()]);
                 let everything = self.any_of(&exchanges.chain(queues).collect::<Vec<_>>());
                 let served = format!("^({REPLIES}|{everything})$");
                 Permissions {
@@ -121,7 +121,7 @@ mod tests {
             );
             let everything = concat!(
                 "till[.]v-1[.](commands[.][0-9]+|dead|delay|funding|internal|",
-                "jobs|ledger|queries|unrouted|usage)",
+                "jobs|ledger|positions|queries|retained|unrouted|usage)",
             );
             let worker = topology.permissions(Role::Worker);
             assert_eq!(worker.configure, format!("^(amq[.]gen-.*|{everything})$"));

@@ -56,7 +56,8 @@ impl Topology {
         let placement = Policy {
             name: format!("{}.placement", self.namespace()),
             pattern: format!(
-                "^{namespace}[.](commands[.][0-9]+|delay|jobs|ledger|queries|unrouted)$"
+                "^{namespace}[.](commands[.][0-9]+|delay|jobs|ledger|positions|queries|retained|\
+                 unrouted)$"
             ),
             definition: vec![spread.clone()],
         };

@@ -4,6 +4,7 @@ use serde::Serialize;
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantNames};
 
 use super::checks;
+use super::holds::check_cost;
 use super::limits::MAX_AMOUNT;
 use super::rejection::Rejection;
 
@@ -57,6 +58,28 @@ pub enum Query {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         all: bool,
     },
+    /// The holds of a user that reserve credits, the first to end first.
+    Holds {
+        /// The user who owns the wallet.
+        user_id: String,
+        /// Whether holds that have ended are included.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        all: bool,
+    },
+    /// The cost of a `hold` or `consume` and the batches that it would use now, or its refusal.
+    /// Nothing is reserved.
+    Quote {
+        /// The user who owns the wallet.
+        user_id: String,
+        /// The name of the service.
+        service: String,
+        /// Credits, regardless of the service's price.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        amount: Option<i64>,
+        /// Units of the service. Excludes `amount`. `None` means 1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        quantity: Option<i64>,
+    },
     /// The price of a service.
     Price {
         /// The name of the service.
@@ -89,6 +112,8 @@ impl Query {
             Self::Balance { user_id }
             | Self::Transactions { user_id, .. }
             | Self::Batches { user_id, .. }
+            | Self::Holds { user_id, .. }
+            | Self::Quote { user_id, .. }
             | Self::CanPurchase { user_id, .. } => Some(user_id),
             Self::Price { .. } | Self::Packages {} => None,
         }
@@ -116,8 +141,18 @@ impl Query {
     /// Checks that the worker accepts every value.
     pub fn check(&self) -> Result<(), Rejection> {
         match self {
-            Self::Balance { user_id } | Self::Batches { user_id, .. } => {
-                checks::known_id("userId", user_id)
+            Self::Balance { user_id }
+            | Self::Batches { user_id, .. }
+            | Self::Holds { user_id, .. } => checks::known_id("userId", user_id),
+            Self::Quote {
+                user_id,
+                service,
+                amount,
+                quantity,
+            } => {
+                checks::known_id("userId", user_id)?;
+                checks::known_id("service", service)?;
+                check_cost(*amount, *quantity)
             }
             Self::Transactions {
                 user_id,

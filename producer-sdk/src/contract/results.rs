@@ -10,6 +10,7 @@ use super::outcome::AllocationItem;
 /// The result of the `transactions` query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TransactionsResult {
     /// The user who owns the wallet.
     pub user_id: String,
@@ -35,6 +36,7 @@ pub struct TransactionsResult {
 /// One double-entry posting, or one refusal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TransactionItem {
     /// The id of the transaction.
     pub id: Uuid,
@@ -48,10 +50,14 @@ pub struct TransactionItem {
     pub error_code: Option<String>,
     /// Credits. Positive if the wallet gained, negative if it lost.
     pub amount: i64,
-    /// The account that the credits left. `None` if no credits moved.
+    /// The change of the wallet's debt, in credits. `None` if it stayed the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debt_change: Option<i64>,
+    /// The account that the credits left. `None` if no credits moved and the debt stayed the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub debit_account: Option<String>,
-    /// The account that the credits reached. `None` if no credits moved.
+    /// The account that the credits reached. `None` if no credits moved and the debt stayed the
+    /// same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit_account: Option<String>,
     /// The balance afterwards. `None` if the user had no wallet.
@@ -79,9 +85,13 @@ pub struct TransactionItem {
     /// The start of the granted period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period_start: Option<DateTime<Utc>>,
-    /// The transaction that caused this one.
+    /// The transaction that this one belongs to: the purchase of a bonus, the consumption of a
+    /// refund, what a revocation takes back, the revocation of a reinstatement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub related_id: Option<Uuid>,
+    /// The reference of that transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related_reference_id: Option<String>,
     /// The caller's text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -104,6 +114,7 @@ pub struct TransactionItem {
 /// The result of the `batches` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BatchesResult {
     /// The user who owns the wallet.
     pub user_id: String,
@@ -114,6 +125,7 @@ pub struct BatchesResult {
 /// Credits that were added together and expire together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BatchItem {
     /// The id of the batch.
     pub id: Uuid,
@@ -154,6 +166,7 @@ pub struct BatchItem {
 /// The result of the `price` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PriceResult {
     /// The name of the service.
     pub service: String,
@@ -171,6 +184,7 @@ pub struct PriceResult {
 /// A price: `credits` for each `per` units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pricing {
     /// The credits for `per` units.
     pub credits: i64,
@@ -181,6 +195,7 @@ pub struct Pricing {
 /// The result of the `packages` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PackagesResult {
     /// The packages for sale, the smallest first.
     pub items: Vec<PackageItem>,
@@ -189,6 +204,7 @@ pub struct PackagesResult {
 /// A package of credits for sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PackageItem {
     /// The id, which is the `packageId` of a purchase.
     pub id: String,
@@ -216,6 +232,7 @@ pub struct PackageItem {
 /// The result of the `canPurchase` query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CanPurchaseResult {
     /// The user who wants to buy.
     pub user_id: String,

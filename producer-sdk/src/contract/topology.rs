@@ -28,6 +28,8 @@ const DELIVERY_LIMIT: i64 = 50;
 const DEAD_DELIVERY_LIMIT: i64 = 1_000_000;
 const DELAY_MILLIS: i64 = 10_000;
 const QUERY_TTL_MILLIS: i64 = 30_000;
+/// Largest number of messages with positions. Each has the whole history of its worker.
+const POSITIONS: i64 = 64;
 
 /// The names and properties of all exchanges and queues of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +139,7 @@ impl Topology {
         self.shards
     }
 
-    fn name(&self, what: &str) -> String {
+    pub(super) fn name(&self, what: &str) -> String {
         format!("{}.{what}", self.namespace)
     }
 
@@ -210,6 +212,11 @@ impl Topology {
         self.name("ledger")
     }
 
+    /// The queue with the last positions that workers have acknowledged: `{ns}.positions`.
+    pub fn positions(&self) -> String {
+        self.name("positions")
+    }
+
     /// The declaration of [`Self::ledger`] for the ledger with this id.
     ///
     /// The id is the dead-letter routing key. RabbitMQ refuses a declaration with another key.
@@ -256,7 +263,7 @@ impl Topology {
         exchanges
     }
 
-    /// All queues except [`Self::ledger_queue`].
+    /// All queues except [`Self::ledger_queue`] and [`Self::retained_queue`].
     pub fn queues(&self) -> Vec<QueueSpec> {
         let durable = |name, args| QueueSpec {
             name,
@@ -285,6 +292,16 @@ impl Topology {
                 text("x-queue-type", "quorum"),
                 ("x-message-ttl".to_owned(), Arg::Int(QUERY_TTL_MILLIS)),
                 limit(DELIVERY_LIMIT),
+            ],
+        ));
+        // Readers return every message to the queue.
+        queues.push(durable(
+            self.positions(),
+            vec![
+                text("x-queue-type", "quorum"),
+                ("x-max-length".to_owned(), Arg::Int(POSITIONS)),
+                text("x-overflow", "drop-head"),
+                limit(DEAD_DELIVERY_LIMIT),
             ],
         ));
         queues

@@ -1,10 +1,12 @@
 //! The encoding of a command.
 
-use scrip_types::Item;
+use scrip_types::{Item, Late, Overrun, RevokeExtent, RevokeTarget};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::command::{Body, Command, Grant};
+use super::holds::{Capture, Hold};
+use super::revoke::{Revoke, decimal};
 use super::{decode, instant};
 
 /// The body: all fields of all commands, in an order that is easy to read.
@@ -17,11 +19,29 @@ pub(crate) struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quantity: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_seconds: Option<i64>,
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    is_final: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overrun: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount_refunded: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     package_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +99,13 @@ impl<'a> From<&'a Command> for Wire<'a> {
                 wire.amount = consume.amount;
                 wire.quantity = consume.quantity;
             }
+            Body::Hold(hold) => wire.fill_hold(hold),
+            Body::Capture(capture) => wire.fill_capture(capture),
+            Body::Release(release) => wire.hold = Some(&release.hold),
+            Body::Refund(refund) => {
+                wire.of = Some(&refund.of);
+                wire.amount = refund.amount;
+            }
             Body::Grant(Grant::RegistrationBonus) => wire.reason = Some(decode::REGISTRATION_BONUS),
             Body::Grant(Grant::Promotion {
                 amount,
@@ -120,6 +147,13 @@ impl<'a> From<&'a Command> for Wire<'a> {
                 wire.anchor = subscription.anchor.map(instant::format);
                 wire.paid_through = subscription.paid_through.map(instant::format);
             }
+            Body::Revoke(revoke) => wire.fill_revoke(revoke),
+            Body::Reinstate(reinstate) => wire.of = Some(&reinstate.of),
+            Body::Forgive(forgive) => {
+                wire.amount = forgive.amount;
+                wire.reason = Some(&forgive.reason);
+                wire.actor = Some(&forgive.actor);
+            }
             Body::Freeze(change) | Body::Unfreeze(change) => {
                 wire.reason = Some(&change.reason);
                 wire.actor = Some(&change.actor);
@@ -127,6 +161,44 @@ impl<'a> From<&'a Command> for Wire<'a> {
             Body::Expire(expire) => wire.cutoff = Some(instant::format(expire.cutoff)),
         }
         wire
+    }
+}
+
+impl<'a> Wire<'a> {
+    fn fill_hold(&mut self, hold: &'a Hold) {
+        self.service = Some(&hold.service);
+        self.amount = hold.amount;
+        self.quantity = hold.quantity;
+        self.expires_at = hold.expires_at.map(instant::format);
+        self.expires_in_seconds = hold.expires_in_seconds;
+    }
+
+    fn fill_revoke(&mut self, revoke: &'a Revoke) {
+        match &revoke.target {
+            RevokeTarget::Reference(of) => self.of = Some(of),
+            RevokeTarget::Payment {
+                purchase_id,
+                purchase_line,
+            } => {
+                self.purchase_id = Some(purchase_id);
+                self.purchase_line = purchase_line.as_deref();
+            }
+        }
+        match revoke.extent {
+            RevokeExtent::All => {}
+            RevokeExtent::Amount(amount) => self.amount = Some(amount),
+            RevokeExtent::Share(share) => self.share = decimal(share),
+            RevokeExtent::AmountRefunded(refunded) => self.amount_refunded = decimal(refunded),
+        }
+    }
+
+    fn fill_capture(&mut self, capture: &'a Capture) {
+        self.hold = Some(&capture.hold);
+        self.amount = capture.amount;
+        self.quantity = capture.quantity;
+        self.is_final = capture.is_final;
+        self.overrun = capture.overrun.map(Overrun::as_str);
+        self.late = capture.late.map(Late::as_str);
     }
 }
 

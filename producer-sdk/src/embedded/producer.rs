@@ -1,9 +1,8 @@
 //! The embedded side of a producer: commands become rows.
 
 use super::file::Source;
-use super::writer::{Queue, Row, Writer};
+use super::writer::{Row, Writer};
 use crate::contract::Command;
-use crate::envelope::Envelope;
 use crate::error::Result;
 use crate::handle::PublishHandle;
 use crate::options::Options;
@@ -17,14 +16,12 @@ impl EmbeddedProducer {
     }
 
     pub(crate) async fn enqueue(&self, command: &Command) -> Result<PublishHandle> {
-        let envelope = Envelope::from_command(command)?;
-        self.0
-            .enqueue(Row {
-                queue: Queue::Commands,
-                origin: command.origin(),
-                envelope,
-            })
-            .await
+        self.0.enqueue(Row::of_command(command)?).await
+    }
+
+    pub(crate) async fn enqueue_all(&self, commands: &[Command]) -> Result<Vec<PublishHandle>> {
+        let rows: Result<Vec<Row>> = commands.iter().map(Row::of_command).collect();
+        self.0.enqueue_all(rows?).await
     }
 
     pub(crate) async fn close(&self) {

@@ -1,6 +1,10 @@
 //! The task that inserts messages. It commits all waiting messages in one transaction and reports
 //! the result of each.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -13,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::file::{Purpose, Source};
 use super::pool::is_busy;
-use crate::contract::{Origin, headers};
+use crate::contract::{Command, Origin, headers};
 use crate::envelope::Envelope;
 use crate::error::{Cause, Error, Result};
 use crate::handle::PublishHandle;
@@ -25,6 +29,8 @@ use crate::window::{Permit, Window};
 const GROUP: usize = 500;
 /// The format of every instant in the file. The order of the texts is the order of time.
 const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.6f+00:00";
+
+const AFTER_FAILURE: &str = "a message before it, of the same call, was not stored";
 
 /// The queues in the file.
 #[derive(Debug, Clone, Copy)]
@@ -41,10 +47,23 @@ pub(super) struct Row {
     pub(super) envelope: Envelope,
 }
 
+impl Row {
+    /// The row of a command.
+    pub(super) fn of_command(command: &Command) -> Result<Self> {
+        Ok(Self {
+            queue: Queue::Commands,
+            origin: command.origin(),
+            envelope: Envelope::from_command(command)?,
+        })
+    }
+}
+
 struct Insert {
     row: Row,
     done: oneshot::Sender<Result<()>>,
     permit: Permit,
+    /// Whether a row before it, of the same call, has failed.
+    failed: Arc<AtomicBool>,
 }
 
 enum Request {
@@ -74,13 +93,28 @@ impl Writer {
     }
 
     pub(super) async fn enqueue(&self, row: Row) -> Result<PublishHandle> {
-        let permit = self.window.enter().await?;
-        let (done, result) = oneshot::channel();
-        let insert = Insert { row, done, permit };
-        self.requests
-            .send(Request::Insert(Box::new(insert)))
-            .map_err(|_| Error::Closed)?;
-        Ok(PublishHandle::new(result))
+        let mut handles = self.enqueue_all(vec![row]).await?;
+        handles.pop().ok_or(Error::Closed)
+    }
+
+    /// Inserts rows in this order. After one that fails, none follows.
+    pub(super) async fn enqueue_all(&self, rows: Vec<Row>) -> Result<Vec<PublishHandle>> {
+        let permits = self.window.enter_all(rows.len()).await?;
+        let failed = Arc::new(AtomicBool::new(false));
+        let inserts = rows.into_iter().zip(permits).map(|(row, permit)| {
+            let (done, result) = oneshot::channel();
+            let insert = Insert {
+                row,
+                done,
+                permit,
+                failed: Arc::clone(&failed),
+            };
+            self.requests
+                .send(Request::Insert(Box::new(insert)))
+                .map_err(|_| Error::Closed)?;
+            Ok(PublishHandle::new(result))
+        });
+        inserts.collect()
     }
 
     pub(super) async fn close(&self) {
@@ -103,6 +137,10 @@ async fn run(
         let mut group = Vec::with_capacity(arrived.len());
         for request in arrived.drain(..) {
             match request {
+                Request::Insert(insert) if insert.failed.load(Relaxed) => {
+                    drop(insert.permit);
+                    let _ = insert.done.send(Err(Error::Queue(AFTER_FAILURE.into())));
+                }
                 Request::Insert(insert) => group.push(*insert),
                 Request::Close(closer) => {
                     requests.close();
@@ -116,6 +154,7 @@ async fn run(
         let result = insert(&file, &group).await;
         for insert in group {
             drop(insert.permit);
+            insert.failed.fetch_or(result.is_err(), Relaxed);
             // The caller may have dropped the handle.
             let _ = insert.done.send(
                 result

@@ -17,7 +17,8 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
-use producer_sdk::contract::{Arg, ExchangeKind, Topology};
+use producer_sdk::amqp::arguments;
+use producer_sdk::contract::{ExchangeKind, Topology};
 use producer_sdk::{Client, Options, Producer};
 use uuid::Uuid;
 
@@ -110,6 +111,25 @@ impl Namespace {
             .expect("a client")
     }
 
+    /// Makes the namespace belong to the ledger with this id.
+    pub async fn give_to_ledger(&self, id: Uuid) {
+        let spec = self.topology.ledger_queue(id);
+        let name = spec.name.as_str();
+        self.channel
+            .queue_delete(name.into(), QueueDeleteOptions::default())
+            .await
+            .expect("deleted");
+        let options = QueueDeclareOptions::durable();
+        self.channel
+            .queue_declare(
+                name.into(),
+                options,
+                arguments(&spec.args).expect("short names"),
+            )
+            .await
+            .expect("declared");
+    }
+
     /// Takes one message from a queue that allows it. A queue with a single active consumer does
     /// not.
     pub async fn get(&self, queue: &str) -> Option<BasicGetMessage> {
@@ -180,7 +200,7 @@ async fn declare(channel: &Channel, topology: &Topology) {
             durable: true,
             ..Default::default()
         };
-        let args = table(exchange.args);
+        let args = arguments(&exchange.args).expect("short names");
         channel
             .exchange_declare(exchange.name.as_str().into(), kind, options, args)
             .await
@@ -192,7 +212,11 @@ async fn declare(channel: &Channel, topology: &Topology) {
             ..Default::default()
         };
         channel
-            .queue_declare(queue.name.as_str().into(), options, table(queue.args))
+            .queue_declare(
+                queue.name.as_str().into(),
+                options,
+                arguments(&queue.args).expect("short names"),
+            )
             .await
             .expect("a queue");
     }
@@ -217,7 +241,8 @@ async fn delete(topology: &Topology, more_queues: &[String]) {
         .queues()
         .into_iter()
         .map(|queue| queue.name)
-        .chain(more_queues.iter().cloned());
+        .chain(more_queues.iter().cloned())
+        .chain([topology.ledger()]);
     for queue in queues {
         channel
             .queue_delete(queue.as_str().into(), QueueDeleteOptions::default())
@@ -231,17 +256,4 @@ async fn delete(topology: &Topology, more_queues: &[String]) {
             .await
             .expect("deleted");
     }
-}
-
-fn table(args: Vec<(String, Arg)>) -> FieldTable {
-    let mut table = FieldTable::default();
-    for (name, value) in args {
-        let value = match value {
-            Arg::Str(text) => AMQPValue::LongString(text.into()),
-            Arg::Int(number) => AMQPValue::LongLongInt(number),
-            Arg::Bool(truth) => AMQPValue::Boolean(truth),
-        };
-        table.insert(name.as_str().into(), value);
-    }
-    table
 }

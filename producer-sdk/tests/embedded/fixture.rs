@@ -124,9 +124,23 @@ pub async fn count(connection: &DatabaseConnection, table: &str) -> i64 {
 
 /// Replaces the worker: replies to all messages until it is aborted.
 pub async fn respond(connection: DatabaseConnection) {
+    respond_with(connection, |message| Some(answer(message))).await;
+}
+
+/// Like [`respond`], with these replies. `None` takes the message without a reply.
+pub async fn respond_with(
+    connection: DatabaseConnection,
+    mut answer: impl FnMut(&Waiting) -> Option<Reply>,
+) {
     loop {
         for message in messages(&connection).await {
-            let reply = answer(&message);
+            let delete = "DELETE FROM queue_message WHERE id = ?";
+            let delete =
+                Statement::from_sql_and_values(DbBackend::Sqlite, delete, [message.id.into()]);
+            connection.execute_raw(delete).await.expect("taken");
+            let Some(reply) = answer(&message) else {
+                continue;
+            };
             let insert = "INSERT INTO queue_reply (reply_to, correlation_id, body, created_at) \
                           VALUES (?, ?, ?, '2026-11-22T10:00:00.000000+00:00')";
             let values = [
@@ -136,10 +150,6 @@ pub async fn respond(connection: DatabaseConnection) {
             ];
             let insert = Statement::from_sql_and_values(DbBackend::Sqlite, insert, values);
             connection.execute_raw(insert).await.expect("a reply");
-            let delete = "DELETE FROM queue_message WHERE id = ?";
-            let delete =
-                Statement::from_sql_and_values(DbBackend::Sqlite, delete, [message.id.into()]);
-            connection.execute_raw(delete).await.expect("taken");
         }
         tokio::task::yield_now().await;
     }
@@ -157,6 +167,8 @@ fn answer(message: &Waiting) -> Reply {
                 available_credits: 7,
                 balance: 7,
                 held: 0,
+                holds_end_at: None,
+                debt: 0,
                 total_earned: 10,
                 total_spent: 3,
                 status: "ACTIVE".to_owned(),
@@ -184,6 +196,17 @@ fn answer(message: &Waiting) -> Reply {
         granted: None,
         clipped: None,
         over_cap: None,
+        held: None,
+        hold_expires_at: None,
+        uncaptured: None,
+        revoked: None,
+        taken: None,
+        indebted: None,
+        restored: None,
+        cancelled: None,
+        forgiven: None,
+        repaid: None,
+        debt: None,
         default_price: None,
         skipped: None,
         stale: None,

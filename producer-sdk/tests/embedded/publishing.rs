@@ -125,3 +125,49 @@ async fn a_locked_file_and_a_full_window_are_timeouts() {
         .await
         .expect("committed");
 }
+
+#[tokio::test]
+async fn none_of_several_commands_follows_one_that_could_not_be_stored() {
+    let file = File::migrated().await;
+    let options = Options {
+        confirm_timeout: Duration::from_secs(1),
+        ..Options::default()
+    };
+    let producer = Producer::open(&file.path, options).await.expect("opened");
+    let other = file.connect().await;
+    let lock = other.execute_unprepared("BEGIN IMMEDIATE").await;
+    lock.expect("locked");
+    // More than one transaction takes. The first fails; the file is free for the second.
+    let commands: Vec<Command> = (0..900).map(consume).collect();
+    let handles = producer.enqueue_all(&commands).await.expect("places");
+    let mut results = Vec::new();
+    for handle in handles {
+        results.push(soon("a result", handle).await);
+        if results.len() == 1 {
+            other.execute_unprepared("COMMIT").await.expect("unlocked");
+        }
+    }
+    assert_eq!(results.len(), 900);
+    assert!(results.iter().all(Result::is_err), "{:?}", results.last());
+    assert_eq!(count(&other, "queue_message").await, 0);
+    // Later calls are stored.
+    producer.publish(&consume(1)).await.expect("stored");
+}
+
+#[tokio::test]
+async fn several_commands_get_their_places_together_or_not_at_all() {
+    let file = File::migrated().await;
+    let options = Options {
+        window: 3,
+        ..Options::default()
+    };
+    let producer = Producer::open(&file.path, options).await.expect("opened");
+    let commands: Vec<Command> = (0..4).map(consume).collect();
+    let error = producer.enqueue_all(&commands).await.expect_err("too many");
+    assert!(matches!(error, Error::WindowFull(_)), "{error:?}");
+    for handle in producer.enqueue_all(&commands[1..]).await.expect("places") {
+        handle.await.expect("stored");
+    }
+    let stored = messages(&file.connect().await).await;
+    assert_eq!(stored.len(), 3);
+}

@@ -111,3 +111,32 @@ async fn a_command_that_could_not_be_written_in_time_is_reported_as_unconfirmed(
     );
     assert!(unconfirmed && error.is_timeout(), "{error:?}");
 }
+
+#[tokio::test]
+async fn commands_that_are_sent_together_wait_for_their_confirms_and_then_for_their_outcomes() {
+    let file = File::migrated().await;
+    let client = file.client().await;
+    let other = file.connect().await;
+    let lock = other.execute_unprepared("BEGIN IMMEDIATE").await;
+    lock.expect("locked");
+    let commands = [consume(1), consume(2)];
+    // The wait for outcomes ends long before the commands are confirmed.
+    let sending = client.send_all(&commands, Duration::from_millis(100));
+    let unlocking = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        other.execute_unprepared("COMMIT").await.expect("unlocked");
+    };
+    let (results, ()) = tokio::join!(sending, unlocking);
+    for result in results.expect("sent") {
+        let error = result.expect_err("no worker");
+        let confirmed = matches!(
+            error,
+            Error::NoReply {
+                confirmed: true,
+                ..
+            }
+        );
+        assert!(confirmed, "{error:?}");
+    }
+    assert_eq!(count(&other, "queue_message").await, 2);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lapin::types::FieldTable;
 use producer_sdk::{Error, Options, Producer, Properties, WhenFull, contract::bucket};
+use uuid::Uuid;
 
 use super::{consume, expected};
 use crate::broker::{in_namespace, relay::Relay, soon, url};
@@ -259,4 +260,51 @@ async fn a_missing_broker_is_an_error_at_once() {
             .expect_err("no such transport");
         assert!(matches!(error, Error::Url(_)), "{error}");
     }
+}
+
+/// Conformance: Broker permissions and senders: One namespace serves one ledger: another database
+/// is refused at start, on standby, after a reconnect or a broker restart; a restored copy is
+/// accepted
+#[tokio::test]
+async fn a_producer_of_a_worker_publishes_only_to_the_broker_of_its_ledger() {
+    in_namespace(|namespace| async move {
+        let relay = Relay::start().await;
+        let (own, other) = (Uuid::now_v7(), Uuid::now_v7());
+        let options = |id| Options {
+            ledger_id: Some(id),
+            confirm_timeout: Duration::from_secs(5),
+            ..namespace.options()
+        };
+        let producer = Producer::connect(&relay.url(), options(own)).await;
+        let producer = producer.expect("a producer");
+        producer.publish(&consume(0)).await.expect("confirmed");
+        let error = Producer::connect(&relay.url(), options(other)).await;
+        let error = chain(&error.expect_err("another ledger"));
+        assert!(error.contains("belongs to another ledger"), "{error}");
+
+        namespace.give_to_ledger(other).await;
+        relay.cut();
+        let error = producer.publish(&consume(1)).await.expect_err("refused");
+        assert!(error.is_timeout(), "{error}");
+        let error = chain(&error);
+        assert!(error.contains("belongs to another ledger"), "{error}");
+        assert_eq!(namespace.references().await, expected(1));
+        namespace.give_to_ledger(own).await;
+        soon("the right ledger", async {
+            while producer.publish(&consume(0)).await.is_err() {}
+        })
+        .await;
+    })
+    .await;
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }

@@ -81,6 +81,34 @@ pub enum Item {
     },
 }
 
+/// The deposit that a revocation takes credits back from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevokeTarget {
+    /// A deposit, by its reference.
+    Reference(String),
+    /// The deposit of a payment.
+    Payment {
+        /// The payment provider's id of the payment.
+        purchase_id: String,
+        /// The line of the payment. `None` if the payment has one line.
+        purchase_line: Option<String>,
+    },
+}
+
+/// How much of a deposit a revocation takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevokeExtent {
+    /// All that is left.
+    All,
+    /// A number of credits.
+    Amount(i64),
+    /// A share of the deposit, in millionths.
+    Share(i64),
+    /// The share of the price that was refunded so far. It is given in millionths of the
+    /// currency's unit.
+    AmountRefunded(i64),
+}
+
 /// Whether a command was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
@@ -90,4 +118,46 @@ pub enum Status {
     Completed,
     /// The command was refused.
     Failed,
+}
+
+/// What a capture does with the credits that it costs beyond the hold.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Overrun {
+    /// `spend`: takes them from available credits, all or nothing.
+    #[default]
+    Spend,
+    /// `cap`: takes as many as are available, and reports the rest as `uncaptured`.
+    Cap,
+    /// `reject`: refuses the capture and leaves the hold unchanged.
+    Reject,
+}
+
+impl Overrun {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// What a capture does after the hold has expired.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Late {
+    /// `consume`: charges available credits, like a consumption.
+    #[default]
+    Consume,
+    /// `reject`: refuses the capture.
+    Reject,
+}
+
+impl Late {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }

@@ -5,12 +5,15 @@
 //! the end count as zeros.
 
 use ledger::{
-    Action, Consume, Expire, Item, MAX_AMOUNT, Promotion, Purchase, StatusChange,
-    SubscriptionStatus, SubscriptionUpdate,
+    Action, Consume, DebtPolicy, Expire, Forgive, Item, MAX_AMOUNT, Promotion, Purchase,
+    RevokeExtent, StatusChange, SubscriptionStatus, SubscriptionUpdate,
 };
 use strum::VariantArray;
 
-use super::properties::steps::{self, Start, Step, USERS, When, day, subscription};
+use super::properties::{
+    steps::{self, Start, Step, USERS, When, day},
+    subscription_steps::subscription,
+};
 
 /// The length of the head in bytes.
 pub const HEAD: usize = 9;
@@ -39,6 +42,21 @@ pub mod op {
     pub const CAP: u8 = 15;
 }
 
+/// From this value of its byte `c` on, a step is about credits that come back or are taken back: a
+/// step that repeats a command refunds a consumption, one that freezes revokes a deposit, one that
+/// unfreezes reinstates a revocation or forgives debt, and one that sets the cap sets the policy of
+/// debt.
+const RETURNS: u8 = 128;
+/// From this value of its byte `c` on, such a step of `UNFREEZE` forgives debt.
+const FORGIVES: u8 = 192;
+
+const POLICIES: [DebtPolicy; 4] = [
+    DebtPolicy::RepayFirst,
+    DebtPolicy::Block,
+    DebtPolicy::Report,
+    DebtPolicy::RepayFirst,
+];
+
 const SERVICES: [&str; 6] = [
     "llm:tokens",
     "google:fast",
@@ -56,6 +74,9 @@ pub fn read(data: &[u8]) -> (Start, Vec<Step>) {
         trial_grants: flags & 1 == 0,
         grace_days: i64::from(flags >> 1 & 3),
         lateness_hours: [24, 24, 0, 7 * 24][usize::from(flags >> 3 & 3)],
+        // The last byte of the ends of groups also chooses what a debt means.
+        debt_policy: POLICIES[usize::from(splits[7] & 3)],
+        freeze_on_debt: splits[7] & 0b1_1100 == 0b1_1100,
         prepared: flags >> 5 != 7,
         splits: u64::from_le_bytes(splits),
     };
@@ -107,6 +128,25 @@ fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
             paid_micros: (d & 4 == 0).then_some(9_990_000),
             currency: (d & 8 == 0).then(|| "USD".to_owned()),
         })),
+        op::FREEZE if c >= RETURNS => Step::Revoke {
+            nth: number,
+            user: (choice & 0x30 == 0x30).then_some(user),
+            reference: reference % 96,
+            when: occurred(when),
+            by_payment: choice & 1 == 1,
+            extent: extent(choice >> 1 & 3, d),
+        },
+        op::UNFREEZE if c >= FORGIVES => command(Action::Forgive(Forgive {
+            amount: (d > 0).then_some(i64::from(d)),
+            reason,
+            actor,
+        })),
+        op::UNFREEZE if c >= RETURNS => Step::Reinstate {
+            nth: number,
+            user: (choice & 0x30 == 0x30).then_some(user),
+            reference: reference % 96,
+            when: occurred(when),
+        },
         op::FREEZE => command(Action::Freeze(StatusChange { reason, actor })),
         op::UNFREEZE => command(Action::Unfreeze(StatusChange { reason, actor })),
         op::EXPIRE => command(Action::Expire(Expire {
@@ -131,6 +171,14 @@ fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
         },
         op::WAIT => Step::Wait(i64::from(number % 3_000)),
         op::WAIT_DAYS => Step::Wait(i64::from(a % 46) * 24 * 60),
+        op::REPEAT if c >= RETURNS => Step::Refund {
+            nth: number,
+            user: (choice & 0x30 == 0x30).then_some(user),
+            reference: reference % 96,
+            when: occurred(when),
+            amount: (d > 0).then_some(i64::from(d)),
+            by_support: choice & 1 == 1,
+        },
         op::REPEAT => Step::Repeat(number),
         op::SWITCH => Step::Switch(a < 200),
         op::PLAN => Step::Plan {
@@ -138,6 +186,7 @@ fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
             enabled: [Some(true), Some(true), Some(false), None][usize::from(a & 3)],
         },
         op::UNPRICED => Step::Unpriced { costs: a < 128 },
+        op::CAP if c >= RETURNS => Step::Debt(POLICIES[usize::from(a & 3)]),
         op::CAP => Step::Cap([steps::CAP, 0, MAX_AMOUNT, i64::from(number)][usize::from(c & 3)]),
         _ => command(Action::Consume(Consume {
             service: SERVICES[usize::from(choice) % SERVICES.len()].to_owned(),
@@ -152,6 +201,17 @@ fn amount(number: u16) -> i64 {
     match number {
         u16::MAX => MAX_AMOUNT,
         number => i64::from(number).max(1),
+    }
+}
+
+/// All of a deposit, or a part of it.
+fn extent(form: u8, byte: u8) -> RevokeExtent {
+    let part = i64::from(byte) + 1;
+    match form {
+        0 => RevokeExtent::All,
+        1 => RevokeExtent::Amount(part),
+        2 => RevokeExtent::Share(part * 3_906),
+        _ => RevokeExtent::AmountRefunded(part * 50_000),
     }
 }
 

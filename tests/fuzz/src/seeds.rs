@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use ledger::{Book, Rules};
 use producer_sdk::contract::{
-    Answer, Command, Job, JobRequest, Origin, Query, Rejection, Reply, SubscriptionStatus,
+    Answer, Command, Job, JobRequest, Late, Origin, Overrun, Query, Rejection, Reply,
+    SubscriptionStatus,
 };
 use scrip::{config::Settings, decode, outcome};
 use serde_json::{Value, json};
@@ -103,6 +104,20 @@ fn commands() -> Vec<Command> {
             .quantity(2417)
             .metadata(&metadata)
             .occurred_at(day),
+        Command::hold("h-1", "user_123", "llm:tokens")
+            .quantity(4000)
+            .expires_in_seconds(300),
+        Command::hold("h-2", "user_123", "llm:tokens")
+            .amount(40)
+            .expires_at(day),
+        Command::capture("h-1:1", "user_123", "h-1")
+            .quantity(1234)
+            .is_final(false)
+            .overrun(Overrun::Cap)
+            .late(Late::Reject),
+        Command::capture("h-2:1", "user_123", "h-2").amount(3),
+        Command::release("h-1:release", "user_123", "h-1"),
+        Command::refund("r-12", "user_123", "r-1").amount(2),
         Command::registration_bonus("r-3", "user_123"),
         Command::promotion("r-4", "user_123", 50).validity_days(14),
         paid(Command::purchase_package("r-5", "user_123", "lite", "pi_1")),
@@ -119,6 +134,16 @@ fn commands() -> Vec<Command> {
         )
         .anchor(day)
         .paid_through(day),
+        Command::revoke("r-13", "user_123", "r-4").amount(5),
+        Command::revoke_purchase("r-14", "user_123", "pi_1")
+            .purchase_line("2")
+            .share("0.25")
+            .expect("a share"),
+        Command::revoke_purchase("r-15", "user_123", "pi_1")
+            .amount_refunded("2.50")
+            .expect("an amount"),
+        Command::reinstate("r-16", "user_123", "r-14"),
+        Command::forgive("r-17", "user_123", "lost", "ops:maria").amount(5),
         Command::freeze("r-9", "user_123", "chargeback", "ops:maria"),
         Command::unfreeze("r-10", "user_123", "cleared", "ops:maria"),
         Command::monthly_grant("user_123", "free:user_123", day),
@@ -145,6 +170,16 @@ fn queries() -> Vec<Query> {
         Query::Batches {
             user_id: user_id(),
             all: true,
+        },
+        Query::Holds {
+            user_id: user_id(),
+            all: true,
+        },
+        Query::Quote {
+            user_id: user_id(),
+            service: "llm:tokens".to_owned(),
+            amount: None,
+            quantity: Some(2417),
         },
         Query::Price {
             service: "llm:tokens".to_owned(),
@@ -175,8 +210,8 @@ fn replies(sent: &[Vec<u8>]) -> Vec<Vec<u8>> {
         outcome::wire(&command, &decision.expect("a consistent book")).to_json()
     });
     let rejection: Rejection = Command::from_json(b"{}").expect_err("no type");
-    let balance = json!({"userId": "u", "availableCredits": 1, "balance": 2, "held": 0, "totalEarned": 3,
-        "totalSpent": 1, "status": "ACTIVE", "version": 4,
+    let balance = json!({"userId": "u", "availableCredits": 1, "balance": 2, "held": 0, "debt": 0,
+        "totalEarned": 3, "totalSpent": 1, "status": "ACTIVE", "version": 4,
         "nextExpiringBatch": {"amount": 1, "expiresAt": "2026-12-22T10:00:00Z"}});
     let answers = [
         Reply::Rejected(rejection),

@@ -56,7 +56,7 @@ fn namespace(line: &str) {
     };
     assert_eq!(
         topology.queues().len(),
-        usize::try_from(shards).expect("few") + 5
+        usize::try_from(shards).expect("few") + 6
     );
     for exchange in topology.exchanges() {
         // A name on the broker has at most 255 bytes.

@@ -1,27 +1,38 @@
 //! A small ledger that is written row by row into a database. It shows the expected rows without
 //! the code under test. It is no model: it decides nothing, and can also hold rows that no command
-//! leads to, such as held credits.
+//! leads to.
+
+mod debts;
+mod holds;
+mod insert;
+
+mod refunds;
 
 use std::collections::BTreeMap;
 
 use chrono::SecondsFormat;
 use entity::{
-    credits_allocation, credits_balance, credits_batch, credits_transaction, subscription,
+    credits_allocation, credits_balance, credits_batch, credits_debt, credits_hold,
+    credits_hold_slice, credits_refund, credits_revocation, credits_transaction, subscription,
 };
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, DatabaseConnection, EntityTrait, IntoActiveModel,
-    ModelTrait,
+    DatabaseConnection,
     prelude::{DateTimeUtc, Uuid},
 };
 use serde_json::json;
 
-/// Types of transactions that add to `total_earned`.
-const EARNED: [&str; 5] = [
+use insert::insert;
+
+/// Types of transactions that change `total_earned`.
+const EARNED: [&str; 8] = [
     "purchase",
     "bonus",
     "registration_bonus",
     "monthly_grant",
     "promotion",
+    "revocation",
+    "repayment",
+    "reinstatement",
 ];
 
 /// Types of transactions that change `total_spent`: spending, and the refund of spending.
@@ -35,6 +46,11 @@ pub struct Book {
     batches: Vec<credits_batch::Model>,
     transactions: Vec<credits_transaction::Model>,
     allocations: Vec<credits_allocation::Model>,
+    holds: Vec<credits_hold::Model>,
+    slices: Vec<credits_hold_slice::Model>,
+    refunds: Vec<credits_refund::Model>,
+    revocations: Vec<credits_revocation::Model>,
+    debts: Vec<credits_debt::Model>,
     subscriptions: Vec<subscription::Model>,
 }
 
@@ -53,7 +69,9 @@ pub fn at(minutes: i64) -> DateTimeUtc {
 fn other_account(kind: &str, payment: Option<&str>) -> String {
     match kind {
         "consumption" | "refund" => "SERVICE:chat".to_owned(),
-        "purchase" | "revocation" => format!("PAYMENT:{}", payment.unwrap_or("pi_1")),
+        "purchase" | "revocation" | "reinstatement" | "repayment" => {
+            format!("PAYMENT:{}", payment.unwrap_or("pi_1"))
+        }
         "bonus" => "SYSTEM:purchase-bonus".to_owned(),
         "registration_bonus" => "SYSTEM:registration-bonus".to_owned(),
         "monthly_grant" => "SYSTEM:subscription-grant".to_owned(),
@@ -66,16 +84,16 @@ fn other_account(kind: &str, payment: Option<&str>) -> String {
 /// The origin of a posting of `kind`.
 fn origin(kind: &str) -> &'static str {
     match kind {
-        "consumption" => "usage",
+        "consumption" | "hold" => "usage",
         "bonus" | "monthly_grant" | "expiration" => "internal",
         _ => "funding",
     }
 }
 
 impl Book {
-    /// A ledger with every type of transaction, for the users `ann`, `bob` and `cyd`. It also has
-    /// refusals, one of them for `dan`, who has no wallet. At minute 60, 10 of the 90 credits of
-    /// `ann` have expired, and 5 of the 55 credits of `bob` are held.
+    /// A ledger with every type of transaction, for the users `ann`, `bob`, `cyd` and `eva`. It also
+    /// has refusals, one of them for `dan`, who has no wallet. At minute 60, 10 of the 90 credits of
+    /// `ann` have expired, and 5 of the 55 credits of `bob` are held. `cyd` owes 3 of 8 credits.
     pub fn sample() -> Self {
         let mut book = Self::default();
         let sign_up = book.credit("ann", "registration_bonus", 20, Some(500));
@@ -94,7 +112,15 @@ impl Book {
         let spent = book.credit("cyd", "purchase", 30, Some(700));
         book.debit("cyd", "consumption", &[(spent, 12)]);
         book.refund("cyd", &[(spent, 4)]);
-        book.debit("cyd", "revocation", &[(spent, 22)]);
+        book.revoke("cyd", &[(spent, 22, 8)]);
+        book.forgive("cyd", 3);
+        book.repay("cyd", 2);
+        let paid = book.credit("eva", "purchase", 20, None);
+        let free = book.credit("eva", "bonus", 10, None);
+        book.debit("eva", "consumption", &[(paid, 5)]);
+        book.revoke("eva", &[(paid, 15, 5), (free, 10, 0)]);
+        book.repay("eva", 2);
+        book.reinstate("eva", &[(paid, 15, 5), (free, 10, 0)]);
         book.refuse("dan", "consumption");
         assert_eq!(book.batches[bonus].remaining, 10);
         book
@@ -129,6 +155,7 @@ impl Book {
             paid_micros: None,
             currency: None,
             transaction_id,
+            deposit_id: None,
             expirations: 0,
             created_at: now,
             updated_at: now,
@@ -158,19 +185,6 @@ impl Book {
                 };
                 batch.status = closed.into();
             }
-        }
-    }
-
-    /// Returns credits to batches in a refund.
-    pub fn refund(&mut self, user: &str, to: &[(usize, i64)]) {
-        let transaction = self.post(
-            user,
-            "refund",
-            to.iter().map(|(_, amount)| amount).sum(),
-            "COMPLETED",
-        );
-        for (batch, amount) in to {
-            self.allocate(transaction, *batch, *amount);
         }
     }
 
@@ -232,13 +246,6 @@ impl Book {
             Some(json!({"request": {"type": "freeze", "reason": "chargeback", "actor": "ops"}}));
     }
 
-    /// Reserves credits of a batch.
-    pub fn hold(&mut self, batch: usize, amount: i64) {
-        self.batches[batch].held += amount;
-        let user = self.batches[batch].user_id.clone();
-        self.wallet(&user).held += amount;
-    }
-
     /// The wallet of a user. It is opened if the user has none.
     pub fn wallet(&mut self, user: &str) -> &mut credits_balance::Model {
         let (id, now) = (self.id(), self.now());
@@ -257,6 +264,8 @@ impl Book {
                 created_at: now,
                 updated_at: now,
                 next_due_at: None,
+                holds_end_at: None,
+                debt: 0,
             })
     }
 
@@ -266,6 +275,11 @@ impl Book {
         insert(db, &self.batches).await;
         insert(db, &self.transactions).await;
         insert(db, &self.allocations).await;
+        insert(db, &self.holds).await;
+        insert(db, &self.slices).await;
+        insert(db, &self.refunds).await;
+        insert(db, &self.revocations).await;
+        insert(db, &self.debts).await;
         insert(db, &self.subscriptions).await;
     }
 
@@ -321,7 +335,7 @@ impl Book {
             status: status.into(),
             error_code: None,
             balance_after,
-            service: ["consumption", "refund"]
+            service: ["consumption", "hold", "refund"]
                 .contains(&kind)
                 .then(|| "chat".into()),
             quantity: None,
@@ -337,6 +351,7 @@ impl Book {
             detail: None,
             occurred_at: now,
             created_at: now,
+            debt_change: None,
         });
         id
     }
@@ -368,25 +383,5 @@ impl Book {
 
     fn now(&self) -> DateTimeUtc {
         at(i64::from(self.next))
-    }
-}
-
-async fn insert<'a, M>(db: &DatabaseConnection, models: impl IntoIterator<Item = &'a M>)
-where
-    M: ModelTrait + Clone + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel> + 'a,
-    <M::Entity as EntityTrait>::ActiveModel:
-        ActiveModelTrait<Entity = M::Entity> + ActiveModelBehavior + Send,
-{
-    let mut rows = models
-        .into_iter()
-        .map(|model| model.clone().into_active_model().reset_all())
-        .peekable();
-    // In parts, because the number of parameters of a statement is limited.
-    while rows.peek().is_some() {
-        let part = rows.by_ref().take(500);
-        M::Entity::insert_many(part)
-            .exec_without_returning(db)
-            .await
-            .expect("inserts");
     }
 }

@@ -3,3 +3,4 @@
 
 pub mod book;
 pub mod faults;
+pub mod hold_race;

@@ -220,6 +220,45 @@ async fn unix_sockets_are_used_or_refused_and_never_replaced_by_tcp() {
     }
 }
 
+/// Conformance: Configuration and command line: Each address of a database has its own time limit,
+/// and an error names each address with its cause
+#[tokio::test]
+async fn an_address_that_is_silent_or_refused_does_not_hide_the_others() {
+    // The system accepts connections for the listener, and nothing answers them.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let silent = listener.local_addr().expect("bound").to_string();
+    let refused = "127.0.0.1:1";
+
+    let database = server_url();
+    let target = Proxy::target(&database);
+    for hosts in [
+        format!("{silent},{target}"),
+        format!("{refused},{silent},{target}"),
+    ] {
+        let url = database.replacen(&target, &hosts, 1);
+        let store = Store::connect(&url, &StoreOptions::default()).await;
+        let store = store.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+        store.connection().ping().await.expect("an answer");
+    }
+    let url = format!("postgres://u:hunter2@{silent},{refused}/d");
+    let error = Store::connect(&url, &StoreOptions::default()).await;
+    let error = error.expect_err("no server").to_string();
+    for part in [
+        &format!("{silent}: no answer within"),
+        &format!("{refused}: connection refused"),
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(!error.contains("hunter2"), "{error}");
+
+    let url = redis_url();
+    let target = Proxy::target(&url);
+    let url = url.replacen(&target, &format!("{refused},{target}"), 1);
+    let redis = Redis::new(&url, "test-addresses").expect("a list");
+    assert!(!redis.ping().await, "the first address refuses");
+    assert!(redis.ping().await, "the second address answers");
+}
+
 /// This variable is set in the child process whose working directory is the folder of the file.
 const RELATIVE: &str = "SCRIP_TEST_RELATIVE";
 

@@ -2,10 +2,13 @@
 #![allow(clippy::cast_possible_wrap, reason = "the numbers of a test are small")]
 
 mod concurrency;
+mod debts;
 mod due;
+mod holds;
 mod idempotency;
 mod ledger_rules;
 mod payments;
+mod refunds;
 mod senders;
 mod subscriptions;
 mod wallet_cache;
@@ -67,6 +70,24 @@ on_every_store! {
     payments::each_line_of_a_payment_is_credited_once,
     payments::a_payment_that_was_credited_to_another_user_leaves_no_wallet,
     payments::two_writers_with_the_same_payments_credit_each_once,
+    refunds::a_refund_makes_spent_batches_active_again_and_is_replayed,
+    refunds::a_consumption_and_its_refunds_in_one_group_are_exact,
+    refunds::credits_of_an_expired_batch_come_back_as_a_new_batch,
+    refunds::a_refund_needs_a_consumption_of_the_same_user,
+    refunds::refunds_that_race_never_exceed_the_consumption,
+    refunds::the_database_counts_refunds_by_itself,
+    debts::a_part_of_a_payment_is_revoked_with_its_bonus_and_replayed,
+    debts::the_example_of_the_documentation_is_the_same_through_the_database,
+    debts::revocations_and_their_debts_in_one_group_are_exact,
+    debts::credits_of_expired_batches_are_neither_taken_nor_owed,
+    debts::a_won_dispute_returns_what_was_taken_and_repaid,
+    debts::new_credits_repay_first_on_every_path,
+    debts::a_wallet_in_debt_is_blocked_or_frozen_by_the_configuration,
+    debts::a_period_that_is_due_repays_before_the_next_command,
+    debts::revocations_that_race_never_exceed_the_deposit,
+    debts::a_race_of_reinstatements_returns_the_credits_once,
+    debts::a_consumption_after_a_revocation_finds_all_its_batches,
+    debts::one_refund_repays_a_debt_from_two_batches,
     senders::the_sender_is_written_with_all_rows_of_its_command,
     senders::references_per_sender_belong_to_each_sender,
     senders::the_scope_of_references_is_set_before_the_first_command,
@@ -79,6 +100,15 @@ on_every_store! {
     subscriptions::a_skipped_period_is_recorded_and_a_full_wallet_does_not_block,
     subscriptions::the_free_plan_follows_a_registration_and_is_paused_by_a_paid_plan,
     subscriptions::a_frozen_wallet_stays_frozen_until_it_is_unfrozen,
+    holds::a_hold_is_written_with_its_slices_and_replayed,
+    holds::a_hold_that_has_expired_reserves_nothing_before_it_is_closed,
+    holds::a_capture_that_arrives_late_finds_its_closed_hold,
+    holds::a_hold_behind_many_batches_is_captured,
+    holds::holds_in_one_group_and_over_groups_are_the_same,
+    holds::holds_take_the_optimistic_path,
+    holds::a_closed_hold_is_not_taken_for_an_open_one_of_another_origin,
+    holds::held_credits_expire_when_they_are_returned,
+    holds::four_writers_race_and_nothing_is_captured_twice,
     due::a_command_first_grants_the_due_periods_of_its_user,
     due::every_kind_of_command_grants_due_periods,
     due::a_repeated_past_due_event_grants_nothing,

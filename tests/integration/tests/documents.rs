@@ -3,6 +3,7 @@
 
 mod conformance;
 mod names;
+mod openapi;
 mod pages;
 mod readme;
 mod written;

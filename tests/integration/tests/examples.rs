@@ -1,6 +1,10 @@
 //! The example programs run as a newcomer runs them, against a real worker: installed from their
-//! lock files, and compared with the output that their README files show.
+//! lock files, and compared with the output that their README files show. `clients` does the same
+//! for the packages in `clients`.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "examples/clients.rs"]
+mod clients;
 
 use std::{path::Path, time::Duration};
 
@@ -51,7 +55,7 @@ fn copy(from: &Path, to: &Path) {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name");
         match name.to_str() {
-            Some("node_modules" | "dist" | ".venv" | "__pycache__") => {}
+            Some("node_modules" | "dist" | "test-dist" | ".venv" | "__pycache__") => {}
             _ if path.is_dir() => copy(&path, &to.join(name)),
             _ => drop(std::fs::copy(&path, to.join(name)).expect("a copy")),
         }

@@ -4,11 +4,8 @@
 
 use std::{process::Output, time::Duration};
 
-use lapin::{
-    options::{QueueDeclareOptions, QueueDeleteOptions},
-    types::{AMQPValue, FieldTable},
-};
-use producer_sdk::contract::Arg;
+use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
+use producer_sdk::{Client, Options, amqp::arguments, contract::Origin};
 use sea_orm::EntityTrait;
 use serde_json::Value;
 use testkit::{
@@ -226,8 +223,8 @@ async fn the_broker_keeps_the_ledgers_id_when_it_restarts() {
     let (wrong, stray) = ledger_at(server.url(), "credits").await;
     assert!(deployment.ready_worker().await.terminate().await.success());
     // RabbitMQ 3.10 writes the name of a new quorum queue to disk later than it confirms the queue.
-    // If it is killed before that, it never answers a subscription to the queue. A clean stop writes
-    // it.
+    // If it is killed before that, it never answers a subscription to the queue. A clean stop
+    // writes it.
     server.stop().await;
     server.bring_back().await;
     server.kill_and_start().await;
@@ -249,6 +246,17 @@ async fn a_worker_ends_when_the_broker_it_reconnects_to_serves_another_ledger() 
 
     // At the same address there is now another broker, which belongs to another ledger.
     let other = Uuid::now_v7();
+    give(&broker, other).await;
+    proxy.cut();
+
+    worker.wait_for("namespace belongs to another ledger").await;
+    assert_names_both(&worker.log(), other, id_of(&database).await);
+    assert_eq!(worker.ended().await.code(), Some(1));
+}
+
+/// Makes the namespace belong to the ledger with this id, as if the broker were another one.
+async fn give(broker: &TestBroker, ledger: Uuid) {
+    let topology = broker.topology();
     let channel = broker
         .connection()
         .create_channel()
@@ -256,24 +264,71 @@ async fn a_worker_ends_when_the_broker_it_reconnects_to_serves_another_ledger() 
         .expect("a channel");
     let deleted = channel.queue_delete(topology.ledger().into(), QueueDeleteOptions::default());
     deleted.await.expect("deleted");
-    let spec = topology.ledger_queue(other);
-    let mut arguments = FieldTable::default();
-    for (name, value) in spec.args {
-        let value = match value {
-            Arg::Str(text) => AMQPValue::LongString(text.into()),
-            Arg::Int(number) => AMQPValue::LongLongInt(number),
-            Arg::Bool(truth) => AMQPValue::Boolean(truth),
-        };
-        arguments.insert(name.into(), value);
-    }
+    let spec = topology.ledger_queue(ledger);
+    let arguments = arguments(&spec.args).expect("short names");
     let declared =
         channel.queue_declare(spec.name.into(), QueueDeclareOptions::durable(), arguments);
     declared.await.expect("declared");
-    proxy.cut();
+}
 
-    worker.wait_for("namespace belongs to another ledger").await;
-    assert_names_both(&worker.log(), other, id_of(&database).await);
-    assert_eq!(worker.ended().await.code(), Some(1));
+/// Conformance: Broker permissions and senders: One namespace serves one ledger: another database
+/// is refused at start, on standby, after a reconnect or a broker restart; a restored copy is
+/// accepted
+#[tokio::test]
+async fn queries_and_dead_letters_wait_until_their_connection_finds_the_right_ledger() {
+    let broker = TestBroker::undeclared(1).await;
+    let topology = broker.topology();
+    let (database, deployment) = ledger_at(broker.url(), topology.namespace()).await;
+    let worker = deployment.ready_worker().await;
+    let own = id_of(&database).await;
+    let channel = broker
+        .connection()
+        .create_channel()
+        .await
+        .expect("a channel");
+
+    // Only the connection of queries ends.
+    let other = Uuid::now_v7();
+    give(&broker, other).await;
+    let deleted = channel.queue_delete(topology.queries().into(), QueueDeleteOptions::default());
+    deleted.await.expect("deleted");
+    worker
+        .wait_for(&format!("belongs to the ledger {other}"))
+        .await;
+    give(&broker, own).await;
+    assert_eq!(grant(&deployment).await["balance"], 5);
+    let options = Options {
+        namespace: topology.namespace().to_owned(),
+        ..Options::default()
+    };
+    let client = Client::connect(broker.url(), options).await;
+    let client = client.expect("a client");
+    // The queue is declared again with the connection.
+    let answered = async {
+        while client
+            .balance_within("ada", Duration::from_secs(1))
+            .await
+            .is_err()
+        {}
+    };
+    let answered = tokio::time::timeout(testkit::broker::TIMEOUT, answered).await;
+    assert!(answered.is_ok(), "{}", worker.log());
+    client.close().await.expect("closed");
+
+    // Only the connection of dead letters ends.
+    let other = Uuid::now_v7();
+    give(&broker, other).await;
+    let options = ExchangeDeleteOptions::default();
+    let deleted = channel.exchange_delete(topology.dead().into(), options);
+    deleted.await.expect("deleted");
+    broker.send_body(Origin::Usage, b"no command").await;
+    worker
+        .wait_for(&format!("belongs to the ledger {other}"))
+        .await;
+    assert_eq!(broker.ready_in(&topology.dead()).await, 0);
+    give(&broker, own).await;
+    broker.wait_for_ready(&topology.dead(), 1).await;
+    assert!(worker.terminate().await.success());
 }
 
 /// Conformance: Broker permissions and senders: One namespace serves one ledger: another database

@@ -3,7 +3,7 @@
 
 mod balance;
 mod batches;
-mod fixture;
+pub mod fixture;
 mod purchases;
 mod rejected;
 mod shop;

@@ -121,8 +121,8 @@ async fn a_balance_is_written_as_json_in_camel_case() {
             .await
             .expect("reads");
         let expected = json!({
-            "userId": "bob", "availableCredits": 40, "balance": 55, "held": 5, "totalEarned": 105, "totalSpent": 0,
-            "status": "FROZEN", "version": 5,
+            "userId": "bob", "availableCredits": 40, "balance": 55, "held": 5, "debt": 0, "totalEarned": 105, "totalSpent": 0,
+            "status": "FROZEN", "version": 6, "holdsEndAt": "2027-01-30T20:40:00.000001Z",
             "nextExpiringBatch": {"amount": 40, "expiresAt": "2026-11-22T20:00:00.000001Z"},
             "nextGrantInfo": {"amount": 200, "grantDate": "2026-12-22T10:00:00.000001Z", "planName": "pro"},
         });

@@ -34,6 +34,8 @@ fn balance(version: i64) -> BalanceResult {
         available_credits: version,
         balance: version,
         held: 0,
+        holds_end_at: None,
+        debt: 0,
         total_earned: version,
         total_spent: 0,
         status: "ACTIVE".to_owned(),

@@ -1,5 +1,7 @@
 //! Reports with figures that can be computed by hand, on both databases.
 
+mod revocations;
+
 use chrono::{DateTime, Utc};
 use ledger::{Action, Command, Consume, Item, Origin, Purchase, SubscriptionStatus::Active};
 use scrip::read::{
@@ -11,7 +13,7 @@ use testkit::{
     db::TestDatabase,
     ledger::{
         TestLedger, buy_credits, buy_package, command, consume, expire, grant_period, promote,
-        register, subscribe, use_service,
+        refund, register, subscribe, use_service,
     },
 };
 
@@ -132,9 +134,11 @@ async fn a_report_counts_all_sales_grants_consumption_refusals_and_expiries() {
         assert_eq!(
             september["consumed"],
             json!({ "commands": 3, "credits": 143, "services": [
-                { "service": "llm:tokens", "commands": 1, "credits": 100 },
-                { "service": "google:chat", "commands": 1, "credits": 33 },
-            ], "others": { "commands": 1, "credits": 10 } })
+                { "service": "llm:tokens", "commands": 1, "credits": 100,
+                  "refunds": 0, "refunded": 0 },
+                { "service": "google:chat", "commands": 1, "credits": 33,
+                  "refunds": 0, "refunded": 0 },
+            ], "others": { "commands": 1, "credits": 10, "refunds": 0, "refunded": 0 } })
         );
         assert_eq!(
             september["refused"],
@@ -230,6 +234,50 @@ async fn the_service_with_the_most_credits_comes_first_with_any_sizes_of_amounts
             .collect();
         assert_eq!(services, [("small", 2_700_000), ("large", 1_000_000)]);
         assert_eq!(consumed.others.map(|others| others.credits), Some(1));
+    }
+}
+
+/// Conformance: Refunds: `scrip report` counts refunds by service
+#[tokio::test]
+async fn a_report_counts_refunds_by_service_in_the_period_of_the_refund() {
+    for database in TestDatabase::each().await {
+        let mut ledger = TestLedger::on(database).await;
+        story(&mut ledger).await;
+        ledger.now = day("2026-11-05");
+        ledger
+            .settle(&[
+                refund("b1", "bob", "c2", Some(20)),
+                refund("b2", "bob", "c2", Some(30)),
+                refund("b3", "bob", "c3", None),
+                refund("b4", "bob", "c2", Some(1_000)),
+            ])
+            .await;
+        ledger.verify().await;
+        let november = report(&ledger, "2026-11-01", "2026-12-01").await;
+        assert_eq!((november.refunded, november.adds_up), (60, true));
+        let services = november.consumed.services.iter();
+        let services: Vec<_> = services
+            .map(|one| {
+                (
+                    one.service.as_str(),
+                    one.commands,
+                    one.refunds,
+                    one.refunded,
+                )
+            })
+            .collect();
+        assert_eq!(
+            services,
+            [("google:image", 0, 1, 10), ("llm:tokens", 0, 2, 50)]
+        );
+        assert_eq!(november.consumed.others, None);
+        // The batch of the refunded credits has expired. They are owed again for a week.
+        assert_eq!(money(&november.expired.value), [""; 0]);
+        let then = report(&ledger, "2026-11-01", "2026-11-06").await.owed;
+        assert!(
+            money(&then.value).contains(&"199.999999 JPY".to_owned()),
+            "{then:?}"
+        );
     }
 }
 

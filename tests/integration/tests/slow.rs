@@ -8,9 +8,11 @@
 )]
 
 mod dead;
+mod holds;
 mod interleavings;
 mod job_queue;
 mod jobs;
 mod lane;
 mod plans;
+mod recover;
 mod verify;

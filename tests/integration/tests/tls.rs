@@ -177,6 +177,46 @@ async fn a_broker_with_an_invalid_certificate_is_refused_with_a_reason() {
 /// Conformance: Security: An unknown CA, a wrong host name and plain text are refused with an error
 /// that gives the cause
 #[tokio::test]
+async fn each_address_of_a_list_needs_a_certificate_for_its_own_host() {
+    let certificates = Certificates::make();
+    let rabbitmq = Server::start_with_tls("rabbitmq", &certificates).await;
+    let database = TestDatabase::postgres().await.migrated().await;
+    let right = with_user(rabbitmq.url(), "guest:guest");
+    let wrong = right.replace("@localhost", "@127.0.0.1");
+    let deploy = |list: &str| {
+        let mut deployment = Deployment::on_servers(list, database.url(), "credits");
+        deployment.set("SSL_CERT_FILE", &certificates.ca());
+        deployment
+    };
+    for _ in 0..4 {
+        let deployment = deploy(&format!("{wrong},{right}"));
+        deployment.succeed(&["topology", "declare"]).await;
+    }
+    let wrong = wrong.replace("guest:guest", &format!("guest:{SECRET}"));
+    let other = wrong.replace("@127.0.0.1", "@[::1]");
+    let port = right
+        .rsplit(':')
+        .next()
+        .and_then(|end| end.split('/').next());
+    let port = port.expect("a port");
+    let failure = failure(
+        &deploy(&format!("{wrong},{other}")),
+        &["topology", "declare"],
+    )
+    .await;
+    for expected in [
+        "none of the broker's 2 addresses can be used: ".to_owned(),
+        format!("127.0.0.1:{port}: "),
+        format!("[::1]:{port}: "),
+        "not valid for name".to_owned(),
+    ] {
+        assert!(failure.contains(&expected), "{expected}: {failure}");
+    }
+}
+
+/// Conformance: Security: An unknown CA, a wrong host name and plain text are refused with an error
+/// that gives the cause
+#[tokio::test]
 async fn a_database_with_an_invalid_certificate_is_refused_with_a_reason() {
     let certificates = Certificates::make();
     let (postgres, plain) = tokio::join!(

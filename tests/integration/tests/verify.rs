@@ -2,6 +2,9 @@
 
 mod cases;
 mod columns;
+mod story;
+mod story_of_debts;
 mod undetected;
+mod values;
 mod walking;
 mod wrong;

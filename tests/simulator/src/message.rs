@@ -1,6 +1,6 @@
 //! The published messages.
 
-use producer_sdk::contract::{Command, SubscriptionStatus};
+use producer_sdk::contract::{Command, Late, Origin, Overrun, SubscriptionStatus};
 
 use super::At;
 
@@ -27,6 +27,27 @@ pub enum Item {
     Credits(i64, Option<i64>),
 }
 
+/// The deposit that a revocation names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Its reference.
+    Reference(String),
+    /// Its payment.
+    Payment(String),
+}
+
+/// How much of a deposit is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All that is left.
+    All,
+    Credits(i64),
+    /// A share of the deposit.
+    Percent(i64),
+    /// The cents of the price that were refunded so far.
+    Refunded(i64),
+}
+
 /// The request of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -37,6 +58,43 @@ pub enum Request {
         amount: Option<i64>,
         /// The number of units.
         quantity: Option<i64>,
+    },
+    /// Reserve credits for the use of a service.
+    Hold {
+        service: &'static str,
+        /// The credits. If present, the service's own price does not apply.
+        amount: Option<i64>,
+        /// The number of units.
+        quantity: Option<i64>,
+        /// The duration of the hold.
+        seconds: i64,
+    },
+    /// Pay with reserved credits.
+    Capture {
+        /// The reference of the hold.
+        hold: String,
+        amount: Option<i64>,
+        quantity: Option<i64>,
+        /// Whether the hold ends.
+        is_final: bool,
+        /// Whether a cost that is not available is dropped, instead of a refusal.
+        cap: bool,
+        /// Whether a capture after the end of the hold is refused.
+        late_is_refused: bool,
+    },
+    /// Return reserved credits.
+    Release {
+        /// The reference of the hold.
+        hold: String,
+    },
+    /// Return credits of an earlier use.
+    Refund {
+        /// The reference of the use.
+        of: String,
+        /// The number of credits; `None` means all that are left.
+        amount: Option<i64>,
+        /// Whether support staff sends it instead of the app.
+        by_support: bool,
     },
     /// Grant the registration bonus.
     Register,
@@ -60,6 +118,15 @@ pub enum Request {
         /// The instant up to which the subscription is paid.
         paid_through: Option<At>,
     },
+    /// Take credits of a deposit back.
+    Revoke { target: Target, extent: Extent },
+    /// Undo a revocation.
+    Reinstate {
+        /// The reference of the revocation.
+        of: String,
+    },
+    /// Write off debt; `None` means all.
+    Forgive(Option<i64>),
     /// Freeze the wallet.
     Freeze,
     /// Unfreeze the wallet.
@@ -79,7 +146,17 @@ pub struct Message {
 impl Message {
     /// Whether the origin of the message is usage. The origin of all others is funding.
     pub const fn is_usage(&self) -> bool {
-        matches!(self.request, Request::Use { .. })
+        matches!(
+            self.request,
+            Request::Use { .. }
+                | Request::Hold { .. }
+                | Request::Capture { .. }
+                | Request::Release { .. }
+                | Request::Refund {
+                    by_support: false,
+                    ..
+                }
+        )
     }
 
     /// Whether the message reports a payment.
@@ -108,13 +185,50 @@ impl Message {
                 service,
                 amount,
                 quantity,
+            } => costing(
+                Command::consume(reference, user, *service),
+                *amount,
+                *quantity,
+            ),
+            Request::Hold {
+                service,
+                amount,
+                quantity,
+                seconds,
             } => {
-                let mut command = Command::consume(reference, user, *service);
+                let command = Command::hold(reference, user, *service);
+                costing(command, *amount, *quantity).expires_in_seconds(*seconds)
+            }
+            Request::Capture {
+                hold,
+                amount,
+                quantity,
+                is_final,
+                cap,
+                late_is_refused,
+            } => {
+                let command = Command::capture(reference, user, hold);
+                let mut command = costing(command, *amount, *quantity).is_final(*is_final);
+                if *cap {
+                    command = command.overrun(Overrun::Cap);
+                }
+                if *late_is_refused {
+                    command = command.late(Late::Reject);
+                }
+                command
+            }
+            Request::Release { hold } => Command::release(reference, user, hold),
+            Request::Refund {
+                of,
+                amount,
+                by_support,
+            } => {
+                let mut command = Command::refund(reference, user, of);
                 if let Some(amount) = amount {
                     command = command.amount(*amount);
                 }
-                if let Some(quantity) = quantity {
-                    command = command.quantity(*quantity);
+                if *by_support {
+                    command = command.through(Origin::Funding);
                 }
                 command
             }
@@ -144,6 +258,12 @@ impl Message {
                 }
                 command
             }
+            Request::Revoke { target, extent } => revoke(reference, user, target, *extent),
+            Request::Reinstate { of } => Command::reinstate(reference, user, of),
+            Request::Forgive(amount) => {
+                let command = Command::forgive(reference, user, "dispute lost", "ops:maria");
+                costing(command, *amount, None)
+            }
             Request::Freeze => Command::freeze(reference, user, "chargeback", "ops:maria"),
             Request::Unfreeze => Command::unfreeze(reference, user, "dispute won", "ops:maria"),
         };
@@ -151,6 +271,30 @@ impl Message {
             Some(at) => command.occurred_at(at),
             None => command,
         }
+    }
+}
+
+fn costing(mut command: Command, amount: Option<i64>, quantity: Option<i64>) -> Command {
+    if let Some(amount) = amount {
+        command = command.amount(amount);
+    }
+    if let Some(quantity) = quantity {
+        command = command.quantity(quantity);
+    }
+    command
+}
+
+fn revoke(reference: &str, user: &str, target: &Target, extent: Extent) -> Command {
+    let command = match target {
+        Target::Reference(of) => Command::revoke(reference, user, of),
+        Target::Payment(payment) => Command::revoke_purchase(reference, user, payment),
+    };
+    let decimal = |hundredths: i64| format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    match extent {
+        Extent::All => command,
+        Extent::Credits(credits) => command.amount(credits),
+        Extent::Percent(percent) => command.share(&decimal(percent)).expect("a share"),
+        Extent::Refunded(cents) => command.amount_refunded(&decimal(cents)).expect("an amount"),
     }
 }
 

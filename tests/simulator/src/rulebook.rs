@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use ledger::{DefaultPrice, Package, Plan, Price, Registration, Rules};
+use ledger::{DebtPolicy, DefaultPrice, Package, Plan, Price, Registration, Rules};
 use scrip::catalog::Catalog;
 
 /// The maximum lateness of a message whose own time counts.
 pub const LATENESS: TimeDelta = TimeDelta::hours(24);
 /// The credits of the registration bonus and their validity in days.
 pub const REGISTRATION: (i64, i64) = (20, 30);
+/// The validity in days of refunded credits whose batch has expired.
+pub const REFUND_GRACE: i64 = 7;
 /// The name of the free plan.
 pub const FREE: &str = "free";
 /// The packages: id, credits, bonus, and the validity of both in days.
@@ -109,11 +111,18 @@ impl Rulebook {
 
     /// The price of `units` units, rounded up. A service without a price costs 1 per unit.
     pub fn price(&self, service: &str, units: i64) -> i64 {
-        let (credits, per) = self
-            .prices
-            .iter()
-            .find(|(name, ..)| *name == service)
-            .map_or((1, 1), |(_, credits, per)| (*credits, *per));
+        Self::cost(self.price_of(service), units)
+    }
+
+    /// The price of a service: credits for a number of units.
+    pub fn price_of(&self, service: &str) -> (i64, i64) {
+        let mut prices = self.prices.iter();
+        let price = prices.find(|(name, ..)| *name == service);
+        price.map_or((1, 1), |(_, credits, per)| (*credits, *per))
+    }
+
+    /// The cost of units at a price, rounded up.
+    pub fn cost((credits, per): (i64, i64), units: i64) -> i64 {
         let (mut cost, mut rest) = (units / per * credits, units % per * credits);
         while rest > 0 {
             cost += 1;
@@ -126,6 +135,9 @@ impl Rulebook {
     pub fn rules(&self) -> Rules {
         Rules {
             references: ledger::References::PerOrigin,
+            refund_grace_days: REFUND_GRACE,
+            debt_policy: DebtPolicy::RepayFirst,
+            freeze_on_debt: false,
             enabled: self.enabled,
             max_lateness: LATENESS,
             max_user_balance: self.max_balance,
@@ -136,6 +148,7 @@ impl Rulebook {
             free_plan: Some(FREE.to_owned()),
             trial_grants: self.trial_grants,
             past_due_grace: self.grace,
+            max_hold: Rules::default().max_hold,
             plans: self.plans.iter().map(plan).collect(),
             packages: PACKAGES.iter().map(package).collect(),
             prices: self.prices.iter().map(price).collect(),

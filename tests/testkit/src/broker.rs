@@ -280,7 +280,8 @@ async fn connect(url: &str) -> Connection {
         .unwrap_or_else(|error| panic!("no broker: {error}"))
 }
 
-async fn remove(url: &str, topology: &Topology) {
+/// Removes the exchanges and queues of a namespace.
+pub async fn remove(url: &str, topology: &Topology) {
     let connection = connect(url).await;
     let channel = connection.create_channel().await.expect("a channel");
     let shards = (0..BUCKETS).map(|shard| topology.commands(shard));
@@ -288,7 +289,7 @@ async fn remove(url: &str, topology: &Topology) {
         .queues()
         .into_iter()
         .map(|queue| queue.name)
-        .chain([topology.ledger()])
+        .chain([topology.ledger(), topology.retained()])
         .chain(shards)
     {
         channel

@@ -22,6 +22,7 @@ const ROLES: [&str; 3] = ["owner", "worker", "reader"];
 enum Cleanup {
     Postgres { admin_url: String, name: String },
     Sqlite { folder: PathBuf },
+    Nothing,
 }
 
 impl TestDatabase {
@@ -86,6 +87,15 @@ impl TestDatabase {
         self
     }
 
+    /// The name of the database and of its roles, on a server that is removed as a whole.
+    pub fn left_behind(mut self) -> String {
+        let Cleanup::Postgres { name, .. } = std::mem::replace(&mut self.cleanup, Cleanup::Nothing)
+        else {
+            panic!("not on a server");
+        };
+        name
+    }
+
     /// The roles of this database; `None` on SQLite.
     pub fn roles(&self) -> Option<RoleNames> {
         let Cleanup::Postgres { name, .. } = &self.cleanup else {
@@ -144,6 +154,7 @@ impl Drop for TestDatabase {
         match &self.cleanup {
             Cleanup::Postgres { admin_url, name } => drop_database(admin_url.clone(), name.clone()),
             Cleanup::Sqlite { folder } => drop(std::fs::remove_dir_all(folder)),
+            Cleanup::Nothing => {}
         }
     }
 }
@@ -180,7 +191,7 @@ pub fn server_url() -> String {
 }
 
 /// `url` with another database.
-fn with_database(url: &str, name: &str) -> String {
+pub fn with_database(url: &str, name: &str) -> String {
     let (base, query) = url
         .split_once('?')
         .map_or((url, None), |(base, query)| (base, Some(query)));

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Command, Consume, Decision, Expire, Item, MonthlyGrant, Origin, Outcome, Price,
-    Promotion, Purchase, Rules, StatusChange, SubscriptionStatus, SubscriptionUpdate,
+    Action, Capture, Command, Consume, Decision, Expire, Forgive, Hold, Item, MonthlyGrant, Origin,
+    Outcome, Price, Promotion, Purchase, Refund, Reinstate, Release, Revoke, RevokeExtent,
+    RevokeTarget, Rules, StatusChange, SubscriptionStatus, SubscriptionUpdate,
 };
 use scrip::{
     db::StoreOptions,
@@ -119,6 +120,11 @@ impl TestLedger {
             "credits_batch",
             "credits_transaction",
             "credits_allocation",
+            "credits_hold",
+            "credits_hold_slice",
+            "credits_refund",
+            "credits_revocation",
+            "credits_debt",
             "subscription",
         ] {
             let row = if self.store.backend() == DbBackend::Sqlite {
@@ -214,6 +220,38 @@ pub fn consume(reference: &str, user: &str, amount: i64) -> Command {
     command(Origin::Usage, reference, user, action)
 }
 
+/// Returns credits of the consumption `of`, like an app: `amount`, or all that are left.
+pub fn refund(reference: &str, user: &str, of: &str, amount: Option<i64>) -> Command {
+    let action = Action::Refund(Refund {
+        of: of.to_owned(),
+        amount,
+    });
+    command(Origin::Usage, reference, user, action)
+}
+
+/// Takes credits of the deposit `of` back.
+pub fn revoke(reference: &str, user: &str, of: &str, extent: RevokeExtent) -> Command {
+    let target = RevokeTarget::Reference(of.to_owned());
+    let action = Action::Revoke(Revoke { target, extent });
+    command(Origin::Funding, reference, user, action)
+}
+
+/// Undoes the revocation `of`.
+pub fn reinstate(reference: &str, user: &str, of: &str) -> Command {
+    let action = Action::Reinstate(Reinstate { of: of.to_owned() });
+    command(Origin::Funding, reference, user, action)
+}
+
+/// Writes off debt: `amount`, or all.
+pub fn forgive(reference: &str, user: &str, amount: Option<i64>) -> Command {
+    let action = Action::Forgive(Forgive {
+        amount,
+        reason: "ticket 4711".to_owned(),
+        actor: "ops:maria".to_owned(),
+    });
+    command(Origin::Funding, reference, user, action)
+}
+
 /// Consumes `quantity` units of a service at its price.
 pub fn use_service(reference: &str, user: &str, service: &str, quantity: Option<i64>) -> Command {
     let action = Action::Consume(Consume {
@@ -221,6 +259,38 @@ pub fn use_service(reference: &str, user: &str, service: &str, quantity: Option<
         amount: None,
         quantity,
     });
+    command(Origin::Usage, reference, user, action)
+}
+
+/// Reserves `amount` credits for `google:chat`, for 15 minutes.
+pub fn hold(reference: &str, user: &str, amount: i64) -> Command {
+    let action = Action::Hold(Hold {
+        service: "google:chat".to_owned(),
+        amount: Some(amount),
+        quantity: None,
+        expires_at: None,
+        expires_in_seconds: None,
+    });
+    command(Origin::Usage, reference, user, action)
+}
+
+/// Captures `amount` credits of a hold, or all that it holds. The rest is returned.
+pub fn capture(reference: &str, user: &str, hold: &str, amount: Option<i64>) -> Command {
+    let action = Action::Capture(Capture {
+        hold: hold.to_owned(),
+        amount,
+        quantity: None,
+        is_final: None,
+        overrun: None,
+        late: None,
+    });
+    command(Origin::Usage, reference, user, action)
+}
+
+/// Releases a hold.
+pub fn release(reference: &str, user: &str, hold: &str) -> Command {
+    let hold = hold.to_owned();
+    let action = Action::Release(Release { hold });
     command(Origin::Usage, reference, user, action)
 }
 

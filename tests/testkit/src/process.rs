@@ -175,7 +175,12 @@ impl Deployment {
 
     /// Starts a worker.
     pub fn worker(&self) -> Worker {
-        let mut command = self.command(&["run"]);
+        self.start(&["run"])
+    }
+
+    /// Starts a program that runs until it is stopped, such as a worker with more arguments.
+    pub fn start(&self, arguments: &[&str]) -> Worker {
+        let mut command = self.command(arguments);
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -48,6 +48,8 @@ enum Mode {
 #[derive(Debug)]
 struct State {
     mode: watch::Sender<Mode>,
+    /// `host:port` of the server of new connections.
+    target: Mutex<String>,
     /// The delay of each chunk in microseconds.
     delay: AtomicU64,
     /// Bytes per second for each direction of each connection; 0 means no limit.
@@ -73,6 +75,7 @@ impl Proxy {
         let address = listener.local_addr().expect("bound").to_string();
         let state = Arc::new(State {
             mode: watch::Sender::new(Mode::Open),
+            target: Mutex::new(target),
             delay: AtomicU64::new(0),
             rate: AtomicU64::new(0),
             left: [AtomicU64::new(NEVER), AtomicU64::new(NEVER)],
@@ -85,7 +88,8 @@ impl Proxy {
                 if *ours.mode.borrow() == Mode::Closed {
                     continue;
                 }
-                let passing = tokio::spawn(pass(near, target.clone(), ours.clone()));
+                let target = ours.target.lock().expect("not poisoned").clone();
+                let passing = tokio::spawn(pass(near, target, ours.clone()));
                 let mut connections = ours.connections.lock().expect("not poisoned");
                 connections.retain(|connection| !connection.is_finished());
                 connections.push(passing.abort_handle());
@@ -128,6 +132,11 @@ impl Proxy {
     /// message.
     pub fn cut_after(&self, bytes: u64, direction: Direction) {
         self.state.left[direction as usize].store(bytes, SeqCst);
+    }
+
+    /// From now on new connections go to `target` (`host:port`). The open ones stay.
+    pub fn redirect(&self, target: String) {
+        *self.state.target.lock().expect("not poisoned") = target;
     }
 
     /// The number of planned cuts that were carried out.

@@ -97,6 +97,13 @@ impl Server {
         self.run_script("stop").await;
     }
 
+    /// Sends a signal to all processes of a server from packages, by its name, such as `STOP`.
+    pub async fn signal(&self, name: &str) {
+        let mut command = Command::new(Self::script(self.kind));
+        command.arg("signal").arg(&self.folder).arg(name);
+        output(command).await;
+    }
+
     /// Runs `rabbitmqctl` against a `rabbitmq` server and returns its output.
     pub async fn ctl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(Self::script(self.kind));
@@ -150,10 +157,14 @@ async fn output(mut command: Command) -> String {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = std::process::Command::new(Self::script(self.kind))
-            .arg("stop")
-            .arg(&self.folder)
-            .output();
+        // A suspended server would not stop.
+        for arguments in [&["signal", "CONT"][..], &["stop"]] {
+            let _ = std::process::Command::new(Self::script(self.kind))
+                .arg(arguments[0])
+                .arg(&self.folder)
+                .args(&arguments[1..])
+                .output();
+        }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

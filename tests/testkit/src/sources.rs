@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Folders that do not belong to the repository.
-const SKIPPED_FOLDERS: [&str; 3] = ["target", ".git", "node_modules"];
+const SKIPPED_FOLDERS: [&str; 5] = ["target", ".git", "node_modules", ".venv", ".mypy_cache"];
 
 /// A text file.
 pub struct File {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use scrip_types::Item;
+use scrip_types::{Item, Late, Overrun, RevokeExtent, RevokeTarget};
 
 use crate::status::SubscriptionStatus;
 
@@ -11,6 +11,14 @@ use crate::status::SubscriptionStatus;
 pub enum Action {
     /// Spend credits on a service.
     Consume(Consume),
+    /// Return credits of a consumption or capture.
+    Refund(Refund),
+    /// Reserve credits for a service.
+    Hold(Hold),
+    /// Spend credits that a hold reserves.
+    Capture(Capture),
+    /// Return the credits that a hold reserves.
+    Release(Release),
     /// The credits that a new user gets once.
     RegistrationBonus,
     /// Free credits.
@@ -25,6 +33,12 @@ pub enum Action {
     Freeze(StatusChange),
     /// Allows the wallet to spend again.
     Unfreeze(StatusChange),
+    /// Take credits of a deposit back.
+    Revoke(Revoke),
+    /// Undo a revocation.
+    Reinstate(Reinstate),
+    /// Write off debt.
+    Forgive(Forgive),
     /// Removes the credits of expired batches.
     Expire(Expire),
 }
@@ -38,6 +52,55 @@ pub struct Consume {
     pub amount: Option<i64>,
     /// Units to charge at the service's price. `None` means 1.
     pub quantity: Option<i64>,
+}
+
+/// The fields of [`Action::Refund`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// The reference of the consumption or capture.
+    pub of: String,
+    /// Credits to return. `None` means all that are left.
+    pub amount: Option<i64>,
+}
+
+/// The fields of [`Action::Hold`]. Without an expiry the hold expires after
+/// [`DEFAULT_HOLD`](crate::DEFAULT_HOLD).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The service that will be used.
+    pub service: String,
+    /// Credits to reserve, regardless of the service's price. Excludes `quantity`.
+    pub amount: Option<i64>,
+    /// Units to reserve at the service's price. `None` means 1.
+    pub quantity: Option<i64>,
+    /// The first instant at which nothing is reserved any more. Excludes `expires_in_seconds`.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The same, counted from the effective time of the command.
+    pub expires_in_seconds: Option<i64>,
+}
+
+/// The fields of [`Action::Capture`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// The reference of the hold.
+    pub hold: String,
+    /// Credits to spend. Excludes `quantity`. Without both, all that is held is spent.
+    pub amount: Option<i64>,
+    /// Units to charge at the price that was in force when the hold was made.
+    pub quantity: Option<i64>,
+    /// Whether the rest is returned. `None` means yes.
+    pub is_final: Option<bool>,
+    /// What to do with the cost beyond the hold.
+    pub overrun: Option<Overrun>,
+    /// What to do after the hold has expired.
+    pub late: Option<Late>,
+}
+
+/// The fields of [`Action::Release`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The reference of the hold.
+    pub hold: String,
 }
 
 /// The fields of [`Action::Promotion`].
@@ -91,6 +154,33 @@ pub struct SubscriptionUpdate {
 /// The fields of [`Action::Freeze`] and [`Action::Unfreeze`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusChange {
+    /// The reason, for people.
+    pub reason: String,
+    /// The person or system that requested it.
+    pub actor: String,
+}
+
+/// The fields of [`Action::Revoke`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoke {
+    /// The deposit whose credits are taken back.
+    pub target: RevokeTarget,
+    /// How much of it.
+    pub extent: RevokeExtent,
+}
+
+/// The fields of [`Action::Reinstate`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reinstate {
+    /// The reference of the revocation.
+    pub of: String,
+}
+
+/// The fields of [`Action::Forgive`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgive {
+    /// Credits to write off. `None` means the whole debt.
+    pub amount: Option<i64>,
     /// The reason, for people.
     pub reason: String,
     /// The person or system that requested it.

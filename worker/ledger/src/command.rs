@@ -75,11 +75,18 @@ impl Command {
     pub const fn kind(&self) -> &'static str {
         match self.action {
             Action::Consume(_) => "consume",
+            Action::Refund(_) => "refund",
+            Action::Hold(_) => "hold",
+            Action::Capture(_) => "capture",
+            Action::Release(_) => "release",
             Action::RegistrationBonus | Action::Promotion(_) | Action::MonthlyGrant(_) => "grant",
             Action::Purchase(_) => "purchase",
             Action::Subscription(_) => "subscription",
             Action::Freeze(_) => "freeze",
             Action::Unfreeze(_) => "unfreeze",
+            Action::Revoke(_) => "revoke",
+            Action::Reinstate(_) => "reinstate",
+            Action::Forgive(_) => "forgive",
             Action::Expire(_) => "expire",
         }
     }

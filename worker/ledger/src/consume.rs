@@ -3,10 +3,11 @@
 use crate::{
     action::Consume,
     decision::{Context, Verdict},
+    inconsistency::Inconsistency,
     posting::TransactionType,
     pricing::cost,
     refusal::{Refusal, Refused},
-    wallet::{Inconsistency, Wallet, WalletStatus},
+    wallet::Wallet,
 };
 
 pub(crate) fn decide(
@@ -14,15 +15,20 @@ pub(crate) fn decide(
     consume: &Consume,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
-    let cost = match cost(consume, context.rules) {
+    let cost = match cost(
+        &consume.service,
+        consume.amount,
+        consume.quantity,
+        context.rules,
+    ) {
         Ok(cost) => cost,
         Err(refusal) => return Ok(refusal.into()),
     };
     let Some(wallet) = wallet else {
         return Ok(Refusal::WalletNotFound.into());
     };
-    if wallet.status == WalletStatus::Frozen {
-        return Ok(Refusal::WalletFrozen.into());
+    if let Err(refusal) = wallet.check_spending(context.rules) {
+        return Ok(refusal.into());
     }
     let available = wallet.spendable_at(context.at);
     if cost > available {
@@ -31,13 +37,11 @@ pub(crate) fn decide(
     let mut posting = context.posting(TransactionType::Consumption);
     posting.service = Some(consume.service.clone());
     posting.quantity = consume.quantity;
-    posting.detail.default_price = context.rules.uses_default_price(consume);
+    posting.detail.default_price = context
+        .rules
+        .uses_default_price(&consume.service, consume.amount);
     posting.allocations = wallet.take(cost, context.at)?;
-    wallet.post(-cost)?;
-    wallet.total_spent = wallet
-        .total_spent
-        .checked_add(cost)
-        .ok_or_else(|| wallet.inconsistent(format!("adding {cost} overflows its total_spent")))?;
+    wallet.spend(cost)?;
     posting.amount = -cost;
     posting.other_account = (cost > 0).then(|| format!("SERVICE:{}", consume.service));
     posting.balance_after = Some(wallet.balance);

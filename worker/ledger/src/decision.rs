@@ -46,6 +46,7 @@ impl Context<'_> {
             user_id: command.user_id.clone(),
             kind,
             amount: 0,
+            debt_change: 0,
             other_account: None,
             origin: command.origin,
             reference_id: command.reference_id.clone(),
@@ -100,7 +101,7 @@ pub(crate) enum Verdict {
     Post(Vec<Posting>),
     /// The command is refused.
     Refuse(Refused),
-    /// The command was paid for and cannot be applied.
+    /// The command is about money that was paid or refunded, and cannot be applied.
     Unapplied(Refused),
 }
 

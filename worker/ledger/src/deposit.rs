@@ -3,10 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
+    batch::{Batch, BatchStatus, Source},
     decision::Context,
+    inconsistency::Inconsistency,
     posting::{Allocation, BatchNote, Posting},
     refusal::Refusal,
-    wallet::{Batch, BatchStatus, Inconsistency, Source, Wallet},
+    wallet::Wallet,
 };
 
 /// The expiry of credits that are added at `at`.
@@ -42,16 +44,7 @@ pub(crate) fn deposit(
     deposit: Deposit,
     context: &mut Context<'_>,
 ) -> Result<(), Inconsistency> {
-    wallet.post(deposit.amount)?;
-    wallet.total_earned = wallet
-        .total_earned
-        .checked_add(deposit.amount)
-        .ok_or_else(|| {
-            wallet.inconsistent(format!(
-                "adding {} overflows its total_earned",
-                deposit.amount
-            ))
-        })?;
+    wallet.earn(deposit.amount)?;
     posting.amount = deposit.amount;
     posting.balance_after = Some(wallet.balance);
     if deposit.amount == 0 {
@@ -78,6 +71,7 @@ pub(crate) fn deposit(
         paid_micros: deposit.paid_micros,
         currency: deposit.currency,
         transaction_id: posting.id,
+        deposit_id: posting.id,
         expirations: 0,
     };
     posting.allocations.push(Allocation {

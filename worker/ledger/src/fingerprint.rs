@@ -10,6 +10,7 @@
 //! not part of it.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use scrip_types::{Late, Overrun, RevokeExtent, RevokeTarget};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -43,6 +44,12 @@ impl Hasher {
         }
     }
 
+    fn word(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
     fn number(&mut self, name: &str, value: Option<i64>) {
         if let Some(value) = value {
             self.text(name, &value.to_string());
@@ -68,6 +75,29 @@ fn fingerprint(command: &Command) -> Fingerprint {
             hasher.number("amount", consume.amount);
             hasher.number("quantity", consume.quantity);
         }
+        Action::Refund(refund) => {
+            hasher.text("of", &refund.of);
+            hasher.number("amount", refund.amount);
+        }
+        Action::Hold(hold) => {
+            hasher.text("service", &hold.service);
+            hasher.number("amount", hold.amount);
+            hasher.number("quantity", hold.quantity);
+            hasher.instant("expiresAt", hold.expires_at);
+            hasher.number("expiresInSeconds", hold.expires_in_seconds);
+        }
+        Action::Capture(capture) => {
+            hasher.text("hold", &capture.hold);
+            hasher.number("amount", capture.amount);
+            hasher.number("quantity", capture.quantity);
+            hasher.word(
+                "final",
+                capture.is_final.map(|is| if is { "true" } else { "false" }),
+            );
+            hasher.word("overrun", capture.overrun.map(Overrun::as_str));
+            hasher.word("late", capture.late.map(Late::as_str));
+        }
+        Action::Release(release) => hasher.text("hold", &release.hold),
         Action::RegistrationBonus => hasher.text("reason", "registration_bonus"),
         Action::Promotion(promotion) => {
             hasher.text("reason", "promotion");
@@ -104,6 +134,28 @@ fn fingerprint(command: &Command) -> Fingerprint {
             hasher.instant("anchor", update.anchor);
             hasher.instant("paidThrough", update.paid_through);
         }
+        Action::Revoke(revoke) => {
+            match &revoke.target {
+                RevokeTarget::Reference(of) => hasher.text("of", of),
+                RevokeTarget::Payment {
+                    purchase_id,
+                    purchase_line,
+                } => {
+                    hasher.text("purchaseId", purchase_id);
+                    hasher.word("purchaseLine", purchase_line.as_deref());
+                }
+            }
+            match revoke.extent {
+                RevokeExtent::All => {}
+                RevokeExtent::Amount(amount) => hasher.number("amount", Some(amount)),
+                RevokeExtent::Share(share) => hasher.number("share", Some(share)),
+                RevokeExtent::AmountRefunded(refunded) => {
+                    hasher.number("amountRefunded", Some(refunded));
+                }
+            }
+        }
+        Action::Reinstate(reinstate) => hasher.text("of", &reinstate.of),
+        Action::Forgive(forgive) => hasher.number("amount", forgive.amount),
         Action::Freeze(_) | Action::Unfreeze(_) => {}
     }
     let digest = hasher.0.finalize();

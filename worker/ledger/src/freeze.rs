@@ -2,9 +2,10 @@
 
 use crate::{
     decision::{Context, Verdict},
+    inconsistency::Inconsistency,
     posting::TransactionType,
     refusal::Refusal,
-    wallet::{Inconsistency, Wallet, WalletStatus},
+    wallet::{Wallet, WalletStatus},
 };
 
 pub(crate) fn decide(

@@ -3,12 +3,14 @@
 
 use crate::{
     action::Promotion,
+    batch::Source,
     decision::{Context, Verdict},
     deposit::{Deposit, deposit, expiry},
+    inconsistency::Inconsistency,
     posting::TransactionType,
     refusal::Refusal,
     subscription::{self, Subscription},
-    wallet::{Inconsistency, Source, Wallet},
+    wallet::Wallet,
 };
 
 pub(crate) fn registration_bonus(

@@ -1,12 +1,16 @@
 //! The invariants that hold for every wallet after every command, as named checks.
 
+mod debts;
+mod holds;
+
 use std::{collections::HashMap, fmt};
 
 use uuid::Uuid;
 
 use crate::{
+    batch::{Batch, BatchStatus},
     posting::{Posting, TransactionType},
-    wallet::{Batch, BatchStatus, Wallet},
+    wallet::Wallet,
 };
 
 /// An invariant that does not hold.
@@ -45,7 +49,7 @@ fn equal(invariant: &'static str, stored: i64, sum: i128) -> Result<(), Broken> 
     })
 }
 
-/// Checks a wallet against all its batches, including closed ones, and all its postings.
+/// Checks a wallet against all its batches, including closed ones, its holds and all its postings.
 ///
 /// # Errors
 /// Returns the first invariant that does not hold.
@@ -83,23 +87,25 @@ pub fn check_wallet(
         sum(&mut batches.iter().map(|b| b.held)),
     )?;
     equal(
-        "total_earned = Σ credits added",
+        "total_earned = Σ credits added − revoked − repaid + reinstated",
         wallet.total_earned,
         total(|kind| {
-            matches!(
-                kind,
-                TransactionType::Purchase
-                    | TransactionType::Bonus
-                    | TransactionType::MonthlyGrant
-                    | TransactionType::RegistrationBonus
-                    | TransactionType::Promotion
-            )
+            use TransactionType::{Reinstatement, Repayment, Revocation};
+            kind.is_deposit() || matches!(kind, Revocation | Repayment | Reinstatement)
         }),
+    )?;
+    equal(
+        "debt = Σ COMPLETED changes of the debt",
+        wallet.debt,
+        sum(&mut completed().map(|p| p.debt_change)),
     )?;
     equal(
         "total_spent = Σ consumed − refunded",
         wallet.total_spent,
-        -total(|kind| matches!(kind, TransactionType::Consumption | TransactionType::Refund)),
+        -total(|kind| {
+            use TransactionType::{Capture, Consumption, Refund};
+            matches!(kind, Consumption | Capture | Refund)
+        }),
     )?;
     equal(
         "transaction_count = number of COMPLETED transactions",
@@ -107,6 +113,9 @@ pub fn check_wallet(
         i128::try_from(completed().count()).unwrap_or(i128::MAX),
     )?;
     check_batches(batches, postings)?;
+    check_refunds(postings)?;
+    debts::check(postings)?;
+    holds::check(wallet, batches, postings)?;
     postings.iter().try_for_each(check_posting)
 }
 
@@ -140,14 +149,35 @@ fn check_batches(batches: &[Batch], postings: &[Posting]) -> Result<(), Broken> 
         let origin = postings
             .iter()
             .find(|posting| posting.id == batch.transaction_id);
+        let mut brought = origin.into_iter().flat_map(|posting| &posting.allocations);
         holds(
             "the batch has its transaction",
-            origin.is_some_and(|p| p.amount == batch.amount),
+            brought.any(|part| part.batch_id == batch.id && part.amount == batch.amount),
             found,
         )?;
     }
     holds("every allocation has its batch", moved.is_empty(), || {
         format!("{moved:?}")
+    })
+}
+
+fn check_refunds(postings: &[Posting]) -> Result<(), Broken> {
+    let mut refunded: HashMap<Uuid, i128> = HashMap::new();
+    for refund in postings
+        .iter()
+        .filter(|posting| posting.kind == TransactionType::Refund)
+    {
+        if let Some(original) = refund.related_id {
+            *refunded.entry(original).or_default() += i128::from(refund.amount);
+        }
+    }
+    refunded.into_iter().try_for_each(|(id, total)| {
+        let mut originals = postings.iter().filter(|posting| posting.id == id);
+        holds(
+            "refunds ≤ what was consumed",
+            originals.any(|it| it.kind.is_refundable() && total <= -i128::from(it.amount)),
+            || format!("{total} were refunded of {id}"),
+        )
     })
 }
 

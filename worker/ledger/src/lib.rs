@@ -71,6 +71,9 @@
 //! | Result | [`Decision`], [`Outcome`], [`Refusal`] in order of precedence, [`Inconsistency`] |
 //! | Rows to write | [`Changes`], [`Posting`], [`Allocation`], [`Wallet`], [`Batch`] |
 //! | Idempotency | [`Fingerprint`], [`Record`], [`RecordedTransaction`], [`PaymentKey`] |
+//! | Refunds | [`Original`], [`RefundedOriginal`] |
+//! | Revocations | [`DepositRecord`], [`RevocationRecord`], [`RevokedDeposit`] |
+//! | Debts | [`Debt`], [`DebtChange`], [`DebtPolicy`] |
 //! | Subscriptions | [`Subscription`], [`Event`], [`Period`], [`next_grant`] |
 //! | Checks | [`check_wallet`] |
 //!
@@ -79,17 +82,27 @@
 
 mod action;
 mod amount;
+mod batch;
 mod book;
+mod capture;
 mod command;
 mod consume;
+mod debt;
 mod decision;
 mod deposit;
+mod deposit_record;
 mod expire;
 mod fingerprint;
+mod forgive;
 mod freeze;
 mod grant;
+mod held;
+mod hold;
+mod hold_record;
+mod inconsistency;
 mod invariants;
 mod monthly;
+mod original;
 mod outcome;
 mod payment;
 pub mod period;
@@ -97,7 +110,12 @@ mod posting;
 mod pricing;
 mod purchase;
 mod record;
+mod refund;
 mod refusal;
+mod reinstate;
+mod repay;
+mod revocation_record;
+mod revoke;
 mod rules;
 pub mod status;
 mod subscribe;
@@ -106,26 +124,38 @@ mod timeline;
 mod wallet;
 
 pub use action::{
-    Action, Consume, Expire, MonthlyGrant, Promotion, Purchase, StatusChange, SubscriptionUpdate,
+    Action, Capture, Consume, Expire, Forgive, Hold, MonthlyGrant, Promotion, Purchase, Refund,
+    Reinstate, Release, Revoke, StatusChange, SubscriptionUpdate,
 };
 pub use amount::{MAX_AMOUNT, Price};
+pub use batch::{Batch, BatchStatus, Source};
 pub use book::{Book, Changes};
 pub use command::{Command, Item, Origin};
+pub use debt::{Debt, DebtChange};
 pub use decision::IdSource;
+pub use deposit_record::{DepositRecord, RevokedCredits, RevokedDeposit};
 pub use fingerprint::{FINGERPRINT_LEN, Fingerprint};
+pub use hold_record::{HoldRecord, HoldSlice, HoldStatus};
+pub use inconsistency::Inconsistency;
 pub use invariants::{Broken, check_wallet};
-pub use outcome::{Decision, Outcome, Status};
+pub use original::{Original, RefundedOriginal};
+pub use outcome::{DebtEffect, Decision, Outcome, Status};
 pub use payment::{CreditedPayment, PaymentKey};
 pub use period::Period;
 pub use posting::{
-    Allocation, Audit, BatchNote, Detail, Posting, RecordedTransaction, Skipped, TransactionType,
+    Allocation, Audit, BatchNote, Detail, Posting, RecordedTransaction, ReplacementNote, Skipped,
+    TransactionType,
 };
 pub use record::Record;
 pub use refusal::{Refusal, Refused};
-pub use rules::{DefaultPrice, Package, Plan, References, Registration, Rules};
+pub use revocation_record::{RevocationPart, RevocationRecord};
+pub use rules::{
+    DEFAULT_HOLD, DebtPolicy, DefaultPrice, Package, Plan, References, Registration, Rules,
+};
+pub use scrip_types::{Late, Overrun, RevokeExtent, RevokeTarget};
 pub use status::SubscriptionStatus;
 pub use subscription::{
     DuePeriod, NextGrant, Subscription, SubscriptionState, has_paid_plan, next_due_at, next_grant,
 };
 pub use timeline::Event;
-pub use wallet::{Batch, BatchStatus, Inconsistency, Source, Wallet, WalletStatus};
+pub use wallet::{Wallet, WalletStatus};

@@ -5,15 +5,17 @@ use uuid::Uuid;
 
 use crate::{
     action::{Action, MonthlyGrant},
+    batch::Source,
     command::{Command, Origin},
     decision::{Context, Verdict},
     deposit::{Deposit, deposit},
+    inconsistency::Inconsistency,
     period::Period,
     posting::{Posting, Skipped, TransactionType},
     refusal::Refusal,
     rules::Plan,
     subscription::{self, DuePeriod, Subscription},
-    wallet::{Inconsistency, Source, Wallet},
+    wallet::Wallet,
 };
 
 /// The maximum number of periods that one command grants. The rest stays due.

@@ -30,19 +30,50 @@ pub enum TransactionType {
     Bonus,
     /// Free credits.
     Promotion,
-    /// Credits returned to the user. Reserved.
+    /// Credits of a consumption or capture that were returned.
     Refund,
-    /// Credits taken back from the user. Reserved.
+    /// Credits of a deposit that were taken back.
     Revocation,
+    /// Credits were reserved. It moves no credits.
+    Hold,
+    /// Credits of a hold spent on a service.
+    Capture,
+    /// The rest of a hold was returned. It moves no credits.
+    Release,
     /// A change of a subscription, as the payment provider reported it. It moves no credits.
     Subscription,
     /// A wallet was stopped from spending. It moves no credits.
     Freeze,
     /// A wallet was allowed to spend again. It moves no credits.
     Unfreeze,
+    /// Revoked credits that could not be taken, because they were spent or are held.
+    Debt,
+    /// Credits that reduce a debt.
+    Repayment,
+    /// A debt that was written off.
+    Forgiveness,
+    /// Credits of a revocation that were returned, or its debt that was cancelled.
+    Reinstatement,
 }
 
 impl TransactionType {
+    /// Whether it brings credits that a revocation may take back.
+    pub const fn is_deposit(self) -> bool {
+        matches!(
+            self,
+            Self::Purchase
+                | Self::Bonus
+                | Self::MonthlyGrant
+                | Self::RegistrationBonus
+                | Self::Promotion
+        )
+    }
+
+    /// Whether it spends credits on a service, so that a refund may return them.
+    pub const fn is_refundable(self) -> bool {
+        matches!(self, Self::Consumption | Self::Capture)
+    }
+
     /// The name in the database and on the wire.
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -92,6 +123,18 @@ pub struct BatchNote {
     pub currency: Option<String>,
 }
 
+/// A batch that a refund or a reinstatement adds in place of another one, because that one has
+/// expired or because its credits had repaid a debt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplacementNote {
+    /// The id of the new batch.
+    pub batch_id: Uuid,
+    /// The id of the batch that it replaces.
+    pub replaces: Uuid,
+    /// The fields of the new batch.
+    pub batch: BatchNote,
+}
+
 /// Details of an outcome without a column of their own. They are stored so that a replay can return
 /// the same outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,12 +150,29 @@ pub struct Detail {
     pub skipped: Option<Skipped>,
     /// Whether a later event of the subscription was known already.
     pub stale: bool,
-    /// The cost of the command, for `insufficient_credits`.
+    /// The cost of the command, for `insufficient_credits`. The credits to return, for
+    /// `refund_exceeds_consumption`, if the command named them.
     pub required: Option<i64>,
-    /// The credits that were spendable, for `insufficient_credits`.
+    /// The credits that were spendable, for `insufficient_credits`. The credits that were left to
+    /// return, for `refund_exceeds_consumption`.
     pub available: Option<i64>,
     /// The transaction that credited the payment, for `duplicate_payment`.
     pub first: Option<CreditedPayment>,
+    /// The credits that the hold reserves after the command.
+    pub held: Option<i64>,
+    /// The first instant at which the hold reserves nothing any more.
+    pub hold_expires_at: Option<DateTime<Utc>>,
+    /// The part of a capture's cost that was not available.
+    pub uncaptured: Option<i64>,
+    /// The part of a capture's amount beyond what was left of the hold.
+    pub beyond_hold: Option<i64>,
+    /// The deposit that a revocation, its debt or a reinstatement is about.
+    pub deposit_id: Option<Uuid>,
+    /// The credits of the deposit that a revocation revokes, whether they were taken, are owed or
+    /// have expired.
+    pub revoked: Option<i64>,
+    /// The debt of the wallet afterwards, if the transaction may change it.
+    pub debt: Option<i64>,
 }
 
 impl Detail {
@@ -131,6 +191,10 @@ pub struct Audit {
     pub request: Option<Box<Command>>,
     /// The batch that the transaction adds.
     pub batch: Option<Box<BatchNote>>,
+    /// The batches that a refund or a reinstatement adds.
+    pub replacements: Vec<ReplacementNote>,
+    /// The debts that the transaction repays, forgives or cancels, and the credits of each.
+    pub debts: Vec<(Uuid, i64)>,
 }
 
 impl Audit {
@@ -151,6 +215,8 @@ pub struct Posting {
     pub kind: TransactionType,
     /// Positive if the wallet gains credits, negative if it loses credits, 0 if no credits move.
     pub amount: i64,
+    /// The change of the wallet's debt, in credits. 0 for transactions that do not change it.
+    pub debt_change: i64,
     /// The account on the other side, such as `SERVICE:google:chat`. `None` if no credits move.
     pub other_account: Option<String>,
     /// The origin that its reference belongs to.
@@ -166,7 +232,8 @@ pub struct Posting {
     pub refusal: Option<Refusal>,
     /// The wallet's balance afterwards. `None` if the user has no wallet.
     pub balance_after: Option<i64>,
-    /// The service that was used. `None` unless it is a consumption.
+    /// The service that was used or reserved for. `None` unless it is a consumption, a hold, a
+    /// capture or a refund.
     pub service: Option<String>,
     /// The number of units that were charged, if the command named it.
     pub quantity: Option<i64>,
@@ -178,7 +245,9 @@ pub struct Posting {
     pub subscription_id: Option<String>,
     /// The start of the period that it grants.
     pub period_start: Option<DateTime<Utc>>,
-    /// The transaction that caused it, such as the purchase of a bonus.
+    /// The transaction that it belongs to: the purchase of a bonus, the hold of a capture or
+    /// release, the consumption or capture of a refund, the deposit of a revocation, the revocation
+    /// of a reinstatement. Rows that a command derives belong to its own row.
     pub related_id: Option<Uuid>,
     /// The command's text for people.
     pub description: Option<String>,
@@ -197,20 +266,25 @@ pub struct Posting {
 impl Posting {
     /// The account that the credits leave.
     pub fn debit_account(&self) -> Option<String> {
-        if self.amount < 0 {
-            Some(self.wallet_account())
-        } else {
-            self.other_account.clone()
+        match (self.amount, self.debt_change) {
+            (..0, _) => Some(self.wallet_account()),
+            (0, 1..) => Some(self.debt_account()),
+            _ => self.other_account.clone(),
         }
     }
 
     /// The account that the credits reach.
     pub fn credit_account(&self) -> Option<String> {
-        if self.amount > 0 {
-            Some(self.wallet_account())
-        } else {
-            self.other_account.clone()
+        match (self.amount, self.debt_change) {
+            (1.., _) => Some(self.wallet_account()),
+            (0, ..0) => Some(self.debt_account()),
+            _ => self.other_account.clone(),
         }
+    }
+
+    /// The account of the wallet's debt. Its balance is minus the debt.
+    pub fn debt_account(&self) -> String {
+        format!("DEBT:{}", self.user_id)
     }
 
     fn wallet_account(&self) -> String {
@@ -227,6 +301,8 @@ pub struct RecordedTransaction {
     pub kind: TransactionType,
     /// The change of the balance, in credits.
     pub amount: i64,
+    /// The change of the debt, in credits.
+    pub debt_change: i64,
     /// The reason for the refusal. `None` if the transaction is completed.
     pub refusal: Option<Refusal>,
     /// The wallet's balance afterwards. `None` if the user has no wallet.
@@ -243,6 +319,7 @@ impl From<&Posting> for RecordedTransaction {
             id: posting.id,
             kind: posting.kind,
             amount: posting.amount,
+            debt_change: posting.debt_change,
             refusal: posting.refusal,
             balance_after: posting.balance_after,
             detail: posting.detail.clone(),

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use crate::{
     action::Purchase,
     amount::MAX_AMOUNT,
+    batch::Source,
     command::Item,
     decision::{Context, Verdict},
     deposit::{Deposit, deposit, expiry},
+    inconsistency::Inconsistency,
     payment::{CreditedPayment, PaymentKey},
     posting::TransactionType,
     refusal::{Refusal, Refused},
     rules::{Package, Rules},
-    wallet::{Inconsistency, Source, Wallet},
+    wallet::Wallet,
 };
 
 /// The credits that a purchase adds.

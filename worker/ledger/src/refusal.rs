@@ -33,6 +33,8 @@ pub enum Refusal {
     InvalidAmount,
     /// The service has no price, and the configuration rejects such services.
     UnknownService,
+    /// The hold would expire before it begins, or last longer than the configuration allows.
+    InvalidExpiry,
     /// No package has this id or price id.
     UnknownPackage,
     /// The subscription belongs to another user.
@@ -47,22 +49,32 @@ pub enum Refusal {
     WalletNotFound,
     /// The wallet is frozen.
     WalletFrozen,
+    /// The wallet has a debt, and the configuration forbids spending then.
+    DebtOutstanding,
     /// The registration bonus was granted before.
     AlreadyGranted,
     /// The payment was credited before, under another reference.
     DuplicatePayment,
     /// The wallet is at its maximum balance, so no free credits fit.
     MaxBalanceReached,
+    /// The hold does not exist.
+    HoldNotFound,
+    /// The hold was captured or released, or has expired.
+    HoldClosed,
     /// Fewer credits are spendable than the command costs.
     InsufficientCredits,
-    /// The transaction to refund does not exist. Reserved for refunds.
+    /// The user has no transaction that the command may name with this reference or payment.
     OriginalNotFound,
-    /// More would be refunded than was consumed. Reserved for refunds.
+    /// More would be refunded than is left of the consumption or capture.
     RefundExceedsConsumption,
-    /// The hold does not exist. Reserved for holds.
-    HoldNotFound,
-    /// The hold was captured, released or timed out. Reserved for holds.
-    HoldClosed,
+    /// The price of the revoked purchase is not known or 0, so it has no share that was refunded.
+    AmountPaidUnknown,
+    /// More would be revoked than is left of the deposit.
+    RevokeExceedsCredits,
+    /// The revocation was reinstated before.
+    AlreadyReinstated,
+    /// More would be forgiven than is owed.
+    ForgiveExceedsDebt,
 }
 
 impl Refusal {
@@ -82,6 +94,7 @@ impl Refusal {
             Self::ReferenceConflict
                 | Self::CreditsDisabled
                 | Self::InvalidAmount
+                | Self::InvalidExpiry
                 | Self::UnknownService
                 | Self::UnknownPackage
                 | Self::UnknownPlan
@@ -97,9 +110,11 @@ impl Refusal {
 pub struct Refused {
     /// The reason for the refusal.
     pub code: Refusal,
-    /// The cost of the command, for `insufficient_credits`.
+    /// The cost of the command, for `insufficient_credits`. The credits to return, for
+    /// `refund_exceeds_consumption`, if the command named them.
     pub required: Option<i64>,
     /// The credits that were spendable at the command's effective time, for `insufficient_credits`.
+    /// The credits that were left to return, for `refund_exceeds_consumption`.
     pub available: Option<i64>,
     /// The transaction that credited the payment, for `duplicate_payment`.
     pub first: Option<CreditedPayment>,
@@ -127,6 +142,38 @@ impl Refused {
         }
     }
 
+    /// `refund_exceeds_consumption` with the credits that the command names, and those that are
+    /// left to return.
+    pub const fn exceeds_consumption(required: Option<i64>, left: i64) -> Self {
+        Self {
+            code: Refusal::RefundExceedsConsumption,
+            required,
+            available: Some(left),
+            first: None,
+        }
+    }
+
+    /// `revoke_exceeds_credits` with the credits that the command names, and those that are left of
+    /// the deposit.
+    pub const fn exceeds_deposit(required: Option<i64>, left: i64) -> Self {
+        Self {
+            code: Refusal::RevokeExceedsCredits,
+            required,
+            available: Some(left),
+            first: None,
+        }
+    }
+
+    /// `forgive_exceeds_debt` with the credits that the command names, and those that are owed.
+    pub const fn exceeds_debt(required: Option<i64>, debt: i64) -> Self {
+        Self {
+            code: Refusal::ForgiveExceedsDebt,
+            required,
+            available: Some(debt),
+            first: None,
+        }
+    }
+
     /// `duplicate_payment` with the transaction that credited the payment.
     pub const fn duplicate_payment(first: CreditedPayment) -> Self {
         Self {
@@ -140,6 +187,21 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let excess = match self.code {
+            Refusal::RefundExceedsConsumption => Some(("refunded", "consumption")),
+            Refusal::RevokeExceedsCredits => Some(("revoked", "deposit")),
+            Refusal::ForgiveExceedsDebt => Some(("forgiven", "debt")),
+            _ => None,
+        };
+        if let (Some((done, of)), Some(left)) = (excess, self.available) {
+            return match self.required {
+                Some(required) => write!(
+                    f,
+                    "{required} credits would be {done}, {left} are left of the {of}"
+                ),
+                None => write!(f, "nothing is left of the {of} that could be {done}"),
+            };
+        }
         if let (Some(required), Some(available)) = (self.required, self.available) {
             return write!(
                 f,
@@ -159,6 +221,9 @@ impl fmt::Display for Refused {
             }
             Refusal::CreditsDisabled => "the credit system is disabled",
             Refusal::InvalidAmount => "the resulting amount is out of range",
+            Refusal::InvalidExpiry => {
+                "the hold must expire after its effective time, within `holds.max_duration`"
+            }
             Refusal::UnknownService => "this service has no price",
             Refusal::UnknownPackage => "there is no such package",
             Refusal::UnknownPlan => "there is no such plan",
@@ -171,8 +236,13 @@ impl fmt::Display for Refused {
             Refusal::DuplicatePayment => "this payment was credited before",
             Refusal::MaxBalanceReached => "the wallet is at its maximum balance",
             Refusal::InsufficientCredits => "there are not enough credits",
-            Refusal::OriginalNotFound => "the original transaction does not exist",
+            Refusal::DebtOutstanding => "this wallet has a debt",
+            Refusal::OriginalNotFound => "this user has no such transaction that can be named",
             Refusal::RefundExceedsConsumption => "more would be refunded than was consumed",
+            Refusal::AmountPaidUnknown => "this deposit has no `amountPaid` above 0",
+            Refusal::RevokeExceedsCredits => "more would be revoked than was deposited",
+            Refusal::AlreadyReinstated => "this revocation was reinstated before",
+            Refusal::ForgiveExceedsDebt => "more would be forgiven than is owed",
             Refusal::HoldNotFound => "there is no such hold",
             Refusal::HoldClosed => "this hold is closed",
         })

@@ -6,6 +6,10 @@ use chrono::TimeDelta;
 
 use crate::amount::Price;
 
+/// The time from the effective time of a hold to its expiry, if the command names no expiry. A
+/// lower [`Rules::max_hold`] limits it.
+pub const DEFAULT_HOLD: TimeDelta = TimeDelta::minutes(15);
+
 /// All settings that decide about the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -20,6 +24,8 @@ pub struct Rules {
     pub registration: Registration,
     /// Name of the plan that every registered user falls back to, if it is enabled.
     pub free_plan: Option<String>,
+    /// The maximum time from the effective time of a hold to its expiry.
+    pub max_hold: TimeDelta,
     /// Whether a trial is granted like a paid subscription.
     pub trial_grants: bool,
     /// The time for which a subscription is still granted after a payment became overdue.
@@ -32,8 +38,26 @@ pub struct Rules {
     pub prices: BTreeMap<String, Price>,
     /// The price of services without a price of their own.
     pub default_price: DefaultPrice,
+    /// Days until returned credits expire whose batch has expired.
+    pub refund_grace_days: i64,
+    /// What a debt means for new credits and for spending.
+    pub debt_policy: DebtPolicy,
+    /// Whether a revocation that leaves a debt freezes the wallet.
+    pub freeze_on_debt: bool,
     /// The scope in which a reference is unique.
     pub references: References,
+}
+
+/// What a debt means for new credits and for spending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DebtPolicy {
+    /// New credits repay it first.
+    #[default]
+    RepayFirst,
+    /// New credits repay it first, and the wallet may not spend until it is repaid.
+    Block,
+    /// It is recorded, and nothing depends on it.
+    Report,
 }
 
 /// The scope in which a reference is unique.
@@ -121,6 +145,7 @@ impl Default for Rules {
                 validity_days: Some(30),
             },
             free_plan: Some("free".to_owned()),
+            max_hold: TimeDelta::hours(24),
             trial_grants: true,
             past_due_grace: TimeDelta::zero(),
             plans: [("free", plan(10)), ("pro", plan(200))]
@@ -143,6 +168,9 @@ impl Default for Rules {
             .map(|(service, credits)| (service.to_owned(), Price::each(credits)))
             .into(),
             default_price: DefaultPrice::Reject,
+            refund_grace_days: 7,
+            debt_policy: DebtPolicy::RepayFirst,
+            freeze_on_debt: false,
             references: References::PerOrigin,
         }
     }

@@ -4,12 +4,13 @@
 use crate::{
     action::SubscriptionUpdate,
     decision::{Context, Verdict},
+    inconsistency::Inconsistency,
     monthly,
     posting::TransactionType,
     status::SubscriptionStatus,
     subscription::{self, Subscription},
     timeline::Event,
-    wallet::{Inconsistency, Wallet},
+    wallet::Wallet,
 };
 
 pub(crate) fn decide(

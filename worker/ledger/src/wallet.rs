@@ -1,12 +1,19 @@
 //! Wallets and their batches. A wallet's batches are kept in the order in which they are spent.
 
-use std::{cmp::Ordering, fmt};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
 
-use crate::posting::Allocation;
+use crate::{
+    batch::{Batch, BatchStatus},
+    hold_record::TrackedHold,
+    inconsistency::Inconsistency,
+    posting::Allocation,
+    refusal::Refusal,
+    rules::{DebtPolicy, Rules},
+};
 
 /// One user's account, with the batches that the current commands may need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +26,12 @@ pub struct Wallet {
     pub balance: i64,
     /// The credits that holds reserve.
     pub held: i64,
-    /// The sum of all purchases, bonuses, grants and promotions, in credits.
+    /// The credits that the user owes: what is open of its debts.
+    pub debt: i64,
+    /// The sum of all purchases, bonuses, grants and promotions, without what revocations and
+    /// repayments took, in credits.
     pub total_earned: i64,
-    /// The sum of all consumptions minus refunds, in credits.
+    /// The sum of all consumptions and captures minus refunds, in credits.
     pub total_spent: i64,
     /// The number of COMPLETED transactions.
     pub transaction_count: i64,
@@ -32,9 +42,16 @@ pub struct Wallet {
     pub next_due_at: Option<DateTime<Utc>>,
     /// The number of writes of the row.
     pub version: i64,
-    /// ACTIVE batches in spending order: all expired ones, and enough of the others for the current
-    /// commands.
-    batches: Vec<Batch>,
+    /// The earliest expiry of its open holds. It is in the past if a hold has expired and was not
+    /// closed yet.
+    pub holds_end_at: Option<DateTime<Utc>>,
+    /// Batches in spending order: all expired ACTIVE ones, those of its open holds, enough of the
+    /// other ACTIVE ones for the current commands, and those that a transaction to refund took
+    /// from.
+    pub(crate) batches: Vec<Batch>,
+    pub(crate) holds: Vec<TrackedHold>,
+    /// Batches that credits of closed holds were returned to, until their expiry was checked.
+    pub(crate) returned: BTreeSet<Uuid>,
 }
 
 /// Whether a wallet may spend.
@@ -54,131 +71,6 @@ impl WalletStatus {
     }
 }
 
-/// Credits that were added together and expire together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
-    /// The id of the row.
-    pub id: Uuid,
-    /// The credits that were added.
-    pub amount: i64,
-    /// The credits that are left.
-    pub remaining: i64,
-    /// The credits that are left and reserved by a hold.
-    pub held: i64,
-    /// The time at which they were added.
-    pub issued_at: DateTime<Utc>,
-    /// The first instant at which they cannot be spent any more. `None` means never.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// Whether credits are left, and if not, why.
-    pub status: BatchStatus,
-    /// The kind of its source.
-    pub source: Source,
-    /// The plan or package it came from.
-    pub source_plan: Option<String>,
-    /// The month of the period it was granted for, as `YYYY-MM`.
-    pub grant_period: Option<String>,
-    /// The price that was paid for it, in millionths of the currency's unit.
-    pub paid_micros: Option<i64>,
-    /// ISO 4217 code.
-    pub currency: Option<String>,
-    /// The transaction that added it.
-    pub transaction_id: Uuid,
-    /// The number of times that credits of it expired. It numbers the references of these
-    /// expirations.
-    pub expirations: i32,
-}
-
-/// The state of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum BatchStatus {
-    /// Credits are left.
-    Active,
-    /// It is empty, because its credits were spent.
-    Consumed,
-    /// It is empty, because its last credits expired.
-    Expired,
-    /// It is empty, because its last credits were taken back. Reserved.
-    Revoked,
-}
-
-impl BatchStatus {
-    /// The name in the database.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// The kind of a batch's source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum Source {
-    /// A purchase.
-    Purchase,
-    /// A monthly grant of a plan.
-    Subscription,
-    /// Free credits: a bonus or a promotion.
-    Bonus,
-}
-
-impl Source {
-    /// The name in the database.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// Rows that contradict each other. This is not a refusal: the ledger needs repair. The error names
-/// the row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inconsistency {
-    /// The table of the inconsistent row.
-    pub table: &'static str,
-    /// The id of the inconsistent row.
-    pub id: String,
-    /// The contradiction that was found.
-    pub message: String,
-}
-
-impl fmt::Display for Inconsistency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} is inconsistent: {}",
-            self.table, self.id, self.message
-        )
-    }
-}
-
-impl std::error::Error for Inconsistency {}
-
-impl Batch {
-    /// The credits that can be taken from it, regardless of its expiry.
-    pub const fn free(&self) -> i64 {
-        self.remaining - self.held
-    }
-
-    /// Whether its credits can be spent at `at`.
-    pub fn spendable_at(&self, at: DateTime<Utc>) -> bool {
-        self.expires_at.is_none_or(|expires_at| at < expires_at)
-    }
-
-    /// The spending order: earlier expiry first and never-expiring batches last, then bonus and
-    /// subscription credits before purchased ones, then the older batch, then the smaller id.
-    pub fn fifo_cmp(&self, other: &Self) -> Ordering {
-        fn key(batch: &Batch) -> impl Ord {
-            (
-                batch.expires_at.is_none(),
-                batch.expires_at,
-                batch.source == Source::Purchase,
-                batch.issued_at,
-                batch.id,
-            )
-        }
-        key(self).cmp(&key(other))
-    }
-}
-
 impl Wallet {
     /// An empty wallet.
     pub const fn new(id: Uuid, user_id: String) -> Self {
@@ -187,13 +79,17 @@ impl Wallet {
             user_id,
             balance: 0,
             held: 0,
+            debt: 0,
             total_earned: 0,
             total_spent: 0,
             transaction_count: 0,
             status: WalletStatus::Active,
             next_due_at: None,
             version: 0,
+            holds_end_at: None,
             batches: Vec::new(),
+            holds: Vec::new(),
+            returned: BTreeSet::new(),
         }
     }
 
@@ -208,6 +104,13 @@ impl Wallet {
             .batches
             .partition_point(|other| other.fifo_cmp(&batch).is_lt());
         self.batches.insert(position, batch);
+    }
+
+    /// Adds a batch, unless the wallet has it already.
+    pub fn add_batch_once(&mut self, batch: Batch) {
+        if self.batches.iter().all(|other| other.id != batch.id) {
+            self.add_batch(batch);
+        }
     }
 
     /// Removes the empty batches.
@@ -269,9 +172,13 @@ impl Wallet {
         Ok(allocations)
     }
 
-    /// Takes the free credits of every batch with `expires_at ≤ cutoff`. Returns each change with
-    /// the number of expirations of that batch.
-    pub(crate) fn take_expired(&mut self, cutoff: DateTime<Utc>) -> Vec<(Allocation, i32)> {
+    /// Takes the free credits of every batch with `expires_at ≤ cutoff` that `is_included` names.
+    /// Returns each change with the number of expirations of that batch.
+    pub(crate) fn take_expired(
+        &mut self,
+        cutoff: DateTime<Utc>,
+        is_included: impl Fn(Uuid) -> bool,
+    ) -> Vec<(Allocation, i32)> {
         self.batches
             .iter_mut()
             .take_while(|batch| {
@@ -279,7 +186,7 @@ impl Wallet {
                     .expires_at
                     .is_some_and(|expires_at| expires_at <= cutoff)
             })
-            .filter(|batch| batch.free() > 0)
+            .filter(|batch| batch.free() > 0 && is_included(batch.id))
             .map(|batch| {
                 batch.expirations += 1;
                 (
@@ -288,6 +195,93 @@ impl Wallet {
                 )
             })
             .collect()
+    }
+
+    /// Returns credits to the batch that they were taken from, and makes it ACTIVE again. Returns
+    /// `None` if the batch has expired at `at`: its credits cannot be spent any more.
+    pub(crate) fn give_back(
+        &mut self,
+        batch_id: Uuid,
+        credits: i64,
+        at: DateTime<Utc>,
+    ) -> Result<Option<Allocation>, Inconsistency> {
+        let mut batches = self.batches.iter_mut();
+        let batch = batches.find(|batch| batch.id == batch_id);
+        match batch.filter(|batch| !batch.is_expired(at)) {
+            Some(batch) => batch.restore(credits).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Subtracts the amount of a consumption or capture from the balance and counts one
+    /// transaction.
+    pub(crate) fn spend(&mut self, amount: i64) -> Result<(), Inconsistency> {
+        self.post(-amount)?;
+        self.total_spent = self.total_spent.checked_add(amount).ok_or_else(|| {
+            self.inconsistent(format!("adding {amount} overflows its total_spent"))
+        })?;
+        Ok(())
+    }
+
+    /// Adds a signed amount to the balance and to `total_earned`, and counts one transaction.
+    pub(crate) fn earn(&mut self, amount: i64) -> Result<(), Inconsistency> {
+        self.post(amount)?;
+        self.total_earned = self
+            .total_earned
+            .checked_add(amount)
+            .filter(|earned| *earned >= 0)
+            .ok_or_else(|| {
+                self.inconsistent(format!(
+                    "adding {amount} to its total_earned is out of range"
+                ))
+            })?;
+        Ok(())
+    }
+
+    /// Adds a signed amount to the debt.
+    pub(crate) fn owe(&mut self, amount: i64) -> Result<(), Inconsistency> {
+        self.debt = self
+            .debt
+            .checked_add(amount)
+            .filter(|debt| *debt >= 0)
+            .ok_or_else(|| {
+                self.inconsistent(format!("adding {amount} to its debt is out of range"))
+            })?;
+        Ok(())
+    }
+
+    /// Whether it may spend.
+    pub(crate) fn check_spending(&self, rules: &Rules) -> Result<(), Refusal> {
+        if self.status == WalletStatus::Frozen {
+            return Err(Refusal::WalletFrozen);
+        }
+        if self.debt > 0 && rules.debt_policy == DebtPolicy::Block {
+            return Err(Refusal::DebtOutstanding);
+        }
+        Ok(())
+    }
+
+    /// Takes free credits of one batch.
+    pub(crate) fn take_from(
+        &mut self,
+        batch_id: Uuid,
+        credits: i64,
+        when_empty: BatchStatus,
+    ) -> Result<Allocation, Inconsistency> {
+        let mut batches = self.batches.iter_mut();
+        let batch = batches.find(|batch| batch.id == batch_id && batch.free() >= credits);
+        match batch {
+            Some(batch) => Ok(batch.reduce(credits, when_empty)),
+            None => Err(self.inconsistent(format!(
+                "its batch {batch_id} has no {credits} free credits"
+            ))),
+        }
+    }
+
+    /// Puts allocations in the order of the batches, in which a replay reads them.
+    pub(crate) fn sort_allocations(&self, allocations: &mut [Allocation]) {
+        let place = |id| self.batches.iter().position(|batch| batch.id == id);
+        allocations.sort_by_key(|allocation| place(allocation.batch_id));
     }
 
     /// Adds a signed amount to the balance and counts one transaction.
@@ -311,20 +305,6 @@ impl Wallet {
             table: "credits_balance",
             id: self.id.to_string(),
             message,
-        }
-    }
-}
-
-impl Batch {
-    fn reduce(&mut self, taken: i64, when_empty: BatchStatus) -> Allocation {
-        self.remaining -= taken;
-        if self.remaining == 0 {
-            self.status = when_empty;
-        }
-        Allocation {
-            batch_id: self.id,
-            amount: -taken,
-            batch_remaining: self.remaining,
         }
     }
 }

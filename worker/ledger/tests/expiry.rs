@@ -22,6 +22,7 @@ fn batch(held: i64) -> Batch {
         grant_period: None,
         paid_micros: None,
         currency: None,
+        deposit_id: Uuid::nil(),
         transaction_id: Uuid::from_u128(8),
         expirations: 0,
     }

@@ -81,8 +81,12 @@ fn every_sum_of_a_wallet_is_checked() {
     whole.breaks("held = Σ held of batches", |it| {
         it.wallet.held += 1;
     });
-    whole.breaks("total_earned = Σ credits added", |it| {
+    let earned = "total_earned = Σ credits added − revoked − repaid + reinstated";
+    whole.breaks(earned, |it| {
         it.wallet.total_earned += 1;
+    });
+    whole.breaks("debt = Σ COMPLETED changes of the debt", |it| {
+        it.wallet.debt += 1;
     });
     whole.breaks("total_spent = Σ consumed − refunded", |it| {
         it.wallet.total_spent += 1;

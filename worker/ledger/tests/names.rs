@@ -6,8 +6,9 @@ use strum::VariantArray;
 #[test]
 fn each_type_of_transaction_has_its_name() {
     use TransactionType::{
-        Bonus, Consumption, Expiration, Freeze, MonthlyGrant, Promotion, Purchase, Refund,
-        RegistrationBonus, Revocation, Subscription, Unfreeze,
+        Bonus, Capture, Consumption, Debt, Expiration, Forgiveness, Freeze, Hold, MonthlyGrant,
+        Promotion, Purchase, Refund, RegistrationBonus, Reinstatement, Release, Repayment,
+        Revocation, Subscription, Unfreeze,
     };
     let names = [
         (Purchase, "purchase"),
@@ -19,9 +20,16 @@ fn each_type_of_transaction_has_its_name() {
         (Promotion, "promotion"),
         (Refund, "refund"),
         (Revocation, "revocation"),
+        (Hold, "hold"),
+        (Capture, "capture"),
+        (Release, "release"),
         (Subscription, "subscription"),
         (Freeze, "freeze"),
         (Unfreeze, "unfreeze"),
+        (Debt, "debt"),
+        (Repayment, "repayment"),
+        (Forgiveness, "forgiveness"),
+        (Reinstatement, "reinstatement"),
     ];
     for (kind, name) in names {
         assert_eq!(kind.as_str(), name);
@@ -61,7 +69,8 @@ fn origins_statuses_and_sources_have_their_names() {
     assert!("LAPSED".parse::<Skipped>().is_err());
 }
 
-/// The table of refusals in docs/reference/outcomes.md: the code, and whether the refusal is stored.
+/// The table of refusals in docs/reference/outcomes.md: the code, and whether the refusal is
+/// stored.
 #[test]
 fn each_refusal_has_its_code_and_is_stored_if_the_ledger_decides_it() {
     let table = [
@@ -69,6 +78,7 @@ fn each_refusal_has_its_code_and_is_stored_if_the_ledger_decides_it() {
         ("credits_disabled", false),
         ("invalid_amount", false),
         ("unknown_service", false),
+        ("invalid_expiry", false),
         ("unknown_package", false),
         ("subscription_conflict", false),
         ("unknown_plan", false),
@@ -76,14 +86,19 @@ fn each_refusal_has_its_code_and_is_stored_if_the_ledger_decides_it() {
         ("not_due", false),
         ("wallet_not_found", true),
         ("wallet_frozen", true),
+        ("debt_outstanding", true),
         ("already_granted", true),
         ("duplicate_payment", true),
         ("max_balance_reached", true),
+        ("hold_not_found", true),
+        ("hold_closed", true),
         ("insufficient_credits", true),
         ("original_not_found", true),
         ("refund_exceeds_consumption", true),
-        ("hold_not_found", true),
-        ("hold_closed", true),
+        ("amount_paid_unknown", true),
+        ("revoke_exceeds_credits", true),
+        ("already_reinstated", true),
+        ("forgive_exceeds_debt", true),
     ];
     let all = Refusal::VARIANTS.iter();
     let found: Vec<_> = all

@@ -11,7 +11,7 @@ use super::{Shared, StartError};
 use crate::{
     config::{Backend, Schedule, SecretUrl, Settings},
     jobs::scheduler::{JobQueue, Scheduler},
-    jobs::{ANSWER_TIMEOUT, Runner, WINDOW, serve_local},
+    jobs::{ANSWER_TIMEOUT, HoldCloser, Runner, WINDOW, serve_local},
     pipeline::chain,
     transport::amqp::{self, SharedState},
 };
@@ -54,6 +54,7 @@ impl Jobs {
                 window: 2 * WINDOW,
                 // Commands of the worker itself have no sender.
                 name_sender: false,
+                ledger_id: shared.ledger_id,
                 ..settings.client_options(&connection_name)
             },
             topology: settings.topology()?,
@@ -64,12 +65,12 @@ impl Jobs {
         })
     }
 
-    /// Runs until `stop` is cancelled, from the time at which the lanes are `ready`: then the
-    /// commands of jobs are applied.
-    pub async fn run_after(self, ready: impl Future<Output = ()> + Send) {
+    /// Runs until `stop` is cancelled, from the time at which the lanes have `tried` to serve: then
+    /// the commands of jobs are applied, except those for a queue that is unavailable.
+    pub async fn run_after(self, tried: impl Future<Output = ()> + Send) {
         tokio::select! {
             () = self.stop.cancelled() => return,
-            () = ready => {}
+            () = tried => {}
         }
         self.run().await;
     }
@@ -108,6 +109,15 @@ impl Jobs {
             }
             JobQueue::Local(sender)
         };
+        let closer = HoldCloser {
+            database: shared.store.database().clone(),
+            client: client.clone(),
+            redis: shared.redis.clone(),
+            clock: shared.clock.clone(),
+            worker: shared.worker.clone(),
+            stop: self.stop.clone(),
+        };
+        tasks.spawn(closer.run());
         let scheduler = Scheduler {
             schedule: self.schedule,
             database: shared.store.database().clone(),

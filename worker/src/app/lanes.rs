@@ -7,6 +7,7 @@ use crate::{
     cache::Mirror,
     config::{Backend, Settings},
     monitor::{self, LOOK_EVERY},
+    position::Positions,
     queries::StoreQueryHandler,
     store_ledger::StoreLedger,
     transport::amqp::{Drained, Inbound, InboundOptions, OtherLedger, SharedState},
@@ -23,13 +24,15 @@ pub(super) enum Lanes {
 }
 
 impl Lanes {
-    /// Starts the lanes of `backend`. `mirror` receives the users whose balances have changed or were
-    /// queried; `None` without Redis.
+    /// Starts the lanes of `backend`. `mirror` receives the users whose balances have changed or
+    /// were queried; `None` without Redis. `positions` remembers what is committed; `None` on a
+    /// file.
     pub async fn start(
         settings: &Settings,
         backend: &Backend,
         shared: &Shared,
         mirror: Option<Mirror>,
+        positions: Option<Positions>,
     ) -> Result<Self, StartError> {
         let (store, catalog) = (shared.store.clone(), shared.catalog.clone());
         match backend {
@@ -45,7 +48,8 @@ impl Lanes {
                     ..InboundOptions::new(amqp.expose(), topology, shared.worker.as_str())
                 };
                 let rules = catalog.rules.clone();
-                let ledger = Arc::new(StoreLedger::new(store.clone(), rules, mirror.clone()));
+                let ledger = StoreLedger::new(store.clone(), rules, mirror.clone());
+                let ledger = Arc::new(ledger.remembering(positions));
                 let query_handler = Arc::new(StoreQueryHandler::new(store, catalog, mirror));
                 Ok(Self::Amqp(Inbound::start(options, ledger, query_handler)?))
             }
@@ -71,6 +75,22 @@ impl Lanes {
         async move {
             if let Some(ready) = amqp {
                 ready.await;
+            }
+            if let Some(ready) = embedded {
+                ready.await;
+            }
+        }
+    }
+
+    /// Like [`Self::ready`], but also completes if some lanes turned out to be unable to serve.
+    pub fn tried(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (amqp, embedded) = match self {
+            Self::Amqp(inbound) => (Some(inbound.tried()), None),
+            Self::Embedded(embedded) => (None, Some(embedded.ready())),
+        };
+        async move {
+            if let Some(tried) = amqp {
+                tried.await;
             }
             if let Some(ready) = embedded {
                 ready.await;

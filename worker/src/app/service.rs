@@ -14,9 +14,10 @@ use crate::{
     clock::Clock,
     config::{Backend, Settings},
     monitor::{Health, Watched},
+    position::Positions,
     read,
     store::Store,
-    transport::amqp::OtherLedger,
+    transport::amqp::{OtherLedger, PositionService},
 };
 
 /// A task, with its name in health checks.
@@ -28,8 +29,10 @@ pub struct Service {
     lanes: Lanes,
     /// Stops `tasks`.
     stop: CancellationToken,
-    /// The watch on the settings of the database, then scheduler and job runner.
+    /// The watches on the settings and the server of the database, then scheduler and job runner.
     tasks: Vec<Task>,
+    /// Remembers what the lanes commit, and stops after them; `None` on a file.
+    remembering: Option<(CancellationToken, Task)>,
     /// The tasks that are aborted on drain: they have nothing to finish.
     background: Vec<Task>,
 }
@@ -60,34 +63,52 @@ impl Service {
         let (mirror, mirror_task) = mirroring
             .map(|redis| start_mirror(&shared, Balances::new(redis)))
             .unzip();
-        let lanes = Lanes::start(settings, backend, &shared, mirror).await?;
+        let positions = shared.ledger_id.filter(|_| shared.store.has_clock());
+        let positions = positions.map(|ledger| Positions::new(ledger, shared.worker.as_str()));
+        let lanes = Lanes::start(settings, backend, &shared, mirror, positions.clone()).await?;
+        let remembering = positions
+            .clone()
+            .map(|positions| remember(settings, &shared, positions))
+            .transpose()?;
         let mut background: Vec<Task> = Vec::new();
         background.extend(mirror_task.map(|task| ("mirror", task)));
         background.push(("clock", tokio::spawn(shared.clock.watch())));
 
         let stop = CancellationToken::new();
         let watch = shared.store.database().clone().watch_settings(stop.clone());
-        let mut tasks = vec![("settings", tokio::spawn(watch))];
+        let follow = shared.store.database().clone().watch_server(stop.clone());
+        let mut tasks = vec![
+            ("settings", tokio::spawn(watch)),
+            ("server", tokio::spawn(follow)),
+        ];
         let job_state = lanes.job_state();
         let jobs = Jobs::new(settings, backend, shared.clone(), job_state, stop.clone())?;
-        tasks.push(("jobs", tokio::spawn(jobs.run_after(lanes.ready()))));
+        tasks.push(("jobs", tokio::spawn(jobs.run_after(lanes.tried()))));
         let service = Self {
             lanes,
             stop,
             tasks,
+            remembering,
             background,
         };
         if let Some(health) = health {
-            health.watch(service.watched(settings, shared));
+            health.watch(service.watched(settings, shared, positions));
         }
         Ok(service)
     }
 
-    fn watched(&self, settings: &Settings, shared: Shared) -> Watched {
-        let tasks = self.tasks.iter().chain(&self.background);
+    fn watched(
+        &self,
+        settings: &Settings,
+        shared: Shared,
+        positions: Option<Positions>,
+    ) -> Watched {
+        let remembering = self.remembering.iter().map(|(_, task)| task);
+        let tasks = self.tasks.iter().chain(&self.background).chain(remembering);
         Watched {
             lanes: self.lanes.watch(),
             store: shared.store,
+            positions,
             redis: shared.redis,
             clock: shared.clock,
             tasks: tasks
@@ -122,11 +143,37 @@ impl Service {
         }
         let left = until.saturating_duration_since(Instant::now());
         let drained = self.lanes.drain(left).await;
+        if let Some((stop, (_, mut task))) = self.remembering {
+            stop.cancel();
+            // A lost position is replaced by that of the next commit.
+            if timeout_at(until, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
         for (_, task) in self.background {
             task.abort();
         }
         in_time && drained
     }
+}
+
+/// Starts to remember what the lanes commit.
+fn remember(
+    settings: &Settings,
+    shared: &Shared,
+    positions: Positions,
+) -> Result<(CancellationToken, Task), StartError> {
+    let stop = CancellationToken::new();
+    let service = PositionService {
+        url: settings.queue_url()?.expose().to_owned(),
+        topology: settings.topology()?,
+        worker: shared.worker.clone(),
+        positions,
+        store: shared.store.clone(),
+        retain: settings.recovery.retain,
+        stop: stop.clone(),
+    };
+    Ok((stop, ("positions", tokio::spawn(service.run()))))
 }
 
 /// Opens Redis if it is configured. Only workers on servers use it.

@@ -2,9 +2,9 @@
 //! `balance` query as JSON. Apps may read it; the worker only writes.
 //!
 //! A value overwrites only the same or an older version of the wallet, so an old value never
-//! replaces a newer one. A value expires when it becomes false by itself: a batch expires, or a
-//! grant falls due. It also expires after a minute, so that a value whose replacement was lost does
-//! not stay.
+//! replaces a newer one. A value expires when it becomes false by itself: a batch expires, a hold
+//! ends, or a grant falls due. It also expires after a minute, so that a value whose replacement
+//! was lost does not stay.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -88,7 +88,8 @@ fn lifetime_millis(balance: &BalanceResult, now: DateTime<Utc>) -> Option<u64> {
         // The period of the grant has started. Its events may still be on their way.
         return None;
     }
-    let next = [expiry, grant].into_iter().flatten().min();
+    let next = [expiry, grant, balance.holds_end_at];
+    let next = next.into_iter().flatten().min();
     let left = next.map_or(LONGEST, |at| (at - now).to_std().unwrap_or_default());
     let millis = u64::try_from(left.min(LONGEST).as_millis()).unwrap_or_default();
     (millis > 0).then_some(millis)

@@ -1,11 +1,15 @@
-//! A connection to Redis that reconnects by itself.
+//! A connection to Redis that reconnects by itself, to one of the addresses in the URL.
+//!
+//! A URL may list several addresses (`redis://a:6379,b:6379`): a primary and its replicas. After a
+//! failed request the next one goes to the next address. So the connection stays with the address
+//! that accepts writes, because a replica refuses them.
 
 use std::{
     fmt,
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -25,13 +29,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A connection to Redis, which may be unavailable at any time.
 #[derive(Clone)]
 pub struct Redis {
-    manager: ConnectionManager,
+    /// One for each address of the URL.
+    managers: Arc<[ConnectionManager]>,
     namespace: Arc<str>,
     state: Arc<State>,
 }
 
 #[derive(Default)]
 struct State {
+    /// The number of requests that failed. It selects the address of the next request.
+    failures: AtomicUsize,
+    /// The failures since the last success.
+    failures_in_a_row: AtomicUsize,
     unavailable: AtomicBool,
     /// Whether the cause of the outage has been logged.
     explained: AtomicBool,
@@ -55,17 +64,27 @@ impl Redis {
     /// Prepares a connection, which is opened by the first request. Fails only if the URL is
     /// invalid.
     pub fn new(url: &str, namespace: &str) -> Result<Self, RedisUrlError> {
-        let client = Client::open(url).map_err(RedisUrlError)?;
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(1)
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT));
+        let open = |url: String| {
+            let client = Client::open(url).map_err(RedisUrlError)?;
+            ConnectionManager::new_lazy_with_config(client, config.clone()).map_err(RedisUrlError)
+        };
+        let managers: Vec<_> = each_address(url).map(open).collect::<Result<_, _>>()?;
         Ok(Self {
-            manager: ConnectionManager::new_lazy_with_config(client, config)
-                .map_err(RedisUrlError)?,
+            managers: managers.into(),
             namespace: namespace.into(),
             state: Arc::default(),
         })
+    }
+
+    /// The connection for the next request.
+    fn manager(&self) -> Option<ConnectionManager> {
+        let failures = self.state.failures.load(Relaxed);
+        let turn = failures.checked_rem(self.managers.len())?;
+        self.managers.get(turn).cloned()
     }
 
     /// The name of a key, prefixed with the namespace.
@@ -82,7 +101,7 @@ impl Redis {
         if !self.may_request() {
             return None;
         }
-        match timeout(TIMEOUT, send(self.manager.clone())).await {
+        match timeout(TIMEOUT, send(self.manager()?)).await {
             Ok(Ok(answer)) => {
                 self.note_success();
                 Some(answer)
@@ -122,6 +141,7 @@ impl Redis {
     }
 
     fn note_success(&self) {
+        self.state.failures_in_a_row.store(0, Relaxed);
         if self.state.unavailable.swap(false, Relaxed) {
             self.set_retry_at(None);
             self.state.explained.store(false, Relaxed);
@@ -129,9 +149,15 @@ impl Redis {
         }
     }
 
-    /// Logs an outage once. Logs it a second time if its cause becomes known only later: the first
-    /// failure may show only that there was no answer.
+    /// Goes on to the next address. If all have failed, logs the outage once. Logs it a second time
+    /// if its cause becomes known only later: the first failure may show only that there was no
+    /// answer.
     fn note_failure<T>(&self, error: &str, explains: bool) -> Option<T> {
+        self.state.failures.fetch_add(1, Relaxed);
+        let in_a_row = self.state.failures_in_a_row.fetch_add(1, Relaxed) + 1;
+        if in_a_row < self.managers.len() {
+            return None;
+        }
         self.set_retry_at(Some(Instant::now() + PAUSE));
         let is_new = !self.state.unavailable.swap(true, Relaxed);
         let explained = explains && !self.state.explained.swap(true, Relaxed);
@@ -139,5 +165,51 @@ impl Redis {
             warn!(error, "redis is unavailable, continuing without it");
         }
         None
+    }
+}
+
+/// One URL for each address in the list of a URL. A URL of a socket has no list.
+fn each_address(url: &str) -> impl Iterator<Item = String> {
+    let is_socket = url.starts_with("unix:") || url.starts_with("redis+unix:");
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (user, hosts) = authority
+        .rfind('@')
+        .map_or(("", authority), |at| authority.split_at(at + 1));
+    let hosts: Vec<&str> = hosts.split(',').collect();
+    let urls: Vec<String> = if is_socket || hosts.len() < 2 {
+        vec![url.to_owned()]
+    } else {
+        let each = hosts.iter();
+        each.map(|host| format!("{scheme}://{user}{host}{path}"))
+            .collect()
+    };
+    urls.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_lists_its_addresses_with_commas() {
+        for (url, each) in [
+            ("redis://h:1/2", &["redis://h:1/2"][..]),
+            (
+                "rediss://u:a,b@h1:1,[::1]:2,h3/2#insecure",
+                &[
+                    "rediss://u:a,b@h1:1/2#insecure",
+                    "rediss://u:a,b@[::1]:2/2#insecure",
+                    "rediss://u:a,b@h3/2#insecure",
+                ],
+            ),
+            (
+                "redis+unix:///run/a,b.sock",
+                &["redis+unix:///run/a,b.sock"],
+            ),
+        ] {
+            assert_eq!(each_address(url).collect::<Vec<_>>(), each);
+        }
     }
 }

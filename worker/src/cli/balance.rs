@@ -55,6 +55,10 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     ] {
         print::line(&format!("  {name:<23} {:>20}", show::credits(credits)))?;
     }
+    if balance.debt > 0 {
+        let debt = show::credits(balance.debt);
+        print::line(&format!("  {:<23} {debt:>20}", "owed by the user"))?;
+    }
     if let Some(next) = balance.next_expiring_batch {
         let credits = show::credits(next.amount);
         print::line(&format!(

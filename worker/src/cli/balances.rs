@@ -138,6 +138,7 @@ impl Output {
             ">available",
             ">held",
             ">balance",
+            ">debt",
             ">earned",
             ">spent",
             ">expires next",
@@ -157,6 +158,7 @@ impl Output {
                     show::credits(wallet.available_credits),
                     show::credits(wallet.held),
                     show::credits(wallet.balance),
+                    show::credits(wallet.debt),
                     show::credits(wallet.total_earned),
                     show::credits(wallet.total_spent),
                     next.map(|next| show::credits(next.amount))
@@ -186,11 +188,11 @@ impl Output {
     }
 }
 
-const HEAD: &str = "user_id,status,available,held,balance,total_earned,total_spent,next_expiring,\
-                    next_expires_at,next_grant,next_grant_at,next_grant_plan,version";
+const HEAD: &str = "user_id,status,available,held,balance,debt,total_earned,total_spent,\
+                    next_expiring,next_expires_at,next_grant,next_grant_at,next_grant_plan,version";
 
 /// A wallet as a line of CSV, in the order of [`HEAD`].
-fn cells(wallet: &BalanceResult) -> [String; 13] {
+fn cells(wallet: &BalanceResult) -> [String; 14] {
     let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
     let expiring = wallet.next_expiring_batch.as_ref();
     let grant = wallet.next_grant_info.as_ref();
@@ -200,6 +202,7 @@ fn cells(wallet: &BalanceResult) -> [String; 13] {
         wallet.available_credits.to_string(),
         wallet.held.to_string(),
         wallet.balance.to_string(),
+        wallet.debt.to_string(),
         wallet.total_earned.to_string(),
         wallet.total_spent.to_string(),
         expiring

@@ -17,7 +17,10 @@ use super::{
     failure::{Doing, Failure},
     print::{self, Rows},
 };
-use crate::config::{Backend, ConfigError, Origin, PlainText, Settings};
+use crate::{
+    config::{Backend, ConfigError, Origin, PlainText, SecretUrl, Settings},
+    db,
+};
 
 /// Check, show or create the configuration
 #[derive(Debug, clap::Subcommand)]
@@ -59,6 +62,10 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
                 };
                 print::json(
                     &json!({ "ok": true, "file": file, "broker": broker, "database": database,
+                    "databaseAddresses": match &backend {
+                        Backend::Servers { database, .. } => addresses(database),
+                        Backend::Embedded { .. } => Vec::new(),
+                    },
                     "embedded": embedded, "namespace": context.settings.namespace,
                     "warnings": warnings }),
                 )?;
@@ -70,6 +77,9 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
                 Backend::Servers { amqp, database } => {
                     print::line(&format!("broker:    {amqp}"))?;
                     print::line(&format!("database:  {database}"))?;
+                    for address in addresses(&database) {
+                        print::line(&format!("           at {address}"))?;
+                    }
                     print::line(&format!("namespace: {}", context.settings.namespace))?;
                 }
                 Backend::Embedded { path } => {
@@ -84,6 +94,12 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The addresses of the database, as the driver reads them from the URL. Empty for a file.
+fn addresses(database: &SecretUrl) -> Vec<String> {
+    // The URL was checked when the configuration was read.
+    db::addresses(database.expose()).unwrap_or_default()
 }
 
 /// Writes the example with every key commented out, so that the file does not pin today's defaults.

@@ -1,9 +1,10 @@
 //! `scrip history`: lists the transactions of one user.
 
-use std::process::ExitCode;
+use std::{collections::HashMap, process::ExitCode};
 
 use producer_sdk::contract::TransactionItem;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{
     balance::no_wallet,
@@ -63,8 +64,24 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The type of a transaction, marked if the default price was charged or a period was skipped.
+/// The type of a transaction, marked if the default price was charged or a period was skipped. A
+/// refund names the reference of its consumption or capture, a revocation that of what it takes
+/// back, a reinstatement that of its revocation. What a command caused names the command.
 fn kind(transaction: &TransactionItem) -> String {
+    let (kind, of) = (&transaction.kind, &transaction.related_reference_id);
+    let is_linked = matches!(
+        kind.as_str(),
+        "refund" | "revocation" | "reinstatement" | "debt" | "repayment"
+    );
+    if let (true, Some(of)) = (is_linked, of) {
+        return match transaction.debt_change {
+            Some(change) => format!("{kind} of {of} (debt {})", show::signed(change)),
+            None => format!("{kind} of {of}"),
+        };
+    }
+    if let Some(change) = transaction.debt_change {
+        return format!("{kind} (debt {})", show::signed(change));
+    }
     let detail = transaction.detail.as_ref();
     let flag = detail.and_then(|detail| detail.get("defaultPrice"));
     if flag.and_then(Value::as_bool) == Some(true) {
@@ -79,7 +96,20 @@ fn kind(transaction: &TransactionItem) -> String {
     }
 }
 
+/// The hold that a capture or release belongs to: its reference if it is on the same page, else the
+/// end of its id.
+fn hold(transaction: &TransactionItem, references: &HashMap<Uuid, &str>) -> Option<String> {
+    let is_of_hold = matches!(transaction.kind.as_str(), "capture" | "release");
+    let id = transaction.related_id.filter(|_| is_of_hold)?;
+    let reference = references.get(&id).map(|reference| (*reference).to_owned());
+    Some(reference.unwrap_or_else(|| show::short(id)))
+}
+
 fn table(items: &[HistoryItem]) -> Rows {
+    let references: HashMap<Uuid, &str> = items
+        .iter()
+        .map(|item| (item.transaction.id, item.transaction.reference_id.as_str()))
+        .collect();
     let mut rows = Rows::new(&[
         "when",
         "type",
@@ -104,7 +134,10 @@ fn table(items: &[HistoryItem]) -> Rows {
         let clipped = detail.and_then(|detail| detail["clipped"].as_i64());
         rows.push([
             show::instant(transaction.created_at),
-            kind(transaction),
+            match hold(transaction, &references) {
+                Some(hold) => format!("{} of {hold}", kind(transaction)),
+                None => kind(transaction),
+            },
             match clipped {
                 Some(clipped) => format!("{amount} ({} clipped)", show::credits(clipped)),
                 None => amount,

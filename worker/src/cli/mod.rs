@@ -20,11 +20,16 @@ mod demo;
 mod failure;
 mod health;
 mod history;
+mod holds;
+mod http;
 mod job;
 mod migrate;
+mod payments;
 mod print;
 mod progress;
 mod publish;
+mod quote;
+mod recover;
 mod redis_users;
 mod references;
 mod replay;
@@ -32,6 +37,8 @@ mod report;
 mod run;
 mod show;
 mod signals;
+mod start;
+mod token;
 mod topology;
 mod values;
 mod verify;
@@ -100,6 +107,7 @@ enum Format {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Http(http::Args),
     Demo(demo::Args),
     #[command(subcommand)]
     Migrate(migrate::Command),
@@ -110,6 +118,8 @@ enum Command {
     Balances(balances::Args),
     History(history::Args),
     Batches(batches::Args),
+    Holds(holds::Args),
+    Quote(quote::Args),
     Price(catalog::PriceArgs),
     /// List the packages that are for sale
     Packages,
@@ -122,6 +132,11 @@ enum Command {
     Dead(dead::Command),
     Audit(audit::Args),
     Verify(verify::Args),
+    Recover(recover::Args),
+    #[command(subcommand)]
+    Token(token::Command),
+    #[command(subcommand)]
+    Payments(payments::Command),
     #[command(subcommand)]
     Topology(topology::Command),
     #[command(subcommand)]
@@ -165,6 +180,7 @@ impl Command {
     async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         match self {
             Self::Run(args) => run::run(context, args).await,
+            Self::Http(args) => http::run(context, args).await,
             Self::Demo(demo::Args {}) => demo::run(context).await,
             Self::Migrate(command) => migrate::run(context, command).await,
             Self::Publish(args) => publish::run(context, *args).await,
@@ -174,6 +190,8 @@ impl Command {
             Self::Balances(args) => balances::run(context, args).await,
             Self::History(args) => history::run(context, args).await,
             Self::Batches(args) => batches::run(context, args).await,
+            Self::Holds(args) => holds::run(context, args).await,
+            Self::Quote(args) => quote::run(context, args).await,
             Self::Price(args) => catalog::price(context, &args),
             Self::Packages => catalog::packages(context),
             Self::CanPurchase(args) => catalog::can_purchase(context, args).await,
@@ -183,6 +201,9 @@ impl Command {
             Self::Dead(command) => dead::run(context, command).await,
             Self::Audit(args) => audit::run(context, args).await,
             Self::Verify(args) => verify::run(context, args).await,
+            Self::Recover(args) => recover::run(context, args).await,
+            Self::Token(command) => token::run(context, command).await,
+            Self::Payments(command) => payments::run(context, command).await,
             Self::Topology(command) => topology::run(context, command).await,
             Self::Redis(command) => redis_users::run(context, &command),
             Self::Config(command) => config::run(context, &command),
@@ -193,7 +214,7 @@ impl Command {
     /// is wrong.
     const fn log_level(&self) -> &'static str {
         match self {
-            Self::Run(_) => "info",
+            Self::Run(_) | Self::Http(_) => "info",
             _ => "warn",
         }
     }

@@ -112,6 +112,9 @@ fn intention(command: &Command) -> Intention {
     detail.insert("command".to_owned(), Value::Object(fields));
     Intention {
         action: match command.kind() {
+            Kind::Revoke => OperatorAction::Revoke,
+            Kind::Reinstate => OperatorAction::Reinstate,
+            Kind::Forgive => OperatorAction::Forgive,
             Kind::Freeze => OperatorAction::Freeze,
             Kind::Unfreeze => OperatorAction::Unfreeze,
             _ => OperatorAction::Publish,
@@ -193,6 +196,27 @@ pub fn summary(outcome: &Outcome) -> String {
     }
     if let Some(available) = outcome.available {
         parts.push(format!("available {}", show::credits(available)));
+    }
+    if let Some(held) = outcome.held {
+        parts.push(format!("held {}", show::credits(held)));
+    }
+    if let Some(uncaptured) = outcome.uncaptured {
+        let credits = show::counted(uncaptured.into(), "credit");
+        parts.push(format!("uncaptured: {credits} were not available"));
+    }
+    for (name, credits) in [
+        ("revoked", outcome.revoked),
+        ("taken", outcome.taken),
+        ("owed", outcome.indebted),
+        ("restored", outcome.restored),
+        ("cancelled", outcome.cancelled),
+        ("forgiven", outcome.forgiven),
+        ("repaid", outcome.repaid),
+        ("debt", outcome.debt),
+    ] {
+        if let Some(credits) = credits {
+            parts.push(format!("{name} {}", show::credits(credits)));
+        }
     }
     if outcome.default_price == Some(true) {
         parts.push("default price (the service has no price)".to_owned());

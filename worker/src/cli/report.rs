@@ -1,6 +1,7 @@
 //! `scrip report`: sold, granted, consumed, expired and owed credits of a period.
 
 mod csv;
+mod revocations;
 mod tables;
 
 use std::process::ExitCode;
@@ -61,6 +62,14 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         tables::print(&report)?;
     }
     Ok(ExitCode::from(u8::from(!report.adds_up)))
+}
+
+fn heading(text: &str) -> print::Result {
+    print::line(&format!("\n{text}"))
+}
+
+fn count(number: u64) -> String {
+    show::large(number.into())
 }
 
 /// How far the clock of the database may be set back without a new row falling into a day that was

@@ -1,29 +1,25 @@
 //! `scrip run`: runs a worker.
 
-use std::{future::pending, process::ExitCode, time::Duration};
+use std::{future::pending, net::SocketAddr, process::ExitCode};
 
 use producer_sdk::Exposed;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
     context::{Context, require_schema},
     failure::{Doing, Failure},
-    print, references,
+    http, print, references,
     signals::Signals,
+    start,
 };
 use crate::{
     app::Service,
-    config::{self, Backend, PlainText, SecretUrl},
-    db::{self, StoreError},
-    monitor::Health,
+    config::{Backend, SecretUrl},
     pipeline::chain,
     store::Store,
     transport::amqp,
 };
-
-/// How long to wait between two attempts to reach the database.
-const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 const ACCESS: &str = "correct user, password and virtual host in `AMQP_URL`; or create them with \
                       `scrip topology user worker NAME` and `rabbitmqctl add_vhost`, and grant \
@@ -38,26 +34,33 @@ const ACCESS: &str = "correct user, password and virtual host in `AMQP_URL`; or 
 #[command(after_help = "\
 Examples:
   scrip run                        on one SQLite file in the user's data folder
+  scrip run --http                 the same, with the HTTP API at 127.0.0.1:8080
   AMQP_URL=amqp://localhost DATABASE_URL=postgres://localhost/scrip scrip run --migrate")]
 pub struct Args {
     /// Migrate the schema of the database first; an embedded file is always migrated
     #[arg(long)]
     migrate: bool,
+    /// Also serve the HTTP API, at this address or at http.listen
+    #[arg(long, value_name = "ADDRESS")]
+    #[expect(clippy::option_option, reason = "the option has an optional value")]
+    http: Option<Option<SocketAddr>>,
 }
 
 /// Serves until a signal arrives.
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
     let backend = context.settings.backend()?;
-    for PlainText { key, host, instead } in context.settings.plain_text() {
-        warn!(
-            key,
-            host, instead, "connection to a server is not encrypted"
-        );
-    }
+    start::warn_of_plain_text(&context.settings);
     // Health starts before the database, which may be slow to answer: `/livez` is good by then.
-    let health = listen(&context.settings.health).await?;
+    let health = start::listen(&context.settings.health).await?;
     let store = open(context, &backend, args.migrate).await?;
+    let server = match args.http {
+        Some(address) => {
+            let monitored = health.as_ref().map(|health| (health, false));
+            Some(http::serve(&context.settings, address, store.clone(), monitored).await?)
+        }
+        None => None,
+    };
     let service = Service::start(&context.settings, &backend, store, health.as_ref()).await?;
     let serving = async {
         service.ready().await;
@@ -76,38 +79,19 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         info!(signal, "stopping, finishing commands in progress");
     }
     signals.end_at_next();
-    if service.drain(context.settings.worker.drain_timeout).await {
+    let until = Instant::now() + context.settings.worker.drain_timeout;
+    if let Some(server) = server {
+        // The lanes still decide the commands whose outcomes requests wait for.
+        http::stop(server, context.settings.worker.drain_timeout / 2).await;
+    }
+    let left = until.saturating_duration_since(Instant::now());
+    if service.drain(left).await {
         info!("stopped");
     } else {
         warn!("stopped with unfinished messages, they will be delivered again");
     }
     ended?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Waits until PostgreSQL is reachable, because it may be starting at the same time as the worker.
-///
-/// Retries transient errors for `database.acquire_timeout`. Other errors are returned at once.
-async fn wait_for_database(context: &Context, database: &SecretUrl) -> Result<(), Failure> {
-    let within = context.settings.database.options().acquire_timeout;
-    let started = Instant::now();
-    let mut is_reported = false;
-    loop {
-        match db::reach(database.expose(), within).await {
-            Err(
-                error @ StoreError::Unreachable {
-                    is_transient: true, ..
-                },
-            ) if started.elapsed() < within => {
-                if !std::mem::replace(&mut is_reported, true) {
-                    warn!(%error, "database not reachable, waiting");
-                }
-                sleep(RETRY_DELAY).await;
-            }
-            Err(error) => return Err(error).doing(format!("open the ledger at {database}")),
-            Ok(()) => return Ok(()),
-        }
-    }
 }
 
 /// Fails if the broker refuses the connection permanently: the password is wrong, the virtual host
@@ -133,17 +117,6 @@ async fn first_connection(amqp: &SecretUrl) -> Result<(), Failure> {
     }
 }
 
-async fn listen(settings: &config::Health) -> Result<Option<Health>, Failure> {
-    let Some(address) = settings.listen else {
-        return Ok(None);
-    };
-    let health = Health::listen(settings)
-        .await
-        .doing(format!("listen at {address} (health.listen)"))?;
-    info!(%address, "serving health and metrics");
-    Ok(health)
-}
-
 async fn open(context: &Context, backend: &Backend, migrate: bool) -> Result<Store, Failure> {
     match backend {
         Backend::Embedded { path } => {
@@ -159,7 +132,7 @@ async fn open(context: &Context, backend: &Backend, migrate: bool) -> Result<Sto
         }
         Backend::Servers { amqp, database } => {
             info!(%amqp, %database, namespace = context.settings.namespace, "starting");
-            wait_for_database(context, database).await?;
+            start::wait_for_database(context, database).await?;
             let store = context.workers_database().await?;
             first_connection(amqp).await?;
             store.require_utf8().await.doing("use the database")?;

@@ -123,11 +123,17 @@ async fn declare(context: &Context) -> Result<ExitCode, Failure> {
             .await
             .doing(format!("declare the topology at {url}"))?;
     }
-    let differences = topology::declare_at(url.expose(), &topology)
+    let mut differences = topology::declare_at(url.expose(), &topology)
         .await
         .doing(format!("declare the topology at {url}"))?;
     let exchanges = topology.exchanges();
     let mut queues = topology.queues();
+    let is_complete = differences.iter().all(|difference| difference.is_usable);
+    if let Some(max_age) = context.settings.recovery.retain.filter(|_| is_complete) {
+        let declared = amqp::declare_retained_at(url.expose(), &topology, max_age).await;
+        differences.extend(declared.doing(format!("declare the stream at {url}"))?);
+        queues.push(topology.retained_queue(max_age));
+    }
     queues.extend(ledger_id.map(|id| topology.ledger_queue(id)));
     if context.json {
         let differences: Vec<_> = differences

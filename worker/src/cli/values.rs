@@ -41,6 +41,11 @@ pub fn days(text: &str) -> Result<i64, String> {
     whole(text, 1..=producer_sdk::contract::MAX_VALIDITY_DAYS)
 }
 
+/// Parses the duration of a hold in seconds, from 1 to 2,592,000 (30 days).
+pub fn hold_seconds(text: &str) -> Result<i64, String> {
+    whole(text, 1..=producer_sdk::contract::MAX_HOLD_SECONDS)
+}
+
 fn whole(text: &str, allowed: RangeInclusive<i64>) -> Result<i64, String> {
     let number = text.parse().ok().filter(|number| allowed.contains(number));
     number.ok_or_else(|| {

@@ -74,6 +74,10 @@ pub fn print(report: &Report) -> print::Result {
     for text in book(&report.book) {
         print::line(&text)?;
     }
+    if report.book.debts != 0 {
+        let debts = show::large(report.book.debts);
+        print::line(&format!("  users owe {debts}, which is not in wallets"))?;
+    }
     if report.holds() {
         return print::line("the book balances");
     }
@@ -121,6 +125,7 @@ fn book(book: &BookSummary) -> [String; 2] {
         ("refunded", -book.refunded),
         ("expired", book.expired),
         ("revoked", book.revoked),
+        ("repaid", book.repaid),
     ]);
     [
         format!("  issued {} = {sources}", number(all)),

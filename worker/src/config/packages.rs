@@ -9,7 +9,7 @@ use ledger::{MAX_AMOUNT, Rules};
 use producer_sdk::contract::AmountPaid;
 use toml::{Table, Value};
 
-use super::{section::Section, source::Source, validity};
+use super::{price_ids, section::Section, source::Source, validity};
 
 /// Packages by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Packages(pub BTreeMap<String, Package>);
 pub struct Package {
     /// The part that the ledger uses.
     pub rule: ledger::Package,
+    /// More price ids of payment providers, for the webhooks.
+    pub price_ids: Vec<String>,
     /// The price, for apps that display it.
     pub price: Option<AmountPaid>,
     /// The currency of the price: three upper-case letters.
@@ -43,6 +45,7 @@ impl Default for Packages {
         let packages = ids.into_iter().filter_map(|id| {
             let package = Package {
                 rule: rules.remove(&id)?,
+                price_ids: Vec::new(),
                 price: AmountPaid::from_micros(price(&id)),
                 currency: "USD".to_owned(),
                 enabled: true,
@@ -66,26 +69,11 @@ impl Packages {
         Self(packages)
     }
 
-    /// Sets the price ids of the environment, and notes a problem if two packages share a price id.
-    pub(super) fn set_price_ids(&mut self, source: &Source, section: &Section<'_>) {
+    /// Sets the price ids of the environment.
+    pub(super) fn set_price_ids(&mut self, source: &Source) {
         for (id, (_, price_id)) in &source.price_ids {
             if let Some(package) = self.0.get_mut(*id) {
                 package.rule.price_id = Some(price_id.clone());
-            }
-        }
-        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
-        for (id, package) in &self.0 {
-            let Some(price_id) = package.rule.price_id.as_deref() else {
-                continue;
-            };
-            if let Some(other) = owners.insert(price_id, id) {
-                let found = format!("{price_id:?}, which is the price id of `{other}`");
-                section.wrong(
-                    &format!("{id}.price_id"),
-                    found,
-                    "a price id of its own",
-                    (),
-                );
             }
         }
     }
@@ -122,6 +110,7 @@ fn package(section: Section<'_>) -> Package {
             validity_days: validity::required(&section, "never"),
             price_id: section.text("price_id"),
         },
+        price_ids: price_ids::read(&section),
         price,
         currency,
         enabled: section.boolean("enabled", true),
@@ -146,5 +135,6 @@ fn show(package: &Package) -> Value {
     if let Some(price_id) = &package.rule.price_id {
         table.insert("price_id".to_owned(), price_id.clone().into());
     }
+    price_ids::show(&mut table, &package.price_ids);
     Value::Table(table)
 }

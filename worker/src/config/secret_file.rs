@@ -1,4 +1,5 @@
-//! Secrets in files: `DATABASE_URL_FILE` and the like. No error repeats the contents of the file.
+//! Secrets in files: `DATABASE_URL_FILE` and the like. No error repeats the contents of the file,
+//! or the path: it may be the secret itself, by mistake.
 
 use std::{fs::File, io::Read};
 
@@ -15,19 +16,19 @@ pub fn read(path: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
-        return Err(format!("the file {path:?}, which cannot be read ({error})"));
+        return Err(format!("the path of a file that cannot be read ({error})"));
     }
     if bytes.len() as u64 > MAX_BYTES {
         return Err(format!(
-            "the file {path:?}, which has more than {MAX_BYTES} bytes"
+            "the path of a file with more than {MAX_BYTES} bytes"
         ));
     }
     let Ok(text) = String::from_utf8(bytes) else {
-        return Err(format!("the file {path:?}, which is not UTF-8"));
+        return Err("the path of a file that is not UTF-8".to_owned());
     };
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
-        return Err(format!("the file {path:?}, which is empty"));
+        return Err("the path of an empty file".to_owned());
     }
     Ok(text.to_owned())
 }

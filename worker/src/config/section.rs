@@ -3,10 +3,11 @@
 
 use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
-use producer_sdk::{amqp::parse_amqp_url, check_url, contract};
+use producer_sdk::{amqp::parse_amqp_urls, check_url, contract};
 use toml::{Table, Value};
 
 use super::{duration, problem::Problem, secret::SecretUrl, source::Source};
+use crate::db;
 
 /// Maximum length of a quoted value in a message.
 const SHOWN_CHARS: usize = 40;
@@ -201,10 +202,19 @@ impl<'a> Section<'a> {
             // URLs of files and sockets have no host to check.
             let checked = match scheme {
                 "sqlite" | "unix" | "redis+unix" => Ok(()),
-                "amqp" | "amqps" => parse_amqp_url(&text).map(drop),
+                "amqp" | "amqps" => parse_amqp_urls(&text).map(drop),
+                "postgres" | "postgresql" => check_url(&text)
+                    .map_err(str::to_owned)
+                    .and_then(|()| db::addresses(&text).map(drop)),
                 _ => check_url(&text).map_err(str::to_owned),
             };
-            let allowed = "a URL such as scheme://user:password@host:port/name";
+            let allowed = match scheme {
+                "amqp" | "amqps" => {
+                    "a URL such as amqp://user:password@host:port/name, or several of them, \
+                     separated by commas, that differ in host and port only"
+                }
+                _ => "a URL such as scheme://user:password@host:port/name",
+            };
             return match checked {
                 Ok(()) => Some(SecretUrl::new(text)),
                 Err(why) => self.wrong(name, format!("not a valid URL: {why}"), allowed, None),

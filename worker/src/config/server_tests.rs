@@ -45,7 +45,7 @@ fn a_remote_server_without_tls_is_reported_and_refused_if_tls_is_required() {
         ),
         (
             database("postgresql://u:p@[2001:db8::7]/s?sslmode=prefer"),
-            Some(("database.url", "[2001:db8::7]")),
+            Some(("database.url", "2001:db8::7")),
         ),
         (
             database("postgres://u:p@localhost/s?host=db.example"),
@@ -100,6 +100,19 @@ fn a_remote_server_without_tls_is_reported_and_refused_if_tls_is_required() {
 }
 
 #[test]
+fn every_remote_address_of_a_list_without_tls_is_reported() {
+    let list = "amqp://u:p@mq1,amqp://u:p@localhost,amqp://u:p@mq2,amqp://u:p@mq2:5673";
+    let allowed = load("", &[("AMQP_URL", list)]).expect("a warning is no problem");
+    let plain = allowed.plain_text();
+    let hosts: Vec<&str> = plain.iter().map(|plain| plain.host.as_str()).collect();
+    assert_eq!(hosts, ["mq1", "mq2"]);
+    let refused = problems("require_tls = true", &[("AMQP_URL", list)]);
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    let list = list.replace("amqp:", "amqps:");
+    load("require_tls = true", &[("AMQP_URL", &list)]).expect("nothing to refuse");
+}
+
+#[test]
 fn a_url_is_read_from_the_file_that_a_variable_names() {
     for (variable, key) in [
         ("AMQP_URL", "amqp.url"),
@@ -142,15 +155,18 @@ fn a_url_is_read_from_the_file_that_a_variable_names() {
             assert!(!wrong[0].contains("hunter2"), "{wrong:?}");
         };
         expect(
-            "/nowhere/secret",
-            "the file \"/nowhere/secret\", which cannot be read (No such file",
+            "/nowhere/hunter2",
+            "the path of a file that cannot be read (No such file",
         );
-        expect("/dev/null", "the file \"/dev/null\", which is empty");
-        expect("/dev/zero", "which has more than 65536 bytes");
+        expect("/dev/null", "the path of an empty file");
+        expect("/dev/zero", "the path of a file with more than 65536 bytes");
         expect(&url, "a URL, not the path of a file");
         expect("", "empty; allowed is a value");
         let newline = File::new("\n");
-        expect(newline.0.to_str().expect("UTF-8"), "which is empty");
+        expect(
+            newline.0.to_str().expect("UTF-8"),
+            "the path of an empty file",
+        );
         // The contents of the file are never repeated, like the value of a variable.
         let strange = File::new("gopher://u:hunter2@localhost/x");
         expect(strange.0.to_str().expect("UTF-8"), "not a valid URL");
@@ -167,7 +183,13 @@ fn a_url_that_could_be_parsed_with_another_host_is_refused() {
         ("DATABASE_URL", "postgres:///scrip?host=/run/postgresql"),
         ("DATABASE_URL", "postgres://%2Frun%2Fpostgresql/scrip"),
         ("DATABASE_URL", "postgresql://db/scrip?user=a@b"),
+        (
+            "DATABASE_URL",
+            "postgres://u:p@h1:5432,[::1],h2:5433/db?target_session_attrs=read-write",
+        ),
+        ("DATABASE_URL", "postgres:///db?host=h1,h2&port=5432"),
         ("DATABASE_URL", "sqlite:my data/scrip.db"),
+        ("REDIS_URL", "redis://:p@h1:6379,h2/1"),
         ("REDIS_URL", "redis+unix:///run/redis.sock?db=1"),
         ("REDIS_URL", "rediss://:p@[::1]:6379/1#insecure"),
     ];
@@ -182,6 +204,11 @@ fn a_url_that_could_be_parsed_with_another_host_is_refused() {
             "AMQP_URL",
             "amqp://u:hunter2@mq:65536/%2f",
             "invalid port number",
+        ),
+        (
+            "AMQP_URL",
+            "amqp://u:hunter2@mq,mq2:5672",
+            "entry 2 of 2 is not a whole URL",
         ),
         (
             "DATABASE_URL",
@@ -202,6 +229,21 @@ fn a_url_that_could_be_parsed_with_another_host_is_refused() {
             "DATABASE_URL",
             "postgres://u:p@db/scrip#hunter2",
             "a fragment",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:hunter2@h1,,h2/d",
+            "one is empty",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:hunter2@h1,h2:70000/d",
+            "invalid port",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:hunter2@h/d?target_session_attrs=standby",
+            "read-write, primary, any",
         ),
         (
             "REDIS_URL",

@@ -12,11 +12,11 @@ use producer_sdk::contract::{PackageItem, Topology};
 use toml::{Table, Value};
 
 use super::{
-    Database, Health, Ledger, Logging, Packages, Plans, Prices, Redis, Registration, Schedule,
-    SecretUrl, Senders, Subscriptions, Worker,
+    Database, Debt, Health, Holds, Http, Ledger, Logging, Packages, Payments, Plans, Prices,
+    Recovery, Redis, Refunds, Registration, Schedule, SecretUrl, Senders, Subscriptions, Worker,
     problem::ConfigError,
     section::Reading,
-    servers,
+    servers, shared_prices,
     source::{Environment, Origin, Source},
 };
 use crate::catalog::{Catalog, PackageForSale};
@@ -42,15 +42,21 @@ pub struct Settings {
     pub redis: Redis,
     pub database: Database,
     pub ledger: Ledger,
+    pub refunds: Refunds,
+    pub debt: Debt,
     pub registration: Registration,
     pub subscriptions: Subscriptions,
+    pub holds: Holds,
     pub plans: Plans,
     pub packages: Packages,
     pub prices: Prices,
     pub schedule: Schedule,
     pub senders: Senders,
     pub worker: Worker,
+    pub recovery: Recovery,
     pub health: Health,
+    pub http: Http,
+    pub payments: Payments,
     pub logging: Logging,
     /// The origin of each value that is not built in, by key.
     pub origins: BTreeMap<String, Origin>,
@@ -68,15 +74,21 @@ impl Default for Settings {
             redis: Redis::default(),
             database: Database::default(),
             ledger: Ledger::default(),
+            refunds: Refunds::default(),
+            debt: Debt::default(),
             registration: Registration::default(),
             subscriptions: Subscriptions::default(),
+            holds: Holds::default(),
             plans: Plans::default(),
             packages: Packages::default(),
             prices: Prices::default(),
             schedule: Schedule::default(),
             senders: Senders::default(),
             worker: Worker::default(),
+            recovery: Recovery::default(),
             health: Health::default(),
+            http: Http::default(),
+            payments: Payments::default(),
             logging: Logging::default(),
             origins: BTreeMap::new(),
         }
@@ -118,7 +130,8 @@ impl Settings {
         }
         let plans = Plans::read(root.section("plans"));
         let mut packages = Packages::read(root.section("packages"));
-        packages.set_price_ids(reading.source(), &root.section("packages"));
+        packages.set_price_ids(reading.source());
+        shared_prices::refuse_shared(&root, &plans, &packages);
         let plan_names: Vec<&str> = plans.0.keys().map(String::as_str).collect();
         let (amqp, name_sender) = servers::read(root.section("amqp"));
         let settings = Self {
@@ -131,14 +144,20 @@ impl Settings {
             redis: Redis::read(root.section("redis")),
             database: Database::read(root.section("database")),
             ledger: Ledger::read(root.section("ledger")),
+            refunds: Refunds::read(root.section("refunds")),
+            debt: Debt::read(root.section("debt")),
             registration: Registration::read(root.section("registration"), &plan_names),
             packages,
             subscriptions: Subscriptions::read(root.section("subscriptions")),
+            holds: Holds::read(root.section("holds")),
             prices: Prices::read(root.section("prices")),
             schedule: Schedule::read(root.section("schedule")),
             senders: Senders::read(root.section("senders")),
             worker: Worker::read(root.section("worker")),
+            recovery: Recovery::read(root.section("recovery")),
             health: Health::read(root.section("health")),
+            http: Http::read(root.section("http")),
+            payments: Payments::read(root.section("payments")),
             logging: Logging::read(root.section("logging")),
             plans,
             origins: reading.source().origins(),
@@ -177,6 +196,7 @@ impl Settings {
                 validity_days: self.registration.validity_days,
             },
             trial_grants: self.subscriptions.trial_grants,
+            max_hold: TimeDelta::from_std(self.holds.max_duration).unwrap_or(TimeDelta::days(1)),
             past_due_grace: TimeDelta::from_std(self.subscriptions.past_due_grace)
                 .unwrap_or(TimeDelta::zero()),
             free_plan: self.registration.plan.clone(),
@@ -186,6 +206,9 @@ impl Settings {
                 .collect(),
             prices: self.prices.0.clone(),
             default_price: self.ledger.default_consumption,
+            refund_grace_days: self.refunds.grace_days,
+            debt_policy: self.debt.policy,
+            freeze_on_debt: self.debt.freeze_on_debt,
             references: self.senders.references,
         }
     }
@@ -235,15 +258,21 @@ impl Settings {
             ("redis", self.redis.show()),
             ("database", self.database.show()),
             ("ledger", self.ledger.show()),
+            ("refunds", self.refunds.show()),
+            ("debt", self.debt.show()),
             ("registration", self.registration.show()),
             ("subscriptions", self.subscriptions.show()),
+            ("holds", self.holds.show()),
             ("plans", self.plans.show()),
             ("packages", self.packages.show()),
             ("prices", self.prices.show()),
             ("schedule", self.schedule.show()),
             ("senders", self.senders.show()),
             ("worker", self.worker.show()),
+            ("recovery", self.recovery.show()),
             ("health", self.health.show()),
+            ("http", self.http.show()),
+            ("payments", self.payments.show()),
             ("logging", self.logging.show()),
         ] {
             table.insert(name.to_owned(), Value::Table(section));

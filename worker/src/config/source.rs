@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `DATABASE_URL`, `AMQP_URL`, `REDIS_URL` | `database.url`, `amqp.url`, `redis.url` |
 //! | `DATABASE_URL_FILE`, and so on | the same keys, with the contents of that file |
+//! | `SCRIP_USER_TOKEN_SECRET`, `SCRIP_USER_TOKEN_SECRET_FILE` | `http.user_token_secret` |
+//! | `SCRIP_STRIPE_SECRETS`, `SCRIP_CREEM_SECRETS`, `…_FILE` | `payments.{stripe,creem}.secrets` |
 //! | `SCRIP_NAMESPACE`, `SCRIP_DATA_DIR`, `RUST_LOG` | `namespace`, `data_dir`, `logging.filter` |
 //! | `CREDIT_{LITE,STANDARD,PRO,MAX}_PRICE_ID` | `packages.lite.price_id`, and so on |
 //! | `SCRIP_PRICES` | `prices`: `google:chat=2,llm:tokens=1/1000`, added to those of the file |
@@ -24,30 +26,15 @@ use toml::{Table, Value};
 use super::{
     problem::{ConfigError, Problem},
     secret_file,
+    variables::{IN_FILES, LOG_FILTER, NAMED, NAMESPACE},
 };
 
 /// The file that is read if no other file is named and it exists.
 const DEFAULT_FILE: &str = "scrip.toml";
 const PREFIX: &str = "SCRIP__";
 const CONFIG_FILE: &str = "SCRIP_CONFIG";
-const LOG_FILTER: &str = "RUST_LOG";
-const NAMESPACE: &str = "SCRIP_NAMESPACE";
 /// The option of the command line, which overrides file and environment.
 const NAMESPACE_OPTION: &str = "--namespace";
-const NAMED: [(&str, &[&str]); 6] = [
-    ("DATABASE_URL", &["database", "url"]),
-    ("AMQP_URL", &["amqp", "url"]),
-    ("REDIS_URL", &["redis", "url"]),
-    (NAMESPACE, &["namespace"]),
-    ("SCRIP_DATA_DIR", &["data_dir"]),
-    (LOG_FILTER, &["logging", "filter"]),
-];
-/// URLs that may also be read from a file: variable, variable with the path of the file, key.
-const IN_FILES: [(&str, &str, [&str; 2]); 3] = [
-    ("DATABASE_URL", "DATABASE_URL_FILE", ["database", "url"]),
-    ("AMQP_URL", "AMQP_URL_FILE", ["amqp", "url"]),
-    ("REDIS_URL", "REDIS_URL_FILE", ["redis", "url"]),
-];
 /// Prices in one variable: shells accept no variable whose name has a service's colon in it.
 const PRICES: &str = "SCRIP_PRICES";
 const PRICE_IDS: [(&str, &str); 4] = [
@@ -227,10 +214,13 @@ impl Source {
                 ))
             } else {
                 secret_file::read(file)
-                    .map_err(|found| (found, "a file that holds the URL".to_owned()))
+                    .map_err(|found| (found, format!("a file that holds the value of {variable}")))
             };
             match read {
-                Ok(url) => self.set(file_variable, &path.map(ToOwned::to_owned), &url),
+                Ok(text) => {
+                    let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+                    self.set(file_variable, &path, &text);
+                }
                 Err((found, allowed)) => self.problems.push(Problem {
                     key: path.join("."),
                     variable: Some(file_variable.to_owned()),

@@ -2,9 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
-use ledger::{DefaultPrice, Price, Rules};
+use ledger::{DebtPolicy, DefaultPrice, Price, Rules};
 
-use super::{ConfigError, Environment, Health, Ledger, Registration, Settings, Subscriptions};
+use super::{
+    ConfigError, Debt, Environment, Health, Holds, Ledger, Refunds, Registration, Settings,
+    Subscriptions,
+};
 
 pub(super) struct File(pub(super) std::path::PathBuf);
 
@@ -83,6 +86,11 @@ fn the_conservative_and_the_generous_values_of_the_example_are_valid() {
             allow_free_user_purchase_packages: false,
             ..Ledger::default()
         },
+        refunds: Refunds { grace_days: 1 },
+        debt: Debt {
+            policy: DebtPolicy::Block,
+            freeze_on_debt: true,
+        },
         registration: Registration {
             credits: 5,
             validity_days: Some(7),
@@ -91,6 +99,9 @@ fn the_conservative_and_the_generous_values_of_the_example_are_valid() {
         subscriptions: Subscriptions {
             trial_grants: false,
             ..Subscriptions::default()
+        },
+        holds: Holds {
+            max_duration: Duration::from_mins(15),
         },
         ..Settings::default()
     };
@@ -104,6 +115,11 @@ fn the_conservative_and_the_generous_values_of_the_example_are_valid() {
             }),
             ..Ledger::default()
         },
+        refunds: Refunds { grace_days: 30 },
+        debt: Debt {
+            policy: DebtPolicy::Report,
+            ..Debt::default()
+        },
         registration: Registration {
             credits: 100,
             validity_days: None,
@@ -112,6 +128,9 @@ fn the_conservative_and_the_generous_values_of_the_example_are_valid() {
         subscriptions: Subscriptions {
             past_due_grace: Duration::from_hours(7 * 24),
             ..Subscriptions::default()
+        },
+        holds: Holds {
+            max_duration: Duration::from_hours(7 * 24),
         },
         ..Settings::default()
     };
@@ -271,9 +290,9 @@ fn all_problems_are_reported_at_once_with_key_found_and_allowed_values() {
         "`health.listen` is \"localhost:80\"; allowed is an IP address with a port in quotes, such \
          as \"127.0.0.1:9464\" or \"[::]:9464\"",
         "`logging.format` is \"xml\"; allowed is \"human\" or \"json\"",
-        "`ledgr` is an unknown key; allowed is one of amqp, data_dir, database, health, ledger, \
-         logging, namespace, packages, plans, prices, redis, registration, require_tls, schedule, \
-         senders, subscriptions, worker",
+        "`ledgr` is an unknown key; allowed is one of amqp, data_dir, database, debt, health, \
+         holds, http, ledger, logging, namespace, packages, payments, plans, prices, recovery, \
+         redis, refunds, registration, require_tls, schedule, senders, subscriptions, worker",
     ];
     assert_eq!(found, expected);
 }

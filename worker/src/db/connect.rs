@@ -1,21 +1,30 @@
 //! Connection pools: their target, their size, and when a connection is replaced.
 
-use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use futures_util::future::try_join_all;
 use producer_sdk::{create_private, discard_dirty, open_with_retry, refuse_foreign_links};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection,
+    ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr,
     sqlx::{
         ConnectOptions as _,
-        postgres::PgConnectOptions,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
 
 use super::{
+    addresses::{Address, Addresses},
     error::StoreError,
+    finder,
+    guard::ServerGuard,
     options::{Purpose, StoreOptions},
-    session::{self, Sessions},
+    replaced::Sessions,
+    session::SetUp,
     sockets,
 };
 
@@ -24,22 +33,37 @@ use super::{
 /// retried.
 const UNTESTED: Duration = Duration::from_secs(1);
 
-/// Parameters that the query of a PostgreSQL URL may contain.
-const PARAMETERS: [&str; 13] = [
-    "application_name",
-    "dbname",
-    "host",
-    "hostaddr",
-    "options",
-    "password",
-    "port",
-    "sslcert",
-    "sslkey",
-    "sslmode",
-    "sslrootcert",
-    "statement-cache-capacity",
-    "user",
-];
+/// The servers of a PostgreSQL database, and the one in use.
+#[derive(Debug)]
+pub(super) struct Servers {
+    pub addresses: Addresses,
+    pub guard: ServerGuard,
+    pub sessions: Sessions,
+    /// The server that the pools connect to.
+    pub current: Mutex<Address>,
+}
+
+impl Servers {
+    /// Finds the server to use.
+    pub async fn find(url: &str, within: Duration) -> Result<Self, StoreError> {
+        let addresses = Addresses::parse(url)?;
+        let sessions = Sessions::default();
+        let guard = ServerGuard::new(addresses.primary_only, sessions.clone());
+        let found = finder::find(&addresses, &guard, None, within).await?;
+        Ok(Self {
+            addresses,
+            guard,
+            sessions,
+            current: Mutex::new(found.address),
+        })
+    }
+
+    /// The server that the pools connect to.
+    pub fn current(&self) -> Address {
+        let current = self.current.lock();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// Connects to PostgreSQL (`postgres://`) or SQLite (`sqlite:`). A missing SQLite file is created.
 pub async fn connect(
@@ -47,53 +71,57 @@ pub async fn connect(
     purpose: Purpose,
     options: &StoreOptions,
 ) -> Result<DatabaseConnection, StoreError> {
-    connect_and(url, purpose, options, &Sessions::default(), || {}).await
+    if is_postgres(url)? {
+        let servers = Servers::find(url, options.acquire_timeout).await?;
+        connect_postgres(&servers, purpose, options, || {}).await
+    } else {
+        connect_sqlite(url, options).await
+    }
 }
 
-/// Connects like [`connect`]. `sessions` decides which connections to PostgreSQL may still be used.
-/// `and_then` is called for each connection that the pool opens, also later.
-pub(super) async fn connect_and(
+/// Whether a URL names a PostgreSQL server. Fails unless it names that or an SQLite file.
+pub(super) fn is_postgres(url: &str) -> Result<bool, StoreError> {
+    match url.split(':').next().unwrap_or_default() {
+        "sqlite" => Ok(false),
+        "postgres" | "postgresql" => Ok(true),
+        scheme => Err(StoreError::Url(format!(
+            "has the scheme `{scheme}`; allowed are `postgres` and `sqlite`"
+        ))),
+    }
+}
+
+/// Opens an SQLite file.
+pub(super) async fn connect_sqlite(
     url: &str,
-    purpose: Purpose,
     options: &StoreOptions,
-    sessions: &Sessions,
-    and_then: impl Fn() + Send + Sync + 'static,
 ) -> Result<DatabaseConnection, StoreError> {
-    let scheme = url.split(':').next().unwrap_or_default();
-    // The ORM refuses URLs of relative paths with a space, so SQLite URLs are parsed below.
-    let mut connect = ConnectOptions::new(if scheme == "sqlite" { "sqlite://" } else { url });
+    // The ORM refuses URLs of relative paths with a space, so the URL is parsed here.
+    let mut connect = pool("sqlite://", options);
+    let busy_timeout = options.busy_timeout;
+    let parsed = sqlite(url)?;
+    make_private(parsed.get_filename(), url)?;
+    connect.map_sqlx_sqlite_pool_opts(discard_dirty);
+    connect.map_sqlx_sqlite_opts(move |_| {
+        parsed
+            .clone()
+            .disable_statement_logging()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(busy_timeout)
+    });
+    open_with_retry(connect, busy_timeout)
+        .await
+        .map_err(StoreError::database("connect to the database"))
+}
+
+fn pool(url: &str, options: &StoreOptions) -> ConnectOptions {
+    let mut connect = ConnectOptions::new(url);
     connect
         .max_connections(options.max_connections)
         .acquire_timeout(options.acquire_timeout)
         .sqlx_logging(false);
-    match scheme {
-        "sqlite" => {
-            let busy_timeout = options.busy_timeout;
-            let parsed = sqlite(url)?;
-            make_private(parsed.get_filename(), url)?;
-            connect.map_sqlx_sqlite_pool_opts(discard_dirty);
-            connect.map_sqlx_sqlite_opts(move |_| {
-                parsed
-                    .clone()
-                    .disable_statement_logging()
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(busy_timeout)
-            });
-            open_with_retry(connect, busy_timeout).await
-        }
-        "postgres" | "postgresql" => {
-            let port = postgres(url, purpose, options, &mut connect, (sessions, and_then))?;
-            sockets::while_connecting_to(port, Box::pin(Database::connect(connect))).await
-        }
-        scheme => {
-            return Err(StoreError::Url(format!(
-                "has the scheme `{scheme}`; allowed are `postgres` and `sqlite`"
-            )));
-        }
-    }
-    .map_err(StoreError::database("connect to the database"))
+    connect
 }
 
 /// Parses the URL of an SQLite file.
@@ -124,87 +152,63 @@ fn make_private(path: &Path, url: &str) -> Result<(), StoreError> {
     })
 }
 
-fn postgres(
-    url: &str,
+/// Opens a pool of connections to PostgreSQL. `and_then` is called for each connection that the
+/// pool opens, also later.
+pub(super) async fn connect_postgres(
+    servers: &Servers,
     purpose: Purpose,
     options: &StoreOptions,
-    connect: &mut ConnectOptions,
-    (sessions, and_then): (&Sessions, impl Fn() + Send + Sync + 'static),
-) -> Result<u16, StoreError> {
-    check_parameters(url)?;
-    let parsed = PgConnectOptions::from_str(url)
-        .map_err(|error| StoreError::Url(format!("is not valid: {error}")))?;
-    let port = parsed.get_port();
+    and_then: impl Fn() + Send + Sync + 'static,
+) -> Result<DatabaseConnection, StoreError> {
+    // The ORM parses a URL, and cannot parse one with several hosts.
+    let mut connect = pool("postgres://localhost", options);
+    let ports: Arc<[u16]> = servers.addresses.ports().into();
+    let found = servers.current().options;
     let and_then = Arc::new(and_then);
-    let set_up: Arc<str> = session::set_up_statement(purpose, options).into();
-    let (opened, used) = (sessions.clone(), sessions.clone());
+    let set_up = SetUp::new(purpose, options, &servers.sessions, &servers.guard);
+    let used = servers.sessions.clone();
     if purpose == Purpose::Commit {
         connect.test_before_acquire_if_idle_for(UNTESTED);
         if let Some(committing) = options.committing {
-            connect
-                .min_connections(committing)
-                .max_connections(committing);
+            connect.max_connections(committing).idle_timeout(None);
         }
     }
+    let opened_ports = ports.clone();
     connect
-        .map_sqlx_postgres_opts(|postgres| {
-            // All values are read in the binary format, which needs no `extra_float_digits`, and
-            // poolers refuse that parameter.
-            without_brackets(postgres)
-                .application_name("scrip")
-                .extra_float_digits(None)
-        })
+        .map_sqlx_postgres_opts(move |_| found.clone())
         .map_sqlx_postgres_before_acquire(move |_, connection| {
             Box::pin(std::future::ready(Ok(used.is_current(connection.age))))
         })
         .map_sqlx_postgres_pool_opts(move |pool| {
-            let (and_then, set_up, sessions) = (and_then.clone(), set_up.clone(), opened.clone());
+            let (and_then, set_up) = (and_then.clone(), set_up.clone());
+            let ports = opened_ports.clone();
             pool.after_connect(move |connection, _| {
-                sockets::set_up_connections_to(port);
+                sockets::set_up_connections_to(&ports);
                 and_then();
-                let (set_up, sessions) = (set_up.clone(), sessions.clone());
-                Box::pin(async move { session::set_up(connection, set_up, &sessions).await })
+                let set_up = set_up.clone();
+                Box::pin(async move { set_up.run(connection).await })
             })
         });
-    Ok(port)
-}
-
-/// Removes the brackets of an IPv6 address. The library (sqlx 0.9.0) keeps them, and the address
-/// with brackets is a host name that does not exist.
-pub(super) fn without_brackets(postgres: PgConnectOptions) -> PgConnectOptions {
-    let host = postgres.get_host();
-    match host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-    {
-        Some(address) => {
-            let address = address.to_owned();
-            postgres.host(&address)
-        }
-        None => postgres,
-    }
-}
-
-/// Fails if the query of a PostgreSQL URL has an unknown parameter.
-///
-/// The library ignores unknown parameters, so a misspelt `sslmode` would give an unverified
-/// connection. The error does not repeat the parameter: it may be the rest of a password that
-/// contains a `?`.
-pub(super) fn check_parameters(url: &str) -> Result<(), StoreError> {
-    let query = url.split('#').next().and_then(|url| url.split_once('?'));
-    let Some((_, query)) = query else {
-        return Ok(());
+    let committing = options.committing.filter(|_| purpose == Purpose::Commit);
+    let connecting = async {
+        let connected = Database::connect(connect).await?;
+        open_all(&connected, committing.unwrap_or(1)).await?;
+        Ok(connected)
     };
-    for (parameter, number) in query.split('&').zip(1..) {
-        let name = parameter.split('=').next().unwrap_or_default();
-        let is_known =
-            PARAMETERS.contains(&name) || name.starts_with("options[") || name.is_empty();
-        if !is_known {
-            let allowed = PARAMETERS.join(", ");
-            return Err(StoreError::Url(format!(
-                "has a query whose parameter {number} is unknown; allowed are {allowed}"
-            )));
-        }
-    }
-    Ok(())
+    sockets::while_connecting_to(&ports, Box::pin(connecting))
+        .await
+        .map_err(StoreError::database("connect to the database"))
+}
+
+/// Opens `count` connections of a pool.
+///
+/// The pool's option `min_connections` would do so, too. But to restore that number after an
+/// outage, sqlx pauses for up to a minute between two attempts, and occupies a place in the pool
+/// meanwhile. With all places occupied, nothing could be committed after the database is back.
+async fn open_all(connected: &DatabaseConnection, count: u32) -> Result<(), DbErr> {
+    let pool = connected.get_postgres_connection_pool();
+    let opened = try_join_all((0..count).map(|_| pool.acquire())).await;
+    opened
+        .map(drop)
+        .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))
 }

@@ -39,6 +39,13 @@ pub enum StoreError {
         /// The time limit.
         waited: Duration,
     },
+    /// Another server has become the primary during the wait. It is unknown whether the old one
+    /// executed the statement.
+    #[error("cannot {doing}: another database server has become the primary")]
+    Moved {
+        /// The operation of the store, as a phrase that follows "cannot".
+        doing: &'static str,
+    },
     /// The database responds, but accepts no writes.
     #[error("cannot write to the database: it is read-only")]
     ReadOnly,
@@ -129,7 +136,7 @@ impl StoreError {
         match self {
             Self::Database { source, .. } => kind(source),
             Self::ReadOnly => READ_ONLY,
-            Self::Unreachable { .. } => CONNECTION,
+            Self::Unreachable { .. } | Self::Moved { .. } => CONNECTION,
             Self::NoAnswer { .. } => "timeout",
             Self::SharedSessions
             | Self::SearchPath { .. }
@@ -164,6 +171,16 @@ impl StoreError {
     /// Whether the database or the session accepts no writes.
     pub fn is_read_only(&self) -> bool {
         self.kind() == READ_ONLY
+    }
+
+    /// Whether another server may have become the primary.
+    pub(super) fn is_of_server(&self) -> bool {
+        matches!(self.kind(), CONNECTION | READ_ONLY)
+    }
+
+    /// Whether the connection does not answer, so nothing may be sent over it either.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self, Self::NoAnswer { .. } | Self::Moved { .. })
     }
 
     /// Whether two writers waited for each other and the database aborted this one.

@@ -3,18 +3,26 @@
 //! This module knows no table of the ledger. [`crate::store`] commits groups of commands,
 //! [`crate::read`] and [`crate::verify`] read, and each other writer has its own module.
 
+mod addresses;
+mod attempt;
 mod backup;
 pub(crate) mod bulk;
 mod checkpoint;
 mod connect;
 mod durability;
 mod error;
+mod finder;
+mod guard;
 mod options;
+mod pace;
 mod plain_text;
 mod pooler;
+mod primary;
 mod reach;
+mod replaced;
 mod roles;
 mod row;
+mod server;
 mod session;
 pub mod sockets;
 mod statement;
@@ -22,26 +30,31 @@ mod temp_schema;
 mod timeout;
 mod transaction;
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions,
 };
 
+pub use addresses::addresses;
 pub use bulk::sqlite_instant;
 pub use checkpoint::checkpoint;
+use connect::Servers;
 pub use connect::connect;
 use durability::Durability;
 pub use durability::Risk;
 pub use error::StoreError;
 pub(crate) use error::{code as code_of, kind as kind_of};
+use guard::ServerGuard;
+pub use guard::{Refusal, ServerReport};
 pub use options::{BookingClock, Purpose, StoreOptions};
-pub use plain_text::plain_text_host;
+pub use plain_text::plain_text_hosts;
 pub use reach::reach;
+use replaced::Sessions;
 pub use roles::{RoleNameError, RoleNames};
 pub(crate) use row::get;
-use session::Sessions;
+pub use server::ServerIdentity;
 pub use statement::Sql;
 pub use temp_schema::TempSchema;
 pub(crate) use timeout::Timeout;
@@ -54,6 +67,9 @@ pub struct Database {
     read: DatabaseConnection,
     timeout: Timeout,
     sessions: Sessions,
+    guard: ServerGuard,
+    /// `None` on SQLite.
+    servers: Option<Arc<Servers>>,
     durability: Durability,
 }
 
@@ -65,20 +81,31 @@ impl Database {
         options: &StoreOptions,
         and_then: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
-        reach(url, options.acquire_timeout).await?;
-        let sessions = Sessions::default();
-        let commit =
-            connect::connect_and(url, Purpose::Commit, options, &sessions, and_then).await?;
-        let read = connect::connect_and(url, Purpose::Read, options, &sessions, || {}).await?;
-        if commit.get_database_backend() != DbBackend::Sqlite {
-            pooler::require_search_path(url, &read).await?;
-            pooler::require_own_sessions(&commit, &read).await?;
+        if !connect::is_postgres(url)? {
+            let sessions = Sessions::default();
+            return Ok(Self {
+                commit: connect::connect_sqlite(url, options).await?,
+                read: connect::connect_sqlite(url, options).await?,
+                timeout: Timeout::none(),
+                guard: ServerGuard::new(false, sessions.clone()),
+                sessions,
+                servers: None,
+                durability: Durability::default(),
+            });
         }
+        let servers = Servers::find(url, options.acquire_timeout).await?;
+        let commit =
+            connect::connect_postgres(&servers, Purpose::Commit, options, and_then).await?;
+        let read = connect::connect_postgres(&servers, Purpose::Read, options, || {}).await?;
+        pooler::require_search_path(&servers.current().options, &read).await?;
+        pooler::require_own_sessions(&commit, &read).await?;
         Ok(Self {
-            timeout: Timeout::with(&commit, options),
             commit,
             read,
-            sessions,
+            timeout: Timeout::new(options, &servers.guard),
+            sessions: servers.sessions.clone(),
+            guard: servers.guard.clone(),
+            servers: Some(Arc::new(servers)),
             durability: Durability::default(),
         })
     }
@@ -111,8 +138,8 @@ impl Database {
     }
 
     /// The maximum wait for a response.
-    pub(crate) const fn timeout(&self) -> Timeout {
-        self.timeout
+    pub(crate) fn timeout(&self) -> Timeout {
+        self.timeout.clone()
     }
 
     /// Begins a transaction that writes: `BEGIN IMMEDIATE` on SQLite. Cancellation-safe.
@@ -188,6 +215,7 @@ impl Database {
     ) -> Result<T, StoreError> {
         if result.as_ref().is_err_and(StoreError::is_read_only) {
             self.sessions.replace();
+            self.guard.report_trouble();
         }
         result
     }

@@ -1,29 +1,18 @@
 //! Checks whether PostgreSQL is reached in plain text, by the URL and the environment (`PGHOST`,
 //! `PGSSLMODE`) that the library reads.
 
-use std::str::FromStr;
+use super::addresses::Addresses;
 
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
-
-use super::connect::check_parameters;
-
-/// The host of PostgreSQL if it is reached by TCP with an `sslmode` that allows plain text
-/// (`disable`, `allow`, `prefer`). `None` with TLS, through a Unix socket, for SQLite, and for an
+/// The hosts of PostgreSQL that are reached by TCP with an `sslmode` that allows plain text
+/// (`disable`, `allow`, `prefer`). Empty with TLS, through a Unix socket, for SQLite, and for an
 /// invalid URL.
-pub fn plain_text_host(url: &str) -> Option<String> {
+pub fn plain_text_hosts(url: &str) -> Vec<String> {
     if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-        return None;
+        return Vec::new();
     }
-    // The library logs the values of unknown parameters, so it must not see them.
-    check_parameters(url).ok()?;
-    let options = PgConnectOptions::from_str(url).ok()?;
-    let host = options.get_host();
-    let is_socket = options.get_socket().is_some() || host.starts_with('/');
-    let has_tls = !matches!(
-        options.get_ssl_mode(),
-        PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer
-    );
-    (!is_socket && !has_tls).then(|| host.to_owned())
+    let parsed = Addresses::parse(url);
+    let hosts = parsed.iter().flat_map(Addresses::plain_text);
+    hosts.map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -45,12 +34,15 @@ mod tests {
             ("?hostaddr=192.0.2.7", Some("192.0.2.7")),
         ] {
             let url = format!("postgres://u:p@db.example/scrip{query}");
-            assert_eq!(plain_text_host(&url).as_deref(), host, "{url}");
+            let found = plain_text_hosts(&url);
+            assert_eq!(found.first().map(String::as_str), host, "{url}");
         }
-        assert_eq!(
-            plain_text_host("postgres://u@%2Frun%2Fpostgresql/scrip"),
-            None
-        );
-        assert_eq!(plain_text_host("sqlite:///scrip.db"), None);
+        for url in [
+            "postgres://u@%2Frun%2Fpostgresql/scrip",
+            "sqlite:///scrip.db",
+        ] {
+            assert!(plain_text_hosts(url).is_empty(), "{url}");
+        }
+        assert_eq!(plain_text_hosts("postgres://a,b:2/scrip"), ["a", "b"]);
     }
 }

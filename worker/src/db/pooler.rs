@@ -9,8 +9,6 @@
 //! another client in the next transaction, so commits may not be durable. The test uses two
 //! connections: each must have a session that the other one does not get.
 
-use std::str::FromStr;
-
 use sea_orm::{
     DatabaseConnection, DbErr, RuntimeErr,
     sqlx::{self, Executor, PgConnection, PgPool, Row, postgres::PgConnectOptions},
@@ -22,12 +20,12 @@ use super::StoreError;
 const SESSION: &str = "SELECT pg_backend_pid()";
 const SEARCH_PATH: &str = "SELECT current_setting('search_path')";
 
-/// Fails unless the `search_path` that the URL requests is in force.
+/// Fails unless the `search_path` that the options of the URL request is in force.
 pub(super) async fn require_search_path(
-    url: &str,
+    options: &PgConnectOptions,
     read: &DatabaseConnection,
 ) -> Result<(), StoreError> {
-    let Some(asked) = requested_search_path(url) else {
+    let Some(asked) = requested_search_path(options) else {
         return Ok(());
     };
     let found = read
@@ -46,8 +44,7 @@ pub(super) async fn require_search_path(
 }
 
 /// The `search_path` of `options[search_path]=…`, or of `options=-c search_path=…`.
-fn requested_search_path(url: &str) -> Option<String> {
-    let options = PgConnectOptions::from_str(url).ok()?;
+fn requested_search_path(options: &PgConnectOptions) -> Option<String> {
     let (_, requested) = options.get_options()?.split_once("-c search_path=")?;
     let mut path = String::new();
     let mut characters = requested.chars();
@@ -123,7 +120,9 @@ mod tests {
                 Some("app"),
             ),
         ] {
-            let found = requested_search_path(&format!("postgres://u@h/d{query}"));
+            let url = format!("postgres://u@h/d{query}");
+            let options = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
+            let found = requested_search_path(&options);
             assert_eq!(found.as_deref(), requested, "{query}");
         }
     }

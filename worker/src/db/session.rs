@@ -1,21 +1,18 @@
-//! PostgreSQL sessions: the settings of each session, and when a session is replaced.
+//! PostgreSQL sessions: the settings of each session, and the check of its server.
 //!
 //! A statement sets the settings after the connection is open. The startup parameter `options`
 //! would not do: poolers refuse or ignore it.
-//!
-//! A session keeps the settings that its role and its database had when it was opened (`ALTER ROLE
-//! … SET`, `ALTER DATABASE … SET`), even after they are changed back, and the pool keeps a
-//! connection for half an hour. So a session is closed instead of reused if those settings have
-//! changed since it was opened, or if it could not write.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+use std::sync::Arc;
+
+use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row, postgres::PgRow};
+
+use super::{
+    guard::ServerGuard,
+    options::{Purpose, StoreOptions},
+    replaced::Sessions,
+    server::{self, ServerState},
 };
-
-use sea_orm::sqlx::{self, AssertSqlSafe, PgConnection, Row};
-
-use super::options::{Purpose, StoreOptions};
 
 /// Settings of the sessions of the group commit.
 ///
@@ -73,49 +70,70 @@ hashtextextended(
       AND setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))), '')
   || (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'synchronous_commit'), 0)";
 
-/// Tracks which sessions of a store may still be used.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sessions(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    /// Sessions that were opened earlier are closed. `None`: no session was replaced yet.
-    replaced_at: Option<Instant>,
-    /// Last value of [`SETTINGS`]. `None`: not read yet.
-    settings: Option<i64>,
+/// Sets up new sessions, and refuses those on a server that must not be used.
+#[derive(Clone, Debug)]
+pub(super) struct SetUp {
+    /// The statement that sets up a session and reads the identity of its server.
+    statement: Arc<str>,
+    /// The same statement for a server that does not tell its identity.
+    without_identity: Arc<str>,
+    sessions: Sessions,
+    guard: ServerGuard,
 }
 
-impl Sessions {
-    /// Replaces every session that is open now. Each is closed when the pool would reuse it.
-    pub fn replace(&self) {
-        self.state().replaced_at = Some(Instant::now());
-    }
-
-    /// Stores the current value of [`SETTINGS`]. If it has changed, replaces the open sessions and
-    /// returns `true`.
-    pub fn note_settings(&self, settings: i64) -> bool {
-        let mut state = self.state();
-        let known = state.settings.replace(settings);
-        let is_new = known.is_some_and(|known| known != settings);
-        if is_new {
-            state.replaced_at = Some(Instant::now());
+impl SetUp {
+    pub fn new(
+        purpose: Purpose,
+        options: &StoreOptions,
+        sessions: &Sessions,
+        guard: &ServerGuard,
+    ) -> Self {
+        let settings = settings(purpose, options);
+        let statement = |columns| format!("SELECT {SETTINGS} AS settings, {columns}, {settings}");
+        Self {
+            statement: statement(server::COLUMNS).into(),
+            without_identity: statement(server::COLUMNS_WITHOUT_IDENTITY).into(),
+            sessions: sessions.clone(),
+            guard: guard.clone(),
         }
-        is_new
     }
 
-    /// Whether a session of this age may still be used.
-    pub fn is_current(&self, age: Duration) -> bool {
-        let replaced_at = self.state().replaced_at;
-        replaced_at.is_none_or(|replaced_at| replaced_at.elapsed() >= age)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Sets up a new session.
+    pub async fn run(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let row = if self.guard.is_untold() {
+            fetch(connection, &self.without_identity).await?
+        } else {
+            match fetch(connection, &self.statement).await {
+                Err(error) if server::is_untold(&error) => {
+                    self.guard.set_untold();
+                    fetch(connection, &self.without_identity).await?
+                }
+                fetched => fetched?,
+            }
+        };
+        let admitted = self
+            .guard
+            .admit("the server of a new connection", &ServerState::read(&row)?);
+        match admitted {
+            Ok(true) => self.guard.moved(),
+            Ok(false) => {}
+            Err(refused) => {
+                self.guard.report_trouble();
+                return Err(refused.into());
+            }
+        }
+        self.sessions.note_settings(row.try_get("settings")?);
+        Ok(())
     }
 }
 
-/// The statement that sets up a session.
-pub(super) fn set_up_statement(purpose: Purpose, options: &StoreOptions) -> String {
+async fn fetch(connection: &mut PgConnection, statement: &Arc<str>) -> Result<PgRow, sqlx::Error> {
+    let statement = AssertSqlSafe(statement.clone());
+    sqlx::raw_sql(statement).fetch_one(connection).await
+}
+
+/// The calls that set up a session.
+fn settings(purpose: Purpose, options: &StoreOptions) -> String {
     let timeout = options.statement_timeout.as_millis();
     let own: &[(&str, &str)] = match purpose {
         Purpose::Commit => &COMMIT,
@@ -132,42 +150,5 @@ pub(super) fn set_up_statement(purpose: Purpose, options: &StoreOptions) -> Stri
     if purpose == Purpose::Commit {
         set.push(DURABLE.to_owned());
     }
-    format!("SELECT {SETTINGS} AS settings, {}", set.join(", "))
-}
-
-/// Sets up a new session.
-pub(super) async fn set_up(
-    connection: &mut PgConnection,
-    statement: Arc<str>,
-    sessions: &Sessions,
-) -> Result<(), sqlx::Error> {
-    let row = sqlx::raw_sql(AssertSqlSafe(statement))
-        .fetch_one(connection)
-        .await?;
-    sessions.note_settings(row.try_get("settings")?);
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OLD: Duration = Duration::from_mins(1);
-
-    #[test]
-    fn a_session_is_replaced_after_the_settings_have_changed() {
-        let sessions = Sessions::default();
-        assert!(
-            !sessions.note_settings(1),
-            "the first settings are no change"
-        );
-        assert!(!sessions.note_settings(1));
-        assert!(sessions.is_current(OLD));
-        assert!(sessions.note_settings(2));
-        assert!(!sessions.is_current(OLD));
-        assert!(
-            sessions.is_current(Duration::ZERO),
-            "it was opened after the change"
-        );
-    }
+    set.join(", ")
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
-use super::{Purpose, StoreError, StoreOptions, connect, reach};
+use super::{Purpose, StoreError, StoreOptions, connect};
 
 /// A schema in a PostgreSQL database. It exists until [`Self::drop`] is called.
 #[derive(Clone, Debug)]
@@ -41,7 +41,6 @@ impl TempSchema {
             max_connections: 1,
             ..StoreOptions::default()
         };
-        reach(&self.server, one.acquire_timeout).await?;
         let connection = connect(&self.server, Purpose::Read, &one).await?;
         let done = connection
             .execute_unprepared(&format!("{verb} \"{}\"{suffix}", self.name))

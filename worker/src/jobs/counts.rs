@@ -79,7 +79,9 @@ impl Counts {
         match outcome {
             None => self.failed += 1,
             Some(outcome) if outcome.is_completed() => {
+                // A grant counts as a whole, also if it repaid a debt.
                 let amount = outcome.amount.unwrap_or_default();
+                let amount = amount.saturating_add(outcome.repaid.unwrap_or_default());
                 if outcome.skipped.is_some() || outcome.replayed {
                     self.skipped += 1;
                 } else {

@@ -1,6 +1,6 @@
 //! Why a run cannot be claimed, and why it does not finish.
 
-use crate::{clock::ClockError, db::StoreError};
+use crate::{clock::ClockError, db::StoreError, read::ReadError};
 
 /// Why a run cannot be claimed now.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,17 @@ pub enum ClaimError {
     /// The database refused the claim or is unavailable.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no confirmed time.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+}
+
+/// Why ended holds cannot be closed now.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    /// The holds cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// There is no confirmed time.
     #[error(transparent)]
     Clock(#[from] ClockError),

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `due` | computes which run is due from the clock and the schedule |
 //! | `scheduler` | enqueues a job when it is due |
+//! | `ended_holds` | closes the holds that have ended, every minute |
 //! | `local` | runs the jobs of the embedded default, one at a time |
 //! | `repository` | stores the owner, the progress and the result of each run |
 //! | `runner` | claims a run and processes what is due |
@@ -19,6 +20,7 @@
 
 mod counts;
 pub mod due;
+mod ended_holds;
 mod error;
 mod local;
 mod progress;
@@ -29,7 +31,8 @@ pub mod scheduler;
 mod work;
 
 pub use counts::Counts;
-pub use error::{ClaimError, JobError};
+pub use ended_holds::HoldCloser;
+pub use error::{ClaimError, CloseError, JobError};
 pub use local::serve_local;
 pub use repository::{Claim, JobRun};
 pub use request::ANSWER_TIMEOUT;

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Health, STALE,
+    Health, STALE, WatchedHttp,
     capabilities::{self, Capability},
     prober::{DatabaseProbe, answers},
 };
 use crate::{
     clock::ClockReport,
-    db::Risk,
+    db::{Risk, ServerReport},
     pipeline::{Connections, LaneState, Queues, WorkerSnapshot},
+    position::Positions,
 };
 
 /// The results of all checks of one endpoint.
@@ -88,9 +89,24 @@ impl Health {
         ])
     }
 
+    /// Checks whether a process with an HTTP server and no worker accepts commands. Reading is
+    /// possible without the queue, so a balance may be served while this fails.
+    fn http_ready(&self, http: &WatchedHttp) -> Report {
+        let draining = self.is_draining();
+        let state = if draining { "draining" } else { "running" };
+        let connected = http.counters.is_connected();
+        Report::new([
+            ("http", !draining, json!({ "state": state })),
+            ("queue", connected, json!({ "connected": connected })),
+        ])
+    }
+
     /// Checks whether the worker serves commands, or could serve them as a standby. Other
     /// capabilities are reported and fail no check.
     pub fn ready(&self) -> Report {
+        if let Some(http) = self.0.http.get().filter(|http| http.is_alone) {
+            return self.http_ready(http);
+        }
         let Some(watched) = self.0.watched.get() else {
             let mut report = Report::new([("worker", false, json!({ "state": "starting" }))]);
             let starting = |name| Capability::not(name, "starting", "the worker is starting");
@@ -120,6 +136,16 @@ impl Health {
             let risks: Vec<&str> = risks.into_iter().map(Risk::as_str).collect();
             checks.push(("durability", true, json!({ "risks": risks })));
         }
+        // Commands can go on while lost commits are recovered.
+        let checked = watched.positions.as_ref().and_then(Positions::checked);
+        checks.extend(checked.map(|checked| {
+            let seconds = checked.behind_seconds();
+            let facts = json!({ "behindSeconds": seconds, "lost": checked.behind });
+            ("acknowledged", true, facts)
+        }));
+        // The worker serves from the right server, or the check `database` fails. So this check
+        // needs a person, and does not make the worker unready.
+        let server = watched.store.server_report().as_ref().map(server);
         // Redis is optional, so it never makes the worker unready.
         checks.extend(redis.map(|up| ("redis", true, json!({ "answers": up }))));
         let failed = checks.iter().filter(|(_, ok, _)| !ok);
@@ -128,6 +154,10 @@ impl Health {
         let capabilities = capabilities::all(&failed, connections, has_database);
         let mut report = Report::new(checks);
         report.capabilities = capabilities.into();
+        if let Some((name, ok, mut facts)) = server {
+            facts["ok"] = ok.into();
+            report.checks.insert(name.to_owned(), facts);
+        }
         report
     }
 
@@ -170,6 +200,18 @@ fn database(database: DatabaseProbe) -> (&'static str, bool, Value) {
         "error": database.error,
     });
     ("database", database.is_good(), facts)
+}
+
+fn server(server: &ServerReport) -> (&'static str, bool, Value) {
+    let refused = server.refused.iter().map(|(_, count)| count).sum::<u64>();
+    let facts = json!({
+        "timeline": server.identity.map(|identity| identity.timeline),
+        // A number of 64 bits, which not every reader of JSON can hold.
+        "system": server.identity.map(|identity| identity.system.to_string()),
+        "refused": refused,
+        "error": server.alarm,
+    });
+    ("server", server.alarm.is_none(), facts)
 }
 
 fn clock(clock: ClockReport) -> (&'static str, bool, Value) {

@@ -14,13 +14,15 @@ use strum::VariantArray;
 use super::{
     Health, STALE,
     checks::Report,
+    database_metrics::{durability, reserved, server},
     family::{family, flag, single},
+    http_metrics,
     prober::Probed,
 };
 use crate::{
     clock::Clock,
-    db::Risk,
     pipeline::{Connections, LaneSnapshot, LaneState, WorkerSnapshot},
+    position::Positions,
     store::CommitPathCounters,
 };
 
@@ -61,6 +63,9 @@ impl Collector for Health {
                 (labels, flag(capability.is_available()))
             }),
         )?;
+        if let Some(http) = self.0.http.get() {
+            http_metrics::http(to, &http.counters)?;
+        }
         let Some(watched) = self.0.watched.get() else {
             return Ok(());
         };
@@ -77,6 +82,16 @@ impl Collector for Health {
         queues(to, &snapshot)?;
         probed(to, &self.probed())?;
         durability(to, watched.store.durability_risks())?;
+        if let Some(checked) = watched.positions.as_ref().and_then(Positions::checked) {
+            single(
+                to,
+                "scrip_ledger_behind_seconds",
+                "Length of the range of acknowledged commits that the database lacks; 0 if it has \
+                 all.",
+                ConstGauge::new(checked.behind_seconds()),
+            )?;
+        }
+        server(to, watched.store.server_report())?;
         clock(to, &watched.clock)
     }
 }
@@ -325,6 +340,7 @@ fn probed(to: &mut DescriptorEncoder<'_>, probed: &Probed) -> fmt::Result {
     if let Some(up) = probed.redis {
         single(to, "scrip_redis_up", "1 if Redis responds.", flag(up))?;
     }
+    reserved(to, probed.reserved)?;
     let mut newest = Vec::new();
     for run in &probed.jobs {
         let labels = [
@@ -340,18 +356,6 @@ fn probed(to: &mut DescriptorEncoder<'_>, probed: &Probed) -> fmt::Result {
         "scrip_job_last_run_timestamp_seconds",
         "Start of the newest run of each job and status, on any worker.",
         newest,
-    )
-}
-
-fn durability(to: &mut DescriptorEncoder<'_>, risks: Option<Vec<Risk>>) -> fmt::Result {
-    let Some(risks) = risks else { return Ok(()) };
-    family(
-        to,
-        "scrip_durability_risk",
-        "1 if the settings of the database put acknowledged commands at risk, by risk.",
-        Risk::VARIANTS
-            .iter()
-            .map(|risk| ([("risk", risk.as_str())], flag(risks.contains(risk)))),
     )
 }
 

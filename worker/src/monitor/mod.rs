@@ -9,14 +9,17 @@
 //! | `prober` | queries database and Redis at regular intervals and stores the results |
 //! | `capabilities` | commands, queries, jobs and publishing: which of them the worker serves |
 //! | `checks` | the checks of `/livez` and `/readyz` |
-//! | `metrics`, `family` | the metrics of `/metrics`; all samples of one name |
+//! | `metrics`, `database_metrics`, `http_metrics` | the metrics of `/metrics` |
+//! | `family` | all samples of one name |
 //! | `server` | the HTTP server with all its limits |
 //! | `client` | the HTTP client of `scrip health` |
 
 mod capabilities;
 mod checks;
 pub mod client;
+mod database_metrics;
 mod family;
+mod http_metrics;
 mod metrics;
 mod prober;
 mod server;
@@ -33,8 +36,9 @@ use std::{
 use tokio::{net::TcpListener, task::AbortHandle};
 
 use crate::{
-    cache::Redis, clock::Clock, config, pipeline::WorkerSnapshot, store::Store,
-    transport::amqp::InboundWatch, transport::embedded::EmbeddedWatch,
+    cache::Redis, clock::Clock, config, http::counters::HttpCounters, pipeline::WorkerSnapshot,
+    position::Positions, store::Store, transport::amqp::InboundWatch,
+    transport::embedded::EmbeddedWatch,
 };
 use prober::Probed;
 
@@ -51,6 +55,7 @@ pub struct Health(Arc<State>);
 struct State {
     settings: config::Health,
     watched: OnceLock<Watched>,
+    http: OnceLock<WatchedHttp>,
     draining: AtomicBool,
     probed: Mutex<Probed>,
 }
@@ -61,6 +66,8 @@ pub struct Watched {
     pub lanes: Lanes,
     /// The ledger.
     pub store: Store,
+    /// What was committed, and whether the ledger has it; `None` on a file.
+    pub positions: Option<Positions>,
     /// The time, and whether it is confirmed.
     pub clock: Clock,
     /// `None` if no Redis is configured.
@@ -71,6 +78,14 @@ pub struct Watched {
     pub stall_timeout: Duration,
     /// Maximum time that a lane may be at work on one group while it counts as serving.
     pub slow_after: Duration,
+}
+
+/// An HTTP server that is monitored.
+#[derive(Debug)]
+pub struct WatchedHttp {
+    pub counters: HttpCounters,
+    /// Whether the process has no worker.
+    pub is_alone: bool,
 }
 
 /// The lanes of one of the transports.
@@ -92,6 +107,7 @@ impl Health {
         let health = Self(Arc::new(State {
             settings: settings.clone(),
             watched: OnceLock::new(),
+            http: OnceLock::new(),
             draining: AtomicBool::new(false),
             probed: Mutex::default(),
         }));
@@ -104,6 +120,11 @@ impl Health {
         if self.0.watched.set(watched).is_ok() {
             tokio::spawn(prober::probe(self.clone()));
         }
+    }
+
+    /// Starts to report on an HTTP server.
+    pub fn watch_http(&self, watched: WatchedHttp) {
+        let _ = self.0.http.set(watched);
     }
 
     /// Reports from now on that the worker takes no more commands.

@@ -8,7 +8,12 @@ use std::{
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{Health, Lanes, STALE, Watched};
-use crate::{db::StoreError, jobs::JobRun, pipeline::ConnectionState};
+use crate::{
+    db::StoreError,
+    jobs::JobRun,
+    pipeline::ConnectionState,
+    read::{self, Reserved},
+};
 
 const EVERY: Duration = Duration::from_secs(2);
 /// Maximum time of one query.
@@ -30,6 +35,8 @@ pub struct Probed {
     pub good_since: Option<Instant>,
     /// The newest runs of jobs.
     pub jobs: Vec<JobRun>,
+    /// Held and owed credits. `None` before the first sample, and after a failed one.
+    pub reserved: Option<Reserved>,
 }
 
 /// The results of the queries to the database.
@@ -92,6 +99,9 @@ pub async fn probe(health: Health) {
             if let Ok(Ok(jobs)) = timeout(PROBE_TIMEOUT, watched.store.job_runs(JOB_RUNS)).await {
                 health.probed().jobs = jobs;
             }
+            let reserved = read::reserved(watched.store.read_connection());
+            let reserved = timeout(PROBE_TIMEOUT, reserved).await;
+            health.probed().reserved = reserved.ok().and_then(Result::ok);
             jobs_read_at = Some(Instant::now());
         }
         let broker_is_good = broker_is_good(watched);

@@ -1,6 +1,9 @@
 //! The interface between a lane and the store of the ledger.
 
-use std::{error::Error, future::Future};
+use std::{
+    error::Error,
+    future::{Future, pending},
+};
 
 use chrono::{DateTime, Utc};
 use ledger::{Command, Decision};
@@ -41,6 +44,12 @@ pub trait Ledger: Send + Sync {
 
     /// Checks that the store answers.
     fn probe(&self) -> impl Future<Output = Result<(), CommitError>> + Send;
+
+    /// Completes when the store can be used again after an outage, so that a lane need not wait
+    /// any longer. A store that does not know when an outage ends never completes.
+    fn available(&self) -> impl Future<Output = ()> + Send {
+        pending()
+    }
 }
 
 /// Why a group could not be committed.

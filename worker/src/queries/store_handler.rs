@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use ledger::Refusal;
 use producer_sdk::contract::{
-    Answer, BatchesResult, CanPurchaseResult, DEFAULT_PAGE_SIZE, PackagesResult, Query,
-    TransactionItem, TransactionsResult,
+    Answer, BatchesResult, CanPurchaseResult, DEFAULT_PAGE_SIZE, HoldsResult, PackagesResult,
+    Query, TransactionItem, TransactionsResult,
 };
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::{
     cache::Mirror,
     catalog::Catalog,
     pipeline::{Cause, CommitError},
-    read::{self, Cursor, PageRequest, ReadError},
+    read::{self, Cursor, List, PageRequest, QuoteRequest, ReadError},
     store::Store,
 };
 
@@ -25,6 +25,8 @@ pub struct StoreQueryHandler {
     store: Store,
     catalog: Arc<Catalog>,
     mirror: Option<Mirror>,
+    /// Most rows of a complete list. `None`: no limit.
+    most_rows: Option<u32>,
 }
 
 impl StoreQueryHandler {
@@ -35,7 +37,39 @@ impl StoreQueryHandler {
             store,
             catalog,
             mirror,
+            most_rows: None,
         }
+    }
+
+    /// With a limit for lists of all batches or holds. A longer list is an error.
+    #[must_use]
+    pub fn with_most_rows(self, most_rows: u32) -> Self {
+        Self {
+            most_rows: Some(most_rows),
+            ..self
+        }
+    }
+
+    /// The error of a list that is longer than the limit.
+    async fn too_long(
+        &self,
+        query: &Query,
+        list: List,
+        user_id: &str,
+    ) -> Result<Option<Answer>, ReadError> {
+        let Some(most) = self.most_rows else {
+            return Ok(None);
+        };
+        let db = self.store.read_connection();
+        let is_longer = read::has_more(db, list, user_id, most).await?;
+        Ok(is_longer.then(|| {
+            let text = format!(
+                "the user has more than {most} {}; leave out `all`, or page through the \
+                 transactions with `cursor`",
+                query.kind()
+            );
+            Answer::error(query.kind(), "too_many_rows", text)
+        }))
     }
 
     async fn balance(
@@ -109,12 +143,34 @@ impl StoreQueryHandler {
         now: DateTime<Utc>,
     ) -> Result<Answer, ReadError> {
         let db = self.store.read_connection();
+        if all && let Some(error) = self.too_long(query, List::Batches, user_id).await? {
+            return Ok(error);
+        }
         let items = read::batches(db, user_id, all, now).await?;
         if items.is_empty() && !read::has_wallet(db, user_id).await? {
             return Ok(unknown_user(query));
         }
         let user_id = user_id.to_owned();
         Ok(Answer::ok(query.kind(), &BatchesResult { user_id, items }))
+    }
+
+    async fn holds(
+        &self,
+        query: &Query,
+        user_id: &str,
+        all: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, ReadError> {
+        let db = self.store.read_connection();
+        if all && let Some(error) = self.too_long(query, List::Holds, user_id).await? {
+            return Ok(error);
+        }
+        let items = read::holds(db, user_id, all, now).await?;
+        if items.is_empty() && !read::has_wallet(db, user_id).await? {
+            return Ok(unknown_user(query));
+        }
+        let user_id = user_id.to_owned();
+        Ok(Answer::ok(query.kind(), &HoldsResult { user_id, items }))
     }
 
     fn price(&self, query: &Query, service: &str, quantity: i64) -> Answer {
@@ -142,6 +198,23 @@ impl StoreQueryHandler {
                     .await
             }
             Query::Batches { user_id, all } => self.batches(query, user_id, *all, now).await,
+            Query::Holds { user_id, all } => self.holds(query, user_id, *all, now).await,
+            Query::Quote {
+                user_id,
+                service,
+                amount,
+                quantity,
+            } => {
+                let request = QuoteRequest {
+                    user_id,
+                    service,
+                    amount: *amount,
+                    quantity: *quantity,
+                };
+                let db = self.store.read_connection();
+                let quote = read::quote(db, &request, &self.catalog.rules, now).await?;
+                Ok(Answer::ok(query.kind(), &quote))
+            }
             Query::Price { service, quantity } => {
                 Ok(self.price(query, service, quantity.unwrap_or(1)))
             }
@@ -219,10 +292,10 @@ fn unknown_user(query: &Query) -> Answer {
     Answer::error(query.kind(), refusal.as_str(), "the user has no wallet")
 }
 
-/// The transaction as apps receive it: without the reason and the actor of a freeze, which operators
-/// write for each other. `scrip history` shows them.
+/// The transaction as apps receive it: without the reason and the actor of a freeze or a
+/// forgiveness, which operators write for each other. `scrip history` shows them.
 fn without_notes(mut item: TransactionItem) -> TransactionItem {
-    let is_note = matches!(item.kind.as_str(), "freeze" | "unfreeze");
+    let is_note = matches!(item.kind.as_str(), "freeze" | "unfreeze" | "forgiveness");
     let request = item
         .detail
         .as_mut()

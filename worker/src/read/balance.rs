@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use ledger::{Book, Inconsistency, Rules, Subscription, Wallet};
+use ledger::{Book, Debt, Inconsistency, Posting, Rules, Subscription, Wallet};
 use producer_sdk::contract::{BalanceResult, ExpiringBatch, NextGrant};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value,
     prelude::Uuid,
 };
 
-use super::{ReadError, sql, subscriptions};
+use super::{ReadError, sql, stored_debts::open_debts, subscriptions};
 use crate::db::bulk;
 
 #[derive(FromQueryResult)]
@@ -18,6 +18,8 @@ struct Row {
     user_id: String,
     balance: i64,
     held: i64,
+    holds_end_at: Option<DateTime<Utc>>,
+    debt: i64,
     total_earned: i64,
     total_spent: i64,
     status: String,
@@ -29,19 +31,49 @@ struct Row {
 }
 
 /// Reads everything in one statement, so that the values are consistent. `{users}` is the list of
-/// users.
+/// users. A hold that has expired reserves nothing, also if it was not closed yet: `{ended}` is
+/// what such holds of the wallet have reserved, and `{free}` is what is not held of a batch.
 const SQL: &str = "\
-SELECT w.user_id, w.balance, w.held, w.total_earned, w.total_spent, w.status, w.version, w.next_due_at,
-       (SELECT CAST(coalesce(sum(b.remaining - b.held), 0) AS bigint) FROM credits_batch b
+SELECT w.user_id, w.balance, w.held - {ended} AS held, {holds_end} AS holds_end_at,
+       w.debt, w.total_earned, w.total_spent, w.status, w.version, w.next_due_at,
+       (SELECT CAST(coalesce(sum({free}), 0) AS bigint) FROM credits_batch b
          WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at <= $2) AS lapsed,
-       (SELECT CAST(sum(b.remaining - b.held) AS bigint) FROM credits_batch b
-         WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at > $2 AND b.remaining > b.held
+       (SELECT CAST(sum({free}) AS bigint) FROM credits_batch b
+         WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at > $2 AND {free} > 0
          GROUP BY b.expires_at ORDER BY b.expires_at LIMIT 1) AS next_amount,
        (SELECT min(b.expires_at) FROM credits_batch b
-         WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at > $2 AND b.remaining > b.held)
+         WHERE b.user_id = w.user_id AND b.status = 'ACTIVE' AND b.expires_at > $2 AND {free} > 0)
          AS next_expires_at
   FROM credits_balance w
  WHERE w.user_id IN ({users})";
+
+/// What the holds of the wallet `w` that have expired by `$2` and are still OPEN have reserved.
+pub(super) const ENDED: &str = "\
+CASE WHEN w.holds_end_at <= $2 THEN (
+  SELECT CAST(coalesce(sum(h.amount - h.captured), 0) AS bigint) FROM credits_hold h
+   WHERE h.user_id = w.user_id AND h.status = 'OPEN' AND h.expires_at <= $2) ELSE 0 END";
+
+/// When the next hold of the wallet `w` ends.
+const HOLDS_END: &str = "\
+CASE WHEN w.holds_end_at <= $2 THEN (
+  SELECT min(h.expires_at) FROM credits_hold h
+   WHERE h.user_id = w.user_id AND h.status = 'OPEN' AND h.expires_at > $2)
+  ELSE w.holds_end_at END";
+
+/// What is not held of the batch `b` of the wallet `w`.
+const FREE: &str = "\
+(b.remaining - b.held + CASE WHEN w.holds_end_at <= $2 THEN (
+  SELECT CAST(coalesce(sum(s.amount - s.captured), 0) AS bigint)
+    FROM credits_hold h JOIN credits_hold_slice s ON s.hold_id = h.id AND s.batch_id = b.id
+   WHERE h.user_id = w.user_id AND h.status = 'OPEN' AND h.expires_at <= $2) ELSE 0 END)";
+
+/// The statement for a list of users.
+fn text(users: &str) -> String {
+    SQL.replace("{ended}", ENDED)
+        .replace("{holds_end}", HOLDS_END)
+        .replace("{free}", FREE)
+        .replace("{users}", users)
+}
 
 /// Whether `user` has a wallet.
 pub async fn has_wallet(db: &DatabaseConnection, user: &str) -> Result<bool, ReadError> {
@@ -87,7 +119,7 @@ pub async fn balances(
         ),
     };
     let values = [values, bulk::instant(backend, now)];
-    let statement = Statement::from_sql_and_values(backend, SQL.replace("{users}", list), values);
+    let statement = Statement::from_sql_and_values(backend, text(list), values);
     read(db, statement, rules, now, "balance").await
 }
 
@@ -109,7 +141,7 @@ pub(super) async fn page(
         last.into(),
         i64::from(limit).into(),
     ];
-    let text = format!("{} ORDER BY w.user_id", SQL.replace("{users}", PAGE));
+    let text = format!("{} ORDER BY w.user_id", text(PAGE));
     let statement = Statement::from_sql_and_values(backend, text, values);
     read(db, statement, rules, now, "wallets").await
 }
@@ -126,25 +158,29 @@ async fn read(
     // subscriptions.
     let mut rows = wallets(db, statement.clone(), what).await?;
     let is_due = |row: &Row| row.next_due_at.is_some_and(|at| at <= now);
-    let mut subscriptions = if rows.iter().any(is_due) {
+    let (mut subscriptions, debts) = if rows.iter().any(is_due) {
         // Without a snapshot, a grant that commits between the two statements would be missing from
         // both.
         let snapshot = sql::begin_consistent_read(db).await;
         let snapshot = snapshot.map_err(ReadError::reading(what))?;
         rows = wallets(&snapshot, statement, what).await?;
         let subscriptions = of_users(&snapshot, &rows).await?;
+        // What is due may repay them.
+        let indebted = rows.iter().filter(|row| row.debt > 0 && is_due(row));
+        let indebted: Vec<&str> = indebted.map(|row| row.user_id.as_str()).collect();
+        let debts = open_debts(&snapshot, &indebted).await?;
         snapshot
             .rollback()
             .await
             .map_err(ReadError::reading(what))?;
-        subscriptions
+        (subscriptions, debts)
     } else {
-        of_users(db, &rows).await?
+        (of_users(db, &rows).await?, Vec::new())
     };
     rows.into_iter()
         .map(|row| {
             let of_user = subscriptions.remove(&row.user_id).unwrap_or_default();
-            result(row, of_user, rules, now).map_err(ReadError::inconsistent(what))
+            result(row, of_user, &debts, rules, now).map_err(ReadError::inconsistent(what))
         })
         .collect()
 }
@@ -170,6 +206,7 @@ async fn of_users(
 fn result(
     row: Row,
     subscriptions: Vec<Subscription>,
+    debts: &[Debt],
     rules: &Rules,
     now: DateTime<Utc>,
 ) -> Result<BalanceResult, Inconsistency> {
@@ -178,17 +215,20 @@ fn result(
     // Without the expired credits, no batch is needed to compute the spendable credits.
     wallet.balance = row.balance.saturating_sub(row.lapsed);
     wallet.held = row.held;
+    wallet.debt = row.debt;
     wallet.total_earned = row.total_earned;
     wallet.next_due_at = row.next_due_at;
     book.add_wallet(wallet);
     for subscription in subscriptions {
         book.add_subscription(subscription);
     }
-    let granted = book.settle(&row.user_id, rules, now, &mut Uuid::now_v7)?;
-    let granted = granted
-        .iter()
-        .map(|posting| posting.amount)
-        .fold(0, i64::saturating_add);
+    for debt in debts.iter().filter(|debt| debt.user_id == row.user_id) {
+        book.add_debt(debt.clone());
+    }
+    let settled = book.settle(&row.user_id, rules, now, &mut Uuid::now_v7)?;
+    let sum = |of: fn(&Posting) -> i64| settled.iter().map(of).fold(0, i64::saturating_add);
+    let granted = sum(|posting| posting.amount);
+    let debt_change = sum(|posting| posting.debt_change);
     let expiring = book
         .wallet(&row.user_id)
         .into_iter()
@@ -204,6 +244,8 @@ fn result(
             .saturating_add(granted),
         balance: row.balance.saturating_add(granted),
         held: row.held,
+        holds_end_at: row.holds_end_at,
+        debt: row.debt.saturating_add(debt_change),
         total_earned: row.total_earned.saturating_add(granted),
         total_spent: row.total_spent,
         status: row.status,

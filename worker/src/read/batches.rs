@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use entity::credits_batch;
 use producer_sdk::contract::BatchItem;
-use sea_orm::{DatabaseConnection, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 
 use super::{ReadError, sql};
+use crate::db::bulk;
 
 fn item(model: credits_batch::Model, now: DateTime<Utc>) -> BatchItem {
     BatchItem {
@@ -27,19 +28,36 @@ fn item(model: credits_batch::Model, now: DateTime<Utc>) -> BatchItem {
 }
 
 /// Lists the columns by name, because a migration that adds a column must not change the result of
-/// a cached prepared statement.
+/// a cached prepared statement. A hold that has expired by `$2` reserves nothing, also if it was
+/// not closed yet.
 const COLUMNS: &str = "\
-b.id, b.user_id, b.amount, b.remaining, b.held, b.issued_at, b.expires_at, b.status, b.source_type, b.source_plan,
-b.grant_period, b.paid_micros, b.currency, b.transaction_id, b.expirations, b.created_at, b.updated_at";
+b.id, b.user_id, b.amount, b.remaining,
+b.held - CASE WHEN b.held = 0 THEN 0 ELSE (
+  SELECT CAST(coalesce(sum(s.amount - s.captured), 0) AS bigint)
+    FROM credits_hold h JOIN credits_hold_slice s ON s.hold_id = h.id AND s.batch_id = b.id
+   WHERE h.user_id = b.user_id AND h.status = 'OPEN' AND h.expires_at <= $2) END AS held,
+b.issued_at, b.expires_at, b.status, b.source_type, b.source_plan, b.grant_period, b.paid_micros,
+b.currency, b.transaction_id, b.deposit_id, b.expirations, b.created_at, b.updated_at";
 
 /// The batches of `user` in spending order. With `include_closed`, batches without a remainder
 /// follow.
 pub async fn batches(
-    db: &DatabaseConnection,
+    db: &impl ConnectionTrait,
     user: &str,
     include_closed: bool,
     now: DateTime<Utc>,
 ) -> Result<Vec<BatchItem>, ReadError> {
+    let models = models(db, user, include_closed, now).await?;
+    Ok(models.into_iter().map(|model| item(model, now)).collect())
+}
+
+/// The rows of [`batches`].
+pub(super) async fn models(
+    db: &impl ConnectionTrait,
+    user: &str,
+    include_closed: bool,
+    now: DateTime<Utc>,
+) -> Result<Vec<credits_batch::Model>, ReadError> {
     let (filter, order) = if include_closed {
         ("", "(b.status <> 'ACTIVE'), ")
     } else {
@@ -49,11 +67,12 @@ pub async fn batches(
         "SELECT {COLUMNS} FROM credits_batch b WHERE b.user_id = $1{filter} ORDER BY {order}{}",
         sql::FIFO
     );
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), text, [user.into()]);
+    let backend = db.get_database_backend();
+    let values = [user.into(), bulk::instant(backend, now)];
+    let statement = Statement::from_sql_and_values(backend, text, values);
     let rows = credits_batch::Entity::find()
         .from_raw_sql(statement)
         .all(db)
         .await;
-    let rows = rows.map_err(ReadError::reading("batches"))?;
-    Ok(rows.into_iter().map(|model| item(model, now)).collect())
+    rows.map_err(ReadError::reading("batches"))
 }

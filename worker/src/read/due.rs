@@ -34,6 +34,11 @@ SELECT expires_at, user_id FROM credits_batch
  WHERE status = 'ACTIVE' AND expires_at IS NOT NULL AND expires_at <= $1 AND (expires_at, user_id) > ($2, $3)
  GROUP BY expires_at, user_id ORDER BY expires_at, user_id LIMIT $4";
 
+const ENDED_HOLDS: &str = "\
+SELECT expires_at, user_id FROM credits_hold
+ WHERE status = 'OPEN' AND expires_at <= $1 AND (expires_at, user_id) > ($2, $3)
+ GROUP BY expires_at, user_id ORDER BY expires_at, user_id LIMIT $4";
+
 /// Subscriptions behind `cursor` with a period that starts by `until`. Subscriptions for which the
 /// rules grant no period are left out. Their periods stay due.
 pub async fn due_subscriptions(
@@ -80,10 +85,31 @@ pub async fn users_with_expired_batches(
     until: DateTime<Utc>,
     cursor: Option<&str>,
 ) -> Result<Page<String>, ReadError> {
-    let failed = || ReadError::reading("expired batches");
+    users(db, "expired batches", EXPIRED_BATCHES, until, cursor).await
+}
+
+/// Users behind `cursor` with an open hold that has expired by `until`. A user may appear again
+/// with another hold. Any command closes such holds of its user, for example `expire`.
+pub async fn users_with_ended_holds(
+    db: &Database,
+    until: DateTime<Utc>,
+    cursor: Option<&str>,
+) -> Result<Page<String>, ReadError> {
+    users(db, "expired holds", ENDED_HOLDS, until, cursor).await
+}
+
+/// A page of users by an instant `expires_at`.
+async fn users(
+    db: &Database,
+    what: &'static str,
+    sql: &str,
+    until: DateTime<Utc>,
+    cursor: Option<&str>,
+) -> Result<Page<String>, ReadError> {
+    let failed = || ReadError::reading(what);
     let rows = db
         .read_connection()
-        .query_all_raw(statement(db, EXPIRED_BATCHES, until, cursor))
+        .query_all_raw(statement(db, sql, until, cursor))
         .await
         .map_err(failed())?;
     let full = rows.len() == PAGE;

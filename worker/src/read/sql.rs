@@ -26,6 +26,13 @@ pub(crate) const SUBSCRIPTIONS: Sql = Sql {
     sqlite: include_str!("sqlite/subscriptions.sql"),
 };
 
+/// Reads the open debts of users, and all debts of revocations. `users, ids` → debts. A row may come
+/// twice.
+pub(crate) const DEBTS: Sql = Sql {
+    postgres: include_str!("postgres/debts.sql"),
+    sqlite: include_str!("sqlite/debts.sql"),
+};
+
 /// The sum of `of` as two columns, its millions and the rest, so that no database needs more than
 /// 64 bits for it.
 pub(crate) fn sum(of: &'static str, name: &'static str) -> String {

@@ -1,7 +1,10 @@
 //! `credits_transaction.detail`: the parts of a posting that have no column, as JSON.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ledger::{Action, BatchNote, Command, CreditedPayment, Detail, Inconsistency, Item, Posting};
+use ledger::{
+    Action, BatchNote, Command, CreditedPayment, Detail, Inconsistency, Item, Late, Overrun,
+    Posting, ReplacementNote, RevokeExtent, RevokeTarget,
+};
 use serde_json::{Map, Value, json};
 
 /// The JSON of what a posting stores without a column of its own. `None` if there is nothing.
@@ -27,6 +30,19 @@ pub fn to_text(posting: &Posting) -> Option<String> {
         detail.skipped.map(|skipped| skipped.as_str().into()),
     );
     put("stale", detail.stale.then_some(Value::Bool(true)));
+    put("held", detail.held.map(Value::from));
+    put(
+        "holdExpiresAt",
+        detail.hold_expires_at.map(|at| instant(at).into()),
+    );
+    put("uncaptured", detail.uncaptured.map(Value::from));
+    put("beyondHold", detail.beyond_hold.map(Value::from));
+    put(
+        "depositId",
+        detail.deposit_id.map(|id| id.to_string().into()),
+    );
+    put("revoked", detail.revoked.map(Value::from));
+    put("debt", detail.debt.map(Value::from));
     put("required", detail.required.map(Value::from));
     put("available", detail.available.map(Value::from));
     if let Some(first) = &detail.first {
@@ -39,6 +55,17 @@ pub fn to_text(posting: &Posting) -> Option<String> {
     put("claimedAt", audit.claimed_at.map(|at| instant(at).into()));
     put("request", audit.request.as_deref().map(request));
     put("batch", audit.batch.as_deref().map(batch));
+    let replacements = audit.replacements.iter().map(replacement);
+    put(
+        "batches",
+        (!audit.replacements.is_empty()).then(|| Value::Object(replacements.collect())),
+    );
+    let debts = audit.debts.iter();
+    let debts = debts.map(|(id, credits)| (id.simple().to_string(), (*credits).into()));
+    put(
+        "debts",
+        (!audit.debts.is_empty()).then(|| Value::Object(debts.collect())),
+    );
     Some(Value::Object(fields).to_string())
 }
 
@@ -66,6 +93,19 @@ pub fn from_text(text: Option<&str>, id: &str) -> Result<Detail, Inconsistency> 
         required: number("required"),
         available: number("available"),
         first: first(&value),
+        held: number("held"),
+        hold_expires_at: value
+            .get("holdExpiresAt")
+            .and_then(Value::as_str)
+            .and_then(|at| at.parse().ok()),
+        uncaptured: number("uncaptured"),
+        beyond_hold: number("beyondHold"),
+        deposit_id: value
+            .get("depositId")
+            .and_then(Value::as_str)
+            .and_then(|id| id.parse().ok()),
+        revoked: number("revoked"),
+        debt: number("debt"),
     })
 }
 
@@ -95,6 +135,13 @@ fn batch(note: &BatchNote) -> Value {
     fields
 }
 
+/// The id of a new batch, as `verify` writes ids, and its fields.
+fn replacement(note: &ReplacementNote) -> (String, Value) {
+    let mut fields = batch(&note.batch);
+    fields["replaces"] = note.replaces.simple().to_string().into();
+    (note.batch_id.simple().to_string(), fields)
+}
+
 fn request(command: &Command) -> Value {
     let mut fields = match &command.action {
         Action::Consume(consume) => json!({
@@ -102,6 +149,23 @@ fn request(command: &Command) -> Value {
             "amount": consume.amount,
             "quantity": consume.quantity,
         }),
+        Action::Hold(hold) => json!({
+            "service": hold.service,
+            "amount": hold.amount,
+            "quantity": hold.quantity,
+            "expiresAt": hold.expires_at.map(instant),
+            "expiresInSeconds": hold.expires_in_seconds,
+        }),
+        Action::Capture(capture) => json!({
+            "hold": capture.hold,
+            "amount": capture.amount,
+            "quantity": capture.quantity,
+            "final": capture.is_final,
+            "overrun": capture.overrun.map(Overrun::as_str),
+            "late": capture.late.map(Late::as_str),
+        }),
+        Action::Release(release) => json!({ "hold": release.hold }),
+        Action::Refund(refund) => json!({ "of": refund.of, "amount": refund.amount }),
         Action::RegistrationBonus => json!({ "reason": "registration_bonus" }),
         Action::Promotion(promotion) => json!({
             "reason": "promotion",
@@ -138,6 +202,28 @@ fn request(command: &Command) -> Value {
         Action::Freeze(change) | Action::Unfreeze(change) => {
             json!({ "reason": change.reason, "actor": change.actor })
         }
+        Action::Revoke(revoke) => {
+            let mut fields = match &revoke.target {
+                RevokeTarget::Reference(of) => json!({ "of": of }),
+                RevokeTarget::Payment {
+                    purchase_id,
+                    purchase_line,
+                } => json!({ "purchaseId": purchase_id, "purchaseLine": purchase_line }),
+            };
+            match revoke.extent {
+                RevokeExtent::All => {}
+                RevokeExtent::Amount(amount) => fields["amount"] = amount.into(),
+                RevokeExtent::Share(share) => fields["shareMillionths"] = share.into(),
+                RevokeExtent::AmountRefunded(micros) => fields["refundedMicros"] = micros.into(),
+            }
+            fields
+        }
+        Action::Reinstate(reinstate) => json!({ "of": reinstate.of }),
+        Action::Forgive(forgive) => json!({
+            "amount": forgive.amount,
+            "reason": forgive.reason,
+            "actor": forgive.actor,
+        }),
         Action::Expire(expire) => json!({ "cutoff": expire.cutoff }),
     };
     if let Value::Object(fields) = &mut fields {

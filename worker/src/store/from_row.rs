@@ -1,7 +1,9 @@
 //! Conversion of database rows into the types of the core.
 
+use std::collections::HashMap;
+
 use ledger::{
-    Allocation, Batch, BatchStatus, CreditedPayment, Fingerprint, Inconsistency, Origin,
+    Allocation, Batch, BatchStatus, CreditedPayment, Fingerprint, Inconsistency, Origin, Original,
     PaymentKey, RecordedTransaction, Refusal, Wallet,
 };
 use sea_orm::QueryResult;
@@ -10,7 +12,7 @@ use uuid::Uuid;
 use super::detail;
 use crate::db::{StoreError, get};
 
-fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsistency {
+pub fn unknown(table: &'static str, id: Uuid, column: &str, value: &str) -> Inconsistency {
     Inconsistency {
         table,
         id: id.to_string(),
@@ -29,6 +31,8 @@ pub fn wallet(row: &QueryResult) -> Result<Wallet, StoreError> {
     wallet.transaction_count = get(row, "transaction_count")?;
     wallet.version = get(row, "version")?;
     wallet.next_due_at = get(row, "next_due_at")?;
+    wallet.holds_end_at = get(row, "holds_end_at")?;
+    wallet.debt = get(row, "debt")?;
     wallet.status = status
         .parse()
         .map_err(|_| unknown("credits_balance", id, "status", &status))?;
@@ -54,7 +58,40 @@ pub fn batch(row: &QueryResult) -> Result<Batch, StoreError> {
         paid_micros: get(row, "paid_micros")?,
         currency: get(row, "currency")?,
         transaction_id: get(row, "transaction_id")?,
+        deposit_id: get(row, "deposit_id")?,
         expirations: get(row, "expirations")?,
+    })
+}
+
+/// A batch of any status.
+pub fn stored_batch(row: &QueryResult) -> Result<Batch, StoreError> {
+    let batch = batch(row)?;
+    let status: String = get(row, "status")?;
+    let status = status
+        .parse()
+        .map_err(|_| unknown("credits_batch", batch.id, "status", &status))?;
+    Ok(Batch { status, ..batch })
+}
+
+/// A transaction that a refund names, without the batches that it took from.
+pub fn original(row: &QueryResult) -> Result<Original, StoreError> {
+    let id: Uuid = get(row, "original_id")?;
+    let kind: String = get(row, "type")?;
+    let origin: String = get(row, "origin")?;
+    Ok(Original {
+        transaction_id: id,
+        kind: kind
+            .parse()
+            .map_err(|_| unknown("credits_transaction", id, "type", &kind))?,
+        user_id: get(row, "user_id")?,
+        origin: origin
+            .parse()
+            .map_err(|_| unknown("credits_transaction", id, "origin", &origin))?,
+        sender: get(row, "sender")?,
+        reference_id: get(row, "reference_id")?,
+        service: get(row, "service")?,
+        taken: HashMap::new(),
+        refunded: get(row, "refunded")?,
     })
 }
 
@@ -83,6 +120,7 @@ pub fn credited_payment(row: &QueryResult) -> Result<(PaymentKey, CreditedPaymen
 pub struct RecordedCommand {
     pub origin: Origin,
     pub reference_id: String,
+    pub user_id: String,
     pub sender: Option<String>,
     pub fingerprint: Option<Fingerprint>,
     /// Its own transaction first, then the related ones.
@@ -99,6 +137,7 @@ pub fn recorded_command(row: &QueryResult) -> Result<RecordedCommand, StoreError
             .parse()
             .map_err(|_| unknown("credits_transaction", transaction.id, "origin", &origin))?,
         reference_id: get(row, "reference_id")?,
+        user_id: get(row, "user_id")?,
         sender: get(row, "sender")?,
         fingerprint: fingerprint.and_then(|bytes| bytes.try_into().ok()),
         transactions: vec![transaction],
@@ -116,6 +155,7 @@ pub fn recorded_transaction(row: &QueryResult) -> Result<RecordedTransaction, St
             .parse()
             .map_err(|_| unknown("credits_transaction", id, "type", &kind))?,
         amount: get(row, "amount")?,
+        debt_change: get::<Option<i64>>(row, "debt_change")?.unwrap_or(0),
         refusal: refusal(row, id)?,
         balance_after: get(row, "balance_after")?,
         detail: detail::from_text(detail.as_deref(), &id.to_string())?,

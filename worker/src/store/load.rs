@@ -8,7 +8,11 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::{
-    from_row::{allocation, credited_payment, recorded_command, recorded_transaction, wallet},
+    from_row::{
+        RecordedCommand, allocation, credited_payment, recorded_command, recorded_transaction,
+        wallet,
+    },
+    need::Need,
     sql,
 };
 use crate::{
@@ -38,11 +42,15 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             .iter()
             .map(|command| command.user_id.as_str())
             .collect();
-        let wallets = self.lock_wallets(&users).await?;
+        let mut wallets = self.lock_wallets(&users).await?;
         self.records(commands, &mut book).await?;
         self.registered(commands, &mut book).await?;
         self.credited_payments(commands, &mut book).await?;
         self.subscriptions(commands, &wallets, &mut book).await?;
+        let mut needs = self.needs(commands);
+        self.holds(commands, wallets.iter_mut(), &mut needs).await?;
+        let indebted = wallets.iter().filter(|wallet| wallet.debt > 0);
+        let indebted: Vec<String> = indebted.map(|wallet| wallet.user_id.clone()).collect();
         for wallet in wallets {
             if prepared.contains(&wallet.user_id) {
                 book.add_unopened_wallet(wallet);
@@ -50,18 +58,23 @@ impl<C: ConnectionTrait> Loader<'_, C> {
                 book.add_wallet(wallet);
             }
         }
-        self.batches(self.demand(commands), &mut book).await?;
+        self.batches(needs, &mut book).await?;
+        self.originals(commands, &mut book).await?;
+        self.debts(commands, &indebted, &mut book).await?;
         Ok(book)
     }
 
-    /// Maximum of credits that the commands may spend, by user.
-    pub fn demand<'c>(&self, commands: &'c [Command]) -> BTreeMap<&'c str, i64> {
-        let mut demand: BTreeMap<&str, i64> = BTreeMap::new();
+    /// What the commands may need, by user, without what holds and captures need.
+    pub fn needs<'c>(&self, commands: &'c [Command]) -> BTreeMap<&'c str, Need> {
+        let mut needs: BTreeMap<&str, Need> = BTreeMap::new();
         for command in commands {
-            let needed = demand.entry(&command.user_id).or_default();
-            *needed = needed.saturating_add(self.rules.demand(&command.action));
+            let need = needs.entry(&command.user_id).or_default();
+            if !matches!(command.action, Action::Capture(_)) {
+                let cost = self.rules.demand(command, std::iter::empty(), &[]);
+                need.credits = need.credits.saturating_add(cost);
+            }
         }
-        demand
+        needs
     }
 
     /// Inserts the missing wallets that commands of this group may open, so that they can be
@@ -120,11 +133,28 @@ impl<C: ConnectionTrait> Loader<'_, C> {
             texts(references.iter().map(|(_, id, _)| *id)),
             Column::texts(senders),
         ]);
+        for command in self.recorded(values).await? {
+            let record = Record {
+                fingerprint: command.fingerprint,
+                outcome: Outcome::from_transactions(command.transactions, None),
+            };
+            let owner = self.rules.references.owner(command.sender.as_deref());
+            let owner = owner.map(str::to_owned);
+            book.add_record(command.origin, owner, command.reference_id, record);
+        }
+        Ok(())
+    }
+
+    /// Reads stored commands by the parameters of [`sql::KNOWN_REFERENCES`].
+    pub(super) async fn recorded(
+        &self,
+        references: Vec<Value>,
+    ) -> Result<Vec<RecordedCommand>, StoreError> {
         let rows = self
-            .query("look up references", &sql::KNOWN_REFERENCES, values)
+            .query("look up references", &sql::KNOWN_REFERENCES, references)
             .await?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let recorded = rows.iter().map(recorded_command);
         let mut recorded = recorded.collect::<Result<Vec<_>, _>>()?;
@@ -159,16 +189,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
                 transaction.allocations.push(allocation(&row)?);
             }
         }
-        for command in recorded {
-            let record = Record {
-                fingerprint: command.fingerprint,
-                outcome: Outcome::from_transactions(command.transactions, None),
-            };
-            let owner = self.rules.references.owner(command.sender.as_deref());
-            let owner = owner.map(str::to_owned);
-            book.add_record(command.origin, owner, command.reference_id, record);
-        }
-        Ok(())
+        Ok(recorded)
     }
 
     async fn registered(&self, commands: &[Command], book: &mut Book) -> Result<(), StoreError> {

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use chrono::{DateTime, Utc};
-use ledger::{Batch, Book, Wallet};
+use ledger::{Batch, Book, Command, Wallet};
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
 use super::{
     from_row::{batch, wallet},
     load::{Loader, texts},
+    need::{Need, named_hold},
     sql,
 };
 use crate::db::{StoreError, get};
@@ -29,7 +30,8 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     /// wallet.
     pub async fn read_wallets(
         &self,
-        mut demand: BTreeMap<&str, i64>,
+        commands: &[Command],
+        mut demand: BTreeMap<&str, Need>,
         book: &mut Book,
     ) -> Result<Option<Vec<String>>, StoreError> {
         let mut values = self.rows(vec![texts(demand.keys().copied())]);
@@ -52,10 +54,17 @@ impl<C: ConnectionTrait> Loader<'_, C> {
         if found.len() < demand.len() {
             return Ok(None);
         }
+        let has_holds = found
+            .values()
+            .any(|(wallet, _)| wallet.holds_end_at.is_some());
+        if has_holds || commands.iter().any(|command| named_hold(command).is_some()) {
+            let wallets = found.values_mut().map(|(wallet, _)| wallet);
+            self.holds(commands, wallets, &mut demand).await?;
+        }
         let mut partial = Vec::new();
         for (user_id, (mut wallet, batches)) in found {
-            let needed = demand.get(user_id.as_str()).copied().unwrap_or_default();
-            if let Some(whole) = self.add_if_covered(batches, FIRST_WINDOW, needed, &mut wallet) {
+            let needed = demand.get(user_id.as_str()).cloned().unwrap_or_default();
+            if let Some(whole) = self.add_if_covered(batches, FIRST_WINDOW, &needed, &mut wallet) {
                 demand.remove(user_id.as_str());
                 if !whole {
                     partial.push(user_id);
@@ -74,7 +83,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     /// as many others as cover the demand of each user.
     pub(super) async fn batches(
         &self,
-        mut demand: BTreeMap<&str, i64>,
+        mut demand: BTreeMap<&str, Need>,
         book: &mut Book,
     ) -> Result<(), StoreError> {
         demand.retain(|user_id, _| {
@@ -89,7 +98,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     /// the users who have more batches than were read.
     async fn more_batches(
         &self,
-        mut demand: BTreeMap<&str, i64>,
+        mut demand: BTreeMap<&str, Need>,
         mut window: i64,
         book: &mut Book,
     ) -> Result<Vec<String>, StoreError> {
@@ -109,7 +118,7 @@ impl<C: ConnectionTrait> Loader<'_, C> {
                 let Some(wallet) = book.wallet_mut(user_id) else {
                     return false;
                 };
-                let whole = self.add_if_covered(batches, window, *needed, wallet);
+                let whole = self.add_if_covered(batches, window, needed, wallet);
                 if whole == Some(false) {
                     partial.push((*user_id).to_owned());
                 }
@@ -121,13 +130,13 @@ impl<C: ConnectionTrait> Loader<'_, C> {
     }
 
     /// Adds the first batches of a wallet to it, read with a limit of `window`, if they cover the
-    /// needed credits. Returns whether they are all batches of the wallet, or `None` if they do not
+    /// need. Returns whether they are all batches of the wallet, or `None` if they do not
     /// cover the need.
     fn add_if_covered(
         &self,
         batches: Vec<Batch>,
         window: i64,
-        needed: i64,
+        needed: &Need,
         wallet: &mut Wallet,
     ) -> Option<bool> {
         let whole = i64::try_from(batches.len()).is_ok_and(|count| count < window);
@@ -142,12 +151,16 @@ impl<C: ConnectionTrait> Loader<'_, C> {
 }
 
 /// Whether the first batches of a wallet are all batches that it has (`whole`), or include every
-/// expired batch and cover the `needed` credits.
-pub(super) fn covers(batches: &[Batch], whole: bool, needed: i64, now: DateTime<Utc>) -> bool {
+/// expired batch and every needed one, and cover the needed credits.
+pub(super) fn covers(batches: &[Batch], whole: bool, needed: &Need, now: DateTime<Utc>) -> bool {
     let has_all_expired = batches.last().is_some_and(|last| last.spendable_at(now));
     let spendable = batches
         .iter()
         .filter(|batch| batch.spendable_at(now))
         .map(Batch::free);
-    whole || (has_all_expired && spendable.fold(0, i64::saturating_add) >= needed)
+    let mut funding = needed.batches.iter();
+    whole
+        || (has_all_expired
+            && funding.all(|id| batches.iter().any(|batch| batch.id == *id))
+            && spendable.fold(0, i64::saturating_add) >= needed.credits)
 }

@@ -14,8 +14,13 @@
 //!      whole outcome;
 //!    - the users who had the registration bonus, if a command is a registration bonus;
 //!    - the credited payments that purchases report, because a payment is credited once;
+//!    - the consumptions and captures that refunds name, with the batches that they took from;
+//!    - the deposits that revocations name, and the revocations that reinstatements name, with
+//!      their batches;
+//!    - the open debts of wallets that have some;
 //!    - the subscriptions of the users with their events and grants, if a command is about one or
 //!      a period is due.
+//!    - the open holds of wallets that have some, and closed holds that captures and releases name.
 //! 4. Read the first batches of each user in spending order: what the commands may spend. Read
 //!    more, in a larger window, only for users whose demand they do not cover.
 //! 5. Decide in memory ([`ledger::Book`]). Nothing awaits here.
@@ -23,7 +28,8 @@
 //!    posting, in the order of references, with their allocations; new batches, and the batches
 //!    that were spent from. The unique reference is the last guard. On PostgreSQL both paths write
 //!    these rows by the same statement.
-//! 7. Write subscriptions and delete the wallets that stayed unopened, only if there are any.
+//! 7. Write subscriptions, the counts of refunds, revocations and debts, and delete the wallets that stayed unopened,
+//!    only if there are any.
 //!
 //! The steps are separate statements under READ COMMITTED. A statement that both locks a wallet
 //! and reads its batches would see the batches as they were before it waited for the lock.
@@ -37,16 +43,25 @@ mod detail;
 mod from_row;
 mod load;
 mod load_batches;
+mod load_debts;
+mod load_holds;
+mod load_originals;
+mod need;
 mod optimistic;
 mod rows;
+mod rows_debts;
 mod single_consume;
 pub mod sql;
+mod stored_outcome;
 mod wallet_cache;
 mod write;
 
 use std::{
     ops::Deref,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -71,6 +86,7 @@ pub struct Store {
     booking_clock: BookingClock,
     cache: Arc<Mutex<WalletCache>>,
     commit_paths: Arc<CommitPathCounters>,
+    opened: Arc<AtomicU64>,
 }
 
 impl Deref for Store {
@@ -86,13 +102,25 @@ impl Store {
     pub async fn connect(url: &str, options: &StoreOptions) -> Result<Self, StoreError> {
         let cache: Arc<Mutex<WalletCache>> = Arc::default();
         let cache_to_clear = cache.clone();
-        let clear_cache = move || wallet_cache(&cache_to_clear).clear();
+        let opened: Arc<AtomicU64> = Arc::default();
+        let opened_now = opened.clone();
+        let and_then = move || {
+            wallet_cache(&cache_to_clear).clear();
+            opened_now.fetch_add(1, Relaxed);
+        };
         Ok(Self {
-            database: Database::connect(url, options, clear_cache).await?,
+            database: Database::connect(url, options, and_then).await?,
             booking_clock: options.booking_clock,
             cache,
             commit_paths: Arc::default(),
+            opened,
         })
+    }
+
+    /// Number of connections for committing that were opened so far. A new one may lead to another
+    /// server.
+    pub fn opened_connections(&self) -> u64 {
+        self.opened.load(Relaxed)
     }
 
     /// Closes all connections.
@@ -118,7 +146,10 @@ impl Store {
         let now = now
             .duration_trunc(TimeDelta::microseconds(1))
             .unwrap_or(now);
-        let committed = self.commit_on_either_path(commands, rules, now).await;
+        let mut committed = self.commit_on_either_path(commands, rules, now).await;
+        if matches!(committed, Err(StoreError::Moved { .. })) {
+            committed = self.commit_on_either_path(commands, rules, now).await;
+        }
         self.reconnect_if_read_only(committed)
     }
 
@@ -177,7 +208,7 @@ impl Store {
                     return Ok(decisions);
                 }
                 // No rollback is sent: the connection is dropped, and its transaction with it.
-                Err(error @ StoreError::NoAnswer { .. }) => return Err(error),
+                Err(error) if error.is_unanswered() => return Err(error),
                 Err(error) => {
                     self.roll_back(transaction).await;
                     if !error.is_unique_violation() || tries > UNIQUE_RETRIES {

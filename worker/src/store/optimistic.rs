@@ -11,11 +11,14 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use ledger::{Action, Book, Command, Decision, Rules};
+use ledger::{Action, Book, Command, DebtPolicy, Decision, References, Rules};
 use sea_orm::{DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
-use super::{Store, load::Loader, load_batches::covers, wallet_cache::CachedWallet, write::Writer};
+use super::{
+    Store, load::Loader, load_batches::covers, need::named_hold, wallet_cache::CachedWallet,
+    write::Writer,
+};
 use crate::db::StoreError;
 
 /// The result of the optimistic path.
@@ -69,7 +72,10 @@ impl Store {
         let Some((mut book, partial)) = self.open_book(&loader, commands).await? else {
             return Ok(None);
         };
-        if rules.enabled && book.is_due(now) {
+        if rules.enabled && book.is_due(now)
+            || !has_named_holds(&book, commands, rules.references)
+            || may_repay(&book, commands, rules)
+        {
             return Ok(None);
         }
         let mut decisions = Vec::with_capacity(commands.len());
@@ -114,14 +120,23 @@ impl Store {
     ) -> Result<Option<(Book, HashSet<String>)>, StoreError> {
         let mut book = Book::default();
         let mut partial = HashSet::new();
-        let mut demand = loader.demand(commands);
+        let mut needs = loader.needs(commands);
+        let has_captures = commands
+            .iter()
+            .any(|command| matches!(command.action, Action::Capture(_)));
         {
             let mut wallet_cache = self.wallet_cache();
-            demand.retain(|user_id, needed| {
+            needs.retain(|user_id, needed| {
                 let Some(cached) = wallet_cache.take(user_id) else {
                     return true;
                 };
-                if !covers(cached.wallet.batches(), cached.whole, *needed, loader.now) {
+                let credits = needed.credits;
+                if has_captures {
+                    let captures = loader.captures(commands, &cached.wallet);
+                    needed.credits = credits.saturating_add(captures);
+                }
+                if !covers(cached.wallet.batches(), cached.whole, needed, loader.now) {
+                    needed.credits = credits;
                     return true;
                 }
                 if !cached.whole {
@@ -131,12 +146,12 @@ impl Store {
                 false
             });
         }
-        if demand.is_empty() {
+        if needs.is_empty() {
             return Ok(Some((book, partial)));
         }
         // If another process writes a wallet before its further batches are read, the check of the
         // version fails.
-        let Some(more) = loader.read_wallets(demand, &mut book).await? else {
+        let Some(more) = loader.read_wallets(commands, needs, &mut book).await? else {
             return Ok(None);
         };
         partial.extend(more);
@@ -144,12 +159,52 @@ impl Store {
     }
 }
 
-/// Whether a command needs no other rows than its wallet and batches.
+/// Whether a command needs no other rows than its wallet with its batches and open holds.
 const fn is_plain(command: &Command) -> bool {
     matches!(
         command.action,
-        Action::Consume(_) | Action::Promotion(_) | Action::Purchase(_)
+        Action::Consume(_)
+            | Action::Hold(_)
+            | Action::Capture(_)
+            | Action::Release(_)
+            | Action::Promotion(_)
+            | Action::Purchase(_)
     )
+}
+
+/// Whether the hold that each capture or release names is an open one of its own origin and sender,
+/// or is made in the same group. Closed holds are not read on this path, so another hold with the
+/// same reference may be the wrong one.
+fn has_named_holds(book: &Book, commands: &[Command], references: References) -> bool {
+    commands.iter().enumerate().all(|(nth, command)| {
+        let Some(reference) = named_hold(command) else {
+            return true;
+        };
+        let wallet = book.wallet(&command.user_id);
+        let owner = |of: &Command| references.owner(of.sender.as_deref()).map(str::to_owned);
+        wallet.is_some_and(|wallet| wallet.has_own_hold(reference, command, references))
+            || commands[..nth].iter().any(|other| {
+                matches!(other.action, Action::Hold(_))
+                    && other.reference_id == *reference
+                    && other.user_id == command.user_id
+                    && other.origin == command.origin
+                    && owner(other) == owner(command)
+            })
+    })
+}
+
+/// Whether a command may repay a debt. Debts are not read on this path.
+fn may_repay(book: &Book, commands: &[Command], rules: &Rules) -> bool {
+    let adds_credits =
+        |command: &Command| matches!(command.action, Action::Promotion(_) | Action::Purchase(_));
+    let owes = |command: &Command| {
+        let wallet = book.wallet(&command.user_id);
+        wallet.is_some_and(|wallet| wallet.debt > 0)
+    };
+    rules.debt_policy != DebtPolicy::Report
+        && commands
+            .iter()
+            .any(|command| adds_credits(command) && owes(command))
 }
 
 /// Whether a decision writes a row, so that the unique index checks its reference.

@@ -2,7 +2,10 @@
 //! [`super::sql`].
 
 use chrono::{DateTime, Utc};
-use ledger::{Batch, Changes, Posting, Refusal, Subscription, Wallet, status::stored_name};
+use ledger::{
+    Batch, Changes, HoldRecord, HoldSlice, Posting, RefundedOriginal, Refusal, Subscription,
+    Wallet, status::stored_name,
+};
 use uuid::Uuid;
 
 use super::detail;
@@ -136,6 +139,92 @@ pub fn changed_wallets(wallets: &[&Wallet]) -> Vec<Column> {
     ]
 }
 
+/// The earliest expiry of the open holds of each changed wallet.
+pub fn hold_ends(wallets: &[&Wallet]) -> Column {
+    Column::instants(wallets.iter().map(|wallet| wallet.holds_end_at))
+}
+
+/// The debt of each changed wallet.
+pub fn debts_of(wallets: &[&Wallet]) -> Column {
+    Column::Number(wallets.iter().map(|wallet| wallet.debt).collect())
+}
+
+/// The change of debt of each transaction.
+pub fn debt_changes(postings: &[&Posting]) -> Column {
+    let changes = postings.iter().map(|posting| posting.debt_change);
+    Column::numbers(changes.map(|change| Some(change).filter(|change| *change != 0)))
+}
+
+/// The deposit of each new batch, if another transaction than the deposit adds it.
+pub fn deposits_of(batches: &[(&str, &Batch)]) -> Column {
+    Column::ids(batches.iter().map(|(_, batch)| {
+        let deposit_id = Some(batch.deposit_id);
+        deposit_id.filter(|deposit_id| *deposit_id != batch.transaction_id)
+    }))
+}
+
+/// New holds with their users.
+pub fn new_holds(holds: &[(&str, &HoldRecord)]) -> Vec<Column> {
+    let text = |of: fn(&HoldRecord) -> &str| {
+        Column::Text(holds.iter().map(|(_, h)| of(h).to_owned()).collect())
+    };
+    let number =
+        |of: fn(&HoldRecord) -> i64| Column::Number(holds.iter().map(|(_, h)| of(h)).collect());
+    vec![
+        Column::Id(holds.iter().map(|(_, h)| h.id).collect()),
+        Column::Text(holds.iter().map(|(user, _)| (*user).to_owned()).collect()),
+        text(|h| h.origin.as_str()),
+        text(|h| &h.reference_id),
+        text(|h| &h.service),
+        number(|h| h.amount),
+        number(|h| h.captured),
+        text(|h| h.status.as_str()),
+        Column::Instant(holds.iter().map(|(_, h)| h.expires_at).collect()),
+        Column::texts(holds.iter().map(|(_, h)| h.sender.as_deref())),
+        Column::numbers(holds.iter().map(|(_, h)| Some(h.price?.credits))),
+        Column::numbers(holds.iter().map(|(_, h)| Some(h.price?.per))),
+        Column::instants(holds.iter().map(|(_, h)| h.closed_at)),
+    ]
+}
+
+/// The slices of new holds.
+pub fn new_slices(holds: &[(&str, &HoldRecord)]) -> Vec<Column> {
+    let rows: Vec<(Uuid, i64, &HoldSlice)> = holds
+        .iter()
+        .flat_map(|(_, hold)| {
+            let slices = (0..).zip(&hold.slices);
+            slices.map(|(position, slice)| (hold.id, position, slice))
+        })
+        .collect();
+    vec![
+        Column::Id(rows.iter().map(|(hold_id, ..)| *hold_id).collect()),
+        Column::Number(rows.iter().map(|(_, position, _)| *position).collect()),
+        Column::Id(rows.iter().map(|(.., slice)| slice.batch_id).collect()),
+        Column::Number(rows.iter().map(|(.., slice)| slice.amount).collect()),
+        Column::Number(rows.iter().map(|(.., slice)| slice.captured).collect()),
+    ]
+}
+
+/// Changed holds.
+pub fn changed_holds(holds: &[&HoldRecord]) -> Vec<Column> {
+    let statuses = holds.iter().map(|hold| hold.status.as_str().to_owned());
+    vec![
+        Column::Id(holds.iter().map(|hold| hold.id).collect()),
+        Column::Number(holds.iter().map(|hold| hold.captured).collect()),
+        Column::Text(statuses.collect()),
+        Column::instants(holds.iter().map(|hold| hold.closed_at)),
+    ]
+}
+
+/// Changed slices of holds.
+pub fn changed_slices(slices: &[(Uuid, &HoldSlice)]) -> Vec<Column> {
+    vec![
+        Column::Id(slices.iter().map(|(hold_id, _)| *hold_id).collect()),
+        Column::Id(slices.iter().map(|(_, slice)| slice.batch_id).collect()),
+        Column::Number(slices.iter().map(|(_, slice)| slice.captured).collect()),
+    ]
+}
+
 /// All wallets with the versions that were read, if some wallets are not changed. Otherwise empty,
 /// because the write of a changed wallet checks its version itself.
 pub fn held_wallets(changes: &Changes<'_>) -> Vec<Column> {
@@ -147,6 +236,19 @@ pub fn held_wallets(changes: &Changes<'_>) -> Vec<Column> {
     vec![
         Column::Id(wallets.iter().map(|wallet| wallet.id).collect()),
         Column::Number(wallets.iter().map(|wallet| wallet.version).collect()),
+    ]
+}
+
+/// Consumptions and captures of which credits were returned.
+pub fn refunded(originals: &[RefundedOriginal<'_>]) -> Vec<Column> {
+    let number =
+        |of: fn(&RefundedOriginal<'_>) -> i64| Column::Number(originals.iter().map(of).collect());
+    let users = originals.iter().map(|original| original.user_id.to_owned());
+    vec![
+        Column::Id(originals.iter().map(|one| one.transaction_id).collect()),
+        Column::Text(users.collect()),
+        number(|original| original.taken),
+        number(|original| original.returned),
     ]
 }
 

@@ -35,6 +35,7 @@ impl<'a> SingleConsume<'a> {
         let Posting {
             kind: TransactionType::Consumption,
             amount: ..0,
+            debt_change: 0,
             refusal: None,
             purchase_id: None,
             purchase_line: None,

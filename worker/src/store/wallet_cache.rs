@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use ledger::Wallet;
 
-/// Wallets and batches in one generation. The cache holds at most two generations: about 25 MB.
+/// Wallets, batches and holds in one generation. The cache holds at most two generations: about 25
+/// MB.
 const GENERATION_CAPACITY: usize = 50_000;
 /// Maximum of groups in a row that take the pessimistic path after conflicts, the group with the
 /// conflict included.
@@ -17,7 +18,7 @@ const MOST_PESSIMISTIC: u32 = 63;
 /// A wallet between two groups.
 #[derive(Debug)]
 pub struct CachedWallet {
-    /// With the first of its batches in spending order.
+    /// With its open holds and the first of its batches in spending order.
     pub wallet: Wallet,
     /// Whether these are all batches of the wallet.
     pub whole: bool,
@@ -88,7 +89,8 @@ impl WalletCache {
 }
 
 fn weight(cached: &CachedWallet) -> usize {
-    1 + cached.wallet.batches().len()
+    // A hold is kept with its stored row, and has a slice or two.
+    1 + cached.wallet.batches().len() + 2 * cached.wallet.holds().count()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use ledger::Changes;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
-use super::{rows, single_consume::SingleConsume, sql};
+use super::{rows, rows_debts, single_consume::SingleConsume, sql};
 use crate::db::{
     BookingClock, StoreError, Timeout,
     bulk::{self, Column},
@@ -32,6 +32,10 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         let rows = rows::subscriptions(&changes.subscriptions);
         let text = sql::WRITE_SUBSCRIPTIONS.text(self.backend());
         self.put("write subscriptions", text, rows, at).await?;
+        let rows = rows::refunded(&changes.refunded);
+        let text = sql::WRITE_REFUNDS.text(self.backend());
+        self.put("write refunds", text, rows, at).await?;
+        self.write_debts(changes, at).await?;
         if !changes.unopened.is_empty() {
             let values = bulk::rows(self.backend(), vec![Column::Id(changes.unopened.clone())]);
             let text = sql::DROP_UNOPENED.text(self.backend());
@@ -40,10 +44,49 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         Ok(())
     }
 
+    /// Writes what was revoked of deposits, and debts.
+    async fn write_debts(
+        &self,
+        changes: &Changes<'_>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let backend = self.backend();
+        if !changes.revoked.is_empty() {
+            let deposits = rows_debts::revoked_deposits(&changes.revoked);
+            let mut values = bulk::rows(backend, deposits);
+            values.push(bulk::instant(backend, at));
+            let text = sql::INSERT_REVOCATIONS.text(backend);
+            self.execute("insert revocations", text, values).await?;
+        }
+        let (new, changed): (Vec<_>, Vec<_>) =
+            changes.debts.iter().partition(|change| change.is_new);
+        for (doing, text, rows) in [
+            (
+                "update revocations",
+                sql::UPDATE_REVOCATIONS,
+                rows_debts::revoked(&changes.revoked),
+            ),
+            (
+                "insert debts",
+                sql::INSERT_DEBTS,
+                rows_debts::new_debts(&new),
+            ),
+            (
+                "update debts",
+                sql::UPDATE_DEBTS,
+                rows_debts::changed_debts(&changed),
+            ),
+        ] {
+            self.put(doing, text.text(backend), rows, at).await?;
+        }
+        Ok(())
+    }
+
     /// Writes all changes of wallets that were read without a lock, by one PostgreSQL statement. It
     /// writes nothing unless every wallet still has the version that was read.
     pub async fn write_unless_stale(&self, changes: &Changes<'_>) -> Result<(), StoreError> {
-        match SingleConsume::from_changes(changes) {
+        let single_consume = SingleConsume::from_changes(changes);
+        match single_consume.filter(|_| !changes.has_holds()) {
             Some(single_consume) => {
                 let values = single_consume.values(self.booked());
                 self.execute(WRITE_GROUP, sql::WRITE_SINGLE_CONSUME, values)
@@ -73,7 +116,22 @@ impl<C: ConnectionTrait> Writer<'_, C> {
         columns.extend(rows::changed_batches(&changes.changed_batches));
         let mut values = bulk::rows(self.backend(), columns);
         values.push(self.booked());
-        let statement = Statement::from_sql_and_values(self.backend(), sql::WRITE_GROUP, values);
+        let mut columns = vec![
+            rows::hold_ends(&changes.changed_wallets),
+            rows::debts_of(&changes.changed_wallets),
+            rows::debt_changes(&changes.postings),
+            rows::deposits_of(&changes.new_batches),
+        ];
+        let mut text = sql::WRITE_GROUP;
+        if changes.has_holds() {
+            text = sql::WRITE_GROUP_WITH_HOLDS;
+            columns.extend(rows::new_holds(&changes.new_holds));
+            columns.extend(rows::new_slices(&changes.new_holds));
+            columns.extend(rows::changed_holds(&changes.changed_holds));
+            columns.extend(rows::changed_slices(&changes.changed_slices));
+        }
+        values.extend(bulk::rows(self.backend(), columns));
+        let statement = Statement::from_sql_and_values(self.backend(), text, values);
         let written = self.connection.query_one_raw(statement);
         let row = self.timeout.wait(WRITE_GROUP, written).await?;
         row.map_or(Ok(self.now), |row| get(&row, "at"))
@@ -91,17 +149,20 @@ impl<C: ConnectionTrait> Writer<'_, C> {
     /// Returns their booking time.
     async fn write_each_kind(&self, changes: &Changes<'_>) -> Result<DateTime<Utc>, StoreError> {
         let postings = &changes.postings;
+        let mut wallets = rows::changed_wallets(&changes.changed_wallets);
+        wallets.push(rows::hold_ends(&changes.changed_wallets));
+        wallets.push(rows::debts_of(&changes.changed_wallets));
+        let mut transactions = rows::transactions(postings);
+        transactions.push(rows::debt_changes(postings));
+        let mut batches = rows::new_batches(&changes.new_batches);
+        batches.push(rows::deposits_of(&changes.new_batches));
         for (doing, text, rows) in [
             (
                 "insert transactions",
                 sql::INSERT_TRANSACTIONS,
-                rows::transactions(postings),
+                transactions,
             ),
-            (
-                "insert batches",
-                sql::INSERT_BATCHES,
-                rows::new_batches(&changes.new_batches),
-            ),
+            ("insert batches", sql::INSERT_BATCHES, batches),
             (
                 "insert allocations",
                 sql::INSERT_ALLOCATIONS,
@@ -113,10 +174,26 @@ impl<C: ConnectionTrait> Writer<'_, C> {
                 rows::changed_batches(&changes.changed_batches),
             ),
             (
-                "update wallets",
-                sql::UPDATE_WALLETS,
-                rows::changed_wallets(&changes.changed_wallets),
+                "insert holds",
+                sql::INSERT_HOLDS,
+                rows::new_holds(&changes.new_holds),
             ),
+            (
+                "insert slices of holds",
+                sql::INSERT_HOLD_SLICES,
+                rows::new_slices(&changes.new_holds),
+            ),
+            (
+                "update holds",
+                sql::UPDATE_HOLDS,
+                rows::changed_holds(&changes.changed_holds),
+            ),
+            (
+                "update slices of holds",
+                sql::UPDATE_HOLD_SLICES,
+                rows::changed_slices(&changes.changed_slices),
+            ),
+            ("update wallets", sql::UPDATE_WALLETS, wallets),
         ] {
             self.put(doing, text, rows, self.now).await?;
         }

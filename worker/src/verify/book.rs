@@ -1,7 +1,9 @@
 //! The sums of the whole book, by kind of account.
 //!
-//! Every issued credit is still in a wallet, or was consumed (less refunds), expired or revoked.
-//! Each kind of account gave or received exactly the sum of the transactions of its types.
+//! Every issued credit is still in a wallet, or was consumed (less refunds), expired, revoked (less
+//! reinstatements) or repaid a debt. Each kind of account gave or received exactly the sum of the
+//! transactions of its types. What is owed is what left the accounts of debts and has not reached
+//! them since.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +15,9 @@ use super::{
 };
 use crate::read::sql;
 
-/// The kind of account that each type moves credits from (`true`) or to (`false`). A revocation may
-/// move them to any.
-const TYPES: [(&str, &str, bool); 8] = [
+/// The kind of account that each type moves credits from (`true`) or to (`false`). A revocation
+/// moves them to any, a reinstatement from any.
+const TYPES: [(&str, &str, bool); 10] = [
     ("purchase", "PAYMENT", true),
     ("bonus", "SYSTEM:purchase-bonus", true),
     ("registration_bonus", "SYSTEM:registration-bonus", true),
@@ -23,17 +25,26 @@ const TYPES: [(&str, &str, bool); 8] = [
     ("promotion", "SYSTEM:promotion", true),
     ("refund", "SERVICE", true),
     ("consumption", "SERVICE", false),
+    ("capture", "SERVICE", false),
     ("expiration", "SYSTEM:expiration", false),
+    ("repayment", "DEBT", false),
 ];
+
+/// The kind of account that each type moves owed credits from (`true`) or to (`false`), without the
+/// accounts of debts themselves. A debt moves them to any account, a reinstatement from any.
+const DEBT_TYPES: [(&str, &str, bool); 1] = [("forgiveness", "SYSTEM:debt-forgiveness", true)];
 
 /// The sums of all ranges that have been checked.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     /// Credits added to wallets by type. Negative if the type took credits.
     types: BTreeMap<String, i128>,
+    /// Credits added to debts by type. Negative if the type reduced debts.
+    changes: BTreeMap<String, i128>,
     /// Credits that left and reached accounts, by type and kind of account.
     accounts: BTreeMap<(String, String), (i128, i128)>,
     balances: i128,
+    debts: i128,
 }
 
 /// Credits that accounts of one kind gave or received by one type of transaction.
@@ -44,26 +55,33 @@ struct Sum {
     amount: i128,
 }
 
-/// Three kinds of rows: credits added by type; credits that left (`debited`) or reached accounts,
-/// by type and kind of account; and the sum of the balances.
+/// Five kinds of rows: credits added to wallets (`$wallets`) and to debts (`$debts`) by type;
+/// credits that left (`debited`) or reached accounts, by type and kind of account; and the sums of
+/// the balances and of the debts.
 const FLOWS: &str = "\
 SELECT kind, account, debited, {sum}
-  FROM (SELECT type AS kind, '' AS account, FALSE AS debited, amount FROM credits_transaction
+  FROM (SELECT type AS kind, '$wallets' AS account, FALSE AS debited, amount FROM credits_transaction
          WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED' AND amount <> 0
         UNION ALL
-        SELECT type, {debit}, TRUE, abs(amount) FROM credits_transaction
-         WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED' AND amount <> 0
+        SELECT type, '$debts', FALSE, debt_change FROM credits_transaction
+         WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED' AND debt_change IS NOT NULL
         UNION ALL
-        SELECT type, {credit}, FALSE, abs(amount) FROM credits_transaction
-         WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED' AND amount <> 0
+        SELECT type, {debit}, TRUE, abs(CASE amount WHEN 0 THEN debt_change ELSE amount END) FROM credits_transaction
+         WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED' AND (amount <> 0 OR debt_change IS NOT NULL)
         UNION ALL
-        SELECT '', '', FALSE, balance FROM credits_balance WHERE user_id > $1 AND user_id <= $2) flows
+        SELECT type, {credit}, FALSE, abs(CASE amount WHEN 0 THEN debt_change ELSE amount END) FROM credits_transaction
+         WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED' AND (amount <> 0 OR debt_change IS NOT NULL)
+        UNION ALL
+        SELECT '', '$wallets', FALSE, balance FROM credits_balance WHERE user_id > $1 AND user_id <= $2
+        UNION ALL
+        SELECT '', '$debts', FALSE, debt FROM credits_balance WHERE user_id > $1 AND user_id <= $2) flows
  GROUP BY kind, account, debited";
 
 /// The kind of an account: the text before the first colon. A system account is its own kind.
 const KIND: &str = "CASE WHEN substr({account}, 1, 7) = 'WALLET:' THEN 'WALLET'
     WHEN substr({account}, 1, 8) = 'SERVICE:' THEN 'SERVICE'
     WHEN substr({account}, 1, 8) = 'PAYMENT:' THEN 'PAYMENT'
+    WHEN substr({account}, 1, 5) = 'DEBT:' THEN 'DEBT'
     ELSE coalesce({account}, 'none') END";
 
 impl Book {
@@ -82,8 +100,10 @@ impl Book {
 
     fn add_one(&mut self, sum: Sum) -> Option<()> {
         let total = match (sum.kind.as_str(), sum.account.as_str()) {
+            ("", "$debts") => &mut self.debts,
             ("", _) => &mut self.balances,
-            (_, "") => self.types.entry(sum.kind).or_default(),
+            (_, "$wallets") => self.types.entry(sum.kind).or_default(),
+            (_, "$debts") => self.changes.entry(sum.kind).or_default(),
             _ => {
                 let (left, reached) = self.accounts.entry((sum.kind, sum.account)).or_default();
                 if sum.debited { left } else { reached }
@@ -109,6 +129,10 @@ impl Book {
         self.types.get(kind).copied().unwrap_or_default()
     }
 
+    fn change(&self, kind: &str) -> i128 {
+        self.changes.get(kind).copied().unwrap_or_default()
+    }
+
     fn summary(&self) -> BookSummary {
         BookSummary {
             issued: Issued {
@@ -118,10 +142,12 @@ impl Book {
                 monthly_grants: self.sum("monthly_grant"),
                 promotions: self.sum("promotion"),
             },
-            consumed: -self.sum("consumption"),
+            consumed: -self.sum("consumption") - self.sum("capture"),
             refunded: self.sum("refund"),
             expired: -self.sum("expiration"),
-            revoked: -self.sum("revocation"),
+            revoked: -self.sum("revocation") - self.sum("reinstatement"),
+            repaid: -self.sum("repayment"),
+            debts: self.debts,
             balances: self.balances,
         }
     }
@@ -131,19 +157,7 @@ impl Book {
         self.accounts
             .iter()
             .filter_map(|((kind, account), (left, reached))| {
-                let total = self.sum(kind);
-                let expected = match TYPES.iter().find(|(name, ..)| name == kind) {
-                    _ if account == "WALLET" => (-total.min(0), total.max(0)),
-                    Some((_, right, gives)) if right == account => {
-                        if *gives {
-                            (total, 0)
-                        } else {
-                            (0, -total)
-                        }
-                    }
-                    None if kind == "revocation" => (0, *reached),
-                    _ => (0, 0),
-                };
+                let expected = self.expected(kind, account, (*left, *reached));
                 (expected != (*left, *reached)).then(|| Violation {
                 rule: "book.accounts_fit_types",
                 table: "credits_transaction",
@@ -156,6 +170,29 @@ impl Book {
                 ),
             })
             })
+    }
+
+    /// What transactions of a type should have taken from accounts of a kind, and brought to them.
+    fn expected(&self, kind: &str, account: &str, (left, reached): (i128, i128)) -> (i128, i128) {
+        let (total, change) = (self.sum(kind), self.change(kind));
+        let is = |(name, right, _): &&(&str, &str, bool)| *name == kind && *right == account;
+        let moved = |total: i128, gives: bool| if gives { (total, 0) } else { (0, -total) };
+        match account {
+            "WALLET" => return (-total.min(0), total.max(0)),
+            "DEBT" => return (change.max(0), -change.min(0)),
+            _ => {}
+        }
+        if let Some((.., gives)) = TYPES.iter().find(is) {
+            return moved(total, *gives);
+        }
+        if let Some((.., gives)) = DEBT_TYPES.iter().find(is) {
+            return moved(-change, *gives);
+        }
+        match kind {
+            "revocation" | "debt" => (0, reached),
+            "reinstatement" => (left, 0),
+            _ => (0, 0),
+        }
     }
 }
 

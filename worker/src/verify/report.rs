@@ -96,7 +96,12 @@ pub struct BookSummary {
     pub consumed: i128,
     pub refunded: i128,
     pub expired: i128,
+    /// Revoked credits that were taken from wallets, less those that were reinstated.
     pub revoked: i128,
+    /// Credits that repaid debts.
+    pub repaid: i128,
+    /// Sum of the debts of all wallets. They are not part of the balances.
+    pub debts: i128,
     /// Sum of the balances of all wallets.
     pub balances: i128,
 }
@@ -125,9 +130,9 @@ impl BookSummary {
             + issued.promotions
     }
 
-    /// All credits in wallets, consumed less refunded, expired or revoked.
+    /// All credits in wallets, consumed less refunded, expired, revoked or repaid.
     pub fn accounted_for(&self) -> i128 {
-        self.balances + self.consumed - self.refunded + self.expired + self.revoked
+        self.balances + self.consumed - self.refunded + self.expired + self.revoked + self.repaid
     }
 
     /// The violation, if the book is not balanced.
@@ -140,8 +145,13 @@ impl BookSummary {
             user_id: None,
             message: format!(
                 "{issued} were issued, but {accounted} are accounted for: balances {} + consumed \
-                 {} - refunded {} + expired {} + revoked {}",
-                self.balances, self.consumed, self.refunded, self.expired, self.revoked
+                 {} - refunded {} + expired {} + revoked {} + repaid {}",
+                self.balances,
+                self.consumed,
+                self.refunded,
+                self.expired,
+                self.revoked,
+                self.repaid
             ),
         })
     }

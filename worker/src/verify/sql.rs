@@ -3,8 +3,9 @@
 use sea_orm::DbBackend;
 
 /// Replaces these expressions by those of `backend`: `{uuid X}` and `{bytes X}` (a column as
-/// lower-case hexadecimal digits), `{instant X}` (a text such as `2026-01-31T09:00:00.000000Z`) and
-/// `{json X}` (null if the text is not JSON).
+/// lower-case hexadecimal digits), `{instant X}` (a text such as `2026-01-31T09:00:00.000000Z`),
+/// `{json X}` (null if the text is not JSON), and, as a table, `{debts X}` (`key` and `value` of
+/// each debt in a `detail`).
 pub(super) fn dialect(text: &str, backend: DbBackend) -> String {
     let mut sql = String::with_capacity(text.len());
     let mut rest = text;
@@ -35,6 +36,15 @@ fn expression(name: &str, operand: &str, backend: DbBackend) -> String {
         ("json", DbBackend::Sqlite) => {
             format!("CASE WHEN json_valid({operand}) THEN {operand} END")
         }
+        ("debts", DbBackend::Sqlite) => {
+            format!("json_each(CASE WHEN json_valid({operand}) THEN {operand} END, '$.debts')")
+        }
+        ("debts", _) => format!(
+            "LATERAL (SELECT d.key, CAST(d.value AS bigint) AS value
+               FROM json_each_text(CASE WHEN json_typeof({operand} -> 'debts') = 'object'
+                                        THEN {operand} -> 'debts' END) d
+              WHERE d.value ~ '^[0-9]+$' AND length(d.value) <= 18)"
+        ),
         _ => operand.to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_rs::traits::Reactor;
@@ -13,39 +14,66 @@ use async_rs::util::{DummyIO, RuntimeParts};
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
-use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, TLSConfig};
+use lapin::tcp::{AsyncTcpStream, TLSConfig};
 use lapin::types::AMQPValue;
-use lapin::uri::AMQPUri;
-use lapin::{BasicProperties, Connection, ConnectionProperties, Error, ErrorKind};
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{BasicProperties, Connection, ConnectionProperties};
+use tokio::select;
+use tokio::sync::oneshot;
 
 use super::stream::FilteredStream;
 use crate::contract::headers::UNREADABLE;
 
 type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 
-/// Opens a connection that no message can close.
+/// Opens a connection to an address that no message can close. The host of the URL is verified by
+/// TLS, and not used otherwise.
+///
+/// If this future is dropped, the socket is closed and the library's thread for it ends. The
+/// library alone would wait for the greeting of a silent broker forever.
 ///
 /// For a message that the library could not have parsed, [`unreadable`] returns the reason.
-pub async fn connect(uri: AMQPUri, properties: ConnectionProperties) -> lapin::Result<Connection> {
+pub async fn connect(
+    uri: AMQPUri,
+    address: SocketAddr,
+    properties: ConnectionProperties,
+) -> lapin::Result<Connection> {
     let tokio = Tokio::current();
-    let plain = Runtime::new(tokio.clone());
-    let filtered = Runtime::new(RuntimeParts::new(tokio.clone(), Filtered(tokio)));
+    let filtered = Runtime::new(RuntimeParts::new(tokio.clone(), Filtered(tokio.clone())));
+    let (opened, opening) = oneshot::channel();
+    let opening = Mutex::new(Some(opening));
     let open = async move |uri: AMQPUri, _| {
-        let frame_max = uri.query.frame_max.unwrap_or_default();
-        let socket = uri
-            .connect_with_config_async(TLSConfig::default(), &plain)
-            .await;
-        let socket = socket.map_err(|error| {
-            if plain.is_runtime_shutdown_error(&error) {
-                return Error::from(ErrorKind::RuntimeShutdownError(error.into()));
+        let opening = opening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // The library's recovery is off, so it connects once.
+        let Some(mut opening) = opening else {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+        };
+        let connecting = async {
+            let socket = Socket::Plain(tokio.tcp_connect_addr(address).await?);
+            match uri.scheme {
+                AMQPScheme::AMQP => Ok(socket),
+                AMQPScheme::AMQPS => {
+                    let host = &uri.authority.host;
+                    socket.into_tls(host, TLSConfig::default()).await
+                }
             }
-            Error::from(error)
-        })?;
-        Ok(AsyncTcpStream::Plain(FilteredStream::new(
-            socket, frame_max,
-        )))
+        };
+        let socket = select! {
+            socket = connecting => socket,
+            _ = &mut opening => Err(io::ErrorKind::ConnectionAborted.into()),
+        };
+        let frame_max = uri.query.frame_max.unwrap_or_default();
+        Ok(AsyncTcpStream::Plain(
+            FilteredStream::new(socket?, frame_max).while_opening(opening),
+        ))
     };
-    Connection::connector(uri, filtered, open, properties).await
+    let connection = Connection::connector(uri, filtered, open, properties).await?;
+    // The socket is closed already if the broker has hung up.
+    let _ = opened.send(());
+    Ok(connection)
 }
 
 /// The reason why the properties of a message could not be read. `None` if they could be read.

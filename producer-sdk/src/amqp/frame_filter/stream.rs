@@ -1,10 +1,12 @@
 //! A socket with the filter between it and its reader.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
 
 use super::filter::Filter;
 
@@ -21,6 +23,8 @@ pub struct FilteredStream<S> {
     read_to: usize,
     /// The start of a frame that must be complete before it is examined.
     held: Vec<u8>,
+    /// Resolves when the connection is open. It fails if the connection is given up before that.
+    opening: Option<oneshot::Receiver<()>>,
 }
 
 impl<S> FilteredStream<S> {
@@ -32,6 +36,29 @@ impl<S> FilteredStream<S> {
             ready: Vec::new(),
             read_to: 0,
             held: Vec::new(),
+            opening: None,
+        }
+    }
+
+    /// Ends reading if the sender is dropped before it has sent.
+    pub(super) fn while_opening(self, opening: oneshot::Receiver<()>) -> Self {
+        Self {
+            opening: Some(opening),
+            ..self
+        }
+    }
+
+    /// Whether the connection was given up before it was open.
+    fn is_abandoned(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(opening) = &mut self.opening else {
+            return false;
+        };
+        match Pin::new(opening).poll(cx) {
+            Poll::Pending => false,
+            Poll::Ready(opened) => {
+                self.opening = None;
+                opened.is_err()
+            }
         }
     }
 
@@ -90,6 +117,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.is_abandoned(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }

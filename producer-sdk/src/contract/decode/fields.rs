@@ -10,7 +10,7 @@ use crate::contract::{
     checks::{self, ID, INSTANT, whole_number},
     instant,
     json::{found, found_text, printable},
-    limits::{MAX_AMOUNT, MAX_VALIDITY_DAYS},
+    limits::{MAX_AMOUNT, MAX_HOLD_SECONDS, MAX_VALIDITY_DAYS},
     query::MAX_PAGE_SIZE,
     rejection::{Rejection, RejectionCode},
 };
@@ -112,6 +112,10 @@ pub(super) fn credits(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
 
 pub(super) fn days(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
     integer(field, raw, MAX_VALIDITY_DAYS)
+}
+
+pub(super) fn seconds(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
+    integer(field, raw, MAX_HOLD_SECONDS)
 }
 
 pub(super) fn read_instant(field: &str, raw: &RawValue) -> Result<DateTime<Utc>, Rejection> {

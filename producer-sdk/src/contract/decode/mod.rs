@@ -2,6 +2,8 @@
 //! [`Command::check`] checks ranges.
 
 mod fields;
+mod holds;
+mod revoke;
 
 use scrip_types::{Item, SubscriptionStatus};
 use serde_json::value::RawValue;
@@ -18,6 +20,7 @@ use super::json::{RawFields, found_text, read_object};
 use super::limits::MAX_AMOUNT;
 use super::money::{AMOUNT_PAID, AmountPaid};
 use super::query::{CURSOR, Query, QueryKind};
+use super::refund::Refund;
 use super::rejection::{Rejection, RejectionCode};
 
 pub(crate) const REGISTRATION_BONUS: &str = "registration_bonus";
@@ -52,9 +55,16 @@ pub(crate) fn command(body: &[u8]) -> Result<Command, Rejection> {
     };
     let body = match kind {
         Kind::Consume => consume(&fields)?,
+        Kind::Hold => holds::hold(&fields)?,
+        Kind::Capture => holds::capture(&fields)?,
+        Kind::Release => holds::release(&fields)?,
+        Kind::Refund => refund(&fields)?,
         Kind::Grant => grant(&fields)?,
         Kind::Purchase => purchase(&fields)?,
         Kind::Subscription => subscription(&fields)?,
+        Kind::Revoke => revoke::revoke(&fields)?,
+        Kind::Reinstate => revoke::reinstate(&fields)?,
+        Kind::Forgive => revoke::forgive(&fields)?,
         Kind::Freeze => Body::Freeze(account_change(&fields)?),
         Kind::Unfreeze => Body::Unfreeze(account_change(&fields)?),
         Kind::Expire => expire(&fields)?,
@@ -95,6 +105,16 @@ pub(crate) fn query(body: &[u8]) -> Result<Query, Rejection> {
             user_id: user(&["all"])?,
             all: fields.optional("all", boolean)?.unwrap_or(false),
         },
+        QueryKind::Holds => Query::Holds {
+            user_id: user(&["all"])?,
+            all: fields.optional("all", boolean)?.unwrap_or(false),
+        },
+        QueryKind::Quote => Query::Quote {
+            user_id: user(&["service", "amount", "quantity"])?,
+            service: fields.id("service")?,
+            amount: fields.optional("amount", credits)?,
+            quantity: fields.optional("quantity", credits)?,
+        },
         QueryKind::Price => {
             fields.allow(&["type"], &["service", "quantity"])?;
             Query::Price {
@@ -120,6 +140,14 @@ fn consume(fields: &Fields<'_>) -> Result<Body, Rejection> {
         service: fields.id("service")?,
         amount: fields.optional("amount", credits)?,
         quantity: fields.optional("quantity", credits)?,
+    }))
+}
+
+fn refund(fields: &Fields<'_>) -> Result<Body, Rejection> {
+    fields.allow(&COMMON, &["of", "amount"])?;
+    Ok(Body::Refund(Refund {
+        of: fields.id("of")?,
+        amount: fields.optional("amount", credits)?,
     }))
 }
 

@@ -116,8 +116,9 @@ fn an_unknown_type_is_rejected_with_the_list_of_commands() {
         ));
         assert_eq!(rejection.code, UnknownType);
         let start = concat!(
-            r#"`type` must be one of "consume", "grant", "purchase", "subscription", "#,
-            r#""freeze", "unfreeze", got"#,
+            r#"`type` must be one of "consume", "hold", "capture", "release", "refund", "#,
+            r#""grant", "purchase", "subscription", "revoke", "reinstate", "forgive", "freeze", "#,
+            r#""unfreeze", got"#,
         );
         assert!(rejection.message.starts_with(start), "{rejection}");
         assert!(

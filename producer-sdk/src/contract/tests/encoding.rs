@@ -16,6 +16,26 @@ fn every_command_is_read_as_it_was_written() {
             .quantity(MAX_AMOUNT)
             .occurred_at(at("2026-11-22T10:00:00.123456789Z"))
             .metadata(&json!({"model": "m", "tags": ["a", 1, 2.5, null, {"deep": true}]})),
+        Command::hold("h-1", "user_1", "llm:tokens"),
+        Command::hold("h-2", "user_1", "llm:tokens")
+            .quantity(4_000)
+            .expires_in_seconds(MAX_HOLD_SECONDS),
+        Command::hold("h-3", "user_1", "llm:tokens")
+            .amount(MAX_AMOUNT)
+            .expires_at(at("2026-11-22T10:15:00.123456789Z")),
+        Command::capture("h-1:1", "user_1", "h-1"),
+        Command::capture("h-2:1", "user_1", "h-2")
+            .quantity(1_000)
+            .is_final(false)
+            .overrun(Overrun::Cap),
+        Command::capture("h-2:2", "user_1", "h-2")
+            .amount(3)
+            .is_final(true)
+            .overrun(Overrun::Reject)
+            .late(Late::Reject),
+        Command::release("h-2:release", "user_1", "h-2"),
+        Command::refund("req-1:refund", "user_1", "req-1"),
+        Command::refund("req-2:refund", "user_1", "req-2").amount(3),
         Command::registration_bonus("g-1", "user_1"),
         Command::promotion("g-2", "user_1", 50),
         Command::promotion("g-3", "user_1", 50)
@@ -43,6 +63,18 @@ fn every_command_is_read_as_it_was_written() {
         )
         .anchor(at("2026-01-31T09:00:00.123456789Z"))
         .paid_through(at("2026-02-28T09:00:00Z")),
+        Command::revoke("dp_1", "user_1", "pi_1"),
+        Command::revoke("v-1", "user_1", "g-2").amount(5),
+        Command::revoke("v-2", "user_1", "g-2")
+            .share("0.250")
+            .expect("a share"),
+        Command::revoke_purchase("re_1", "user_1", "pi_4")
+            .purchase_line("2")
+            .amount_refunded("2.50")
+            .expect("an amount"),
+        Command::reinstate("dp_1:won", "user_1", "dp_1"),
+        Command::forgive("fg-1", "user_1", "ticket 4711", "ops:maria"),
+        Command::forgive("fg-2", "user_1", "ticket 4711", "ops:maria").amount(22),
         Command::freeze("f-1", "user_1", "chargeback pi_1", "ops:maria"),
         Command::unfreeze("f-2", "user_1", "won", "ops:maria"),
         Command::monthly_grant("user_1", "sub_1", at("2026-01-31T09:00:00.123456Z")),

@@ -74,6 +74,12 @@ fn ids_with_invisible_characters_are_refused() {
             ("referenceId", Command::consume(id, "u", "s")),
             ("userId", Command::consume("r", id, "s")),
             ("service", Command::consume("r", "u", id)),
+            ("of", Command::refund("r", "u", id)),
+            ("of", Command::revoke("r", "u", id)),
+            ("of", Command::reinstate("r", "u", id)),
+            ("purchaseId", Command::revoke_purchase("r", "u", id)),
+            ("reason", Command::forgive("r", "u", id, "ops")),
+            ("actor", Command::forgive("r", "u", "lost", id)),
             ("purchaseId", Command::purchase_credits("r", "u", 1, id)),
             (
                 "purchaseLine",

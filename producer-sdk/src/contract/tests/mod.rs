@@ -3,9 +3,12 @@
 mod bodies;
 mod encoding;
 mod fields;
+mod holds;
 mod ids;
 mod origins;
+mod refunds;
 mod replies;
+mod revocations;
 mod topology;
 
 use chrono::{DateTime, Utc};

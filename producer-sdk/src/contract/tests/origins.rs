@@ -8,22 +8,40 @@ use crate::contract::*;
 
 /// Conformance: Commands: A monthly `grant` command is accepted only from the origin `internal`
 #[test]
-fn each_command_has_one_origin() {
+fn each_command_has_its_origins() {
     let day = at("2026-11-22T00:00:00Z");
     let active = SubscriptionStatus::Active;
+    let both = [Origin::Usage, Origin::Funding];
     let commands = [
-        (Command::consume("r", "u", "s"), Origin::Usage),
-        (Command::registration_bonus("r", "u"), Origin::Funding),
-        (Command::promotion("r", "u", 1), Origin::Funding),
-        (Command::purchase_credits("r", "u", 1, "p"), Origin::Funding),
+        (Command::consume("r", "u", "s"), &[Origin::Usage][..]),
+        (Command::hold("r", "u", "s"), &both),
+        (Command::capture("r", "u", "h"), &both),
+        (Command::release("r", "u", "h"), &both),
+        (Command::refund("r", "u", "of"), &both),
+        (Command::registration_bonus("r", "u"), &[Origin::Funding]),
+        (Command::promotion("r", "u", 1), &[Origin::Funding]),
+        (
+            Command::purchase_credits("r", "u", 1, "p"),
+            &[Origin::Funding],
+        ),
         (
             Command::subscription("r", "u", "sub_1", "pro", active),
-            Origin::Funding,
+            &[Origin::Funding],
         ),
-        (Command::freeze("r", "u", "why", "who"), Origin::Funding),
-        (Command::unfreeze("r", "u", "why", "who"), Origin::Funding),
-        (Command::monthly_grant("u", "sub_1", day), Origin::Internal),
-        (Command::expire("r", "u", day), Origin::Internal),
+        (Command::revoke("r", "u", "of"), &[Origin::Funding]),
+        (Command::revoke_purchase("r", "u", "p"), &[Origin::Funding]),
+        (Command::reinstate("r", "u", "of"), &[Origin::Funding]),
+        (Command::forgive("r", "u", "why", "who"), &[Origin::Funding]),
+        (Command::freeze("r", "u", "why", "who"), &[Origin::Funding]),
+        (
+            Command::unfreeze("r", "u", "why", "who"),
+            &[Origin::Funding],
+        ),
+        (
+            Command::monthly_grant("u", "sub_1", day),
+            &[Origin::Internal],
+        ),
+        (Command::expire("r", "u", day), &[Origin::Internal]),
     ];
     for &kind in Kind::VARIANTS {
         assert!(
@@ -33,14 +51,22 @@ fn each_command_has_one_origin() {
     }
     for (command, own) in commands {
         let read = Command::from_json(&command.to_json()).expect("a command");
+        assert_eq!(own.first(), Some(&read.origin()), "{read:?}");
         for &origin in Origin::VARIANTS {
             for command in [&command, &read] {
                 assert_eq!(
                     command.check_origin(origin).is_ok(),
-                    origin == own,
+                    own.contains(&origin),
                     "{command:?} by {origin:?}"
                 );
             }
+            let directed = command.clone().through(origin);
+            assert_eq!(
+                directed.check().is_ok(),
+                own.contains(&origin),
+                "{directed:?}"
+            );
+            assert_eq!(directed.origin(), origin);
         }
     }
     let rejection = Command::promotion("r", "u", 1)

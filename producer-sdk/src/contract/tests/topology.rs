@@ -65,3 +65,17 @@ fn namespaces_and_shards_have_limits() {
         Some(Origin::Usage)
     );
 }
+
+#[test]
+fn the_stream_of_retained_commands_takes_every_command() {
+    let topology = Topology::new("credits", 3).expect("valid");
+    let mut copies = topology.retained_bindings();
+    assert!(copies.iter().all(|b| b.queue == "credits.retained"));
+    let mut commands = topology.bindings();
+    commands.retain(|b| b.exchange != topology.queries());
+    commands.retain(|b| b.exchange != topology.delay() && b.exchange != topology.dead());
+    for binding in copies.iter_mut().chain(&mut commands) {
+        binding.queue.clear();
+    }
+    assert_eq!(copies, commands);
+}

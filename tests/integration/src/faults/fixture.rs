@@ -7,10 +7,15 @@ use serde_json::Value;
 
 use super::{
     bench::{Servers, Verdict},
-    judge::{Leniency, judge},
+    http_server::{HttpServer, free_address},
+    judge::{Order, judge},
     load::{Load, SendMode},
     rng::Rng,
+    way::Target,
 };
+
+pub use super::setup::{Setup, Via};
+
 use testkit::{
     broker::TestBroker,
     db::TestDatabase,
@@ -26,53 +31,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 pub const PRICES: &str = "[ledger]\ndefault_consumption = 1\n\
     [prices]\n\"llm:tokens\" = { credits = 1, per = 1000 }\n\"google:image\" = 5\n";
 
-/// The parameters of a row.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// The number of command queues.
-    pub shards: u32,
-    /// The maximum number of commands in a group. Small groups give a fault more points to hit.
-    pub group_max: u32,
-    /// The commands per second of each producer.
-    pub rate: u64,
-    /// The heartbeat in seconds of the connections to the broker.
-    pub heartbeat: u32,
-    /// The connections that go through a relay.
-    pub relays: &'static [Via],
-    /// The folder of an SQLite file; `None` if the row runs on servers.
-    pub file: Option<std::path::PathBuf>,
-    /// Whether the workers use Redis.
-    pub redis: bool,
-    /// Additional environment variables of the workers.
-    pub environment: Vec<(&'static str, String)>,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            shards: 1,
-            group_max: 100,
-            rate: 400,
-            heartbeat: 20,
-            relays: &[],
-            file: None,
-            redis: false,
-            environment: Vec::new(),
-        }
-    }
-}
-
-/// A connection that goes through a relay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// The connections from producers to the broker.
-    Producers,
-    /// The connections from workers to the broker.
-    Workers,
-    /// The connections from workers to the database.
-    Database,
-}
-
 /// The deployment of one row under load.
 pub struct Fixture<'a> {
     /// The servers that the row may harm.
@@ -82,11 +40,13 @@ pub struct Fixture<'a> {
     /// The deployment of the workers.
     pub deployment: Deployment,
     pub load: Load,
+    /// The HTTP server, if the producers send over it.
+    pub http: Option<HttpServer>,
     /// The test's own connection to the ledger, without a relay.
     pub ledger: DatabaseConnection,
     /// The test's own connection to the broker; `None` on an SQLite file.
     pub broker: Option<TestBroker>,
-    /// The relay between producers and broker.
+    /// The relay between producers and the broker or the HTTP server.
     pub producers_relay: Option<Proxy>,
     /// The relay between workers and broker.
     pub workers_relay: Option<Proxy>,
@@ -120,7 +80,7 @@ impl<'a> Fixture<'a> {
                 .map_or_else(|| url.to_owned(), |relay| relay.instead_of(url))
         };
         let on_servers = setup.file.is_none();
-        let (mut broker, mut database) = (None, None);
+        let (mut broker, mut database, mut http_address) = (None, None, None);
         let (deployment, load_url, ledger_url, namespace, relays);
         if on_servers {
             let mut made = TestBroker::at(servers.rabbitmq.url()).await;
@@ -132,7 +92,11 @@ impl<'a> Fixture<'a> {
                 .migrated()
                 .await;
             let amqp = format!("{}?heartbeat={}", servers.rabbitmq.url(), setup.heartbeat);
-            let producers = relay(Via::Producers, &amqp).await;
+            http_address = setup.http.then(free_address);
+            let first = http_address
+                .as_ref()
+                .map(|address| format!("http://{address}"));
+            let producers = relay(Via::Producers, first.as_ref().unwrap_or(&amqp)).await;
             let workers = relay(Via::Workers, &amqp).await;
             let before_database = relay(Via::Database, made_database.url()).await;
             namespace = made.topology().namespace().to_owned();
@@ -141,7 +105,7 @@ impl<'a> Fixture<'a> {
                 &through(&before_database, &made_database.worker_url()),
                 &namespace,
             );
-            load_url = through(&producers, &amqp);
+            load_url = through(&producers, first.as_ref().unwrap_or(&amqp));
             ledger_url = made_database.url().to_owned();
             broker = Some(made);
             database = Some(made_database);
@@ -181,12 +145,27 @@ impl<'a> Fixture<'a> {
         } else {
             SendMode::OneByOne
         };
-        let load = Load::start(&load_url, &namespace, seed, mode).await;
+        let (mut target, mut http) = (
+            Target::Queue {
+                url: load_url,
+                namespace,
+            },
+            None,
+        );
+        if let Some(address) = http_address {
+            let server = HttpServer::start(&deployment, address).await;
+            if let Target::Queue { url, .. } = target {
+                target = server.target(&deployment, &url).await;
+            }
+            http = Some(server);
+        }
+        let load = Load::start(&target, seed, mode).await;
         Self {
             servers,
             rng,
             deployment,
             load,
+            http,
             ledger,
             broker,
             producers_relay: relays.0,
@@ -310,15 +289,11 @@ impl<'a> Fixture<'a> {
 
     /// Stops the load, waits until every command has an outcome, stops the workers, and judges.
     pub async fn finish(self, workers: Vec<Worker>) -> Verdict {
-        self.finish_leniently(workers, Leniency::default()).await
+        self.finish_in_order(workers, Order::default()).await
     }
 
-    /// Like [`Fixture::finish`], for a row with weaker guarantees.
-    pub async fn finish_leniently(
-        mut self,
-        mut workers: Vec<Worker>,
-        leniency: Leniency,
-    ) -> Verdict {
+    /// Like [`Fixture::finish`], for a row that promises another order.
+    pub async fn finish_in_order(mut self, mut workers: Vec<Worker>, order: Order) -> Verdict {
         let sendings = self.load.stop().await;
         wait_for_all(&self.ledger, sendings.commands.len()).await;
         if let Some(broker) = &mut self.broker {
@@ -354,6 +329,9 @@ impl<'a> Fixture<'a> {
                 assert!(worker.terminate().await.success(), "the worker drains");
             }
         }
+        if let Some(http) = self.http.take() {
+            assert!(http.process.terminate().await.success(), "the server ends");
+        }
         let dead = self
             .deployment
             .succeed(&["dead", "list", "--json", "--limit", "1000000"])
@@ -362,7 +340,7 @@ impl<'a> Fixture<'a> {
             .lines()
             .map(|line| serde_json::from_str(line).expect("JSON"))
             .collect();
-        let findings = judge(&self.ledger, &sendings, &dead, leniency).await;
+        let findings = judge(&self.ledger, &sendings, &dead, order).await;
         Verdict {
             injected: self.injected,
             recoveries: self.recoveries,
@@ -374,7 +352,7 @@ impl<'a> Fixture<'a> {
 
 /// Waits until `commands` commands have an outcome, or until there is no more progress. The judge
 /// reports the missing ones.
-async fn wait_for_all(ledger: &DatabaseConnection, commands: usize) {
+pub async fn wait_for_all(ledger: &DatabaseConnection, commands: usize) {
     let sql = "SELECT COUNT(*) FROM credits_transaction WHERE origin <> 'internal'";
     let mut progress = (0, Instant::now());
     loop {

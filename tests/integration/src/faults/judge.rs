@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     expect::{Decided, Wallet},
-    load::Sendings,
+    load::{Sendings, Sent},
 };
 
 /// The maximum number of findings of a kind that are described.
@@ -30,11 +30,17 @@ pub struct Findings {
     pub wrong: Vec<String>,
 }
 
-/// Expectations that do not apply to a row.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Leniency {
-    /// Whether commands may be applied in any order.
-    pub any_order: bool,
+/// The order in which a row must apply the commands of each user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The order of sending.
+    #[default]
+    Sent,
+    /// A command that was sent after the confirm of another one is applied after it. The broker may
+    /// have refused a message, and the producer has sent it again behind those under way.
+    Confirmed,
+    /// Any order.
+    Any,
 }
 
 struct Row {
@@ -44,12 +50,13 @@ struct Row {
 }
 
 /// Compares the sent commands with the ledger and the dead letters. `dead` is the output of
-/// `scrip dead list --json`. Dead letters whose reference begins with `bad-` are expected.
+/// `scrip dead list --json`. Dead letters whose reference begins with `bad-` are expected, and those of
+/// revocations that overtook their deposits if the order allows it.
 pub async fn judge(
     ledger: &DatabaseConnection,
     sendings: &Sendings,
     dead: &[Value],
-    leniency: Leniency,
+    order: Order,
 ) -> Findings {
     let rows = decided(ledger).await;
     let mut findings = Findings {
@@ -75,6 +82,10 @@ pub async fn judge(
             continue;
         }
         dead_lettered.insert(reference);
+        // The revocation overtook its deposit. It is kept, and waits for a replay.
+        if order != Order::Sent && letter["reason"] == "unapplied:original_not_found" {
+            continue;
+        }
         let why = format!("{reference}: {} {}", letter["reason"], letter["error"]);
         findings.record("a valid command was dead-lettered", [why.as_str()], |f| {
             &mut f.lost
@@ -93,9 +104,41 @@ pub async fn judge(
         !in_ledger.contains_key(reference) && !dead_lettered.contains(reference)
     });
     findings.record("confirmed and missing", missing, |f| &mut f.lost);
-    findings.compare(ledger, sendings, &rows, leniency).await;
+    findings.compare(ledger, sendings, &rows, order).await;
     findings.check(ledger).await;
     findings
+}
+
+/// The commands of one user that were applied so far.
+#[derive(Default)]
+struct Applied<'a> {
+    last: Option<&'a Sent>,
+    /// The one that was sent last.
+    latest: Option<&'a Sent>,
+}
+
+impl<'a> Applied<'a> {
+    /// The command that was applied before `sent`, although it must not overtake it.
+    fn overtaking(&self, sent: &Sent, order: Order) -> Option<&'a Sent> {
+        match order {
+            Order::Sent => self.last.filter(|last| last.sent_at > sent.sent_at),
+            Order::Confirmed => {
+                let confirmed_at = *sent.confirmed_at.get()?;
+                self.latest.filter(|latest| latest.sent_at > confirmed_at)
+            }
+            Order::Any => None,
+        }
+    }
+
+    fn add(&mut self, sent: &'a Sent) {
+        self.last = Some(sent);
+        if self
+            .latest
+            .is_none_or(|latest| latest.sent_at < sent.sent_at)
+        {
+            self.latest = Some(sent);
+        }
+    }
 }
 
 impl Findings {
@@ -126,55 +169,55 @@ impl Findings {
         ledger: &DatabaseConnection,
         sendings: &Sendings,
         rows: &[Row],
-        leniency: Leniency,
+        order: Order,
     ) {
-        let by_reference: HashMap<&str, (usize, &super::load::Sent)> = sendings
+        let by_reference: HashMap<&str, &Sent> = sendings
             .commands
             .iter()
-            .enumerate()
-            .map(|(index, sent)| (sent.reference.as_str(), (index, sent)))
+            .map(|sent| (sent.reference.as_str(), sent))
             .collect();
         let mut wallets = BTreeMap::<&str, Wallet>::new();
-        let mut last = HashMap::<&str, usize>::new();
+        let mut applied = HashMap::<&str, Applied<'_>>::new();
         let (mut unordered, mut different) = (Vec::new(), Vec::new());
         for row in rows {
-            let Some((index, sent)) = by_reference.get(row.reference.as_str()) else {
+            let Some(sent) = by_reference.get(row.reference.as_str()) else {
                 self.wrong
                     .push(format!("{}: applied, but never sent", row.reference));
                 continue;
             };
             let wallet = wallets.entry(sent.user.as_str()).or_default();
-            let expected = wallet.decide(&sent.intent);
+            let expected = wallet.decide(&sent.reference, &sent.intent, &row.decided);
             if expected != row.decided || row.user != sent.user {
                 different.push(format!(
                     "{} {:?}: {:?}, not {expected:?}",
                     row.reference, sent.intent, row.decided
                 ));
             }
-            let before = last.entry(sent.user.as_str()).or_insert(*index);
-            if *before > *index {
+            let before = applied.entry(sent.user.as_str()).or_default();
+            if let Some(before) = before.overtaking(sent, order) {
                 unordered.push(format!(
                     "{} of {} after {}",
-                    row.reference, sent.user, sendings.commands[*before].reference
+                    row.reference, sent.user, before.reference
                 ));
             }
-            *before = *index;
+            before.add(sent);
         }
-        if !leniency.any_order {
-            self.record("out of order", unordered.iter().map(String::as_str), |f| {
-                &mut f.out_of_order
-            });
-        }
+        self.record("out of order", unordered.iter().map(String::as_str), |f| {
+            &mut f.out_of_order
+        });
         self.wrong.extend(different.into_iter().take(MAX_DESCRIBED));
-        for row in query(ledger, "SELECT user_id, balance FROM credits_balance").await {
+        let sql = "SELECT user_id, balance, held, debt FROM credits_balance";
+        for row in query(ledger, sql).await {
             let user: String = row.try_get_by_index(0).expect("a user");
-            let balance: i64 = row.try_get_by_index(1).expect("a balance");
-            let expected = wallets
-                .get(user.as_str())
-                .map_or(0, |wallet| wallet.balance);
-            if balance != expected {
-                self.wrong
-                    .push(format!("{user} has {balance} credits, not {expected}"));
+            let number = |nth| row.try_get_by_index::<i64>(nth).expect("a number");
+            let found = (number(1), number(2), number(3));
+            let expected = wallets.get(user.as_str()).map_or((0, 0, 0), |wallet| {
+                (wallet.balance, wallet.held(), wallet.debt)
+            });
+            if found != expected {
+                self.wrong.push(format!(
+                    "{user} has balance, held credits and debt {found:?}, not {expected:?}"
+                ));
             }
         }
     }
@@ -192,8 +235,12 @@ impl Findings {
 
 /// The commands with an outcome, in the order of the decisions.
 async fn decided(ledger: &DatabaseConnection) -> Vec<Row> {
-    let sql = "SELECT reference_id, user_id, status, error_code, amount FROM credits_transaction \
-               WHERE origin <> 'internal' ORDER BY id";
+    let sql = "SELECT t.reference_id, t.user_id, t.status, t.error_code, t.amount, \
+                      CAST(coalesce(r.repaid, 0) AS bigint) \
+                 FROM credits_transaction t \
+                 LEFT JOIN (SELECT related_id, -sum(amount) AS repaid FROM credits_transaction \
+                             WHERE type = 'repayment' GROUP BY related_id) r ON r.related_id = t.id \
+                WHERE t.origin <> 'internal' ORDER BY t.id";
     let rows = query(ledger, sql).await;
     rows.iter()
         .map(|row| {
@@ -205,6 +252,7 @@ async fn decided(ledger: &DatabaseConnection) -> Vec<Row> {
                 decided: Decided {
                     refused: code.or_else(|| (status != "COMPLETED").then_some(status)),
                     amount: row.try_get_by_index(4).expect("an amount"),
+                    repaid: row.try_get_by_index(5).expect("credits"),
                 },
             }
         })
@@ -214,4 +262,42 @@ async fn decided(ledger: &DatabaseConnection) -> Vec<Row> {
 async fn query(ledger: &DatabaseConnection, sql: &str) -> Vec<QueryResult> {
     let statement = Statement::from_string(ledger.get_database_backend(), sql);
     ledger.query_all_raw(statement).await.expect("rows")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::faults::expect::Intent;
+
+    fn sent(began: Instant, sent_ms: u64, confirmed_ms: u64) -> Sent {
+        let after = |ms| began + Duration::from_millis(ms);
+        let confirmed_at = std::sync::OnceLock::from(after(confirmed_ms));
+        Sent {
+            user: String::new(),
+            reference: sent_ms.to_string(),
+            intent: Intent::Register,
+            sent_at: after(sent_ms),
+            confirmed_at: confirmed_at.into(),
+        }
+    }
+
+    #[test]
+    fn only_a_command_sent_before_the_confirm_may_overtake() {
+        let began = Instant::now();
+        let (first, under_way, later) = (sent(began, 1, 5), sent(began, 4, 6), sent(began, 7, 8));
+        let overtaking = |before: [&Sent; 2], order| {
+            let mut applied = Applied::default();
+            for one in before {
+                applied.add(one);
+            }
+            applied.overtaking(&first, order).is_some()
+        };
+        let same = [&under_way, &under_way];
+        assert!(overtaking(same, Order::Sent));
+        assert!(!overtaking(same, Order::Confirmed));
+        assert!(overtaking([&later, &under_way], Order::Confirmed));
+        assert!(!overtaking([&later, &under_way], Order::Any));
+    }
 }

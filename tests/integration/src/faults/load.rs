@@ -10,24 +10,25 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use producer_sdk::{Command, Options, Producer, contract::Origin};
+use producer_sdk::{Command, contract::Origin};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     expect::Intent,
     maker::{Maker, reference},
+    way::{Target, Way},
 };
 
 /// The number of producers.
 pub const PRODUCERS: u32 = 3;
 /// The timeout for a confirm. It is longer than any fault.
-const CONFIRM_TIMEOUT: Duration = Duration::from_mins(3);
+pub(super) const CONFIRM_TIMEOUT: Duration = Duration::from_mins(3);
 /// The number of commands that a producer sends between two checks of the clock.
 const BURST: u64 = 20;
 
@@ -37,6 +38,9 @@ pub struct Sent {
     pub user: String,
     pub reference: String,
     pub intent: Intent,
+    pub sent_at: Instant,
+    /// Empty until the first confirm.
+    pub confirmed_at: Arc<OnceLock<Instant>>,
 }
 
 /// The way a producer sends its commands.
@@ -86,8 +90,8 @@ pub struct Sendings {
 }
 
 impl Load {
-    /// Connects the producers to `url` and starts them.
-    pub async fn start(url: &str, namespace: &str, seed: u64, mode: SendMode) -> Self {
+    /// Connects the producers and starts them. Over HTTP they send one by one.
+    pub async fn start(target: &Target, seed: u64, mode: SendMode) -> Self {
         let control = Arc::new(Control {
             running: watch::Sender::new(true),
             waiting: watch::Sender::new(0),
@@ -95,16 +99,10 @@ impl Load {
         });
         let mut producers = Vec::new();
         for number in 0..PRODUCERS {
-            let options = Options {
-                namespace: namespace.to_owned(),
-                confirm_timeout: CONFIRM_TIMEOUT,
-                connection_name: format!("load {number}"),
-                ..Options::default()
-            };
-            let producer = Producer::connect(url, options).await.expect("a producer");
+            let way = Way::to(target, number).await;
             let journal = Arc::<Journal>::default();
             let maker = Maker::new(number, seed);
-            let work = work(producer, maker, journal.clone(), control.clone(), mode);
+            let work = work(way, maker, journal.clone(), control.clone(), mode);
             producers.push((journal, tokio::spawn(work)));
         }
         Self { producers, control }
@@ -160,11 +158,11 @@ impl Load {
     ///
     /// # Panics
     /// If a command was not confirmed.
-    pub async fn stop(self) -> Sendings {
+    pub async fn stop(mut self) -> Sendings {
         self.control.stop.store(true, SeqCst);
         self.go_on();
         let mut sendings = Sendings::default();
-        for (journal, work) in self.producers {
+        for (journal, work) in std::mem::take(&mut self.producers) {
             work.await.expect("every command is confirmed");
             sendings
                 .commands
@@ -175,8 +173,16 @@ impl Load {
     }
 }
 
+impl Drop for Load {
+    fn drop(&mut self) {
+        for (_, work) in &self.producers {
+            work.abort();
+        }
+    }
+}
+
 async fn work(
-    producer: Producer,
+    way: Way,
     mut maker: Maker,
     journal: Arc<Journal>,
     control: Arc<Control>,
@@ -198,24 +204,29 @@ async fn work(
         }
         let again = maker.again(&journal.recent.lock().expect("not poisoned"));
         let command = again.clone().unwrap_or_else(|| maker.next());
-        match mode {
-            SendMode::Stream(rate) => {
+        match (mode, &way) {
+            (SendMode::Stream(rate), Way::Queue(producer)) => {
+                let enqueued = producer.enqueue(&command).await;
+                let confirm = enqueued.expect("space in the window");
+                let confirmed_at = again.is_none().then(|| maker.confirmed_at());
                 // `close` reports whether the command is confirmed.
-                drop(
-                    producer
-                        .enqueue(&command)
-                        .await
-                        .expect("space in the window"),
-                );
+                tokio::spawn(async move {
+                    if let (Ok(()), Some(confirmed_at)) = (confirm.await, confirmed_at) {
+                        let _ = confirmed_at.set(Instant::now());
+                    }
+                });
                 if number % BURST == 0 {
                     let due = Duration::from_micros(number * 1_000_000 / rate);
                     tokio::time::sleep_until(began + paused + due).await;
                 }
             }
-            SendMode::OneByOne => {
-                while producer.publish(&command).await.is_err() {
+            (SendMode::OneByOne, _) | (_, Way::Http { .. }) => {
+                while !way.publish(&command).await {
                     journal.refused.send_modify(|refused| *refused += 1);
                     tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                if again.is_none() {
+                    let _ = maker.confirmed_at().set(Instant::now());
                 }
             }
         }
@@ -228,7 +239,7 @@ async fn work(
             maker.remember(&mut journal.recent.lock().expect("not poisoned"), command);
         }
     }
-    producer.close().await.expect("every command is confirmed");
+    way.close().await;
 }
 
 /// The origins that producers use.

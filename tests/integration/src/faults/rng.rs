@@ -29,9 +29,14 @@ impl Rng {
         self.below(100) < percent
     }
 
+    /// An index below `length`.
+    pub fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("an index")
+    }
+
     /// A random element.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[usize::try_from(self.below(from.len() as u64)).expect("an index")]
+        &from[self.index(from.len())]
     }
 }
 

@@ -33,13 +33,13 @@ const PIECES: &[Piece] = &[
     },
     Piece {
         within: "worker/src/read/balance.rs",
-        begins: "list",
-        because: "a constant for each database that expands a parameter into rows",
+        begins: "users",
+        because: "a parameter of `text`: a constant that expands a parameter into rows, or `PAGE`",
     },
     Piece {
         within: "worker/src/read/balance.rs",
-        begins: "SQL.replace(\"{users}\", PAGE)",
-        because: "two constants",
+        begins: "text(PAGE)",
+        because: "constants within a constant",
     },
     Piece {
         within: "worker/src/read/batches.rs",
@@ -52,6 +52,16 @@ const PIECES: &[Piece] = &[
         because: "one of two constants",
     },
     Piece {
+        within: "worker/src/read/holds.rs",
+        begins: "filter",
+        because: "one of two constants, with or without closed holds",
+    },
+    Piece {
+        within: "worker/src/read/holds.rs",
+        begins: "order",
+        because: "one of two constants",
+    },
+    Piece {
         within: "worker/src/read/report",
         begins: "sum(",
         because: "a column of constants: `&'static str`",
@@ -60,6 +70,31 @@ const PIECES: &[Piece] = &[
         within: "worker/src/read/report/movements.rs",
         begins: "types",
         because: "a list of constants: `&'static str`",
+    },
+    Piece {
+        within: "worker/src/read/report/revocations.rs",
+        begins: "month",
+        because: "a constant for each database that truncates a date",
+    },
+    Piece {
+        within: "worker/src/read/report/revocations.rs",
+        begins: "deposit",
+        because: "a constant for each database that reads an id",
+    },
+    Piece {
+        within: "worker/src/read/report/revocations.rs",
+        begins: "own",
+        because: "a constant for each database that reads an id",
+    },
+    Piece {
+        within: "worker/src/read/report/revocations.rs",
+        begins: "part",
+        because: "a constant for each database that reads an id",
+    },
+    Piece {
+        within: "worker/src/read/reserved.rs",
+        begins: "sum(",
+        because: "a column of constants: `&'static str`",
     },
     Piece {
         within: "worker/src/read/report/owed.rs",
@@ -83,13 +118,28 @@ const PIECES: &[Piece] = &[
     },
     Piece {
         within: "worker/src/db/session.rs",
-        begins: "set.join(",
+        begins: "columns",
+        because: "one of two constants of `server.rs`",
+    },
+    Piece {
+        within: "worker/src/db/session.rs",
+        begins: "settings",
         because: "the names and values of settings: constants and one of our numbers",
     },
     Piece {
         within: "worker/src/db/session.rs",
-        begins: "AssertSqlSafe(statement)",
-        because: "the same settings, built once per pool",
+        begins: "statement",
+        because: "the same columns and settings, built once per pool",
+    },
+    Piece {
+        within: "worker/src/db/finder.rs",
+        begins: "columns",
+        because: "one of two constants of `server.rs`",
+    },
+    Piece {
+        within: "worker/src/db/finder.rs",
+        begins: "statement",
+        because: "the same columns",
     },
     Piece {
         within: "worker/src/jobs/repository.rs",

@@ -26,7 +26,21 @@ async fn each_command_records_its_actor_its_action_and_its_result(fixture: Fixtu
     let consume =
         "publish consume --user ada --service llm:tokens --reference c-1 --actor ops:maria --wait";
     let unfreeze = "publish unfreeze --user ada --reason settled --reference f-2 --actor ops:igor";
-    for (command, code) in [(grant, 0), (freeze, 0), (consume, 1), (unfreeze, 0)] {
+    let revoke = "publish revoke --user ada --of g-1 --share 0.1 --reference v-1 \
+        --actor ops:maria --wait";
+    let reinstate =
+        "publish reinstate --user ada --of v-1 --reference w-1 --actor ops:maria --wait";
+    let forgive =
+        "publish forgive --user ada --reason lost --reference d-1 --actor ops:igor --wait";
+    for (command, code) in [
+        (grant, 0),
+        (freeze, 0),
+        (consume, 1),
+        (unfreeze, 0),
+        (revoke, 0),
+        (reinstate, 0),
+        (forgive, 1),
+    ] {
         let words: Vec<&str> = command.split_whitespace().collect();
         let output = fixture.deployment.run(&words).await;
         assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
@@ -65,6 +79,9 @@ async fn each_command_records_its_actor_its_action_and_its_result(fixture: Fixtu
             ["freeze", "ops:igor", "completed", "f-1", "ada"],
             ["publish", "ops:maria", "failed", "c-1", "ada"],
             ["unfreeze", "ops:igor", "completed", "f-2", "ada"],
+            ["revoke", "ops:maria", "completed", "v-1", "ada"],
+            ["reinstate", "ops:maria", "completed", "w-1", "ada"],
+            ["forgive", "ops:igor", "failed", "d-1", "ada"],
             ["replay", "ops:maria", "completed", file.as_str(), "-"],
             ["job_run", "ops:maria", "completed", "verify", "-"],
         ]
@@ -80,19 +97,23 @@ async fn each_command_records_its_actor_its_action_and_its_result(fixture: Fixtu
     assert_eq!(log[1]["detail"]["command"]["actor"], "ops:igor");
     assert_eq!(log[2]["result"]["code"], "wallet_frozen");
     assert_eq!(log[3]["result"], json!({ "confirmed": true }));
+    assert_eq!(log[4]["detail"]["command"]["share"], "0.1");
+    assert_eq!(log[4]["result"], json!({ "amount": -5, "replayed": false }));
+    assert_eq!(log[6]["detail"]["command"]["actor"], "ops:igor");
+    assert_eq!(log[6]["result"]["code"], "forgive_exceeds_debt");
     assert_eq!(
-        (&log[4]["detail"]["types"], &log[4]["detail"]["commands"]),
+        (&log[7]["detail"]["types"], &log[7]["detail"]["commands"]),
         (&json!({ "consume": 1 }), &json!(1))
     );
     assert_eq!(
-        log[4]["detail"]["sha256"],
+        log[7]["detail"]["sha256"],
         "92aaa9bee41860852a9c454ae6641d287c757cf0454eb00ed59e00237948a578"
     );
-    assert_eq!(log[4]["result"]["published"], 1);
+    assert_eq!(log[7]["result"]["published"], 1);
     assert_eq!(
         (
-            &log[5]["detail"]["date"],
-            &log[5]["result"]["counts"]["holds"]
+            &log[8]["detail"]["date"],
+            &log[8]["result"]["counts"]["holds"]
         ),
         (&json!("2026-01-02"), &json!(true))
     );

@@ -3,11 +3,12 @@
 use chrono::TimeDelta;
 use integration::faults::rng::Rng;
 use ledger::{
-    Action, Book, Command, Decision, Item, Origin, Outcome, Refusal, TransactionType, Wallet,
+    Action, Book, Command, Decision, Item, Late, Origin, Outcome, Overrun, Refusal,
+    TransactionType, Wallet,
 };
 use testkit::ledger::{
-    TestLedger, buy, buy_credits, buy_package, command, consume, expire, freeze, late, promote,
-    register, use_service,
+    TestLedger, buy, buy_credits, buy_package, capture, command, consume, expire, freeze, hold,
+    late, promote, register, release, use_service,
 };
 use uuid::Uuid;
 
@@ -71,8 +72,47 @@ fn anything(rng: &mut Rng, ledger: &TestLedger, sent: &[Command]) -> Command {
         46..=47 => consume(&reference, user, 10_000),
         48..=51 => buy_package(&reference, user, "lite"),
         52..=55 => use_service(&reference, user, "google:chat", None),
+        56..=77 => use_of_a_hold(rng, ledger, sent, &reference),
         _ => consume(&reference, user, 1 + rng.below(12) as i64),
     }
+}
+
+/// A random hold, or a capture or release of one of the last holds.
+fn use_of_a_hold(rng: &mut Rng, ledger: &TestLedger, sent: &[Command], reference: &str) -> Command {
+    let made = sent.iter().rev();
+    let made = made.filter(|one| matches!(one.action, Action::Hold(_)));
+    let made: Vec<_> = made.take(6).collect();
+    if made.is_empty() || rng.percent(40) {
+        let mut made = hold(
+            reference,
+            rng.pick::<&str>(&USERS),
+            1 + rng.below(15) as i64,
+        );
+        if let Action::Hold(hold) = &mut made.action {
+            hold.expires_in_seconds = Some(1 + rng.below(86_400) as i64);
+        }
+        return made;
+    }
+    let made = rng.pick(&made);
+    let (user, name) = (made.user_id.as_str(), made.reference_id.as_str());
+    if rng.percent(15) {
+        return release(reference, user, name);
+    }
+    let amount = rng.percent(60).then(|| 1 + rng.below(20) as i64);
+    let mut used = capture(reference, user, name, amount);
+    if let Action::Capture(capture) = &mut used.action {
+        capture.is_final = rng.percent(50).then(|| rng.percent(50));
+        capture.overrun = *rng.pick(&[None, Some(Overrun::Cap), Some(Overrun::Reject)]);
+        capture.late = *rng.pick(&[None, Some(Late::Reject)]);
+    }
+    if rng.percent(50) {
+        let ago = TimeDelta::minutes(rng.below(1_400) as i64);
+        used = late(used, ledger.now, ago);
+    }
+    if rng.percent(20) {
+        used.origin = Origin::Funding;
+    }
+    used
 }
 
 pub async fn two_stores_in_turn_decide_like_one_book(mut ledger: TestLedger) {

@@ -69,13 +69,15 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 /// A metric is added by a call of `family`, or of `single` if it has no labels. The labels of a
 /// family are between the call before it and its own end.
 fn metrics(names: &mut BTreeSet<String>) {
-    let sources = files("rs");
-    let source = sources
-        .iter()
-        .find(|file| file.path == "worker/src/monitor/metrics.rs")
-        .expect("the source of the metrics");
+    let is_source =
+        |path: &str| path.starts_with("worker/src/monitor/") && path.ends_with("metrics.rs");
+    let sources = files("rs").into_iter();
+    let sources = sources.filter(|file| is_source(&file.path));
+    let text: Vec<String> = sources.map(|file| file.text).collect();
+    assert!(text.len() > 1, "the sources of the metrics");
+    let text = text.concat();
     let is_name = |text: &&str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let mut rest = source.text.as_str();
+    let mut rest = text.as_str();
     while let Some(at) = rest.find("\"scrip_") {
         let name = rest[at + 1..].split('"').next().unwrap_or_default();
         assert!(is_name(&name), "{name}");

@@ -47,39 +47,48 @@ pub async fn killed(bench: &mut Bench) -> Verdict {
 
 /// The connection is cut in the middle of a published message.
 pub async fn cut_while_producers_publish(bench: &mut Bench) -> Verdict {
-    cut(bench, &[Via::Producers], Direction::ToServer, 40_000).await
+    cut(
+        bench,
+        through(&[Via::Producers]),
+        Direction::ToServer,
+        40_000,
+    )
+    .await
 }
 
 /// The connection is cut after the broker received a message and before the producer receives the
 /// confirm.
 pub async fn cut_while_it_confirms(bench: &mut Bench) -> Verdict {
-    cut(bench, &[Via::Producers], Direction::ToClient, 1_500).await
+    cut(
+        bench,
+        through(&[Via::Producers]),
+        Direction::ToClient,
+        1_500,
+    )
+    .await
 }
 
 /// The connection is cut before an acknowledgement, so committed commands are delivered again.
 pub async fn cut_while_workers_acknowledge(bench: &mut Bench) -> Verdict {
-    cut(bench, &[Via::Workers], Direction::ToServer, 600).await
+    cut(bench, through(&[Via::Workers]), Direction::ToServer, 600).await
 }
 
 /// The connection is cut in the middle of a delivery.
 pub async fn cut_while_it_delivers(bench: &mut Bench) -> Verdict {
-    cut(bench, &[Via::Workers], Direction::ToClient, 60_000).await
+    cut(bench, through(&[Via::Workers]), Direction::ToClient, 60_000).await
+}
+
+fn through(relays: &'static [Via]) -> Setup {
+    Setup {
+        relays,
+        ..Setup::default()
+    }
 }
 
 /// Cuts the connections after a random number of bytes.
-async fn cut(
-    bench: &mut Bench,
-    relays: &'static [Via],
-    direction: Direction,
-    within: u64,
-) -> Verdict {
+pub async fn cut(bench: &mut Bench, setup: Setup, direction: Direction, within: u64) -> Verdict {
     let times = bench.times(8, 60);
-    let mut fixture = bench
-        .fixture(Setup {
-            relays,
-            ..Setup::default()
-        })
-        .await;
+    let mut fixture = bench.fixture(setup).await;
     let worker = fixture.worker().await;
     for _ in 0..times {
         fixture.moment(200).await;

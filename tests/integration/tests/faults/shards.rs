@@ -3,7 +3,7 @@
 use integration::faults::{
     bench::{Bench, Verdict},
     fixture::{Fixture, Setup},
-    judge::Leniency,
+    judge::Order,
 };
 use sea_orm::ConnectionTrait;
 use testkit::process::Worker;
@@ -43,9 +43,7 @@ pub async fn changed_while_messages_are_queued(bench: &mut Bench) -> Verdict {
         fixture.recovered(changed).await;
     }
     assume_shards(&mut fixture, times);
-    fixture
-        .finish_leniently(workers, Leniency { any_order: true })
-        .await
+    fixture.finish_in_order(workers, Order::Any).await
 }
 
 fn two_shards() -> Setup {
@@ -77,8 +75,8 @@ fn assume_shards(fixture: &mut Fixture<'_>, times: usize) {
     broker.assume_shards(NUMBERS.into_iter().take(times).max().unwrap_or(2));
 }
 
-/// A worker continues while the schema gets the additions of a later release. A worker that is older
-/// than the schema can be started, too. Both happen in a rolling upgrade.
+/// A worker continues while the schema gets the additions of a later release. A worker that is
+/// older than the schema can be started, too. Both happen in a rolling upgrade.
 pub async fn the_schema_changes_under_serving_workers(bench: &mut Bench) -> Verdict {
     let times = bench.times(2, 15);
     let mut fixture = bench.fixture(Setup::default()).await;

@@ -105,6 +105,7 @@ async fn a_hanging_lane_makes_a_worker_not_alive_even_if_all_servers_respond() {
     health.watch(Watched {
         lanes: Lanes::Amqp(inbound.watch()),
         store: ledger.store.clone(),
+        positions: None,
         clock: Clock::system(),
         redis: None,
         tasks: Vec::new(),
@@ -148,6 +149,7 @@ async fn a_worker_whose_lane_has_ended_is_not_alive_unless_it_drains() {
         health.watch(Watched {
             lanes: Lanes::Embedded(embedded.watch()),
             store: ledger.store.clone(),
+            positions: None,
             clock: Clock::system(),
             redis: None,
             tasks: Vec::new(),

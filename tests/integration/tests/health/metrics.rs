@@ -164,3 +164,31 @@ fn assert_all_documented(metrics: &str) {
         );
     }
 }
+
+/// Conformance: Back pressure and health: Metrics sum what all users hold and owe
+#[tokio::test]
+async fn metrics_sum_what_users_hold_and_owe() {
+    let fixture = Fixture::new().await;
+    let worker = ready_worker(&fixture).await;
+    let mut replies = fixture.broker.replies().await;
+    for command in [
+        Command::promotion("g1", "ada", 50),
+        Command::hold("h1", "ada", "llm:tokens").amount(20),
+        Command::promotion("g2", "bob", 30),
+        Command::hold("h2", "bob", "llm:tokens").amount(3),
+        // The 3 credits that are held are owed.
+        Command::revoke("r", "bob", "g2"),
+    ] {
+        fixture
+            .broker
+            .send_with(&command, replies.reply_properties("1"))
+            .await;
+        let outcome = replies.outcome().await;
+        assert!(outcome.is_completed(), "{outcome:?}");
+    }
+    // The sums are read when a worker starts, and every 30 s.
+    assert!(worker.terminate().await.success());
+    let _worker = ready_worker(&fixture).await;
+    wait_for_metric(fixture.address, "scrip_held_credits", 23.0).await;
+    wait_for_metric(fixture.address, "scrip_debt_credits", 3.0).await;
+}

@@ -131,6 +131,46 @@ async fn a_worker_is_ready_and_reports_it_while_the_broker_blocks_publishing() {
     assert!(worker.terminate().await.success());
 }
 
+/// Conformance: Back pressure and health: Replies that the broker refuses are counted, from the
+/// first one, and make publishing unavailable until it accepts one
+#[tokio::test]
+async fn replies_that_the_broker_refuses_are_counted_and_make_publishing_unavailable() {
+    let rabbitmq = Server::start("rabbitmq").await;
+    let fixture = Fixture::at(rabbitmq.url()).await;
+    let set_write = async |write| {
+        let permissions = ["set_permissions", "guest", ".*", write, ".*"];
+        rabbitmq.ctl(&permissions).await;
+    };
+    set_write("^(?!amq[.]default$).*").await;
+    let worker = ready_worker(&fixture).await;
+    let mut replies = fixture.broker.replies().await;
+    let send = async |reference: &str| {
+        let command = Command::registration_bonus(reference, reference);
+        let properties = replies.reply_properties(reference);
+        fixture.broker.send_with(&command, properties).await;
+    };
+    send("refused").await;
+    let refused = "scrip_replies_dropped_total{reason=\"broker_refused\"}";
+    wait_for_metric(fixture.address, refused, 1.0).await;
+    let report = wait_for_report(fixture.address, |status, report| {
+        status == 200 && report["capabilities"]["publishing"]["state"] == "unavailable"
+    })
+    .await;
+    let reason = &report["capabilities"]["publishing"]["reason"];
+    assert_eq!(reason, "the broker refuses replies", "{report}");
+    assert_eq!(worker.times_logged("broker refused replies"), 1);
+
+    set_write(".*").await;
+    send("accepted").await;
+    assert_eq!(replies.outcome().await.reference_id, "accepted");
+    wait_for_report(fixture.address, |status, report| {
+        status == 200 && report["capabilities"]["publishing"]["ok"] == true
+    })
+    .await;
+    assert_eq!(metric(fixture.address, refused).await, Some(1.0));
+    assert!(worker.terminate().await.success());
+}
+
 /// Conformance: Broker permissions and senders: A sender with an unusable `reply_to` is counted,
 /// and reported once
 #[tokio::test]

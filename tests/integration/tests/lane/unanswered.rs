@@ -70,11 +70,37 @@ async fn a_lane_whose_subscription_gets_no_response_retries_and_other_lanes_cont
         assert!(link.connected && link.lost == 0, "{name}: {link:?}");
     }
     assert!(!worker.is_ready());
+    // So jobs run although a queue is unavailable.
+    in_time("every lane to have tried", worker.tried()).await;
 
     relay.answer();
     in_time("every lane", worker.ready()).await;
     send_spends(&fixture, &replies, &silent, 0..10).await;
     expect_in_order(&mut replies, &silent, 10).await;
+    drain(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_of_a_former_shard_makes_no_worker_ready_in_place_of_another_lane() {
+    let mut broker = TestBroker::with_shards(2).await;
+    broker.reshard(1).await;
+    let fixture = Fixture::on(broker).await;
+    let (worker, relay) =
+        worker_behind_relay(&fixture, &fixture.broker.topology().commands(0)).await;
+    wait_for_unanswered(&relay, 2).await;
+    let registered = async {
+        while worker.watch().snapshot().registered < 2 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    in_time(
+        "the lanes of the former shard and of unrouted commands",
+        registered,
+    )
+    .await;
+    assert!(!worker.is_ready());
+    relay.answer();
+    in_time("every lane", worker.ready()).await;
     drain(worker).await;
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use producer_sdk::{Command, Error};
+use producer_sdk::{Command, Error, contract::Origin};
 use testkit::{broker::TIMEOUT, db::TestDatabase, process::Deployment};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
@@ -60,6 +60,22 @@ async fn a_refused_message_is_an_error_and_all_others_are_sent() {
         .await
         .expect("an error at once");
     let error = result.expect_err("an app cannot freeze");
+    assert!(is_refused(&error, &funding, "app"), "{error:?}");
+    for command in [
+        Command::revoke("v-1", "ada", "g-1"),
+        Command::reinstate("w-1", "ada", "v-1"),
+        Command::forgive("d-1", "ada", "none of its business", "app"),
+    ] {
+        let result = timeout(TIMEOUT, client.send(&command)).await;
+        let error = result.expect("an error at once");
+        let error = error.expect_err("an app cannot revoke or forgive");
+        assert!(is_refused(&error, &funding, "app"), "{error:?}");
+    }
+    let refund = Command::refund("b-1", "ada", "spend-1").through(Origin::Funding);
+    let result = timeout(TIMEOUT, client.send(&refund))
+        .await
+        .expect("an error at once");
+    let error = result.expect_err("an app cannot refund like support staff");
     assert!(is_refused(&error, &funding, "app"), "{error:?}");
     client.close().await.expect("closed");
 

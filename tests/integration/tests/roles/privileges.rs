@@ -14,18 +14,35 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// The privileges of the worker in addition to reading: the table, `INSERT` or `DELETE`, and the
 /// columns that it may change.
-const WORKER: [(&str, &str, &str); 10] = [
+const WORKER: [(&str, &str, &str); 19] = [
     ("credits_allocation", "INSERT", ""),
     (
         "credits_balance",
         "DELETE INSERT",
-        "balance created_at held next_due_at status total_earned total_spent transaction_count \
-         updated_at version",
+        "balance created_at debt held holds_end_at next_due_at status total_earned total_spent \
+         transaction_count updated_at version",
     ),
     (
         "credits_batch",
         "INSERT",
         "expirations held remaining status updated_at",
+    ),
+    (
+        "credits_debt",
+        "INSERT",
+        "cancelled forgiven repaid updated_at",
+    ),
+    (
+        "credits_hold",
+        "INSERT",
+        "captured closed_at status updated_at",
+    ),
+    ("credits_hold_slice", "INSERT", "captured"),
+    ("credits_refund", "INSERT", "refunded updated_at"),
+    (
+        "credits_revocation",
+        "INSERT",
+        "fraction indebted revoked taken updated_at",
     ),
     ("credits_transaction", "INSERT", ""),
     (
@@ -38,8 +55,21 @@ const WORKER: [(&str, &str, &str); 10] = [
         "DELETE INSERT",
         "message tries updated_at",
     ),
+    ("http_token", "INSERT", "revoked_at"),
     ("ledger_identity", "", ""),
     ("operator_action", "INSERT", ""),
+    (
+        "payment_event",
+        "INSERT",
+        "detail reason reference_ids status updated_at user_id waits_for",
+    ),
+    (
+        "payment_link",
+        "INSERT",
+        "amount created_by deposit invoice period_end period_start subscription_id updated_at \
+         user_id",
+    ),
+    ("payment_wait", "DELETE INSERT", ""),
     ("scrip_migration", "", ""),
     (
         "subscription",
@@ -150,7 +180,7 @@ async fn expect_refusals(url: &str, statements: &[&str]) {
 }
 
 /// Statements that neither worker nor reader may run.
-const FORBIDDEN: [&str; 29] = [
+const FORBIDDEN: [&str; 35] = [
     "CREATE TABLE mine (a int)",
     "CREATE VIEW mine AS SELECT 1",
     "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -168,6 +198,12 @@ const FORBIDDEN: [&str; 29] = [
     "DELETE FROM credits_transaction",
     "DELETE FROM credits_allocation",
     "DELETE FROM credits_batch",
+    "DELETE FROM credits_refund",
+    "UPDATE credits_refund SET taken = 1",
+    "DELETE FROM credits_revocation",
+    "UPDATE credits_revocation SET issued = 1",
+    "DELETE FROM credits_debt",
+    "UPDATE credits_debt SET amount = 1",
     "UPDATE credits_transaction SET amount = 0",
     "UPDATE credits_allocation SET amount = 1",
     "UPDATE credits_batch SET amount = 1",

@@ -31,6 +31,36 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
         "credits_batch",
         &[("amount", "1000000000000000"), ("source_type", "'BONUS'")],
     ),
+    ("credits_hold", &[("id", "#1"), ("user_id", "~100")]),
+    (
+        "credits_hold",
+        &[("status", "'OPEN'"), ("closed_at", "NULL")],
+    ),
+    (
+        "credits_hold",
+        &[
+            ("amount", "0"),
+            ("captured", "0"),
+            ("status", "'CAPTURED'"),
+            ("price_credits", "NULL"),
+            ("price_per", "NULL"),
+        ],
+    ),
+    (
+        "credits_hold",
+        &[
+            ("amount", "1000000000000000"),
+            ("origin", "'funding'"),
+            ("status", "'RELEASED'"),
+            ("price_credits", "0"),
+        ],
+    ),
+    ("credits_hold_slice", &[("hold_id", "#1")]),
+    (
+        "credits_hold_slice",
+        &[("amount", "1000000000000000"), ("captured", "0")],
+    ),
+    (TX, &[("type", "'capture'")]),
     (TX, &[("id", "#1"), ("reference_id", "'r'")]),
     (TX, &[("reference_id", "~100")]),
     (
@@ -204,6 +234,107 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             ("batch_remaining", "0"),
         ],
     ),
+    ("credits_refund", &[("transaction_id", "#1")]),
+    (
+        "credits_refund",
+        &[
+            ("user_id", "~100"),
+            ("taken", "1000000000000000"),
+            ("refunded", "1000000000000000"),
+        ],
+    ),
+    ("credits_refund", &[("refunded", "1")]),
+    // Changes of debt, one of each type.
+    (
+        TX,
+        &[("type", "'debt'"), ZERO, OWED_BY_U, TO_PAYMENT, OWES_FIVE],
+    ),
+    (TX, &[("type", "'repayment'"), PAID_BY_U, LESS_FIVE]),
+    (
+        TX,
+        &[
+            ("type", "'forgiveness'"),
+            ZERO,
+            FORGIVEN,
+            PAID_BY_U,
+            LESS_FIVE,
+        ],
+    ),
+    (
+        TX,
+        &[
+            ("type", "'reinstatement'"),
+            FIVE,
+            FROM_PAYMENT,
+            TO_WALLET,
+            ("related_id", "#2"),
+        ],
+    ),
+    // It cancels a debt that the same revocation left.
+    (
+        TX,
+        &[
+            ("type", "'reinstatement'"),
+            ZERO,
+            FROM_PAYMENT,
+            PAID_BY_U,
+            LESS_FIVE,
+            ("origin", "'internal'"),
+            ("related_id", "#2"),
+        ],
+    ),
+    // A revocation that could take nothing, and a refusal of one that was reinstated before.
+    (TX, &[("type", "'revocation'"), ZERO, NO_DEBIT, NO_CREDIT]),
+    (
+        TX,
+        &[
+            FAILED,
+            ZERO,
+            NO_DEBIT,
+            NO_CREDIT,
+            ("error_code", "'already_reinstated'"),
+            ("type", "'reinstatement'"),
+            ("related_id", "#2"),
+        ],
+    ),
+    (
+        TX,
+        &[
+            FAILED,
+            ZERO,
+            NO_DEBIT,
+            NO_CREDIT,
+            ("error_code", "'forgive_exceeds_debt'"),
+            ("type", "'forgiveness'"),
+        ],
+    ),
+    ("credits_balance", &[("debt", "1000000000000000")]),
+    ("credits_revocation", &[("transaction_id", "#1")]),
+    (
+        "credits_revocation",
+        &[
+            ("user_id", "~100"),
+            ("issued", "1000000000000000"),
+            ("revoked", "1000000000000000"),
+            ("taken", "0"),
+            ("indebted", "1000000000000000"),
+        ],
+    ),
+    (
+        "credits_revocation",
+        &[("revoked", "0"), ("taken", "0"), ("indebted", "0")],
+    ),
+    ("credits_debt", &[("id", "#1")]),
+    (
+        "credits_debt",
+        &[
+            ("user_id", "~100"),
+            ("amount", "1000000000000000"),
+            ("repaid", "1000000000000000"),
+            ("forgiven", "0"),
+            ("cancelled", "0"),
+        ],
+    ),
     ("subscription", &[("id", "'s'"), ("due_at", "NULL")]),
     (
         "subscription",
@@ -267,4 +398,85 @@ pub const ACCEPTED: &[(&str, Values<'static>)] = &[
             ("user_id", "~100"),
         ],
     ),
+    (
+        "http_token",
+        &[
+            ("id", "#1"),
+            ("name", "~100"),
+            ("role", "'admin'"),
+            ("user_prefixes", "NULL"),
+            ("services", "NULL"),
+            ("rate", "NULL"),
+            ("created_by", "~100"),
+            ("expires_at", "NULL"),
+            ("revoked_at", "NULL"),
+        ],
+    ),
+    (
+        "http_token",
+        &[("role", "'bridge'"), ("rate", "1000000"), ("name", "'x'")],
+    ),
+    (
+        "payment_event",
+        &[
+            ("id", "#1"),
+            ("provider", "'creem'"),
+            ("event_id", "'evt_1'"),
+            ("status", "'RECEIVED'"),
+            ("reason", "NULL"),
+            ("detail", "NULL"),
+            ("waits_for", "NULL"),
+            ("user_id", "NULL"),
+            ("occurred_at", "NULL"),
+            ("body", "~131072"),
+        ],
+    ),
+    (
+        "payment_event",
+        &[
+            ("provider", "'stripe'"),
+            ("event_id", "'evt_1'"),
+            ("kind", "~50"),
+        ],
+    ),
+    (
+        "payment_event",
+        &[("status", "'IGNORED'"), ("detail", "~512")],
+    ),
+    (
+        "payment_event",
+        &[("status", "'APPLIED'"), ("reason", "NULL")],
+    ),
+    (
+        "payment_link",
+        &[
+            ("external_id", "'pi_1'"),
+            ("user_id", "NULL"),
+            ("deposit", "NULL"),
+            ("amount", "NULL"),
+            ("invoice", "NULL"),
+            ("subscription_id", "NULL"),
+            ("period_start", "NULL"),
+            ("period_end", "NULL"),
+            ("created_by", "NULL"),
+        ],
+    ),
+    ("payment_link", &[("kind", "'customer'"), ("amount", "0")]),
+    ("payment_link", &[("kind", "'invoice'")]),
+    ("payment_link", &[("kind", "'subscription'")]),
+    (
+        "payment_wait",
+        &[("event", "#1"), ("external_id", "'cus_1'")],
+    ),
+    (
+        "payment_wait",
+        &[("provider", "'creem'"), ("kind", "'invoice'")],
+    ),
+    ("payment_wait", &[("kind", "'payment'")]),
+    ("payment_wait", &[("kind", "'subscription'")]),
+    ("operator_action", &[("action", "'payment_dismiss'")]),
+    ("operator_action", &[("action", "'payment_link'")]),
+    ("operator_action", &[("action", "'payment_replay'")]),
+    ("operator_action", &[("action", "'token_create'")]),
+    ("operator_action", &[("action", "'token_revoke'")]),
 ];

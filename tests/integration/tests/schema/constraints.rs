@@ -7,6 +7,9 @@ use testkit::db::TestDatabase;
 
 use super::accepted::ACCEPTED;
 use super::refused::REFUSED;
+use super::refused_debts::REFUSED_DEBTS;
+use super::refused_holds::REFUSED_HOLDS;
+use super::refused_payments::REFUSED_PAYMENTS;
 use super::refused_transactions::REFUSED_TRANSACTIONS;
 use super::rows::{TABLES, Values, insert};
 
@@ -36,6 +39,21 @@ const UNIQUE_ON_SQLITE: &[(&str, &str)] = &[
         "credits_allocation_pkey",
         "credits_allocation.transaction_id, credits_allocation.batch_id",
     ),
+    ("credits_hold_pkey", "credits_hold.id"),
+    (
+        "credits_hold_slice_pkey",
+        "credits_hold_slice.hold_id, credits_hold_slice.batch_id",
+    ),
+    ("credits_refund_pkey", "credits_refund.transaction_id"),
+    (
+        "credits_revocation_pkey",
+        "credits_revocation.transaction_id",
+    ),
+    ("credits_debt_pkey", "credits_debt.id"),
+    (
+        "credits_transaction_reinstated_key",
+        "credits_transaction.related_id",
+    ),
     ("subscription_pkey", "subscription.id"),
     ("job_run_pkey", "job_run.id"),
     ("job_run_reference_id_key", "job_run.reference_id"),
@@ -44,6 +62,20 @@ const UNIQUE_ON_SQLITE: &[(&str, &str)] = &[
         "job_run.name, job_run.run_date",
     ),
     ("delivery_attempt_pkey", "delivery_attempt.queue"),
+    ("http_token_pkey", "http_token.id"),
+    ("payment_event_pkey", "payment_event.id"),
+    (
+        "payment_event_event_id_key",
+        "payment_event.provider, payment_event.event_id",
+    ),
+    (
+        "payment_link_pkey",
+        "payment_link.provider, payment_link.kind, payment_link.external_id",
+    ),
+    (
+        "payment_wait_pkey",
+        "payment_wait.event, payment_wait.kind, payment_wait.external_id",
+    ),
     ("ledger_identity_pkey", "ledger_identity.singleton"),
     ("queue_lease_pkey", "queue_lease.lane"),
     ("operator_action_pkey", "a row of operator_action exists"),
@@ -55,7 +87,12 @@ const UNIQUE_ON_SQLITE: &[(&str, &str)] = &[
 
 /// All rows that must be refused.
 fn refused() -> impl Iterator<Item = &'static (&'static str, Values<'static>, &'static str)> {
-    REFUSED.iter().chain(REFUSED_TRANSACTIONS)
+    REFUSED
+        .iter()
+        .chain(REFUSED_DEBTS)
+        .chain(REFUSED_HOLDS)
+        .chain(REFUSED_PAYMENTS)
+        .chain(REFUSED_TRANSACTIONS)
 }
 
 fn is_on(database: &TestDatabase, table: &str) -> bool {
@@ -136,9 +173,11 @@ async fn every_constraint_refuses_a_violation_and_is_named() {
 #[tokio::test]
 async fn no_constraint_is_left_untested() {
     let database = TestDatabase::postgres().await.migrated().await;
-    // A table lists the rules, and an error contains the name of a rule.
+    // A table lists the rules, and an error contains the name of a rule. PostgreSQL 18 stores NOT
+    // NULL as a constraint, too (`n`).
     let all = "SELECT conname::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace
                  AND conname NOT LIKE 'scrip_migration%' AND conname NOT LIKE '%_keeps_rules'
+                 AND contype <> 'n'
                UNION SELECT indexrelid::regclass::text FROM pg_index
                 WHERE indisunique AND indrelid::regclass::text IN
                   (SELECT tablename FROM pg_tables WHERE schemaname = 'public'
@@ -221,6 +260,12 @@ async fn postgresql_compares_ids_and_references_bytewise() {
     let expected = [
         "credits_balance.user_id",
         "credits_batch.user_id",
+        "credits_debt.user_id",
+        "credits_hold.reference_id",
+        "credits_hold.sender",
+        "credits_hold.user_id",
+        "credits_refund.user_id",
+        "credits_revocation.user_id",
         "credits_transaction.credit_account",
         "credits_transaction.debit_account",
         "credits_transaction.purchase_id",
@@ -229,10 +274,24 @@ async fn postgresql_compares_ids_and_references_bytewise() {
         "credits_transaction.sender",
         "credits_transaction.subscription_id",
         "credits_transaction.user_id",
+        "http_token.created_by",
+        "http_token.name",
         "job_run.reference_id",
         "operator_action.actor",
         "operator_action.subject",
         "operator_action.user_id",
+        "payment_event.event_id",
+        "payment_event.kind",
+        "payment_event.reason",
+        "payment_event.user_id",
+        "payment_event.waits_for",
+        "payment_link.created_by",
+        "payment_link.deposit",
+        "payment_link.external_id",
+        "payment_link.invoice",
+        "payment_link.subscription_id",
+        "payment_link.user_id",
+        "payment_wait.external_id",
         "subscription.id",
         "subscription.user_id",
     ];

@@ -63,6 +63,8 @@ async fn every_entity_of_the_ledger_round_trips() {
             created_at: at(1),
             updated_at: at(2),
             next_due_at: Some(at(3)),
+            holds_end_at: Some(at(4)),
+            debt: 8,
         };
         round_trips(database, wallet).await;
         let batch = entity::credits_batch::Model {
@@ -80,6 +82,7 @@ async fn every_entity_of_the_ledger_round_trips() {
             paid_micros: Some(9_990_000),
             currency: Some("USD".into()),
             transaction_id: id(3),
+            deposit_id: Some(id(8)),
             expirations: 4,
             created_at: at(3),
             updated_at: at(4),
@@ -112,8 +115,35 @@ async fn every_entity_of_the_ledger_round_trips() {
             occurred_at: at(2),
             sender: Some("team-a".into()),
             created_at: at(3),
+            debt_change: None,
         };
         round_trips(database, transaction).await;
+        let hold = entity::credits_hold::Model {
+            id: id(6),
+            user_id: "u".into(),
+            origin: "usage".into(),
+            sender: Some("team-a".into()),
+            reference_id: "r".into(),
+            service: "s".into(),
+            price_credits: Some(2),
+            price_per: Some(1000),
+            amount: 5,
+            captured: 3,
+            status: "EXPIRED".into(),
+            expires_at: at(1),
+            closed_at: Some(at(2)),
+            created_at: at(0),
+            updated_at: at(3),
+        };
+        round_trips(database, hold).await;
+        let slice = entity::credits_hold_slice::Model {
+            hold_id: id(6),
+            batch_id: id(2),
+            position: 1,
+            amount: 5,
+            captured: 3,
+        };
+        round_trips(database, slice).await;
         let allocation = entity::credits_allocation::Model {
             transaction_id: id(3),
             batch_id: id(2),
@@ -122,6 +152,40 @@ async fn every_entity_of_the_ledger_round_trips() {
             created_at: at(1),
         };
         round_trips(database, allocation).await;
+        let refund = entity::credits_refund::Model {
+            transaction_id: id(3),
+            user_id: "u".into(),
+            taken: 5,
+            refunded: 4,
+            created_at: at(1),
+            updated_at: at(2),
+        };
+        round_trips(database, refund).await;
+        let revocation = entity::credits_revocation::Model {
+            transaction_id: id(3),
+            user_id: "u".into(),
+            issued: 5,
+            revoked: 4,
+            fraction: 3,
+            taken: 2,
+            indebted: 1,
+            created_at: at(1),
+            updated_at: at(2),
+        };
+        round_trips(database, revocation).await;
+        let debt = entity::credits_debt::Model {
+            id: id(7),
+            user_id: "u".into(),
+            revocation_id: id(3),
+            deposit_id: id(8),
+            amount: 10,
+            repaid: 4,
+            forgiven: 3,
+            cancelled: 2,
+            created_at: at(1),
+            updated_at: at(2),
+        };
+        round_trips(database, debt).await;
     }
 }
 
@@ -168,6 +232,59 @@ async fn every_entity_of_the_jobs_round_trips() {
             updated_at: at(1),
         };
         round_trips(database, trial).await;
+        let token = entity::http_token::Model {
+            id: id(12),
+            name: "shop \u{1F600}".into(),
+            role: "bridge".into(),
+            secret_hash: (0..32).collect(),
+            user_prefixes: Some(json!(["a:", "ä"])),
+            services: Some(json!([])),
+            rate: Some(7),
+            created_by: "ops:maria".into(),
+            created_at: at(1),
+            expires_at: Some(at(2)),
+            revoked_at: None,
+        };
+        round_trips(database, token).await;
+        let event = entity::payment_event::Model {
+            id: id(13),
+            provider: "stripe".into(),
+            event_id: "evt_1".into(),
+            kind: "invoice.paid".into(),
+            status: "UNMAPPED".into(),
+            reason: Some("no_user".into()),
+            detail: Some("no user \u{1F600}".into()),
+            waits_for: Some("customer:cus_1".into()),
+            user_id: None,
+            reference_ids: json!(["stripe:pi_1"]),
+            body: "{}".into(),
+            occurred_at: Some(at(1)),
+            received_at: at(1),
+            updated_at: at(2),
+        };
+        round_trips(database, event).await;
+        let link = entity::payment_link::Model {
+            provider: "creem".into(),
+            kind: "payment".into(),
+            external_id: "ord_1".into(),
+            user_id: Some("u".into()),
+            deposit: Some("creem:ord_1".into()),
+            amount: Some(1000),
+            invoice: None,
+            subscription_id: Some("sub_1".into()),
+            period_start: Some(at(1)),
+            period_end: Some(at(2)),
+            created_by: None,
+            updated_at: at(1),
+        };
+        round_trips(database, link).await;
+        let wait = entity::payment_wait::Model {
+            event: id(13),
+            provider: "stripe".into(),
+            kind: "customer".into(),
+            external_id: "cus_1".into(),
+        };
+        round_trips(database, wait).await;
         let action = entity::operator_action::Model {
             id: id(1),
             begun_id: Some(id(2)),

@@ -269,7 +269,8 @@ async fn checks_that_were_added_as_not_valid_are_validated() {
 #[tokio::test]
 async fn a_ledger_of_an_unreleased_revision_is_refused_and_left_alone() {
     for database in TestDatabase::each_migrated().await {
-        let earlier = "UPDATE scrip_migration SET version = 'm20261122_000001_ledger'";
+        let earlier = "UPDATE scrip_migration SET version = 'm20261122_000001_ledger'
+             WHERE version = (SELECT min(version) FROM scrip_migration)";
         database.execute(earlier).await;
         let before = objects(&database).await;
         let db = database.connection();

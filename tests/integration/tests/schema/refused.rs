@@ -173,6 +173,36 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
         &[("batch_remaining", "-1")],
         "credits_allocation_remaining_in_range",
     ),
+    (
+        "credits_refund",
+        &[("transaction_id", "#1")],
+        "credits_refund_pkey",
+    ),
+    (
+        "credits_refund",
+        &[("user_id", "''")],
+        "credits_refund_user_id_length",
+    ),
+    (
+        "credits_refund",
+        &[("user_id", "~101")],
+        "credits_refund_user_id_length",
+    ),
+    (
+        "credits_refund",
+        &[("taken", "1000000000000001")],
+        "credits_refund_taken_in_range",
+    ),
+    (
+        "credits_refund",
+        &[("refunded", "6")],
+        "credits_refund_within_consumption",
+    ),
+    (
+        "credits_refund",
+        &[("refunded", "0")],
+        "credits_refund_within_consumption",
+    ),
     ("subscription", &[("id", "'s'")], "subscription_pkey"),
     ("subscription", &[("id", "''")], "subscription_id_length"),
     ("subscription", &[("id", "~103")], "subscription_id_length"),
@@ -325,5 +355,35 @@ pub const REFUSED: &[(&str, Values<'static>, &str)] = &[
         "operator_action",
         &[("user_id", "~101")],
         "operator_action_user_id_length",
+    ),
+    ("http_token", &[("id", "#1")], "http_token_pkey"),
+    ("http_token", &[("name", "''")], "http_token_name_length"),
+    ("http_token", &[("name", "~101")], "http_token_name_length"),
+    ("http_token", &[("role", "'root'")], "http_token_role_known"),
+    (
+        "http_token",
+        &[("secret_hash", "%31")],
+        "http_token_secret_hash_length",
+    ),
+    (
+        "http_token",
+        &[("secret_hash", "%33")],
+        "http_token_secret_hash_length",
+    ),
+    ("http_token", &[("rate", "0")], "http_token_rate_in_range"),
+    (
+        "http_token",
+        &[("rate", "1000001")],
+        "http_token_rate_in_range",
+    ),
+    (
+        "http_token",
+        &[("created_by", "''")],
+        "http_token_created_by_length",
+    ),
+    (
+        "http_token",
+        &[("created_by", "~101")],
+        "http_token_created_by_length",
     ),
 ];

@@ -1,6 +1,9 @@
 //! Corruptions of a ledger.
 
 mod batches;
+mod debts;
+mod holds;
+mod refunds;
 mod transactions;
 mod wallets;
 
@@ -47,6 +50,9 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
     [
         wallets::WALLETS,
         batches::BATCHES,
+        holds::HOLDS,
+        refunds::REFUNDS,
+        debts::DEBTS,
         transactions::TRANSACTIONS,
     ]
     .into_iter()

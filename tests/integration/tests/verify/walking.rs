@@ -24,13 +24,13 @@ async fn ranges_of_any_size_find_the_same() {
             .execute("UPDATE credits_balance SET total_spent = total_spent + 1")
             .await;
         let (whole, _) = verify(&database, Options::default()).await;
-        assert_eq!((whole.users_checked, whole.batches_checked), (3, 7));
+        assert_eq!((whole.users_checked, whole.batches_checked), (4, 12));
         assert_eq!(
             (whole.transactions_checked, whole.allocations_checked),
-            (16, 13)
+            (32, 25)
         );
-        assert_eq!(whole.violation_count, 3);
-        for users_per_range in 0..=4 {
+        assert_eq!(whole.violation_count, 4);
+        for users_per_range in 0..=5 {
             let (report, progress) = verify(
                 &database,
                 Options {
@@ -41,8 +41,8 @@ async fn ranges_of_any_size_find_the_same() {
             .await;
             assert_eq!(report, whole);
             let last = Progress {
-                users_checked: 3,
-                users_total: 3,
+                users_checked: 4,
+                users_total: 4,
             };
             assert_eq!(progress.last(), Some(&last));
             assert!(progress.is_sorted_by_key(|step| step.users_checked));
@@ -129,19 +129,21 @@ async fn the_report_has_totals_by_kind_of_account() {
         )
         .await;
         let issued = Issued {
-            purchases: 130,
-            bonuses: 10,
+            purchases: 150,
+            bonuses: 20,
             registration_bonuses: 20,
             monthly_grants: 45,
-            promotions: 60,
+            promotions: 64,
         };
         let expected = BookSummary {
             issued,
-            consumed: 52,
+            consumed: 57,
             refunded: 4,
             expired: 50,
-            revoked: 22,
-            balances: 145,
+            revoked: 20,
+            repaid: 4,
+            debts: 3,
+            balances: 172,
         };
         assert_eq!(report.book, expected);
         assert_eq!(report.book.total_issued(), report.book.accounted_for());
@@ -210,9 +212,9 @@ async fn a_report_is_written_as_json_in_camel_case() {
         let text = serde_json::to_string(&report).expect("serialises");
         for part in [
             "\"startedAt\":\"2026-11-22T10:00:00.000001Z\"",
-            "\"usersChecked\":3",
+            "\"usersChecked\":4",
             "\"violationCount\":1",
-            "\"issued\":{\"purchases\":130,",
+            "\"issued\":{\"purchases\":150,",
             "\"rule\":\"wallet.total_spent_is_consumed_less_refunded\",\"table\":\"credits_balance\"",
             "\"userId\":\"ann\",\"message\":\"`total_spent` is 41; its consumption, less the \
              refunds, is 40\"",

@@ -38,6 +38,11 @@ async fn restored(database: &TestDatabase) {
         "credits_batch",
         "credits_transaction",
         "credits_allocation",
+        "credits_hold",
+        "credits_hold_slice",
+        "credits_refund",
+        "credits_revocation",
+        "credits_debt",
         "subscription",
     ] {
         database.execute(&format!("DELETE FROM {table}")).await;

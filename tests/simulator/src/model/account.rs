@@ -1,6 +1,8 @@
 //! A user's batches, counters and records.
 
-use super::{Answer, Subscription, decide::Refused};
+use std::collections::BTreeMap;
+
+use super::{Answer, Subscription, decide::Refused, holds::Hold};
 use crate::{
     At,
     message::{Message, Request},
@@ -23,10 +25,15 @@ pub struct Batch {
     pub from: Option<String>,
     /// The period of a plan as `YYYY-MM`.
     pub month: Option<String>,
-    /// The amount paid in cents.
-    pub cents: Option<i64>,
+    /// The amount paid in millionths of the currency's unit.
+    pub micros: Option<i64>,
     /// Whether the expiry job took the credits that were left.
     pub expired: bool,
+    /// Whether a revocation took the credits that were left.
+    pub revoked: bool,
+    /// The index of the batch that the deposit of its credits brought: its own, unless it was added
+    /// in place of another one.
+    pub root: usize,
 }
 
 impl Batch {
@@ -35,6 +42,7 @@ impl Batch {
         match (self.left, self.expired) {
             (1.., _) => "ACTIVE",
             (_, true) => "EXPIRED",
+            _ if self.revoked => "REVOKED",
             _ => "CONSUMED",
         }
     }
@@ -66,7 +74,10 @@ pub struct Row {
     pub kind: String,
     /// The change of the balance.
     pub amount: i64,
-    /// The reference. For every expiration it is `expire`.
+    /// The change of the debt.
+    pub debt_change: i64,
+    /// The reference. For every expiration it is `expire`, and for the transactions that a
+    /// revocation, a reinstatement or a repayment derives it is `derived`.
     pub reference: String,
     /// The error code of a refusal.
     pub code: Option<String>,
@@ -87,7 +98,9 @@ pub struct Account {
     pub is_frozen: bool,
     /// Whether the user got the registration bonus.
     pub is_registered: bool,
-    /// The total of added credits.
+    /// The credits that the user owes.
+    pub debt: i64,
+    /// The total of added credits, without those that were revoked or repaid a debt.
     pub earned: i64,
     /// The total of spent credits.
     pub spent: i64,
@@ -97,6 +110,12 @@ pub struct Account {
     pub next_due: Option<At>,
     /// The batches in the order of arrival.
     pub batches: Vec<Batch>,
+    /// The holds in the order of arrival.
+    pub holds: Vec<Hold>,
+    /// The batches that got credits of a hold back while a message is decided.
+    pub(super) returned: Vec<usize>,
+    /// The credits of each batch, by index, that expired. The database does not have it.
+    pub(super) lapsed: BTreeMap<usize, i64>,
     /// The subscriptions, including the free plan's. The model has them in another field.
     pub subscriptions: Vec<Subscription>,
     /// The recorded transactions in order.
@@ -111,8 +130,18 @@ impl Account {
 
     /// The credits that can be spent at an instant.
     pub fn spendable(&self, at: At) -> i64 {
-        let spendable = self.batches.iter().filter(|batch| batch.is_spendable(at));
-        spendable.map(|batch| batch.left).sum()
+        let batches = self.batches.iter().enumerate();
+        let spendable = batches.filter(|(_, batch)| batch.is_spendable(at));
+        spendable.map(|(index, _)| self.free(index)).sum()
+    }
+
+    /// The account as the database has it.
+    #[must_use]
+    pub fn stored(&self) -> Self {
+        Self {
+            lapsed: BTreeMap::new(),
+            ..self.clone()
+        }
     }
 
     /// Records a completed transaction and adds it to the answer.
@@ -120,6 +149,31 @@ impl Account {
         &mut self,
         kind: &str,
         amount: i64,
+        reference: String,
+        at: At,
+        answer: &mut Answer,
+    ) {
+        self.record_moved(kind, (amount, 0), reference, at, answer);
+    }
+
+    /// Records a completed transaction that changes the debt: the changes of balance and debt.
+    pub(super) fn record_debt(
+        &mut self,
+        kind: &str,
+        changes: (i64, i64),
+        reference: String,
+        at: At,
+        answer: &mut Answer,
+    ) {
+        self.debt += changes.1;
+        answer.debt = Some(self.debt);
+        self.record_moved(kind, changes, reference, at, answer);
+    }
+
+    fn record_moved(
+        &mut self,
+        kind: &str,
+        (amount, debt_change): (i64, i64),
         reference: String,
         at: At,
         answer: &mut Answer,
@@ -132,6 +186,7 @@ impl Account {
         self.rows.push(Row {
             kind: kind.to_owned(),
             amount,
+            debt_change,
             reference,
             code: None,
             balance: Some(self.balance()),
@@ -140,34 +195,53 @@ impl Account {
         });
     }
 
-    /// Adds a batch. An empty batch is not added.
-    pub(super) fn add(&mut self, batch: Batch, answer: &mut Answer) {
+    /// Adds the batch of a deposit, and returns its index. An empty batch is not added.
+    pub(super) fn add(&mut self, batch: Batch, answer: &mut Answer) -> Option<usize> {
         self.earned += batch.amount;
-        if batch.amount > 0 {
-            answer.moved.push((batch.amount, batch.amount));
-            self.batches.push(batch);
+        if batch.amount == 0 {
+            return None;
         }
+        let root = self.batches.len();
+        answer.moved.push((batch.amount, batch.amount));
+        self.batches.push(Batch { root, ..batch });
+        Some(root)
     }
 
-    /// Spends credits; panics if there are not enough.
-    pub(super) fn take(&mut self, amount: i64, at: At, answer: &mut Answer) {
+    /// The batches from which an amount is taken or reserved, by index, each with its part, in the
+    /// order of taking; panics if there are not enough credits.
+    pub(super) fn shares(&self, amount: i64, at: At) -> Vec<(usize, i64)> {
+        let mut shares: Vec<(usize, i64)> = Vec::new();
         let mut missing = amount;
         while missing > 0 {
             let mut first: Option<usize> = None;
             for (index, batch) in self.batches.iter().enumerate() {
+                let is_used = shares.iter().any(|(used, _)| *used == index);
                 if batch.is_spendable(at)
+                    && self.free(index) > 0
+                    && !is_used
                     && first.is_none_or(|best| batch.comes_before(&self.batches[best]))
                 {
                     first = Some(index);
                 }
             }
-            let batch = &mut self.batches[first.expect("enough credits")];
-            let part = missing.min(batch.left);
-            batch.left -= part;
+            let batch = first.expect("enough credits");
+            let part = missing.min(self.free(batch));
             missing -= part;
-            answer.moved.push((-part, batch.left));
+            shares.push((batch, part));
+        }
+        shares
+    }
+
+    /// Spends credits; panics if there are not enough. Returns the batches that they came from, by
+    /// index, and the credits of each, in the order of taking.
+    pub(super) fn take(&mut self, amount: i64, at: At, answer: &mut Answer) -> Vec<(usize, i64)> {
+        let shares = self.shares(amount, at);
+        for (batch, part) in &shares {
+            self.batches[*batch].left -= part;
+            answer.moved.push((-part, self.batches[*batch].left));
         }
         self.spent += amount;
+        shares
     }
 
     /// Sorts indices of batches by the order in which the batches are spent.
@@ -185,16 +259,24 @@ impl Account {
     pub(super) fn refuse(&mut self, message: &Message, refused: &Refused, at: At) {
         let kind = match message.request {
             Request::Use { .. } => "consumption",
+            Request::Hold { .. } => "hold",
+            Request::Capture { .. } => "capture",
+            Request::Release { .. } => "release",
+            Request::Refund { .. } => "refund",
             Request::Register => "registration_bonus",
             Request::Promote(..) => "promotion",
             Request::Buy { .. } => "purchase",
             Request::Subscription { .. } => "subscription",
+            Request::Revoke { .. } => "revocation",
+            Request::Reinstate { .. } => "reinstatement",
+            Request::Forgive(_) => "forgiveness",
             Request::Freeze => "freeze",
             Request::Unfreeze => "unfreeze",
         };
         self.rows.push(Row {
             kind: kind.to_owned(),
             amount: 0,
+            debt_change: 0,
             reference: message.reference.clone(),
             code: Some(refused.code.to_owned()),
             balance: self.is_open.then(|| self.balance()),

@@ -16,7 +16,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Refused {
     pub code: &'static str,
-    /// The required and the available credits of `insufficient_credits`.
+    /// The required and the available credits of `insufficient_credits`, or of a refusal that says
+    /// that the message names more than there is.
     pub short: Option<(i64, i64)>,
 }
 
@@ -31,8 +32,16 @@ impl Refused {
             "wallet_not_found",
             "wallet_frozen",
             "already_granted",
+            "hold_not_found",
+            "hold_closed",
             "max_balance_reached",
             "insufficient_credits",
+            "original_not_found",
+            "refund_exceeds_consumption",
+            "amount_paid_unknown",
+            "revoke_exceeds_credits",
+            "already_reinstated",
+            "forgive_exceeds_debt",
             "duplicate_payment",
         ]
         .contains(&self.code)
@@ -57,13 +66,24 @@ fn expiry(at: At, days: Option<i64>) -> Option<At> {
 
 impl Model {
     pub(super) fn decide(&mut self, message: &Message, now: At) -> Result<Answer, Refused> {
+        let at = effective(message, now);
+        self.close_holds_before(message, at, now);
+        let decided = self.decide_open(message, at, now);
+        // The credits of a hold that was captured or released go back to batches that may have
+        // expired. A capture may have found its hold open after its end.
+        self.account(&message.user).close_ended(now, None);
+        let mut answer = decided?;
+        answer.available = Some(self.account(&message.user).spendable(now));
+        Ok(answer)
+    }
+
+    fn decide_open(&mut self, message: &Message, at: At, now: At) -> Result<Answer, Refused> {
         if !self.rules.enabled {
             return Err(Refused::bare("credits_disabled"));
         }
         if !matches!(message.request, Request::Subscription { .. }) {
             self.grant_due_periods(&message.user, now);
         }
-        let at = effective(message, now);
         let mut answer = Answer::default();
         match &message.request {
             Request::Use {
@@ -84,7 +104,7 @@ impl Model {
                         short: Some((cost, spendable)),
                     });
                 }
-                account.take(cost, at, &mut answer);
+                let taken = account.take(cost, at, &mut answer);
                 account.record(
                     "consumption",
                     -cost,
@@ -92,6 +112,11 @@ impl Model {
                     at,
                     &mut answer,
                 );
+                let used = (message.user.clone(), message.reference.clone());
+                self.taken.insert(used, taken);
+            }
+            Request::Refund { of, amount, .. } => {
+                self.refund(message, of, *amount, at, &mut answer)?;
             }
             Request::Register => {
                 if self.account(&message.user).is_registered {
@@ -146,6 +171,14 @@ impl Model {
                 };
                 self.add_event(message, id, event, now, &mut answer)?;
             }
+            Request::Hold { .. } => self.hold(message, (at, now), &mut answer)?,
+            Request::Capture { .. } => self.capture(message, (at, now), &mut answer)?,
+            Request::Release { hold } => self.release(message, hold, at, &mut answer)?,
+            Request::Revoke { target, extent } => {
+                self.revoke(message, (target, *extent), at, &mut answer)?;
+            }
+            Request::Reinstate { of } => self.reinstate(message, of, at, &mut answer)?,
+            Request::Forgive(amount) => self.forgive(message, *amount, at, &mut answer)?,
             Request::Freeze | Request::Unfreeze => {
                 let freeze = message.request == Request::Freeze;
                 let account = self.existing(&message.user)?;
@@ -154,9 +187,8 @@ impl Model {
                 account.record(kind, 0, message.reference.clone(), at, &mut answer);
             }
         }
-        answer.available = Some(self.account(&message.user).spendable(now));
         if answer.clipped.is_some() {
-            answer.granted = Some(answer.amount);
+            answer.granted = Some(answer.amount + answer.repaid.unwrap_or(0));
         }
         Ok(answer)
     }
@@ -165,7 +197,7 @@ impl Model {
         self.accounts.entry(user.to_owned()).or_default()
     }
 
-    fn existing(&mut self, user: &str) -> Result<&mut Account, Refused> {
+    pub(super) fn existing(&mut self, user: &str) -> Result<&mut Account, Refused> {
         let account = self.account(user);
         if account.is_open {
             Ok(account)
@@ -199,11 +231,15 @@ impl Model {
             source: "BONUS",
             from: None,
             month: None,
-            cents: None,
+            micros: None,
             expired: false,
+            revoked: false,
+            root: 0,
         };
-        account.add(batch, answer);
+        let added = account.add(batch, answer);
         account.record(kind, given, message.reference.clone(), at, answer);
+        self.deposited(&message.user, &message.reference, added, given);
+        self.repay_with(&message.user, added, given, at, answer);
         Ok(())
     }
 
@@ -240,29 +276,34 @@ impl Model {
             source: "PURCHASE",
             from,
             month: None,
-            cents,
+            micros: cents.map(|cents| cents * 10_000),
             expired: false,
+            revoked: false,
+            root: 0,
         };
         let free = Batch {
             amount: bonus,
             left: bonus,
             source: "BONUS",
-            cents: None,
+            micros: None,
             ..paid.clone()
         };
-        account.add(paid, answer);
+        let paid = account.add(paid, answer);
         account.record("purchase", credits, message.reference.clone(), at, answer);
+        let reference = format!("bonus:{}", message.reference);
+        let mut free_batch = None;
         if bonus > 0 {
-            account.add(free, answer);
-            account.record(
-                "bonus",
-                bonus,
-                format!("bonus:{}", message.reference),
-                at,
-                answer,
-            );
+            free_batch = account.add(free, answer);
+            account.record("bonus", bonus, reference.clone(), at, answer);
         }
         answer.over_cap = account.spendable(at) > most;
+        let user = message.user.as_str();
+        let purchase = self.deposited(user, &message.reference, paid, credits);
+        let bonus_deposit = self.deposited(user, &reference, free_batch, bonus);
+        let debts = self.debts.entry(user.to_owned()).or_default();
+        debts.purchased(purchase.expect("credits"), payment, bonus_deposit);
+        self.repay_with(user, paid, credits, at, answer);
+        self.repay_with(user, free_batch, bonus, at, answer);
         Ok(())
     }
 

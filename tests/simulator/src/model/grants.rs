@@ -42,8 +42,12 @@ impl Model {
             }
         }
         due.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        let mut added = Vec::new();
         for (_, _, nth, period) in due.into_iter().take(MOST) {
-            self.grant_period(user, nth, &period, now, with_event, answer);
+            added.push(self.grant_period(user, nth, &period, now, with_event, answer));
+        }
+        for (batch, credits) in added.into_iter().flatten() {
+            self.repay(user, &[(batch, credits)], now, answer);
         }
         self.expect_next(user, now);
     }
@@ -58,6 +62,7 @@ impl Model {
     }
 
     /// Grants a period of an enabled plan, or records the reason for which it brings no credits.
+    /// Returns the batch and its credits.
     pub(super) fn grant_period(
         &mut self,
         user: &str,
@@ -66,7 +71,7 @@ impl Model {
         now: At,
         with_event: bool,
         answer: &mut Answer,
-    ) {
+    ) -> Option<(usize, i64)> {
         let rules = self.rules.clone();
         let timelines = self.timelines.get_mut(user).expect("subscriptions");
         let plan = rules.plan(&period.plan).expect("a plan");
@@ -102,13 +107,14 @@ impl Model {
             account.rows.push(Row {
                 kind: "monthly_grant".to_owned(),
                 amount: 0,
+                debt_change: 0,
                 reference,
                 code: Some("max_balance_reached".to_owned()),
                 balance: Some(account.balance()),
                 at: now,
                 came_with_event: with_event,
             });
-            return;
+            return None;
         }
         let batch = Batch {
             amount: given,
@@ -118,11 +124,15 @@ impl Model {
             source: "SUBSCRIPTION",
             from: Some(period.plan.clone()),
             month: Some(period.start.format("%Y-%m").to_string()),
-            cents: None,
+            micros: None,
             expired: false,
+            revoked: false,
+            root: 0,
         };
-        account.add(batch, answer);
-        account.record("monthly_grant", given, reference, now, answer);
+        let added = account.add(batch, answer);
+        account.record("monthly_grant", given, reference.clone(), now, answer);
         account.rows.last_mut().expect("a row").came_with_event = with_event;
+        self.deposited(user, &reference, added, given);
+        added.map(|batch| (batch, given))
     }
 }

@@ -49,17 +49,19 @@ impl Model {
         while !due.is_empty() {
             for (_, _, user, nth, periods) in &mut due {
                 let period = periods.pop().expect("a period");
+                self.account(user).close_ended(now, None);
                 let is_known = self.rules.plan(&period.plan).is_some();
                 if !self.rules.enabled || !is_known {
                     counts.failed += 1;
                     continue;
                 }
                 let mut answer = Answer::default();
-                self.grant_period(user, *nth, &period, now, false, &mut answer);
+                let added = self.grant_period(user, *nth, &period, now, false, &mut answer);
                 self.expect_next(user, now);
-                if answer.amount > 0 {
+                if let Some((batch, credits)) = added {
+                    self.repay(user, &[(batch, credits)], now, &mut answer);
                     counts.granted += 1;
-                    counts.credits += answer.amount;
+                    counts.credits += credits;
                 } else {
                     counts.skipped += 1;
                 }
@@ -80,25 +82,22 @@ impl Model {
             if !self.account(&user).batches.iter().any(is_expired) {
                 continue;
             }
+            self.account(&user).close_ended(now, None);
             if self.rules.enabled {
                 self.grant_due_periods(&user, now);
             }
             let account = self.account(&user);
             let mut expired: Vec<usize> = Vec::new();
             for (nth, batch) in account.batches.iter().enumerate() {
-                if is_expired(batch) {
+                if is_expired(batch) && account.free(nth) > 0 {
                     expired.push(nth);
                 }
             }
             account.sort_in_spending_order(&mut expired);
             counts.users += u64::from(!expired.is_empty());
             for nth in expired {
-                let left = std::mem::take(&mut account.batches[nth].left);
-                account.batches[nth].expired = true;
                 counts.batches += 1;
-                counts.credits += left;
-                let mut answer = Answer::default();
-                account.record("expiration", -left, "expire".to_owned(), now, &mut answer);
+                counts.credits += account.expire(nth, now);
             }
         }
         counts

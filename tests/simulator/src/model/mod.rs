@@ -8,13 +8,21 @@
 //! | `subscription` | the timeline of a subscription, and its periods that are due |
 //! | `grants` | the grants of periods that are due |
 //! | `decide` | the decision about one message |
+//! | `holds` | credits that are reserved |
+//! | `refund` | the return of credits |
+//! | `debts` | deposits, revocations and debts |
+//! | `revoke` | credits that are taken back, and returned |
 //! | `jobs` | the nightly jobs |
 
 mod account;
 mod answer;
+mod debts;
 mod decide;
 mod grants;
+mod holds;
 mod jobs;
+mod refund;
+mod revoke;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -23,11 +31,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use account::{Account, Batch, Row};
 pub use answer::Answer;
+pub use holds::{Hold, Slice};
 pub use jobs::{Expired, Granted};
 pub use subscription::Subscription;
 use subscription::Timeline;
 
-use super::{At, message::Message, rulebook::Rulebook};
+use super::{
+    At,
+    message::{Message, Request},
+    rulebook::Rulebook,
+};
 
 /// The state of the ledger according to the model.
 #[derive(Clone, Debug)]
@@ -50,8 +63,13 @@ pub struct Model {
     owners: HashMap<String, String>,
     /// The subscriptions of each user.
     timelines: BTreeMap<String, Vec<Timeline>>,
+    /// The deposits, revocations and debts of each user.
+    debts: HashMap<String, debts::Debts>,
     /// The payments that were credited.
     payments: HashSet<String>,
+    /// For each use and capture, by user and reference, the credits that were not refunded: the index of the
+    /// batch that they came from, and their number, in the order of taking.
+    taken: HashMap<(String, String), Vec<(usize, i64)>>,
 }
 
 impl Model {
@@ -66,7 +84,9 @@ impl Model {
             answered: HashMap::new(),
             owners: HashMap::new(),
             timelines: BTreeMap::new(),
+            debts: HashMap::new(),
             payments: HashSet::new(),
+            taken: HashMap::new(),
         }
     }
 
@@ -98,7 +118,9 @@ impl Model {
             }
             Err(refused) => refused,
         };
-        if message.is_paid() && refused.code != "duplicate_payment" {
+        let is_early = matches!(message.request, Request::Revoke { .. })
+            && refused.code == "original_not_found";
+        if message.is_paid() && refused.code != "duplicate_payment" || is_early {
             self.unapplied
                 .push((message.reference.clone(), refused.code));
             return Answer::refused(&refused);

@@ -1,7 +1,7 @@
 //! Messages that are published twice, under the same reference or under another one.
 
 use crate::{
-    message::{Item, Message, Request, Status},
+    message::{Extent, Item, Message, Request, Status},
     rng::Rng,
 };
 
@@ -40,8 +40,18 @@ fn alter(message: &mut Message) {
     match &mut message.request {
         Request::Use {
             amount, quantity, ..
+        }
+        | Request::Hold {
+            amount, quantity, ..
+        }
+        | Request::Capture {
+            amount, quantity, ..
         } => {
             *quantity = None;
+            *amount = Some(amount.unwrap_or(1) + 1);
+        }
+        Request::Revoke { extent, .. } => *extent = Extent::Credits(3),
+        Request::Refund { amount, .. } | Request::Forgive(amount) => {
             *amount = Some(amount.unwrap_or(1) + 1);
         }
         Request::Promote(amount, _) => *amount += 1,
@@ -53,6 +63,12 @@ fn alter(message: &mut Message) {
                 Status::Paused
             };
         }
-        Request::Register | Request::Freeze | Request::Unfreeze => message.user.push('x'),
+        Request::Release { .. }
+        | Request::Reinstate { .. }
+        | Request::Register
+        | Request::Freeze
+        | Request::Unfreeze => {
+            message.user.push('x');
+        }
     }
 }

@@ -4,11 +4,14 @@
 //! |---|---|
 //! | `person` | the actions of a user on a day |
 //! | `contract` | a user's subscription at the payment provider |
+//! | `work` | a piece of work that is held and captured |
 //! | `copies` | messages that are published twice |
 
+mod claims;
 mod contract;
 mod copies;
 mod person;
+mod work;
 
 use std::collections::BTreeMap;
 
@@ -166,21 +169,28 @@ impl Today<'_> {
         self.from + TimeDelta::seconds(self.rng.between(1, seconds))
     }
 
-    fn happens(&mut self, user: &str, at: At, request: Request) {
+    /// Adds a message and returns its reference.
+    fn happens(&mut self, user: &str, at: At, request: Request) -> String {
         *self.next += 1;
         let kind = match request {
             Request::Use { .. } => "use",
+            Request::Hold { .. } => "hold",
+            Request::Capture { .. } | Request::Release { .. } => "work",
+            Request::Refund { .. } => "back",
             Request::Register => "sign-up",
             Request::Promote(..) => "gift",
             Request::Buy { .. } => "pay",
             Request::Subscription { .. } => "sub",
-            Request::Freeze | Request::Unfreeze => "ops",
+            Request::Revoke { .. } | Request::Reinstate { .. } => "claim",
+            Request::Forgive(_) | Request::Freeze | Request::Unfreeze => "ops",
         };
+        let reference = format!("{kind}-{}", self.next);
         self.happened.push(Message {
-            reference: format!("{kind}-{}", self.next),
+            reference: reference.clone(),
             user: user.to_owned(),
             occurred_at: Some(at),
             request,
         });
+        reference
     }
 }

@@ -1,6 +1,8 @@
 //! The actions of a user on a day.
 
-use super::{Today, contract::Contract};
+use std::collections::VecDeque;
+
+use super::{Today, claims::Claims, contract::Contract, work::work};
 use crate::{
     At,
     message::{Item, Request},
@@ -11,6 +13,8 @@ use crate::{
 const EARLY: i64 = 2_500;
 /// The number of users out of 10,000 that subscribe at some time.
 const SUBSCRIBE: i64 = 4_500;
+/// The number of uses that a user may ask back.
+const REMEMBERED: usize = 12;
 
 /// One user.
 #[derive(Debug)]
@@ -25,6 +29,9 @@ pub struct Person {
     subscribes_on: Option<i64>,
     contract: Option<Contract>,
     frozen: bool,
+    /// The references of the last uses and captures.
+    used: VecDeque<String>,
+    claims: Claims,
 }
 
 impl Person {
@@ -43,6 +50,8 @@ impl Person {
             subscribes_on: subscribes.then(|| comes_on + rng.about(6) - 1),
             contract: None,
             frozen: false,
+            used: VecDeque::new(),
+            claims: Claims::default(),
         }
     }
 
@@ -68,12 +77,21 @@ impl Person {
         if today.rng.chance(self.busy % 10_000) {
             self.uses(today);
         }
+        if !self.used.is_empty() && today.rng.chance(120) {
+            self.gets_back(today);
+        }
+        if today.rng.chance(self.busy / 4) {
+            for captured in work(&self.name, today) {
+                self.remember(captured);
+            }
+        }
         if today.rng.chance(45) {
             self.buys(today);
         }
         if today.rng.chance(30) {
             self.gets_gift(today);
         }
+        self.claims.live(&self.name, today);
         self.may_be_frozen(today);
         if self.subscribes_on == Some(today.day) {
             self.contract = Some(Contract::sign(&self.name, today));
@@ -82,7 +100,7 @@ impl Person {
         }
     }
 
-    fn uses(&self, today: &mut Today<'_>) {
+    fn uses(&mut self, today: &mut Today<'_>) {
         let at = today.instant();
         let plain = |service| Request::Use {
             service,
@@ -113,10 +131,33 @@ impl Person {
                 quantity: None,
             },
         };
+        let used = today.happens(&self.name, at, request);
+        self.remember(used);
+    }
+
+    fn remember(&mut self, used: String) {
+        self.used.push_back(used);
+        if self.used.len() > REMEMBERED {
+            self.used.pop_front();
+        }
+    }
+
+    /// Most refunds follow soon after the use. Some name a use of another reference scheme, or more
+    /// credits than were taken.
+    fn gets_back(&self, today: &mut Today<'_>) {
+        let at = today.instant();
+        let most = i64::try_from(self.used.len()).expect("few");
+        let nth = usize::try_from(today.rng.between(0, most)).expect("small");
+        let of = self.used.get(nth).cloned();
+        let request = Request::Refund {
+            of: of.unwrap_or_else(|| "no-such-use".to_owned()),
+            amount: today.rng.chance(6_000).then(|| today.rng.about(3)),
+            by_support: today.rng.chance(3_000),
+        };
         today.happens(&self.name, at, request);
     }
 
-    fn buys(&self, today: &mut Today<'_>) {
+    fn buys(&mut self, today: &mut Today<'_>) {
         let at = today.instant();
         let payment = format!("pi_{}", *today.next + 1);
         let cents = today
@@ -132,18 +173,16 @@ impl Person {
             17 | 18 => Item::Credits(today.rng.about(80), Some(today.rng.between(1, 60))),
             _ => Item::Package("no such".to_owned()),
         };
-        today.happens(
-            &self.name,
-            at,
-            Request::Buy {
-                item,
-                payment,
-                cents,
-            },
-        );
+        let request = Request::Buy {
+            item,
+            payment: payment.clone(),
+            cents,
+        };
+        let reference = today.happens(&self.name, at, request);
+        self.claims.bought(reference, payment, cents);
     }
 
-    fn gets_gift(&self, today: &mut Today<'_>) {
+    fn gets_gift(&mut self, today: &mut Today<'_>) {
         let at = today.instant();
         let credits = if today.rng.chance(700) {
             today.rng.between(3_000, 9_000)
@@ -151,7 +190,8 @@ impl Person {
             today.rng.about(25)
         };
         let days = today.rng.chance(8_000).then(|| today.rng.between(1, 60));
-        today.happens(&self.name, at, Request::Promote(credits, days));
+        let reference = today.happens(&self.name, at, Request::Promote(credits, days));
+        self.claims.given(reference);
     }
 
     fn may_be_frozen(&mut self, today: &mut Today<'_>) {

@@ -129,7 +129,8 @@ impl Fixture for Store {
                     None if outcome.skipped.is_some() => counts.skipped += 1,
                     None => {
                         counts.granted += 1;
-                        counts.credits += outcome.amount.unwrap_or_default();
+                        let repaid = outcome.repaid.unwrap_or_default();
+                        counts.credits += outcome.amount.unwrap_or_default() + repaid;
                     }
                 }
             }

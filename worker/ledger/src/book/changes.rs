@@ -6,9 +6,14 @@ use uuid::Uuid;
 
 use super::Book;
 use crate::{
+    batch::Batch,
+    debt::DebtChange,
+    deposit_record::RevokedDeposit,
+    hold_record::{HoldRecord, HoldSlice},
+    original::RefundedOriginal,
     posting::Posting,
     subscription::Subscription,
-    wallet::{Batch, Wallet},
+    wallet::Wallet,
 };
 
 /// The rows to write after a group was decided.
@@ -20,7 +25,7 @@ pub struct Changes<'a> {
     pub postings: Vec<&'a Posting>,
     /// New batches with their users.
     pub new_batches: Vec<(&'a str, &'a Batch)>,
-    /// Stored batches that have changed, in the order of their ids.
+    /// Stored batches that have changed or that holds have changed, in the order of their ids.
     pub changed_batches: Vec<&'a Batch>,
     /// Wallets that were opened or have changed, in the order of their users. Their version is the
     /// one that was read, and [`Wallet::next_version`] is the one to write.
@@ -28,10 +33,47 @@ pub struct Changes<'a> {
     /// Open wallets that the decisions depend on and that have not changed, in the order of their
     /// users.
     pub unchanged_wallets: Vec<&'a Wallet>,
+    /// Consumptions and captures of which credits were returned, in the order of their ids.
+    pub refunded: Vec<RefundedOriginal<'a>>,
+    /// Deposits of which credits were revoked or reinstated, in the order of their ids.
+    pub revoked: Vec<RevokedDeposit<'a>>,
+    /// Debts that are new or have changed, in the order of their ids.
+    pub debts: Vec<DebtChange<'a>>,
+    /// New holds with their users, in the order of users.
+    pub new_holds: Vec<(&'a str, &'a HoldRecord)>,
+    /// Stored holds that have changed, in the order of their ids.
+    pub changed_holds: Vec<&'a HoldRecord>,
+    /// Slices of stored holds that have changed, with the ids of their holds, in the order of
+    /// these.
+    pub changed_slices: Vec<(Uuid, &'a HoldSlice)>,
     /// Subscriptions that are new or have changed, in the order of their ids.
     pub subscriptions: Vec<&'a Subscription>,
     /// Ids of the unopened wallets that no command opened.
     pub unopened: Vec<Uuid>,
+}
+
+impl<'a> Changes<'a> {
+    /// Adds the holds of a wallet that are new or have changed. Returns the batches of which they
+    /// reserve more or less than before.
+    fn add_holds(&mut self, wallet: &'a Wallet) -> HashSet<Uuid> {
+        let mut touched = HashSet::new();
+        for hold in wallet.holds.iter().filter(|hold| hold.is_changed()) {
+            match hold.stored {
+                None => self.new_holds.push((&wallet.user_id, &hold.record)),
+                Some(_) => self.changed_holds.push(&hold.record),
+            }
+            let slices = hold.changed_slices();
+            self.changed_slices
+                .extend(slices.map(|slice| (hold.record.id, slice)));
+            touched.extend(hold.touched_batches());
+        }
+        touched
+    }
+
+    /// Whether the group has to write holds.
+    pub fn has_holds(&self) -> bool {
+        !self.new_holds.is_empty() || !self.changed_holds.is_empty()
+    }
 }
 
 impl Book {
@@ -43,6 +85,12 @@ impl Book {
             changed_batches: Vec::new(),
             changed_wallets: Vec::new(),
             unchanged_wallets: Vec::new(),
+            refunded: self.originals.refunded().collect(),
+            revoked: self.deposits.changed().collect(),
+            debts: self.debts.changed().collect(),
+            new_holds: Vec::new(),
+            changed_holds: Vec::new(),
+            changed_slices: Vec::new(),
             subscriptions: self.changed_subscriptions().collect(),
             unopened: Vec::new(),
         };
@@ -52,6 +100,13 @@ impl Book {
         changes
             .subscriptions
             .sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        changes
+            .refunded
+            .sort_unstable_by_key(|original| original.transaction_id);
+        changes
+            .revoked
+            .sort_unstable_by_key(|deposit| deposit.transaction_id);
+        changes.debts.sort_unstable_by_key(|change| change.debt.id);
         let postings = self.postings.iter();
         let deposits = postings.clone().filter(|posting| posting.amount > 0);
         let deposits: HashSet<Uuid> = deposits.map(|posting| posting.id).collect();
@@ -67,10 +122,11 @@ impl Book {
                 continue;
             }
             changes.changed_wallets.push(wallet);
+            let held = changes.add_holds(wallet);
             for batch in wallet.batches() {
                 if deposits.contains(&batch.transaction_id) {
                     changes.new_batches.push((&wallet.user_id, batch));
-                } else if allocated.contains(&batch.id) {
+                } else if allocated.contains(&batch.id) || held.contains(&batch.id) {
                     changes.changed_batches.push(batch);
                 }
             }
@@ -78,6 +134,8 @@ impl Book {
         changes
             .changed_batches
             .sort_unstable_by_key(|batch| batch.id);
+        changes.changed_holds.sort_unstable_by_key(|hold| hold.id);
+        changes.changed_slices.sort_by_key(|(hold_id, _)| *hold_id);
         changes
     }
 

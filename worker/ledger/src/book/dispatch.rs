@@ -4,15 +4,22 @@ use chrono::{DateTime, Utc};
 
 use super::Book;
 use crate::{
-    action::{Action, SubscriptionUpdate},
-    consume,
+    action::{Action, Refund, Reinstate, Revoke, SubscriptionUpdate},
+    capture, consume,
     decision::{Context, Verdict},
-    expire, freeze, grant, monthly, purchase,
+    expire, forgive, freeze, grant, hold,
+    inconsistency::Inconsistency,
+    monthly,
+    posting::Posting,
+    purchase, refund,
     refusal::Refusal,
+    reinstate, repay,
+    revocation_record::RevocationRecord,
+    revoke,
     rules::Rules,
     subscribe,
     subscription::Subscription,
-    wallet::{Inconsistency, WalletStatus},
+    wallet::WalletStatus,
 };
 
 impl Book {
@@ -25,6 +32,14 @@ impl Book {
         match &context.command.action {
             Action::Consume(consume) => {
                 consume::decide(self.wallets.get_mut(user_id), consume, context)
+            }
+            Action::Refund(refund) => self.refund(refund, context),
+            Action::Hold(hold) => hold::decide(self.wallets.get_mut(user_id), hold, context),
+            Action::Capture(capture) => {
+                capture::decide(self.wallets.get_mut(user_id), capture, context)
+            }
+            Action::Release(release) => {
+                hold::release(self.wallets.get_mut(user_id), release, context)
             }
             Action::RegistrationBonus => self.register(context),
             Action::Promotion(promotion) => {
@@ -47,10 +62,77 @@ impl Book {
             Action::Unfreeze(_) => {
                 freeze::decide(self.wallets.get_mut(user_id), WalletStatus::Active, context)
             }
+            Action::Revoke(revoke) => self.revoke(revoke, context),
+            Action::Reinstate(reinstate) => self.reinstate(reinstate, context),
+            Action::Forgive(forgive) => {
+                let wallet = self.wallets.get_mut(user_id);
+                forgive::decide(wallet, forgive, &mut self.debts, context)
+            }
             Action::Expire(expire) => {
                 let wallet = self.wallets.get_mut(user_id);
                 expire::decide(wallet, *expire, context)
             }
+        }
+    }
+
+    fn refund(
+        &mut self,
+        refund: &Refund,
+        context: &mut Context<'_>,
+    ) -> Result<Verdict, Inconsistency> {
+        let (command, references) = (context.command, context.rules.references);
+        let wallet = self.wallets.get_mut(&command.user_id);
+        self.originals.add_posted(&self.postings, command, refund);
+        let original = self.originals.named_by(command, refund, references);
+        refund::decide(wallet, original, refund, &mut self.debts, context)
+    }
+
+    fn revoke(
+        &mut self,
+        revoke: &Revoke,
+        context: &mut Context<'_>,
+    ) -> Result<Verdict, Inconsistency> {
+        let user_id = &context.command.user_id;
+        self.deposits.add_posted(&self.postings, user_id);
+        let mut rows = revoke::Rows {
+            deposits: &mut self.deposits,
+            debts: &mut self.debts,
+            postings: &self.postings,
+        };
+        let wallet = self.wallets.get_mut(user_id);
+        let verdict = revoke::decide(wallet, revoke, &mut rows, context)?;
+        if let Verdict::Post(postings) = &verdict
+            && let Some(revocation) = RevocationRecord::from_postings(postings)
+        {
+            self.revocations.add(revocation);
+        }
+        Ok(verdict)
+    }
+
+    fn reinstate(
+        &mut self,
+        reinstate: &Reinstate,
+        context: &mut Context<'_>,
+    ) -> Result<Verdict, Inconsistency> {
+        let (command, references) = (context.command, context.rules.references);
+        let wallet = self.wallets.get_mut(&command.user_id);
+        let named = self
+            .revocations
+            .named_by(&reinstate.of, command, references);
+        reinstate::decide(wallet, named, &mut self.deposits, &mut self.debts, context)
+    }
+
+    /// Repays the debts of the command's user with the credits that new postings have added.
+    pub(super) fn repay(
+        &mut self,
+        postings: &mut Vec<Posting>,
+        context: &mut Context<'_>,
+    ) -> Result<(), Inconsistency> {
+        match self.wallets.get_mut(&context.command.user_id) {
+            Some(wallet) if wallet.debt > 0 => {
+                repay::with_new_credits(wallet, &mut self.debts, postings, context)
+            }
+            _ => Ok(()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod changes;
 mod dispatch;
+mod holds;
 mod records;
 mod wallets;
 
@@ -15,16 +16,21 @@ use wallets::Wallets;
 use crate::{
     action::{Action, Expire},
     command::{Command, Origin},
+    debt::{Debt, Debts},
     decision::{Context, IdSource, Verdict},
+    deposit_record::{DepositRecord, Deposits},
+    inconsistency::Inconsistency,
     monthly,
+    original::{Original, Originals},
     outcome::{Decision, Outcome},
     payment::{CreditedPayment, PaymentKey},
     posting::{Posting, TransactionType},
     record::Record,
     refusal::Refusal,
+    revocation_record::{RevocationRecord, Revocations},
     rules::Rules,
     subscription::Subscription,
-    wallet::{Inconsistency, Wallet},
+    wallet::Wallet,
 };
 
 /// The in-memory working set of one group of commands: wallets, stored outcomes, payments and
@@ -39,6 +45,10 @@ pub struct Book {
     records: HashMap<ReferenceScope, HashMap<String, Record>>,
     registered: HashSet<String>,
     payments: HashMap<PaymentKey, CreditedPayment>,
+    originals: Originals,
+    deposits: Deposits,
+    revocations: Revocations,
+    debts: Debts,
     postings: Vec<Posting>,
     subscriptions: HashMap<String, Vec<Subscription>>,
     owners: HashMap<String, String>,
@@ -101,6 +111,31 @@ impl Book {
         self.payments.insert(payment, credited);
     }
 
+    /// Adds a stored consumption or capture that a refund names. The wallet of its user must have
+    /// all batches that it took from.
+    pub fn add_original(&mut self, original: Original) {
+        self.originals.add(original);
+    }
+
+    /// Adds a stored deposit that a revocation names or was made of, and the bonus of a purchase. The
+    /// wallet of its user must have all batches with its id as [`deposit_id`](crate::Batch), also
+    /// the empty ones.
+    pub fn add_deposit(&mut self, deposit: DepositRecord) {
+        self.deposits.add(deposit);
+    }
+
+    /// Adds a stored revocation that a reinstatement names. The deposits of its parts and its debts
+    /// must be added, too, also the debts that are settled.
+    pub fn add_revocation(&mut self, revocation: RevocationRecord) {
+        self.revocations.add(revocation);
+    }
+
+    /// Adds a stored debt. If a wallet owes credits, all its open debts must be added, unless the
+    /// commands neither add nor return credits nor name debts.
+    pub fn add_debt(&mut self, debt: Debt) {
+        self.debts.add(debt);
+    }
+
     /// Adds a stored subscription. It belongs to a user of the commands, or a command names it and
     /// it may belong to another user.
     pub fn add_subscription(&mut self, subscription: Subscription) {
@@ -152,14 +187,24 @@ impl Book {
             at,
             ids,
         };
+        let expired = self.close_ended(true, &mut context)?;
+        self.postings.extend(expired);
         self.settle_due(&mut context)?;
-        let refused = match self.dispatch(&mut context)? {
+        let mut verdict = self.dispatch(&mut context)?;
+        if let Verdict::Post(postings) = &mut verdict {
+            self.repay(postings, &mut context)?;
+        }
+        let expired = self.close_ended(false, &mut context)?;
+        let refused = match verdict {
             Verdict::Post(postings) => {
-                return Ok(self.post(command, postings, rules.references, now));
+                let decision = self.post(command, postings, rules.references, now);
+                self.postings.extend(expired);
+                return Ok(decision);
             }
             Verdict::Unapplied(refused) => return Ok(Decision::Unapplied(refused)),
             Verdict::Refuse(refused) => refused,
         };
+        self.postings.extend(expired);
         // The money of a duplicate payment has been credited, so a dead letter is not needed.
         if command.is_paid() && refused.code != Refusal::DuplicatePayment {
             return Ok(Decision::Unapplied(refused));
@@ -178,14 +223,23 @@ impl Book {
         posting.detail.required = refused.required;
         posting.detail.available = refused.available;
         posting.detail.first = refused.first;
+        let is_owed = refused.code == Refusal::DebtOutstanding;
+        posting.detail.debt = wallet.filter(|_| is_owed).map(|wallet| wallet.debt);
         posting.audit.request = Some(Box::new(command.clone()));
         match &command.action {
             Action::Consume(consume) => {
                 posting.service = Some(consume.service.clone());
                 posting.quantity = consume.quantity;
-                posting.detail.default_price =
-                    refused.required.is_some() && rules.uses_default_price(consume);
+                posting.detail.default_price = refused.required.is_some()
+                    && rules.uses_default_price(&consume.service, consume.amount);
             }
+            Action::Hold(hold) => {
+                posting.service = Some(hold.service.clone());
+                posting.quantity = hold.quantity;
+                posting.detail.default_price = refused.required.is_some()
+                    && rules.uses_default_price(&hold.service, hold.amount);
+            }
+            Action::Capture(capture) => posting.quantity = capture.quantity,
             Action::Purchase(purchase) => {
                 posting.purchase_id = Some(purchase.purchase_id.clone());
                 posting.purchase_line.clone_from(&purchase.purchase_line);
@@ -217,7 +271,8 @@ impl Book {
         let subscriptions = self.subscriptions.get_mut(&command.user_id);
         let subscriptions = subscriptions.map_or(&mut [][..], Vec::as_mut_slice);
         let effective = std::mem::replace(&mut context.at, context.now);
-        let postings = monthly::settle(wallet, subscriptions, context.now, None, context)?;
+        let mut postings = monthly::settle(wallet, subscriptions, context.now, None, context)?;
+        self.repay(&mut postings, context)?;
         context.at = effective;
         self.record_grants(&postings);
         self.postings.extend(postings);
@@ -264,6 +319,10 @@ impl Book {
 const fn transaction_type(action: &Action) -> TransactionType {
     match action {
         Action::Consume(_) => TransactionType::Consumption,
+        Action::Refund(_) => TransactionType::Refund,
+        Action::Hold(_) => TransactionType::Hold,
+        Action::Capture(_) => TransactionType::Capture,
+        Action::Release(_) => TransactionType::Release,
         Action::RegistrationBonus => TransactionType::RegistrationBonus,
         Action::Promotion(_) => TransactionType::Promotion,
         Action::Purchase(_) => TransactionType::Purchase,
@@ -271,6 +330,9 @@ const fn transaction_type(action: &Action) -> TransactionType {
         Action::Subscription(_) => TransactionType::Subscription,
         Action::Freeze(_) => TransactionType::Freeze,
         Action::Unfreeze(_) => TransactionType::Unfreeze,
+        Action::Revoke(_) => TransactionType::Revocation,
+        Action::Reinstate(_) => TransactionType::Reinstatement,
+        Action::Forgive(_) => TransactionType::Forgiveness,
         Action::Expire(_) => TransactionType::Expiration,
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     action::Action,
     command::Command,
     outcome::{Decision, Outcome},
-    posting::{Posting, RecordedTransaction},
+    posting::{Posting, RecordedTransaction, TransactionType},
     record::Record,
     refusal::{Refusal, Refused},
     rules::References,
@@ -70,23 +70,24 @@ impl Book {
                 .map(str::to_owned);
             self.add_record(command.origin, owner, command.reference_id.clone(), record);
         }
-        let related = postings
-            .iter()
-            .filter(|posting| posting.related_id.is_some());
-        self.record_grants(related);
+        if !matches!(command.action, Action::MonthlyGrant(_)) {
+            self.record_grants(&postings);
+        }
         self.postings.extend(postings);
         Decision::Settled(outcome)
     }
 
     /// Records the outcomes of grants, because a job may request the same grants later.
-    pub(super) fn record_grants<'a>(&mut self, postings: impl IntoIterator<Item = &'a Posting>) {
-        for grant in postings
-            .into_iter()
-            .filter(|posting| posting.fingerprint.is_some())
-        {
+    pub(super) fn record_grants(&mut self, postings: &[Posting]) {
+        let grants = postings.iter();
+        for grant in grants.filter(|posting| posting.kind == TransactionType::MonthlyGrant) {
+            let repaid = postings.iter().filter(|posting| {
+                posting.kind == TransactionType::Repayment && posting.related_id == Some(grant.id)
+            });
+            let transactions = std::iter::once(grant).chain(repaid);
             let record = Record {
                 fingerprint: grant.fingerprint,
-                outcome: Outcome::from_transactions([grant.into()], None),
+                outcome: Outcome::from_transactions(transactions.map(Into::into), None),
             };
             self.add_record(grant.origin, None, grant.reference_id.clone(), record);
         }

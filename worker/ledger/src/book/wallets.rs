@@ -18,12 +18,13 @@ pub(super) struct Slot {
     stored: Option<Mark>,
 }
 
-/// The fields that tell whether a wallet has changed. Every completed transaction is counted, and
-/// without a transaction only the due time changes.
+/// The fields that tell whether a wallet has changed. Every completed transaction is counted.
+/// Without a transaction only the due time changes, and holds that have expired are closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     transaction_count: i64,
     next_due_at: Option<DateTime<Utc>>,
+    holds_end_at: Option<DateTime<Utc>>,
 }
 
 impl Mark {
@@ -31,6 +32,7 @@ impl Mark {
         Self {
             transaction_count: wallet.transaction_count,
             next_due_at: wallet.next_due_at,
+            holds_end_at: wallet.holds_end_at,
         }
     }
 }
@@ -98,8 +100,9 @@ impl Wallets {
             let mut wallet = slot.wallet;
             if is_changed {
                 wallet.version = wallet.next_version();
-                wallet.drop_empty_batches();
             }
+            wallet.drop_empty_batches();
+            wallet.commit_holds();
             wallet
         })
     }

@@ -8,16 +8,19 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Decision, MonthlyGrant, Origin, Outcome, Posting, Refusal, Rules,
+    Action, Book, Command, Decision, Origin, Outcome, Posting, Refusal, Rules, TransactionType,
+    Wallet,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{
+    debts::Debts,
     expected::{Sight, report},
     grants::{self, Granted},
     groups::{self, Sent},
     history::Histories,
+    holds::{self, Holds},
     rows,
     state::State,
     steps::{self, Start, Step, USERS},
@@ -32,11 +35,13 @@ pub struct Run {
     /// user's periods were last checked.
     pub(super) next_due: BTreeMap<String, DateTime<Utc>>,
     /// The time of receipt of the next command. `None` means now.
-    received_at: Option<DateTime<Utc>>,
+    pub(super) received_at: Option<DateTime<Utc>>,
     pub(super) rules: Rc<Rules>,
     pub(super) now: DateTime<Utc>,
     ids: u128,
-    sent: Vec<Sent>,
+    pub(super) sent: Vec<Sent>,
+    pub(super) holds: Holds,
+    pub(super) debts: Debts,
     first: HashMap<(Origin, String), (Command, Decision)>,
 }
 
@@ -58,6 +63,8 @@ impl Run {
             now: steps::day(5),
             ids: 0,
             sent: Vec::new(),
+            holds: Holds::default(),
+            debts: Debts::default(),
             first: HashMap::new(),
         }
     }
@@ -79,6 +86,7 @@ impl Run {
             Step::Wait(minutes) => self.now += TimeDelta::minutes(minutes),
             Step::Switch(on) => Rc::make_mut(&mut self.rules).enabled = on,
             Step::Unpriced { costs } => steps::set_default(Rc::make_mut(&mut self.rules), costs),
+            Step::Debt(policy) => Rc::make_mut(&mut self.rules).debt_policy = policy,
             Step::Cap(credits) => Rc::make_mut(&mut self.rules).max_user_balance = credits,
             Step::Plan { nth, enabled } => {
                 steps::set_plan(Rc::make_mut(&mut self.rules), nth, enabled);
@@ -117,26 +125,11 @@ impl Run {
                 command.received_at = self.received_at.take();
                 self.command(command)?;
             }
-            Step::Grant {
-                user,
-                subscription,
-                days,
-                honest,
-            } => {
-                let known = self.histories.get(&subscription);
-                let next = known.and_then(|history| history.first_open(&self.rules, self.now));
-                let period_start = next.unwrap_or(self.now) + TimeDelta::days(days);
-                let reference = if honest {
-                    format!("grant:{subscription}:{}", period_start.format("%Y-%m-%d"))
-                } else {
-                    "grant:astray".to_owned()
-                };
-                let action = Action::MonthlyGrant(MonthlyGrant {
-                    subscription_id: subscription,
-                    period_start,
-                });
-                self.command(command(user, reference, None, action))?;
-            }
+            Step::Refund { .. }
+            | Step::Revoke { .. }
+            | Step::Reinstate { .. }
+            | Step::Use { .. }
+            | Step::Grant { .. } => self.naming_step(step)?,
         }
         Ok(())
     }
@@ -145,19 +138,21 @@ impl Run {
         Sight {
             book,
             histories: &self.histories,
+            holds: &self.holds,
+            debts: &self.debts,
             rules: &self.rules,
             now: self.now,
         }
     }
 
-    fn command(&mut self, command: Command) -> Result<(), TestCaseError> {
+    pub(super) fn command(&mut self, command: Command) -> Result<(), TestCaseError> {
         let key = (command.origin, command.reference_id.clone());
         let stateless = matches!(command.action, Action::Expire(_));
         let known = self.first.get(&key).cloned().filter(|_| !stateless);
         let posted = self.book.postings().len();
         let settled = match known {
             Some(_) => None,
-            None => self.settle(&command)?,
+            None => Some(self.settle(&command)?),
         };
         let settled = settled.as_ref().unwrap_or(&self.book);
         let before = State::from_book(settled);
@@ -182,11 +177,12 @@ impl Run {
                 check_known(&command, &decision, first)?;
             }
             (Decision::Unapplied(refused), _) => {
-                let is_paid = matches!(
-                    command.action,
-                    Action::Purchase(_) | Action::Subscription(_)
-                );
-                prop_assert!(is_paid, "only what was paid for stays unapplied");
+                let is_kept = match command.action {
+                    Action::Purchase(_) | Action::Subscription(_) => true,
+                    Action::Revoke(_) => refused.code == Refusal::OriginalNotFound,
+                    _ => false,
+                };
+                prop_assert!(is_kept, "only what is about money stays unapplied");
                 let code = Some(refused.code);
                 let expected_code = expected.refusal;
                 prop_assert!(
@@ -217,38 +213,54 @@ impl Run {
         });
         let next_due = self.next_due.get(&user).copied();
         rows::check(self.sight(&self.book), &user, next_due)?;
+        self.holds.check(&self.book)?;
+        self.debts.check(&self.book)?;
         whole::check(&self.book)
     }
 
-    /// The book after the grants that precede the decision of a command. Commands about
-    /// subscriptions grant due periods as part of their own decision.
-    fn settle(&mut self, command: &Command) -> Result<Option<Book>, TestCaseError> {
+    /// The book after what precedes the decision of a command: holds that have expired are closed,
+    /// and due periods are granted. Commands about subscriptions grant due periods as part of their
+    /// own decision.
+    fn settle(&mut self, command: &Command) -> Result<Book, TestCaseError> {
+        let mut book = self.book.clone();
+        let mut ids = self.ids;
+        let user = &command.user_id;
+        let closed = book.close_holds(command, &self.rules, self.now, &mut || next(&mut ids));
+        let closed = closed.expect("a consistent book").to_vec();
+        let returned = self.holds.end(command, true, &self.rules, self.now);
+        let was = self.book.wallet(user).map_or(&[][..], Wallet::batches);
+        if let Some(is) = book.wallet(user) {
+            let latest = self.now - self.rules.max_lateness;
+            holds::check_expired(&closed, &returned, was, is, latest)?;
+        }
         let grants_itself = matches!(
             command.action,
             Action::Subscription(_) | Action::MonthlyGrant(_)
         );
         if grants_itself || !self.rules.enabled {
-            return Ok(None);
+            return Ok(book);
         }
-        let user = &command.user_id;
         if self.next_due.get(user).is_none_or(|next| *next > self.now) {
-            return Ok(None);
+            return Ok(book);
         }
         let due = self.sight(&self.book).due(user, self.now);
-        let mut book = self.book.clone();
-        let mut ids = self.ids;
+        let was = book.wallet(user).cloned();
         let granted = book.settle(user, &self.rules, self.now, &mut || next(&mut ids));
         let granted = granted.expect("a consistent book").to_vec();
+        self.debts.follow(&granted, self.rules.debt_policy)?;
+        let (repaid, granted): (Vec<_>, Vec<_>) = granted
+            .into_iter()
+            .partition(|posting| posting.kind == TransactionType::Repayment);
         let check = Granted {
             postings: &granted,
             event: None,
-            was: self.book.wallet(user),
+            was: was.as_ref(),
             is: book.wallet(user).expect("an open wallet"),
         };
         check.check(self.sight(&self.book), &due)?;
-        self.handle(&granted);
+        self.handle(&granted, &repaid);
         self.foresee(user);
-        Ok(Some(book))
+        Ok(book)
     }
 
     /// Computes the time at which a command grants the user's next period. Called after periods of
@@ -260,8 +272,9 @@ impl Run {
         };
     }
 
-    /// Records handled periods. From now on the job's commands for them are known.
-    pub(super) fn handle(&mut self, grants: &[Posting]) {
+    /// Records handled periods. From now on the job's commands for them are known, together with
+    /// what their credits repaid.
+    pub(super) fn handle(&mut self, grants: &[Posting], repaid: &[Posting]) {
         for grant in grants {
             let (Some(id), Some(start)) = (&grant.subscription_id, grant.period_start) else {
                 continue;
@@ -269,7 +282,10 @@ impl Run {
             let history = self.histories.get_mut(id).expect("a known subscription");
             history.handle(start);
             let job = grants::job(&grant.user_id, id, start);
-            let answer = Decision::Settled(Outcome::from_transactions([grant.into()], None));
+            let repaid = repaid.iter();
+            let own = repaid.filter(|posting| posting.related_id == Some(grant.id));
+            let rows = std::iter::once(grant).chain(own).map(Into::into);
+            let answer = Decision::Settled(Outcome::from_transactions(rows, None));
             self.first
                 .insert((grant.origin, grant.reference_id.clone()), (job, answer));
         }
@@ -282,7 +298,7 @@ pub fn next(ids: &mut u128) -> Uuid {
     Uuid::from_u128(*ids)
 }
 
-fn command(
+pub(super) fn command(
     user: usize,
     reference_id: String,
     occurred_at: Option<DateTime<Utc>>,

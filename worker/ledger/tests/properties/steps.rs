@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Consume, DefaultPrice, Expire, Item, MAX_AMOUNT, Origin, Package, Plan, Price,
-    Promotion, Purchase, Rules, StatusChange, SubscriptionStatus, SubscriptionUpdate,
+    Action, Consume, DebtPolicy, DefaultPrice, Expire, Forgive, Item, MAX_AMOUNT, Origin, Package,
+    Plan, Price, Promotion, Purchase, Refund, RevokeExtent, Rules, StatusChange,
 };
 use proptest::prelude::*;
+
+use super::{debt_steps, hold_steps, subscription_steps};
 
 /// The users whose wallets the commands change.
 pub const USERS: [&str; 3] = ["ada", "bob", "cy"];
@@ -34,6 +36,10 @@ pub struct Start {
     pub grace_days: i64,
     /// The maximum age of a command's time, in hours.
     pub lateness_hours: i64,
+    /// What a debt means at first.
+    pub debt_policy: DebtPolicy,
+    /// Whether a revocation that leaves a debt freezes the wallet.
+    pub freeze_on_debt: bool,
     /// Whether each user has a prepared row for a wallet that is not open yet, as in the store.
     pub prepared: bool,
     /// The ends of groups: bit `n % 64` is set if command `n` ends a group.
@@ -50,6 +56,15 @@ pub enum Step {
         when: When,
         action: Action,
     },
+    /// A capture or release of an earlier hold, of its user or another.
+    Use {
+        nth: u16,
+        user: Option<usize>,
+        reference: u8,
+        when: When,
+        by_staff: bool,
+        action: Action,
+    },
     /// The grant of a subscription's next period, or of one some days off, under its own reference
     /// or another.
     Grant {
@@ -58,6 +73,33 @@ pub enum Step {
         days: i64,
         honest: bool,
     },
+    /// The refund of an earlier consumption or capture, of the same user or of another one.
+    Refund {
+        nth: u16,
+        user: Option<usize>,
+        reference: u8,
+        when: When,
+        amount: Option<i64>,
+        by_support: bool,
+    },
+    /// The revocation of an earlier deposit, of the same user or of another one.
+    Revoke {
+        nth: u16,
+        user: Option<usize>,
+        reference: u8,
+        when: When,
+        by_payment: bool,
+        extent: RevokeExtent,
+    },
+    /// The reinstatement of an earlier revocation, of the same user or of another one.
+    Reinstate {
+        nth: u16,
+        user: Option<usize>,
+        reference: u8,
+        when: When,
+    },
+    /// The policy about debts changes.
+    Debt(DebtPolicy),
     /// The clock advances by this number of minutes.
     Wait(i64),
     /// The next command was received this number of minutes ago.
@@ -113,6 +155,8 @@ pub fn rules(start: &Start) -> Rules {
         max_lateness: TimeDelta::hours(start.lateness_hours),
         trial_grants: start.trial_grants,
         past_due_grace: TimeDelta::days(start.grace_days),
+        debt_policy: start.debt_policy,
+        freeze_on_debt: start.freeze_on_debt,
         default_price: DefaultPrice::Price(Price::each(1)),
         ..Rules::default()
     };
@@ -161,30 +205,37 @@ pub fn set_default(rules: &mut Rules, costs: bool) {
 /// The origin of a command.
 pub fn origin(action: &Action) -> Origin {
     match action {
-        Action::Consume(_) => Origin::Usage,
+        Action::Consume(_)
+        | Action::Refund(_)
+        | Action::Hold(_)
+        | Action::Capture(_)
+        | Action::Release(_) => Origin::Usage,
         Action::Expire(_) | Action::MonthlyGrant(_) => Origin::Internal,
         _ => Origin::Funding,
     }
 }
 
-fn amount() -> impl Strategy<Value = i64> {
+pub(super) fn amount() -> impl Strategy<Value = i64> {
     prop_oneof![6 => 1..60_i64, 2 => 60..2_000_i64, 1 => Just(MAX_AMOUNT), 1 => Just(1_i64)]
 }
 
-fn consume() -> impl Strategy<Value = Action> {
-    let service = prop_oneof![
+pub(super) fn service() -> impl Strategy<Value = String> {
+    prop_oneof![
         Just("google:fast".to_owned()),
         Just("google:image".to_owned()),
         Just("llm:tokens".to_owned()),
         Just("free".to_owned()),
         Just("dear".to_owned()),
         Just("unpriced".to_owned()),
-    ];
+    ]
+}
+
+fn consume() -> impl Strategy<Value = Action> {
     let amounts = (
         proptest::option::of(amount()),
         proptest::option::of(amount()),
     );
-    (service, amounts).prop_map(|(service, (amount, quantity))| {
+    (service(), amounts).prop_map(|(service, (amount, quantity))| {
         Action::Consume(Consume {
             service,
             amount,
@@ -212,7 +263,11 @@ fn action() -> impl Strategy<Value = Action> {
     });
     prop_oneof![
         10 => consume(),
+        6 => hold_steps::hold(),
         2 => Just(Action::RegistrationBonus),
+        1 => (any::<u8>(), proptest::option::of(amount())).prop_map(|(reference, amount)| {
+            Action::Refund(Refund { of: format!("r{}", reference % 96), amount })
+        }),
         3 => (amount(), days()).prop_map(|(amount, validity_days)| {
             Action::Promotion(Promotion { amount, validity_days })
         }),
@@ -227,6 +282,10 @@ fn action() -> impl Strategy<Value = Action> {
         }),
         1 => Just(freeze),
         2 => Just(Action::Unfreeze(StatusChange { reason, actor })),
+        2 => proptest::option::of(amount()).prop_map(|amount| {
+            let (reason, actor) = ("ticket".to_owned(), "ops".to_owned());
+            Action::Forgive(Forgive { amount, reason, actor })
+        }),
         2 => prop_oneof![5..12_i64, 0..200_i64].prop_map(|days| {
             Action::Expire(Expire { cutoff: day(days) })
         }),
@@ -245,90 +304,43 @@ fn command() -> impl Strategy<Value = Step> {
     })
 }
 
-/// The id of a subscription: either shared by all users or the user's own.
-pub fn subscription(owner: usize, nth: u8) -> String {
-    let user = USERS[owner];
-    match nth {
-        0 => "sub".to_owned(),
-        1 => format!("free:{user}"),
-        _ => format!("sub:{user}:{nth}"),
-    }
-}
-
-fn event() -> impl Strategy<Value = Step> {
-    let id = prop_oneof![1 => Just(0_u8), 6 => Just(2_u8), 2 => Just(3_u8)];
-    let when = prop_oneof![
-        3 => Just(When::Unsaid),
-        2 => (-10..3_000_i64).prop_map(When::Late),
-        2 => (-8..1_i64).prop_map(When::Late),
-        4 => (-60..60_i64).prop_map(When::Day),
-        2 => (2..8_i64).prop_map(When::Day),
-        1 => Just(When::Day(5)),
-        1 => (-500..200_i64).prop_map(When::Day),
-    ];
-    let plan =
-        prop_oneof![4 => Just("pro"), 3 => Just("max"), 2 => Just("free"), 1 => Just("gold")];
-    let status = prop_oneof![
-        8 => Just(SubscriptionStatus::Active),
-        2 => Just(SubscriptionStatus::Trialing),
-        5 => Just(SubscriptionStatus::PastDue),
-        2 => Just(SubscriptionStatus::Paused),
-        2 => Just(SubscriptionStatus::Canceled),
-        1 => Just(SubscriptionStatus::Expired),
-    ];
-    let anchor = prop_oneof![
-        3 => Just(None),
-        2 => (-400..60_i64).prop_map(|days| Some(day(days))),
-        1 => (-8..8_i64).prop_map(|minutes| Some(day(5) + TimeDelta::minutes(minutes))),
-    ];
-    let paid_through = proptest::option::weighted(0.3, (-60..200_i64).prop_map(day));
-    let said = (plan, status, anchor, paid_through);
-    (0..USERS.len(), id, any::<u8>(), when, said).prop_map(
-        |(user, id, reference, when, (plan, status, anchor, paid_through))| Step::Command {
+fn refund() -> impl Strategy<Value = Step> {
+    let user = prop_oneof![9 => Just(None::<usize>), 1 => (0..USERS.len()).prop_map(Some)];
+    let when = prop_oneof![Just(When::Unsaid), (-10..3_000_i64).prop_map(When::Late)];
+    let amount = proptest::option::weighted(0.7, prop_oneof![4 => 1..20_i64, 1 => amount()]);
+    let named = (any::<u16>(), user, any::<u8>());
+    (named, when, amount, any::<bool>()).prop_map(
+        |((nth, user, reference), when, amount, by_support)| Step::Refund {
+            nth,
             user,
             reference: reference % 96,
             when,
-            action: Action::Subscription(SubscriptionUpdate {
-                subscription_id: subscription(user, id),
-                plan: plan.to_owned(),
-                status,
-                anchor,
-                paid_through,
-            }),
+            amount,
+            by_support,
         },
     )
-}
-
-fn grant() -> impl Strategy<Value = Step> {
-    let days = prop_oneof![6 => Just(0_i64), 2 => -70..70_i64];
-    let user = prop_oneof![9 => Just(None::<usize>), 1 => (0..USERS.len()).prop_map(Some)];
-    let honest = prop::bool::weighted(0.9);
-    (0..USERS.len(), 0..4_u8, user, days, honest).prop_map(|(owner, nth, user, days, honest)| {
-        Step::Grant {
-            user: user.unwrap_or(owner),
-            subscription: subscription(owner, nth),
-            days,
-            honest,
-        }
-    })
 }
 
 /// Generates the initial settings of a sequence.
 pub fn start() -> impl Strategy<Value = Start> {
     let lateness = prop_oneof![5 => Just(24_i64), 1 => Just(0), 1 => Just(7 * 24)];
     let splits = prop_oneof![4 => any::<u64>(), 1 => Just(u64::MAX)];
+    let debt = (debt_steps::policy(), prop::bool::weighted(0.2));
     (
         any::<bool>(),
         0..4_i64,
         lateness,
+        debt,
         prop::bool::weighted(0.9),
         splits,
     )
         .prop_map(
-            |(trial_grants, grace_days, lateness_hours, prepared, splits)| Start {
+            |(trial_grants, grace_days, lateness_hours, debt, prepared, splits)| Start {
                 trial_grants,
                 grace_days,
                 lateness_hours,
+                debt_policy: debt.0,
+                freeze_on_debt: debt.1,
                 prepared,
                 splits,
             },
@@ -340,8 +352,13 @@ pub fn step() -> impl Strategy<Value = Step> {
     let enabled = prop_oneof![4 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
     prop_oneof![
         14 => command(),
-        12 => event(),
-        4 => grant(),
+        8 => hold_steps::use_of_a_hold(),
+        12 => subscription_steps::event(),
+        4 => subscription_steps::grant(),
+        6 => refund(),
+        7 => debt_steps::revoke(),
+        3 => debt_steps::reinstate(),
+        1 => debt_steps::policy().prop_map(Step::Debt),
         2 => prop_oneof![2 => 1..2_000_i64, 1 => 1..100_000_i64].prop_map(Step::Received),
         2 => (0..2_000_i64).prop_map(Step::Wait),
         2 => (0..18_i64).prop_map(Step::Wait),

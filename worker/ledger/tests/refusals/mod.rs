@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Book, Command, Consume, Decision, DefaultPrice, Expire, Item, MAX_AMOUNT, MonthlyGrant,
-    Origin, Outcome, Plan, Price, Promotion, Purchase, Refusal, Rules, SubscriptionStatus,
-    SubscriptionUpdate, WalletStatus,
+    Action, Book, Command, Consume, Decision, DefaultPrice, Expire, Forgive, Item, MAX_AMOUNT,
+    MonthlyGrant, Origin, Outcome, Plan, Price, Promotion, Purchase, Refund, Refusal, Reinstate,
+    Revoke, RevokeExtent, RevokeTarget, Rules, SubscriptionStatus, SubscriptionUpdate,
+    WalletStatus,
 };
 use strum::VariantArray;
 use uuid::Uuid;
@@ -60,6 +61,32 @@ fn purchase_of(payment: &str, item: Item) -> Action {
     })
 }
 
+fn refund(of: &str, amount: Option<i64>) -> Action {
+    Action::Refund(Refund {
+        of: of.to_owned(),
+        amount,
+    })
+}
+
+fn revoke(of: &str, extent: RevokeExtent) -> Action {
+    Action::Revoke(Revoke {
+        target: RevokeTarget::Reference(of.to_owned()),
+        extent,
+    })
+}
+
+fn reinstate(of: &str) -> Action {
+    Action::Reinstate(Reinstate { of: of.to_owned() })
+}
+
+fn forgive(amount: Option<i64>) -> Action {
+    Action::Forgive(Forgive {
+        amount,
+        reason: "lost".to_owned(),
+        actor: "ops".to_owned(),
+    })
+}
+
 fn subscription(id: &str, plan: &str, status: SubscriptionStatus) -> Action {
     Action::Subscription(SubscriptionUpdate {
         subscription_id: id.to_owned(),
@@ -100,9 +127,10 @@ fn rules() -> Rules {
     rules
 }
 
-/// A book with four users. `ada` has 100 credits (the cap), is registered, and has a subscription
+/// A book with seven users. `ada` has 100 credits (the cap), is registered, and has a subscription
 /// to `gold` and one to `off`, each with a period that starts now and waits for its plan. `ice` is
-/// frozen with 20 credits. Payment `pi` was credited to `zoe`.
+/// frozen with a debt of 5 credits. `pat` spent 5 credits by `c1`. Payment `pi` was credited to
+/// `zoe`. `deb` owes 5 credits by `v1`, and `v2` was reinstated.
 fn book() -> Book {
     let mut book = Book::default();
     let rules = rules();
@@ -111,6 +139,15 @@ fn book() -> Book {
         ("r2", "ada", promotion(80)),
         ("r3", "ice", Action::RegistrationBonus),
         ("r6", "zoe", purchase(Item::Package("lite".to_owned()))),
+        ("r7", "pat", Action::RegistrationBonus),
+        ("c1", "pat", consume("google:chat", Some(5), None)),
+        ("r8", "deb", promotion(100)),
+        ("c2", "deb", consume("google:chat", Some(95), None)),
+        ("v1", "deb", revoke("r8", RevokeExtent::Amount(10))),
+        ("v2", "deb", revoke("r8", RevokeExtent::Amount(5))),
+        ("w2", "deb", reinstate("v2")),
+        ("c3", "ice", consume("google:chat", Some(5), None)),
+        ("v3", "ice", revoke("r3", RevokeExtent::All)),
     ] {
         let decision = book.decide(&command(reference, user, action), &rules, now(), &mut ids());
         assert!(matches!(decision, Ok(Decision::Settled(outcome)) if outcome.refused.is_none()));

@@ -1,8 +1,11 @@
 //! The order of precedence: if several refusals apply, the first one is returned.
 
-use ledger::{Action, Item, Refusal, Rules};
+use ledger::{Action, DebtPolicy, Item, Refusal, RevokeExtent, Rules};
 
-use super::{active, consume, monthly, promotion, purchase, refusal, rules};
+use super::{
+    active, consume, forgive, monthly, promotion, purchase, refund, refusal, reinstate, revoke,
+    rules,
+};
 
 /// Conformance: Commands: A service without a price is refused by default, or costs
 /// `default_consumption` if that is a price
@@ -15,6 +18,11 @@ fn each_refusal_takes_precedence_over_those_after_it() {
         enabled: false,
         ..rules()
     };
+    let blocking = Rules {
+        debt_policy: DebtPolicy::Block,
+        ..rules()
+    };
+    let refunded = RevokeExtent::AmountRefunded(1);
     let package = || Item::Package("no such package".to_owned());
     // (rules, reference, user, action, expected). A later refusal would apply to each row, too.
     let table = [
@@ -51,6 +59,13 @@ fn each_refusal_takes_precedence_over_those_after_it() {
             "n1",
             "eve",
             active("sub_gold", "gold"),
+            Refusal::CreditsDisabled,
+        ),
+        (
+            &off,
+            "n1",
+            "eve",
+            refund("c1", Some(6)),
             Refusal::CreditsDisabled,
         ),
         (
@@ -134,9 +149,25 @@ fn each_refusal_takes_precedence_over_those_after_it() {
         (
             &on,
             "n1",
+            "eve",
+            refund("c1", Some(6)),
+            Refusal::WalletNotFound,
+        ),
+        (&on, "n1", "eve", reinstate("v2"), Refusal::WalletNotFound),
+        (&on, "n1", "eve", forgive(Some(6)), Refusal::WalletNotFound),
+        (
+            &blocking,
+            "n1",
             "ice",
             consume("google:chat", Some(1000), None),
             Refusal::WalletFrozen,
+        ),
+        (
+            &blocking,
+            "n1",
+            "deb",
+            consume("google:chat", Some(1000), None),
+            Refusal::DebtOutstanding,
         ),
         (
             &on,
@@ -159,6 +190,56 @@ fn each_refusal_takes_precedence_over_those_after_it() {
             "ada",
             consume("google:chat", Some(101), None),
             Refusal::InsufficientCredits,
+        ),
+        (
+            &on,
+            "n1",
+            "ada",
+            refund("c1", Some(6)),
+            Refusal::OriginalNotFound,
+        ),
+        (
+            &on,
+            "n1",
+            "ada",
+            revoke("r8", refunded),
+            Refusal::OriginalNotFound,
+        ),
+        (&on, "n1", "ada", reinstate("v2"), Refusal::OriginalNotFound),
+        (
+            &on,
+            "n1",
+            "pat",
+            refund("c1", Some(6)),
+            Refusal::RefundExceedsConsumption,
+        ),
+        (
+            &on,
+            "n1",
+            "deb",
+            revoke("r8", refunded),
+            Refusal::AmountPaidUnknown,
+        ),
+        (
+            &on,
+            "n1",
+            "deb",
+            revoke("r8", RevokeExtent::Amount(101)),
+            Refusal::RevokeExceedsCredits,
+        ),
+        (
+            &on,
+            "n1",
+            "deb",
+            reinstate("v2"),
+            Refusal::AlreadyReinstated,
+        ),
+        (
+            &on,
+            "n1",
+            "deb",
+            forgive(Some(6)),
+            Refusal::ForgiveExceedsDebt,
         ),
     ];
     let mut order = Vec::new();

@@ -152,10 +152,14 @@ async fn compare_ledgers(
     store: &Store,
     action: OperatorAction,
 ) -> Result<(), Failure> {
-    // A claim is for a namespace of another ledger, and a job has already compared the ledgers.
+    // A claim is for a namespace of another ledger, a job has already compared the ledgers, and a
+    // token belongs to the database alone.
     if matches!(
         action,
-        OperatorAction::TopologyClaim | OperatorAction::JobRun
+        OperatorAction::TopologyClaim
+            | OperatorAction::JobRun
+            | OperatorAction::TokenCreate
+            | OperatorAction::TokenRevoke
     ) {
         return Ok(());
     }

@@ -1,5 +1,9 @@
 //! The arguments of `scrip publish`: every field of every command.
 
+mod holds;
+mod refund;
+mod revoke;
+
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Subcommand, ValueEnum};
 use producer_sdk::{
@@ -8,6 +12,8 @@ use producer_sdk::{
 };
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+use refund::Refund;
 
 use crate::cli::{audit::ActorArgs, failure::Failure, values};
 
@@ -22,7 +28,14 @@ Examples:
   scrip publish purchase --user u1 --package lite --purchase-id pi_1 \
     --amount-paid 9.99 --currency USD
   scrip publish consume --user u1 --service google:image --quantity 5 --wait
+  scrip publish hold --user u1 --service google:image --quantity 10 --reference call-1 --wait
+  scrip publish capture --user u1 --hold call-1 --quantity 3 --wait
+  scrip publish refund --user u1 --of req-1 --amount 2 --wait
   scrip publish subscription --user u1 --subscription sub_1 --plan pro --status active --wait
+  scrip publish revoke --user u1 --purchase-id pi_1 --amount-refunded 2.50 --wait
+  scrip publish revoke --user u1 --of pi_1 --reference dp_1 --wait
+  scrip publish reinstate --user u1 --of dp_1 --wait
+  scrip publish forgive --user u1 --amount 22 --reason 'ticket 4711' --actor ops:maria --wait
   scrip publish freeze --user u1 --reason 'chargeback pi_1' --actor ops:maria")]
 pub struct Args {
     #[command(subcommand)]
@@ -53,12 +66,26 @@ pub struct Publication {
 enum Kind {
     /// Spend credits on a service
     Consume(Consume),
+    /// Reserve credits for a service; the reference names the hold
+    Hold(holds::Hold),
+    /// Spend credits that a hold reserves
+    Capture(holds::Capture),
+    /// Return the credits that a hold reserves
+    Release(holds::Release),
+    /// Return credits of a consumption or capture, through the exchange for support staff
+    Refund(Refund),
     /// Give free credits
     Grant(Grant),
     /// Add credits that were paid for
     Purchase(Purchase),
     /// Report the state of a subscription at the payment provider
     Subscription(Subscription),
+    /// Take credits of a purchase or grant back; what is spent becomes debt
+    Revoke(revoke::Revoke),
+    /// Undo a revocation, after a dispute was won
+    Reinstate(revoke::Reinstate),
+    /// Write off debt; the command names the actor
+    Forgive(revoke::Forgive),
     /// Freeze a wallet, so that it cannot spend; the command names the actor
     Freeze(AccountChange),
     /// Unfreeze a wallet, so that it can spend again; the command names the actor
@@ -223,9 +250,16 @@ impl Args {
     pub fn command(self) -> Result<Publication, Failure> {
         match self.kind {
             Kind::Consume(consume) => Ok(consume.command()),
+            Kind::Hold(hold) => Ok(hold.command()),
+            Kind::Capture(capture) => Ok(capture.command()),
+            Kind::Release(release) => Ok(release.command()),
+            Kind::Refund(refund) => Ok(refund.command()),
             Kind::Grant(grant) => Ok(grant.command()),
             Kind::Purchase(purchase) => purchase.command(),
             Kind::Subscription(subscription) => Ok(subscription.command()),
+            Kind::Revoke(revoke) => revoke.command(),
+            Kind::Reinstate(reinstate) => Ok(reinstate.command()),
+            Kind::Forgive(forgive) => forgive.command(),
             Kind::Freeze(change) => change.command(Command::freeze),
             Kind::Unfreeze(change) => change.command(Command::unfreeze),
         }

@@ -43,6 +43,13 @@ pub fn warn(context: &Context, command: &Command) {
         Body::Subscription(subscription) if !rules.plans.contains_key(&subscription.plan) => {
             print_warning("plan", &subscription.plan, rules.plans.keys());
         }
+        Body::Hold(hold)
+            if hold.amount.is_none()
+                && matches!(rules.default_price, DefaultPrice::Reject)
+                && !rules.prices.contains_key(&hold.service) =>
+        {
+            print_warning("service", &hold.service, rules.prices.keys());
+        }
         Body::Consume(consume)
             if consume.amount.is_none()
                 && matches!(rules.default_price, DefaultPrice::Reject)

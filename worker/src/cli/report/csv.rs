@@ -91,9 +91,22 @@ fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> print::Result) -> p
             credits: Some(service.credits),
             ..Line::default()
         })?;
+        if service.refunds > 0 {
+            write(Line {
+                section: "refunded by service",
+                name,
+                detail,
+                count: Some(service.refunds),
+                credits: Some(service.refunded),
+                ..Line::default()
+            })?;
+        }
     }
     write(sum("refunded", "", report.refunded))?;
     write(sum("revoked", "", report.revoked))?;
+    write(sum("reinstated", "", report.reinstated))?;
+    write(sum("repaid", "", report.repaid))?;
+    revocations(report, &mut write)?;
     for refused in &report.refused {
         write(Line {
             section: "refused",
@@ -162,6 +175,71 @@ fn lines(report: &Report, mut write: impl FnMut(Line<'_>) -> print::Result) -> p
     }
     write(sum("lapsed", "", owed.lapsed))?;
     write(sum("closing", "", report.closing))
+}
+
+/// Refunds and revocations by month, revenue and debt.
+fn revocations(
+    report: &Report,
+    write: &mut impl FnMut(Line<'_>) -> print::Result,
+) -> print::Result {
+    for refunds in &report.refunds {
+        write(Line {
+            section: "refunded by month",
+            name: &refunds.service,
+            detail: &refunds.month,
+            count: Some(refunds.refunds),
+            credits: Some(refunds.credits),
+            ..Line::default()
+        })?;
+    }
+    for one in &report.revocations {
+        for (section, count, credits) in [
+            ("revoked by month", Some(one.revocations), one.revoked),
+            ("taken by month", None, one.taken),
+            ("indebted by month", None, one.indebted),
+            ("reinstated by month", None, one.reinstated),
+        ] {
+            write(Line {
+                section,
+                name: one.plan.as_deref().unwrap_or(&one.kind),
+                detail: &one.month,
+                count,
+                credits: Some(credits),
+                ..Line::default()
+            })?;
+        }
+    }
+    for revenue in &report.revenue {
+        for (name, money) in [
+            ("paid", &revenue.paid),
+            ("revoked", &revenue.revoked),
+            ("net", &revenue.net),
+        ] {
+            write(Line {
+                section: "revenue",
+                name,
+                money: Some(money),
+                ..Line::default()
+            })?;
+        }
+    }
+    let debt = report.debt;
+    for (name, credits) in [
+        ("opening", debt.opening),
+        ("created", debt.created),
+        ("repaid", debt.repaid),
+        ("forgiven", debt.forgiven),
+        ("cancelled", debt.cancelled),
+        ("closing", debt.closing),
+    ] {
+        write(Line {
+            section: "debt",
+            name,
+            credits: Some(credits),
+            ..Line::default()
+        })?;
+    }
+    Ok(())
 }
 
 impl Line<'_> {

@@ -1,6 +1,6 @@
 //! The report as tables for the terminal.
 
-use super::{Money, Report, Span, print, show};
+use super::{Money, Report, Span, count, heading, print, revocations, show};
 use crate::cli::print::Rows;
 
 /// Prints the report.
@@ -28,10 +28,11 @@ pub fn print(report: &Report) -> print::Result {
         heading("Clipped (grants that did not fit under the balance cap)")?;
         clipped(report).print()?;
     }
-    if report.consumed.commands > 0 {
+    if report.consumed.commands > 0 || report.refunded > 0 {
         heading("Consumed")?;
         consumed(report).print()?;
     }
+    revocations::print(report)?;
     if !report.refused.is_empty() {
         heading("Refused")?;
         refused(report).print()?;
@@ -53,10 +54,6 @@ pub fn print(report: &Report) -> print::Result {
     Ok(())
 }
 
-fn heading(text: &str) -> print::Result {
-    print::line(&format!("\n{text}"))
-}
-
 fn roll_forward(report: &Report) -> Rows {
     let mut rows = Rows::new(&["", ">credits"]);
     rows.push([
@@ -67,9 +64,11 @@ fn roll_forward(report: &Report) -> Rows {
         ("+ sold", report.sold.credits),
         ("+ granted", report.total_granted()),
         ("+ refunded", report.refunded),
+        ("+ reinstated", report.reinstated),
         ("- consumed", report.consumed.credits),
         ("- expired", report.expired.credits()),
         ("- revoked", report.revoked),
+        ("- repaid debts", report.repaid),
     ] {
         if credits != 0 {
             rows.push([name.to_owned(), show::large(credits)]);
@@ -128,19 +127,21 @@ fn clipped(report: &Report) -> Rows {
 }
 
 fn consumed(report: &Report) -> Rows {
-    let mut rows = Rows::new(&["service", ">commands", ">credits"]);
-    for service in &report.consumed.services {
+    let mut rows = Rows::new(&["service", ">commands", ">credits", ">refunds", ">refunded"]);
+    let consumed = &report.consumed;
+    let others = consumed
+        .others
+        .iter()
+        .map(|others| ("(all others)", others));
+    let services = consumed.services.iter();
+    let services = services.map(|one| (one.service.as_str(), one));
+    for (name, service) in services.chain(others) {
         rows.push([
-            service.service.clone(),
+            name.to_owned(),
             count(service.commands),
             show::large(service.credits),
-        ]);
-    }
-    if let Some(others) = &report.consumed.others {
-        rows.push([
-            "(all others)".to_owned(),
-            count(others.commands),
-            show::large(others.credits),
+            count(service.refunds),
+            show::large(service.refunded),
         ]);
     }
     rows
@@ -236,8 +237,4 @@ fn months(report: &Report) -> Rows {
         ]);
     }
     rows
-}
-
-fn count(number: u64) -> String {
-    show::large(number.into())
 }

@@ -13,8 +13,10 @@ const ROLES: &str = include_str!("roles.sql");
 const GRANTS: &str = include_str!("grants.sql");
 
 /// Every table of the schema on PostgreSQL.
-const TABLES: &str = "credits_allocation, credits_balance, credits_batch, credits_transaction, \
-    job_run, delivery_attempt, ledger_identity, operator_action, scrip_migration, subscription";
+const TABLES: &str = "credits_allocation, credits_balance, credits_batch, credits_debt, \
+    credits_hold, credits_hold_slice, credits_refund, credits_revocation, credits_transaction, \
+    http_token, job_run, delivery_attempt, ledger_identity, operator_action, payment_event, \
+    payment_link, payment_wait, scrip_migration, subscription";
 
 /// PostgreSQL truncates longer names.
 const MAX_BYTES: usize = 63;

@@ -39,7 +39,7 @@ BEGIN
              t.oid::regtype)
       FROM pg_catalog.pg_type t
      WHERE t.typnamespace = current_schema()::regnamespace AND t.typowner <> '"{owner}"'::regrole
-       AND t.typname ~ '^credits_(allocation|balance|batch|transaction)_(fields|rules)$|^credits_transaction_sender$'
+       AND t.typname ~ '^credits_(allocation|balance|batch|hold|hold_slice|transaction)_(fields|rules)$|^credits_transaction_sender$'
     UNION ALL
     SELECT format('ALTER FUNCTION %s OWNER TO "{owner}"', p.oid::regprocedure)
       FROM pg_catalog.pg_proc p

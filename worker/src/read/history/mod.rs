@@ -3,7 +3,7 @@
 mod cursor;
 mod rows;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::credits_transaction;
 use producer_sdk::contract::{AllocationItem, MAX_PAGE_SIZE, MAX_PAGED_ROWS, TransactionItem};
@@ -16,7 +16,10 @@ use serde::Serialize;
 pub use cursor::{Cursor, CursorError};
 
 use super::{ReadError, sql};
-use crate::db::bulk::{self, Column};
+use crate::db::{
+    Sql,
+    bulk::{self, Column},
+};
 
 /// Maximum of transactions on one page.
 pub const MAX_PAGE: u32 = MAX_PAGE_SIZE;
@@ -71,7 +74,7 @@ pub struct Page {
 const NEWEST: &str = "\
 SELECT id, user_id, type, amount, debit_account, credit_account, origin, reference_id, fingerprint, status, error_code,
        balance_after, service, quantity, purchase_id, purchase_line, duplicate_of, subscription_id, period_start,
-       related_id, description, metadata, detail, occurred_at, sender, created_at
+       related_id, description, metadata, detail, occurred_at, sender, created_at, debt_change
   FROM credits_transaction
  WHERE user_id = $1
  ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3";
@@ -79,7 +82,7 @@ SELECT id, user_id, type, amount, debit_account, credit_account, origin, referen
 const OLDER: &str = "\
 SELECT id, user_id, type, amount, debit_account, credit_account, origin, reference_id, fingerprint, status, error_code,
        balance_after, service, quantity, purchase_id, purchase_line, duplicate_of, subscription_id, period_start,
-       related_id, description, metadata, detail, occurred_at, sender, created_at
+       related_id, description, metadata, detail, occurred_at, sender, created_at, debt_change
   FROM credits_transaction
  WHERE user_id = $1 AND (created_at, id) < ($3, $4)
  ORDER BY created_at DESC, id DESC LIMIT $2";
@@ -107,11 +110,13 @@ async fn page(db: &DatabaseConnection, user: &str, request: &PageRequest) -> Res
         });
     };
     let mut allocations = allocations(db, &models).await?;
+    let references = related_references(db, &models).await?;
     let items = models.into_iter().map(|mut model| {
         let allocations = allocations.remove(&model.id).unwrap_or_default();
+        let related = model.related_id.and_then(|id| references.get(&id).cloned());
         HistoryItem {
             sender: model.sender.take(),
-            transaction: rows::item(model, allocations),
+            transaction: rows::item(model, allocations, related),
         }
     });
     Ok(Page {
@@ -163,6 +168,34 @@ pub async fn count(db: &DatabaseConnection, user: &str) -> Result<(u64, bool), R
     let counted = u64::try_from(counted).unwrap_or_default();
     let most = u64::from(MAX_PAGED_ROWS);
     Ok((counted.min(most), counted > most))
+}
+
+const REFERENCES: Sql = Sql {
+    postgres: "SELECT id, reference_id FROM credits_transaction WHERE id = ANY($1)",
+    sqlite: "SELECT id, reference_id FROM credits_transaction
+              WHERE id IN (SELECT unhex(value ->> 0) FROM jsonb_each($1))",
+};
+
+/// The references of the transactions that these belong to, by id.
+async fn related_references(
+    db: &DatabaseConnection,
+    transactions: &[credits_transaction::Model],
+) -> Result<HashMap<Uuid, String>, DbErr> {
+    let ids: HashSet<Uuid> = transactions
+        .iter()
+        .filter_map(|transaction| transaction.related_id)
+        .collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let backend = db.get_database_backend();
+    let values = bulk::rows(backend, vec![Column::Id(ids.into_iter().collect())]);
+    let statement = Statement::from_sql_and_values(backend, REFERENCES.text(backend), values);
+    let rows = db.query_all_raw(statement).await?;
+    let references = rows
+        .iter()
+        .map(|row| Ok((row.try_get_by("id")?, row.try_get_by("reference_id")?)));
+    references.collect()
 }
 
 #[derive(FromQueryResult)]

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `horizon` | the instant before which nothing can be booked any more: no report ends later |
 //! | `movements` | booked transactions: sold, granted, consumed, refused, expired |
+//! | `revocations` | booked refunds and revocations by month, revenue, and debt |
 //! | `owed` | contents of the batches at an instant: paid and free, by month of expiry |
 //! | `senders` | booked transactions of each account of the broker |
 //! | `money` | amounts of money, and the value of remaining credits |
@@ -18,6 +19,7 @@ mod horizon;
 mod money;
 mod movements;
 mod owed;
+mod revocations;
 mod senders;
 
 use chrono::{DateTime, Utc};
@@ -28,6 +30,7 @@ pub use horizon::{Horizon, HorizonError, OpenTransaction, horizon};
 pub use money::Money;
 pub use movements::{Clipped, Consumed, Expired, Granted, Refused, Service, Sold, SoldItem};
 pub use owed::{Month, Owed};
+pub use revocations::{DebtTotals, Refunds, Revenue, Revocations};
 pub use senders::SenderTotals;
 
 use super::{ReadError, sql};
@@ -61,8 +64,20 @@ pub struct Report {
     pub consumed: Consumed,
     /// Credits of refunds.
     pub refunded: i128,
-    /// Credits of revocations.
+    /// The refunds by month and service.
+    pub refunds: Vec<Refunds>,
+    /// Credits that revocations took from wallets. Reinstatements are not subtracted.
     pub revoked: i128,
+    /// Credits that reinstatements returned.
+    pub reinstated: i128,
+    /// Credits that repaid debts.
+    pub repaid: i128,
+    /// The revocations by month, and plan or package.
+    pub revocations: Vec<Revocations>,
+    /// What was paid, less the value of the revoked credits.
+    pub revenue: Vec<Revenue>,
+    /// What users owe, and the changes of it.
+    pub debt: DebtTotals,
     /// Credits that the expiry job booked as expired.
     pub expired: Expired,
     /// Commands that were refused and recorded, by code.
@@ -104,6 +119,10 @@ async fn compose(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report
     let expired = movements::expired(&snapshot, span).await?;
     let refused = movements::refused(&snapshot, span).await?;
     let senders = senders::senders(&snapshot, span).await?;
+    let refunds = revocations::refunds(&snapshot, span).await?;
+    let revoked = revocations::revocations(&snapshot, span).await?;
+    let revenue = revocations::revenue(&snapshot, span, &sold).await?;
+    let debt = revocations::debt(&snapshot, span).await?;
     let opening = owed::held(&snapshot, span.from).await?;
     let (owed, closing) = owed::owed(&snapshot, span.until).await?;
     let balances = owed::balances(&snapshot, span.until).await?;
@@ -112,7 +131,13 @@ async fn compose(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report
         span,
         opening,
         refunded: totals.credits("refund"),
+        refunds,
         revoked: -totals.credits("revocation"),
+        reinstated: totals.credits("reinstatement"),
+        repaid: -totals.credits("repayment"),
+        revocations: revoked,
+        revenue,
+        debt,
         sold,
         granted,
         clipped,
@@ -124,8 +149,8 @@ async fn compose(db: &DatabaseConnection, span: Span, top: u32) -> Result<Report
         closing,
         adds_up: false,
     };
-    let came = report.sold.credits + report.total_granted() + report.refunded;
-    let went = report.consumed.credits + report.expired.credits() + report.revoked;
+    let came = report.sold.credits + report.total_granted() + report.refunded + report.reinstated;
+    let went = report.consumed.credits + report.expired.credits() + report.revoked + report.repaid;
     report.adds_up = opening + came - went == closing && closing == balances;
     Ok(report)
 }

@@ -46,17 +46,30 @@ impl Money {
         self.micros += micros;
     }
 
+    /// Adds another amount of the same currency.
+    pub(super) fn add_money(&mut self, other: &Self) {
+        self.places = self.places.max(other.places);
+        self.micros += other.micros;
+        self.fraction += other.fraction;
+        self.carry();
+    }
+
+    /// Moves whole millionths out of the fraction.
+    fn carry(&mut self) {
+        self.micros += i128::try_from(self.fraction >> FRACTION).unwrap_or_default();
+        self.fraction &= (1 << FRACTION) - 1;
+    }
+
     /// Adds the value of `credits` credits out of `amount` credits for which `paid_micros` were
     /// paid. The remainder of the division is stored in units of 2^-64 of a millionth, so even a
     /// billion additions are exact to one millionth.
     pub(super) fn add_part(&mut self, credits: i128, amount: i64, paid_micros: i64) {
         let (amount, paid) = (i128::from(amount.max(1)), i128::from(paid_micros));
         self.places = self.places.max(places(paid));
-        let rest = credits % amount * paid;
-        self.micros += credits / amount * paid + rest / amount;
+        let rest = credits.rem_euclid(amount) * paid;
+        self.micros += credits.div_euclid(amount) * paid + rest / amount;
         self.fraction += ((rest % amount).unsigned_abs() << FRACTION) / amount.unsigned_abs();
-        self.micros += i128::try_from(self.fraction >> FRACTION).unwrap_or_default();
-        self.fraction &= (1 << FRACTION) - 1;
+        self.carry();
     }
 
     /// The currency: three upper-case letters.
@@ -93,7 +106,11 @@ impl fmt::Display for Money {
             NEARLY_ONE
         };
         let micros = self.micros + i128::from(self.fraction >= carry);
-        let units = (micros + unit / 2) / unit;
+        let units = (micros + unit / 2).div_euclid(unit);
+        if units < 0 {
+            f.write_str("-")?;
+        }
+        let units = units.abs();
         let whole = 10_i128.pow(decimals);
         write!(f, "{}", units / whole)?;
         if decimals > 0 {
@@ -186,6 +203,19 @@ mod tests {
         assert_eq!(share("USD", 50, 100, 9_995_000), "4.998");
         assert_eq!(share("USD", 1, 3, 2), "0.000001");
         assert_eq!(share("USD", 1, 3, 1), "0.000000");
+    }
+
+    #[test]
+    fn more_may_be_subtracted_than_was_added() {
+        let mut money = Money::none("USD".to_owned());
+        money.add(2_500_000);
+        money.add_part(-50, 100, 9_990_000);
+        assert_eq!(money.to_string(), "-2.49", "half a cent is rounded up");
+        money.add_part(50, 100, 9_990_000);
+        assert_eq!(money.to_string(), "2.50");
+        money.add_part(-1, 3, 10_000);
+        money.add_part(-2, 3, 10_000);
+        assert_eq!(money.to_string(), "2.49");
     }
 
     #[test]

@@ -65,12 +65,12 @@ pub struct Clipped {
     pub credits: i128,
 }
 
-/// The consumption.
+/// The consumption, captures included.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Consumed {
     /// Number of commands, including those that cost nothing.
     pub commands: u64,
-    /// Consumed credits.
+    /// Consumed credits. Refunds are not subtracted.
     pub credits: i128,
     /// The services with the largest consumption.
     pub services: Vec<Service>,
@@ -81,6 +81,7 @@ pub struct Consumed {
 
 /// The consumption of one service, or the sum of several services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Service {
     /// Name of the service. Empty in a sum.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -89,6 +90,10 @@ pub struct Service {
     pub commands: u64,
     /// Consumed credits.
     pub credits: i128,
+    /// Number of refunds. The consumption may be older than the report.
+    pub refunds: u64,
+    /// Credits of refunds.
+    pub refunded: i128,
 }
 
 /// The credits that the expiry job booked as expired.
@@ -120,7 +125,8 @@ pub struct Refused {
     pub commands: u64,
 }
 
-const BOOKED: &str = "t.created_at >= $1 AND t.created_at < $2";
+/// Selects the transactions `t` of the report.
+pub(super) const BOOKED: &str = "t.created_at >= $1 AND t.created_at < $2";
 
 /// Transactions that created a batch, by type, by plan or package, and, for purchases, by currency.
 async fn credited(
@@ -233,33 +239,50 @@ pub(super) async fn consumed(
     totals: &Totals,
 ) -> Result<Consumed, DbErr> {
     let text = format!(
-        "SELECT coalesce(t.service, '') AS service, count(*) AS times, {}
+        "SELECT coalesce(t.service, '') AS service,
+                count(CASE WHEN t.type <> 'refund' THEN 1 END) AS times,
+                count(CASE WHEN t.type = 'refund' THEN 1 END) AS refunds, {}, {}
            FROM credits_transaction t
-          WHERE {BOOKED} AND t.status = 'COMPLETED' AND t.type = 'consumption'
-          GROUP BY 1 ORDER BY sum(t.amount * 1.0), 1 LIMIT $3",
-        sum("-t.amount", "credits"),
+          WHERE {BOOKED} AND t.status = 'COMPLETED'
+            AND t.type IN ('consumption', 'capture', 'refund')
+          GROUP BY 1
+          ORDER BY sum(CASE WHEN t.type <> 'refund' THEN t.amount * 1.0 ELSE 0 END), 1 LIMIT $3",
+        sum(
+            "CASE WHEN t.type <> 'refund' THEN -t.amount ELSE 0 END",
+            "credits"
+        ),
+        sum(
+            "CASE WHEN t.type = 'refund' THEN t.amount ELSE 0 END",
+            "refunded"
+        ),
     );
     let mut consumed = Consumed {
-        commands: totals.times("consumption"),
-        credits: -totals.credits("consumption"),
+        commands: totals.times("consumption") + totals.times("capture"),
+        credits: -totals.credits("consumption") - totals.credits("capture"),
         ..Consumed::default()
     };
     let mut others = Service {
         service: String::new(),
         commands: consumed.commands,
         credits: consumed.credits,
+        refunds: totals.times("refund"),
+        refunded: totals.credits("refund"),
     };
     for row in booked(db, span, text, Some(top)).await? {
         let service = Service {
             service: row.try_get_by("service")?,
             commands: times(&row)?,
             credits: summed(&row, "credits")?,
+            refunds: row.try_get_by::<i64, _>("refunds")?.unsigned_abs(),
+            refunded: summed(&row, "refunded")?,
         };
         others.commands -= service.commands;
         others.credits -= service.credits;
+        others.refunds -= service.refunds;
+        others.refunded -= service.refunded;
         consumed.services.push(service);
     }
-    consumed.others = (others.commands > 0).then_some(others);
+    consumed.others = (others.commands + others.refunds > 0).then_some(others);
     Ok(consumed)
 }
 
@@ -310,7 +333,7 @@ pub(super) async fn refused(db: &DatabaseTransaction, span: Span) -> Result<Vec<
     refused.collect()
 }
 
-async fn booked(
+pub(super) async fn booked(
     db: &DatabaseTransaction,
     span: Span,
     text: String,
@@ -326,11 +349,11 @@ async fn booked(
         .await
 }
 
-fn times(row: &QueryResult) -> Result<u64, DbErr> {
+pub(super) fn times(row: &QueryResult) -> Result<u64, DbErr> {
     Ok(row.try_get_by::<i64, _>("times")?.unsigned_abs())
 }
 
-fn name(row: &QueryResult, column: &str) -> Result<Option<String>, DbErr> {
+pub(super) fn name(row: &QueryResult, column: &str) -> Result<Option<String>, DbErr> {
     let name: String = row.try_get_by(column)?;
     Ok((!name.is_empty()).then_some(name))
 }

@@ -2,6 +2,7 @@ SELECT *
 FROM (
   SELECT id, user_id, amount, remaining, held, issued_at, expires_at, source_type, source_plan,
     grant_period, paid_micros, currency, transaction_id, expirations,
+    COALESCE(deposit_id, transaction_id) AS deposit_id,
     row_number() OVER (PARTITION BY user_id ORDER BY (expires_at IS NULL), expires_at,
       (source_type = 'PURCHASE'), issued_at, id) AS position
   FROM credits_batch

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use lapin::{Channel, Connection};
 pub use producer_sdk::amqp::close;
-use producer_sdk::amqp::{Endpoint, open_channel, parse_amqp_url};
+use producer_sdk::amqp::{Endpoint, open_channel, parse_amqp_urls};
 
 use super::{error::AmqpError, request};
 
+/// Time limit of a connection to one address.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// Opens a connection.
+/// Opens a connection to one of the addresses in the URL.
 pub async fn open(url: &str, name: String) -> Result<Connection, AmqpError> {
     let endpoint = Endpoint::parse(url, name, TIME_LIMIT).map_err(AmqpError::Url)?;
     Ok(endpoint.connect().await?)
@@ -29,8 +30,12 @@ pub async fn channel(connection: &Connection) -> Result<Channel, AmqpError> {
     request::answered("opening a channel", open_channel(connection)).await
 }
 
-/// Checks a URL, and returns the virtual host in it.
+/// Checks a URL, which may be a list, and returns the virtual host in it.
 pub fn virtual_host(url: &str) -> Result<String, AmqpError> {
-    let uri = parse_amqp_url(url).map_err(AmqpError::Url)?;
-    Ok(uri.vhost)
+    let uris = parse_amqp_urls(url).map_err(AmqpError::Url)?;
+    // All entries of a list name the same one.
+    Ok(uris
+        .into_iter()
+        .next()
+        .map_or_else(String::new, |uri| uri.vhost))
 }

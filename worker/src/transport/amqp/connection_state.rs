@@ -111,6 +111,11 @@ impl SharedState {
         state.error = None;
     }
 
+    /// The broker answered a request.
+    pub fn answered(&self) {
+        self.lock().answered = Some(Instant::now());
+    }
+
     /// The connection is of no use, or of limited use, because of this error.
     pub fn limited_by(&self, error: String) {
         self.lock().error = Some(error);

@@ -69,6 +69,7 @@ impl<L: Ledger> DatabaseWait<'_, L> {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = sleep(backoff.wait()) => {}
+                () = self.ledger.available() => {}
             }
         }
     }

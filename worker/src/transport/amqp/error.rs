@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use producer_sdk::amqp::ConnectError;
+use producer_sdk::amqp::{AddressError, ConnectError};
 use uuid::Uuid;
 
 /// Reply code: a wrong user or password, or no right.
@@ -17,7 +17,8 @@ const NOT_ALLOWED: u16 = 530;
 pub enum AmqpError {
     /// The URL is not an AMQP URL.
     #[error(
-        "the broker's URL cannot be used: {0}; allowed is amqp://user:password@host:port/vhost"
+        "the broker's URL cannot be used: {0}; allowed is amqp://user:password@host:port/vhost, or \
+         several of them, separated by commas"
     )]
     Url(String),
     /// The connection was not opened in time.
@@ -34,6 +35,13 @@ pub enum AmqpError {
     /// The URL demands TLS, but the peer does not speak it.
     #[error("the broker does not speak TLS on this port, as amqps:// demands")]
     NotTls,
+    /// None of several addresses can be used.
+    #[error("{text}")]
+    NoAddress {
+        /// Each address with its cause.
+        text: String,
+        causes: Vec<AmqpError>,
+    },
     /// The namespace belongs to another ledger.
     #[error(transparent)]
     OtherLedger(#[from] OtherLedger),
@@ -113,8 +121,8 @@ impl AmqpError {
         self.code() == Some(INTERNAL_ERROR)
     }
 
-    /// Whether the error concerns one queue: its node is down, or it has no leader. Other queues may
-    /// be usable over the same connection.
+    /// Whether the error concerns one queue: its node is down, or it has no leader. Other queues
+    /// may be usable over the same connection.
     pub(super) fn is_unavailable(&self) -> bool {
         self.is_soft() || matches!(self, Self::NoAnswer { .. })
     }
@@ -122,14 +130,27 @@ impl AmqpError {
     /// Whether connecting again would fail in the same way: the broker refused user, password or
     /// virtual host. A limit of connections is not permanent.
     pub fn is_permanent(&self) -> bool {
+        if let Self::NoAddress { causes, .. } = self {
+            // Addresses that do not answer say nothing about the account.
+            let mut answers = causes.iter().filter(|cause| cause.is_answer()).peekable();
+            return answers.peek().is_some() && answers.all(Self::is_permanent);
+        }
         let is_refused = matches!(self.code(), Some(ACCESS_REFUSED | NOT_ALLOWED))
             && self.limit_remedy().is_none();
         is_refused || matches!(self, Self::Url(_) | Self::NotTls)
     }
 
+    /// Whether a server answered at the address.
+    fn is_answer(&self) -> bool {
+        self.code().is_some() || matches!(self, Self::NotTls)
+    }
+
     /// How to raise the limit of connections that the broker says is reached; `None` for any other
     /// error.
     pub fn limit_remedy(&self) -> Option<&'static str> {
+        if let Self::NoAddress { causes, .. } = self {
+            return causes.iter().find_map(Self::limit_remedy);
+        }
         self.reply()
             .and_then(|(code, text)| limit_remedy(code, text))
     }
@@ -155,10 +176,20 @@ impl AmqpError {
 
 impl From<ConnectError> for AmqpError {
     fn from(error: ConnectError) -> Self {
+        let text = error.to_string();
         match error {
             ConnectError::NotTls => Self::NotTls,
             ConnectError::Timeout(limit) => Self::Timeout(limit),
             ConnectError::Broker(source) => Self::doing("connecting")(source),
+            ConnectError::NoAddress(errors) => {
+                let causes = errors
+                    .into_iter()
+                    .map(|AddressError { error, .. }| error.into());
+                Self::NoAddress {
+                    text,
+                    causes: causes.collect(),
+                }
+            }
         }
     }
 }
@@ -184,6 +215,43 @@ fn limit_remedy(code: u16, text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_refused_permanently_if_every_address_that_answers_refuses() {
+        let refused = || answer(ACCESS_REFUSED, "ACCESS_REFUSED - Login was refused");
+        let limited = || {
+            answer(
+                NOT_ALLOWED,
+                "NOT_ALLOWED - node connection limit (5) is reached",
+            )
+        };
+        let silent = || ConnectError::Timeout(Duration::from_secs(10));
+        for (errors, is_permanent) in [
+            (vec![refused(), refused()], true),
+            (vec![silent(), refused()], true),
+            (vec![ConnectError::NotTls, silent()], true),
+            (vec![refused(), limited()], false),
+            (vec![silent(), silent()], false),
+        ] {
+            let errors = errors.into_iter().map(|error| AddressError {
+                address: "mq:5672".to_owned(),
+                error,
+            });
+            let error = AmqpError::from(ConnectError::NoAddress(errors.collect()));
+            assert_eq!(error.is_permanent(), is_permanent, "{error}");
+        }
+        let error = ConnectError::NoAddress(vec![AddressError {
+            address: "mq:5672".to_owned(),
+            error: limited(),
+        }]);
+        let remedy = AmqpError::from(error).limit_remedy().unwrap_or_default();
+        assert!(remedy.contains("connection_max"), "{remedy}");
+    }
+
+    fn answer(code: u16, text: &str) -> ConnectError {
+        let error = lapin::protocol::AMQPError::from_id(code, text.into()).unwrap();
+        ConnectError::Broker(lapin::ErrorKind::ProtocolError(error).into())
+    }
 
     #[test]
     fn a_reached_limit_of_connections_is_no_permanent_refusal() {

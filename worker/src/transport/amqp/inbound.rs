@@ -19,6 +19,7 @@ use super::{
     options::InboundOptions,
     publisher::Publisher,
     queries::QueryService,
+    registration_guard::Registrations,
     replies::ReplySender,
     supervisor::Supervisor,
 };
@@ -50,11 +51,11 @@ pub struct Inbound {
     publisher: Publisher,
     stats: AllStats,
     connection_state: Arc<ConnectionStates>,
-    registered: watch::Receiver<usize>,
+    registered: watch::Receiver<Registrations>,
     queries_tried: watch::Receiver<bool>,
     refused: watch::Receiver<Option<OtherLedger>>,
-    /// Number of lanes for commands.
-    lanes: usize,
+    /// The queues of commands, without those of former shards.
+    command_queues: Vec<String>,
     query_queue: String,
 }
 
@@ -70,15 +71,19 @@ impl Inbound {
         if options.worker.len() > MAX_WORKER {
             return Err(AmqpError::Worker(options.worker));
         }
-        let lanes = options.topology.shards() as usize + 1;
+        let topology = &options.topology;
+        let shards = (0..topology.shards()).map(|shard| topology.commands(shard));
+        let command_queues: Vec<String> = shards.chain([topology.unrouted()]).collect();
         let query_queue = options.topology.queries();
         let connection_state = Arc::new(ConnectionStates::new(&options.senders));
-        connection_state.expected.store(lanes, Relaxed);
+        connection_state
+            .expected
+            .store(command_queues.len(), Relaxed);
         let (sender, replies) = ReplySender::start(&options, connection_state.clone());
         let (publisher, publishing) = Publisher::start(&options, connection_state.clone(), sender);
         let stop = CancellationToken::new();
         let stats = AllStats::default();
-        let (registrations, registered) = watch::channel(0);
+        let (registrations, registered) = watch::channel(Registrations::default());
         let (tried, queries_tried) = watch::channel(false);
         let (refusal, refused) = watch::channel(None);
         let options = Arc::new(options);
@@ -115,7 +120,7 @@ impl Inbound {
             registered,
             queries_tried,
             refused,
-            lanes,
+            command_queues,
             query_queue,
         })
     }
@@ -123,11 +128,24 @@ impl Inbound {
     /// Completes when every lane for commands is registered on the broker, and queries are served
     /// or turned out to be unavailable.
     pub fn ready(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (mut registered, lanes) = (self.registered.clone(), self.lanes);
+        self.when(Registrations::has_all)
+    }
+
+    /// Like [`Self::ready`], but also completes if the queue of a lane turned out to be
+    /// unavailable.
+    pub fn tried(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.when(Registrations::has_tried_all)
+    }
+
+    fn when(
+        &self,
+        condition: fn(&Registrations, &[String]) -> bool,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (mut registered, queues) = (self.registered.clone(), self.command_queues.clone());
         let mut tried = self.queries_tried.clone();
         async move {
             // The senders live as long as the supervisor and the query service.
-            let _ = registered.wait_for(|registered| *registered >= lanes).await;
+            let _ = registered.wait_for(|all| condition(all, &queues)).await;
             let _ = tried.wait_for(|tried| *tried).await;
         }
     }
@@ -155,7 +173,7 @@ impl Inbound {
 
     /// Whether every lane for commands is registered on the broker.
     pub fn is_ready(&self) -> bool {
-        *self.registered.borrow() >= self.lanes
+        self.registered.borrow().has_all(&self.command_queues)
     }
 
     /// The counters of every lane, by queue.

@@ -7,7 +7,10 @@ use std::{
 
 use tokio::{sync::watch, task::AbortHandle};
 
-use super::{connection_state::ConnectionStates, lost_replies::LostReplies};
+use super::{
+    connection_state::ConnectionStates, lost_replies::LostReplies,
+    registration_guard::Registrations,
+};
 use crate::pipeline::{LaneSnapshot, LaneStats, WorkerSnapshot};
 
 /// The counters of every lane since the start, by queue.
@@ -19,7 +22,7 @@ pub struct InboundWatch {
     pub(super) stats: AllStats,
     pub(super) queries: String,
     pub(super) connection_state: Arc<ConnectionStates>,
-    pub(super) registered: watch::Receiver<usize>,
+    pub(super) registered: watch::Receiver<Registrations>,
     pub(super) lost_replies: LostReplies,
     /// Each task with its name. A task that has ended is reported.
     pub(super) tasks: [(&'static str, AbortHandle); 4],
@@ -48,7 +51,7 @@ impl InboundWatch {
         WorkerSnapshot {
             lanes,
             expected: self.connection_state.expected.load(Relaxed),
-            registered: *self.registered.borrow(),
+            registered: self.registered.borrow().count(),
             broker: Some(self.connection_state.connections()),
             queues: self.connection_state.queues(),
             lost_replies: self.lost_replies.read(),

@@ -259,6 +259,7 @@ impl<L: Ledger> Lane<L> {
             tokio::select! {
                 () = self.stop.cancelled() => return Err(Interruption::Drained),
                 () = sleep(backoff.wait()) => {}
+                () = self.ledger.available() => {}
             }
             now = self.clock().before_deciding(group.len()).await?;
             if matches!(stalled.error, CommitError::Infrastructure(_)) {

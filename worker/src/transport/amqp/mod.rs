@@ -4,11 +4,12 @@
 //! |---|---|
 //! | `connection` | opens a connection: name, heartbeat, time limit |
 //! | `topology` | declares the exchanges, queues and bindings of the namespace |
+//! | `retired_shards` | finds the queues of former shards |
 //! | `ledger_id` | compares the ledger's id with the one on the broker |
 //! | `inbound` | starts and drains the transport |
 //! | `connection_state`, `inbound_watch` | the state of connections and lanes, for health and metrics |
 //! | `queue_depth` | reads the depth of the queues |
-//! | `registration_guard` | counts the registered lanes |
+//! | `registration_guard` | the registered lanes |
 //! | `request` | requests on a channel, each with a time limit |
 //! | `subscription` | one channel with one subscription, which is closed but never cancelled |
 //! | `incoming` | converts AMQP deliveries into deliveries of the pipeline |
@@ -24,6 +25,8 @@
 //! | `dead_letter_reader` | reads the dead-letter queue page by page |
 //! | `replay` | replays dead letters in the order of their first arrival |
 //! | `remove` | deletes a namespace |
+//! | `positions` | keeps positions of commits on the broker, and has them checked |
+//! | `retained` | reads the stream of retained commands and publishes commands again |
 //! | `publisher` | publishes dead letters and delayed messages with confirms |
 //! | `replies` | publishes replies from a bounded buffer, over a separate connection |
 //! | `rejections` | decides which rejected messages are kept as dead letters |
@@ -60,6 +63,7 @@ mod ledger_id;
 mod lost_replies;
 mod options;
 mod outgoing;
+mod positions;
 mod publisher;
 mod queries;
 mod queue_depth;
@@ -71,6 +75,8 @@ mod replies;
 mod reported_failures;
 mod reported_senders;
 mod request;
+mod retained;
+mod retired_shards;
 mod session;
 mod settle;
 mod subscription;
@@ -90,4 +96,6 @@ pub use ledger_id::{
     compare_claimed_at as compare_claimed_ledger_at, is_served_at,
 };
 pub use options::InboundOptions;
+pub use positions::{PositionService, read_at as read_positions_at};
 pub use remove::remove_at;
+pub use retained::{Retained, RetainedCommand, RetainedReader, declare_at as declare_retained_at};

@@ -53,6 +53,13 @@ pub fn delayed(topology: &Topology, delivery: Delivery<Ticket>, delay: &Delay) -
     republished(topology.delay(), delivery, table)
 }
 
+/// Converts a retained delivery into a message for its command queue. It goes through the internal
+/// exchange, so that origin, sender and time of receipt are believed.
+pub fn again(topology: &Topology, delivery: Delivery<Ticket>) -> Outgoing {
+    let table = history(&delivery, 0);
+    republished(topology.internal(), delivery, table)
+}
+
 /// Converts a reply. The default exchange routes it to its queue. A header marks it, so that a lane
 /// recognizes a reply that comes back.
 pub fn reply(reply: Reply) -> Option<Outgoing> {

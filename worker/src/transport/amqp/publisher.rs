@@ -22,6 +22,7 @@ use super::{
     connection,
     connection_state::{ConnectionStates, SharedState},
     error::AmqpError,
+    ledger_id,
     options::InboundOptions,
     rejections::Rejections,
     replies::ReplySender,
@@ -33,6 +34,9 @@ use crate::pipeline::{self, Backoff, chain};
 /// Largest number of requests, each of one lane, that wait to be published.
 const REQUESTS: usize = 16;
 const CONFIRM_WITHIN: Duration = Duration::from_secs(30);
+/// Longest pause before the next connection.
+const MAX_RECONNECT_WAIT: Duration = Duration::from_secs(2);
+/// Longest pause after the broker did not accept a message.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The publisher has ended because the worker stops.
@@ -118,15 +122,20 @@ struct Task {
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::new(MAX_WAIT);
+        let mut reconnects = Backoff::new(MAX_RECONNECT_WAIT);
+        let mut refusals = Backoff::new(MAX_WAIT);
         while !self.is_done() {
             let started = Instant::now();
+            let mut backoff = &mut reconnects;
             match self.session().await {
                 Ok(()) => {
                     self.connection_state.publishing.down();
                     return;
                 }
                 Err(error) => {
+                    if matches!(error, AmqpError::NotAccepted { .. }) {
+                        backoff = &mut refusals;
+                    }
                     let error = chain(&error);
                     if let Some(suppressed) = self.connection_state.other_failures.note(&error) {
                         warn!(error, suppressed, "publishing interrupted, reconnecting");
@@ -144,6 +153,10 @@ impl Task {
     async fn session(&mut self) -> Result<(), AmqpError> {
         let name = format!("scrip {} publishing", self.options.worker);
         let connection = connection::open(&self.options.url, name).await?;
+        // Compared after each reconnect: this broker may be another one.
+        if let Some(id) = self.options.ledger_id {
+            ledger_id::compare(&connection, &self.options.topology, id).await?;
+        }
         let (topology, connection_state) =
             (self.options.topology.clone(), self.connection_state.clone());
         let state = &connection_state.publishing;

@@ -47,8 +47,9 @@ pub struct QueryService<Q> {
 }
 
 impl<Q: QueryHandler> QueryService<Q> {
-    /// Serves until `stop` is cancelled, or until the namespace turns out to belong to another
-    /// ledger.
+    /// Serves until `stop` is cancelled. If the namespace belongs to another ledger on one of
+    /// several addresses, the next connection may lead to another one; the supervisor ends the
+    /// worker if its own connection finds the same.
     pub async fn run(self) {
         let this = Arc::new(self);
         let mut backoff = Backoff::new(MAX_WAIT);
@@ -67,11 +68,6 @@ impl<Q: QueryHandler> QueryService<Q> {
                 None | Some(Ok(Ok(()))) => {
                     this.connection_state.queries.down();
                     continue;
-                }
-                // The supervisor also compares the ids, and reports the difference.
-                Some(Ok(Err(error @ AmqpError::OtherLedger(_)))) => {
-                    this.connection_state.queries.lost(chain(&error));
-                    return this.stop.cancelled().await;
                 }
                 Some(Ok(Err(error))) => {
                     let error = chain(&error);

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,12 @@ use producer_sdk::contract::Topology;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{connection, connection_state::ConnectionStates, error::AmqpError, request};
+use super::{
+    connection,
+    connection_state::{ConnectionStates, SharedState},
+    error::AmqpError,
+    request,
+};
 use crate::pipeline::QueueDepth;
 
 /// Time limit for closing a channel.
@@ -38,12 +44,13 @@ pub async fn watch(
     connection_state: &ConnectionStates,
     stop: CancellationToken,
 ) {
-    let mut channel = None;
+    let channels = Mutex::default();
     let mut silent = HashMap::new();
+    let state = &connection_state.receiving;
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            depths = read(connection, &mut channel, queues, &mut silent) => match depths {
+            depths = read(connection, &channels, queues, &mut silent, state) => match depths {
                 // Without any depth, the broker may not have answered at all.
                 Some(queue_depth) if queue_depth.is_empty() => {}
                 Some(queue_depth) => {
@@ -60,7 +67,10 @@ pub async fn watch(
             () = sleep(every) => {}
         }
     }
-    if let Some(channel) = channel {
+    for channel in channels
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+    {
         // A dropped channel would be closed at the same time as its connection.
         let _ = timeout(CLOSE_WITHIN, channel.close(200, "bye".into())).await;
     }
@@ -69,33 +79,29 @@ pub async fn watch(
 /// Reads the depth of each queue once; `None`: the connection is lost.
 async fn read(
     connection: &Connection,
-    channel: &mut Option<Channel>,
+    channels: &Mutex<Vec<Channel>>,
     queues: &[(String, bool)],
     silent: &mut HashMap<String, Instant>,
+    state: &SharedState,
 ) -> Option<BTreeMap<String, QueueDepth>> {
-    let passive = QueueDeclareOptions {
-        passive: true,
-        ..QueueDeclareOptions::default()
-    };
-    let mut queue_depth = BTreeMap::new();
     silent.retain(|_, since| since.elapsed() < SILENT_FOR);
+    let mut requests = Vec::new();
     for (queue, is_commands) in queues {
-        if silent.contains_key(queue) {
-            continue;
+        if !silent.contains_key(queue) {
+            requests.push(async move {
+                let ready = read_one(connection, channels, queue).await;
+                if ready.is_ok() {
+                    state.answered();
+                }
+                (queue, *is_commands, ready)
+            });
         }
-        let open = match channel.take() {
-            Some(open) => open,
-            None => connection::channel(connection).await.ok()?,
-        };
-        let declare = open.queue_declare(queue.as_str().into(), passive, FieldTable::default());
-        match request::answered("reading the depth of a queue", declare).await {
-            Ok(found) => {
-                let depth = QueueDepth {
-                    ready: found.message_count().into(),
-                    is_commands: *is_commands,
-                };
-                queue_depth.insert(queue.clone(), depth);
-                *channel = Some(open);
+    }
+    let mut queue_depth = BTreeMap::new();
+    for (queue, is_commands, ready) in request::one_by_one(requests).await {
+        match ready {
+            Ok(ready) => {
+                queue_depth.insert(queue.clone(), QueueDepth { ready, is_commands });
             }
             // The queue does not exist, and the broker has closed the channel.
             Err(error) if error.is_soft() => {}
@@ -106,4 +112,29 @@ async fn read(
         }
     }
     Some(queue_depth)
+}
+
+/// Reads the depth of a queue, over one of the open channels if there is one.
+async fn read_one(
+    connection: &Connection,
+    channels: &Mutex<Vec<Channel>>,
+    queue: &str,
+) -> Result<u64, AmqpError> {
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let open = lock(channels).pop();
+    let channel = match open {
+        Some(open) => open,
+        None => connection::channel(connection).await?,
+    };
+    let declare = channel.queue_declare(queue.into(), passive, FieldTable::default());
+    let found = request::answered("reading the depth of a queue", declare).await?;
+    lock(channels).push(channel);
+    Ok(found.message_count().into())
+}
+
+fn lock(channels: &Mutex<Vec<Channel>>) -> MutexGuard<'_, Vec<Channel>> {
+    channels.lock().unwrap_or_else(PoisonError::into_inner)
 }

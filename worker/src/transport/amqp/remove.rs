@@ -18,7 +18,7 @@ async fn remove(connection: &lapin::Connection, topology: &Topology) -> Result<(
     const DOING: &str = "removing a namespace";
     let channel = connection::channel(connection).await?;
     let queues = topology.queues().into_iter().map(|queue| queue.name);
-    for queue in queues.chain([topology.ledger()]) {
+    for queue in queues.chain([topology.ledger(), topology.retained()]) {
         let delete = channel.queue_delete(queue.into(), QueueDeleteOptions::default());
         request::answered_slowly(DOING, delete).await?;
     }

@@ -9,12 +9,12 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use lapin::{BasicProperties, Channel, Connection};
+use lapin::{BasicProperties, Channel, ChannelState, Connection, ErrorKind};
 use producer_sdk::contract::{DirectReplyTo, Topology};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, interval, sleep},
 };
 use tracing::warn;
 
@@ -32,13 +32,19 @@ use crate::pipeline::{Backoff, Reply, chain};
 
 /// Largest number of replies that are written to the socket together.
 const AT_ONCE: usize = 256;
-const MAX_WAIT: Duration = Duration::from_secs(10);
+/// Longest pause before the next connection.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+/// The backoff is reset after a connection that lasted this long.
+const STABLE_AFTER: Duration = Duration::from_secs(30);
 /// Largest number of waiting direct replies to nodes that have not received one yet, and their
 /// bytes. They have a separate budget so that they do not use up that of the other replies.
 const UNPROVEN: usize = 64;
 const UNPROVEN_BYTES: u32 = 2 << 20;
-/// Pause after the broker has refused replies.
+/// Pause after the broker has refused replies, and time after which sent replies count as accepted.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often the channel is checked: the broker refuses a reply by closing it, and then no further
+/// reply may be waiting.
+const CHECK_EVERY: Duration = Duration::from_millis(100);
 
 /// A handle to the task that sends replies. The task ends when the last handle is dropped and
 /// everything is sent.
@@ -71,6 +77,7 @@ impl ReplySender {
             connection_state,
             inbox,
             buffer: Vec::new(),
+            is_refused: false,
             unproven,
             unproven_budget: ByteBudget::new(UNPROVEN_BYTES),
             proven,
@@ -118,6 +125,8 @@ struct Task {
     connection_state: Arc<ConnectionStates>,
     inbox: mpsc::Receiver<Waiting>,
     buffer: Vec<Waiting>,
+    /// Whether the broker has refused replies and accepted none since.
+    is_refused: bool,
     /// Sends direct replies to nodes that have not received one yet.
     unproven: mpsc::Sender<(DirectReplyTo, Waiting)>,
     unproven_budget: ByteBudget,
@@ -147,7 +156,7 @@ impl Task {
                 }
             }
             self.proven.clear();
-            if started.elapsed() > MAX_WAIT * 3 {
+            if started.elapsed() > STABLE_AFTER {
                 backoff.reset();
             }
             sleep(backoff.wait()).await;
@@ -175,14 +184,23 @@ impl Task {
     async fn serve(&mut self, connection: &Connection) -> Result<(), AmqpError> {
         loop {
             let channel = connection::channel(connection).await?;
-            match self.serve_channel(connection, &channel).await {
+            let served = tokio::select! {
+                served = self.serve_channel(connection, &channel) => served,
+                error = closed(&channel) => Err(error),
+            };
+            match served {
                 Ok(()) => {
                     request::close_channel(&channel).await;
                     return Ok(());
                 }
                 Err(error) if connection.status().connected() => {
                     warn!(error = chain(&error), "broker refused replies");
+                    // The reply that was refused is written already.
+                    self.lost.add(LostReply::BrokerRefused, 1);
                     self.drop_buffer(LostReply::BrokerRefused);
+                    self.is_refused = true;
+                    let state = &self.connection_state.replies;
+                    state.limited_by("the broker refuses replies".to_owned());
                     sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error),
@@ -213,6 +231,13 @@ impl Task {
                 .await
                 .map_err(AmqpError::doing("publishing"))?;
             self.buffer.clear();
+            if self.is_refused {
+                sleep(PAUSE).await;
+                if channel.status().connected() {
+                    self.is_refused = false;
+                    self.connection_state.replies.up();
+                }
+            }
         }
     }
 
@@ -236,4 +261,16 @@ impl Task {
         self.lost.add(reason, self.buffer.len());
         self.buffer.clear();
     }
+}
+
+/// Waits until the channel is closed.
+async fn closed(channel: &Channel) -> AmqpError {
+    let mut check = interval(CHECK_EVERY);
+    while channel.status().connected() {
+        check.tick().await;
+    }
+    // If the connection is lost, its state changes a moment later.
+    sleep(CHECK_EVERY).await;
+    let error = ErrorKind::InvalidChannelState(ChannelState::Error, "basic.publish");
+    AmqpError::doing("sending replies")(error.into())
 }

@@ -32,7 +32,8 @@ use super::{
     options::InboundOptions,
     publisher::Publisher,
     queue_depth,
-    registration_guard::RegistrationGuard,
+    registration_guard::{RegistrationGuard, Registrations},
+    retired_shards,
     session::Session,
     topology,
 };
@@ -50,8 +51,8 @@ pub struct Supervisor<L> {
     pub stop: CancellationToken,
     pub stats: AllStats,
     pub connection_state: Arc<ConnectionStates>,
-    /// Number of lanes that are registered on the broker.
-    pub registered: watch::Sender<usize>,
+    /// The lanes that are registered on the broker.
+    pub registered: watch::Sender<Registrations>,
     /// Queues whose subscription may have made the broker close the connection. Their lanes
     /// subscribe over connections of their own.
     pub suspects: Mutex<HashSet<String>>,
@@ -169,7 +170,7 @@ impl<L: Ledger + 'static> Supervisor<L> {
             ledger_id::compare(&connection, &self.options.topology, id).await?;
         }
         topology::declare_exchanges(&connection, &self.options.topology).await?;
-        let retired = topology::retired_shards(&connection, &self.options.topology).await?;
+        let retired = retired_shards::retired_shards(&connection, &self.options.topology).await?;
         Ok((connection, retired))
     }
 
@@ -295,9 +296,11 @@ impl<L: Ledger + 'static> Supervisor<L> {
         loop {
             let declared = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                declared = session.declare(connection.get(), &self.options.topology, lane.queue()) => {
-                    declared
-                }
+                declared = session.declare(
+                    connection.get(),
+                    &self.options.topology,
+                    lane.queue(),
+                ) => declared,
             };
             if declared.is_ok() {
                 tokio::select! {
@@ -312,15 +315,19 @@ impl<L: Ledger + 'static> Supervisor<L> {
                 return Ok(());
             }
             let (started, committed) = (Instant::now(), stats.snapshot().commands);
-            let mut guard = RegistrationGuard::none(&self.registered);
+            let queue = lane.queue().to_owned();
+            let mut guard = RegistrationGuard::none(&self.registered, &queue);
             let interruption = match declared {
                 Ok(()) => lane.serve(connection.get(), || guard.take()).await,
                 Err(error) => error.into(),
             };
             if guard.is_taken() {
-                self.suspects().remove(lane.queue());
-            } else if matches!(&interruption, Interruption::Broker(error) if error.is_internal()) {
-                self.suspects().insert(lane.queue().to_owned());
+                self.suspects().remove(&queue);
+            } else {
+                guard.fail();
+                if matches!(&interruption, Interruption::Broker(error) if error.is_internal()) {
+                    self.suspects().insert(queue.clone());
+                }
             }
             drop(guard);
             stats.state.set(LaneState::Starting);

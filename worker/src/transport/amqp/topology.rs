@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use lapin::{
     Channel, Connection, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
-    types::{AMQPValue, FieldTable, ShortString},
+    types::{FieldTable, ShortString},
 };
 use producer_sdk::contract::{
     self, Arg, BUCKETS, Binding, ExchangeSpec, Origin, QueueSpec, Topology,
@@ -109,10 +109,20 @@ pub(super) async fn declare_queue(
     let Some(spec) = queues.find(|spec| spec.name == queue) else {
         return Ok(Vec::new());
     };
-    let mut declarer = Declarer::new(connection, topology).await?;
-    declarer.queue(&spec).await?;
     let mut bindings = topology.bindings();
     bindings.retain(|binding| binding.queue == queue);
+    declare_bound(connection, topology, &spec, bindings).await
+}
+
+/// Declares a queue with these bindings.
+pub(super) async fn declare_bound(
+    connection: &Connection,
+    topology: &Topology,
+    spec: &QueueSpec,
+    bindings: Vec<Binding>,
+) -> Result<Vec<Difference>, AmqpError> {
+    let mut declarer = Declarer::new(connection, topology).await?;
+    declarer.queue(spec).await?;
     declarer.bindings(bindings).await?;
     Ok(declarer.finish().await)
 }
@@ -165,37 +175,6 @@ pub(super) async fn unbind_from(
         request::close_channel(&channel).await;
     }
     Ok(())
-}
-
-/// Shards beyond the current number that still have a queue, because there were more shards before.
-/// Their queues are served until they are empty. The search ends at the first queue that does not
-/// exist, so that it costs one refused request. So operators must delete such queues from the
-/// highest number down.
-pub async fn retired_shards(
-    connection: &Connection,
-    topology: &Topology,
-) -> Result<Vec<u32>, AmqpError> {
-    let mut retired = Vec::new();
-    for shard in topology.shards()..BUCKETS {
-        let channel = connection::channel(connection).await?;
-        let passive = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let queue = short(topology.commands(shard))?;
-        let lookup = channel.queue_declare(queue, passive, FieldTable::default());
-        match request::answered("looking for former shards", lookup).await {
-            Ok(_) => {
-                request::close_channel(&channel).await;
-                retired.push(shard);
-            }
-            // The queue exists, and its leader does not answer.
-            Err(AmqpError::NoAnswer { .. }) => retired.push(shard),
-            Err(error) if error.is_soft() => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(retired)
 }
 
 /// Unbinds the buckets of other shards from the queue of a shard. A bucket that is not bound counts
@@ -374,14 +353,8 @@ pub(super) fn short(name: impl Into<String>) -> Result<ShortString, AmqpError> {
 }
 
 pub(super) fn table(args: &[(String, Arg)]) -> Result<FieldTable, AmqpError> {
-    let mut table = FieldTable::default();
-    for (name, arg) in args {
-        let value = match arg {
-            Arg::Str(text) => AMQPValue::LongString(text.as_str().into()),
-            Arg::Int(number) => AMQPValue::LongLongInt(*number),
-            Arg::Bool(truth) => AMQPValue::Boolean(*truth),
-        };
-        table.insert(short(name)?, value);
-    }
-    Ok(table)
+    producer_sdk::amqp::arguments(args).map_err(|error| AmqpError::NotAccepted {
+        exchange: "the arguments of a declaration".to_owned(),
+        why: error.to_string(),
+    })
 }

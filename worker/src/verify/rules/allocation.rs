@@ -56,7 +56,8 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "allocation.fits_the_expiry_of_its_batch",
         Scope::Users,
-        "a consumption takes from a batch that has not expired, an expiration from one that has",
+        "a consumption or a revocation takes from a batch that has not expired, and a refund or a \
+         reinstatement returns to one; an expiration takes from one that has",
         "its transaction occurred at {stored}, but its batch expires at {expected}",
         "SELECT a.transaction_id AS id, a.batch_id AS other, t.user_id, CAST(t.occurred_at AS text) AS stored,
                 CAST(b.expires_at AS text) AS expected
@@ -65,6 +66,9 @@ pub(super) const RULES: &[Rule] = &[
            JOIN credits_batch b ON b.id = a.batch_id
           WHERE t.user_id > $1 AND t.user_id <= $2
             AND CASE t.type WHEN 'consumption' THEN b.expires_at <= t.occurred_at
+                            WHEN 'refund' THEN b.expires_at <= t.occurred_at
+                            WHEN 'revocation' THEN b.expires_at <= t.occurred_at
+                            WHEN 'reinstatement' THEN b.expires_at <= t.occurred_at
                             WHEN 'expiration' THEN b.expires_at IS NULL OR b.expires_at > t.occurred_at
                             ELSE FALSE END",
     ),

@@ -36,6 +36,19 @@ pub(super) const RULES: &[Rule] = &[
           WHERE user_id > $1 AND user_id <= $2 AND NOT (held BETWEEN 0 AND remaining)",
     ),
     rule(
+        "batch.held_is_sum_of_open_holds",
+        "`held` is what the slices of OPEN holds reserve of the batch",
+        "`held` is {stored}; the slices of its OPEN holds reserve {expected}",
+        "SELECT b.id, NULL AS other, b.user_id, CAST(b.held AS text) AS stored,
+                CAST(coalesce(s.total, 0) AS text) AS expected
+           FROM credits_batch b
+           LEFT JOIN (SELECT p.batch_id, sum(p.amount - p.captured) AS total
+                        FROM credits_hold h JOIN credits_hold_slice p ON p.hold_id = h.id
+                       WHERE h.user_id > $1 AND h.user_id <= $2 AND h.status = 'OPEN' GROUP BY p.batch_id) s
+             ON s.batch_id = b.id
+          WHERE b.user_id > $1 AND b.user_id <= $2 AND b.held <> coalesce(s.total, 0)",
+    ),
+    rule(
         "batch.active_while_something_remains",
         "a batch is ACTIVE if and only if `remaining` is above 0",
         "`status` is {stored}, but {expected} remain",

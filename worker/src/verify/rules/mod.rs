@@ -3,7 +3,11 @@
 mod allocation;
 mod batch;
 mod batch_origin;
+mod debt;
+mod hold;
+mod refund;
 mod refusal;
+mod revocation;
 mod subscription;
 mod transaction;
 mod transaction_fields;
@@ -24,8 +28,12 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         batch_origin::RULES,
         transaction::RULES,
         transaction_fields::RULES,
+        refund::RULES,
+        revocation::RULES,
+        debt::RULES,
         refusal::RULES,
         allocation::RULES,
+        hold::RULES,
         subscription::RULES,
     ]
     .into_iter()

@@ -69,12 +69,14 @@ pub(super) const RULES: &[Rule] = &[
         "the other account is {stored}, which does not fit {expected}",
         "SELECT id, NULL AS other, user_id, account AS stored,
                 'a ' || type || ' of ' || CAST(amount AS text) AS expected
-           FROM (SELECT id, user_id, type, amount,
-                        coalesce(CASE WHEN amount > 0 THEN debit_account ELSE credit_account END, 'missing') AS account
+           FROM (SELECT id, user_id, type, amount, debt_change,
+                        coalesce(CASE WHEN amount > 0 OR (amount = 0 AND debt_change < 0) THEN debit_account
+                                      ELSE credit_account END, 'missing') AS account
                    FROM credits_transaction
-                  WHERE user_id > $1 AND user_id <= $2 AND amount <> 0) t
+                  WHERE user_id > $1 AND user_id <= $2 AND (amount <> 0 OR debt_change IS NOT NULL)) t
           WHERE NOT CASE type
                 WHEN 'consumption' THEN amount < 0 AND substr(account, 1, 8) = 'SERVICE:'
+                WHEN 'capture' THEN amount < 0 AND substr(account, 1, 8) = 'SERVICE:'
                 WHEN 'refund' THEN amount > 0 AND substr(account, 1, 8) = 'SERVICE:'
                 WHEN 'purchase' THEN amount > 0 AND substr(account, 1, 8) = 'PAYMENT:'
                 WHEN 'bonus' THEN amount > 0 AND account = 'SYSTEM:purchase-bonus'
@@ -82,7 +84,11 @@ pub(super) const RULES: &[Rule] = &[
                 WHEN 'monthly_grant' THEN amount > 0 AND account = 'SYSTEM:subscription-grant'
                 WHEN 'promotion' THEN amount > 0 AND account = 'SYSTEM:promotion'
                 WHEN 'expiration' THEN amount < 0 AND account = 'SYSTEM:expiration'
-                WHEN 'revocation' THEN amount < 0 AND substr(account, 1, 7) <> 'WALLET:'
+                WHEN 'revocation' THEN amount < 0 AND substr(account, 1, 7) IN ('PAYMENT', 'SYSTEM:')
+                WHEN 'debt' THEN amount = 0 AND debt_change > 0 AND substr(account, 1, 7) IN ('PAYMENT', 'SYSTEM:')
+                WHEN 'repayment' THEN amount < 0 AND account = 'DEBT:' || user_id
+                WHEN 'forgiveness' THEN amount = 0 AND debt_change < 0 AND account = 'SYSTEM:debt-forgiveness'
+                WHEN 'reinstatement' THEN amount >= 0 AND substr(account, 1, 7) IN ('PAYMENT', 'SYSTEM:')
                 ELSE FALSE END",
     ),
     rule(

@@ -56,30 +56,45 @@ pub(super) const RULES: &[Rule] = &[
           WHERE w.user_id > $1 AND w.user_id <= $2 AND w.held <> coalesce(s.total, 0)",
     ),
     rule(
+        "wallet.holds_end_at_first_expiry",
+        "`holds_end_at` is the earliest expiry of the OPEN holds of the wallet",
+        "`holds_end_at` is {stored}; the earliest expiry of its OPEN holds is {expected}",
+        "SELECT w.id, NULL AS other, w.user_id, CAST(w.holds_end_at AS text) AS stored,
+                CAST(s.first AS text) AS expected
+           FROM credits_balance w
+           LEFT JOIN (SELECT user_id, min(expires_at) AS first FROM credits_hold
+                       WHERE user_id > $1 AND user_id <= $2 AND status = 'OPEN' GROUP BY user_id) s
+             ON s.user_id = w.user_id
+          WHERE w.user_id > $1 AND w.user_id <= $2
+            AND ((w.holds_end_at IS NULL) <> (s.first IS NULL) OR w.holds_end_at <> s.first)",
+    ),
+    rule(
         "wallet.total_earned_is_sum_of_credits",
-        "`total_earned` is the sum of the purchases, bonuses, grants and promotions of the wallet",
-        "`total_earned` is {stored}; the sum of its purchases, bonuses, grants and promotions is \
-         {expected}",
+        "`total_earned` is the sum of the purchases, bonuses, grants and promotions of the wallet, \
+         less revocations and repayments, with reinstatements",
+        "`total_earned` is {stored}; the sum of its purchases, bonuses, grants and promotions, less \
+         what was revoked and repaid, is {expected}",
         "SELECT w.id, NULL AS other, w.user_id, CAST(w.total_earned AS text) AS stored,
                 CAST(coalesce(s.total, 0) AS text) AS expected
            FROM credits_balance w
            LEFT JOIN (SELECT user_id, sum(amount) AS total FROM credits_transaction
                        WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED'
-                         AND type IN ('purchase', 'bonus', 'registration_bonus', 'monthly_grant', 'promotion')
+                         AND type IN ('purchase', 'bonus', 'registration_bonus', 'monthly_grant', 'promotion',
+                                      'revocation', 'repayment', 'reinstatement')
                        GROUP BY user_id) s
              ON s.user_id = w.user_id
           WHERE w.user_id > $1 AND w.user_id <= $2 AND w.total_earned <> coalesce(s.total, 0)",
     ),
     rule(
         "wallet.total_spent_is_consumed_less_refunded",
-        "`total_spent` is the consumption of the wallet, less the refunds",
+        "`total_spent` is the consumption of the wallet, captures included, less the refunds",
         "`total_spent` is {stored}; its consumption, less the refunds, is {expected}",
         "SELECT w.id, NULL AS other, w.user_id, CAST(w.total_spent AS text) AS stored,
                 CAST(coalesce(s.total, 0) AS text) AS expected
            FROM credits_balance w
            LEFT JOIN (SELECT user_id, -sum(amount) AS total FROM credits_transaction
                        WHERE user_id > $1 AND user_id <= $2 AND status = 'COMPLETED'
-                         AND type IN ('consumption', 'refund')
+                         AND type IN ('consumption', 'capture', 'refund')
                        GROUP BY user_id) s
              ON s.user_id = w.user_id
           WHERE w.user_id > $1 AND w.user_id <= $2 AND w.total_spent <> coalesce(s.total, 0)",

@@ -1,10 +1,7 @@
 //! A command queue with a length limit, as an operator may configure it.
 
-use lapin::{
-    options::QueueDeclareOptions,
-    types::{AMQPValue, FieldTable},
-};
-use producer_sdk::contract::Arg;
+use lapin::{options::QueueDeclareOptions, types::AMQPValue};
+use producer_sdk::amqp::arguments;
 use testkit::broker::TestBroker;
 
 /// Declares the only command queue of a namespace with a length limit, and all other queues and
@@ -16,15 +13,7 @@ pub async fn declare_bounded(broker: &TestBroker, most: u32) {
         .queues()
         .into_iter()
         .find(|queue| queue.name == name);
-    let mut arguments = FieldTable::default();
-    for (name, value) in queue.expect("a command queue").args {
-        let value = match value {
-            Arg::Str(text) => AMQPValue::LongString(text.into()),
-            Arg::Int(number) => AMQPValue::LongLongInt(number),
-            Arg::Bool(truth) => AMQPValue::Boolean(truth),
-        };
-        arguments.insert(name.into(), value);
-    }
+    let mut arguments = arguments(&queue.expect("a command queue").args).expect("short names");
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(most.into()));
     let channel = broker
         .connection()

@@ -124,6 +124,11 @@ pub static ALL: &[Case] = &[
         Measurement::Drain(long(books(Books::Large, Users::Scattered(10_000)))),
     ),
     quick(
+        "drain-holds",
+        "drain, 2 lanes, uniform, holds and their captures",
+        Measurement::Drain(mix(Mix::Hold)),
+    ),
+    quick(
         "drain-groups-10",
         "drain, 2 lanes, groups of 10 at most",
         Measurement::Drain(groups(10)),

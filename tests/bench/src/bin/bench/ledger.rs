@@ -98,9 +98,13 @@ impl Ledger {
             .await
         };
         Totals {
-            // Without transactions that belong to another one, such as the bonus of a package.
+            // Without transactions that belong to another one, such as the bonus of a package. A
+            // capture belongs to its hold, and is a command all the same.
             transactions: self
-                .number("SELECT COUNT(*) FROM credits_transaction WHERE related_id IS NULL")
+                .number(
+                    "SELECT COUNT(*) FROM credits_transaction \
+                     WHERE related_id IS NULL OR type = 'capture'",
+                )
                 .await,
             moved: sum("amount", "credits_transaction").await,
             balances: sum("balance", "credits_balance").await,

@@ -33,7 +33,7 @@ const fn more(
 }
 
 /// All targets.
-pub const ALL: [Target; 9] = [
+pub const ALL: [Target; 10] = [
     more(
         "drain, 2 lanes : broker alone",
         "drain-2",
@@ -69,6 +69,13 @@ pub const ALL: [Target; 9] = [
         "drain-long",
         0.7,
         0.9,
+    ),
+    more(
+        "holds and captures : drain",
+        "drain-holds",
+        "drain-2",
+        0.6,
+        0.8,
     ),
     more(
         "groups of 10 : one transaction per command",

@@ -28,6 +28,8 @@ pub enum Mix {
     Consume,
     /// 90 % consumptions, 5 % promotions, 3 % purchases, and 2 % queries for a balance.
     Life,
+    /// Holds of one credit in turn with their captures.
+    Hold,
     /// The trace of real requests with its registrations and purchases.
     Trace,
 }
@@ -93,7 +95,7 @@ impl Workload {
         };
         let trace = match mix {
             Mix::Trace => trace::commands(),
-            Mix::Consume | Mix::Life => Vec::new(),
+            Mix::Consume | Mix::Life | Mix::Hold => Vec::new(),
         };
         Self {
             number: fixture.next_workload(),
@@ -134,10 +136,10 @@ impl Workload {
     /// The change of the total balance by all messages; `None` if it depends on the ledger.
     pub fn moved(&self) -> Option<i64> {
         let moved = |n| match self.kind(n) {
-            Kind::Consume => Some(-1),
+            Kind::Consume | Kind::Capture => Some(-1),
             Kind::Gift => Some(GIFT),
             Kind::Purchase => Some(PURCHASE),
-            Kind::Query => Some(0),
+            Kind::Query | Kind::Hold => Some(0),
             Kind::Traced => None,
         };
         (0..self.messages).map(moved).sum()
@@ -157,18 +159,26 @@ impl Workload {
             (Mix::Life, 90..95) => Kind::Gift,
             (Mix::Life, 95..98) => Kind::Purchase,
             (Mix::Life, 98..) => Kind::Query,
+            (Mix::Hold, n) if n % 2 == 0 => Kind::Hold,
+            (Mix::Hold, _) => Kind::Capture,
             (Mix::Consume | Mix::Life, _) => Kind::Consume,
         }
     }
 
     fn message(&self, n: usize) -> Message {
-        let user = || large::user(self.user(n));
-        let reference = || match self.references {
+        let kind = self.kind(n);
+        // A capture belongs to the hold that is the message before it.
+        let of_user = n - usize::from(matches!(kind, Kind::Capture));
+        let user = || large::user(self.user(of_user));
+        let reference_of = |n: usize| match self.references {
             References::Ordered => format!("{}-{n:016x}", self.number),
             References::Random => format!("{:016x}-{}", scattered(n as u64), self.number),
         };
-        Message::Command(match self.kind(n) {
+        let reference = || reference_of(n);
+        Message::Command(match kind {
             Kind::Consume => Command::consume(reference(), user(), "google:fast"),
+            Kind::Hold => Command::hold(reference(), user(), "google:fast"),
+            Kind::Capture => Command::capture(reference(), user(), reference_of(of_user)),
             Kind::Gift => Command::promotion(reference(), user(), GIFT),
             Kind::Purchase => Command::purchase_credits(reference(), user(), PURCHASE, reference()),
             Kind::Query => return Message::Query(Query::balance(user())),
@@ -190,6 +200,8 @@ impl Workload {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Consume,
+    Hold,
+    Capture,
     Gift,
     Purchase,
     Query,

@@ -172,8 +172,8 @@ pub const TRANSACTIONS: &[Case] = &[
         "book.is_balanced",
         "UPDATE credits_balance SET balance = 1000 WHERE user_id = 'cyd'",
         "",
-        "265 were issued, but 1265 are accounted for: balances 1145 + consumed 52 - refunded 4 + \
-         expired 50 + revoked 22",
+        "299 were issued, but 1299 are accounted for: balances 1172 + consumed 57 - refunded 4 + \
+         expired 50 + revoked 20 + repaid 4",
     ),
     case(
         "book.accounts_fit_types",

@@ -25,7 +25,8 @@ pub const WALLETS: &[Case] = &[
         "wallet.total_earned_is_sum_of_credits",
         "UPDATE credits_balance SET total_earned = 0 WHERE user_id = 'bob'",
         BOB,
-        "`total_earned` is 0; the sum of its purchases, bonuses, grants and promotions is 105",
+        "`total_earned` is 0; the sum of its purchases, bonuses, grants and promotions, less \
+         what was revoked and repaid, is 105",
     ),
     case(
         "wallet.total_spent_is_consumed_less_refunded",

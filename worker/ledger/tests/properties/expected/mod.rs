@@ -7,18 +7,22 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ledger::{
-    Action, Batch, Book, Command, Consume, Expire, Item, MAX_AMOUNT, MonthlyGrant, Outcome,
+    Action, Batch, Book, Command, Consume, Expire, Hold, Item, MAX_AMOUNT, MonthlyGrant, Outcome,
     Posting, Promotion, Purchase, Refusal, Rules, Skipped, Source, SubscriptionUpdate,
     TransactionType, Wallet,
 };
 use uuid::Uuid;
 
-use super::history::{Histories, Month, Report};
+use super::{
+    debts::{Change, Debts},
+    history::{Histories, Month, Report},
+    holds::Holds,
+};
 
 /// The expected result of a command.
 pub struct Expected {
     pub refusal: Option<Refusal>,
-    /// The credits that it moves. `None` if periods are granted, because these are checked one by
+    /// The credits that it moves, without those that repay a debt at once. `None` if periods are granted, because these are checked one by
     /// one.
     pub amount: Option<i64>,
     /// Whether the event is older than a known one.
@@ -29,6 +33,8 @@ pub struct Expected {
     pub first: Option<(String, Uuid)>,
     /// The period that the job's command grants.
     pub grant: Option<Due>,
+    /// What a revocation does to deposits.
+    pub revoked: Vec<Change>,
 }
 
 /// A period that has to be granted.
@@ -43,6 +49,8 @@ pub struct Due {
 pub struct Sight<'a> {
     pub book: &'a Book,
     pub histories: &'a Histories,
+    pub holds: &'a Holds,
+    pub debts: &'a Debts,
     pub rules: &'a Rules,
     pub now: DateTime<Utc>,
 }
@@ -105,7 +113,21 @@ pub fn spent_first_expiring_first(before: &Wallet, outcome: &Outcome, at: DateTi
         .iter()
         .map(|a| (a.batch_id, -a.amount))
         .collect();
-    let mut order: Vec<_> = before
+    let mut missing = -outcome.amount;
+    let expected: HashMap<Uuid, i64> = in_spending_order(before, at)
+        .into_iter()
+        .filter_map(|batch| {
+            let taken = missing.min(batch.remaining - batch.held);
+            missing -= taken;
+            (taken > 0).then_some((batch.id, taken))
+        })
+        .collect();
+    missing == 0 && taken == expected
+}
+
+/// The batches that can be spent at `at`, in the order in which they are spent.
+pub fn in_spending_order(wallet: &Wallet, at: DateTime<Utc>) -> Vec<&Batch> {
+    let mut order: Vec<_> = wallet
         .batches()
         .iter()
         .filter(|b| b.expires_at.is_none_or(|end| end > at))
@@ -123,20 +145,11 @@ pub fn spent_first_expiring_first(before: &Wallet, outcome: &Outcome, at: DateTi
             .then(a.issued_at.cmp(&b.issued_at))
             .then(a.id.cmp(&b.id))
     });
-    let mut missing = -outcome.amount;
-    let expected: HashMap<Uuid, i64> = order
-        .into_iter()
-        .filter_map(|batch| {
-            let taken = missing.min(batch.remaining - batch.held);
-            missing -= taken;
-            (taken > 0).then_some((batch.id, taken))
-        })
-        .collect();
-    missing == 0 && taken == expected
+    order
 }
 
-/// The cost of a consumption.
-fn cost(service: &str, amount: Option<i64>, quantity: Option<i64>) -> i128 {
+/// The cost of the use of a service.
+pub fn cost(service: &str, amount: Option<i64>, quantity: Option<i64>) -> i128 {
     if let Some(amount) = amount {
         return i128::from(amount);
     }
@@ -160,6 +173,7 @@ impl<'a> Sight<'a> {
             default_price: Self::is_priced_by_default(command, refusal),
             first: None,
             grant: None,
+            revoked: Vec::new(),
         };
         if refusal == Some(Refusal::DuplicatePayment) {
             let first = self.credited(command);
@@ -180,6 +194,11 @@ impl<'a> Sight<'a> {
                     known.is_some_and(|history| history.is_stale(&event))
                 });
             }
+            Action::Revoke(revoke) if refusal.is_none() => {
+                expected.revoked = self.debts.changes(self, command, revoke);
+                let taken = expected.revoked.iter().flat_map(|one| one.taken.values());
+                expected.amount = Some(-taken.sum::<i64>());
+            }
             _ if refusal.is_none() => expected.amount = Some(self.amount(command)),
             _ => {}
         }
@@ -191,7 +210,8 @@ impl<'a> Sight<'a> {
     fn is_priced_by_default(command: &Command, refusal: Option<Refusal>) -> bool {
         let is_unpriced = matches!(
             &command.action,
-            Action::Consume(Consume { service, amount: None, .. }) if service == "unpriced"
+            Action::Consume(Consume { service, amount: None, .. })
+                | Action::Hold(Hold { service, amount: None, .. }) if service == "unpriced"
         );
         is_unpriced && refusal.is_none_or(|code| code == Refusal::InsufficientCredits)
     }
@@ -279,6 +299,10 @@ impl<'a> Sight<'a> {
                 amount,
                 quantity,
             }) => -i64::try_from(cost(service, *amount, *quantity)).expect("a cost"),
+            Action::Refund(refund) => {
+                let left = self.left_to_refund(command, refund);
+                refund.amount.or(left).expect("an original")
+            }
             Action::RegistrationBonus => headroom.min(20),
             Action::Promotion(Promotion { amount, .. }) => headroom.min(*amount),
             Action::Purchase(Purchase {
@@ -301,7 +325,18 @@ impl<'a> Sight<'a> {
                     .map(|batch| batch.remaining - batch.held)
                     .sum::<i64>()
             }
-            Action::MonthlyGrant(_)
+            Action::Capture(capture) => {
+                let wallet = self.wallet(command).expect("a wallet");
+                let at = effective(command, self.rules, self.now);
+                let taken = self.holds.capture(capture, command, wallet, at);
+                -taken.expect("not refused").amount()
+            }
+            Action::Reinstate(reinstate) => self.debts.restored(command, reinstate),
+            Action::Hold(_)
+            | Action::Revoke(_)
+            | Action::Forgive(_)
+            | Action::Release(_)
+            | Action::MonthlyGrant(_)
             | Action::Subscription(_)
             | Action::Freeze(_)
             | Action::Unfreeze(_) => 0,

@@ -1,0 +1,23 @@
+//! The webhooks of payment providers: signed events of every kind and version lead to exactly the
+//! right ledger.
+
+#[path = "webhooks/crash.rs"]
+mod crash;
+#[path = "webhooks/creem.rs"]
+mod creem;
+#[path = "webhooks/events.rs"]
+mod events;
+#[path = "webhooks/operators.rs"]
+mod operators;
+#[path = "webhooks/orders.rs"]
+mod orders;
+#[path = "webhooks/outage.rs"]
+mod outage;
+#[path = "webhooks/sender.rs"]
+mod sender;
+#[path = "webhooks/signatures.rs"]
+mod signatures;
+#[path = "webhooks/stripe.rs"]
+mod stripe;
+#[path = "webhooks/tables.rs"]
+mod tables;
