@@ -100,6 +100,36 @@ fn the_cost_beyond_the_hold_follows_the_option_overrun() {
 }
 
 #[test]
+fn the_row_of_a_refused_capture_keeps_its_quantity() {
+    let mut it = Holds::new(&[(10, None)]);
+    let prices = &mut it.desk.rules.prices;
+    prices.insert("google:chat".to_owned(), Price::each(1));
+    it.hold(4);
+    let outcome = it.capture(Capture {
+        quantity: Some(5),
+        overrun: Some(Overrun::Reject),
+        ..capture()
+    });
+    assert_eq!(code(&outcome), Some(Refusal::InsufficientCredits));
+    let posting = it.desk.book.postings().last().expect("a row");
+    assert_eq!((posting.quantity, posting.amount), (Some(5), 0));
+}
+
+#[test]
+fn a_capture_records_what_it_took_beyond_the_hold() {
+    for (amount, beyond) in [(3, None), (4, None), (5, Some(1)), (10, Some(6))] {
+        let mut it = Holds::new(&[(10, None)]);
+        it.hold(4);
+        it.capture(Capture {
+            amount: Some(amount),
+            ..capture()
+        });
+        let posting = it.desk.book.postings().last().expect("a row");
+        assert_eq!(posting.detail.beyond_hold, beyond, "{amount}");
+    }
+}
+
+#[test]
 fn a_capture_from_one_batch_twice_has_one_allocation() {
     let mut it = Holds::new(&[(10, None)]);
     it.hold(4);

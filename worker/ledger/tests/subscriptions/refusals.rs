@@ -36,6 +36,9 @@ fn a_grant_is_clipped_to_the_cap_and_a_full_wallet_is_not_retried() {
     let full = &desk.job()[0];
     assert_eq!(code(full), Some(Refusal::MaxBalanceReached));
     assert_eq!((full.amount, full.clipped), (0, Some(200)));
+    let row = desk.book.postings().last().expect("the row of the refusal");
+    assert_eq!(row.subscription_id.as_deref(), Some("sub"));
+    assert_eq!(row.period_start, Some(at("2026-03-10")));
     assert!(desk.job().is_empty(), "it is not tried again");
     assert_eq!(desk.known().state.due_at, Some(at("2026-04-10")));
 }
