@@ -41,7 +41,9 @@ HELD = answer(
 INVALID_TOKEN = answer(401, {"code": "invalid_token", "detail": "no"})
 
 
-def client(*steps: Step, timeout: float = 0.3) -> tuple[ScripClient, list[bytes]]:
+def client(
+    *steps: Step, timeout: float = 0.3, min_delay: float = 0.001
+) -> tuple[ScripClient, list[bytes]]:
     """Return a client whose requests get these responses, the last one again and again."""
     bodies: list[bytes] = []
 
@@ -50,7 +52,7 @@ def client(*steps: Step, timeout: float = 0.3) -> tuple[ScripClient, list[bytes]
         return steps[min(len(bodies), len(steps)) - 1]()
 
     http = httpx.Client(transport=httpx.MockTransport(handle))
-    retry = Retry(min_delay=0.001)
+    retry = Retry(min_delay=min_delay)
     return ScripClient("http://api", "t", timeout=timeout, retry=retry, http=http), bodies
 
 
@@ -59,11 +61,14 @@ class ProxyTest(unittest.TestCase):
 
     def test_a_response_that_is_not_from_the_api_is_repeated_and_unreachable(self) -> None:
         for status in STATUSES:
-            scrip, bodies = client(html(status))
+            scrip, bodies = client(html(status), html(status), HELD, timeout=30.0)
+            self.assertEqual(scrip.consume("r", "ada", "s")["status"], "completed")
+            self.assertEqual(len(bodies), 3)
+            # The delay is longer than the time that is left.
+            scrip, _ = client(html(status), timeout=2.0, min_delay=5.0)
             with self.assertRaises(UnreachableError) as raised:
                 scrip.consume("r", "ada", "s")
             self.assertIn(f"http_{status}", str(raised.exception))
-            self.assertGreater(len(bodies), 1)
         scrip, _ = client(answer(500, {"code": "internal", "detail": "a defect"}))
         with self.assertRaises(UnreachableError):
             scrip.consume("r", "ada", "s")

@@ -47,8 +47,8 @@ class SpoolTest(unittest.TestCase):
     def path(self, name: str) -> Path:
         return self.server.folder / name
 
-    def open(self, name: str, max_bytes: int = 1 << 20) -> Spool:
-        return Spool(self.scrip, self.path(name), max_bytes=max_bytes, timeout=0.1)
+    def open(self, name: str, max_bytes: int = 1 << 20, timeout: float = 1.0) -> Spool:
+        return Spool(self.scrip, self.path(name), max_bytes=max_bytes, timeout=timeout)
 
     def assert_code(self, code: str, name: str) -> None:
         with self.assertRaises(ScripError) as raised:
@@ -57,8 +57,9 @@ class SpoolTest(unittest.TestCase):
 
     def test_commands_are_kept_while_the_server_is_away_and_sent_in_order(self) -> None:
         self.scrip.purchase("pi-bob", "bob", "pi-bob", credits=START)
-        with self.open("order") as spool:
+        with self.open("order", timeout=30.0) as spool:
             self.assertIsNotNone(spool.publish(consumption("bob", 0)))
+        with self.open("order") as spool:
             self.server.stop()
             for number in range(1, 51):
                 self.assertIsNone(spool.publish(consumption("bob", number)))
@@ -156,8 +157,9 @@ class AsyncSpoolTest(unittest.IsolatedAsyncioTestCase):
         path = server.folder / "spool"
         async with AsyncScripClient(server.url, server.token) as scrip:
             await scrip.purchase("pi-ada", "ada", "pi-ada", credits=START)
-            async with AsyncSpool(scrip, path, timeout=0.1) as spool:
+            async with AsyncSpool(scrip, path, timeout=30.0) as spool:
                 self.assertIsNotNone(await spool.publish(consumption("ada", 0)))
+            async with AsyncSpool(scrip, path, timeout=1.0) as spool:
                 await asyncio.to_thread(server.stop)
                 self.assertIsNone(await spool.publish(consumption("ada", 1)))
                 self.assertIsNone(await spool.publish(consumption("ada", 2)))

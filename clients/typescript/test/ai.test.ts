@@ -18,6 +18,8 @@ let server: Server;
 let scrip: ScripClient;
 let models: HttpServer;
 let calls = 0;
+/** Cuts the connection of the last answer to "cut". */
+let cut = () => {};
 
 before(async () => {
   server = await Server.start();
@@ -56,7 +58,7 @@ function answer(
   response.writeHead(200, { "content-type": "text/event-stream" });
   send(delta);
   send(delta);
-  if (prompt === "cut") setTimeout(() => response.destroy(), 50);
+  if (prompt === "cut") cut = () => response.destroy();
   if (prompt !== "answer") return;
   send({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }], usage: USAGE });
   response.end("data: [DONE]\n\n");
@@ -162,7 +164,10 @@ test("a stream that fails is charged by what was delivered", async () => {
   const { textStream } = streamText({ model, prompt: "cut", onError: () => {} });
   let text = "";
   await assert.rejects(async () => {
-    for await (const part of textStream) text += part;
+    for await (const part of textStream) {
+      text += part;
+      if (text === PART + PART) cut();
+    }
     throw new Error("the stream ended");
   });
   assert.equal(text, PART + PART);

@@ -26,6 +26,12 @@ async function available(guard: HoldGuard): Promise<number> {
   return (await scrip.balance(guard.outcome.userId)).availableCredits;
 }
 
+/** Waits for the release, whose outcome a guard awaits for 5 s only. */
+async function released({ referenceId, outcome: { userId } }: HoldGuard): Promise<void> {
+  const release = { type: "release", referenceId: `${referenceId}:release`, userId } as const;
+  await scrip.wait({ ...release, origin: "usage", status: "accepted" });
+}
+
 test("a guard captures what was used", async () => {
   const guard = await hold();
   assert.equal(guard.held, 10);
@@ -44,6 +50,7 @@ test("a guard captures in steps and releases the rest at the end of its block", 
     assert.equal(await available(guard), 10);
     after = guard;
   }
+  await released(after);
   assert.equal(await available(after), 17);
   await assert.rejects(after.release(), { code: "hold_ended" }, "the guard has released");
 });
@@ -57,6 +64,7 @@ test("a guard releases the hold when the work fails", async () => {
   };
   await assert.rejects(work(), /the model failed/);
   assert.ok(after);
+  await released(after);
   assert.equal(await available(after), 20);
 });
 
