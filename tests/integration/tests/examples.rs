@@ -6,13 +6,13 @@
 #[path = "examples/clients.rs"]
 mod clients;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use testkit::{broker::TestBroker, db::TestDatabase, process::Deployment, sources::root};
 use tokio::{process::Command, time::timeout};
 
 /// The registries may be slow.
-const INSTALL_WITHIN: Duration = Duration::from_mins(5);
+const INSTALL_WITHIN: Duration = Duration::from_mins(10);
 const RUN_WITHIN: Duration = Duration::from_mins(1);
 
 /// Closes a client of which the broker has closed the channel. Node.js then ends by itself.
@@ -34,6 +34,10 @@ async fn run(
     command
         .args(&words[1..])
         .current_dir(folder)
+        .stdin(Stdio::null())
+        // A proxy or colours that the machine asks for are not part of the test.
+        .envs(["NO_PROXY", "no_proxy"].map(|name| (name, "127.0.0.1,localhost")))
+        .env_remove("FORCE_COLOR")
         .kill_on_drop(true);
     command.envs(environment.iter().copied());
     let output = timeout(within, command.output())

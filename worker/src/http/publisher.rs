@@ -204,9 +204,9 @@ async fn hold(
             () = sleep(RECONNECT_DELAY) => {}
         }
     };
-    info!("HTTP server connected to the queue");
     counters.connected();
     sender.send_replace(Some(connections.clone()));
+    info!("HTTP server connected to the queue");
     signals.end_waits.cancelled().await;
     waiting.close();
     let client = connections.client.close().await;

@@ -1,7 +1,10 @@
 //! The clients in `clients`: installed from their lock files, their own tests, and the code of
 //! their documents.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use testkit::{
     broker::TestBroker,
@@ -11,6 +14,9 @@ use testkit::{
 };
 
 use crate::{INSTALL_WITHIN, copy, run};
+
+/// All tests of a client, with the faults of servers.
+const TEST_WITHIN: Duration = Duration::from_mins(15);
 
 /// The pages with code of both clients.
 const PAGE: &str = "docs/getting-started/clients.md";
@@ -65,7 +71,7 @@ impl Installed {
             ("SCRIP_TEST_SCRIPTS", &scripts),
             ("SCRIP_TEST_DATABASE_URL", database.url()),
         ];
-        run(&self.folder, words, &environment, INSTALL_WITHIN).await;
+        run(&self.folder, words, &environment, TEST_WITHIN).await;
     }
 }
 
@@ -133,6 +139,7 @@ impl Documented {
         let server = deployment.start(&["run", "--http", "127.0.0.1:0"]);
         server.wait_for("serving HTTP").await;
         server.wait_for("ready").await;
+        server.wait_for("HTTP server connected").await;
         let token = ["token", "create", "shop", "--role", "admin"];
         let token = deployment.succeed(&token).await.trim().to_owned();
         let log = server.log();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     client::{get, post},
@@ -38,7 +38,7 @@ async fn a_batch_is_applied_in_its_order_and_answered_in_its_order() {
         assert!(results.iter().all(|result| result["status"] == "accepted"));
 
         // Sent again with a wait, every command is a replay.
-        let decided = fixture.send(request.wait()).await.expect(200);
+        let decided = fixture.decided(request.wait()).await;
         let results = decided["results"].as_array().expect("results");
         assert_eq!(results.len(), 1000);
         for (command, result) in commands.iter().zip(results) {
@@ -70,7 +70,7 @@ async fn a_waiting_batch_of_new_commands_is_decided_in_its_order() {
             })
             .collect();
         let request = post("/v1/commands/batch", batch(&commands)).token(&token);
-        let decided = fixture.send(request.wait()).await.expect(200);
+        let decided = fixture.decided(request.wait()).await;
         let results = decided["results"].as_array().expect("results");
         for three in results.chunks(3) {
             assert_eq!(three[0]["balance"], 2, "{on:?}");
@@ -144,7 +144,10 @@ async fn waiting_commands_do_not_keep_others_from_the_queue() {
     let waiting = waiting.header("Prefer", "wait=15");
     let address = fixture.address;
     let waiting = tokio::spawn(async move { waiting.send(address).await });
-    sleep(Duration::from_secs(3)).await;
+    let broker = fixture.broker.as_ref().expect("a broker");
+    broker
+        .wait_for_ready(&broker.topology().commands(0), 1000)
+        .await;
     let began = Instant::now();
     let one = post("/v1/commands", grant("h", "ada", 1).to_string()).token(&token);
     let one = fixture.send(one.header("Prefer", "wait=10")).await;

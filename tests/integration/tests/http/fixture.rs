@@ -32,7 +32,7 @@ pub struct Fixture {
     /// The worker on servers.
     pub worker: Option<Worker>,
     pub database: Option<TestDatabase>,
-    broker: Option<TestBroker>,
+    pub broker: Option<TestBroker>,
 }
 
 impl Fixture {
@@ -55,6 +55,7 @@ impl Fixture {
         }
         let server = deployment.start(&["run", "--http", "127.0.0.1:0"]);
         server.wait_for("ready").await;
+        server.wait_for("HTTP server connected").await;
         Self {
             address: address(&server).await,
             deployment,
@@ -106,6 +107,17 @@ impl Fixture {
     }
 
     /// Gives credits to a user and waits for the outcome.
+    /// Sends a request that waits for outcomes, again until all of them arrive in time: a slow
+    /// machine decides later.
+    pub async fn decided(&self, request: Request) -> Value {
+        loop {
+            let response = self.send(request.clone()).await;
+            if response.status != 202 {
+                return response.expect(200);
+            }
+        }
+    }
+
     pub async fn promote(&self, token: &str, reference: &str, user: &str, amount: i64) {
         let body = grant(reference, user, amount);
         let sent = post("/v1/commands", body.to_string()).token(token).wait();

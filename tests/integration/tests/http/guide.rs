@@ -22,7 +22,10 @@ fn fenced<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
 async fn run(words: &[&str], input: &str, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).envs(environment.iter().copied());
+    // A proxy or colours that the machine asks for are not part of the test.
     command
+        .envs(["NO_PROXY", "no_proxy"].map(|name| (name, "127.0.0.1,localhost")))
+        .env_remove("FORCE_COLOR")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -53,6 +56,7 @@ async fn the_code_of_the_guide_does_what_the_guide_says() {
     std::fs::write(deployment.folder().join("scrip.toml"), "").expect("writable");
     let server = deployment.start(&["run", "--http", "127.0.0.1:0"]);
     server.wait_for("ready").await;
+    server.wait_for("HTTP server connected").await;
     let api = format!("http://{}", address(&server).await);
     let shell = fenced(&guide, "sh");
     let create = shell

@@ -68,6 +68,7 @@ async fn a_token_that_exceeds_its_rate_waits_and_others_do_not() {
     let slow = fixture.token(&["--role", "admin", "--rate", "5"]).await;
     let other = fixture.token(&["--role", "app"]).await;
     let mut limited = 0;
+    let began = Instant::now();
     for _ in 0..20 {
         let response = fixture.send(get("/v1/packages").token(&slow)).await;
         if response.status == 429 {
@@ -78,14 +79,20 @@ async fn a_token_that_exceeds_its_rate_waits_and_others_do_not() {
             response.expect(200);
         }
     }
-    assert!((5..=15).contains(&limited), "{limited}");
+    let most = 5.0 + 5.0 * began.elapsed().as_secs_f64();
+    let allowed = 20 - limited;
+    assert!(
+        allowed >= 5 && f64::from(allowed) <= most,
+        "{allowed} of {most}"
+    );
     fixture
         .send(get("/v1/packages").token(&other))
         .await
         .expect(200);
     sleep(Duration::from_secs(1)).await;
-    // The commands of a batch count: 15 of them use up the next two seconds.
-    let commands: Vec<_> = (0..15)
+    // The commands of a batch count: 150 of them use up the next 29 seconds and a little.
+    let began = Instant::now();
+    let commands: Vec<_> = (0..150)
         .map(|n| grant(&format!("g-{n}"), "ada", 1))
         .collect();
     let batch = json!({ "commands": commands }).to_string();
@@ -96,7 +103,11 @@ async fn a_token_that_exceeds_its_rate_waits_and_others_do_not() {
     let next = fixture.send(get("/v1/packages").token(&slow)).await;
     next.problem(429, "rate_limited");
     let after: u64 = next.header("retry-after").unwrap().parse().unwrap();
-    assert!((2..=3).contains(&after), "{after}");
+    let late = began.elapsed().as_secs();
+    assert!(
+        (29 - late.min(29)..=30).contains(&after),
+        "{after} after {late} s"
+    );
     fixture.finish().await;
 }
 
@@ -180,8 +191,11 @@ async fn a_server_that_stops_finishes_the_requests_in_progress() {
         server.signal("TERM").await;
         server.wait_for("stopping").await;
         stream.write_all(rest).await.unwrap();
-        let outcome = finish(stream).await.expect("a response").expect(200);
-        assert_eq!(outcome["balance"], 20, "{on:?}");
+        // A slow machine decides after the time that the server has left.
+        let response = finish(stream).await.expect("a response");
+        if response.status != 202 {
+            assert_eq!(response.expect(200)["balance"], 20, "{on:?}");
+        }
         assert!(server.ended().await.success());
         assert!(TcpStream::connect(fixture.address).await.is_err());
         fixture.finish().await;
@@ -199,7 +213,10 @@ async fn a_server_that_stops_does_not_wait_for_outcomes() {
     let command = post("/v1/commands", grant("g", "ada", 20).to_string()).token(&token);
     let (address, command) = (fixture.address, command.wait());
     let waiting = tokio::spawn(async move { command.send(address).await });
-    sleep(Duration::from_secs(2)).await;
+    let broker = fixture.broker.as_ref().expect("a broker");
+    broker
+        .wait_for_ready(&broker.topology().commands(0), 1)
+        .await;
     let server = fixture.server.take().expect("a server");
     let began = Instant::now();
     server.signal("TERM").await;

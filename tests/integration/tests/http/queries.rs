@@ -258,7 +258,7 @@ async fn a_list_that_is_too_long_is_refused() {
             .collect();
         let batch = json!({ "commands": commands }).to_string();
         let batch = post("/v1/commands/batch", batch).token(&token).wait();
-        fixture.send(batch).await.expect(200);
+        fixture.decided(batch).await;
         let all = || get("/v1/users/ada/batches?all=true").token(&token);
         let items = fixture.send(all()).await.expect(200);
         assert_eq!(items["items"].as_array().map(Vec::len), Some(1000));

@@ -67,7 +67,7 @@ async fn a_token_is_refused_when_it_is_revoked_or_expired() {
         fixture.deployment.succeed(&["token", "revoke", id]).await;
         let began = tokio::time::Instant::now();
         while fixture.send(packages(&token)).await.status != 401 {
-            assert!(began.elapsed().as_secs() < 10, "still accepted");
+            assert!(began.elapsed().as_secs() < 20, "still accepted");
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
         // Revoking again changes nothing; an unknown token is an error.

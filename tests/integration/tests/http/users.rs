@@ -76,7 +76,7 @@ async fn a_user_token_needs_the_secret_and_ends() {
 
     let settings = [
         ("SCRIP_USER_TOKEN_SECRET", SECRET),
-        ("SCRIP__HTTP__USER_TOKEN_VALIDITY", "2s"),
+        ("SCRIP__HTTP__USER_TOKEN_VALIDITY", "5s"),
     ];
     let fixture = Fixture::with(On::File, &settings).await;
     let admin = fixture.admin().await;
@@ -97,7 +97,7 @@ async fn a_user_token_needs_the_secret_and_ends() {
     off.send(balance().token(token))
         .await
         .problem(401, "invalid_token");
-    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(5_100)).await;
     fixture
         .send(balance().token(token))
         .await
