@@ -145,6 +145,12 @@ const NAMES: &[NameRule] = &[
         because: "health must answer without the API's routes and layers",
     },
     NameRule {
+        names: &["tokio_rustls", "x509_parser"],
+        within: SOURCES,
+        only_in: &["worker/src/http/tls"],
+        because: "only the HTTP server has a certificate",
+    },
+    NameRule {
         names: &["redis"],
         within: SOURCES,
         only_in: &["worker/src/cache"],

@@ -26,6 +26,10 @@ mod monitoring;
 mod queries;
 #[path = "http/rights.rs"]
 mod rights;
+#[path = "http/tls.rs"]
+mod tls;
+#[path = "http/tls_client.rs"]
+mod tls_client;
 #[path = "http/tokens.rs"]
 mod tokens;
 #[path = "http/users.rs"]

@@ -21,13 +21,28 @@ impl Certificates {
         let made = Self { folder };
         made.authority("ca");
         made.authority("strange");
-        made.server();
+        made.issue(2);
         made
+    }
+
+    /// Replaces key and certificate of the server.
+    pub fn renew(&self) {
+        self.issue(2);
+    }
+
+    /// Replaces key and certificate of the server; the new certificate ends at once.
+    pub fn expire(&self) {
+        self.issue(0);
     }
 
     /// The folder of `server.crt` and `server.key`.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The paths of the server's certificate and of its key.
+    pub fn server(&self) -> [String; 2] {
+        [self.path("server.crt"), self.path("server.key")]
     }
 
     /// The path of the CA that issued the server's certificate.
@@ -51,15 +66,15 @@ impl Certificates {
         ));
     }
 
-    fn server(&self) {
+    fn issue(&self, days: u32) {
         self.openssl("req -subj /CN=localhost -keyout server.key -out server.csr");
         let extensions = "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n\
                           extendedKeyUsage=serverAuth\n";
         std::fs::write(self.folder.join("extensions"), extensions).expect("the folder is writable");
-        self.run(
-            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
-             -extfile extensions -out server.crt",
-        );
+        self.run(&format!(
+            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days {days} \
+             -extfile extensions -out server.crt"
+        ));
     }
 
     /// Runs an `openssl` command that also generates a new key.
@@ -69,7 +84,8 @@ impl Certificates {
         ));
     }
 
-    fn run(&self, arguments: &str) {
+    /// Runs an `openssl` command in the folder.
+    pub fn run(&self, arguments: &str) {
         let output = Command::new("openssl")
             .args(arguments.split_ascii_whitespace())
             .current_dir(&self.folder)

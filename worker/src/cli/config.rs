@@ -20,6 +20,7 @@ use super::{
 use crate::{
     config::{Backend, ConfigError, Origin, PlainText, SecretUrl, Settings},
     db,
+    http::tls::{self, TlsWarning},
 };
 
 /// Check, show or create the configuration
@@ -28,7 +29,8 @@ pub enum Command {
     /// Check the configuration, and warn of unsafe settings
     ///
     /// Exit code 1 if a key is wrong: the error lists every wrong key, the value found and the
-    /// values allowed. Unsafe settings are warnings and do not change the exit code.
+    /// values allowed. The files of http.tls_certificate and http.tls_key are read, too. Unsafe
+    /// settings are warnings and do not change the exit code.
     Check,
     /// Print every value in force and its source, without passwords
     Show,
@@ -52,7 +54,12 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
         Command::Show => show(context)?,
         Command::Check => {
             let file = context.settings.file.as_ref();
-            let warnings = warnings(context, &backend);
+            let of_tls = match tls::check(&context.settings) {
+                Ok(warnings) => warnings,
+                Err(error) if context.json => return print_problems(error),
+                Err(error) => return Err(error.into()),
+            };
+            let warnings = warnings(context, &backend, of_tls);
             if context.json {
                 let (embedded, broker, database) = match &backend {
                     Backend::Servers { amqp, database } => {
@@ -158,7 +165,7 @@ struct Warning {
     advice: String,
 }
 
-fn warnings(context: &Context, backend: &Backend) -> Vec<Warning> {
+fn warnings(context: &Context, backend: &Backend, of_tls: Vec<TlsWarning>) -> Vec<Warning> {
     let plain_text = context.settings.plain_text().into_iter();
     let plain_text = plain_text.map(|PlainText { key, host, instead }| Warning {
         key,
@@ -174,7 +181,9 @@ fn warnings(context: &Context, backend: &Backend) -> Vec<Warning> {
         found: format!("open to other users ({}, mode {mode:03o})", path.display()),
         advice: "remove the permissions of group and others (chmod go= …)".to_owned(),
     });
-    plain_text.chain(exposed).collect()
+    let of_tls = of_tls.into_iter();
+    let of_tls = of_tls.map(|TlsWarning { key, found, advice }| Warning { key, found, advice });
+    plain_text.chain(exposed).chain(of_tls).collect()
 }
 
 fn show(context: &Context) -> Result<(), Failure> {

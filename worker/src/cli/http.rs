@@ -29,7 +29,8 @@ const COMPARE_WITHIN: Duration = Duration::from_secs(5);
 ///
 /// The server publishes commands to the queue and reads balances from the ledger. It applies no
 /// command: that is the work of `scrip run`. DATABASE_URL may be that of the role that only reads.
-/// Any number of servers may serve one ledger. On the first signal it finishes the requests in
+/// Any number of servers may serve one ledger. With http.tls_certificate and http.tls_key it serves
+/// HTTPS, and uses renewed files without a restart. On the first signal it finishes the requests in
 /// progress, within worker.drain_timeout. A second signal ends it at once, with exit code 130.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -84,8 +85,8 @@ pub async fn serve(
         let counters = server.counters();
         health.watch_http(WatchedHttp { counters, is_alone });
     }
-    let address = server.address();
-    info!(%address, "serving HTTP");
+    let (address, tls) = (server.address(), settings.http.tls.is_some());
+    info!(tls, %address, "serving HTTP");
     Ok(server)
 }
 

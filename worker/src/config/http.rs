@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::{
     duration,
+    http_tls::HttpTls,
     secret::Secret,
     section::{self, Section},
 };
@@ -23,6 +24,8 @@ const MAX_BODY_BYTES: i64 = 64 * 1024 * 1000;
 pub struct Http {
     /// The address of `scrip http`.
     pub listen: SocketAddr,
+    /// The files for TLS. `None`: requests and responses are plain text.
+    pub tls: Option<HttpTls>,
     /// Whether the API is served.
     pub api: bool,
     /// Maximum of open connections. Further ones wait.
@@ -49,6 +52,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls: None,
             api: true,
             max_connections: 1000,
             max_body: 4 * 1024 * 1024,
@@ -72,6 +76,7 @@ impl Http {
         let rate = section.optional_integer("rate", 1..=i64::from(MAX_RATE));
         let read = Self {
             listen: listen(&section).unwrap_or(default.listen),
+            tls: HttpTls::read(&section),
             api: section.boolean("api", default.api),
             max_connections: section.count(
                 "max_connections",
@@ -132,6 +137,12 @@ impl Http {
                 duration::format(self.user_token_validity).into(),
             ),
         ]);
+        if let Some(tls) = &self.tls {
+            for (name, path) in [("tls_certificate", &tls.certificate), ("tls_key", &tls.key)] {
+                let path = path.to_string_lossy().into_owned();
+                table.insert(name.to_owned(), path.into());
+            }
+        }
         if let Some(rate) = self.rate {
             table.insert("rate".to_owned(), i64::from(rate).into());
         }

@@ -11,6 +11,7 @@ use std::{
 
 use prometheus_client::metrics::histogram::Histogram;
 
+use super::tls::counters::TlsCounters;
 use crate::payments::counters::PaymentCounters;
 
 /// Upper bounds of the duration of a request, in seconds.
@@ -39,6 +40,7 @@ struct Counted {
     connections: AtomicU64,
     is_connected: AtomicBool,
     payments: PaymentCounters,
+    tls: TlsCounters,
 }
 
 impl HttpCounters {
@@ -110,6 +112,11 @@ impl HttpCounters {
     /// The counters of payment events.
     pub fn payments(&self) -> PaymentCounters {
         self.0.payments.clone()
+    }
+
+    /// The counters of TLS.
+    pub fn tls(&self) -> TlsCounters {
+        self.0.tls.clone()
     }
 
     /// The number of open connections.

@@ -7,6 +7,7 @@
 //! | file | content |
 //! |---|---|
 //! | `server`, `write_limit` | connections and their limits |
+//! | `tls` | TLS, if it is configured |
 //! | `routes`, `endpoints` | the paths, and what wraps each request |
 //! | `access_log`, `counters` | logs and metrics of requests |
 //! | `auth`, `tokens`, `rate` | who sends a request, and what it may do |
@@ -36,6 +37,7 @@ mod response;
 mod routes;
 mod server;
 mod state;
+pub mod tls;
 pub mod tokens;
 mod user_token;
 mod user_tokens;
@@ -51,7 +53,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    config::{MissingUrl, Settings},
+    config::{ConfigError, MissingUrl, Settings},
     payments::PaymentRules,
     queries::StoreQueryHandler,
     store::Store,
@@ -61,6 +63,7 @@ pub use endpoints::endpoints;
 use publisher::{Publisher, Signals};
 use rate::RateLimits;
 use state::{Api, Parts};
+use tls::Tls;
 use tokens::TokenCache;
 
 const CONNECTION: &str = "scrip http";
@@ -88,6 +91,9 @@ pub enum HttpError {
     /// The settings give no URL of a queue.
     #[error(transparent)]
     Url(#[from] MissingUrl),
+    /// The files for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] ConfigError),
     /// The address cannot be used.
     #[error("cannot listen at {0}")]
     Listen(SocketAddr, #[source] io::Error),
@@ -101,13 +107,14 @@ impl HttpServer {
         address: SocketAddr,
         store: Store,
     ) -> Result<Self, HttpError> {
+        let counters = HttpCounters::default();
+        let tls = Tls::start(settings, counters.tls())?;
         let unusable = |error| HttpError::Listen(address, error);
         let listener = TcpListener::bind(address).await.map_err(unusable)?;
         let address = listener.local_addr().map_err(unusable)?;
         let (stop, connection_signals) = (CancellationToken::new(), Signals::default());
         let http = settings.http.clone();
         let options = Publisher::options(settings.client_options(CONNECTION), http.confirm_timeout);
-        let counters = HttpCounters::default();
         let (publisher, connection) = Publisher::connect(
             settings.queue_url()?,
             options,
@@ -140,7 +147,7 @@ impl HttpServer {
             store,
         }));
         let serving = server::serve(
-            listener,
+            (listener, tls),
             routes::router(&api),
             limits,
             counters.clone(),

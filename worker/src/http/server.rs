@@ -10,6 +10,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
@@ -17,7 +18,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{counters::HttpCounters, write_limit::WriteLimit};
+use super::{counters::HttpCounters, tls::Tls, write_limit::WriteLimit};
 
 /// Maximum size of the head of a request.
 const MAX_HEAD: usize = 32 * 1024;
@@ -35,15 +36,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Limits {
     /// Maximum of open connections. Further ones wait.
     pub connections: usize,
-    /// Maximum time to receive the head of a request, to wait for the next request, and to write
-    /// without progress.
+    /// Maximum time of the TLS handshake, to receive the head of a request, to wait for the next
+    /// request, and to write without progress.
     pub request: Duration,
 }
 
 /// Serves connections until `stop` is cancelled. Then it accepts no more of them, and the requests
-/// in progress end.
+/// in progress end. With a certificate it speaks TLS, and nothing else.
 pub async fn serve(
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<Tls>),
     router: Router,
     limits: Limits,
     counters: HttpCounters,
@@ -56,11 +57,11 @@ pub async fn serve(
         let Some((stream, permit)) = stop.run_until_cancelled(next).await else {
             break;
         };
-        let (router, stop) = (router.clone(), stop.clone());
+        let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
         let counters = counters.clone();
         open.spawn(async move {
             counters.opened();
-            converse(stream, router, limits, stop).await;
+            converse((stream, tls), router, limits, stop).await;
             counters.closed();
             drop(permit);
         });
@@ -90,12 +91,33 @@ async fn accept(
     }
 }
 
-/// Serves the requests of a connection.
-async fn converse(stream: TcpStream, router: Router, limits: Limits, stop: CancellationToken) {
+/// Serves a connection.
+async fn converse(
+    (stream, tls): (TcpStream, Option<Tls>),
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     // A response is written at once.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "socket option not set");
     }
+    let Some(tls) = tls else {
+        return answer(stream, router, limits, stop).await;
+    };
+    let handshake = tls.accept(stream, limits.request);
+    if let Some(Some(stream)) = stop.run_until_cancelled(handshake).await {
+        answer(stream, router, limits, stop).await;
+    }
+}
+
+/// Answers the requests of a connection.
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let stream = WriteLimit::new(stream, limits.request);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -55,6 +55,23 @@ pub(super) fn http(to: &mut DescriptorEncoder<'_>, counters: &HttpCounters) -> f
                 (labels, ConstCounter::new(count))
             }),
     )?;
+    let tls = counters.tls();
+    family(
+        to,
+        "scrip_http_handshakes_total",
+        "TLS handshakes by result.",
+        tls.handshakes()
+            .into_iter()
+            .map(|(result, count)| ([("result", result)], ConstCounter::new(count))),
+    )?;
+    if let Some(end) = tls.end() {
+        single(
+            to,
+            "scrip_http_certificate_end_timestamp_seconds",
+            "End of the validity of the certificate in use.",
+            ConstGauge::new(end),
+        )?;
+    }
     single(
         to,
         "scrip_http_connections",

@@ -5,7 +5,7 @@ use std::{fmt::Write, net::SocketAddr};
 use serde_json::Value;
 use testkit::broker::TIMEOUT;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -65,6 +65,11 @@ impl Request {
         self.header("Prefer", "wait=30")
     }
 
+    /// The bytes of the request.
+    pub fn bytes(&self) -> Vec<u8> {
+        [self.head().as_bytes(), &self.body].concat()
+    }
+
     /// The bytes of the request, without its body.
     pub fn head(&self) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
@@ -77,8 +82,7 @@ impl Request {
     }
 
     pub async fn send(&self, address: SocketAddr) -> Response {
-        let bytes = [self.head().as_bytes(), &self.body].concat();
-        raw(address, &bytes).await.expect("a response")
+        raw(address, &self.bytes()).await.expect("a response")
     }
 }
 
@@ -91,7 +95,7 @@ pub async fn raw(address: SocketAddr, bytes: &[u8]) -> Option<Response> {
 }
 
 /// Reads the response of a connection until the server closes it.
-pub async fn finish(mut stream: TcpStream) -> Option<Response> {
+pub async fn finish(mut stream: impl AsyncRead + Unpin) -> Option<Response> {
     let mut answer = Vec::new();
     let read = timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
     let _ = read.expect("an end in time");

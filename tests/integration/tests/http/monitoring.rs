@@ -10,13 +10,13 @@ use crate::{
     fixture::{Fixture, On, grant},
 };
 
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     free.local_addr().expect("bound")
 }
 
 /// The value of a sample; `None` if there is none.
-fn sample(metrics: &str, name: &str) -> Option<f64> {
+pub fn sample(metrics: &str, name: &str) -> Option<f64> {
     let line = metrics
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

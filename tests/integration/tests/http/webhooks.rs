@@ -21,3 +21,5 @@ mod signatures;
 mod stripe;
 #[path = "webhooks/tables.rs"]
 mod tables;
+#[path = "webhooks/tls.rs"]
+mod tls;
