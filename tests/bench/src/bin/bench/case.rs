@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use crate::{
     broker_alone, cases, echo, embedded,
     fixture::Fixture,
-    latency, pgbench, plain, processes,
+    http, latency, pgbench, plain, processes,
     scrip::{self, Setup},
     workload::{Users, Workload},
 };
@@ -85,6 +85,12 @@ pub enum Measurement {
     /// The latency of a command and its outcome. The value is the load during the measurement, as a
     /// percentage of the usual live rate.
     Outcome(u32),
+    /// The rate at which the HTTP API accepts batches of commands.
+    HttpBatch,
+    /// The rate at which the SDK publishes the same batches.
+    SdkPublish,
+    /// The latency of a command and its outcome over the HTTP API, without other load.
+    HttpOutcome,
     /// The rate of one transaction per command on SQLite, without a queue.
     EmbeddedPlain,
     /// The rate at which Scrip drains the queue of an SQLite file.
@@ -143,6 +149,11 @@ impl Case {
                 let load = load(fixture, percent).await;
                 latency::parts(latency::run(fixture, load).await)
             }
+            Measurement::HttpBatch => {
+                vec![http::over_http(&uniform(fixture, sizes.drain)).await]
+            }
+            Measurement::SdkPublish => vec![http::over_sdk(&uniform(fixture, sizes.drain)).await],
+            Measurement::HttpOutcome => latency::parts(http::outcome(fixture).await),
             Measurement::EmbeddedPlain => {
                 vec![embedded::plain(&few(fixture, sizes.embedded_plain)).await]
             }

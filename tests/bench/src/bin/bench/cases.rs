@@ -147,6 +147,23 @@ pub static ALL: &[Case] = &[
         Unit::Latency,
         Measurement::Outcome(0),
     ),
+    case(
+        "http-outcome",
+        "command and outcome over HTTP, idle",
+        Profile::Quick,
+        Unit::Latency,
+        Measurement::HttpOutcome,
+    ),
+    quick(
+        "sdk-publish",
+        "publish and confirm, SDK, batches of 1,000",
+        Measurement::SdkPublish,
+    ),
+    quick(
+        "http-batch",
+        "publish and confirm over HTTP, batches of 1,000",
+        Measurement::HttpBatch,
+    ),
     quick(
         "embedded-plain",
         "SQLite: one transaction per command, no queue",

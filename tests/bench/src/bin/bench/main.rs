@@ -15,6 +15,7 @@ mod echo;
 mod embedded;
 mod fixture;
 mod held;
+mod http;
 mod lanes;
 mod large;
 mod latency;

@@ -33,7 +33,7 @@ const fn more(
 }
 
 /// All targets.
-pub const ALL: [Target; 10] = [
+pub const ALL: [Target; 12] = [
     more(
         "drain, 2 lanes : broker alone",
         "drain-2",
@@ -92,6 +92,23 @@ pub const ALL: [Target; 10] = [
             "echo p50",
             2.2,
             1.6,
+        )
+    },
+    more(
+        "accepted over HTTP : published by the SDK",
+        "http-batch",
+        "sdk-publish",
+        0.5,
+        0.8,
+    ),
+    Target {
+        less_is_better: true,
+        ..more(
+            "outcome over HTTP, idle, p50 : outcome, idle",
+            "http-outcome p50",
+            "outcome-idle p50",
+            1.5,
+            1.2,
         )
     },
     more(
