@@ -19,6 +19,7 @@ pub struct Answer {
 
 /// The reason why a query has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[error("{message}")]
 pub struct AnswerError {
     /// The code, such as `wallet_not_found`.

@@ -3,12 +3,22 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 /// The closed list of reasons for which a message is rejected. A rejected message is not retried
 /// and not recorded in the ledger.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display, IntoStaticStr,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -55,9 +65,11 @@ impl RejectionCode {
 
 /// The reason why a message is not valid: a code, a sentence, and the field that caused it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[error("{message}")]
 pub struct Rejection {
     /// The code of the reason.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub code: RejectionCode,
     /// A sentence for people: the field, what is allowed and what was found. Programs must not
     /// parse it.

@@ -5,6 +5,8 @@
 
 #[path = "examples/clients.rs"]
 mod clients;
+#[path = "examples/contract.rs"]
+mod contract;
 
 use std::{path::Path, process::Stdio, time::Duration};
 

@@ -27,3 +27,14 @@ pub fn compare(path: &str, text: &str) {
          SCRIP_WRITE_DOCS=1 ./tests/run -p integration --test integration documents::"
     );
 }
+
+/// Checks that every reference of a document leads to a part of it.
+pub fn assert_references(document: &serde_json::Value) {
+    let text = document.to_string();
+    let references = text.split("\"$ref\":\"#").skip(1);
+    let places = references.filter_map(|rest| rest.split('"').next());
+    let missing: Vec<&str> = places
+        .filter(|place| document.pointer(place).is_none())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
