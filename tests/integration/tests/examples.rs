@@ -1,12 +1,18 @@
 //! The example programs run as a newcomer runs them, against a real worker: installed from their
 //! lock files, and compared with the output that their README files show. `clients` does the same
-//! for the packages in `clients`.
+//! for the packages in `clients`, and `apps` for the web apps.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "examples/apps.rs"]
+mod apps;
+#[path = "examples/browser.rs"]
+mod browser;
 #[path = "examples/clients.rs"]
 mod clients;
 #[path = "examples/contract.rs"]
 mod contract;
+#[path = "examples/running.rs"]
+mod running;
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -16,6 +22,19 @@ use tokio::{process::Command, time::timeout};
 /// The registries may be slow.
 const INSTALL_WITHIN: Duration = Duration::from_mins(10);
 const RUN_WITHIN: Duration = Duration::from_mins(1);
+
+/// What installing and starting an example leaves in its folder.
+const NOT_COPIED: [&str; 9] = [
+    "node_modules",
+    "dist",
+    "test-dist",
+    "build",
+    ".next",
+    ".venv",
+    "__pycache__",
+    ".scrip",
+    ".env",
+];
 
 /// Closes a client of which the broker has closed the channel. Node.js then ends by itself.
 const CLOSE_AFTER_REFUSAL: &str = r#"
@@ -61,7 +80,7 @@ fn copy(from: &Path, to: &Path) {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name");
         match name.to_str() {
-            Some("node_modules" | "dist" | "test-dist" | ".venv" | "__pycache__") => {}
+            Some(name) if NOT_COPIED.contains(&name) => {}
             _ if path.is_dir() => copy(&path, &to.join(name)),
             _ => drop(std::fs::copy(&path, to.join(name)).expect("a copy")),
         }

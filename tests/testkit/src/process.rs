@@ -178,25 +178,9 @@ impl Deployment {
         self.start(&["run"])
     }
 
-    /// Starts a program that runs until it is stopped, such as a worker with more arguments.
+    /// Starts `scrip` with arguments by which it runs until it is stopped.
     pub fn start(&self, arguments: &[&str]) -> Worker {
-        let mut command = self.command(arguments);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the worker starts");
-        let log = Arc::<Mutex<String>>::default();
-        LOGS.lock().expect("not poisoned").push(log.clone());
-        let (sender, lines) = watch::channel(0);
-        let sender = Arc::new(sender);
-        if let Some(out) = child.stdout.take() {
-            tokio::spawn(collect(out, log.clone(), sender.clone()));
-        }
-        if let Some(err) = child.stderr.take() {
-            tokio::spawn(collect(err, log.clone(), sender));
-        }
-        Worker { child, log, lines }
+        Worker::spawn(self.command(arguments))
     }
 
     /// Starts a worker and waits until it logs that it is ready.
@@ -228,7 +212,7 @@ async fn collect(
     }
 }
 
-/// A running worker. It is killed when it is dropped.
+/// A running program, such as a worker. It is killed when it is dropped.
 pub struct Worker {
     child: Child,
     log: Arc<Mutex<String>>,
@@ -236,6 +220,37 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Starts a program that runs until it is stopped. Its output is the log.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts");
+        let log = Arc::<Mutex<String>>::default();
+        LOGS.lock().expect("not poisoned").push(log.clone());
+        let (sender, lines) = watch::channel(0);
+        let sender = Arc::new(sender);
+        if let Some(out) = child.stdout.take() {
+            tokio::spawn(collect(out, log.clone(), sender.clone()));
+        }
+        if let Some(err) = child.stderr.take() {
+            tokio::spawn(collect(err, log.clone(), sender));
+        }
+        Self { child, log, lines }
+    }
+
+    /// Waits until the log contains `before`, and returns the port that follows the last one.
+    pub async fn port_after(&self, before: &str) -> u16 {
+        self.wait_for(before).await;
+        let log = self.log();
+        let after = log.rsplit(before).next().unwrap_or_default();
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a port")
+    }
+
     /// The log up to now.
     pub fn log(&self) -> String {
         self.log.lock().expect("not poisoned").clone()

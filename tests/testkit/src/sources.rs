@@ -3,7 +3,15 @@
 use std::path::{Path, PathBuf};
 
 /// Folders that do not belong to the repository.
-const SKIPPED_FOLDERS: [&str; 5] = ["target", ".git", "node_modules", ".venv", ".mypy_cache"];
+const SKIPPED_FOLDERS: [&str; 7] = [
+    "target",
+    ".git",
+    "node_modules",
+    ".next",
+    ".scrip",
+    ".venv",
+    ".mypy_cache",
+];
 
 /// A text file.
 pub struct File {

@@ -142,11 +142,9 @@ impl Documented {
         server.wait_for("HTTP server connected").await;
         let token = ["token", "create", "shop", "--role", "admin"];
         let token = deployment.succeed(&token).await.trim().to_owned();
-        let log = server.log();
-        let port = log.split("address=127.0.0.1:").nth(1).expect("an address");
-        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+        let port = server.port_after("address=127.0.0.1:").await;
         Self {
-            url: DOCUMENTED_ADDRESS.replace("8080", &port),
+            url: DOCUMENTED_ADDRESS.replace("8080", &port.to_string()),
             broker,
             _database: database,
             deployment,
