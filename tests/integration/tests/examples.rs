@@ -56,11 +56,9 @@ async fn run(
         .args(&words[1..])
         .current_dir(folder)
         .stdin(Stdio::null())
-        // A proxy or colours that the machine asks for are not part of the test.
-        .envs(["NO_PROXY", "no_proxy"].map(|name| (name, "127.0.0.1,localhost")))
-        .env_remove("FORCE_COLOR")
         .kill_on_drop(true);
     command.envs(environment.iter().copied());
+    unaffected(&mut command);
     let output = timeout(within, command.output())
         .await
         .unwrap_or_else(|_| panic!("{words:?} takes longer than {within:?}"))
@@ -71,6 +69,13 @@ async fn run(
     );
     assert!(output.status.success(), "{words:?}:\n{out}\n{err}");
     out
+}
+
+/// Keeps a proxy and the colours that the machine asks for out of a program.
+fn unaffected(command: &mut Command) {
+    command
+        .envs(["NO_PROXY", "no_proxy"].map(|name| (name, "127.0.0.1,localhost")))
+        .env_remove("FORCE_COLOR");
 }
 
 /// Copies an example, so that nothing is installed in the repository.

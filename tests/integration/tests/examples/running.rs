@@ -8,7 +8,7 @@ use testkit::{
 };
 use tokio::process::Command;
 
-use crate::{INSTALL_WITHIN, RUN_WITHIN, browser::Browser, copy, run};
+use crate::{INSTALL_WITHIN, RUN_WITHIN, browser::Browser, copy, run, unaffected};
 
 /// An app, and the commands that its README leaves running.
 pub struct App {
@@ -103,6 +103,7 @@ impl Running {
         deployment.set("CREDIT_LITE_PRICE_ID", "price_lite");
         let scrip = deployment.start(&["run", "--http", "127.0.0.1:0"]);
         scrip.wait_for("ready").await;
+        scrip.wait_for("HTTP server connected").await;
         let scrip_port = scrip.port_after("address=127.0.0.1:").await;
         shell(&folder, scripts[2]).await;
         for words in app.check {
@@ -181,5 +182,6 @@ fn start(folder: &Path, words: &[&str], environment: &[(String, String)]) -> Wor
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).current_dir(folder);
     command.envs(environment.iter().cloned());
+    unaffected(&mut command);
     Worker::spawn(command)
 }
