@@ -21,8 +21,16 @@ pub struct Catalog {
 pub struct PackageForSale {
     /// The fields that queries return.
     pub item: PackageItem,
+    /// More price ids of the payment provider.
+    pub price_ids: Vec<String>,
     /// Whether the package is for sale.
     pub enabled: bool,
+}
+
+impl PackageForSale {
+    fn has_price(&self, id: &str) -> bool {
+        self.item.price_id.as_deref() == Some(id) || self.price_ids.iter().any(|known| known == id)
+    }
 }
 
 impl Catalog {
@@ -40,7 +48,7 @@ impl Catalog {
     ) -> Option<&PackageForSale> {
         self.packages.iter().find(|package| {
             let by_id = package_id.is_some_and(|id| id == package.item.id);
-            by_id || price_id.is_some_and(|id| Some(id) == package.item.price_id.as_deref())
+            by_id || price_id.is_some_and(|id| package.has_price(id))
         })
     }
 

@@ -242,6 +242,7 @@ export interface components {
             priceId?: string;
             purchaseId: string;
             purchaseLine?: string;
+            quantity?: number;
             referenceId: string;
             /** @constant */
             type: "purchase";
@@ -308,6 +309,7 @@ export interface components {
             /** Format: date-time */
             paidThrough?: string;
             plan: string;
+            quantity?: number;
             referenceId: string;
             /** @enum {string} */
             status: "active" | "trialing" | "past_due" | "paused" | "canceled" | "expired";

@@ -94,6 +94,7 @@ impl Command {
         let subscription = Subscription {
             subscription_id: subscription_id.into(),
             plan: plan.into(),
+            quantity: None,
             status,
             anchor: None,
             paid_through: None,
@@ -206,6 +207,7 @@ impl Command {
     ) -> Self {
         let purchase = Purchase {
             item,
+            quantity: None,
             purchase_id: purchase_id.into(),
             purchase_line: None,
             amount_paid: None,
@@ -247,13 +249,16 @@ impl Command {
         self
     }
 
-    /// The units of the service (`consume`, `hold`, `capture`), which the worker prices.
+    /// The units of the service (`consume`, `hold`, `capture`), which the worker prices; how many
+    /// of a package (`purchase`) or of a plan's credits (`subscription`).
     #[must_use]
     pub fn quantity(mut self, units: i64) -> Self {
         match &mut self.body {
             Body::Consume(consume) => consume.quantity = Some(units),
             Body::Hold(hold) => hold.quantity = Some(units),
             Body::Capture(capture) => capture.quantity = Some(units),
+            Body::Purchase(purchase) => purchase.quantity = Some(units),
+            Body::Subscription(subscription) => subscription.quantity = Some(units),
             _ => self.misplaced = Some("quantity"),
         }
         self

@@ -7,7 +7,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::checks;
 use super::holds::{Capture, Hold, Release, check_cost};
-use super::limits::{MAX_AMOUNT, MAX_VALIDITY_DAYS};
+use super::limits::{MAX_AMOUNT, MAX_UNITS, MAX_VALIDITY_DAYS};
 use super::money::AmountPaid;
 use super::refund::Refund;
 use super::rejection::{Rejection, RejectionCode};
@@ -120,6 +120,9 @@ pub struct Subscription {
     pub subscription_id: String,
     /// The name of the plan in the worker's configuration.
     pub plan: String,
+    /// How many of the plan's credits a period brings, such as the number of seats: 1 to
+    /// 1,000,000. `None` means one.
+    pub quantity: Option<i64>,
     /// The new status.
     pub status: SubscriptionStatus,
     /// The instant from which its months are counted. `None` means the first event.
@@ -143,6 +146,8 @@ pub struct AccountChange {
 pub struct Purchase {
     /// The goods: a package or a number of credits.
     pub item: Item,
+    /// How many of the package: 1 to 1,000,000. `None` means one.
+    pub quantity: Option<i64>,
     /// The payment provider's id of the payment.
     pub purchase_id: String,
     /// The line of the payment, if it has several. Each line is credited once.
@@ -314,6 +319,7 @@ impl Subscription {
             ));
         }
         checks::id("plan", &self.plan)?;
+        check_units(self.quantity)?;
         let instant = |field, at: Option<_>| at.map_or(Ok(()), |at| checks::instant(field, at));
         instant("anchor", self.anchor)?;
         instant("paidThrough", self.paid_through)
@@ -338,8 +344,12 @@ impl Purchase {
             } => {
                 checks::range("credits", *credits, MAX_AMOUNT)?;
                 check_validity(*validity_days)?;
+                if self.quantity.is_some() {
+                    return Err(Rejection::not_with("quantity", "credits"));
+                }
             }
         }
+        check_units(self.quantity)?;
         checks::id("purchaseId", &self.purchase_id)?;
         self.purchase_line
             .as_deref()
@@ -352,6 +362,10 @@ fn check_validity(days: Option<i64>) -> Result<(), Rejection> {
     days.map_or(Ok(()), |days| {
         checks::range("validityDays", days, MAX_VALIDITY_DAYS)
     })
+}
+
+fn check_units(quantity: Option<i64>) -> Result<(), Rejection> {
+    quantity.map_or(Ok(()), |units| checks::range("quantity", units, MAX_UNITS))
 }
 
 /// Two commands are equal if all fields are equal. Metadata is compared as text.

@@ -17,6 +17,8 @@ pub const MAX_ID_BYTES: usize = 200;
 pub const MAX_DESCRIPTION_BYTES: usize = 1024;
 /// The maximum number of credits, and the maximum quantity, in one command.
 pub const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
+/// The maximum quantity of a package or a plan.
+pub const MAX_UNITS: i64 = 1_000_000;
 /// The maximum validity of a batch, in days.
 pub const MAX_VALIDITY_DAYS: i64 = 36_500;
 /// The maximum duration of a hold that a command may name, in seconds: 30 days. The worker's

@@ -61,7 +61,7 @@ pub use holds::{Capture, Hold, Release};
 pub use job::{Job, JobRequest};
 pub use limits::{
     MAX_AMOUNT, MAX_BODY_BYTES, MAX_DESCRIPTION_BYTES, MAX_FIELDS, MAX_HOLD_SECONDS, MAX_ID_BYTES,
-    MAX_METADATA_BYTES, MAX_METADATA_VALUES, MAX_NESTING, MAX_VALIDITY_DAYS,
+    MAX_METADATA_BYTES, MAX_METADATA_VALUES, MAX_NESTING, MAX_UNITS, MAX_VALIDITY_DAYS,
 };
 pub use money::AmountPaid;
 pub use outcome::{AllocationItem, Outcome, OutcomeError, Posting};

@@ -127,6 +127,7 @@ impl<'a> From<&'a Command> for Wire<'a> {
                         wire.validity_days = *validity_days;
                     }
                 }
+                wire.quantity = purchase.quantity;
                 wire.purchase_id = Some(&purchase.purchase_id);
                 wire.purchase_line = purchase.purchase_line.as_deref();
                 wire.amount_paid = purchase.amount_paid.map(|paid| paid.to_string());
@@ -143,6 +144,7 @@ impl<'a> From<&'a Command> for Wire<'a> {
             Body::Subscription(subscription) => {
                 wire.subscription_id = Some(&subscription.subscription_id);
                 wire.plan = Some(&subscription.plan);
+                wire.quantity = subscription.quantity;
                 wire.status = Some(subscription.status.as_str());
                 wire.anchor = subscription.anchor.map(instant::format);
                 wire.paid_through = subscription.paid_through.map(instant::format);

@@ -114,6 +114,7 @@ fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
             validity_days: validity(c),
         })),
         op::PURCHASE => command(Action::Purchase(Purchase {
+            quantity: None,
             item: match choice % 4 {
                 0 => Item::Package("lite".to_owned()),
                 1 => Item::Price("price_pro".to_owned()),
@@ -153,6 +154,7 @@ fn step([op, user, reference, when, a, b, c, d]: [u8; RECORD]) -> Step {
             cutoff: day(i64::from(number % 512) - 100),
         })),
         op::SUBSCRIBE => command(Action::Subscription(SubscriptionUpdate {
+            quantity: None,
             subscription_id: subscription(user, [2, 2, 3, 0][usize::from(choice % 4)]),
             plan: ["pro", "max", "free", "gold"][usize::from(choice >> 2 & 3)].to_owned(),
             status: SubscriptionStatus::VARIANTS[usize::from(a) % 6],

@@ -32,6 +32,7 @@ async fn report(ledger: &TestLedger, from: &str, until: &str) -> Report {
 
 fn paid(reference: &str, user: &str, item: Item, paid: Option<(i64, &str)>) -> Command {
     let action = Action::Purchase(Purchase {
+        quantity: None,
         item,
         purchase_id: reference.to_owned(),
         purchase_line: None,

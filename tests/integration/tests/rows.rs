@@ -92,6 +92,7 @@ async fn the_amount_paid_is_stored_with_the_purchased_batch_and_not_with_its_bon
     for database in TestDatabase::each().await {
         let ledger = TestLedger::on(database).await;
         let action = Action::Purchase(Purchase {
+            quantity: None,
             item: Item::Package("lite".to_owned()),
             purchase_id: "pi_1".to_owned(),
             purchase_line: None,

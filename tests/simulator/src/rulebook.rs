@@ -181,6 +181,7 @@ fn package((id, credits, bonus, days): &(&str, i64, i64, i64)) -> (String, Packa
         bonus: *bonus,
         validity_days: Some(*days),
         price_id: Some(format!("price_{id}")),
+        price_ids: Vec::new(),
     };
     ((*id).to_owned(), rule)
 }

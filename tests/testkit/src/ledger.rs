@@ -102,13 +102,8 @@ impl TestLedger {
     /// The integer in the first column of the first row of a query.
     pub async fn number(&self, sql: &str) -> i64 {
         let statement = Statement::from_string(self.store.backend(), sql);
-        let row = self
-            .store
-            .read_connection()
-            .query_one_raw(statement)
-            .await
-            .expect("a query")
-            .expect("a row");
+        let row = self.store.read_connection().query_one_raw(statement).await;
+        let row = row.expect("a query").expect("a row");
         row.try_get_by_index::<i64>(0).expect("a number")
     }
 
@@ -315,6 +310,7 @@ pub fn promote(reference: &str, user: &str, amount: i64, validity_days: Option<i
 /// Purchases `item`; the reference is also the id of the payment.
 pub fn buy(reference: &str, user: &str, item: Item) -> Command {
     let action = Action::Purchase(Purchase {
+        quantity: None,
         item,
         purchase_id: reference.to_owned(),
         purchase_line: None,
@@ -361,6 +357,7 @@ pub fn subscribe(
     at: DateTime<Utc>,
 ) -> Command {
     let action = Action::Subscription(SubscriptionUpdate {
+        quantity: None,
         subscription_id: id.to_owned(),
         plan: plan.to_owned(),
         status,

@@ -117,6 +117,8 @@ pub struct Promotion {
 pub struct Purchase {
     /// The goods: a package or a number of credits.
     pub item: Item,
+    /// How many of the package. `None` means one.
+    pub quantity: Option<i64>,
     /// The payment provider's id of the payment. It names the account that the credits come from.
     pub purchase_id: String,
     /// The line of the payment, if it has several. Each line is credited once.
@@ -143,6 +145,8 @@ pub struct SubscriptionUpdate {
     pub subscription_id: String,
     /// Name of the plan.
     pub plan: String,
+    /// How many of the plan's credits a period brings. `None` means one.
+    pub quantity: Option<i64>,
     /// The reported status.
     pub status: SubscriptionStatus,
     /// The instant from which periods are counted. `None` means the instant of the event.

@@ -116,6 +116,7 @@ fn fingerprint(command: &Command) -> Fingerprint {
                     hasher.number("validityDays", *validity_days);
                 }
             }
+            hasher.number("quantity", purchase.quantity);
             hasher.text("purchaseId", &purchase.purchase_id);
             if let Some(line) = &purchase.purchase_line {
                 hasher.text("purchaseLine", line);
@@ -130,6 +131,7 @@ fn fingerprint(command: &Command) -> Fingerprint {
         Action::Subscription(update) => {
             hasher.text("subscriptionId", &update.subscription_id);
             hasher.text("plan", &update.plan);
+            hasher.number("quantity", update.quantity);
             hasher.text("status", update.status.as_str());
             hasher.instant("anchor", update.anchor);
             hasher.instant("paidThrough", update.paid_through);

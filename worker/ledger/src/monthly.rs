@@ -145,12 +145,13 @@ fn grant_period(
         .rules
         .max_user_balance
         .saturating_sub(wallet.spendable_at(context.now));
+    let credits = plan.credits_of(due.quantity);
     let granted = match skipped {
         Some(_) => 0,
-        None => plan.credits.min(headroom.max(0)),
+        None => credits.min(headroom.max(0)),
     };
-    if skipped.is_none() && granted < plan.credits {
-        posting.detail.clipped = Some(plan.credits - granted);
+    if skipped.is_none() && granted < credits {
+        posting.detail.clipped = Some(credits - granted);
         if granted == 0 {
             posting.refusal = Some(Refusal::MaxBalanceReached);
             posting.balance_after = Some(wallet.balance);

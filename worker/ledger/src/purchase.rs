@@ -25,26 +25,31 @@ struct Lot {
     package: Option<String>,
 }
 
-/// Looks up the credits of a package, or takes the number of credits in the command.
-fn lot(item: &Item, rules: &Rules) -> Result<Lot, Refusal> {
-    let package_lot = |id: &str, package: &Package| Lot {
-        credits: package.credits,
-        bonus: package.bonus,
-        validity_days: package.validity_days,
-        package: Some(id.to_owned()),
+/// Looks up the credits of a package, times the quantity, or takes the number of credits in the
+/// command.
+fn lot(purchase: &Purchase, rules: &Rules) -> Result<Lot, Refusal> {
+    let quantity = purchase.quantity.unwrap_or(1);
+    let package_lot = |id: &str, package: &Package| {
+        let times = |credits: i64| credits.checked_mul(quantity).ok_or(Refusal::InvalidAmount);
+        Ok(Lot {
+            credits: times(package.credits)?,
+            bonus: times(package.bonus)?,
+            validity_days: package.validity_days,
+            package: Some(id.to_owned()),
+        })
     };
-    match item {
+    match &purchase.item {
         Item::Package(id) => rules
             .packages
             .get(id)
-            .map(|package| package_lot(id, package))
-            .ok_or(Refusal::UnknownPackage),
+            .ok_or(Refusal::UnknownPackage)
+            .and_then(|package| package_lot(id, package)),
         Item::Price(price_id) => rules
             .packages
             .iter()
-            .find(|(_, package)| package.price_id.as_ref() == Some(price_id))
-            .map(|(id, package)| package_lot(id, package))
-            .ok_or(Refusal::UnknownPackage),
+            .find(|(_, package)| package.has_price(price_id))
+            .ok_or(Refusal::UnknownPackage)
+            .and_then(|(id, package)| package_lot(id, package)),
         Item::Credits {
             credits,
             validity_days,
@@ -63,7 +68,7 @@ pub(crate) fn decide(
     payments: &mut HashMap<PaymentKey, CreditedPayment>,
     context: &mut Context<'_>,
 ) -> Result<Verdict, Inconsistency> {
-    let lot = match lot(&purchase.item, context.rules) {
+    let lot = match lot(purchase, context.rules) {
         Ok(lot) => lot,
         Err(refusal) => return Ok(refusal.into()),
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use crate::amount::Price;
+use crate::amount::{MAX_AMOUNT, Price};
 
 /// The time from the effective time of a hold to its expiry, if the command names no expiry. A
 /// lower [`Rules::max_hold`] limits it.
@@ -100,6 +100,13 @@ pub struct Plan {
     pub validity_days: Option<i64>,
 }
 
+impl Plan {
+    /// The credits of a month of `quantity` units, at most [`MAX_AMOUNT`].
+    pub fn credits_of(&self, quantity: i64) -> i64 {
+        self.credits.saturating_mul(quantity).min(MAX_AMOUNT)
+    }
+}
+
 /// A package of credits for sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
@@ -111,6 +118,15 @@ pub struct Package {
     pub validity_days: Option<i64>,
     /// The payment provider's id of the price.
     pub price_id: Option<String>,
+    /// More ids of prices that stand for the package.
+    pub price_ids: Vec<String>,
+}
+
+impl Package {
+    /// Whether a price id of a payment provider stands for the package.
+    pub fn has_price(&self, id: &str) -> bool {
+        self.price_id.as_deref() == Some(id) || self.price_ids.iter().any(|known| known == id)
+    }
 }
 
 /// The cost of a service that has no price.
@@ -130,6 +146,7 @@ impl Default for Rules {
             bonus,
             validity_days: Some(days),
             price_id: None,
+            price_ids: Vec::new(),
         };
         let plan = |credits| Plan {
             enabled: true,

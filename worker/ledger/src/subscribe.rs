@@ -24,6 +24,7 @@ pub(crate) fn decide(
         applied_at: context.now,
         status: update.status,
         plan: update.plan.clone(),
+        quantity: update.quantity,
         anchor: update.anchor,
         paid_through: update.paid_through,
     };

@@ -63,6 +63,8 @@ pub struct DuePeriod {
     /// The plan in force at its start. If the subscription did not run or was not paid then, the
     /// plan at the activation within the period.
     pub plan: String,
+    /// How many of the plan's credits it brings.
+    pub quantity: i64,
 }
 
 /// The next grant that a user can expect.
@@ -93,6 +95,7 @@ impl Subscription {
             applied_at: anchor,
             status: SubscriptionStatus::Active,
             plan: plan.to_owned(),
+            quantity: None,
             anchor: Some(anchor),
             paid_through: None,
         };
@@ -142,6 +145,7 @@ impl Subscription {
                 applied_at: at,
                 status: state.status,
                 plan: state.plan.clone(),
+                quantity: None,
                 anchor: Some(anchor),
                 paid_through: state.paid_through,
             });
@@ -273,6 +277,7 @@ impl Subscription {
             .map(|(period, span)| DuePeriod {
                 period,
                 plan: span.plan.to_owned(),
+                quantity: span.quantity,
             })
             .collect()
     }
@@ -314,7 +319,7 @@ impl Subscription {
             match enabled_plan(span.plan, rules).filter(|plan| plan.credits > 0) {
                 Some(plan) => {
                     return Some(NextGrant {
-                        amount: plan.credits,
+                        amount: plan.credits_of(span.quantity),
                         at: period.start,
                         plan: span.plan.to_owned(),
                     });

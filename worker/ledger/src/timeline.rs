@@ -31,6 +31,8 @@ pub struct Event {
     pub status: SubscriptionStatus,
     /// Name of the plan from this event on.
     pub plan: String,
+    /// How many of the plan's credits a period brings from this event on. `None` means one.
+    pub quantity: Option<i64>,
     /// The instant from which months are counted, if the event names it.
     pub anchor: Option<DateTime<Utc>>,
     /// The instant up to which the subscription is paid, if the event names it.
@@ -78,6 +80,8 @@ pub(crate) struct Span<'a> {
     pub end: Option<DateTime<Utc>>,
     /// Name of the plan.
     pub plan: &'a str,
+    /// How many of the plan's credits a period brings.
+    pub quantity: i64,
     /// No period that starts at or after this instant is granted. `None` means no limit.
     pub paid_through: Option<DateTime<Utc>>,
 }
@@ -216,6 +220,7 @@ impl Timeline {
                         start: event.at,
                         end: (end < DateTime::<Utc>::MAX_UTC).then_some(end),
                         plan: &event.plan,
+                        quantity: event.quantity.unwrap_or(1),
                         paid_through,
                     });
                 }

@@ -46,6 +46,7 @@ fn a_replayed_purchase_is_valid_from_when_it_was_received() {
         validity_days: Some(30),
     };
     let purchase = Action::Purchase(Purchase {
+        quantity: None,
         item,
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,
@@ -105,6 +106,7 @@ fn a_period_after_the_end_is_not_granted_if_a_short_outage_delays_the_events() {
         let anchor = Some(at("2025-12-10T11:00:00"));
         let event = |status| {
             Action::Subscription(SubscriptionUpdate {
+                quantity: None,
                 subscription_id: "sub".to_owned(),
                 plan: "pro".to_owned(),
                 status,

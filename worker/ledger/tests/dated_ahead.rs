@@ -72,6 +72,7 @@ fn an_event_that_is_dated_ahead_grants_a_period_that_starts_within_five_minutes(
         let mut desk = Desk::new("2026-01-10");
         let dated = desk.now + TimeDelta::minutes(minutes);
         let action = Action::Subscription(SubscriptionUpdate {
+            quantity: None,
             subscription_id: "sub".to_owned(),
             plan: "pro".to_owned(),
             status: Active,

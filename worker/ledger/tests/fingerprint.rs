@@ -92,8 +92,9 @@ fn fingerprints_match_the_vectors() {
             quantity,
         })
     };
-    let purchase = |item| {
+    let bought = |quantity, item| {
         Action::Purchase(Purchase {
+            quantity,
             item,
             purchase_id: "pi_1".to_owned(),
             purchase_line: None,
@@ -101,8 +102,10 @@ fn fingerprints_match_the_vectors() {
             currency: Some("USD".to_owned()),
         })
     };
+    let purchase = |item| bought(None, item);
     let of_line = |line: &str| {
         Action::Purchase(Purchase {
+            quantity: None,
             item: Item::Package("lite".to_owned()),
             purchase_id: "pi_1".to_owned(),
             purchase_line: Some(line.to_owned()),
@@ -116,6 +119,14 @@ fn fingerprints_match_the_vectors() {
             amount,
         })
     };
+    let seats = Action::Subscription(SubscriptionUpdate {
+        subscription_id: "sub_1".to_owned(),
+        plan: "pro".to_owned(),
+        quantity: Some(5),
+        status: Active,
+        anchor: None,
+        paid_through: None,
+    });
     let commands = [
         command("user_123", consume(None, None)),
         command("user_123", consume(Some(5), None)),
@@ -146,6 +157,11 @@ fn fingerprints_match_the_vectors() {
         ),
         command("user_123", of_line("1")),
         command("user_123", of_line("größer")),
+        command(
+            "user_123",
+            bought(Some(3), Item::Package("lite".to_owned())),
+        ),
+        command("user_123", seats),
         command("user_123", refund("req-1", None)),
         command("user_123", refund("größer", Some(3))),
         command("user_123", hold(None, None, None)),
@@ -223,6 +239,7 @@ fn subscription(
     paid_through: Option<&str>,
 ) -> Action {
     Action::Subscription(SubscriptionUpdate {
+        quantity: None,
         subscription_id: "sub_1".to_owned(),
         plan: plan.to_owned(),
         status,
@@ -311,6 +328,7 @@ fn reason_and_actor_are_not_part_of_the_fingerprint() {
 #[test]
 fn fields_that_do_not_change_the_movement_are_not_part_of_the_fingerprint() {
     let action = Action::Purchase(Purchase {
+        quantity: None,
         item: Item::Package("lite".to_owned()),
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,

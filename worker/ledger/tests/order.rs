@@ -57,6 +57,7 @@ fn event() -> impl Strategy<Value = Event> {
             applied_at: day(-days),
             status,
             plan: plan.to_owned(),
+            quantity: None,
             anchor: Some(day(anchor)),
             paid_through: paid.map(day),
         }
@@ -158,6 +159,7 @@ fn sent(events: &[Event], rules: &Rules) -> Book {
             action: Action::Subscription(SubscriptionUpdate {
                 subscription_id: "sub".to_owned(),
                 plan: event.plan.clone(),
+                quantity: None,
                 status: event.status,
                 anchor: event.anchor,
                 paid_through: event.paid_through,

@@ -31,6 +31,7 @@ fn purchase(reference: &str, user: &str, payment: &str, line: Option<&str>) -> C
         description: None,
         metadata: None,
         action: Action::Purchase(Purchase {
+            quantity: None,
             item: Item::Package("lite".to_owned()),
             purchase_id: payment.to_owned(),
             purchase_line: line.map(ToOwned::to_owned),
@@ -38,6 +39,15 @@ fn purchase(reference: &str, user: &str, payment: &str, line: Option<&str>) -> C
             currency: None,
         }),
     }
+}
+
+/// The same with a quantity.
+fn several(reference: &str, quantity: i64) -> Command {
+    let mut command = purchase(reference, "ada", reference, None);
+    if let Action::Purchase(purchase) = &mut command.action {
+        purchase.quantity = Some(quantity);
+    }
+    command
 }
 
 fn decide(book: &mut Book, rules: &Rules, command: &Command) -> Decision {
@@ -159,6 +169,7 @@ fn a_payment_with_its_bonus_adds_one_credit_up_to_the_largest_amount() {
         bonus,
         validity_days: None,
         price_id: None,
+        price_ids: Vec::new(),
     };
     let cases = [
         ((0, 0), false),
@@ -192,6 +203,7 @@ fn a_payment_without_a_bonus_is_one_transaction_and_one_batch() {
         bonus: 0,
         validity_days: None,
         price_id: None,
+        price_ids: Vec::new(),
     };
     rules.packages.insert("lite".to_owned(), bare);
     let mut book = Book::default();
@@ -223,5 +235,59 @@ fn a_payment_is_over_the_cap_if_the_wallet_holds_more_than_the_cap() {
             (110, over),
             "a cap of {cap}"
         );
+    }
+}
+
+/// Conformance: Commands: The quantity of a package multiplies its credits and
+/// its bonus
+#[test]
+fn a_quantity_multiplies_the_credits_and_the_bonus() {
+    let mut book = Book::default();
+    let outcome = settled(&mut book, &several("pi_1", 3));
+    assert_eq!((outcome.amount, outcome.balance), (330, Some(330)));
+    let amounts: Vec<i64> = book
+        .postings()
+        .iter()
+        .map(|posting| posting.amount)
+        .collect();
+    assert_eq!(amounts, [300, 30]);
+    // The same payment for another number is another change.
+    let other = decide(&mut book, &Rules::default(), &several("pi_1", 4));
+    let Decision::Unapplied(refused) = other else {
+        panic!("{other:?}")
+    };
+    assert_eq!(refused.code, Refusal::ReferenceConflict);
+}
+
+#[test]
+fn a_quantity_beyond_the_largest_amount_is_not_applied() {
+    let mut rules = Rules::default();
+    rules.packages.get_mut("lite").expect("built in").credits = MAX_AMOUNT;
+    for quantity in [2, i64::MAX] {
+        let decision = decide(&mut Book::default(), &rules, &several("pi_1", quantity));
+        let Decision::Unapplied(refused) = decision else {
+            panic!("{decision:?}")
+        };
+        assert_eq!(refused.code, Refusal::InvalidAmount);
+    }
+}
+
+/// Conformance: Commands: A package is found by each of its price ids
+#[test]
+fn a_package_is_found_by_each_of_its_price_ids() {
+    let mut rules = Rules::default();
+    let lite = rules.packages.get_mut("lite").expect("built in");
+    lite.price_id = Some("price_usd".to_owned());
+    lite.price_ids = vec!["price_eur".to_owned(), "prod_lite".to_owned()];
+    let mut book = Book::default();
+    for price in ["price_usd", "price_eur", "prod_lite"] {
+        let mut command = purchase(price, "ada", price, None);
+        if let Action::Purchase(purchase) = &mut command.action {
+            purchase.item = Item::Price(price.to_owned());
+        }
+        let Decision::Settled(outcome) = decide(&mut book, &rules, &command) else {
+            panic!("{price}")
+        };
+        assert_eq!(outcome.amount, 110, "{price}");
     }
 }

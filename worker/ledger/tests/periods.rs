@@ -129,6 +129,7 @@ fn stored(
         applied_at: at,
         status,
         plan: "pro".to_owned(),
+        quantity: None,
         anchor: Some(anchor),
         paid_through: None,
     };

@@ -126,6 +126,7 @@ fn command(
 
 fn event(id: &str, plan: &str, status: SubscriptionStatus) -> Action {
     Action::Subscription(SubscriptionUpdate {
+        quantity: None,
         subscription_id: id.to_owned(),
         plan: plan.to_owned(),
         status,

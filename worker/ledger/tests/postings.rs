@@ -26,6 +26,7 @@ fn promotion(amount: i64) -> Action {
 fn derived_postings_are_internal_and_do_not_repeat_the_callers_texts() {
     let mut desk = Desk::new("2026-01-10");
     let action = Action::Purchase(Purchase {
+        quantity: None,
         item: Item::Package("lite".to_owned()),
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,
@@ -99,6 +100,7 @@ fn commands_that_add_credits_or_report_a_subscription_open_a_wallet() {
     let desk = Desk::new("2026-01-10");
     let opens = |action| desk.command(None, action).opens_wallet();
     let purchase = Action::Purchase(Purchase {
+        quantity: None,
         item: Item::Price("price_1".to_owned()),
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,

@@ -17,6 +17,7 @@ fn promotion(amount: i64, validity_days: Option<i64>) -> Action {
 
 fn purchase(credits: i64, validity_days: Option<i64>, paid_micros: Option<i64>) -> Action {
     Action::Purchase(Purchase {
+        quantity: None,
         item: Item::Credits {
             credits,
             validity_days,

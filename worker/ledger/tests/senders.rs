@@ -37,6 +37,7 @@ fn command(origin: Origin, sender: Option<&str>, reference: &str, action: Action
 
 fn buy(sender: Option<&str>, reference: &str, payment: &str) -> Command {
     let action = Action::Purchase(Purchase {
+        quantity: None,
         item: Item::Package("lite".to_owned()),
         purchase_id: payment.to_owned(),
         purchase_line: None,

@@ -14,6 +14,7 @@ def fingerprint(fields):
 consume = {"type": "consume", "userId": "user_123", "service": "google:chat"}
 promotion = {"type": "grant", "userId": "user_123", "reason": "promotion", "amount": 50}
 purchase = {"type": "purchase", "userId": "user_123"}
+subscription = {"type": "subscription", "userId": "user_123", "subscriptionId": "sub_1"}
 hold = {"type": "hold", "userId": "user_123", "service": "google:chat"}
 revoke = {"type": "revoke", "userId": "user_123"}
 capture = {"type": "capture", "userId": "user_123", "hold": "größer"}
@@ -29,6 +30,8 @@ for command in [
     {**purchase, "credits": 100, "validityDays": 90, "purchaseId": "pi_1"},
     {**purchase, "packageId": "lite", "purchaseId": "pi_1", "purchaseLine": "1"},
     {**purchase, "packageId": "lite", "purchaseId": "pi_1", "purchaseLine": "größer"},
+    {**purchase, "packageId": "lite", "quantity": 3, "purchaseId": "pi_1"},
+    {**subscription, "plan": "pro", "quantity": 5, "status": "active"},
     {"type": "refund", "userId": "user_123", "of": "req-1"},
     {"type": "refund", "userId": "user_123", "of": "größer", "amount": 3},
     hold,

@@ -36,6 +36,11 @@ pub fn bound(text: &str) -> Result<i64, String> {
     whole(text, -MAX_AMOUNT..=MAX_AMOUNT)
 }
 
+/// Parses the quantity of a package or a plan, from 1 to 1,000,000.
+pub fn units(text: &str) -> Result<i64, String> {
+    whole(text, 1..=producer_sdk::contract::MAX_UNITS)
+}
+
 /// Parses a validity in days, from 1 to 36,500.
 pub fn days(text: &str) -> Result<i64, String> {
     whole(text, 1..=producer_sdk::contract::MAX_VALIDITY_DAYS)

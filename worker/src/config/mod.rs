@@ -59,7 +59,7 @@ pub use logging::{LogFormat, Logging};
 pub use packages::{Package, Packages};
 pub use payments::{Creem, Payments, Stripe};
 pub use plain_text::PlainText;
-pub use plans::Plans;
+pub use plans::{PlanPrices, Plans};
 pub use prices::Prices;
 pub use problem::{ConfigError, Problem};
 pub use recovery::Recovery;

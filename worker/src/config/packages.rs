@@ -20,8 +20,8 @@ pub struct Packages(pub BTreeMap<String, Package>);
 pub struct Package {
     /// The part that the ledger uses.
     pub rule: ledger::Package,
-    /// More price ids of payment providers, for the webhooks.
-    pub price_ids: Vec<String>,
+    /// Whether a webhook multiplies the credits by the quantity that was bought.
+    pub per_unit: bool,
     /// The price, for apps that display it.
     pub price: Option<AmountPaid>,
     /// The currency of the price: three upper-case letters.
@@ -45,7 +45,7 @@ impl Default for Packages {
         let packages = ids.into_iter().filter_map(|id| {
             let package = Package {
                 rule: rules.remove(&id)?,
-                price_ids: Vec::new(),
+                per_unit: false,
                 price: AmountPaid::from_micros(price(&id)),
                 currency: "USD".to_owned(),
                 enabled: true,
@@ -109,8 +109,9 @@ fn package(section: Section<'_>) -> Package {
             bonus: section.integer("bonus", 0..=MAX_AMOUNT, 0),
             validity_days: validity::required(&section, "never"),
             price_id: section.text("price_id"),
+            price_ids: price_ids::read(&section),
         },
-        price_ids: price_ids::read(&section),
+        per_unit: section.boolean("per_unit", false),
         price,
         currency,
         enabled: section.boolean("enabled", true),
@@ -126,6 +127,7 @@ fn show(package: &Package) -> Value {
         ("bonus".to_owned(), package.rule.bonus.into()),
         ("currency".to_owned(), package.currency.clone().into()),
         ("enabled".to_owned(), package.enabled.into()),
+        ("per_unit".to_owned(), package.per_unit.into()),
         ("popular".to_owned(), package.popular.into()),
     ]);
     validity::show(&mut table, package.rule.validity_days, "never");
@@ -135,6 +137,6 @@ fn show(package: &Package) -> Value {
     if let Some(price_id) = &package.rule.price_id {
         table.insert("price_id".to_owned(), price_id.clone().into());
     }
-    price_ids::show(&mut table, &package.price_ids);
+    price_ids::show(&mut table, &package.rule.price_ids);
     Value::Table(table)
 }

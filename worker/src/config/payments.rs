@@ -163,7 +163,7 @@ mod tests {
                     [packages.a]\ncredits = 5\nvalidity = \"never\"\nprice_ids = [\"q\", \"p\"]";
         let found = problems(file, &[]);
         assert!(
-            found[0].starts_with("`plans.pro.price_ids` is \"p\", which"),
+            found[0].starts_with("`plans.pro.price_ids` is \"p\", which is also in `packages.a"),
             "{found:?}"
         );
     }

@@ -13,9 +13,18 @@ use super::{price_ids, section::Section, validity};
 pub struct Plans(
     /// The plans by name.
     pub BTreeMap<String, Plan>,
-    /// The price ids of payment providers, by plan.
-    pub BTreeMap<String, Vec<String>>,
+    /// What the webhooks need of a plan, by plan.
+    pub BTreeMap<String, PlanPrices>,
 );
+
+/// What the webhooks need of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanPrices {
+    /// The price ids of payment providers.
+    pub price_ids: Vec<String>,
+    /// Whether the credits are multiplied by the quantity of the subscription.
+    pub per_unit: bool,
+}
 
 impl Default for Plans {
     fn default() -> Self {
@@ -28,9 +37,9 @@ impl Plans {
         let (mut plans, mut prices) = (BTreeMap::new(), BTreeMap::new());
         for name in section.names() {
             section.check_id(&name);
-            let (plan, price_ids) = plan(section.section(&name));
-            if !price_ids.is_empty() {
-                prices.insert(name.clone(), price_ids);
+            let (plan, own) = plan(section.section(&name));
+            if own != PlanPrices::default() {
+                prices.insert(name.clone(), own);
             }
             plans.insert(name, plan);
         }
@@ -45,7 +54,9 @@ impl Plans {
                 ("credits".to_owned(), plan.credits.into()),
             ]);
             validity::show(&mut table, plan.validity_days, "period");
-            price_ids::show(&mut table, self.1.get(name).map_or(&[][..], Vec::as_slice));
+            let own = self.1.get(name).cloned().unwrap_or_default();
+            table.insert("per_unit".to_owned(), own.per_unit.into());
+            price_ids::show(&mut table, &own.price_ids);
             Value::Table(table)
         };
         self.0
@@ -55,13 +66,16 @@ impl Plans {
     }
 }
 
-fn plan(section: Section<'_>) -> (Plan, Vec<String>) {
+fn plan(section: Section<'_>) -> (Plan, PlanPrices) {
     let plan = Plan {
         enabled: section.boolean("enabled", true),
         credits: section.required_integer("credits", 0..=MAX_AMOUNT),
         validity_days: validity::required(&section, "period"),
     };
-    let price_ids = price_ids::read(&section);
+    let prices = PlanPrices {
+        price_ids: price_ids::read(&section),
+        per_unit: section.boolean("per_unit", false),
+    };
     section.finish();
-    (plan, price_ids)
+    (plan, prices)
 }

@@ -221,6 +221,7 @@ impl Settings {
             .iter()
             .map(|(id, package)| PackageForSale {
                 enabled: package.enabled,
+                price_ids: package.rule.price_ids.clone(),
                 item: PackageItem {
                     id: id.clone(),
                     credits: package.rule.credits,

@@ -6,24 +6,24 @@ use super::{Packages, Plans, section::Section};
 
 /// Notes a problem for each price id that stands for two packages or plans.
 pub(super) fn refuse_shared(root: &Section<'_>, plans: &Plans, packages: &Packages) {
-    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut own = |key: String, id, owner| {
-        if let Some(other) = owners.insert(id, owner) {
-            let found = format!("{id:?}, which is the price id of `{other}`");
+    let mut keys: BTreeMap<&str, String> = BTreeMap::new();
+    let mut own = |key: String, id| {
+        if let Some(other) = keys.insert(id, key.clone()) {
+            let found = format!("{id:?}, which is also in `{other}`");
             root.wrong(&key, found, "a price id of its own", ());
         }
     };
     for (name, package) in &packages.0 {
         if let Some(id) = &package.rule.price_id {
-            own(format!("packages.{name}.price_id"), id, name);
+            own(format!("packages.{name}.price_id"), id);
         }
-        for id in &package.price_ids {
-            own(format!("packages.{name}.price_ids"), id, name);
+        for id in &package.rule.price_ids {
+            own(format!("packages.{name}.price_ids"), id);
         }
     }
-    for (name, ids) in &plans.1 {
-        for id in ids {
-            own(format!("plans.{name}.price_ids"), id, name);
+    for (name, prices) in &plans.1 {
+        for id in &prices.price_ids {
+            own(format!("plans.{name}.price_ids"), id);
         }
     }
 }

@@ -328,8 +328,8 @@ fn a_url_is_never_quoted_even_if_it_is_wrong() {
 #[test]
 fn two_packages_cannot_share_a_price_id() {
     let pairs = [("CREDIT_LITE_PRICE_ID", "p"), ("CREDIT_MAX_PRICE_ID", "p")];
-    let expected = "`packages.max.price_id` is \"p\", which is the price id of `lite`; allowed is \
-                    a price id of its own";
+    let expected = "`packages.max.price_id` is \"p\", which is also in `packages.lite.price_id`; \
+                    allowed is a price id of its own";
     assert_eq!(problems("", &pairs), [expected]);
 }
 

@@ -43,6 +43,12 @@ impl<'a> Fields<'a> {
         self.at(path)?.0.as_i64()
     }
 
+    /// A whole number, also as a text: metadata have texts only.
+    pub fn number(self, path: &str) -> Option<i64> {
+        let text = || self.text(path)?.parse().ok();
+        self.integer(path).or_else(text)
+    }
+
     /// Whether a field is `true`.
     pub fn is_true(self, path: &str) -> bool {
         self.at(path)

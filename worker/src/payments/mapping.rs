@@ -1,7 +1,13 @@
 //! From an event, the rules and the known links to commands: a pure function.
 
 use chrono::{DateTime, Utc};
-use producer_sdk::{Command, contract::SubscriptionStatus};
+use producer_sdk::{
+    Command,
+    contract::{
+        MAX_UNITS,
+        SubscriptionStatus::{self, Canceled, Expired, Paused},
+    },
+};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -10,6 +16,7 @@ use super::{
     mapped::{Link, Links, Mapped, Period, Unmapped},
     money,
     refunds::{disputed, refunded, rejected},
+    rules::Sold,
     stripe,
 };
 
@@ -128,8 +135,12 @@ fn purchase(
         let found = bought.package.iter().chain(&bought.prices);
         Unmapped::new("unknown_package", found_ids(found))
     })?;
+    let units = units(package, bought.quantity)?;
     let reference = format!("{}:{}", provider.as_str(), bought.payment);
-    let mut command = Command::purchase_package(&reference, &user, package, &reference);
+    let mut command = Command::purchase_package(&reference, &user, package.id, &reference);
+    if let Some(units) = units {
+        command = command.quantity(units);
+    }
     if let (Some(amount), Some(currency)) = (bought.amount, &bought.currency) {
         let amount = money::decimal(amount, currency);
         command = command
@@ -147,7 +158,7 @@ fn purchase(
             link.deposit = Some(reference.clone());
             link.amount = bought.amount;
         }
-        *detail = counted_once(bought.quantity);
+        *detail = counted_once(package, bought.quantity);
     }
     Ok(mapped)
 }
@@ -164,6 +175,11 @@ fn subscription(
         let found = changed.plan.iter().chain(&changed.prices);
         Unmapped::new("unknown_plan", found_ids(found))
     })?;
+    let units = match units(plan, changed.quantity) {
+        // What has stopped brings no credits.
+        Err(_) if matches!(changed.status, Canceled | Expired | Paused) => None,
+        found => found?,
+    };
     let [with_trial, without] = changed.anchor;
     let anchor = if rules.trial_grants {
         with_trial
@@ -178,18 +194,21 @@ fn subscription(
     let reference = if changed.paid.is_some() {
         format!("{}:{subject}", provider.as_str())
     } else {
-        let content = (plan, changed.status, anchor, paid_through);
-        change_reference(provider, subject, content, changed.occurred_at)
+        let content = (plan.id, changed.status, anchor, paid_through);
+        change_reference(provider, subject, (content, units), changed.occurred_at)
     };
-    let mut command = Command::subscription(reference, &user, &changed.id, plan, changed.status)
+    let mut command = Command::subscription(reference, &user, &changed.id, plan.id, changed.status)
         .anchor(anchor)
         .paid_through(paid_through);
+    if let Some(units) = units {
+        command = command.quantity(units);
+    }
     if let Some(at) = changed.occurred_at {
         command = command.occurred_at(at);
     }
     let mut mapped = Mapped::known(&user, &changed.owner.links, vec![command]);
     if let Mapped::Commands { links, detail, .. } = &mut mapped {
-        *detail = counted_once(changed.quantity);
+        *detail = counted_once(plan, changed.quantity);
         for (paid, key) in paid_links(changed) {
             let link = links.entry(key.clone()).or_default();
             link.user = Some(user.clone());
@@ -209,26 +228,44 @@ fn paid_links(changed: &Subscription) -> impl Iterator<Item = (&PaidPeriod, &Lin
     paid.flat_map(|paid| paid.links.iter().map(move |key| (paid, key)))
 }
 
+/// The quantity of a command. `None` means one: because the quantity is one, or does not count.
+fn units(sold: Sold<'_>, quantity: Option<i64>) -> Result<Option<i64>, Unmapped> {
+    let Sold { id, per_unit } = sold;
+    match quantity {
+        _ if !per_unit => Ok(None),
+        Some(units) if (1..=MAX_UNITS).contains(&units) => Ok(Some(units).filter(|one| *one > 1)),
+        found => {
+            let found = found.map_or_else(|| "none".to_owned(), |units| units.to_string());
+            let detail = format!(
+                "{id} is sold per unit, so the quantity must be a whole number from 1 to \
+                 {MAX_UNITS}, got {found}"
+            );
+            Err(Unmapped::new("unknown_quantity", detail))
+        }
+    }
+}
+
 /// What an operator should know about a quantity.
-fn counted_once(quantity: Option<i64>) -> Option<String> {
-    let quantity = quantity.filter(|quantity| *quantity > 1)?;
+fn counted_once(sold: Sold<'_>, quantity: Option<i64>) -> Option<String> {
+    let quantity = quantity.filter(|quantity| *quantity > 1 && !sold.per_unit)?;
     Some(format!("quantity {quantity} counts once"))
 }
+
+/// What a change says: plan, status, anchor, and until when it is paid.
+type Content<'a> = (&'a str, SubscriptionStatus, DateTime<Utc>, DateTime<Utc>);
 
 /// The reference of a change: the subscription, the time, and a hash of what is said. Two events
 /// about one change have the same, two changes in one second have not.
 fn change_reference(
     provider: Provider,
     subject: &str,
-    (plan, status, anchor, paid): (&str, SubscriptionStatus, DateTime<Utc>, DateTime<Utc>),
+    ((plan, status, anchor, paid), units): (Content<'_>, Option<i64>),
     at: Option<DateTime<Utc>>,
 ) -> String {
     let status = status.as_str();
-    let text = format!(
-        "{plan}\n{status}\n{}\n{}",
-        anchor.timestamp(),
-        paid.timestamp()
-    );
+    let (anchor, paid) = (anchor.timestamp(), paid.timestamp());
+    let units = units.map_or(String::new(), |units| format!("\n{units}"));
+    let text = format!("{plan}\n{status}\n{anchor}\n{paid}{units}");
     let hash = Sha256::digest(text.as_bytes());
     let hash = hash.iter().take(6);
     let hash = hash.fold(0_u64, |number, byte| number << 8 | u64::from(*byte));

@@ -13,6 +13,8 @@ use crate::{
 
 #[path = "invoice_tests.rs"]
 mod invoices;
+#[path = "quantity_tests.rs"]
+mod quantities;
 
 const START: i64 = 1_767_225_600;
 const MONTH: i64 = 31 * 86_400;

@@ -130,6 +130,7 @@ fn event(
         plan: word("plan")
             .ok_or_else(|| wrong("an event without a plan"))?
             .to_owned(),
+        quantity: detail["request"]["quantity"].as_i64(),
         anchor: time("anchor")?,
         paid_through: time("paidThrough")?,
     })

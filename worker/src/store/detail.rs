@@ -181,6 +181,7 @@ fn request(command: &Command) -> Value {
                     validity_days,
                 } => json!({ "credits": credits, "validityDays": validity_days }),
             };
+            fields["quantity"] = purchase.quantity.into();
             fields["purchaseId"] = purchase.purchase_id.as_str().into();
             fields["purchaseLine"] = purchase.purchase_line.as_deref().into();
             fields["paidMicros"] = purchase.paid_micros.into();
@@ -195,6 +196,7 @@ fn request(command: &Command) -> Value {
         Action::Subscription(update) => json!({
             "subscriptionId": update.subscription_id,
             "plan": update.plan,
+            "quantity": update.quantity,
             "status": update.status.as_str(),
             "anchor": update.anchor.map(instant),
             "paidThrough": update.paid_through.map(instant),

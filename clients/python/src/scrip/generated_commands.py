@@ -183,6 +183,7 @@ class Commands(ABC, Generic[Result]):
         package_id: str | None = None,
         price_id: str | None = None,
         purchase_line: str | None = None,
+        quantity: int | None = None,
         validity_days: int | None = None,
         **options: Unpack[Options],
     ) -> Result:
@@ -202,6 +203,7 @@ class Commands(ABC, Generic[Result]):
                 "packageId": package_id,
                 "priceId": price_id,
                 "purchaseLine": purchase_line,
+                "quantity": quantity,
                 "validityDays": validity_days,
             },
             options,
@@ -220,6 +222,7 @@ class Commands(ABC, Generic[Result]):
         metadata: dict[str, Any] | None = None,
         occurred_at: str | None = None,
         paid_through: str | None = None,
+        quantity: int | None = None,
         **options: Unpack[Options],
     ) -> Result:
         """Report a change of a subscription. Always name `paid_through`."""
@@ -236,6 +239,7 @@ class Commands(ABC, Generic[Result]):
                 "metadata": metadata,
                 "occurredAt": occurred_at,
                 "paidThrough": paid_through,
+                "quantity": quantity,
             },
             options,
         )

@@ -242,6 +242,7 @@ class PurchaseCommand(_PurchaseCommandRequired, total=False):
     packageId: str
     priceId: str
     purchaseLine: str
+    quantity: int
     validityDays: int
 
 
@@ -338,6 +339,7 @@ class SubscriptionCommand(_SubscriptionCommandRequired, total=False):
     metadata: dict[str, Any]
     occurredAt: str
     paidThrough: str
+    quantity: int
 
 
 class _UnfreezeCommandRequired(TypedDict):

@@ -10,7 +10,7 @@ use crate::contract::{
     checks::{self, ID, INSTANT, whole_number},
     instant,
     json::{found, found_text, printable},
-    limits::{MAX_AMOUNT, MAX_HOLD_SECONDS, MAX_VALIDITY_DAYS},
+    limits::{MAX_AMOUNT, MAX_HOLD_SECONDS, MAX_UNITS, MAX_VALIDITY_DAYS},
     query::MAX_PAGE_SIZE,
     rejection::{Rejection, RejectionCode},
 };
@@ -108,6 +108,10 @@ pub(super) fn boolean(field: &str, raw: &RawValue) -> Result<bool, Rejection> {
 
 pub(super) fn credits(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
     integer(field, raw, MAX_AMOUNT)
+}
+
+pub(super) fn units(field: &str, raw: &RawValue) -> Result<i64, Rejection> {
+    integer(field, raw, MAX_UNITS)
 }
 
 pub(super) fn days(field: &str, raw: &RawValue) -> Result<i64, Rejection> {

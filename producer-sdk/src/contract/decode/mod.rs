@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use strum::{VariantArray, VariantNames};
 
 use self::fields::{
-    Fields, boolean, credits, days, hint, list, page_index, page_size, read_instant, text,
+    Fields, boolean, credits, days, hint, list, page_index, page_size, read_instant, text, units,
 };
 use super::checks::{CURRENCY, DESCRIPTION, ID, INSTANT, whole_number};
 use super::command::{
@@ -194,6 +194,7 @@ fn purchase(fields: &Fields<'_>) -> Result<Body, Rejection> {
         &[
             "packageId",
             "priceId",
+            "quantity",
             "credits",
             "validityDays",
             "purchaseId",
@@ -246,6 +247,7 @@ fn purchase(fields: &Fields<'_>) -> Result<Body, Rejection> {
     }
     Ok(Body::Purchase(Purchase {
         item,
+        quantity: fields.optional("quantity", units)?,
         purchase_id: fields.id("purchaseId")?,
         purchase_line: fields.optional("purchaseLine", |name, raw| text(name, raw, ID))?,
         amount_paid: fields.optional("amountPaid", |name, raw| {
@@ -258,7 +260,14 @@ fn purchase(fields: &Fields<'_>) -> Result<Body, Rejection> {
 fn subscription(fields: &Fields<'_>) -> Result<Body, Rejection> {
     fields.allow(
         &COMMON,
-        &["subscriptionId", "plan", "status", "anchor", "paidThrough"],
+        &[
+            "subscriptionId",
+            "plan",
+            "quantity",
+            "status",
+            "anchor",
+            "paidThrough",
+        ],
     )?;
     let status = |name: &str, raw: &RawValue| {
         let word = text(name, raw, STATUSES)?;
@@ -268,6 +277,7 @@ fn subscription(fields: &Fields<'_>) -> Result<Body, Rejection> {
     Ok(Body::Subscription(Subscription {
         subscription_id: fields.id("subscriptionId")?,
         plan: fields.id("plan")?,
+        quantity: fields.optional("quantity", units)?,
         status: fields.required("status", STATUSES, status)?,
         anchor: fields.optional("anchor", read_instant)?,
         paid_through: fields.optional("paidThrough", read_instant)?,

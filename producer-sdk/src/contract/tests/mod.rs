@@ -6,6 +6,7 @@ mod fields;
 mod holds;
 mod ids;
 mod origins;
+mod quantities;
 mod refunds;
 mod replies;
 mod revocations;

@@ -6,6 +6,7 @@ use testkit::ledger::{TestLedger, command, consume, settled};
 /// A purchase of ten credits with this payment.
 fn pay(reference: &str, user: &str, payment: &str, line: Option<&str>) -> Command {
     let action = Action::Purchase(Purchase {
+        quantity: None,
         item: Item::Credits {
             credits: 10,
             validity_days: None,

@@ -14,6 +14,7 @@ const AFTER_INSERT: &str = "first AFTER INSERT credits_transaction";
 /// A purchase of credits with the payment `pi_9`.
 fn pay(reference: &str, user: &str, credits: i64) -> Command {
     let action = Action::Purchase(Purchase {
+        quantity: None,
         item: Item::Credits {
             credits,
             validity_days: None,

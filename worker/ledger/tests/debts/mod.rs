@@ -23,6 +23,7 @@ fn promotion(amount: i64) -> Action {
 /// A purchase under the payment's id.
 fn purchase(item: Item, paid_micros: Option<i64>) -> Action {
     Action::Purchase(Purchase {
+        quantity: None,
         item,
         purchase_id: "pi_1".to_owned(),
         purchase_line: None,

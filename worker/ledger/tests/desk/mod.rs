@@ -138,6 +138,7 @@ impl Desk {
 
 pub fn subscription(status: SubscriptionStatus, plan: &str, paid_through: Option<&str>) -> Action {
     Action::Subscription(SubscriptionUpdate {
+        quantity: None,
         subscription_id: "sub".to_owned(),
         plan: plan.to_owned(),
         status,

@@ -59,7 +59,7 @@ impl Granted<'_> {
         );
         prop_assert_eq!(grant.fingerprint, Some(job.fingerprint()));
         prop_assert_eq!(grant.related_id, self.event);
-        let credits = sight.rules.plans[&due.month.plan].credits;
+        let credits = sight.rules.plans[&due.month.plan].credits * due.month.quantity;
         let (refusal, skipped, amount, clipped) = match sight.skipped(due) {
             Some(skipped) => (None, Some(skipped), 0, None),
             None if headroom == 0 => (Some(Refusal::MaxBalanceReached), None, 0, Some(credits)),

@@ -23,6 +23,7 @@ pub struct Report {
     pub applied_at: DateTime<Utc>,
     pub status: SubscriptionStatus,
     pub plan: String,
+    pub quantity: Option<i64>,
     pub anchor: Option<DateTime<Utc>>,
     pub paid_through: Option<DateTime<Utc>>,
 }
@@ -34,6 +35,8 @@ pub struct Month {
     pub end: DateTime<Utc>,
     /// Name of the plan that grants it.
     pub plan: String,
+    /// How many of the plan's credits it brings.
+    pub quantity: i64,
 }
 
 /// All events of a subscription in chronological order, and the periods that were handled.
@@ -83,6 +86,7 @@ impl History {
             applied_at: at,
             status: Active,
             plan: plan.to_owned(),
+            quantity: None,
             anchor: Some(at),
             paid_through: None,
         });
@@ -188,8 +192,13 @@ impl History {
         instants.retain(|at| (start..end).contains(at));
         instants.insert(0, start);
         instants.retain(|at| self.runs(rules, *at) && self.is_paid(start, *at));
-        let plan = self.in_force(*instants.first()?)?.plan.clone();
-        Some(Month { start, end, plan })
+        let event = self.in_force(*instants.first()?)?;
+        Some(Month {
+            start,
+            end,
+            plan: event.plan.clone(),
+            quantity: event.quantity.unwrap_or(1),
+        })
     }
 
     /// The unhandled periods that start at or before `until`.

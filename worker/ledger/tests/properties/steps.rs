@@ -176,6 +176,7 @@ pub fn rules(start: &Start) -> Rules {
         bonus: 20,
         validity_days: Some(5),
         price_id: Some("price_pro".to_owned()),
+        price_ids: vec!["price_pro_eur".to_owned()],
     };
     rules.packages.insert("pro".to_owned(), pro);
     rules.plans = PLANS.map(|(name, plan)| (name.to_owned(), plan)).into();
@@ -244,12 +245,18 @@ fn consume() -> impl Strategy<Value = Action> {
     })
 }
 
+/// The quantity of a package or a plan.
+pub fn units() -> impl Strategy<Value = Option<i64>> {
+    proptest::option::weighted(0.3, 1..4_i64)
+}
+
 fn action() -> impl Strategy<Value = Action> {
     let days = || proptest::option::of(1..10_i64);
     let item = prop_oneof![
         Just(Item::Package("lite".to_owned())),
         Just(Item::Package("no such package".to_owned())),
         Just(Item::Price("price_pro".to_owned())),
+        Just(Item::Price("price_pro_eur".to_owned())),
         (amount(), days()).prop_map(|(credits, validity_days)| Item::Credits {
             credits,
             validity_days
@@ -271,15 +278,16 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (amount(), days()).prop_map(|(amount, validity_days)| {
             Action::Promotion(Promotion { amount, validity_days })
         }),
-        4 => (item, 0..6_u8, line, any::<bool>()).prop_map(|(item, payment, line, has_price)| {
-            Action::Purchase(Purchase {
+        4 => (item, units(), 0..6_u8, line, any::<bool>()).prop_map(
+            |(item, quantity, payment, line, has_price)| Action::Purchase(Purchase {
+                quantity: quantity.filter(|_| !matches!(item, Item::Credits { .. })),
                 item,
                 purchase_id: format!("pi_{payment}"),
                 purchase_line: line.map(|line| line.to_string()),
                 paid_micros: has_price.then_some(9_990_000),
                 currency: has_price.then(|| "USD".to_owned()),
             })
-        }),
+        ),
         1 => Just(freeze),
         2 => Just(Action::Unfreeze(StatusChange { reason, actor })),
         2 => proptest::option::of(amount()).prop_map(|amount| {

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use ledger::{Action, SubscriptionStatus, SubscriptionUpdate};
 use proptest::prelude::*;
 
-use super::steps::{Step, USERS, When, day};
+use super::steps::{Step, USERS, When, day, units};
 
 /// The id of a subscription: either shared by all users or the user's own.
 pub fn subscription(owner: usize, nth: u8) -> String {
@@ -44,19 +44,22 @@ pub fn event() -> impl Strategy<Value = Step> {
         1 => (-8..8_i64).prop_map(|minutes| Some(day(5) + TimeDelta::minutes(minutes))),
     ];
     let paid_through = proptest::option::weighted(0.3, (-60..200_i64).prop_map(day));
-    let said = (plan, status, anchor, paid_through);
+    let said = (plan, units(), status, anchor, paid_through);
     (0..USERS.len(), id, any::<u8>(), when, said).prop_map(
-        |(user, id, reference, when, (plan, status, anchor, paid_through))| Step::Command {
-            user,
-            reference: reference % 96,
-            when,
-            action: Action::Subscription(SubscriptionUpdate {
-                subscription_id: subscription(user, id),
-                plan: plan.to_owned(),
-                status,
-                anchor,
-                paid_through,
-            }),
+        |(user, id, reference, when, (plan, quantity, status, anchor, paid_through))| {
+            Step::Command {
+                user,
+                reference: reference % 96,
+                when,
+                action: Action::Subscription(SubscriptionUpdate {
+                    subscription_id: subscription(user, id),
+                    plan: plan.to_owned(),
+                    quantity,
+                    status,
+                    anchor,
+                    paid_through,
+                }),
+            }
         },
     )
 }

@@ -53,6 +53,7 @@ fn purchase(item: Item) -> Action {
 
 fn purchase_of(payment: &str, item: Item) -> Action {
     Action::Purchase(Purchase {
+        quantity: None,
         item,
         purchase_id: payment.to_owned(),
         purchase_line: None,
@@ -89,6 +90,7 @@ fn forgive(amount: Option<i64>) -> Action {
 
 fn subscription(id: &str, plan: &str, status: SubscriptionStatus) -> Action {
     Action::Subscription(SubscriptionUpdate {
+        quantity: None,
         subscription_id: id.to_owned(),
         plan: plan.to_owned(),
         status,

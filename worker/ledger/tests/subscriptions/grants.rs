@@ -3,7 +3,7 @@
 use ledger::{
     Plan, Skipped,
     SubscriptionStatus::{Active, Canceled},
-    TransactionType,
+    TransactionType, next_grant,
 };
 
 use super::{Desk, at, days, monthly, settled, subscription};
@@ -32,6 +32,42 @@ fn an_activation_opens_the_wallet_and_grants_the_current_period_at_once() {
     assert_eq!(batch.grant_period.as_deref(), Some("2026-01"));
     assert_eq!(batch.source_plan.as_deref(), Some("pro"));
     assert_eq!(desk.known().state.due_at, Some(at("2026-02-10")));
+}
+
+/// Conformance: Monthly grants: A quantity multiplies the credits of the plan, and another one
+/// counts from the next period on
+#[test]
+fn the_quantity_at_the_start_of_a_period_multiplies_its_credits() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.seats("2026-01-10", 3).amount, 600);
+    desk.now = at("2026-01-20");
+    assert_eq!(desk.seats("2026-01-20", 5).amount, 0);
+    let (user, now) = (desk.book.subscriptions("u"), desk.now);
+    let next = next_grant(user, &desk.rules, now).expect("a grant");
+    assert_eq!((next.amount, next.at), (1000, at("2026-02-10")));
+    desk.now = at("2026-02-10");
+    desk.job();
+    // An event without a quantity means one.
+    desk.now = at("2026-03-01");
+    desk.event("2026-03-01", Active, "pro");
+    desk.now = at("2026-03-10");
+    desk.job();
+    let granted = [
+        ("2026-01-10", 600),
+        ("2026-02-10", 1000),
+        ("2026-03-10", 200),
+    ];
+    assert_eq!(
+        desk.granted(),
+        granted.map(|(day, amount)| (day.to_owned(), amount))
+    );
+}
+
+#[test]
+fn a_quantity_is_clipped_by_the_cap_and_never_overflows() {
+    let mut desk = Desk::new();
+    let outcome = desk.seats("2026-01-10", i64::MAX);
+    assert_eq!((outcome.amount, outcome.balance), (10_000, Some(10_000)));
 }
 
 /// Conformance: Amounts, time and spending order: With `validity = "period"`, credits expire when

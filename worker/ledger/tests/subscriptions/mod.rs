@@ -64,6 +64,15 @@ impl Desk {
         ))
     }
 
+    /// An event of the plan `pro` with a quantity.
+    fn seats(&mut self, day: &str, quantity: i64) -> Outcome {
+        let mut action = subscription("sub", "pro", SubscriptionStatus::Active, None, None);
+        if let Action::Subscription(update) = &mut action {
+            update.quantity = Some(quantity);
+        }
+        settled(self.send("u", Some(at(day)), action))
+    }
+
     /// Sends all commands that the job would send.
     fn job(&mut self) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
@@ -122,6 +131,7 @@ fn subscription(
     paid_through: Option<DateTime<Utc>>,
 ) -> Action {
     Action::Subscription(SubscriptionUpdate {
+        quantity: None,
         subscription_id: id.to_owned(),
         plan: plan.to_owned(),
         status,

@@ -1,18 +1,17 @@
 //! The arguments of `scrip publish`: every field of every command.
 
 mod holds;
+mod payments;
 mod refund;
 mod revoke;
 
 use chrono::{DateTime, Utc};
-use clap::{ArgGroup, Subcommand, ValueEnum};
-use producer_sdk::{
-    Command,
-    contract::{AmountPaid, SubscriptionStatus},
-};
+use clap::{Subcommand, ValueEnum};
+use producer_sdk::Command;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use payments::{Purchase, Subscription};
 use refund::Refund;
 
 use crate::cli::{audit::ActorArgs, failure::Failure, values};
@@ -169,74 +168,6 @@ enum Reason {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("item").required(true).args(["package", "price_id", "credits"])))]
-struct Purchase {
-    #[command(flatten)]
-    common: Common,
-    /// Package of the configuration
-    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
-    package: Option<String>,
-    /// Package with this price id of the payment provider
-    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
-    price_id: Option<String>,
-    /// Credits without a package
-    #[arg(long, value_name = "CREDITS", value_parser = values::amount, allow_hyphen_values = true)]
-    credits: Option<i64>,
-    /// Days until the --credits expire. Default: never
-    #[arg(
-        long,
-        value_name = "DAYS",
-        requires = "credits",
-        value_parser = values::days,
-        allow_hyphen_values = true
-    )]
-    validity_days: Option<i64>,
-    /// Id of the payment at the payment provider
-    #[arg(long = "purchase-id", value_name = "ID", allow_hyphen_values = true)]
-    payment: String,
-    /// Line of the payment, if it has several; each line is credited once
-    #[arg(long = "purchase-line", value_name = "ID", allow_hyphen_values = true)]
-    line: Option<String>,
-    /// Amount that was paid, such as 9.99
-    #[arg(
-        long,
-        value_name = "DECIMAL",
-        requires = "currency",
-        allow_hyphen_values = true
-    )]
-    amount_paid: Option<AmountPaid>,
-    /// Currency of the amount, such as USD
-    #[arg(
-        long,
-        value_name = "CODE",
-        requires = "amount_paid",
-        allow_hyphen_values = true
-    )]
-    currency: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-struct Subscription {
-    #[command(flatten)]
-    common: Common,
-    /// Id of the subscription at the payment provider
-    #[arg(long = "subscription", value_name = "ID", allow_hyphen_values = true)]
-    id: String,
-    /// Plan of the configuration
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
-    plan: String,
-    /// Current status of the subscription
-    #[arg(long, value_parser = values::name_of::<SubscriptionStatus>())]
-    status: SubscriptionStatus,
-    /// Instant from which the months of the subscription count (RFC 3339). Default: the first event
-    #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
-    anchor: Option<DateTime<Utc>>,
-    /// Instant until which the subscription is paid (RFC 3339)
-    #[arg(long, value_name = "INSTANT", value_parser = values::instant, allow_hyphen_values = true)]
-    paid_through: Option<DateTime<Utc>>,
-}
-
-#[derive(Debug, clap::Args)]
 struct AccountChange {
     #[command(flatten)]
     common: Common,
@@ -294,58 +225,6 @@ impl Grant {
         }
         if let Some(days) = self.validity_days {
             command = command.validity_days(days);
-        }
-        self.common.finish(command)
-    }
-}
-
-impl Purchase {
-    fn command(self) -> Result<Publication, Failure> {
-        let user = &self.common.user;
-        let payment = &self.payment;
-        let payment_reference = || match &self.line {
-            Some(line) => format!("{payment}:{line}"),
-            None => payment.clone(),
-        };
-        let reference = self
-            .common
-            .reference
-            .clone()
-            .unwrap_or_else(payment_reference);
-        let mut command = match (self.package, self.price_id, self.credits) {
-            (Some(package), _, _) => Command::purchase_package(reference, user, package, payment),
-            (_, Some(price), _) => Command::purchase_price(reference, user, price, payment),
-            (_, _, Some(credits)) => Command::purchase_credits(reference, user, credits, payment),
-            _ => {
-                return Err(
-                    Failure::new("one of --package, --price-id and --credits is required")
-                        .as_usage(),
-                );
-            }
-        };
-        if let Some(days) = self.validity_days {
-            command = command.validity_days(days);
-        }
-        if let Some(line) = self.line {
-            command = command.purchase_line(line);
-        }
-        if let (Some(paid), Some(currency)) = (self.amount_paid, &self.currency) {
-            command = command.paid(&paid.to_string(), currency)?;
-        }
-        Ok(self.common.finish(command))
-    }
-}
-
-impl Subscription {
-    fn command(self) -> Publication {
-        let reference = self.common.reference_or_fresh();
-        let user = &self.common.user;
-        let mut command = Command::subscription(reference, user, self.id, self.plan, self.status);
-        if let Some(at) = self.anchor {
-            command = command.anchor(at);
-        }
-        if let Some(at) = self.paid_through {
-            command = command.paid_through(at);
         }
         self.common.finish(command)
     }

@@ -23,20 +23,10 @@ pub fn warn(context: &Context, command: &Command) {
             Item::Package(id) if !rules.packages.contains_key(id) => {
                 print_warning("package", id, rules.packages.keys());
             }
-            Item::Price(id)
-                if rules
-                    .packages
-                    .values()
-                    .all(|package| package.price_id.as_ref() != Some(id)) =>
-            {
-                print_warning(
-                    "price id",
-                    id,
-                    rules
-                        .packages
-                        .values()
-                        .filter_map(|package| package.price_id.as_ref()),
-                );
+            Item::Price(id) if !rules.packages.values().any(|package| package.has_price(id)) => {
+                let packages = rules.packages.values();
+                let known = packages.flat_map(|one| one.price_id.iter().chain(&one.price_ids));
+                print_warning("price id", id, known);
             }
             _ => {}
         },

@@ -73,7 +73,7 @@ fn completed(object: Fields<'_>, event: &Event) -> Option<Fact> {
             .integer("amount_paid")
             .or_else(|| order.integer("amount")),
         currency: order.text("currency").map(str::to_uppercase),
-        quantity: object.integer("units"),
+        quantity: units(object),
         occurred_at: order.instant("created_at").max(event.created),
     }))
 }
@@ -136,13 +136,20 @@ fn changed(object: Fields<'_>, event: &Event, change: &str) -> Option<Fact> {
             .map(ToOwned::to_owned)
             .into_iter()
             .collect(),
-        quantity: object.integer("units"),
+        quantity: units(object),
         status,
         anchor: [created, after_trial],
         paid_through: end.filter(|_| paid.is_some() || is_known),
         occurred_at: event.created,
         paid,
     }))
+}
+
+/// How many were bought, of a checkout or of the first item of a subscription.
+fn units(object: Fields<'_>) -> Option<i64> {
+    let items = object.list("items");
+    let of_item = || items.first().and_then(|item| item.integer("units"));
+    object.integer("units").or_else(of_item)
 }
 
 /// A refund. Its amount includes tax, and so does what was paid.

@@ -51,7 +51,10 @@ pub fn completed(session: Fields<'_>, event: &Event, is_paid: bool) -> Option<Fa
         names,
         owner: Owner { user, links },
         package: package.map(ToOwned::to_owned),
-        quantity: items.iter().find_map(|item| item.integer("quantity")),
+        quantity: items
+            .iter()
+            .find_map(|item| item.integer("quantity"))
+            .or_else(|| session.number("metadata.quantity")),
         prices: prices
             .chain(items.iter().copied().flat_map(super::prices))
             .collect(),

@@ -95,7 +95,7 @@ pub fn paid(invoice: Fields<'_>, event: &Event, rules: &PaymentRules) -> Option<
         },
         plan: plan.map(ToOwned::to_owned),
         prices: super::prices(*line),
-        quantity: line.integer("quantity"),
+        quantity: quantity(&periods, *line),
         status: SubscriptionStatus::Active,
         anchor: [Some(start); 2],
         paid_through: Some(end),
@@ -109,6 +109,16 @@ pub fn paid(invoice: Fields<'_>, event: &Event, rules: &PaymentRules) -> Option<
             links,
         }),
     }))
+}
+
+/// The quantity of a line. A price with tiers has a line for each tier.
+fn quantity(lines: &[Fields<'_>], line: Fields<'_>) -> Option<i64> {
+    let period = |line: Fields<'_>| (line.seconds("period.start"), line.seconds("period.end"));
+    let tiers = lines
+        .iter()
+        .filter(|one| super::prices(**one) == super::prices(line) && period(**one) == period(line));
+    let quantities = tiers.filter_map(|one| one.integer("quantity"));
+    quantities.reduce(i64::saturating_add)
 }
 
 /// A payment paid an invoice. Since 2025-03-31 only this event names both.

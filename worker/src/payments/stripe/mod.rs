@@ -29,7 +29,9 @@ pub fn fact(event: &Event, rules: &PaymentRules) -> Option<Fact> {
         "checkout.session.async_payment_succeeded" => checkout::completed(object, event, true)?,
         "invoice.paid" => invoice::paid(object, event, rules)?,
         "invoice_payment.paid" => invoice::pair(object)?,
-        kind if kind.starts_with("customer.subscription.") => subscription::changed(object, event)?,
+        kind if kind.starts_with("customer.subscription.") => {
+            subscription::changed(object, event, rules)?
+        }
         "refund.created" | "refund.updated" | "refund.failed" => {
             if has_refund_events(event) {
                 refund::refund(object)?

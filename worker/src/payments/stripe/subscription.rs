@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 use producer_sdk::contract::SubscriptionStatus;
 
 use super::super::{
+    PaymentRules,
     event::Event,
     fact::{Fact, LinkKey, LinkKind, Owner, Subscription},
     fields::Fields,
 };
 
 /// A subscription was created, changed or deleted.
-pub fn changed(object: Fields<'_>, event: &Event) -> Option<Fact> {
+pub fn changed(object: Fields<'_>, event: &Event, rules: &PaymentRules) -> Option<Fact> {
     let id = object.text("id")?;
     let is_deleted = event.kind == "customer.subscription.deleted";
     let status = match object.text("status")? {
@@ -30,7 +31,9 @@ pub fn changed(object: Fields<'_>, event: &Event) -> Option<Fact> {
         return Some(Fact::Nothing("other_kind"));
     }
     let items = object.list("items.data");
-    let quantity = items.first().and_then(|item| item.integer("quantity"));
+    let is_known = |item: &&Fields<'_>| rules.plan(None, &super::prices(**item)).is_some();
+    let item = items.iter().find(is_known).or(items.first());
+    let quantity = item.and_then(|item| item.integer("quantity"));
     let plan = object.text("metadata.plan").map(ToOwned::to_owned);
     let mut prices: Vec<String> = items.into_iter().flat_map(super::prices).collect();
     prices.extend(object.id("plan").map(ToOwned::to_owned));

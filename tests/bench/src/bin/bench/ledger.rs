@@ -176,6 +176,7 @@ fn fund(user: u32, n: u32) -> Command {
         description: None,
         metadata: None,
         action: Action::Purchase(Purchase {
+            quantity: None,
             item: Item::Credits {
                 credits: FUNDS,
                 validity_days: None,

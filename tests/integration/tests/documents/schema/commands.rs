@@ -1,7 +1,9 @@
 //! The schemas of commands. The decoder says which fields a command has and which it needs, so no
 //! list is written twice.
 
-use producer_sdk::contract::{Command, Kind, Late, Origin, Overrun, SubscriptionStatus};
+use producer_sdk::contract::{
+    Command, Kind, Late, MAX_UNITS, Origin, Overrun, SubscriptionStatus,
+};
 use serde_json::{Value, json};
 use strum::VariantArray;
 
@@ -93,6 +95,7 @@ fn bodies(kind: Kind, reason: Option<&str>) -> Bodies {
 fn property(kind: Kind, field: &str) -> Value {
     match (kind, field) {
         (_, "type") => json!({ "const": kind.as_str() }),
+        (Kind::Purchase | Kind::Subscription, "quantity") => fields::integer(MAX_UNITS),
         (Kind::Grant, "reason") => names(REASONS),
         (_, "overrun") => names(Overrun::VARIANTS.iter().map(|one| one.as_str())),
         (_, "late") => names(Late::VARIANTS.iter().map(|one| one.as_str())),

@@ -67,6 +67,7 @@ pub fn report(command: &Command, now: DateTime<Utc>) -> Option<(&str, Report)> {
     let Action::Subscription(SubscriptionUpdate {
         subscription_id,
         plan,
+        quantity,
         status,
         anchor,
         paid_through,
@@ -80,6 +81,7 @@ pub fn report(command: &Command, now: DateTime<Utc>) -> Option<(&str, Report)> {
         applied_at: now,
         status: *status,
         plan: plan.clone(),
+        quantity: *quantity,
         anchor: *anchor,
         paid_through: *paid_through,
     };
@@ -307,12 +309,14 @@ impl<'a> Sight<'a> {
             Action::Promotion(Promotion { amount, .. }) => headroom.min(*amount),
             Action::Purchase(Purchase {
                 item: Item::Package(_),
+                quantity,
                 ..
-            }) => 110,
+            }) => 110 * quantity.unwrap_or(1),
             Action::Purchase(Purchase {
                 item: Item::Price(_),
+                quantity,
                 ..
-            }) => 170,
+            }) => 170 * quantity.unwrap_or(1),
             Action::Purchase(Purchase {
                 item: Item::Credits { credits, .. },
                 ..
