@@ -8,6 +8,8 @@ use scrip::db::RoleNames;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
+use crate::sources;
+
 /// An empty database that belongs to one test.
 pub struct TestDatabase {
     url: String,
@@ -16,7 +18,7 @@ pub struct TestDatabase {
 }
 
 /// The suffixes of the role names. The full name is `{database}_{suffix}`.
-const ROLES: [&str; 3] = ["owner", "worker", "reader"];
+const ROLES: [&str; 4] = ["owner", "worker", "reader", "web"];
 
 /// The objects that are removed at the end of the test.
 enum Cleanup {
@@ -101,8 +103,25 @@ impl TestDatabase {
         let Cleanup::Postgres { name, .. } = &self.cleanup else {
             return None;
         };
-        let [owner, worker, reader] = ROLES.map(|role| format!("{name}_{role}"));
+        let [owner, worker, reader, _] = ROLES.map(|role| format!("{name}_{role}"));
         Some(RoleNames::new(&owner, &worker, &reader).expect("three plain names"))
+    }
+
+    /// Creates the role `web` of a server that receives webhooks, by the SQL of the documents.
+    /// Returns its name.
+    pub async fn create_web_role(&self) -> String {
+        let Cleanup::Postgres { name, .. } = &self.cleanup else {
+            panic!("SQLite has no roles");
+        };
+        let page = sources::root().join("docs/reference/payments.md");
+        let page = std::fs::read_to_string(page).expect("the document");
+        let sql = page
+            .split_once("```sql\n")
+            .and_then(|(_, rest)| rest.split_once("```"));
+        let (sql, _) = sql.expect("a block of SQL");
+        let sql = sql.replace("scrip_", &format!("{name}_"));
+        self.execute(&sql).await;
+        format!("{name}_web")
     }
 
     /// The URL for the administrator.
@@ -115,7 +134,7 @@ impl TestDatabase {
         self.url_as("worker")
     }
 
-    /// The URL with the privileges of `owner`, `worker` or `reader`. The session of the
+    /// The URL with the privileges of `owner`, `worker`, `reader` or `web`. The session of the
     /// administrator switches to that role.
     pub fn url_as(&self, role: &str) -> String {
         assert!(ROLES.contains(&role), "{role}");

@@ -7,19 +7,29 @@ mod crash;
 mod creem;
 #[path = "webhooks/events.rs"]
 mod events;
+#[path = "webhooks/lives.rs"]
+mod lives;
 #[path = "webhooks/operators.rs"]
 mod operators;
 #[path = "webhooks/orders.rs"]
 mod orders;
 #[path = "webhooks/outage.rs"]
 mod outage;
+#[path = "webhooks/role.rs"]
+mod role;
 #[path = "webhooks/sender.rs"]
 mod sender;
 #[path = "webhooks/signatures.rs"]
 mod signatures;
+#[path = "webhooks/simulation.rs"]
+mod simulation;
+#[path = "webhooks/story.rs"]
+mod story;
 #[path = "webhooks/stripe.rs"]
 mod stripe;
 #[path = "webhooks/tables.rs"]
 mod tables;
 #[path = "webhooks/tls.rs"]
 mod tls;
+#[path = "webhooks/tales.rs"]
+mod tales;

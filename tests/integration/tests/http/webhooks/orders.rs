@@ -51,7 +51,7 @@ async fn every_order(on: On, name: &str, events: fn(&Life) -> [Value; 5]) {
 }
 
 /// Only the checkout names the user, and only the pair says which payment paid the invoice.
-fn newest_events(life: &Life) -> [Value; 5] {
+pub fn newest_events(life: &Life) -> [Value; 5] {
     let id = |part: &str| format!("evt_{}_{part}", life.name);
     let refund = life.refund(&format!("re_{}", life.name), 500, "succeeded");
     let created = life.subscription("active", true);
@@ -100,7 +100,7 @@ fn older_events(life: &Life) -> [Value; 5] {
 }
 
 /// All orders of the numbers below `count`.
-fn permutations(count: usize) -> Vec<Vec<usize>> {
+pub fn permutations(count: usize) -> Vec<Vec<usize>> {
     if count == 0 {
         return vec![Vec::new()];
     }

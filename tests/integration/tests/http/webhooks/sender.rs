@@ -48,21 +48,27 @@ impl Shop {
     }
 
     pub async fn with(on: On, more: &[(&str, &str)]) -> Self {
-        let settings = [&SETTINGS[..], more].concat();
-        let mut fixture = Fixture::with(on, &settings).await;
+        let mut fixture = Self::fixture(on, more).await;
         if on == On::Servers {
             // The role that only reads cannot store events.
-            let server = fixture
-                .deployment
-                .start(&["http", "--listen", "127.0.0.1:0"]);
-            fixture.address = address(&server).await;
-            server.wait_for("HTTP server connected").await;
-            if let Some(reader) = fixture.server.replace(server) {
-                assert!(reader.terminate().await.success());
-            }
+            serve_as(&mut fixture, "worker").await;
         }
         let token = fixture.admin().await;
         Self { fixture, token }
+    }
+
+    /// A shop on servers whose HTTP server has the documented role, and the name of that role.
+    pub async fn with_web_role() -> (Self, String) {
+        let mut fixture = Self::fixture(On::Servers, &[]).await;
+        let database = fixture.database.as_ref().expect("a database");
+        let role = database.create_web_role().await;
+        serve_as(&mut fixture, "web").await;
+        let token = fixture.admin().await;
+        (Self { fixture, token }, role)
+    }
+
+    async fn fixture(on: On, more: &[(&str, &str)]) -> Fixture {
+        Fixture::with(on, &[&SETTINGS[..], more].concat()).await
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -139,6 +145,21 @@ impl Shop {
     }
 }
 
+/// Replaces the HTTP server by one with a role in the database.
+async fn serve_as(fixture: &mut Fixture, role: &str) {
+    let database = fixture.database.as_ref().expect("a database");
+    let urls = [database.url_as(role), database.worker_url()];
+    let deployment = &mut fixture.deployment;
+    deployment.set("DATABASE_URL", &urls[0]);
+    let server = deployment.start(&["http", "--listen", "127.0.0.1:0"]);
+    deployment.set("DATABASE_URL", &urls[1]);
+    fixture.address = address(&server).await;
+    server.wait_for("HTTP server connected").await;
+    if let Some(reader) = fixture.server.replace(server) {
+        assert!(reader.terminate().await.success());
+    }
+}
+
 /// A request of Stripe, signed now.
 pub fn stripe(body: impl Into<String>, secret: &str) -> Request {
     stripe_at(body, secret, Utc::now().timestamp())
@@ -147,10 +168,15 @@ pub fn stripe(body: impl Into<String>, secret: &str) -> Request {
 /// A request of Stripe, signed at a time.
 pub fn stripe_at(body: impl Into<String>, secret: &str, at: i64) -> Request {
     let body = body.into();
+    let header = stripe_header(&body, secret, at);
+    post("/webhooks/stripe", body).header("Stripe-Signature", &header)
+}
+
+/// The header of a signature of Stripe that was made at a time.
+pub fn stripe_header(body: &str, secret: &str, at: i64) -> String {
     let made = sign(secret, format!("{at}.{body}").as_bytes());
     let none = "0".repeat(64);
-    let header = format!("t={at},v1={none},v1={made},v0={none}");
-    post("/webhooks/stripe", body).header("Stripe-Signature", &header)
+    format!("t={at},v1={none},v1={made},v0={none}")
 }
 
 /// A request of Creem.
@@ -160,7 +186,8 @@ pub fn creem(body: impl Into<String>, secret: &str) -> Request {
     post("/webhooks/creem", body).header("creem-signature", &made)
 }
 
-fn sign(secret: &str, bytes: &[u8]) -> String {
+/// The HMAC of a text, as hexadecimal digits.
+pub fn sign(secret: &str, bytes: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
     mac.update(bytes);
     let made = mac.finalize().into_bytes();
