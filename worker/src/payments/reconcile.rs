@@ -13,8 +13,12 @@ use super::{
 };
 use crate::{
     db::{Database, StoreError},
-    read,
+    read::{self, ReadError},
 };
+
+mod grants;
+
+use grants::PaidPeriods;
 
 /// Payments that are looked up at once.
 const CHUNK: usize = 200;
@@ -26,23 +30,50 @@ const FREE: &str = "stripe:cs_";
 pub struct Differences {
     /// Payments that were collected and brought no credits.
     pub paid_not_credited: Vec<String>,
-    /// Purchases whose payment is not in the export, or was not collected.
+    /// References of purchases and grants whose payment is not in the export, or was not collected.
     pub credited_not_paid: Vec<String>,
     /// Payments that agree.
     pub agreeing: usize,
+    /// Grants of trials, which need no payment.
+    pub trials: usize,
+    /// Grants of subscriptions that no event of any provider named.
+    pub not_compared: usize,
 }
 
-/// Compares the payments of an export with the ledger, and the purchases of a span of time with the
-/// export.
+/// Why the ledger cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The subscriptions of grants.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// What to compare with an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    pub provider: Provider,
+    /// First instant of the purchases and grants, by the time at which they were booked.
+    pub from: DateTime<Utc>,
+    /// First instant after them.
+    pub until: DateTime<Utc>,
+    /// Whether a trial brings credits.
+    pub trial_grants: bool,
+}
+
+/// Compares the payments of an export with the ledger, and the purchases and grants of a span of
+/// time with the export.
 pub async fn compare(
     db: &Database,
-    provider: Provider,
+    scope: Scope,
     export: &[ExportedPayment],
-    span: (DateTime<Utc>, DateTime<Utc>),
-) -> Result<Differences, StoreError> {
+) -> Result<Differences, ReconcileError> {
+    let (provider, span) = (scope.provider, (scope.from, scope.until));
     let prefix = format!("{}:", provider.as_str());
     let mut differences = Differences::default();
-    let mut paid = HashSet::new();
+    let (mut paid, mut periods) = (HashSet::new(), PaidPeriods::new());
     let collected: Vec<&ExportedPayment> =
         export.iter().filter(|payment| payment.is_paid).collect();
     for chunk in collected.chunks(CHUNK) {
@@ -67,6 +98,9 @@ pub async fn compare(
                 differences.paid_not_credited.extend(name.cloned());
             }
             paid.extend(found);
+            for period in known(payment, &links).filter_map(|link| link.period.as_ref()) {
+                grants::note(&mut periods, period);
+            }
         }
     }
     let mut position = Some((DateTime::UNIX_EPOCH, Uuid::nil()));
@@ -78,6 +112,7 @@ pub async fn compare(
         differences.credited_not_paid.extend(unpaid);
         position = next;
     }
+    grants::compare(db, scope, &periods, &mut differences).await?;
     Ok(differences)
 }
 

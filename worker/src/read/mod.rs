@@ -36,11 +36,11 @@ pub use history::{Cursor, CursorError, HistoryItem, MAX_PAGE, Page, PageRequest,
 pub use holds::holds;
 pub use identity::ledger_id;
 pub use more::{List, has_more};
-pub use payments::{CreditedPosition, credited, grants, purchases};
+pub use payments::{CreditedPosition, GrantedPeriod, credited, granted, grants, purchases};
 pub use quote::{QuoteRequest, quote};
 pub use recovery::{Reference, decided_references, existing_transactions, settled_ranges};
 pub use report::report;
 pub use reserved::{Reserved, reserved};
-pub use subscriptions::subscriptions;
+pub use subscriptions::{subscriptions, with_ids as subscriptions_with_ids};
 pub use time::time;
 pub use wallets::{WalletFilter, WalletPage, wallets};

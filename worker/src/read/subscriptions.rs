@@ -22,7 +22,7 @@ pub async fn subscriptions(
 }
 
 /// The subscriptions with these ids.
-pub(super) async fn with_ids(
+pub async fn with_ids(
     db: &impl ConnectionTrait,
     ids: &[&str],
 ) -> Result<Vec<Subscription>, ReadError> {

@@ -15,6 +15,8 @@ mod operators;
 mod orders;
 #[path = "webhooks/outage.rs"]
 mod outage;
+#[path = "webhooks/reconcile.rs"]
+mod reconcile;
 #[path = "webhooks/role.rs"]
 mod role;
 #[path = "webhooks/sender.rs"]

@@ -2,6 +2,7 @@
 
 mod events;
 mod links;
+mod periods;
 mod waits;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +14,7 @@ pub use events::{
     Filter, OpenPosition, Outcome, Stored, StoredStatus, find, finish, list, open_events, receive,
 };
 pub use links::{NewLink, find_many, load, put, set};
+pub use periods::{PaidSpan, paid_spans};
 pub use waits::waiting;
 
 fn optional_instant(backend: DbBackend, at: Option<DateTime<Utc>>) -> Value {

@@ -57,65 +57,6 @@ async fn unmapped_events_are_kept_and_replayed() {
     shop.fixture.finish().await;
 }
 
-/// Conformance: Payment webhooks: An export of the provider's payments is compared with the ledger
-#[tokio::test]
-async fn an_export_is_compared_with_the_ledger() {
-    let shop = Shop::open(On::File).await;
-    let (one, other) = (Life::new("one"), Life::new("other"));
-    for life in [&one, &other] {
-        let id = format!("evt_{}", life.name);
-        let paid = event(&id, "checkout.session.completed", DAHLIA, life.purchase());
-        shop.stripe(&paid, "applied").await;
-        assert_eq!(shop.balance(&life.user).await, (110, 0));
-    }
-    // A renewal: only the pair names its payment. A free session is in no export.
-    let renewed = Life::new("renewed");
-    for (kind, object) in [
-        ("checkout.session.completed", renewed.checkout()),
-        ("invoice.paid", renewed.invoice("subscription_create", true)),
-        ("invoice_payment.paid", renewed.pair()),
-    ] {
-        let id = format!("evt_renewed_{kind}");
-        shop.stripe(&event(&id, kind, DAHLIA, object), "applied")
-            .await;
-    }
-    assert_eq!(shop.balance(&renewed.user).await, (200, 0));
-    let mut free = Life::new("free").purchase();
-    free["payment_intent"] = json!(null);
-    let free = event("evt_free", "checkout.session.completed", DAHLIA, free);
-    shop.stripe(&free, "applied").await;
-    assert_eq!(shop.balance("user-free").await, (110, 0));
-    let file = shop.fixture.deployment.folder().join("payments.csv");
-    let path = file.display().to_string();
-    let compare = [
-        "payments",
-        "reconcile",
-        &path,
-        "--provider",
-        "stripe",
-        "--json",
-    ];
-    let head = "id,Amount,Status,PaymentIntent ID";
-    let both = format!(
-        "{head}\nch_1,10.00,Paid,pi_one\nch_2,10.00,Refunded,pi_other\n\
-                        ch_4,20.00,Paid,pi_renewed\n"
-    );
-    std::fs::write(&file, both).expect("writable");
-    let printed = shop.fixture.deployment.succeed(&compare).await;
-    let found: Value = serde_json::from_str(&printed).expect("JSON");
-    assert_eq!(found["agreeing"], 3);
-    let differ = format!("{head}\nch_1,10.00,Paid,pi_one\nch_3,10.00,Paid,pi_lost\n");
-    std::fs::write(&file, differ).expect("writable");
-    let output = shop.fixture.deployment.run(&compare).await;
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let expected = json!({
-        "agreeing": 1, "paidNotCredited": ["pi_lost"], "creditedNotPaid": ["stripe:pi_other"],
-    });
-    assert_eq!(found, expected);
-    shop.fixture.finish().await;
-}
-
 /// Conformance: Payment webhooks: An operator may dismiss an event, which is then never mapped
 #[tokio::test]
 async fn a_dismissed_event_is_closed_with_its_reason() {
