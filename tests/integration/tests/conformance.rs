@@ -67,6 +67,7 @@ on_every_store! {
     ledger_rules::description_and_metadata_are_stored_as_sent,
     payments::a_payment_under_a_second_reference_is_refused_and_names_the_first,
     payments::a_payment_twice_in_a_group_is_credited_once,
+    payments::a_payment_of_several_packages_is_refused_like_others,
     payments::each_line_of_a_payment_is_credited_once,
     payments::a_payment_that_was_credited_to_another_user_leaves_no_wallet,
     payments::two_writers_with_the_same_payments_credit_each_once,

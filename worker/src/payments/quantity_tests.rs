@@ -96,6 +96,11 @@ fn the_units_of_an_order_of_creem_count_if_the_package_is_sold_per_unit() {
     object["items"] = json!([]);
     let ended = map_with(&per_unit(), &creem("subscription.canceled", &object));
     assert_eq!(quantity(&ended), Ok(json!(null)));
+    // Some events of Creem have no items. The app may note the quantity.
+    object["metadata"]["quantity"] = "6".into();
+    let noted = map_with(&per_unit(), &creem("subscription.paid", &object));
+    assert_eq!(quantity(&noted), Ok(json!(6)));
+    object["metadata"]["quantity"] = Value::Null;
     let unknown = map_with(&per_unit(), &creem("subscription.paid", &object));
     assert_eq!(quantity(&unknown).expect_err("none").0, "unknown_quantity");
 }
@@ -137,4 +142,38 @@ fn the_tiers_of_a_price_are_summed_up() {
     });
     let found = map_with(&per_unit(), &stripe("invoice.paid", &invoice));
     assert_eq!(quantity(&found), Ok(json!(8)));
+    // A line that the webhook does not have may be another tier.
+    let mut object = invoice;
+    object["lines"]["has_more"] = true.into();
+    let unclear = map_with(&per_unit(), &stripe("invoice.paid", &object));
+    assert_eq!(quantity(&unclear).expect_err("unclear").0, "lines_missing");
+    // Without `per_unit` the quantity does not matter.
+    mapped(&stripe("invoice.paid", &object), &Links::new());
+}
+
+#[test]
+fn of_several_items_the_first_counts_in_a_subscription_and_its_invoice() {
+    let period = json!({"start": START, "end": START + MONTH});
+    let line = |price: &str, quantity: i64| {
+        json!({
+            "price": {"id": price}, "quantity": quantity, "amount": 500, "proration": false,
+            "period": period,
+        })
+    };
+    let invoice = json!({
+        "id": "in_1", "billing_reason": "subscription_cycle", "subtotal": 1000,
+        "amount_paid": 1000, "subscription": "sub_1",
+        "subscription_details": {"metadata": {"userId": "ada", "plan": "pro"}},
+        "lines": {"data": [line("price_seat", 5), line("price_more", 1)]},
+    });
+    let paid = map_with(&per_unit(), &stripe("invoice.paid", &invoice));
+    assert_eq!(quantity(&paid), Ok(json!(5)));
+    let mut object = subscription("active");
+    object["metadata"]["plan"] = "pro".into();
+    for (index, (price, seats)) in [("price_seat", 5), ("price_more", 1)].iter().enumerate() {
+        object["items"]["data"][index]["price"]["id"] = (*price).into();
+        object["items"]["data"][index]["quantity"] = (*seats).into();
+    }
+    let updated = stripe("customer.subscription.updated", &object);
+    assert_eq!(quantity(&map_with(&per_unit(), &updated)), Ok(json!(5)));
 }

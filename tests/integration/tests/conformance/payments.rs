@@ -59,6 +59,24 @@ pub async fn a_payment_under_a_second_reference_is_refused_and_names_the_first(l
 
 /// Conformance: Commands: A payment is credited once, regardless of references, and each of its
 /// lines is credited once
+pub async fn a_payment_of_several_packages_is_refused_like_others(ledger: TestLedger) {
+    let several = |reference: &str| {
+        let mut command = pay(reference, "ada", "pi_9", None);
+        if let Action::Purchase(purchase) = &mut command.action {
+            purchase.item = Item::Package("lite".to_owned());
+            purchase.quantity = Some(3);
+        }
+        command
+    };
+    let first = ledger.one(several("evt_1")).await;
+    assert_eq!(first.refused, None);
+    let second = ledger.one(several("evt_2")).await;
+    assert_eq!(first_of(&second), named(&first, "evt_1"));
+    ledger.verify().await;
+}
+
+/// Conformance: Commands: A payment is credited once, regardless of references, and each of its
+/// lines is credited once
 pub async fn a_payment_twice_in_a_group_is_credited_once(ledger: TestLedger) {
     ledger
         .settle(&[

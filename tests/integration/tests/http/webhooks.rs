@@ -31,7 +31,7 @@ mod story;
 mod stripe;
 #[path = "webhooks/tables.rs"]
 mod tables;
-#[path = "webhooks/tls.rs"]
-mod tls;
 #[path = "webhooks/tales.rs"]
 mod tales;
+#[path = "webhooks/tls.rs"]
+mod tls;

@@ -145,11 +145,13 @@ fn changed(object: Fields<'_>, event: &Event, change: &str) -> Option<Fact> {
     }))
 }
 
-/// How many were bought, of a checkout or of the first item of a subscription.
+/// How many were bought: of a checkout, of the first item of a subscription, or as the app noted in
+/// the metadata.
 fn units(object: Fields<'_>) -> Option<i64> {
     let items = object.list("items");
     let of_item = || items.first().and_then(|item| item.integer("units"));
-    object.integer("units").or_else(of_item)
+    let noted = || object.number("metadata.quantity");
+    object.integer("units").or_else(of_item).or_else(noted)
 }
 
 /// A refund. Its amount includes tax, and so does what was paid.

@@ -47,13 +47,14 @@ pub fn paid(invoice: Fields<'_>, event: &Event, rules: &PaymentRules) -> Option<
         "parent.subscription_details.metadata.plan",
         "subscription_details.metadata.plan",
     ]);
-    // Of the lines of known plans, or else of all, the one that ends last.
+    // Of the lines of known plans, or else of all, the first of those that end last: of the items
+    // of a subscription, too, the first counts.
     let is_known = |line: &&Fields<'_>| rules.plan(None, &super::prices(**line)).is_some();
     let last = |line: &&Fields<'_>| line.seconds("period.end");
-    let known = paid.iter().filter(is_known).max_by_key(last);
+    let known = paid.iter().rev().filter(is_known).max_by_key(last);
     let named = || {
         let is_named = !has_more || rules.plan(plan, &[]).is_some();
-        paid.iter().max_by_key(last).filter(|_| is_named)
+        paid.iter().rev().max_by_key(last).filter(|_| is_named)
     };
     let Some(line) = known.or_else(named) else {
         return Some(match (has_more, periods.is_empty()) {
@@ -63,6 +64,10 @@ pub fn paid(invoice: Fields<'_>, event: &Event, rules: &PaymentRules) -> Option<
             (false, false) => Fact::Nothing("nothing_to_pay"),
         });
     };
+    let sold = rules.plan(plan, &super::prices(*line));
+    if has_more && sold.is_some_and(|sold| sold.per_unit) {
+        return Some(Fact::Unclear("lines_missing")); // of another tier, perhaps
+    }
     let (start, end) = (line.seconds("period.start")?, line.seconds("period.end")?);
     let own = invoice.at(parent).unwrap_or(invoice);
     let user = own

@@ -32,7 +32,8 @@ pub(super) const RULES: &[Rule] = &[
                                                 WHEN 'forgive' THEN 'forgiveness'
                                                 ELSE request ->> 'type' END <> type THEN '`type`'
                    WHEN coalesce(service, '') <> coalesce(request ->> 'service', '') THEN '`service`'
-                   WHEN coalesce(CAST(quantity AS text), '') <> coalesce(CAST(request ->> 'quantity' AS text), '')
+                   WHEN type <> 'purchase'
+                     AND coalesce(CAST(quantity AS text), '') <> coalesce(CAST(request ->> 'quantity' AS text), '')
                      THEN '`quantity`'
                    WHEN purchase_id <> coalesce(request ->> 'purchaseId', '') THEN '`purchase_id`'
                    WHEN coalesce(purchase_line, '') <> coalesce(request ->> 'purchaseLine', '') THEN '`purchase_line`'

@@ -1,9 +1,7 @@
 //! The schemas of commands. The decoder says which fields a command has and which it needs, so no
 //! list is written twice.
 
-use producer_sdk::contract::{
-    Command, Kind, Late, MAX_UNITS, Origin, Overrun, SubscriptionStatus,
-};
+use producer_sdk::contract::{Command, Kind, Late, MAX_UNITS, Origin, Overrun, SubscriptionStatus};
 use serde_json::{Value, json};
 use strum::VariantArray;
 
