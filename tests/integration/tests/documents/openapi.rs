@@ -75,6 +75,8 @@ fn the_limits_of_the_document_are_those_of_the_contract() {
     let exclusive = json!({ "anyOf": [
         { "required": ["packageId", "validityDays"] },
         { "required": ["priceId", "validityDays"] },
+        { "required": ["quantity", "credits"] },
+        { "required": ["quantity", "validityDays"] },
     ] });
     assert_eq!(purchase["not"], exclusive);
 }
