@@ -1,12 +1,15 @@
 //! The `scrip` program: it parses the command line, runs the command, and reports a failure.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use scrip::{
     cli::{Cli, Failure, escape_lines},
     runtime::runtime,
 };
+
+/// The time that blocking work has to end after the command.
+const LAST_BLOCKING: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     // Every TLS connection uses this provider. The call fails only if the provider is already set.
@@ -47,5 +50,9 @@ fn unparsed(error: &clap::Error) -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    runtime()?.block_on(cli.run())
+    let runtime = runtime()?;
+    let result = runtime.block_on(cli.run());
+    // A read of a file that hangs must not keep the program from its end.
+    runtime.shutdown_timeout(LAST_BLOCKING);
+    result
 }

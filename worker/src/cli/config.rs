@@ -54,12 +54,12 @@ pub fn run(context: &Context, command: &Command) -> Result<ExitCode, Failure> {
         Command::Show => show(context)?,
         Command::Check => {
             let file = context.settings.file.as_ref();
-            let of_tls = match tls::check(&context.settings) {
+            let tls_warnings = match tls::check(&context.settings) {
                 Ok(warnings) => warnings,
                 Err(error) if context.json => return print_problems(error),
                 Err(error) => return Err(error.into()),
             };
-            let warnings = warnings(context, &backend, of_tls);
+            let warnings = warnings(context, &backend, tls_warnings);
             if context.json {
                 let (embedded, broker, database) = match &backend {
                     Backend::Servers { amqp, database } => {
@@ -165,7 +165,7 @@ struct Warning {
     advice: String,
 }
 
-fn warnings(context: &Context, backend: &Backend, of_tls: Vec<TlsWarning>) -> Vec<Warning> {
+fn warnings(context: &Context, backend: &Backend, tls_warnings: Vec<TlsWarning>) -> Vec<Warning> {
     let plain_text = context.settings.plain_text().into_iter();
     let plain_text = plain_text.map(|PlainText { key, host, instead }| Warning {
         key,
@@ -181,9 +181,10 @@ fn warnings(context: &Context, backend: &Backend, of_tls: Vec<TlsWarning>) -> Ve
         found: format!("open to other users ({}, mode {mode:03o})", path.display()),
         advice: "remove the permissions of group and others (chmod go= …)".to_owned(),
     });
-    let of_tls = of_tls.into_iter();
-    let of_tls = of_tls.map(|TlsWarning { key, found, advice }| Warning { key, found, advice });
-    plain_text.chain(exposed).chain(of_tls).collect()
+    let tls_warnings = tls_warnings.into_iter();
+    let tls_warnings =
+        tls_warnings.map(|TlsWarning { key, found, advice }| Warning { key, found, advice });
+    plain_text.chain(exposed).chain(tls_warnings).collect()
 }
 
 fn show(context: &Context) -> Result<(), Failure> {

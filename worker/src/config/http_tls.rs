@@ -45,7 +45,7 @@ impl HttpTls {
 /// A path. A text that is a key or a URL by mistake is not repeated.
 fn path(section: &Section<'_>, name: &str) -> Option<PathBuf> {
     let text = section.text(name)?;
-    let found = if text.contains("-----BEGIN") {
+    let found = if text.contains("-----BEGIN") || is_encoded(&text) {
         "the content of a PEM file"
     } else if text.contains("://") {
         "a URL"
@@ -55,6 +55,14 @@ fn path(section: &Section<'_>, name: &str) -> Option<PathBuf> {
         return Some(PathBuf::from(text));
     };
     section.wrong(name, found, ALLOWED, None)
+}
+
+/// Whether a text is a PEM or DER file in Base64, as a secret of Kubernetes has it.
+fn is_encoded(text: &str) -> bool {
+    let is_der = ["MII", "MIG", "MHc", "MHQ", "MC4"]
+        .iter()
+        .any(|begin| text.starts_with(begin));
+    text.contains("LS0tLS1CRUdJTi") || (is_der && !text.contains('.'))
 }
 
 #[cfg(test)]
@@ -94,6 +102,8 @@ mod tests {
             "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
             "https://a:hunter2@keys.example/key",
             "hunter2\nhunter2",
+            "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCmh1bnRlcjI=hunter2",
+            "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwhunter2",
         ] {
             let set = VARIABLES.map(|variable| (variable, secret));
             let found = problems("", &set);

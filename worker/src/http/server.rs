@@ -61,7 +61,7 @@ pub async fn serve(
         let counters = counters.clone();
         open.spawn(async move {
             counters.opened();
-            converse((stream, tls), router, limits, stop).await;
+            serve_connection((stream, tls), router, limits, stop).await;
             counters.closed();
             drop(permit);
         });
@@ -92,7 +92,7 @@ async fn accept(
 }
 
 /// Serves a connection.
-async fn converse(
+async fn serve_connection(
     (stream, tls): (TcpStream, Option<Tls>),
     router: Router,
     limits: Limits,

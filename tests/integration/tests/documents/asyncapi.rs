@@ -18,8 +18,8 @@ const ABOUT: &str = "The messages of the Scrip credit ledger over AMQP 0-9-1, fr
     configured. `x-amqp-properties` are the properties of a message that the bindings cannot \
     describe; `correlation_id` and `reply_to` in runtime expressions are these properties.";
 
-/// Conformance: AMQP: The AsyncAPI document describes every exchange, queue, command, query, reply
-/// and header
+/// Conformance: AMQP: The AsyncAPI document describes the exchanges and queues that apps and
+/// operators use, and every command, query, reply and header
 #[test]
 fn the_asyncapi_document_is_that_of_the_program() {
     let text = serde_json::to_string_pretty(&document()).expect("JSON");

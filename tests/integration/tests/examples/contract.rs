@@ -81,6 +81,7 @@ async fn the_http_server_does_what_the_openapi_document_says() {
     let server = deployment.start(&["run", "--http", "127.0.0.1:0"]);
     server.wait_for("serving HTTP").await;
     server.wait_for("ready").await;
+    server.wait_for("HTTP server connected").await;
     let log = server.log();
     let address = log
         .split("address=")

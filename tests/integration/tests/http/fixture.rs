@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use producer_sdk::{Client, Options};
 use serde_json::{Value, json};
 use testkit::{
-    broker::{TestBroker, broker_url},
+    broker::{TIMEOUT, TestBroker, broker_url},
     db::TestDatabase,
     process::{Deployment, Worker},
 };
+use tokio::time::timeout;
 
 use crate::client::{Request, Response, post};
 
@@ -106,18 +107,21 @@ impl Fixture {
         request.send(self.address).await
     }
 
-    /// Gives credits to a user and waits for the outcome.
     /// Sends a request that waits for outcomes, again until all of them arrive in time: a slow
     /// machine decides later.
     pub async fn decided(&self, request: Request) -> Value {
-        loop {
-            let response = self.send(request.clone()).await;
-            if response.status != 202 {
-                return response.expect(200);
+        let repeated = async {
+            loop {
+                let response = self.send(request.clone()).await;
+                if response.status != 202 {
+                    return response.expect(200);
+                }
             }
-        }
+        };
+        timeout(TIMEOUT, repeated).await.expect("outcomes in time")
     }
 
+    /// Gives credits to a user and waits for the outcome.
     pub async fn promote(&self, token: &str, reference: &str, user: &str, amount: i64) {
         let body = grant(reference, user, amount);
         let sent = post("/v1/commands", body.to_string()).token(token).wait();

@@ -71,7 +71,7 @@ async fn handshakes_that_do_not_end_are_ended_and_their_places_are_used_again() 
     let health = free_address();
     let mut settings = settings(&certificates).to_vec();
     settings.extend([
-        ("SCRIP__HTTP__REQUEST_TIMEOUT", "1s".to_owned()),
+        ("SCRIP__HTTP__REQUEST_TIMEOUT", "3s".to_owned()),
         ("SCRIP__HTTP__MAX_CONNECTIONS", "4".to_owned()),
         ("SCRIP__HEALTH__LISTEN", health.to_string()),
     ]);
@@ -120,7 +120,9 @@ async fn a_renewed_certificate_is_used_without_a_restart_and_a_bad_one_is_not() 
     const RENEWED: &str = "certificate of the HTTP server renewed";
     const UNUSABLE: &str = "renewed certificate of the HTTP server is unusable";
     let certificates = Certificates::make();
-    let settings = settings(&certificates);
+    let mut settings = settings(&certificates).to_vec();
+    // A connection stays open during the first renewal.
+    settings.push(("SCRIP__HTTP__REQUEST_TIMEOUT", "5m".to_owned()));
     let fixture = Fixture::with(On::File, &borrowed(&settings)).await;
     let token = fixture.admin().await;
     let request = get("/v1/packages").token(&token);
@@ -151,13 +153,13 @@ async fn a_renewed_certificate_is_used_without_a_restart_and_a_bad_one_is_not() 
     let [_, other_key] = other.server();
     let other_key = fs::read_to_string(other_key).expect("a key");
     fs::write(&key, &other_key).expect("written");
-    server.wait_for(UNUSABLE).await;
+    server.wait_for("not the key of the certificate").await;
     assert_eq!(shown().await, second);
     client.send(&request, fixture.address).await.expect(200);
     let log = server.log();
     let line = log
         .lines()
-        .find(|line| line.contains(UNUSABLE))
+        .find(|line| line.contains(UNUSABLE) && line.contains("http.tls_key"))
         .expect("a line");
     for expected in [
         "alarm=true",
@@ -171,7 +173,18 @@ async fn a_renewed_certificate_is_used_without_a_restart_and_a_bad_one_is_not() 
 
     certificates.renew();
     server.wait_for_more(RENEWED, 1).await;
-    assert_ne!(shown().await, second);
+    let third = shown().await;
+    assert_ne!(third, second);
+
+    // An old certificate that a backup brought back, and no file at all.
+    certificates.expire();
+    server.wait_for("certificate is valid from").await;
+    assert_eq!(shown().await, third);
+    let [certificate, _] = certificates.server();
+    fs::remove_file(&certificate).expect("removed");
+    fs::create_dir(&certificate).expect("created");
+    server.wait_for("which is not a file").await;
+    assert_eq!(shown().await, third);
     fixture.finish().await;
 }
 
@@ -286,4 +299,28 @@ async fn an_expired_certificate_and_a_key_that_others_can_read_are_warnings() {
         server.log()
     );
     assert!(server.terminate().await.success());
+}
+
+/// Conformance: HTTP API: A key in place of the certificate is not shown
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_place_of_the_certificate_is_not_shown() {
+    let certificates = Certificates::make();
+    let mut deployment = Deployment::embedded();
+    for (name, value) in settings(&certificates) {
+        deployment.set(name, &value);
+    }
+    let [certificate, key] = certificates.server();
+    let key = fs::read_to_string(key).expect("a key");
+    let chain = fs::read_to_string(&certificate).expect("a certificate");
+    // Templates of secrets lose line ends.
+    let one_line = key.replace('\n', "\\n");
+    let bytes = format!("{:?}", &one_line.as_bytes()[..30]);
+    let secret = key.lines().nth(1).expect("a line of the key");
+    for wrong in [one_line.clone(), format!("{chain}{one_line}"), key.clone()] {
+        fs::write(&certificate, &wrong).expect("written");
+        let said = deployment.fail(&["config", "check"]).await;
+        assert!(said.contains("http.tls_certificate"), "{said}");
+        let shown = said.contains(secret) || said.contains(bytes.trim_matches(['[', ']']));
+        assert!(!shown, "{said}");
+    }
 }

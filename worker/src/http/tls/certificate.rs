@@ -25,6 +25,11 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// Whether clients accept it at this time.
+    pub fn is_valid_at(&self, now: DateTime<Utc>) -> bool {
+        (self.begin..self.end).contains(&now)
+    }
+
     /// Checks certificate and key. The result says which file has which problem.
     pub fn parse(files: &HttpTls, contents: &Contents) -> Result<Self, Vec<Problem>> {
         let chain = chain(&contents.certificate);
@@ -50,21 +55,19 @@ impl Certificate {
 /// The certificates of a file, and the validity of the first one, which is that of the server. The
 /// error is a phrase that follows the path.
 fn chain(pem: &[u8]) -> Result<(Vec<CertificateDer<'static>>, Validity), String> {
-    let unreadable = |error: &dyn ToString| {
-        let error = error.to_string();
-        format!("whose certificates cannot be read ({error})")
-    };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let chain = chain.map_err(|error| unreadable(&error))?;
+    // The text of this error could repeat the file, which may be a key by mistake.
+    let chain = chain.map_err(|_| "which is not a PEM file of certificates".to_owned())?;
     let Some(own) = chain.first() else {
         return Err("in which no certificate is found".to_owned());
     };
-    let (_, parsed) = parse_x509_certificate(own).map_err(|error| unreadable(&error))?;
+    let (_, parsed) = parse_x509_certificate(own)
+        .map_err(|error| format!("whose first certificate cannot be read ({error})"))?;
     let validity = parsed.validity().clone();
     Ok((chain, validity))
 }
 
-/// What connections use. The versions are 1.2 and 1.3.
+/// The settings of connections. The versions are 1.2 and 1.3.
 fn config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,

@@ -1,4 +1,4 @@
-//! What metrics report of TLS.
+//! The metrics of TLS.
 
 use std::sync::{
     Arc,
@@ -7,7 +7,7 @@ use std::sync::{
 
 use chrono::{DateTime, Utc};
 
-/// What became of a handshake.
+/// The result of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
     Completed,

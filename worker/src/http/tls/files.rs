@@ -1,6 +1,10 @@
 //! Reads the files of certificate and key.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{Error, Read},
+    path::Path,
+};
 
 use crate::config::{HttpTls, Problem};
 
@@ -47,10 +51,15 @@ pub fn exposed(path: &Path) -> Option<u32> {
 
 /// The error is a phrase that follows the path.
 fn read_one(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: Error| format!("which cannot be read ({error})");
+    // Opening a pipe could take for ever.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err("which is not a file".to_owned());
+    }
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("which cannot be read ({error})"))?;
+        .map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(format!("which has more than {MAX_BYTES} bytes"));
     }

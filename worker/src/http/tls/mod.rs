@@ -27,7 +27,7 @@ use crate::config::{ConfigError, HttpTls, Origin, Problem, Settings};
 use certificate::Certificate;
 use counters::{Handshake, TlsCounters};
 pub use warnings::TlsWarning;
-use warnings::{log, warnings};
+use warnings::{log, tls_warnings};
 
 /// The certificate in use. Clones share it.
 #[derive(Clone)]
@@ -43,13 +43,14 @@ impl Tls {
         let Some(files) = settings.http.tls.clone() else {
             return Ok(None);
         };
-        let contents = files::read(&files).map_err(|problems| wrong(settings, problems))?;
+        let contents = files::read(&files).map_err(|problems| config_error(settings, problems))?;
         let certificate = Certificate::parse(&files, &contents);
-        let certificate = certificate.map_err(|problems| wrong(settings, problems))?;
-        log(&warnings(&files, &certificate, Utc::now()));
+        let certificate = certificate.map_err(|problems| config_error(settings, problems))?;
+        log(&tls_warnings(&files, &certificate, Utc::now()));
         counters.uses_until(certificate.end);
+        let poll = renewal::Poll::new(contents, &certificate);
         let (sender, in_use) = watch::channel(certificate.config);
-        tokio::spawn(renewal::run(files, contents, sender, counters.clone()));
+        tokio::spawn(renewal::run(files, poll, sender, counters.clone()));
         Ok(Some(Self { in_use, counters }))
     }
 
@@ -81,14 +82,14 @@ pub fn check(settings: &Settings) -> Result<Vec<TlsWarning>, ConfigError> {
     let Some(files) = &settings.http.tls else {
         return Ok(Vec::new());
     };
-    let contents = files::read(files).map_err(|problems| wrong(settings, problems))?;
+    let contents = files::read(files).map_err(|problems| config_error(settings, problems))?;
     let certificate = Certificate::parse(files, &contents);
-    let certificate = certificate.map_err(|problems| wrong(settings, problems))?;
-    Ok(warnings(files, &certificate, Utc::now()))
+    let certificate = certificate.map_err(|problems| config_error(settings, problems))?;
+    Ok(tls_warnings(files, &certificate, Utc::now()))
 }
 
 /// The error of a configuration with these problems of its files.
-fn wrong(settings: &Settings, problems: Vec<Problem>) -> ConfigError {
+fn config_error(settings: &Settings, problems: Vec<Problem>) -> ConfigError {
     let with_variable = |problem: Problem| {
         let origin = settings.origins.get(&problem.key);
         let variable = origin.and_then(|origin| match origin {
@@ -107,7 +108,8 @@ fn wrong(settings: &Settings, problems: Vec<Problem>) -> ConfigError {
 fn problem(files: &HttpTls, key: &str, what: &str) -> Problem {
     let (path, allowed) = if key == HttpTls::KEY {
         let allowed = "the path of a PEM file with the private key of the certificate, in the \
-                       form PKCS #8, PKCS #1 or SEC 1 and without a password";
+                       form PKCS #8, PKCS #1 or SEC 1 and without a password: RSA from 2048 bits, \
+                       ECDSA P-256 or P-384, or Ed25519";
         (&files.key, allowed)
     } else {
         let allowed = "the path of a PEM file with the certificate of the server, followed by \

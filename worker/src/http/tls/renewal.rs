@@ -1,12 +1,12 @@
 //! Uses renewed files without a restart.
 //!
 //! The contents are compared, because renewals also replace links and keep modification times.
-//! Certificate and key are two files, so they do not fit for a moment while they are replaced.
-//! Therefore files that cannot be used are an error only if the next look finds them again.
+//! Certificate and key are two files, and a file may be half written. So contents count only if two
+//! reads in a row find the same.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use rustls::ServerConfig;
 use tokio::{
     sync::watch,
@@ -19,41 +19,44 @@ use super::{
     certificate::Certificate,
     counters::TlsCounters,
     files::{self, Contents},
-    warnings::{log, warnings},
+    problem,
+    warnings::{log, tls_warnings},
 };
 use crate::config::{HttpTls, Problem};
 
-/// Interval at which the files are read.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The pause between two reads of the files.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What was found at a look.
+/// The result of a read.
 type Found = Result<Contents, Vec<Problem>>;
 
-/// What to do after a look.
+/// The consequence of a read.
 enum Step {
     Nothing,
     Use(Certificate),
     Report(Vec<Problem>),
 }
 
-/// What the looks so far have found.
-struct Looks {
-    /// What is in use, or was reported.
-    settled: Found,
-    /// What could not be used at the last look.
-    doubtful: Option<Found>,
+/// The reads so far.
+pub struct Poll {
+    in_use: Contents,
+    /// The time in which the certificate in use is valid.
+    valid: Range<DateTime<Utc>>,
+    /// The last read, if it is not in use.
+    last: Option<Found>,
+    /// The last read that was reported.
+    reported: Option<Found>,
 }
 
-/// Renews the certificate until it is used no more.
+/// Renews the certificate until the server ends.
 pub async fn run(
     files: HttpTls,
-    in_use: Contents,
+    mut poll: Poll,
     sender: watch::Sender<Arc<ServerConfig>>,
     counters: TlsCounters,
 ) {
     let files = Arc::new(files);
-    let mut looks = Looks::new(in_use);
-    let mut ticks = interval(LOOK_EVERY);
+    let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -64,12 +67,12 @@ pub async fn run(
         let Ok(found) = spawn_blocking(move || files::read(&reading)).await else {
             continue;
         };
-        match looks.step(&files, found) {
+        match poll.step(&files, found, Utc::now()) {
             Step::Nothing => {}
             Step::Use(certificate) => {
-                let until = certificate.end.to_rfc3339_opts(SecondsFormat::Secs, true);
+                let until = time(certificate.end);
                 info!(until, "certificate of the HTTP server renewed");
-                log(&warnings(&files, &certificate, Utc::now()));
+                log(&tls_warnings(&files, &certificate, Utc::now()));
                 counters.uses_until(certificate.end);
                 sender.send_replace(certificate.config);
             }
@@ -85,44 +88,57 @@ pub async fn run(
     }
 }
 
-impl Looks {
-    const fn new(in_use: Contents) -> Self {
+impl Poll {
+    pub const fn new(in_use: Contents, certificate: &Certificate) -> Self {
         Self {
-            settled: Ok(in_use),
-            doubtful: None,
+            in_use,
+            valid: certificate.begin..certificate.end,
+            last: None,
+            reported: None,
         }
     }
 
-    fn step(&mut self, files: &HttpTls, found: Found) -> Step {
-        if found == self.settled {
-            self.doubtful = None;
+    fn step(&mut self, files: &HttpTls, found: Found, now: DateTime<Utc>) -> Step {
+        if found.as_ref() == Ok(&self.in_use) {
+            (self.last, self.reported) = (None, None);
+            return Step::Nothing;
+        }
+        if self.last.as_ref() != Some(&found) {
+            self.last = Some(found);
             return Step::Nothing;
         }
         let parsed = match &found {
             Ok(contents) => Certificate::parse(files, contents),
             Err(problems) => Err(problems.clone()),
         };
-        match parsed {
-            Ok(certificate) => {
-                *self = Self {
-                    settled: found,
-                    doubtful: None,
-                };
-                Step::Use(certificate)
+        let problems = match (parsed, &found) {
+            (Ok(certificate), Ok(contents))
+                if certificate.is_valid_at(now) || !self.valid.contains(&now) =>
+            {
+                *self = Self::new(contents.clone(), &certificate);
+                return Step::Use(certificate);
             }
-            Err(problems) if self.doubtful.as_ref() == Some(&found) => {
-                *self = Self {
-                    settled: found,
-                    doubtful: None,
-                };
-                Step::Report(problems)
-            }
-            Err(_) => {
-                self.doubtful = Some(found);
-                Step::Nothing
-            }
+            // It is tried again at each read, so that it is used from its begin on.
+            (Ok(certificate), _) => vec![invalid(files, &certificate)],
+            (Err(problems), _) => problems,
+        };
+        if self.reported.as_ref() == Some(&found) {
+            return Step::Nothing;
         }
+        self.reported = Some(found);
+        Step::Report(problems)
     }
+}
+
+/// The problem of a certificate that is not valid now, while the one in use is.
+fn invalid(files: &HttpTls, certificate: &Certificate) -> Problem {
+    let (begin, end) = (time(certificate.begin), time(certificate.end));
+    let what = format!("whose certificate is valid from {begin} to {end} only");
+    problem(files, HttpTls::CERTIFICATE, &what)
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 #[cfg(test)]
@@ -140,13 +156,19 @@ mod tests {
     }
 
     #[test]
-    fn files_that_cannot_be_used_are_reported_once_if_the_next_look_finds_them_again() {
+    fn files_that_cannot_be_used_are_reported_once_if_the_next_read_finds_them_again() {
         let files = HttpTls {
             certificate: PathBuf::from("a.crt"),
             key: PathBuf::from("a.key"),
         };
-        let mut looks = Looks::new(contents("in use"));
-        let mut reported = |found: Found| match looks.step(&files, found) {
+        let now = Utc::now();
+        let mut poll = Poll {
+            in_use: contents("in use"),
+            valid: now..now,
+            last: None,
+            reported: None,
+        };
+        let mut reported = |found: Found| match poll.step(&files, found, now) {
             Step::Nothing => false,
             Step::Report(problems) => {
                 assert_eq!(problems.len(), 2, "{problems:?}");
@@ -155,7 +177,7 @@ mod tests {
             Step::Use(_) => panic!("no certificate is valid"),
         };
         let missing = || {
-            let problem = |key| super::super::problem(&files, key, "which cannot be read");
+            let problem = |key| problem(&files, key, "which cannot be read");
             Err(vec![problem(HttpTls::CERTIFICATE), problem(HttpTls::KEY)])
         };
         for (found, expected) in [

@@ -1,4 +1,4 @@
-//! What is allowed but unsafe about certificate and key.
+//! Warnings about certificates and keys that are allowed but unsafe.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use tracing::warn;
@@ -17,8 +17,12 @@ pub struct TlsWarning {
     pub advice: String,
 }
 
-/// What is unsafe at a time.
-pub fn warnings(files: &HttpTls, certificate: &Certificate, now: DateTime<Utc>) -> Vec<TlsWarning> {
+/// The warnings at a time.
+pub fn tls_warnings(
+    files: &HttpTls,
+    certificate: &Certificate,
+    now: DateTime<Utc>,
+) -> Vec<TlsWarning> {
     let path = files.certificate.display();
     let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let outside = |state: String, advice: &str| TlsWarning {

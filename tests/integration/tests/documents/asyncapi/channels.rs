@@ -73,7 +73,8 @@ pub fn all(topology: &Topology) -> Value {
     })
 }
 
-/// All exchanges and queues with their arguments. RabbitMQ refuses to declare one with others.
+/// The exchanges and queues with their arguments. RabbitMQ refuses to declare one with others. Two
+/// queues are missing, because their arguments differ between installations.
 pub fn topology(topology: &Topology) -> Value {
     let exchanges = topology.exchanges().into_iter().map(|exchange| {
         let arguments = arguments(&exchange.args);
@@ -90,7 +91,9 @@ pub fn topology(topology: &Topology) -> Value {
         )
     });
     json!({
-        "description": "One shard. Each shard has a queue like `credits.commands.0`.",
+        "description": "One shard. Each shard has a queue like `credits.commands.0`. The queues \
+                        `credits.ledger` and `credits.retained`, which no app uses, are not \
+                        listed.",
         "exchanges": exchanges.collect::<Map<_, _>>(),
         "queues": queues.collect::<Map<_, _>>(),
     })

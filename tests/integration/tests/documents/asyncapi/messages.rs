@@ -174,7 +174,10 @@ fn dead_letter() -> Value {
     let instant = |description: &str| json!({ "type": "string", "format": "date-time", "description": description });
     let origins = Origin::VARIANTS.iter().map(|origin| origin.as_str());
     let header_schemas = [
-        (headers::TRACEPARENT, schema::traceparent()),
+        (
+            headers::TRACEPARENT,
+            described("As it was sent, also if it is no valid trace context; cut after 1,000 bytes."),
+        ),
         (
             headers::REASON,
             described("A rejection's code, `unapplied:{code}` or `poison`."),

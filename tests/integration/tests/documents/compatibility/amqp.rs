@@ -13,6 +13,16 @@ pub fn facts(document: &Value) -> BTreeMap<String, Facts> {
         let facts = Facts::new(channel_facts(document, channel), None::<String>);
         subjects.insert(format!("fixed channel {name}"), facts);
     }
+    for (kind, list) in [
+        ("reply address", "replyAddresses"),
+        ("correlation id", "correlationIds"),
+    ] {
+        for (name, described) in object(&document["components"][list]) {
+            let location = format!("location {}", described["location"]);
+            let facts = Facts::new([location], None::<String>);
+            subjects.insert(format!("fixed {kind} {name}"), facts);
+        }
+    }
     for kind in ["exchange", "queue"] {
         for (name, declared) in object(&document["x-topology"][format!("{kind}s")]) {
             let facts = Facts::new(pairs(declared), None::<String>);
@@ -28,8 +38,11 @@ pub fn facts(document: &Value) -> BTreeMap<String, Facts> {
     let messages = &document["components"]["messages"];
     for (name, operation) in object(&document["operations"]) {
         let bindings = pairs(&operation["bindings"]["amqp"]);
-        let sent = references(&operation["messages"]);
-        let replies = references(&resolve(document, &operation["reply"])["messages"]);
+        let reply = resolve(document, &operation["reply"]);
+        let facts = Facts::new(operation_facts(operation, reply), None::<String>);
+        subjects.insert(format!("fixed operation {name}"), facts);
+        let sent = message_names(document, &operation["messages"]);
+        let replies = message_names(document, &reply["messages"]);
         let direction = match operation["action"].as_str() {
             Some("send") => &mut request,
             _ => &mut response,
@@ -56,7 +69,12 @@ pub fn facts(document: &Value) -> BTreeMap<String, Facts> {
     subjects
 }
 
+/// Adds a message, unless another operation has it, too.
 fn add_message(collector: &mut Collector<'_>, name: &str, message: &Value) {
+    let subject = format!("{} message {name}", collector.direction);
+    if collector.subjects.contains_key(&subject) {
+        return;
+    }
     let media_type = message["contentType"].as_str();
     collector.add(
         &format!("message {name}"),
@@ -81,9 +99,25 @@ fn channel_facts(document: &Value, channel: &Value) -> Vec<String> {
             .as_array()
             .expect("a list");
         let (first, last) = (&values[0], &values[values.len() - 1]);
-        facts.push(format!("{name} from {first} to {last}"));
+        let count = values.len();
+        facts.push(format!("{name} {count} values from {first} to {last}"));
     }
     facts
+}
+
+/// The action and the channel of an operation, and where its replies are sent.
+fn operation_facts(operation: &Value, reply: &Value) -> Vec<String> {
+    let referred = [
+        ("channel", &operation["channel"]),
+        ("reply channel", &reply["channel"]),
+        ("reply address", &reply["address"]),
+    ];
+    let referred = referred.into_iter().filter_map(|(what, part)| {
+        let name = reference_name(part)?;
+        Some(format!("{what} {name}"))
+    });
+    let action = format!("action {}", operation["action"]);
+    std::iter::once(action).chain(referred).collect()
 }
 
 /// The members of an object as texts; those of objects in it, too.
@@ -111,10 +145,19 @@ fn resolve<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
     }
 }
 
-/// The names at the ends of references.
-fn references(list: &Value) -> Vec<String> {
+/// The names of messages. An operation refers to a message of its channel, which refers to a
+/// message of the document.
+fn message_names(document: &Value, list: &Value) -> Vec<String> {
     let references = list.as_array().into_iter().flatten();
-    let paths = references.filter_map(|one| one["$ref"].as_str());
-    let names = paths.filter_map(|path| path.rsplit('/').next());
-    names.map(str::to_owned).collect()
+    let name = |reference| {
+        let message = resolve(document, reference);
+        reference_name(message).expect("a reference to a message")
+    };
+    references.map(name).collect()
+}
+
+/// The name at the end of a reference. `None`: the part is not a reference.
+fn reference_name(part: &Value) -> Option<String> {
+    let name = part["$ref"].as_str()?.rsplit('/').next()?;
+    Some(name.to_owned())
 }

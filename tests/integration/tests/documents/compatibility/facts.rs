@@ -38,6 +38,14 @@ impl Facts {
         }
     }
 
+    /// Adds a form of schema that is not understood. It is both value and rule, so that a client
+    /// that sends and one that receives are compared with it.
+    fn add_unknown(&mut self, keyword: &str, form: &Value) {
+        let fact = unknown(keyword, form);
+        self.values.insert(fact.clone());
+        self.rules.insert(fact);
+    }
+
     /// Whether a value may occur, also as one of a wider type.
     pub fn covers(&self, value: &str) -> bool {
         let kind = match serde_json::from_str::<Value>(value) {
@@ -159,7 +167,7 @@ impl Collector<'_> {
             }
             "required" => {}
             "items" => self.child(format!("{subject}[]"), value, None),
-            "oneOf" | "anyOf" => self.choice(subject, list(value), facts),
+            "oneOf" | "anyOf" => self.choice(subject, (keyword, value), facts),
             "not" => {
                 let one = std::slice::from_ref(value);
                 let forbidden = value.get("anyOf").map_or(one, list);
@@ -190,24 +198,35 @@ impl Collector<'_> {
     fn child(&mut self, subject: String, schema: &Value, rule: Option<&str>) {
         let mut facts = Facts::new(Vec::<String>::new(), rule);
         self.collect(&subject, schema, &mut facts);
-        self.subjects.insert(subject, facts);
+        let other = self.subjects.insert(subject.clone(), facts);
+        assert!(other.is_none(), "{subject}: described twice");
     }
 
     /// Alternatives: fields of which exactly one is present, or values of any of these schemas.
-    fn choice(&mut self, subject: &str, alternatives: &[Value], facts: &mut Facts) {
-        let field = |one: &Value| match list(one.get("required")?) {
-            [field] if one.as_object()?.len() == 1 => Some(text(field)),
-            _ => None,
-        };
-        let fields: Option<Vec<String>> = alternatives.iter().map(field).collect();
-        if let Some(fields) = fields {
-            facts
-                .rules
-                .insert(format!("exactly one of {}", fields.join(" or ")));
+    /// Other forms are facts of their own, so that a change to one of them is found.
+    fn choice(&mut self, subject: &str, (keyword, value): (&str, &Value), facts: &mut Facts) {
+        let alternatives = list(value);
+        let has_fields = |one: &Value| one.get("required").is_some();
+        if alternatives.iter().any(has_fields) {
+            let fields: Option<Vec<_>> = alternatives.iter().map(only_field).collect();
+            match fields {
+                Some(fields) if keyword == "oneOf" => {
+                    let rule = format!("exactly one of {}", fields.join(" or "));
+                    facts.rules.insert(rule);
+                }
+                _ => facts.add_unknown(keyword, value),
+            }
             return;
         }
         for alternative in alternatives {
-            self.collect(subject, alternative, facts);
+            let mut own = Facts::default();
+            self.collect(subject, alternative, &mut own);
+            if own.values.contains("any") {
+                facts.add_unknown(keyword, alternative);
+                continue;
+            }
+            facts.values.extend(own.values);
+            facts.rules.extend(own.rules);
         }
     }
 
@@ -229,30 +248,60 @@ impl Collector<'_> {
     }
 }
 
-/// What no body may have: two fields together, or a field beside a value of another one.
+/// What no body may have: two fields together, or a field beside a value of another one. Another
+/// form is a rule of its own, so that a change to it is found.
 fn exclusion(forbidden: &Value) -> String {
-    if let Some(pattern) = forbidden.get("pattern") {
-        return format!("not {}", text(pattern));
+    known_exclusion(forbidden).unwrap_or_else(|| unknown("not", forbidden))
+}
+
+fn known_exclusion(forbidden: &Value) -> Option<String> {
+    let part = |keyword: &str| forbidden.get(keyword);
+    let count = forbidden.as_object()?.len();
+    if let (Some(pattern), 1) = (part("pattern"), count) {
+        return Some(format!("not {}", pattern.as_str()?));
     }
-    let required = list(&forbidden["required"]);
-    let Some(properties) = forbidden.get("properties").and_then(Value::as_object) else {
-        let [first, second] = required else {
-            panic!("`not` is new: {forbidden}");
+    let required = list(part("required")?);
+    let Some(conditions) = part("properties") else {
+        return match (required, count) {
+            ([first, second], 1) => Some(format!("{} excludes {}", text(first), text(second))),
+            _ => None,
         };
-        return format!("{} excludes {}", text(first), text(second));
     };
-    let conditions = properties.iter();
-    let conditions: Vec<String> = conditions
-        .map(|(name, value)| format!("{name} {}", value["const"]))
-        .collect();
-    let condition = conditions.join(" and ");
-    match (required, forbidden.get("not")) {
-        ([_, field], None) => format!("{condition} excludes {}", text(field)),
-        ([_], Some(lacking)) => {
-            format!("{condition} requires {}", text(&lacking["required"][0]))
-        }
-        _ => panic!("`not` is new: {forbidden}"),
+    let (name, condition) = only_member(conditions)?;
+    let constant = condition.get("const")?;
+    if condition.as_object()?.len() != 1 || required.first()? != name.as_str() {
+        return None;
     }
+    match (required, part("not"), count) {
+        ([_, field], None, 2) => Some(format!("{name} {constant} excludes {}", text(field))),
+        ([_], Some(lacking), 3) => {
+            let field = only_field(lacking)?;
+            Some(format!("{name} {constant} requires {field}"))
+        }
+        _ => None,
+    }
+}
+
+/// The field of a schema that says only that this field is present.
+fn only_field(schema: &Value) -> Option<String> {
+    match only_member(schema)? {
+        (keyword, Value::Array(fields)) if keyword == "required" => match &fields[..] {
+            [field] => Some(text(field)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The member of an object that has only one.
+fn only_member(object: &Value) -> Option<(&String, &Value)> {
+    let object = object.as_object()?;
+    object.iter().next().filter(|_| object.len() == 1)
+}
+
+/// The fact of a form of schema that is not understood.
+fn unknown(keyword: &str, form: &Value) -> String {
+    format!("unknown {keyword} {form}")
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -16,6 +16,14 @@ pub fn facts(document: &Value) -> BTreeMap<String, Facts> {
     };
     let (mut request, mut response) = (collector("request"), collector("response"));
     let mut fixed = BTreeMap::new();
+    for (name, scheme) in components["securitySchemes"]
+        .as_object()
+        .expect("security schemes")
+    {
+        let parts = ["type", "scheme"].map(|part| format!("{part} {}", scheme[part]));
+        let facts = Facts::new(parts, None::<String>);
+        fixed.insert(format!("fixed security scheme {name}"), facts);
+    }
     for (path, operations) in document["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("operations") {
             let name = format!("{} {path}", method.to_uppercase());

@@ -36,6 +36,11 @@ fn a_change_of_the_http_api_that_breaks_a_client_is_found() {
             "new rule token",
         ),
         breaking(
+            "tokens are sent in another way",
+            Set("/components/securitySchemes/token/scheme", json!("basic")),
+            "fixed security scheme token",
+        ),
+        breaking(
             "an operation has another name",
             Set("/paths/~1v1~1price/get/operationId", json!("price")),
             "fixed GET /v1/price",

@@ -16,6 +16,51 @@ fn a_change_of_the_messages_that_breaks_a_client_is_found() {
             "operation funding.hold: removed",
         ),
         breaking(
+            "a command is sent through another channel",
+            Set(
+                "/operations/usage.consume/channel/$ref",
+                json!("#/channels/funding"),
+            ),
+            "fixed operation usage.consume",
+        ),
+        breaking(
+            "replies go to another channel",
+            Set(
+                "/components/replies/command/channel/$ref",
+                json!("#/channels/deadLetters"),
+            ),
+            "fixed operation usage.consume",
+        ),
+        breaking(
+            "replies have no address",
+            Remove("/components/replies/command/address"),
+            "fixed operation usage.consume",
+        ),
+        breaking(
+            "another property names the reply queue",
+            Set(
+                "/components/replyAddresses/property/location",
+                json!("$message.header#/reply"),
+            ),
+            "fixed reply address property",
+        ),
+        breaking(
+            "another property relates a reply to its request",
+            Set(
+                "/components/correlationIds/property/location",
+                json!("$message.header#/message_id"),
+            ),
+            "fixed correlation id property",
+        ),
+        breaking(
+            "a channel has another message under the same name",
+            Set(
+                "/channels/usage/messages/consume/$ref",
+                json!("#/components/messages/hold"),
+            ),
+            "request operation usage.consume: no longer consume",
+        ),
+        breaking(
             "an exchange has another name",
             Set(
                 "/channels/usage/bindings/amqp/exchange/name",
@@ -31,6 +76,11 @@ fn a_change_of_the_messages_that_breaks_a_client_is_found() {
         breaking(
             "there are fewer buckets",
             Remove("/components/parameters/bucket/enum/63"),
+            "fixed channel usage",
+        ),
+        breaking(
+            "a bucket in the middle is removed",
+            Remove("/components/parameters/bucket/enum/31"),
             "fixed channel usage",
         ),
         breaking(

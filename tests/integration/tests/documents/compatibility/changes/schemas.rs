@@ -58,6 +58,38 @@ fn a_change_of_a_schema_that_breaks_a_client_is_found() {
             "new rule exactly one of packageId or priceId",
         ),
         breaking(
+            "one of several fields needs another one",
+            Set(
+                "/components/schemas/Command.purchase/oneOf/2/required",
+                json!(["credits", "metadata"]),
+            ),
+            "Command.purchase: new rule unknown oneOf",
+        ),
+        breaking(
+            "one of several fields needs a constant beside it",
+            Set(
+                "/components/schemas/Command.purchase/oneOf/2/properties",
+                json!({ "purchaseLine": { "const": "1" } }),
+            ),
+            "Command.purchase: new rule unknown oneOf",
+        ),
+        breaking(
+            "a condition requires one more field",
+            Append(
+                "/components/schemas/Command.grant/not/anyOf/2/not/required",
+                json!("metadata"),
+            ),
+            "Command.grant: new rule unknown not",
+        ),
+        breaking(
+            "a result may be anything",
+            Append(
+                "/components/schemas/Outcome/properties/error/anyOf",
+                json!({ "description": "Anything." }),
+            ),
+            "Outcome.error: may now be unknown anyOf",
+        ),
+        breaking(
             "two fields exclude each other now",
             Append(
                 "/components/schemas/Command.hold/not/anyOf",
