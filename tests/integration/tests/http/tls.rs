@@ -222,7 +222,7 @@ async fn files_that_cannot_be_used_stop_the_server_and_the_check_with_their_reas
         (
             path("broken.pem"),
             key.clone(),
-            &["http.tls_certificate", "certificates cannot be read"],
+            &["http.tls_certificate", "first certificate cannot be read"],
         ),
         (
             certificate.clone(),

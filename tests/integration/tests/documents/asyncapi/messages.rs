@@ -176,7 +176,7 @@ fn dead_letter() -> Value {
     let header_schemas = [
         (
             headers::TRACEPARENT,
-            described("As it was sent, also if it is no valid trace context; cut after 1,000 bytes."),
+            described("As it was sent, valid or not, and cut after 1,000 bytes."),
         ),
         (
             headers::REASON,

@@ -26,8 +26,12 @@ async fn an_event_is_received_over_tls_and_applied_once() {
         assert_eq!(response.expect(200)["status"], "applied");
     }
     let deployment = &shop.fixture.deployment;
+    // The response follows the confirm of the queue, before the worker has decided.
+    let grant = "publish grant --reason promotion --amount 1 --wait --user";
+    let grant: Vec<&str> = grant.split(' ').chain([life.user.as_str()]).collect();
+    deployment.succeed(&grant).await;
     let balance = deployment.succeed(&["balance", &life.user, "--json"]).await;
     let balance: serde_json::Value = serde_json::from_str(&balance).expect("JSON");
-    assert_eq!(balance["availableCredits"], 110, "{balance}");
+    assert_eq!(balance["availableCredits"], 110 + 1, "{balance}");
     shop.fixture.finish().await;
 }
