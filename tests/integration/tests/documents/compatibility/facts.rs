@@ -166,7 +166,7 @@ impl Collector<'_> {
                 }
             }
             "required" => {}
-            "items" => self.child(format!("{subject}[]"), value, None),
+            "items" => self.child(&format!("{subject}[]"), value, None),
             "oneOf" | "anyOf" => self.choice(subject, (keyword, value), facts),
             "not" => {
                 let one = std::slice::from_ref(value);
@@ -189,16 +189,16 @@ impl Collector<'_> {
             _ => "always",
         };
         self.child(
-            format!("{subject}.{name}"),
+            &format!("{subject}.{name}"),
             schema,
             is_needed.then_some(rule),
         );
     }
 
-    fn child(&mut self, subject: String, schema: &Value, rule: Option<&str>) {
+    fn child(&mut self, subject: &str, schema: &Value, rule: Option<&str>) {
         let mut facts = Facts::new(Vec::<String>::new(), rule);
-        self.collect(&subject, schema, &mut facts);
-        let other = self.subjects.insert(subject.clone(), facts);
+        self.collect(subject, schema, &mut facts);
+        let other = self.subjects.insert(subject.to_owned(), facts);
         assert!(other.is_none(), "{subject}: described twice");
     }
 
