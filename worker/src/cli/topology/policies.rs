@@ -12,7 +12,7 @@ use crate::cli::{context::Context, failure::Failure, print};
 
 const EXAMPLES: &str = "\
 Examples:
-  scrip topology policies --user shop --user stripe | sh -eu
+  scrip topology policies --user shop >policies.sh && sh -eu policies.sh
   scrip --json topology policies | rabbitmqctl import_definitions";
 
 /// Print policies and limits that bound how much an app can store in the broker
