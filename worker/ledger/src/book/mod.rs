@@ -244,10 +244,7 @@ impl Book {
                 posting.purchase_id = Some(purchase.purchase_id.clone());
                 posting.purchase_line.clone_from(&purchase.purchase_line);
             }
-            Action::MonthlyGrant(grant) => {
-                posting.subscription_id = Some(grant.subscription_id.clone());
-                posting.period_start = Some(grant.period_start);
-            }
+            // Refusals of a monthly grant that are stored come from `monthly`, with its period.
             _ => {}
         }
         Ok(self.post(command, vec![posting], rules.references, now))

@@ -123,9 +123,11 @@ impl Run {
                 refunds::check(sight, command, refund, (was, is), &new)?;
             }
             (Action::Purchase(_), _, Some(is)) if outcome.refused.is_none() => {
+                // The cap is compared before new credits repay a debt, as `canPurchase` does.
+                let repaid: i64 = repaid.iter().map(|one| one.amount).sum();
                 prop_assert_eq!(
                     outcome.over_cap,
-                    spendable(is, at) > self.rules.max_user_balance
+                    spendable(is, at) - repaid > self.rules.max_user_balance
                 );
             }
             (Action::RegistrationBonus, ..) if outcome.refused.is_none() => {

@@ -6,7 +6,7 @@ use ledger::{
     TransactionType, next_grant,
 };
 
-use super::{Desk, at, days, monthly, settled, subscription};
+use super::{Desk, at, command, days, monthly, settled, subscription};
 
 /// Conformance: Commands: A `subscription` activation opens the wallet and grants the current
 /// period at once
@@ -233,4 +233,31 @@ fn a_plan_that_changes_counts_from_the_next_period_on() {
     desk.job();
     let amounts: Vec<i64> = desk.granted().iter().map(|(_, amount)| *amount).collect();
     assert_eq!(amounts, [200, 200, 500]);
+}
+
+#[test]
+fn a_grant_that_an_event_brings_has_no_sender_because_any_command_may_bring_it() {
+    let mut desk = Desk::new();
+    desk.now = at("2026-01-10");
+    let action = subscription("sub", "pro", Active, None, None);
+    let mut event = command("e", "u", Some(at("2026-01-10")), action);
+    event.sender = Some("bridge".to_owned());
+    settled(desk.decide(&event));
+    let senders: Vec<_> = desk
+        .book
+        .postings()
+        .iter()
+        .map(|posting| (posting.kind, posting.sender.as_deref()))
+        .collect();
+    assert!(
+        senders.contains(&(TransactionType::MonthlyGrant, None)),
+        "{senders:?}"
+    );
+    let others = senders
+        .iter()
+        .filter(|(kind, _)| *kind != TransactionType::MonthlyGrant);
+    assert!(
+        others.clone().all(|(_, sender)| *sender == Some("bridge")),
+        "{senders:?}"
+    );
 }
